@@ -1,0 +1,210 @@
+//! The commands: their arguments, their help, and what each one calls.
+
+mod demo;
+mod serve;
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use orgtokens_server::access::Role;
+use orgtokens_server::document::document;
+use orgtokens_server::name::{Email, Name, Slug};
+use orgtokens_server::service::{Operator, Service};
+use orgtokens_server::store::Store;
+use orgtokens_server::token::PlainToken;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+
+/// An API-token service for organizations.
+#[derive(Debug, Parser)]
+#[command(version, after_help = "Start with:\n  orgtokens-server demo")]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API
+    #[command(after_help = "Example:\n  orgtokens-server serve --database sqlite://orgtokens.db --listen 127.0.0.1:8080\n\nThe first line on stdout says where it listens; logs go to stderr. SIGTERM and\nCtrl-C finish the requests under way.")]
+    Serve {
+        #[command(flatten)]
+        database: Database,
+        #[command(flatten)]
+        listen: Listen,
+    },
+    /// Make a database with an organization, its owner, and a first token, which is printed
+    #[command(after_help = "Example:\n  orgtokens-server init --organization my-org --username alice --email alice@example.com")]
+    Init {
+        #[command(flatten)]
+        database: Database,
+        /// The slug of the organization
+        #[arg(long, value_name = "SLUG")]
+        organization: Slug,
+        /// The username of its owner
+        #[arg(long, value_name = "NAME")]
+        username: Name,
+        /// The email address of its owner
+        #[arg(long, value_name = "ADDR")]
+        email: Email,
+    },
+    /// Manage users
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Manage organizations
+    #[command(subcommand)]
+    Organization(OrganizationCommand),
+    /// Manage members, owners too
+    #[command(subcommand)]
+    Member(MemberCommand),
+    /// Manage tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Print the OpenAPI document that the server generates
+    #[command(after_help = "Example:\n  orgtokens-server openapi > generated.json")]
+    Openapi,
+    /// Serve a temporary database with an organization to play with
+    #[command(after_help = "Example:\n  orgtokens-server demo --listen 127.0.0.1:0")]
+    Demo {
+        #[command(flatten)]
+        listen: Listen,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum UserCommand {
+    /// Add a user, who is a member of nothing yet
+    #[command(after_help = "Example:\n  orgtokens-server user add --username bob --email bob@example.com")]
+    Add {
+        #[command(flatten)]
+        database: Database,
+        /// A new username
+        #[arg(long, value_name = "NAME")]
+        username: Name,
+        /// The email address
+        #[arg(long, value_name = "ADDR")]
+        email: Email,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum OrganizationCommand {
+    /// Add an organization with its owner
+    #[command(after_help = "Example:\n  orgtokens-server organization add --organization my-org --owner alice")]
+    Add {
+        #[command(flatten)]
+        database: Database,
+        /// A new slug
+        #[arg(long, value_name = "SLUG")]
+        organization: Slug,
+        /// The username of a user who exists
+        #[arg(long, value_name = "NAME")]
+        owner: Name,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum MemberCommand {
+    /// Make a user a member, or give a member another role
+    #[command(after_help = "Example:\n  orgtokens-server member set --organization my-org --username bob --role owner")]
+    Set {
+        #[command(flatten)]
+        database: Database,
+        /// The slug of an organization
+        #[arg(long, value_name = "SLUG")]
+        organization: Slug,
+        /// The username of a user who exists
+        #[arg(long, value_name = "NAME")]
+        username: Name,
+        /// owner, admin, member or viewer
+        #[arg(long)]
+        role: Role,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum TokenCommand {
+    /// Mint an unrestricted token for a user, and print it
+    #[command(after_help = "Example:\n  TOKEN=$(orgtokens-server token mint --username alice --name laptop)")]
+    Mint {
+        #[command(flatten)]
+        database: Database,
+        /// The username of a user who exists
+        #[arg(long, value_name = "NAME")]
+        username: Name,
+        /// A name that is new among the user's tokens
+        #[arg(long, value_name = "NAME")]
+        name: Name,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Database {
+    /// Where the database is
+    #[arg(
+        long = "database",
+        value_name = "URL",
+        env = "ORGTOKENS_DATABASE",
+        default_value = "sqlite://orgtokens.db",
+        hide_env_values = true
+    )]
+    url: String,
+}
+
+#[derive(Debug, Args)]
+struct Listen {
+    /// The address to listen on; port 0 is any free one
+    #[arg(
+        long = "listen",
+        value_name = "ADDR",
+        env = "ORGTOKENS_LISTEN",
+        default_value = "127.0.0.1:8080"
+    )]
+    address: SocketAddr,
+}
+
+impl Database {
+    fn open(&self) -> anyhow::Result<Service> {
+        Ok(Service::new(Store::open(&self.url)?))
+    }
+}
+
+/// Does what the arguments say.
+pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    match arguments.command {
+        Command::Serve { database, listen } => serve::serve(database.open()?, listen.address).await,
+        Command::Init { database, organization, username, email } => {
+            let service = Service::new(Store::create(&database.url)?);
+            print_token(&Operator(&service).init(&organization, &username, &email).await?)
+        }
+        Command::User(UserCommand::Add { database, username, email }) => {
+            Ok(Operator(&database.open()?).add_user(&username, &email).await?)
+        }
+        Command::Organization(OrganizationCommand::Add { database, organization, owner }) => {
+            Ok(Operator(&database.open()?).add_organization(&organization, &owner).await?)
+        }
+        Command::Member(MemberCommand::Set { database, organization, username, role }) => {
+            Operator(&database.open()?).set_member(&organization, &username, role).await?;
+            Ok(())
+        }
+        Command::Token(TokenCommand::Mint { database, username, name }) => {
+            print_token(&Operator(&database.open()?).mint_token(&username, &name).await?)
+        }
+        Command::Openapi => print(&format!("{:#}", document()?)),
+        Command::Demo { listen } => demo::demo(listen.address).await,
+    }
+}
+
+/// The plain text of a token, for whoever runs the command that minted it.
+fn plain_text(token: &PlainToken) -> &str {
+    token.reveal()
+}
+
+fn print_token(token: &PlainToken) -> anyhow::Result<()> {
+    print(plain_text(token))
+}
+
+/// One text on stdout, at once.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush()).context("stdout cannot be written")
+}

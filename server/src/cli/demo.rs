@@ -1,0 +1,116 @@
+//! `demo`: a server on a temporary database, with somebody of every role and every
+//! token that they may mint.
+
+use super::{plain_text, print, serve};
+use anyhow::Context;
+use comfy_table::{Table, presets};
+use orgtokens_server::access::{Caller, Origin, Role};
+use orgtokens_server::name::{Email, Name, Slug};
+use orgtokens_server::scope::RequestedScope;
+use orgtokens_server::service::{MintRequest, Operator, Service};
+use orgtokens_server::store::Store;
+use orgtokens_server::token::PlainToken;
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+/// A token of the demo, and whose it is.
+struct Row {
+    role: Role,
+    binding: &'static str,
+    name: Name,
+    token: PlainToken,
+}
+
+/// Serves the demo until a signal ends it; its database ends with it.
+pub async fn demo(listen: SocketAddr) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir().context("no temporary folder can be made")?;
+    let path = folder.path().join("demo.db");
+    let service = Service::new(Store::create(&format!("sqlite://{}", path.display()))?);
+    let rows = fill(&service).await?;
+    let log = serve::logger();
+    let server = serve::start(service, listen, &log)?;
+    print(&format!("\n{}\n\n{}", table(&rows), curl_lines(&rows, server.address())))?;
+    serve::run(server, &log).await
+}
+
+fn word<T: FromStr<Err = String>>(text: &str) -> anyhow::Result<T> {
+    text.parse().map_err(anyhow::Error::msg)
+}
+
+async fn fill(service: &Service) -> anyhow::Result<Vec<Row>> {
+    let (operator, organization) = (Operator(service), word::<Slug>("my-org")?);
+    let mut rows = Vec::new();
+    for role in [Role::Owner, Role::Admin, Role::Member, Role::Viewer] {
+        let username = word::<Name>(role.as_str())?;
+        let email = word::<Email>(&format!("{username}@example.com"))?;
+        let name = word::<Name>("unrestricted")?;
+        let token = if role == Role::Owner {
+            operator.init(&organization, &username, &email).await?
+        } else {
+            operator.add_user(&username, &email).await?;
+            operator.set_member(&organization, &username, role).await?;
+            operator.mint_token(&username, &name).await?
+        };
+        let caller = service.authenticate(&token, Origin::Cli).await?;
+        if role == Role::Owner {
+            service.create_group(&caller, &organization, word("default")?, word("lhr")?).await?;
+        }
+        rows.push(Row { role, binding: "everything", name: caller.token_name.clone(), token });
+        rows.extend(mint_bound(service, &caller, role, &organization).await?);
+    }
+    Ok(rows)
+}
+
+/// The bound tokens that a caller of this role may mint.
+async fn mint_bound(
+    service: &Service,
+    caller: &Caller,
+    role: Role,
+    slug: &Slug,
+) -> anyhow::Result<Vec<Row>> {
+    let organization = MintRequest { organization: Some(slug.clone()), ..MintRequest::default() };
+    let group = MintRequest {
+        group: Some(word("default")?),
+        scopes: Some(vec![RequestedScope::ReadOnly]),
+        ..organization.clone()
+    };
+    let mut wanted = vec![("organization my-org", "my-org", organization)];
+    if matches!(role, Role::Owner | Role::Admin) {
+        wanted.push(("group default, read", "my-org-default", group));
+    }
+    let mut rows = Vec::new();
+    for (binding, name, request) in wanted {
+        let name = word::<Name>(name)?;
+        let token = service.mint_token(caller, &name, &request).await?.token;
+        rows.push(Row { role, binding, name, token });
+    }
+    Ok(rows)
+}
+
+fn table(rows: &[Row]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_header(["who", "acts on", "name", "token"]);
+    for Row { role, binding, name, token } in rows {
+        table.add_row([role.as_str(), binding, name.as_str(), plain_text(token)]);
+    }
+    table
+}
+
+fn curl_lines(rows: &[Row], address: SocketAddr) -> String {
+    let token = rows.first().map(|row| plain_text(&row.token)).unwrap_or_default();
+    let curl = format!("curl -H 'Authorization: Bearer {token}'");
+    let base = format!("http://{address}/v1");
+    [
+        "# list the tokens of the organization".to_owned(),
+        format!("{curl} {base}/organizations/my-org/api-tokens"),
+        "# mint one that is bound to it; the secret is shown once".to_owned(),
+        format!(
+            "{curl} -H 'Content-Type: application/json' -d '{{\"organization\": \"my-org\"}}' {base}/auth/api-tokens/ci-bot"
+        ),
+        "# revoke it by name".to_owned(),
+        format!("{curl} -X DELETE {base}/auth/api-tokens/ci-bot"),
+        "# what the log says of that".to_owned(),
+        format!("{curl} '{base}/organizations/my-org/audit-logs?page_size=2'"),
+    ]
+    .join("\n")
+}

@@ -1,0 +1,127 @@
+//! Request bodies: read when they are asked for, never more than the limit, in time,
+//! and taken only when they are exactly one JSON object of the declared members.
+
+use crate::error::{Error, Result};
+use async_trait::async_trait;
+use bytes::Bytes;
+use dropshot::{
+    ApiEndpointBodyContentType, ExclusiveExtractor, ExtractorMetadata, HttpError, RequestContext,
+    ServerContext, TypedBody,
+};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use schemars::JsonSchema;
+use schemars::r#gen::SchemaGenerator;
+use schemars::schema::Schema;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+/// How many bytes a body may have.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// How long a body may take to arrive.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Marks the schema of a body that may be left out: the extractor's own metadata cannot say it,
+/// so the document is made to.
+pub(crate) const OPTIONAL_BODY: &str = "x-optional-body";
+
+/// A body that has not been read yet.
+#[derive(Debug)]
+pub struct Body<T> {
+    request: hyper::Request<dropshot::Body>,
+    means: PhantomData<fn() -> T>,
+}
+
+/// Declares that a body may be left out, or be empty: it then means `T::default()`.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub struct Optional<T>(T);
+
+impl<T: DeserializeOwned> Body<T> {
+    /// The body, which has to be there.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`], [`Error::Timeout`], [`Error::UnsupportedMediaType`], and
+    /// [`Error::Invalid`] with what is wrong and where.
+    pub async fn read(self) -> Result<T> {
+        let (headers, bytes) = receive(self.request).await?;
+        if bytes.is_empty() {
+            return Err(Error::Invalid("there is no body: send a JSON object".to_owned()));
+        }
+        parse(&headers, &bytes)
+    }
+}
+
+impl<T: DeserializeOwned + Default> Body<Optional<T>> {
+    /// The body, or what its absence means.
+    ///
+    /// # Errors
+    /// As [`Body::read`].
+    pub async fn read_or_default(self) -> Result<T> {
+        let (headers, bytes) = receive(self.request).await?;
+        // Real clients name a media type and send no byte of it.
+        if bytes.is_empty() { Ok(T::default()) } else { parse(&headers, &bytes) }
+    }
+}
+
+async fn receive(request: hyper::Request<dropshot::Body>) -> Result<(HeaderMap, Bytes)> {
+    let (parts, body) = request.into_parts();
+    let announced = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: usize| length > MAX_BODY_BYTES) {
+        return Err(Error::TooLarge(MAX_BODY_BYTES));
+    }
+    let reading = tokio::time::timeout(TIMEOUT, Limited::new(body, MAX_BODY_BYTES).collect());
+    match reading.await {
+        Err(_) => Err(Error::Timeout),
+        Ok(Ok(body)) => Ok((parts.headers, body.to_bytes())),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Error::TooLarge(MAX_BODY_BYTES)),
+        Ok(Err(_)) => Err(Error::Invalid("the body broke off: send it again".to_owned())),
+    }
+}
+
+fn parse<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T> {
+    if let Some(kind) = headers.get(CONTENT_TYPE).filter(|kind| !is_json(kind)) {
+        return Err(Error::UnsupportedMediaType(format!("{kind:?}")));
+    }
+    // serde would take an array for a struct.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Error::Invalid("the body is not a JSON object: send one, such as {}".to_owned()));
+    }
+    serde_json::from_slice(bytes).map_err(|error| Error::Invalid(format!("the body is not as it should be: {error}")))
+}
+
+fn is_json(kind: &HeaderValue) -> bool {
+    let kind = kind.to_str().unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case("application/json")
+}
+
+#[async_trait]
+impl<T: JsonSchema + DeserializeOwned + Send + Sync + 'static> ExclusiveExtractor for Body<T> {
+    async fn from_request<Context: ServerContext>(
+        _: &RequestContext<Context>,
+        request: hyper::Request<dropshot::Body>,
+    ) -> std::result::Result<Self, HttpError> {
+        Ok(Self { request, means: PhantomData })
+    }
+
+    fn metadata(body_content_type: ApiEndpointBodyContentType) -> ExtractorMetadata {
+        TypedBody::<T>::metadata(body_content_type)
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Optional<T> {
+    fn schema_name() -> String {
+        T::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = T::json_schema(generator).into_object();
+        schema.extensions.insert(OPTIONAL_BODY.to_owned(), true.into());
+        schema.into()
+    }
+}

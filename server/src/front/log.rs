@@ -1,0 +1,49 @@
+//! The access log: one line a request. Never the token, the query string or a body.
+
+use super::Context;
+use super::reply::Note;
+use dropshot::RequestContext;
+use http::{Method, Response};
+use slog::{Logger, error, info};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// What is known of a request when it comes in.
+pub struct Entry {
+    method: Method,
+    peer: SocketAddr,
+    request_id: String,
+}
+
+impl Entry {
+    pub fn of(rqctx: &RequestContext<Context>) -> Self {
+        Self {
+            method: rqctx.request.method().clone(),
+            peer: rqctx.request.remote_addr(),
+            request_id: rqctx.request_id.clone(),
+        }
+    }
+
+    /// Writes the line, and one more where the server itself failed.
+    pub fn write(
+        self,
+        log: &Logger,
+        operation: Option<&str>,
+        response: &Response<dropshot::Body>,
+        latency: Duration,
+    ) {
+        let note = response.extensions().get::<Note>().cloned().unwrap_or_default();
+        if let Some(reason) = note.reason {
+            error!(log, "request failed"; "reason" => reason, "request_id" => &self.request_id);
+        }
+        info!(log, "request";
+            "method" => self.method.as_str(),
+            "operation" => operation.unwrap_or("-"),
+            "status" => response.status().as_u16(),
+            "latency_us" => latency.as_micros(),
+            "token_id" => note.token.map_or("-".to_owned(), |token| token.to_string()),
+            "peer" => self.peer,
+            "request_id" => &self.request_id,
+        );
+    }
+}

@@ -1,0 +1,115 @@
+//! What a group-bound token may do: the nine scopes, the presets that stand for
+//! several, and the set of them. Who may be given which is decided in `access`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+macro_rules! scopes {
+    ($($variant:ident = $text:literal),+ $(,)?) => {
+        /// One scope, in the contract's order.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+        pub enum Scope {
+            $(#[doc = concat!("`", $text, "`")] #[serde(rename = $text)] $variant,)+
+        }
+
+        impl Scope {
+            /// Every scope there is.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// As the wire spells it.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+
+        /// What a mint request may ask for: a scope, or a preset that stands for several.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+        #[schemars(rename = "Scope")]
+        pub enum RequestedScope {
+            $(#[doc = concat!("`", $text, "`")] #[serde(rename = $text)] $variant,)+
+            /// Stands for `read`.
+            #[serde(rename = "read-only")]
+            ReadOnly,
+            /// Stands for all nine.
+            #[serde(rename = "full-access")]
+            FullAccess,
+        }
+
+        impl RequestedScope {
+            fn expand(self) -> Scopes {
+                match self {
+                    $(Self::$variant => Scopes(1 << Scope::$variant as u16),)+
+                    Self::ReadOnly => Self::Read.expand(),
+                    Self::FullAccess => Scopes((1 << Scope::ALL.len()) - 1),
+                }
+            }
+        }
+    };
+}
+
+scopes! {
+    Read = "read",
+    DbCreate = "db:create",
+    DbDelete = "db:delete",
+    DbConfigure = "db:configure",
+    DbMintToken = "db:mint-token",
+    DbRotateCreds = "db:rotate-creds",
+    GroupConfigure = "group:configure",
+    GroupMintToken = "group:mint-token",
+    GroupRotateCreds = "group:rotate-creds",
+}
+
+/// A set of scopes; it is stored as its bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scopes(u16);
+
+impl Scopes {
+    /// The set that a request asks for, presets expanded.
+    pub fn expand(requested: &[RequestedScope]) -> Self {
+        Self(requested.iter().fold(0, |bits, scope| bits | scope.expand().0))
+    }
+
+    /// The set that these stored bits spell.
+    pub fn from_bits(bits: i64) -> Option<Self> {
+        u16::try_from(bits).ok().filter(|bits| bits >> Scope::ALL.len() == 0).map(Self)
+    }
+
+    /// What is stored.
+    pub fn bits(self) -> i64 {
+        self.0.into()
+    }
+
+    /// Whether `scope` is in the set.
+    pub fn contains(self, scope: Scope) -> bool {
+        self.0 & (1 << scope as u16) != 0
+    }
+
+    /// The scopes of the set, in the contract's order.
+    pub fn iter(self) -> impl Iterator<Item = Scope> {
+        Scope::ALL.iter().copied().filter(move |scope| self.contains(*scope))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_are_expanded_and_repeated_scopes_count_once() {
+        let only_read: Vec<_> = Scopes::expand(&[RequestedScope::ReadOnly]).iter().collect();
+        assert_eq!(only_read, [Scope::Read]);
+        let all: Vec<_> = Scopes::expand(&[RequestedScope::FullAccess]).iter().collect();
+        assert_eq!(all, Scope::ALL);
+        let twice = [RequestedScope::DbDelete, RequestedScope::Read, RequestedScope::DbDelete];
+        let names: Vec<_> = Scopes::expand(&twice).iter().map(Scope::as_str).collect();
+        assert_eq!(names, ["read", "db:delete"]);
+    }
+
+    #[test]
+    fn stored_bits_read_back_and_unknown_bits_do_not() {
+        let all = Scopes::expand(&[RequestedScope::FullAccess]);
+        assert_eq!(Scopes::from_bits(all.bits()), Some(all));
+        assert_eq!(Scopes::from_bits(1 << 9), None);
+        assert_eq!(Scopes::from_bits(-1), None);
+    }
+}

@@ -1,0 +1,62 @@
+//! A running server: the service behind the front door, on a socket.
+
+use crate::api::api_mod;
+use crate::front::{self, Context};
+use crate::handlers::Handlers;
+use crate::service::Service;
+use anyhow::{Context as _, anyhow};
+use dropshot::{ConfigDropshot, HttpServer, ServerBuilder};
+use slog::{Discard, Logger, o};
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// A running server. Dropping it stops it without waiting.
+pub struct Server {
+    http: HttpServer<Context>,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("address", &self.address()).finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// Serves `service` on `listen`, where port 0 means any free one; access log to `log`.
+    ///
+    /// # Errors
+    /// Where the address is not to be had.
+    pub fn start(service: Service, listen: SocketAddr, log: Logger) -> anyhow::Result<Self> {
+        let operations = api_mod::api_description::<Handlers>()?;
+        let context = Context::new(service, operations, log);
+        let config = ConfigDropshot {
+            bind_address: listen,
+            default_request_body_max_bytes: front::MAX_BODY_BYTES,
+            ..ConfigDropshot::default()
+        };
+        // dropshot logs whole URIs, with their queries: the access log is the front door's.
+        let silent = Logger::root(Discard, o!());
+        let http = ServerBuilder::new(front::doors()?, context, silent)
+            .config(config)
+            .start()
+            .with_context(|| format!("cannot listen on {listen}: choose another address with --listen"))?;
+        Ok(Self { http })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.http.local_addr()
+    }
+
+    /// Stops accepting, and waits at most `patience` for the requests under way.
+    ///
+    /// # Errors
+    /// Where some of them did not end in time.
+    pub async fn close(self, patience: Duration) -> anyhow::Result<()> {
+        match tokio::time::timeout(patience, self.http.close()).await {
+            Ok(closed) => closed.map_err(|error| anyhow!(error)),
+            Err(_) => Err(anyhow!("some requests did not end within {patience:?}")),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What the server's own command line may do: it holds no token, and its changes
+//! stand in the audit log as the operator's.
+
+use super::Service;
+use super::audit::{Actor, Event, record};
+use super::{members, tokens};
+use crate::access::{Binding, Role};
+use crate::error::{Error, Result};
+use crate::name::{Email, Name, Slug};
+use crate::store::{Member, Transaction};
+use crate::token::PlainToken;
+
+/// The verbs of whoever may run the command line on the database.
+#[derive(Clone, Copy, Debug)]
+pub struct Operator<'a>(pub &'a Service);
+
+/// The name of the token that `init` mints.
+const FIRST_TOKEN: &str = "first";
+
+impl Operator<'_> {
+    /// Fills a new database: an organization, its owner, and an unrestricted token of theirs.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] where the database has an organization already; it is unchanged.
+    pub async fn init(&self, slug: &Slug, username: &Name, email: &Email) -> Result<PlainToken> {
+        let mut change = self.0.store.write().await?;
+        if change.is_initialised().await? {
+            return Err(Error::Conflict("the database was initialised already: nothing was changed".to_owned()));
+        }
+        change.insert_user(username, email).await?;
+        add_owner(&mut change, slug, username).await?;
+        let name = FIRST_TOKEN.parse().map_err(Error::Internal)?;
+        mint(change, username, &name).await
+    }
+
+    /// Adds a user, who is a member of nothing yet.
+    pub async fn add_user(&self, username: &Name, email: &Email) -> Result<()> {
+        let mut change = self.0.store.write().await?;
+        let taken = || format!("there is a user named {username} already: choose another name");
+        change.insert_user(username, email).await.map_err(|error| Error::taken(error, taken))?;
+        Ok(change.commit().await?)
+    }
+
+    /// Adds an organization with its owner.
+    pub async fn add_organization(&self, slug: &Slug, owner: &Name) -> Result<()> {
+        let mut change = self.0.store.write().await?;
+        add_owner(&mut change, slug, owner).await?;
+        Ok(change.commit().await?)
+    }
+
+    /// Gives a user any role in an organization, whether they are a member or not.
+    pub async fn set_member(&self, slug: &Slug, username: &Name, role: Role) -> Result<Member> {
+        let mut change = self.0.store.write().await?;
+        let organization = change.organization(slug).await?;
+        let organization = organization.ok_or(Error::NotFound("no such organization: add it first"))?;
+        members::set_role(change, Actor::Operator, organization.id, username, role).await
+    }
+
+    /// Mints an unrestricted token for a user.
+    pub async fn mint_token(&self, username: &Name, name: &Name) -> Result<PlainToken> {
+        mint(self.0.store.write().await?, username, name).await
+    }
+}
+
+async fn add_owner(change: &mut Transaction, slug: &Slug, owner: &Name) -> Result<()> {
+    let user = change.user(owner).await?.ok_or(Error::NO_USER)?;
+    let taken = || format!("there is an organization {slug} already: choose another slug");
+    let inserted = change.insert_organization(slug).await;
+    let organization = inserted.map_err(|error| Error::taken(error, taken))?;
+    change.put_member(organization, user.id, Role::Owner).await?;
+    let event = Event::MemberAdd { username: owner, role: Role::Owner };
+    record(change, Actor::Operator, Some(organization), event).await
+}
+
+async fn mint(mut change: Transaction, username: &Name, name: &Name) -> Result<PlainToken> {
+    let user = change.user(username).await?.ok_or(Error::NO_USER)?;
+    let owner = (user.id, username);
+    Ok(tokens::mint(change, Actor::Operator, owner, name, Binding::Unrestricted).await?.token)
+}

@@ -1,0 +1,104 @@
+//! What the audit log says of each change: its word, its sentence, its data, and
+//! who made it with which token.
+
+use crate::access::{Caller, OrganizationId, Origin, Role};
+use crate::error::Result;
+use crate::name::Name;
+use crate::store::{AuditEntry, Group, Token, Transaction};
+use crate::token::TokenId;
+use chrono::Utc;
+use serde_json::{Map, Value, json};
+
+/// Who makes a change.
+#[derive(Clone, Copy)]
+pub enum Actor<'a> {
+    /// The holder of a token.
+    Caller(&'a Caller),
+    /// Whoever runs the server's own command line.
+    Operator,
+}
+
+/// A change, as far as its entry tells it.
+pub enum Event<'a> {
+    TokenCreate { id: TokenId, name: &'a Name, username: &'a Name },
+    TokenRevoke { token: &'a Token, cause: &'static str },
+    MemberAdd { username: &'a Name, role: Role },
+    MemberUpdate { username: &'a Name, from: Role, to: Role },
+    MemberRemove { username: &'a Name },
+    GroupCreate(&'a Group),
+    GroupDelete(&'a Group),
+}
+
+impl Event<'_> {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::TokenCreate { .. } => "user-token-create",
+            Self::TokenRevoke { .. } => "user-token-revoke",
+            Self::MemberAdd { .. } => "org-member-add",
+            Self::MemberUpdate { .. } => "org-member-update",
+            Self::MemberRemove { .. } => "org-member-rm",
+            Self::GroupCreate(_) => "group-create",
+            Self::GroupDelete(_) => "group-delete",
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::TokenCreate { name, username, .. } => format!("minted token {name} of {username}"),
+            Self::TokenRevoke { token, cause } => {
+                format!("revoked token {} of {} by {cause}", token.name, token.owner.username)
+            }
+            Self::MemberAdd { username, role } => format!("added {username} as {}", role.as_str()),
+            Self::MemberUpdate { username, from, to } => {
+                format!("changed {username} from {} to {}", from.as_str(), to.as_str())
+            }
+            Self::MemberRemove { username } => format!("removed {username}"),
+            Self::GroupCreate(group) => format!("created group {} in {}", group.name, group.location),
+            Self::GroupDelete(group) => format!("deleted group {}", group.name),
+        }
+    }
+
+    fn data(&self) -> Value {
+        match self {
+            Self::TokenCreate { id, name, username } => {
+                json!({"token": {"id": id, "name": name, "owner": username}})
+            }
+            Self::TokenRevoke { token, cause } => json!({
+                "token": {"id": token.id, "name": token.name, "owner": token.owner.username},
+                "cause": cause,
+            }),
+            Self::MemberAdd { username, role } => json!({"member": {"username": username, "role": role}}),
+            Self::MemberUpdate { username, from, to } => {
+                json!({"member": {"username": username, "role": to}, "previous_role": from})
+            }
+            Self::MemberRemove { username } => json!({"member": {"username": username}}),
+            Self::GroupCreate(group) | Self::GroupDelete(group) => {
+                json!({"group": {"name": group.name, "uuid": group.uuid, "location": group.location}})
+            }
+        }
+    }
+}
+
+/// Writes the entry of a change, in the change's own transaction.
+pub async fn record(
+    change: &mut Transaction,
+    actor: Actor<'_>,
+    organization: Option<OrganizationId>,
+    event: Event<'_>,
+) -> Result<()> {
+    let mut data = match event.data() {
+        Value::Object(data) => data,
+        _ => Map::new(),
+    };
+    let (author, origin) = match actor {
+        Actor::Caller(caller) => {
+            let acting = json!({"id": caller.token, "name": caller.token_name});
+            data.insert("acting_token".to_owned(), acting);
+            (caller.username.to_string(), caller.origin)
+        }
+        Actor::Operator => ("operator".to_owned(), Origin::Cli),
+    };
+    let (code, message) = (event.code().to_owned(), event.message());
+    let entry = AuditEntry { code, message, origin, author, created_at: Utc::now(), data };
+    Ok(change.record(organization, &entry).await?)
+}

@@ -1,0 +1,121 @@
+//! Members, and the tokens that end with a membership.
+
+use super::audit::{Actor, Event, record};
+use super::{Service, reach, tokens};
+use crate::access::{Action, Caller, OrganizationId, Role};
+use crate::error::{Error, Result};
+use crate::name::{Name, Slug};
+use crate::store::{Member, TokenFilter, Transaction};
+
+impl Service {
+    /// The members of an organization, by username.
+    pub async fn list_members(&self, caller: &Caller, slug: &Slug) -> Result<Vec<Member>> {
+        let mut view = self.store.read().await?;
+        let (organization, _) = reach(&mut view, caller, slug, Action::Read).await?;
+        Ok(view.members(organization.id).await?)
+    }
+
+    /// One member.
+    pub async fn get_member(&self, caller: &Caller, slug: &Slug, username: &Name) -> Result<Member> {
+        let mut view = self.store.read().await?;
+        let (organization, _) = reach(&mut view, caller, slug, Action::Read).await?;
+        view.member(organization.id, username).await?.ok_or(Error::NO_MEMBER)
+    }
+
+    /// Gives a user who exists a role in an organization.
+    pub async fn add_member(
+        &self,
+        caller: &Caller,
+        slug: &Slug,
+        username: &Name,
+        role: Role,
+    ) -> Result<Member> {
+        let mut change = self.begin(caller).await?;
+        let (organization, _) = reach(&mut change, caller, slug, Action::ManageMembers).await?;
+        if change.member(organization.id, username).await?.is_some() {
+            return Err(Error::Conflict(format!("{username} is a member already: change the role instead")));
+        }
+        set_role(change, Actor::Caller(caller), organization.id, username, role).await
+    }
+
+    /// Gives a member another role.
+    pub async fn update_member(
+        &self,
+        caller: &Caller,
+        slug: &Slug,
+        username: &Name,
+        role: Role,
+    ) -> Result<Member> {
+        let mut change = self.begin(caller).await?;
+        let (organization, _) = reach(&mut change, caller, slug, Action::ManageMembers).await?;
+        if change.member(organization.id, username).await?.is_none() {
+            return Err(Error::NO_MEMBER);
+        }
+        set_role(change, Actor::Caller(caller), organization.id, username, role).await
+    }
+
+    /// Removes a member, and revokes the member's tokens that are bound to the organization.
+    pub async fn remove_member(&self, caller: &Caller, slug: &Slug, username: &Name) -> Result<()> {
+        let action = if *username == caller.username { Action::Leave } else { Action::ManageMembers };
+        let mut change = self.begin(caller).await?;
+        let (organization, _) = reach(&mut change, caller, slug, action).await?;
+        let member = change.member(organization.id, username).await?.ok_or(Error::NO_MEMBER)?;
+        keep_an_owner(&mut change, organization.id, &member).await?;
+        let actor = Actor::Caller(caller);
+        revoke_tokens(&mut change, actor, organization.id, &member).await?;
+        change.delete_member(organization.id, member.user.id).await?;
+        record(&mut change, actor, Some(organization.id), Event::MemberRemove { username }).await?;
+        Ok(change.commit().await?)
+    }
+}
+
+/// Makes a user a member, or gives a member another role, and commits.
+pub(super) async fn set_role(
+    mut change: Transaction,
+    actor: Actor<'_>,
+    organization: OrganizationId,
+    username: &Name,
+    role: Role,
+) -> Result<Member> {
+    let user = change.user(username).await?.ok_or(Error::NO_USER)?;
+    let before = change.member(organization, username).await?;
+    if let Some(member) = before.as_ref().filter(|_| role != Role::Owner) {
+        keep_an_owner(&mut change, organization, member).await?;
+    }
+    change.put_member(organization, user.id, role).await?;
+    let event = match before {
+        None => Event::MemberAdd { username, role },
+        Some(member) => Event::MemberUpdate { username, from: member.role, to: role },
+    };
+    record(&mut change, actor, Some(organization), event).await?;
+    change.commit().await?;
+    Ok(Member { user, role })
+}
+
+/// Refuses to take the role or the membership from the last owner.
+async fn keep_an_owner(
+    change: &mut Transaction,
+    organization: OrganizationId,
+    member: &Member,
+) -> Result<()> {
+    if member.role != Role::Owner || change.has_other_owner(organization, member.user.id).await? {
+        return Ok(());
+    }
+    Err(Error::Conflict(format!(
+        "{} is the last owner: make another one first, with `orgtokens-server member set`",
+        member.user.username
+    )))
+}
+
+async fn revoke_tokens(
+    change: &mut Transaction,
+    actor: Actor<'_>,
+    organization: OrganizationId,
+    member: &Member,
+) -> Result<()> {
+    let filter = TokenFilter::UserIn(organization, member.user.id);
+    for token in change.tokens(filter, None, u32::MAX).await? {
+        tokens::delete(change, actor, &token, "org-member-rm").await?;
+    }
+    Ok(())
+}

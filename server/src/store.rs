@@ -1,0 +1,82 @@
+//! What is kept, behind one seam: the verbs of [`Snapshot`] and [`Transaction`].
+//! They are written once, over the small `Connection` that a backend provides, and
+//! no SQL shows in a signature. Nothing here decides who may do what.
+
+mod audit;
+mod connection;
+mod records;
+mod rows;
+mod snapshot;
+mod sqlite;
+mod tokens;
+mod transaction;
+
+pub use records::{AuditEntry, AuditPage, Group, Member, Membership, NewToken, Organization, Token, User};
+pub use snapshot::Snapshot;
+pub use tokens::TokenFilter;
+pub use transaction::Transaction;
+
+use sqlite::Sqlite;
+
+/// Why the store did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A unique name is taken.
+    #[error("it exists already")]
+    Exists,
+    /// It cannot answer at the moment: locked, full, or not reached.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(String),
+    /// It is damaged, foreign, newer than this program, or the program is wrong.
+    #[error("{0}")]
+    Broken(String),
+}
+
+/// What most of this module answers.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A database that was initialised, ready to be read and written.
+#[derive(Debug)]
+pub struct Store {
+    backend: Sqlite,
+}
+
+impl Store {
+    /// Opens the database at `url`, such as `sqlite://orgtokens.db`, and brings its schema
+    /// up to date.
+    ///
+    /// # Errors
+    /// Where the URL names no known backend, or the database was never initialised, is not
+    /// this program's, is damaged, or is newer than this program. It is left untouched.
+    pub fn open(url: &str) -> Result<Self> {
+        Ok(Self { backend: Sqlite::open(sqlite_path(url)?)? })
+    }
+
+    /// Makes the database at `url`, or opens the one that is there.
+    ///
+    /// # Errors
+    /// As [`Store::open`], but for a database that was never initialised.
+    pub fn create(url: &str) -> Result<Self> {
+        Ok(Self { backend: Sqlite::create(sqlite_path(url)?)? })
+    }
+
+    /// A consistent view, for reading.
+    pub async fn read(&self) -> Result<Snapshot> {
+        Ok(Snapshot::new(Box::new(self.backend.read()?)))
+    }
+
+    /// A transaction; writers take turns. Dropping it undoes everything.
+    pub async fn write(&self) -> Result<Transaction> {
+        Ok(Transaction::new(Box::new(self.backend.write().await?)))
+    }
+}
+
+fn sqlite_path(url: &str) -> Result<&str> {
+    match url.strip_prefix("sqlite://") {
+        Some(path) if !path.is_empty() => Ok(path),
+        // The URL itself may carry a password, so no error shows it.
+        _ => Err(Error::Broken(
+            "the database URL names no known backend: write it as sqlite://orgtokens.db".to_owned(),
+        )),
+    }
+}

@@ -1,0 +1,67 @@
+//! What a backend has to provide: statements with positional parameters, rows by
+//! column, and a commit. It knows nothing of the domain.
+//!
+//! Statements are written once for all backends: parameters are `$1`, `$2`, ... in
+//! the order of their first appearance, values are integers, text and bytes.
+
+use super::Result;
+use async_trait::async_trait;
+
+/// A parameter of a statement.
+#[derive(Clone, Copy, Debug)]
+pub enum Value<'a> {
+    Integer(i64),
+    Text(&'a str),
+    Bytes(&'a [u8]),
+    Null,
+}
+
+impl From<i64> for Value<'_> {
+    fn from(value: i64) -> Self {
+        Self::Integer(value)
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(value: &'a str) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl<'a> From<&'a [u8]> for Value<'a> {
+    fn from(value: &'a [u8]) -> Self {
+        Self::Bytes(value)
+    }
+}
+
+impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// A row of an answer. Asking a column for what it does not hold is [`super::Error::Broken`].
+pub trait Row {
+    fn integer(&self, column: usize) -> Result<i64>;
+    fn text(&self, column: usize) -> Result<&str>;
+    fn bytes(&self, column: usize) -> Result<&[u8]>;
+    fn is_null(&self, column: usize) -> bool;
+}
+
+/// What a statement's rows are handed to, one by one.
+pub type Each<'a> = dyn FnMut(&dyn Row) -> Result<()> + Send + 'a;
+
+/// One open transaction of a backend. Dropping it undoes what was not committed.
+#[async_trait]
+pub trait Connection: Send {
+    /// Runs a statement and hands each of its rows to `each`.
+    async fn query(
+        &mut self,
+        statement: &'static str,
+        parameters: &[Value<'_>],
+        each: &mut Each<'_>,
+    ) -> Result<()>;
+
+    /// Makes everything durable; it returns after the sync.
+    async fn commit(self: Box<Self>) -> Result<()>;
+}

@@ -1,0 +1,207 @@
+//! The embedded backend: one SQLite file, called directly on the worker threads.
+//!
+//! One connection writes, in turns; reads take a connection of their own and see
+//! the last commit. Commits are synced (`synchronous=FULL`). It knows statements
+//! and rows, nothing of the domain.
+
+mod file;
+mod open;
+
+use super::connection::{Connection, Each, Row, Value};
+use super::{Error, Result};
+use async_trait::async_trait;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::OwnedMutexGuard;
+
+type Writer = Arc<tokio::sync::Mutex<rusqlite::Connection>>;
+type Readers = Arc<Mutex<Vec<rusqlite::Connection>>>;
+
+/// An open database file.
+pub struct Sqlite {
+    path: PathBuf,
+    writer: Writer,
+    readers: Readers,
+}
+
+impl fmt::Debug for Sqlite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sqlite").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Sqlite {
+    /// Opens a database that was initialised.
+    pub fn open(path: &str) -> Result<Self> {
+        file::require(path)?;
+        Self::start(path)
+    }
+
+    /// Makes the database, or opens the one that is there.
+    pub fn create(path: &str) -> Result<Self> {
+        file::create(path)?;
+        Self::start(path)
+    }
+
+    fn start(path: &str) -> Result<Self> {
+        let path = PathBuf::from(path);
+        let mut writer = open::connect(&path)?;
+        open::migrate(&mut writer)?;
+        let writer = Arc::new(tokio::sync::Mutex::new(writer));
+        Ok(Self { path, writer, readers: Readers::default() })
+    }
+
+    /// A view of the last commit.
+    pub fn read(&self) -> Result<impl Connection + use<>> {
+        let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = idle.map_or_else(|| open::connect(&self.path), Ok)?;
+        connection.execute_batch("BEGIN").map_err(refused)?;
+        Ok(Reader { connection: Some(connection), idle: Arc::clone(&self.readers) })
+    }
+
+    /// The one transaction that may write, when it is its turn.
+    pub async fn write(&self) -> Result<impl Connection + use<>> {
+        let connection = Arc::clone(&self.writer).lock_owned().await;
+        // Other processes write too: waiting happens here, never in the middle.
+        connection.execute_batch("BEGIN IMMEDIATE").map_err(refused)?;
+        Ok(Write { connection })
+    }
+}
+
+struct Reader {
+    connection: Option<rusqlite::Connection>,
+    idle: Readers,
+}
+
+struct Write {
+    connection: OwnedMutexGuard<rusqlite::Connection>,
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        // A connection that cannot end its transaction is closed instead.
+        if connection.execute_batch("COMMIT").is_ok() {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        }
+    }
+}
+
+impl Drop for Write {
+    fn drop(&mut self) {
+        if !self.connection.is_autocommit() {
+            // Where even this fails the next BEGIN says so.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+    }
+}
+
+#[async_trait]
+impl Connection for Reader {
+    async fn query(
+        &mut self,
+        statement: &'static str,
+        parameters: &[Value<'_>],
+        each: &mut Each<'_>,
+    ) -> Result<()> {
+        match &self.connection {
+            Some(connection) => query(connection, statement, parameters, each),
+            None => Err(Error::Broken("a reader is used after its end".to_owned())),
+        }
+    }
+
+    async fn commit(self: Box<Self>) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Connection for Write {
+    async fn query(
+        &mut self,
+        statement: &'static str,
+        parameters: &[Value<'_>],
+        each: &mut Each<'_>,
+    ) -> Result<()> {
+        query(&self.connection, statement, parameters, each)
+    }
+
+    async fn commit(self: Box<Self>) -> Result<()> {
+        self.connection.execute_batch("COMMIT").map_err(refused)
+    }
+}
+
+fn query(
+    connection: &rusqlite::Connection,
+    statement: &'static str,
+    parameters: &[Value<'_>],
+    each: &mut Each<'_>,
+) -> Result<()> {
+    let mut prepared = connection.prepare_cached(statement).map_err(refused)?;
+    for (index, value) in (1..).zip(parameters) {
+        debug_assert_eq!(prepared.parameter_name(index), Some(format!("${index}").as_str()));
+        prepared.raw_bind_parameter(index, bound(*value)).map_err(refused)?;
+    }
+    let mut rows = prepared.raw_query();
+    while let Some(row) = rows.next().map_err(refused)? {
+        each(row)?;
+    }
+    Ok(())
+}
+
+fn bound(value: Value<'_>) -> ToSqlOutput<'_> {
+    ToSqlOutput::Borrowed(match value {
+        Value::Integer(value) => ValueRef::Integer(value),
+        Value::Text(value) => ValueRef::Text(value.as_bytes()),
+        Value::Bytes(value) => ValueRef::Blob(value),
+        Value::Null => ValueRef::Null,
+    })
+}
+
+impl Row for rusqlite::Row<'_> {
+    fn integer(&self, column: usize) -> Result<i64> {
+        self.get_ref(column).map_err(refused)?.as_i64().map_err(|error| damaged(&error))
+    }
+
+    fn text(&self, column: usize) -> Result<&str> {
+        self.get_ref(column).map_err(refused)?.as_str().map_err(|error| damaged(&error))
+    }
+
+    fn bytes(&self, column: usize) -> Result<&[u8]> {
+        self.get_ref(column).map_err(refused)?.as_blob().map_err(|error| damaged(&error))
+    }
+
+    fn is_null(&self, column: usize) -> bool {
+        matches!(self.get_ref(column), Ok(ValueRef::Null))
+    }
+}
+
+fn damaged(error: &dyn std::error::Error) -> Error {
+    Error::Broken(format!("the database is damaged: {error}"))
+}
+
+/// What SQLite's refusal means to the domain.
+fn refused(error: rusqlite::Error) -> Error {
+    use rusqlite::ErrorCode::{
+        CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, ReadOnly, SystemIoFailure,
+    };
+    use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
+    match error.sqlite_error() {
+        Some(failure)
+            if matches!(failure.extended_code, SQLITE_CONSTRAINT_UNIQUE | SQLITE_CONSTRAINT_PRIMARYKEY) =>
+        {
+            Error::Exists
+        }
+        Some(failure)
+            if matches!(
+                failure.code,
+                DatabaseBusy | DatabaseLocked | DiskFull | SystemIoFailure | CannotOpen | ReadOnly
+            ) =>
+        {
+            Error::Unavailable(error.to_string())
+        }
+        _ => Error::Broken(format!("the database refuses: {error}")),
+    }
+}

@@ -1,0 +1,35 @@
+//! The database file itself: there or not, and only its owner's.
+
+use super::super::{Error, Result};
+use std::fs::{self, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
+
+/// What makes a database, as errors name it.
+const INIT: &str =
+    "`orgtokens-server init --organization SLUG --username NAME --email ADDR` makes a database";
+
+/// Whether there is a database file that may have been initialised.
+///
+/// # Errors
+/// Where there is none, or it is empty. SQLite alone would make or fill it.
+pub fn require(path: &str) -> Result<()> {
+    match fs::metadata(path) {
+        Ok(file) if file.is_file() && file.len() > 0 => Ok(()),
+        Ok(_) => Err(Error::Broken(format!("{path} was never initialised: {INIT}"))),
+        Err(error) => Err(Error::Broken(format!("{path} cannot be opened ({error}): {INIT}"))),
+    }
+}
+
+/// Makes an empty file that only its owner may read, unless there is a file already.
+///
+/// # Errors
+/// Where the folder does not let it.
+pub fn create(path: &str) -> Result<()> {
+    // SQLite gives the files beside it the permissions of this one.
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(Error::Broken(format!("{path} cannot be made: {error}"))),
+    }
+}

@@ -1,0 +1,78 @@
+//! Connections and the schema: what every connection is set to, and the migrations
+//! that bring a database up to this program's version.
+
+use super::super::{Error, Result};
+use super::refused;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use std::path::Path;
+use std::time::Duration;
+
+/// "orgt" in ASCII: tells this program's files from other SQLite databases.
+const APPLICATION_ID: i64 = 0x6f72_6774;
+
+/// Each brings the schema one version further; `user_version` counts those that ran.
+const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/sqlite/0001_initial.sql")];
+
+/// How long a writer waits for one of another process.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// A connection to a file that exists.
+pub fn connect(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(refused)?;
+    configure(&connection).map_err(|error| {
+        Error::Broken(format!("{} is no database of this program: {error}", path.display()))
+    })?;
+    Ok(connection)
+}
+
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY)?;
+    // With statistics built in, join statements would be prepared anew at every run.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "cache_size", -8192)?;
+    // The first statement that reads the file: whatever is no database is refused here.
+    connection.pragma_query_value(None, "application_id", |row| row.get::<_, i64>(0))?;
+    Ok(())
+}
+
+/// Brings an empty or older database up to date, and refuses every other one untouched.
+pub fn migrate(connection: &mut Connection) -> Result<()> {
+    if version(connection)? == MIGRATIONS.len() {
+        return Ok(());
+    }
+    connection.pragma_update(None, "journal_mode", "WAL").map_err(refused)?;
+    let change = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(refused)?;
+    // Another process may have been faster.
+    for migration in &MIGRATIONS[version(&change)?..] {
+        change.execute_batch(migration).map_err(refused)?;
+    }
+    change.pragma_update(None, "application_id", APPLICATION_ID).map_err(refused)?;
+    let latest = i64::try_from(MIGRATIONS.len()).expect("migrations are few");
+    change.pragma_update(None, "user_version", latest).map_err(refused)?;
+    change.commit().map_err(refused)
+}
+
+/// How many migrations ran on this database.
+fn version(connection: &Connection) -> Result<usize> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let tables = "SELECT count(*) FROM sqlite_schema";
+    let tables: i64 = connection.query_row(tables, [], |row| row.get(0)).map_err(refused)?;
+    let (application, version) =
+        (pragma("application_id").map_err(refused)?, pragma("user_version").map_err(refused)?);
+    match usize::try_from(version) {
+        Ok(0) if application == 0 && tables == 0 => Ok(0),
+        Ok(version) if application == APPLICATION_ID && version <= MIGRATIONS.len() => Ok(version),
+        Ok(version) if application == APPLICATION_ID => Err(Error::Broken(format!(
+            "the database has version {version}, newer than this program's {}: run the newer program",
+            MIGRATIONS.len()
+        ))),
+        _ => Err(Error::Broken("the file is a database of another program: name another one".to_owned())),
+    }
+}

@@ -1,0 +1,234 @@
+//! The credential and its public id.
+//!
+//! A plaintext token leaves this type through [`PlainToken::reveal`] alone, which
+//! is called in two places: the answer of mint, and the command line. Only its
+//! digest is ever stored, looked up or compared.
+
+use crate::name::patterned;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use schemars::JsonSchema;
+use schemars::r#gen::SchemaGenerator;
+use schemars::schema::Schema;
+use serde::{Deserialize, Serialize, Serializer};
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::str::FromStr;
+use uuid::Uuid;
+
+/// What every token begins with, so that secret scanners can tell one.
+pub const PREFIX: &str = "orgt_";
+/// 128 bits in base 62.
+const SECRET_DIGITS: usize = 22;
+/// 32 bits in base 62.
+const CHECKSUM_DIGITS: usize = 6;
+
+/// A token in plain text: the prefix, 128 random bits and their CRC-32, in base 62.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PlainToken(String);
+
+/// Why a text is no token. It never carries the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MalformedToken {
+    /// It does not begin with [`PREFIX`].
+    #[error("a token begins with `{PREFIX}`")]
+    Prefix,
+    /// It is too short or too long.
+    #[error("a token has {} characters", PREFIX.len() + SECRET_DIGITS + CHECKSUM_DIGITS)]
+    Length,
+    /// It has a character that is no base 62 digit, or encodes more than 128 bits.
+    #[error("after its prefix a token has letters and digits only")]
+    Alphabet,
+    /// Its last characters are not the checksum of the others.
+    #[error("the token's checksum is wrong: part of it was changed or lost")]
+    Checksum,
+}
+
+impl PlainToken {
+    /// A new token, from the operating system's generator.
+    ///
+    /// # Errors
+    /// Where that generator fails.
+    pub fn generate() -> Result<Self, getrandom::Error> {
+        let mut secret = [0; 16];
+        getrandom::fill(&mut secret)?;
+        let body = format!("{PREFIX}{:0>SECRET_DIGITS$}", base62::encode(u128::from_be_bytes(secret)));
+        let checksum = checksum(&body);
+        Ok(Self(body + &checksum))
+    }
+
+    /// What is stored of the token, and what it is looked up by.
+    pub fn digest(&self) -> TokenDigest {
+        TokenDigest(Sha256::digest(&self.0).into())
+    }
+
+    /// The plain text, for the one answer that shows it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+fn checksum(body: &str) -> String {
+    format!("{:0>CHECKSUM_DIGITS$}", base62::encode(crc32fast::hash(body.as_bytes())))
+}
+
+impl FromStr for PlainToken {
+    type Err = MalformedToken;
+
+    fn from_str(text: &str) -> Result<Self, MalformedToken> {
+        let digits = text.strip_prefix(PREFIX).ok_or(MalformedToken::Prefix)?;
+        if digits.len() != SECRET_DIGITS + CHECKSUM_DIGITS {
+            return Err(MalformedToken::Length);
+        }
+        if !digits.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            || base62::decode(&digits[..SECRET_DIGITS]).is_err()
+        {
+            return Err(MalformedToken::Alphabet);
+        }
+        let (body, sum) = text.split_at(PREFIX.len() + SECRET_DIGITS);
+        if checksum(body) == sum { Ok(Self(text.to_owned())) } else { Err(MalformedToken::Checksum) }
+    }
+}
+
+impl fmt::Debug for PlainToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PlainToken(..)")
+    }
+}
+
+/// The SHA-256 of a token. A token has 128 random bits, so a slow hash would add nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct TokenDigest([u8; 32]);
+
+impl TokenDigest {
+    /// The bytes that are stored.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TokenDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenDigest(..)")
+    }
+}
+
+/// The public id of a token: a version 7 UUID, so ids sort by the time of minting,
+/// written as 22 characters of unpadded base64url.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct TokenId(Uuid);
+
+impl TokenId {
+    /// The id of a token that is minted now; later ones of this process are greater.
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7())
+    }
+
+    /// The id that these stored bytes spell.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
+    /// The bytes that are stored, in the order of minting.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Display for TokenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&URL_SAFE_NO_PAD.encode(self.0.as_bytes()))
+    }
+}
+
+impl Serialize for TokenId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl FromStr for TokenId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+        bytes.map(Self::from_bytes).ok_or_else(|| {
+            format!(
+                "{} is not a token id: use the 22 characters that the lists show",
+                crate::name::Quoted(text)
+            )
+        })
+    }
+}
+
+impl TryFrom<String> for TokenId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl JsonSchema for TokenId {
+    fn schema_name() -> String {
+        "TokenId".to_owned()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        patterned("^[A-Za-z0-9_-]{22}$")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generated_token_parses_and_no_two_are_alike() {
+        let (one, two) = (PlainToken::generate().unwrap(), PlainToken::generate().unwrap());
+        assert_eq!(one.reveal().parse(), Ok(one.clone()));
+        assert!(one != two && one.digest() != two.digest());
+    }
+
+    #[test]
+    fn each_way_of_being_no_token_has_its_error() {
+        let token = PlainToken::generate().unwrap();
+        let text = token.reveal();
+        let swapped: String = text.chars().rev().collect();
+        assert_eq!(swapped.parse::<PlainToken>(), Err(MalformedToken::Prefix));
+        assert_eq!(text[..32].parse::<PlainToken>(), Err(MalformedToken::Length));
+        assert_eq!(format!("{text}0").parse::<PlainToken>(), Err(MalformedToken::Length));
+        assert_eq!(text.replace(&text[5..6], "-").parse::<PlainToken>(), Err(MalformedToken::Alphabet));
+        let above = format!("{PREFIX}{}", "z".repeat(28));
+        assert_eq!(above.parse::<PlainToken>(), Err(MalformedToken::Alphabet));
+    }
+
+    #[test]
+    fn changing_any_one_digit_breaks_the_checksum() {
+        let token = PlainToken::generate().unwrap();
+        for place in PREFIX.len()..token.reveal().len() {
+            let mut bytes = token.reveal().as_bytes().to_vec();
+            bytes[place] = if bytes[place] == b'0' { b'1' } else { b'0' };
+            let changed = String::from_utf8(bytes).unwrap();
+            assert_eq!(changed.parse::<PlainToken>(), Err(MalformedToken::Checksum), "at {place}");
+        }
+    }
+
+    #[test]
+    fn debug_output_shows_nothing_of_a_token() {
+        let token = PlainToken::generate().unwrap();
+        assert_eq!(format!("{token:?} {:?}", token.digest()), "PlainToken(..) TokenDigest(..)");
+    }
+
+    #[test]
+    fn token_ids_are_22_characters_sorted_by_time_and_read_back_strictly() {
+        let ids: Vec<_> = (0..1000).map(|_| TokenId::generate()).collect();
+        assert!(ids.is_sorted());
+        assert_eq!(ids[0].to_string().len(), 22);
+        assert_eq!(ids[0].to_string().parse(), Ok(ids[0]));
+        // The last character of 22 carries 2 bits: spellings of the other 4 are no ids.
+        assert!("clGFZ4STEe6fljpFzIum8B".parse::<TokenId>().is_err());
+        assert!("clGFZ4STEe6fljpFzIum8A==".parse::<TokenId>().is_err());
+    }
+}
