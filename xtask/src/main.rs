@@ -1,3 +1,21 @@
 //! The project's own commands, run as `cargo xtask <command>`.
+//!
+//! Only the command line: what a command does is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use xtask::diff::Diff;
+
+/// The project's own commands.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Xtask {
+    Diff(Diff),
+}
+
+fn main() -> ExitCode {
+    match Xtask::parse() {
+        Xtask::Diff(diff) => diff.run(),
+    }
+}

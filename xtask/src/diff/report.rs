@@ -1,0 +1,130 @@
+//! Findings for people and for machines: the only place that lays anything out.
+//!
+//! Written to any writer; whether there is colour is the caller's decision.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use super::advice;
+use super::finding::{Finding, Pair, Side};
+use super::operation::Outcome;
+
+/// Where security is proven, since no emitted document can show it.
+const SECURITY: &str = "security is not compared (dropshot emits none): \
+                        the contract tests in client/tests prove it for every secured operation";
+
+/// How the text is dressed.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    /// Whether to colour it.
+    pub colour: bool,
+}
+
+impl Style {
+    fn paint(self, code: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    fn error(self, text: &str) -> String {
+        self.paint("1;31", text)
+    }
+
+    fn bold(self, text: &str) -> String {
+        self.paint("1", text)
+    }
+
+    fn dim(self, text: &str) -> String {
+        self.paint("1;34", text)
+    }
+}
+
+/// One block a finding, then one line with their number.
+pub fn human(
+    out: &mut dyn Write,
+    outcome: &Outcome,
+    names: Pair<&str>,
+    style: Style,
+) -> io::Result<()> {
+    let Pair { documented, served } = names;
+    let count = outcome.findings.len();
+    if count == 0 {
+        let operations = counted(outcome.operations, "operation");
+        writeln!(out, "{documented} and {served} agree: {operations} compared")?;
+        return writeln!(out, "{} {SECURITY}", style.dim("note:"));
+    }
+    for finding in &outcome.findings {
+        block(out, finding, names, style)?;
+    }
+    let places = counted(count, "place");
+    writeln!(out, "{} {documented} and {served} differ in {places}", style.error("error:"))
+}
+
+fn block(
+    out: &mut dyn Write,
+    finding: &Finding,
+    names: Pair<&str>,
+    style: Style,
+) -> io::Result<()> {
+    let head = style.error(&format!("error[{}]", advice::code(finding)));
+    writeln!(out, "{head}{}", style.bold(&format!(": {}", finding.title)))?;
+    let line = |mark: &str, name: &str, side: &Side| {
+        format!("  {} {} {}", style.dim(mark), at(name, side), fragment(&side.pointer))
+    };
+    writeln!(out, "{}", line("-->", names.documented, &finding.documented))?;
+    writeln!(out, "{}", line(":::", names.served, &finding.served))?;
+    let bar = style.dim("|");
+    writeln!(out, "   {bar} documented: {}", finding.documented.says)?;
+    writeln!(out, "   {bar} server:     {}", finding.served.says)?;
+    let note = |word: &str, text: &str| {
+        format!("   {} {} {text}", style.dim("="), style.bold(&format!("{word}:")))
+    };
+    writeln!(out, "{}", note("in", &finding.places.join(", ")))?;
+    writeln!(out, "{}", note("why", advice::why(finding)))?;
+    writeln!(out, "{}\n", note("help", advice::help(finding)))
+}
+
+fn at(name: &str, side: &Side) -> String {
+    side.position.map_or(name.to_owned(), |(line, column)| format!("{name}:{line}:{column}"))
+}
+
+fn fragment(pointer: &str) -> String {
+    format!("#{pointer}")
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+/// The same facts as one JSON object; its fields are described in `cargo xtask diff --help`.
+pub fn machine(out: &mut dyn Write, outcome: &Outcome, names: Pair<&str>) -> io::Result<()> {
+    let findings: Vec<_> = outcome.findings.iter().map(as_json).collect();
+    let report = json!({
+        "conforms": findings.is_empty(),
+        "contract": names.documented,
+        "generated": names.served,
+        "operations": outcome.operations,
+        "findings": findings,
+    });
+    writeln!(out, "{report:#}")
+}
+
+fn as_json(finding: &Finding) -> Value {
+    let side = |side: &Side| {
+        json!({
+            "pointer": side.pointer,
+            "line": side.position.map(|(line, _)| line),
+            "column": side.position.map(|(_, column)| column),
+            "says": side.says,
+        })
+    };
+    json!({
+        "code": advice::code(finding),
+        "title": finding.title,
+        "documented": side(&finding.documented),
+        "served": side(&finding.served),
+        "places": finding.places,
+        "why": advice::why(finding),
+        "help": advice::help(finding),
+    })
+}
