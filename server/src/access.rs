@@ -2,9 +2,9 @@
 //! at this moment. Pure: no request, no database, no clock.
 
 use crate::error::Error;
+use crate::name::{Name, Quoted};
 use crate::scope::{Scope, Scopes};
 use crate::token::TokenId;
-use crate::name::{Name, Quoted};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
@@ -78,7 +78,9 @@ impl Binding {
     pub fn organization(&self) -> Option<OrganizationId> {
         match self {
             Self::Unrestricted => None,
-            Self::Organization(organization) | Self::Group { organization, .. } => Some(*organization),
+            Self::Organization(organization) | Self::Group { organization, .. } => {
+                Some(*organization)
+            }
         }
     }
 }
@@ -181,7 +183,8 @@ pub enum Extent {
 
 /// What a denied caller hears.
 const ROLE: Error = Error::RoleTooLow("only owners and admins of this organization may do this");
-const READ: Error = Error::TokenTooNarrow("this token is bound to a group and lacks the scope `read`");
+const READ: Error =
+    Error::TokenTooNarrow("this token is bound to a group and lacks the scope `read`");
 const GROUP: Error = Error::TokenTooNarrow("a token that is bound to a group may not do this");
 const WIDER: Error = Error::TokenTooNarrow(
     "a token that is bound to an organization mints none that is wider: name its organization",
@@ -217,7 +220,9 @@ pub fn decide(
         return Err(Error::NO_ORGANIZATION);
     }
     match (binding, action) {
-        (Binding::Group { scopes, .. }, Action::ReadGroups) if scopes.contains(Scope::Read) => Ok(Extent::Own),
+        (Binding::Group { scopes, .. }, Action::ReadGroups) if scopes.contains(Scope::Read) => {
+            Ok(Extent::Own)
+        }
         (Binding::Group { .. }, Action::ReadGroups) => Err(READ),
         (Binding::Group { .. }, _) => Err(GROUP),
         (Binding::Unrestricted | Binding::Organization(_), _) => decide_role(role, action),
@@ -226,13 +231,17 @@ pub fn decide(
 
 fn decide_role(role: Role, action: Action) -> Result<Extent, Error> {
     use Action::{
-        Leave, ManageGroups, ManageMembers, ManageTokens, MintGroupToken, MintToken, Read, ReadAudit,
-        ReadGroups,
+        Leave, ManageGroups, ManageMembers, ManageTokens, MintGroupToken, MintToken, Read,
+        ReadAudit, ReadGroups,
     };
     match (action, role) {
-        (Read | ReadGroups | Leave | MintToken, _) => Ok(Extent::All),
-        (_, Role::Owner | Role::Admin) => Ok(Extent::All),
+        (Read | ReadGroups | Leave | MintToken, _) | (_, Role::Owner | Role::Admin) => {
+            Ok(Extent::All)
+        }
         (ManageTokens, Role::Member | Role::Viewer) => Ok(Extent::Own),
-        (ManageGroups | ManageMembers | MintGroupToken | ReadAudit, Role::Member | Role::Viewer) => Err(ROLE),
+        (
+            ManageGroups | ManageMembers | MintGroupToken | ReadAudit,
+            Role::Member | Role::Viewer,
+        ) => Err(ROLE),
     }
 }

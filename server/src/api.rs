@@ -6,10 +6,11 @@ pub mod types;
 use crate::front::{Answer, Body, Deferred, Optional};
 use dropshot::{Path, Query, RequestContext};
 use types::{
-    AddMemberRequest, AuditLogPage, CreateGroupRequest, CurrentUser, GroupList, GroupPath, GroupResponse,
-    MemberAdded, MemberList, MemberPath, MemberRemoved, MemberResponse, MintRequest, MintedToken,
-    OrganizationList, OrganizationPath, OrganizationResponse, OrganizationTokenList, OrganizationTokenPath,
-    PageQuery, RevokedToken, TokenExpiry, TokenList, TokenPath, UpdateMemberRequest,
+    AddMemberRequest, AuditLogPage, CreateGroupRequest, CurrentUser, GroupList, GroupPath,
+    GroupResponse, MemberAdded, MemberList, MemberPath, MemberRemoved, MemberResponse, MintRequest,
+    MintedToken, OrganizationList, OrganizationPath, OrganizationResponse, OrganizationTokenList,
+    OrganizationTokenPath, PageQuery, RevokedToken, TokenExpiry, TokenList, TokenPath,
+    UpdateMemberRequest,
 };
 
 /// The operations of the contract.

@@ -23,7 +23,8 @@ fn bearer(headers: &HeaderMap) -> Result<PlainToken> {
     if values.next().is_some() {
         return Err(Error::Invalid("two Authorization headers: send exactly one".to_owned()));
     }
-    let (scheme, token) = value.to_str().ok().and_then(|text| text.split_once(' ')).unwrap_or_default();
+    let (scheme, token) =
+        value.to_str().ok().and_then(|text| text.split_once(' ')).unwrap_or_default();
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(Error::DeadCredential);
     }
@@ -32,8 +33,12 @@ fn bearer(headers: &HeaderMap) -> Result<PlainToken> {
 
 /// Command lines name themselves in the User-Agent; nothing else of it is used.
 fn origin(headers: &HeaderMap) -> Origin {
-    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-    let is_cli = agent.to_ascii_lowercase().split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == "cli");
+    let agent =
+        headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    let is_cli = agent
+        .to_ascii_lowercase()
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .any(|word| word == "cli");
     if is_cli { Origin::Cli } else { Origin::Web }
 }
 
@@ -60,7 +65,10 @@ mod tests {
     fn only_one_bearer_header_is_a_credential() {
         let token = PlainToken::generate().unwrap();
         let headers = |values: &[String]| -> HeaderMap {
-            values.iter().map(|value| (header::AUTHORIZATION, HeaderValue::try_from(value).unwrap())).collect()
+            values
+                .iter()
+                .map(|value| (header::AUTHORIZATION, HeaderValue::try_from(value).unwrap()))
+                .collect()
         };
         let good = format!("bEaReR  {}", token.reveal());
         assert_eq!(bearer(&headers(std::slice::from_ref(&good))).unwrap(), token);

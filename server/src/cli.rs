@@ -25,7 +25,9 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the API
-    #[command(after_help = "Example:\n  orgtokens-server serve --database sqlite://orgtokens.db --listen 127.0.0.1:8080\n\nThe first line on stdout says where it listens; logs go to stderr. SIGTERM and\nCtrl-C finish the requests under way.")]
+    #[command(
+        after_help = "Example:\n  orgtokens-server serve --database sqlite://orgtokens.db --listen 127.0.0.1:8080\n\nThe first line on stdout says where it listens; logs go to stderr. SIGTERM and\nCtrl-C finish the requests under way."
+    )]
     Serve {
         #[command(flatten)]
         database: Database,
@@ -33,7 +35,9 @@ enum Command {
         listen: Listen,
     },
     /// Make a database with an organization, its owner, and a first token, which is printed
-    #[command(after_help = "Example:\n  orgtokens-server init --organization my-org --username alice --email alice@example.com")]
+    #[command(
+        after_help = "Example:\n  orgtokens-server init --organization my-org --username alice --email alice@example.com"
+    )]
     Init {
         #[command(flatten)]
         database: Database,
@@ -73,7 +77,9 @@ enum Command {
 #[derive(Debug, Subcommand)]
 enum UserCommand {
     /// Add a user, who is a member of nothing yet
-    #[command(after_help = "Example:\n  orgtokens-server user add --username bob --email bob@example.com")]
+    #[command(
+        after_help = "Example:\n  orgtokens-server user add --username bob --email bob@example.com"
+    )]
     Add {
         #[command(flatten)]
         database: Database,
@@ -89,7 +95,9 @@ enum UserCommand {
 #[derive(Debug, Subcommand)]
 enum OrganizationCommand {
     /// Add an organization with its owner
-    #[command(after_help = "Example:\n  orgtokens-server organization add --organization my-org --owner alice")]
+    #[command(
+        after_help = "Example:\n  orgtokens-server organization add --organization my-org --owner alice"
+    )]
     Add {
         #[command(flatten)]
         database: Database,
@@ -105,7 +113,9 @@ enum OrganizationCommand {
 #[derive(Debug, Subcommand)]
 enum MemberCommand {
     /// Make a user a member, or give a member another role
-    #[command(after_help = "Example:\n  orgtokens-server member set --organization my-org --username bob --role owner")]
+    #[command(
+        after_help = "Example:\n  orgtokens-server member set --organization my-org --username bob --role owner"
+    )]
     Set {
         #[command(flatten)]
         database: Database,
@@ -124,7 +134,9 @@ enum MemberCommand {
 #[derive(Debug, Subcommand)]
 enum TokenCommand {
     /// Mint an unrestricted token for a user, and print it
-    #[command(after_help = "Example:\n  TOKEN=$(orgtokens-server token mint --username alice --name laptop)")]
+    #[command(
+        after_help = "Example:\n  TOKEN=$(orgtokens-server token mint --username alice --name laptop)"
+    )]
     Mint {
         #[command(flatten)]
         database: Database,
@@ -163,31 +175,33 @@ struct Listen {
 }
 
 impl Database {
-    fn open(&self) -> anyhow::Result<Service> {
-        Ok(Service::new(Store::open(&self.url)?))
+    async fn open(&self) -> anyhow::Result<Service> {
+        Ok(Service::new(Store::open(&self.url).await?))
     }
 }
 
 /// Does what the arguments say.
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
-        Command::Serve { database, listen } => serve::serve(database.open()?, listen.address).await,
+        Command::Serve { database, listen } => {
+            serve::serve(database.open().await?, listen.address).await
+        }
         Command::Init { database, organization, username, email } => {
-            let service = Service::new(Store::create(&database.url)?);
+            let service = Service::new(Store::create(&database.url).await?);
             print_token(&Operator(&service).init(&organization, &username, &email).await?)
         }
         Command::User(UserCommand::Add { database, username, email }) => {
-            Ok(Operator(&database.open()?).add_user(&username, &email).await?)
+            Ok(Operator(&database.open().await?).add_user(&username, &email).await?)
         }
         Command::Organization(OrganizationCommand::Add { database, organization, owner }) => {
-            Ok(Operator(&database.open()?).add_organization(&organization, &owner).await?)
+            Ok(Operator(&database.open().await?).add_organization(&organization, &owner).await?)
         }
         Command::Member(MemberCommand::Set { database, organization, username, role }) => {
-            Operator(&database.open()?).set_member(&organization, &username, role).await?;
+            Operator(&database.open().await?).set_member(&organization, &username, role).await?;
             Ok(())
         }
         Command::Token(TokenCommand::Mint { database, username, name }) => {
-            print_token(&Operator(&database.open()?).mint_token(&username, &name).await?)
+            print_token(&Operator(&database.open().await?).mint_token(&username, &name).await?)
         }
         Command::Openapi => print(&format!("{:#}", document()?)),
         Command::Demo { listen } => demo::demo(listen.address).await,

@@ -45,7 +45,9 @@ mod tests {
     #[test]
     fn only_the_body_of_mint_is_optional() {
         let document = document().unwrap();
-        let body = |path: &str, method: &str| document["paths"][path][method]["requestBody"]["required"].clone();
+        let body = |path: &str, method: &str| {
+            document["paths"][path][method]["requestBody"]["required"].clone()
+        };
         assert_eq!(body("/v1/auth/api-tokens/{tokenName}", "post"), false);
         assert_eq!(body("/v1/organizations/{organizationSlug}/groups", "post"), true);
         assert!(!document.to_string().contains(OPTIONAL_BODY));

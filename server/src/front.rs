@@ -32,7 +32,8 @@ use std::time::Instant;
 /// A request as dropshot hands it over.
 type Request = hyper::Request<dropshot::Body>;
 /// Looks a request's operation up and runs it.
-type Dispatch = dyn Fn(RequestContext<Context>, Request) -> BoxFuture<'static, Outcome> + Send + Sync;
+type Dispatch =
+    dyn Fn(RequestContext<Context>, Request) -> BoxFuture<'static, Outcome> + Send + Sync;
 
 /// An answer, and the operation that gave it, where there is one.
 struct Outcome {
@@ -134,7 +135,7 @@ async fn receive(
 }
 
 async fn answer(rqctx: RequestContext<Context>, request: Request) -> Outcome {
-    if let Err(response) = guard::admit(&request) {
+    if let Some(response) = guard::objection(&request) {
         return Outcome { response, operation: None };
     }
     let server = Arc::clone(&rqctx.server);

@@ -3,7 +3,13 @@
 mod answer;
 
 use crate::api::Api;
-use crate::api::types::*;
+use crate::api::types::{
+    AddMemberRequest, AuditLogPage, CreateGroupRequest, CurrentUser, GroupList, GroupPath,
+    GroupResponse, MemberAdded, MemberList, MemberPath, MemberRemoved, MemberResponse, MintRequest,
+    MintedToken, OrganizationList, OrganizationPath, OrganizationResponse, OrganizationToken,
+    OrganizationTokenList, OrganizationTokenPath, PageQuery, RevokedToken, Token, TokenExpiry,
+    TokenList, TokenPath, UpdateMemberRequest,
+};
 use crate::front::{Answer, Body, Context, Deferred, Optional};
 use answer::{answer, answer_list};
 use dropshot::{Path, Query, RequestContext};
@@ -43,9 +49,11 @@ impl Api for Handlers {
     }
 
     async fn list_api_tokens(rqctx: Rqctx) -> Answer<TokenList> {
-        answer_list(rqctx, |token, _| Token::from(token), async |service, caller| {
-            service.list_own_tokens(&caller).await
-        })
+        answer_list(
+            rqctx,
+            |token, _| Token::from(token),
+            async |service, caller| service.list_own_tokens(&caller).await,
+        )
         .await
     }
 
@@ -62,7 +70,10 @@ impl Api for Handlers {
         .await
     }
 
-    async fn revoke_api_token(rqctx: Rqctx, path: Deferred<Path<TokenPath>>) -> Answer<RevokedToken> {
+    async fn revoke_api_token(
+        rqctx: Rqctx,
+        path: Deferred<Path<TokenPath>>,
+    ) -> Answer<RevokedToken> {
         answer(rqctx, async |service, caller| {
             let name = path.get()?.token_name;
             service.revoke_own_token(&caller, &name).await?;
@@ -96,7 +107,8 @@ impl Api for Handlers {
         path: Deferred<Path<OrganizationPath>>,
     ) -> Answer<OrganizationResponse> {
         answer(rqctx, async |service, caller| {
-            let organization = service.get_organization(&caller, &path.get()?.organization_slug).await?;
+            let organization =
+                service.get_organization(&caller, &path.get()?.organization_slug).await?;
             Ok(OrganizationResponse { organization: organization.into() })
         })
         .await
@@ -147,7 +159,8 @@ impl Api for Handlers {
         answer(rqctx, async |service, caller| {
             let MemberPath { organization_slug, username } = path.get()?;
             let role = body.read().await?.role.into();
-            let member = service.update_member(&caller, &organization_slug, &username, role).await?;
+            let member =
+                service.update_member(&caller, &organization_slug, &username, role).await?;
             Ok(MemberResponse { member: member.into() })
         })
         .await
@@ -165,7 +178,10 @@ impl Api for Handlers {
         .await
     }
 
-    async fn list_groups(rqctx: Rqctx, path: Deferred<Path<OrganizationPath>>) -> Answer<GroupList> {
+    async fn list_groups(
+        rqctx: Rqctx,
+        path: Deferred<Path<OrganizationPath>>,
+    ) -> Answer<GroupList> {
         answer(rqctx, async |service, caller| {
             let groups = service.list_groups(&caller, &path.get()?.organization_slug).await?;
             Ok(GroupList { groups: wrap(groups) })
@@ -211,7 +227,8 @@ impl Api for Handlers {
         query: Deferred<Query<PageQuery>>,
     ) -> Answer<AuditLogPage> {
         answer(rqctx, async |service, caller| {
-            let (slug, PageQuery { page, page_size }) = (path.get()?.organization_slug, query.get()?);
+            let (slug, PageQuery { page, page_size }) =
+                (path.get()?.organization_slug, query.get()?);
             let found = service.list_audit_logs(&caller, &slug, page, page_size).await?;
             Ok(AuditLogPage::new(found, page, page_size))
         })

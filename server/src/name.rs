@@ -141,9 +141,12 @@ impl FromStr for Email {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let fits = text.len() <= 254 && !text.contains(|c: char| c.is_whitespace() || c.is_control());
+        let fits =
+            text.len() <= 254 && !text.contains(|c: char| c.is_whitespace() || c.is_control());
         match text.split_once('@') {
-            Some((user, host)) if fits && !user.is_empty() && !host.is_empty() && !host.contains('@') => {
+            Some((user, host))
+                if fits && !user.is_empty() && !host.is_empty() && !host.contains('@') =>
+            {
                 Ok(Self(text.to_owned()))
             }
             _ => Err(format!("{} is not an email address: write it as user@host", Quoted(text))),

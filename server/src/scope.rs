@@ -24,7 +24,6 @@ macro_rules! scopes {
 
         /// What a mint request may ask for: a scope, or a preset that stands for several.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-        #[schemars(rename = "Scope")]
         pub enum RequestedScope {
             $(#[doc = concat!("`", $text, "`")] #[serde(rename = $text)] $variant,)+
             /// Stands for `read`.

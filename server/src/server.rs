@@ -40,7 +40,9 @@ impl Server {
         let http = ServerBuilder::new(front::doors()?, context, silent)
             .config(config)
             .start()
-            .with_context(|| format!("cannot listen on {listen}: choose another address with --listen"))?;
+            .with_context(|| {
+                format!("cannot listen on {listen}: choose another address with --listen")
+            })?;
         Ok(Self { http })
     }
 

@@ -55,6 +55,7 @@ async fn reach(
     action: Action,
 ) -> Result<(Organization, Extent)> {
     let membership = view.membership(caller.user, slug).await?.ok_or(Error::NO_ORGANIZATION)?;
-    let extent = access::decide(&caller.binding, membership.organization.id, membership.role, action)?;
+    let extent =
+        access::decide(&caller.binding, membership.organization.id, membership.role, action)?;
     Ok((membership.organization, extent))
 }

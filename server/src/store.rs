@@ -11,11 +11,14 @@ mod sqlite;
 mod tokens;
 mod transaction;
 
-pub use records::{AuditEntry, AuditPage, Group, Member, Membership, NewToken, Organization, Token, User};
+pub use records::{
+    AuditEntry, AuditPage, Group, Member, Membership, NewToken, Organization, Token, User,
+};
 pub use snapshot::Snapshot;
 pub use tokens::TokenFilter;
 pub use transaction::Transaction;
 
+use connection::Backend;
 use sqlite::Sqlite;
 
 /// Why the store did not answer.
@@ -38,7 +41,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// A database that was initialised, ready to be read and written.
 #[derive(Debug)]
 pub struct Store {
-    backend: Sqlite,
+    backend: Box<dyn Backend>,
 }
 
 impl Store {
@@ -48,26 +51,26 @@ impl Store {
     /// # Errors
     /// Where the URL names no known backend, or the database was never initialised, is not
     /// this program's, is damaged, or is newer than this program. It is left untouched.
-    pub fn open(url: &str) -> Result<Self> {
-        Ok(Self { backend: Sqlite::open(sqlite_path(url)?)? })
+    pub async fn open(url: &str) -> Result<Self> {
+        Ok(Self { backend: Box::new(Sqlite::open(sqlite_path(url)?).await?) })
     }
 
     /// Makes the database at `url`, or opens the one that is there.
     ///
     /// # Errors
     /// As [`Store::open`], but for a database that was never initialised.
-    pub fn create(url: &str) -> Result<Self> {
-        Ok(Self { backend: Sqlite::create(sqlite_path(url)?)? })
+    pub async fn create(url: &str) -> Result<Self> {
+        Ok(Self { backend: Box::new(Sqlite::create(sqlite_path(url)?).await?) })
     }
 
     /// A consistent view, for reading.
     pub async fn read(&self) -> Result<Snapshot> {
-        Ok(Snapshot::new(Box::new(self.backend.read()?)))
+        Ok(Snapshot::new(self.backend.read().await?))
     }
 
     /// A transaction; writers take turns. Dropping it undoes everything.
     pub async fn write(&self) -> Result<Transaction> {
-        Ok(Transaction::new(Box::new(self.backend.write().await?)))
+        Ok(Transaction::new(self.backend.write().await?))
     }
 }
 

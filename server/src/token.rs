@@ -52,7 +52,8 @@ impl PlainToken {
     pub fn generate() -> Result<Self, getrandom::Error> {
         let mut secret = [0; 16];
         getrandom::fill(&mut secret)?;
-        let body = format!("{PREFIX}{:0>SECRET_DIGITS$}", base62::encode(u128::from_be_bytes(secret)));
+        let body =
+            format!("{PREFIX}{:0>SECRET_DIGITS$}", base62::encode(u128::from_be_bytes(secret)));
         let checksum = checksum(&body);
         Ok(Self(body + &checksum))
     }
@@ -86,7 +87,11 @@ impl FromStr for PlainToken {
             return Err(MalformedToken::Alphabet);
         }
         let (body, sum) = text.split_at(PREFIX.len() + SECRET_DIGITS);
-        if checksum(body) == sum { Ok(Self(text.to_owned())) } else { Err(MalformedToken::Checksum) }
+        if checksum(body) == sum {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(MalformedToken::Checksum)
+        }
     }
 }
 
@@ -199,7 +204,10 @@ mod tests {
         assert_eq!(swapped.parse::<PlainToken>(), Err(MalformedToken::Prefix));
         assert_eq!(text[..32].parse::<PlainToken>(), Err(MalformedToken::Length));
         assert_eq!(format!("{text}0").parse::<PlainToken>(), Err(MalformedToken::Length));
-        assert_eq!(text.replace(&text[5..6], "-").parse::<PlainToken>(), Err(MalformedToken::Alphabet));
+        assert_eq!(
+            text.replace(&text[5..6], "-").parse::<PlainToken>(),
+            Err(MalformedToken::Alphabet)
+        );
         let above = format!("{PREFIX}{}", "z".repeat(28));
         assert_eq!(above.parse::<PlainToken>(), Err(MalformedToken::Alphabet));
     }

@@ -25,7 +25,7 @@ struct Row {
 pub async fn demo(listen: SocketAddr) -> anyhow::Result<()> {
     let folder = tempfile::tempdir().context("no temporary folder can be made")?;
     let path = folder.path().join("demo.db");
-    let service = Service::new(Store::create(&format!("sqlite://{}", path.display()))?);
+    let service = Service::new(Store::create(&format!("sqlite://{}", path.display())).await?);
     let rows = fill(&service).await?;
     let log = serve::logger();
     let server = serve::start(service, listen, &log)?;

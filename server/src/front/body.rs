@@ -70,7 +70,8 @@ impl<T: DeserializeOwned + Default> Body<Optional<T>> {
 
 async fn receive(request: hyper::Request<dropshot::Body>) -> Result<(HeaderMap, Bytes)> {
     let (parts, body) = request.into_parts();
-    let announced = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let announced =
+        parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: usize| length > MAX_BODY_BYTES) {
         return Err(Error::TooLarge(MAX_BODY_BYTES));
     }
@@ -89,9 +90,12 @@ fn parse<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T> {
     }
     // serde would take an array for a struct.
     if bytes.trim_ascii_start().first() != Some(&b'{') {
-        return Err(Error::Invalid("the body is not a JSON object: send one, such as {}".to_owned()));
+        return Err(Error::Invalid(
+            "the body is not a JSON object: send one, such as {}".to_owned(),
+        ));
     }
-    serde_json::from_slice(bytes).map_err(|error| Error::Invalid(format!("the body is not as it should be: {error}")))
+    serde_json::from_slice(bytes)
+        .map_err(|error| Error::Invalid(format!("the body is not as it should be: {error}")))
 }
 
 fn is_json(kind: &HeaderValue) -> bool {

@@ -6,13 +6,13 @@ use http::{Method, Response, Version, header};
 /// How many bytes the names and values of a request's headers may have together.
 const MAX_HEADER_BYTES: usize = 64 * 1024;
 
-/// Refuses a request whose header block is too large, or whose host is not clear.
-pub fn admit(request: &Request) -> Result<(), Response<dropshot::Body>> {
+/// The answer to a request whose header block is too large, or whose host is not clear.
+pub fn objection(request: &Request) -> Option<Response<dropshot::Body>> {
     let headers = request.headers();
     let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if size > MAX_HEADER_BYTES {
         let message = format!("the headers are larger than {MAX_HEADER_BYTES} bytes: send fewer");
-        return Err(reply::refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, message));
+        return Some(reply::refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, message));
     }
     let hosts = headers.get_all(header::HOST).iter().count();
     let enough = match request.version() {
@@ -20,10 +20,10 @@ pub fn admit(request: &Request) -> Result<(), Response<dropshot::Body>> {
         _ => hosts <= 1,
     };
     if enough {
-        return Ok(());
+        return None;
     }
     let message = format!("{hosts} Host headers: send exactly one");
-    Err(reply::refuse(StatusCode::BAD_REQUEST, message))
+    Some(reply::refuse(StatusCode::BAD_REQUEST, message))
 }
 
 /// The method to look a route up by: HEAD is answered as GET without the body, and what is no

@@ -129,7 +129,12 @@ pub fn broken(reason: &str) -> Response<Body> {
 /// What is answered where no operation has this path, or none this method on it (405, with the
 /// methods that it has in `Allow`).
 pub fn no_route(error: &HttpError) -> Response<Body> {
-    let mut allowed: Vec<&str> = error.headers.iter().flat_map(|headers| headers.get_all(header::ALLOW)).filter_map(|method| method.to_str().ok()).collect();
+    let mut allowed: Vec<&str> = error
+        .headers
+        .iter()
+        .flat_map(|headers| headers.get_all(header::ALLOW))
+        .filter_map(|method| method.to_str().ok())
+        .collect();
     if allowed.is_empty() {
         return refuse(error.status_code.as_status(), "no such path: see openapi.yaml".to_owned());
     }
@@ -138,7 +143,8 @@ pub fn no_route(error: &HttpError) -> Response<Body> {
     }
     allowed.sort_unstable();
     let allowed = allowed.join(", ");
-    let mut response = refuse(error.status_code.as_status(), format!("no such method here: use {allowed}"));
+    let mut response =
+        refuse(error.status_code.as_status(), format!("no such method here: use {allowed}"));
     if let Ok(allowed) = HeaderValue::from_str(&allowed) {
         response.headers_mut().insert(header::ALLOW, allowed);
     }

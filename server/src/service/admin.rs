@@ -25,7 +25,9 @@ impl Operator<'_> {
     pub async fn init(&self, slug: &Slug, username: &Name, email: &Email) -> Result<PlainToken> {
         let mut change = self.0.store.write().await?;
         if change.is_initialised().await? {
-            return Err(Error::Conflict("the database was initialised already: nothing was changed".to_owned()));
+            return Err(Error::Conflict(
+                "the database was initialised already: nothing was changed".to_owned(),
+            ));
         }
         change.insert_user(username, email).await?;
         add_owner(&mut change, slug, username).await?;
@@ -52,7 +54,8 @@ impl Operator<'_> {
     pub async fn set_member(&self, slug: &Slug, username: &Name, role: Role) -> Result<Member> {
         let mut change = self.0.store.write().await?;
         let organization = change.organization(slug).await?;
-        let organization = organization.ok_or(Error::NotFound("no such organization: add it first"))?;
+        let organization =
+            organization.ok_or(Error::NotFound("no such organization: add it first"))?;
         members::set_role(change, Actor::Operator, organization.id, username, role).await
     }
 

@@ -44,7 +44,9 @@ impl Event<'_> {
 
     fn message(&self) -> String {
         match self {
-            Self::TokenCreate { name, username, .. } => format!("minted token {name} of {username}"),
+            Self::TokenCreate { name, username, .. } => {
+                format!("minted token {name} of {username}")
+            }
             Self::TokenRevoke { token, cause } => {
                 format!("revoked token {} of {} by {cause}", token.name, token.owner.username)
             }
@@ -53,7 +55,9 @@ impl Event<'_> {
                 format!("changed {username} from {} to {}", from.as_str(), to.as_str())
             }
             Self::MemberRemove { username } => format!("removed {username}"),
-            Self::GroupCreate(group) => format!("created group {} in {}", group.name, group.location),
+            Self::GroupCreate(group) => {
+                format!("created group {} in {}", group.name, group.location)
+            }
             Self::GroupDelete(group) => format!("deleted group {}", group.name),
         }
     }
@@ -67,7 +71,9 @@ impl Event<'_> {
                 "token": {"id": token.id, "name": token.name, "owner": token.owner.username},
                 "cause": cause,
             }),
-            Self::MemberAdd { username, role } => json!({"member": {"username": username, "role": role}}),
+            Self::MemberAdd { username, role } => {
+                json!({"member": {"username": username, "role": role}})
+            }
             Self::MemberUpdate { username, from, to } => {
                 json!({"member": {"username": username, "role": to}, "previous_role": from})
             }

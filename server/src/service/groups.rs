@@ -36,7 +36,8 @@ impl Service {
         let (organization, _) = reach(&mut change, caller, slug, Action::ManageGroups).await?;
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let group = Group { uuid: Uuid::new_v4(), name, location, version };
-        let taken = || format!("there is a group named {} already: choose another name", group.name);
+        let taken =
+            || format!("there is a group named {} already: choose another name", group.name);
         let inserted = change.insert_group(organization.id, &group).await;
         inserted.map_err(|error| Error::taken(error, taken))?;
         let actor = Actor::Caller(caller);

@@ -16,7 +16,12 @@ impl Service {
     }
 
     /// One member.
-    pub async fn get_member(&self, caller: &Caller, slug: &Slug, username: &Name) -> Result<Member> {
+    pub async fn get_member(
+        &self,
+        caller: &Caller,
+        slug: &Slug,
+        username: &Name,
+    ) -> Result<Member> {
         let mut view = self.store.read().await?;
         let (organization, _) = reach(&mut view, caller, slug, Action::Read).await?;
         view.member(organization.id, username).await?.ok_or(Error::NO_MEMBER)
@@ -33,7 +38,9 @@ impl Service {
         let mut change = self.begin(caller).await?;
         let (organization, _) = reach(&mut change, caller, slug, Action::ManageMembers).await?;
         if change.member(organization.id, username).await?.is_some() {
-            return Err(Error::Conflict(format!("{username} is a member already: change the role instead")));
+            return Err(Error::Conflict(format!(
+                "{username} is a member already: change the role instead"
+            )));
         }
         set_role(change, Actor::Caller(caller), organization.id, username, role).await
     }
@@ -56,7 +63,8 @@ impl Service {
 
     /// Removes a member, and revokes the member's tokens that are bound to the organization.
     pub async fn remove_member(&self, caller: &Caller, slug: &Slug, username: &Name) -> Result<()> {
-        let action = if *username == caller.username { Action::Leave } else { Action::ManageMembers };
+        let action =
+            if *username == caller.username { Action::Leave } else { Action::ManageMembers };
         let mut change = self.begin(caller).await?;
         let (organization, _) = reach(&mut change, caller, slug, action).await?;
         let member = change.member(organization.id, username).await?.ok_or(Error::NO_MEMBER)?;

@@ -17,7 +17,8 @@ impl Service {
         let extent = decide_own(&caller.binding, OwnAction::ListOrganizations)?;
         let mut organizations = self.store.read().await?.organizations(caller.user).await?;
         if extent == Extent::Own {
-            organizations.retain(|organization| Some(organization.id) == caller.binding.organization());
+            organizations
+                .retain(|organization| Some(organization.id) == caller.binding.organization());
         }
         Ok(organizations)
     }

@@ -74,7 +74,11 @@ impl TokenPages {
 impl Service {
     /// The tokens that act on an organization: all of them for owners and admins, the
     /// caller's own for everybody else.
-    pub async fn list_organization_tokens(&self, caller: &Caller, slug: &Slug) -> Result<TokenPages> {
+    pub async fn list_organization_tokens(
+        &self,
+        caller: &Caller,
+        slug: &Slug,
+    ) -> Result<TokenPages> {
         let mut view = self.store.read().await?;
         let (organization, extent) = reach(&mut view, caller, slug, Action::ManageTokens).await?;
         let filter = match extent {
@@ -150,7 +154,9 @@ impl<'a> Wanted<'a> {
             (Some(organization), Some(group), Some(scopes)) if !scopes.is_empty() => {
                 return Ok(Self::Group(organization, group, Scopes::expand(scopes)));
             }
-            (_, None, Some(_)) => "`scopes` need a `group`: name the group, or leave the scopes out",
+            (_, None, Some(_)) => {
+                "`scopes` need a `group`: name the group, or leave the scopes out"
+            }
             (None, Some(_), _) => "`group` needs its `organization`: name it",
             (Some(_), Some(_), _) => "`group` needs `scopes`: name one at least, such as `read`",
         };
@@ -186,15 +192,17 @@ pub(super) async fn mint(
     binding: Binding,
 ) -> Result<Minted> {
     let generated = PlainToken::generate();
-    let token = generated.map_err(|error| Error::Internal(format!("no random bits: {error}")))?;
-    let (id, digest) = (TokenId::generate(), token.digest());
+    let secret = generated.map_err(|error| Error::Internal(format!("no random bits: {error}")))?;
+    let (id, digest) = (TokenId::generate(), secret.digest());
     let new = NewToken { id, digest, name, user, binding, created_at: Utc::now() };
-    let taken = || format!("{username} has a token named {name} already: revoke it, or choose another name");
+    let taken = || {
+        format!("{username} has a token named {name} already: revoke it, or choose another name")
+    };
     change.insert_token(&new).await.map_err(|error| Error::taken(error, taken))?;
     let event = Event::TokenCreate { id, name, username };
     record(&mut change, actor, binding.organization(), event).await?;
     change.commit().await?;
-    Ok(Minted { id, token })
+    Ok(Minted { id, token: secret })
 }
 
 async fn revoke(mut change: Transaction, caller: &Caller, token: &Token) -> Result<()> {

@@ -41,7 +41,8 @@ impl Transaction {
         organization: Option<OrganizationId>,
         entry: &AuditEntry,
     ) -> Result<()> {
-        let data = serde_json::to_string(&entry.data).map_err(|error| Error::Broken(error.to_string()))?;
+        let data =
+            serde_json::to_string(&entry.data).map_err(|error| Error::Broken(error.to_string()))?;
         self.change(
             "INSERT INTO audit_log (organization_id, code, message, origin, author, created_at, data)
              VALUES ($1, $2, $3, $4, $5, $6, $7)",

@@ -6,6 +6,7 @@
 
 use super::Result;
 use async_trait::async_trait;
+use std::fmt;
 
 /// A parameter of a statement.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +51,16 @@ pub trait Row {
 
 /// What a statement's rows are handed to, one by one.
 pub type Each<'a> = dyn FnMut(&dyn Row) -> Result<()> + Send + 'a;
+
+/// Where the data is: it hands out transactions.
+#[async_trait]
+pub trait Backend: fmt::Debug + Send + Sync {
+    /// A consistent view, for reading.
+    async fn read(&self) -> Result<Box<dyn Connection>>;
+
+    /// A transaction that may write; where writers take turns, it waits for its own.
+    async fn write(&self) -> Result<Box<dyn Connection>>;
+}
 
 /// One open transaction of a backend. Dropping it undoes what was not committed.
 #[async_trait]

@@ -41,8 +41,9 @@ impl Snapshot {
 
     /// Whether a token is live.
     pub async fn is_live(&mut self, token: TokenId) -> Result<bool> {
-        let found =
-            self.first("SELECT 1 FROM tokens WHERE id = $1", &[token.as_bytes().into()], |_| Ok(())).await?;
+        let found = self
+            .first("SELECT 1 FROM tokens WHERE id = $1", &[token.as_bytes().into()], |_| Ok(()))
+            .await?;
         Ok(found.is_some())
     }
 
@@ -77,7 +78,12 @@ impl Snapshot {
             "SELECT o.id, o.slug, m.role FROM organizations o
              JOIN members m ON m.organization_id = o.id WHERE o.slug = $1 AND m.user_id = $2",
             &[slug.as_str().into(), user.0.into()],
-            |row| Ok(Membership { organization: rows::organization(row, 0)?, role: rows::role(row, 2)? }),
+            |row| {
+                Ok(Membership {
+                    organization: rows::organization(row, 0)?,
+                    role: rows::role(row, 2)?,
+                })
+            },
         )
         .await
     }
@@ -105,7 +111,11 @@ impl Snapshot {
     }
 
     /// The member of this username.
-    pub async fn member(&mut self, organization: OrganizationId, username: &Name) -> Result<Option<Member>> {
+    pub async fn member(
+        &mut self,
+        organization: OrganizationId,
+        username: &Name,
+    ) -> Result<Option<Member>> {
         self.first(
             "SELECT u.id, u.username, u.email, m.role FROM members m JOIN users u ON u.id = m.user_id
              WHERE m.organization_id = $1 AND u.username = $2",
@@ -116,7 +126,11 @@ impl Snapshot {
     }
 
     /// Whether an organization has an owner besides this user.
-    pub async fn has_other_owner(&mut self, organization: OrganizationId, user: UserId) -> Result<bool> {
+    pub async fn has_other_owner(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+    ) -> Result<bool> {
         let found = self
             .first(
                 "SELECT 1 FROM members WHERE organization_id = $1 AND user_id <> $2 AND role = 'owner' LIMIT 1",
@@ -139,7 +153,11 @@ impl Snapshot {
     }
 
     /// The group of this name.
-    pub async fn group(&mut self, organization: OrganizationId, name: &Name) -> Result<Option<Group>> {
+    pub async fn group(
+        &mut self,
+        organization: OrganizationId,
+        name: &Name,
+    ) -> Result<Option<Group>> {
         self.first(
             "SELECT uuid, name, location, version FROM organization_groups
              WHERE organization_id = $1 AND name = $2",

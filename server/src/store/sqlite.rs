@@ -7,23 +7,22 @@
 mod file;
 mod open;
 
-use super::connection::{Connection, Each, Row, Value};
+use super::connection::{Backend, Connection, Each, Row, Value};
 use super::{Error, Result};
 use async_trait::async_trait;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OwnedMutexGuard;
 
-type Writer = Arc<tokio::sync::Mutex<rusqlite::Connection>>;
-type Readers = Arc<Mutex<Vec<rusqlite::Connection>>>;
+type Idle = Arc<Mutex<Vec<rusqlite::Connection>>>;
 
 /// An open database file.
 pub struct Sqlite {
     path: PathBuf,
-    writer: Writer,
-    readers: Readers,
+    writer: Arc<tokio::sync::Mutex<rusqlite::Connection>>,
+    readers: Idle,
 }
 
 impl fmt::Debug for Sqlite {
@@ -34,48 +33,53 @@ impl fmt::Debug for Sqlite {
 
 impl Sqlite {
     /// Opens a database that was initialised.
-    pub fn open(path: &str) -> Result<Self> {
-        file::require(path)?;
-        Self::start(path)
+    pub async fn open(path: &str) -> Result<Self> {
+        Self::start(path.into(), file::require).await
     }
 
     /// Makes the database, or opens the one that is there.
-    pub fn create(path: &str) -> Result<Self> {
-        file::create(path)?;
-        Self::start(path)
+    pub async fn create(path: &str) -> Result<Self> {
+        Self::start(path.into(), file::create).await
     }
 
-    fn start(path: &str) -> Result<Self> {
-        let path = PathBuf::from(path);
-        let mut writer = open::connect(&path)?;
-        open::migrate(&mut writer)?;
-        let writer = Arc::new(tokio::sync::Mutex::new(writer));
-        Ok(Self { path, writer, readers: Readers::default() })
+    async fn start(path: PathBuf, prepare: fn(&Path) -> Result<()>) -> Result<Self> {
+        let start = move || {
+            prepare(&path)?;
+            let mut writer = open::connect(&path)?;
+            open::migrate(&mut writer)?;
+            let writer = Arc::new(tokio::sync::Mutex::new(writer));
+            Ok(Self { path, writer, readers: Idle::default() })
+        };
+        // Migrations may take long.
+        let started = tokio::task::spawn_blocking(start).await;
+        started.map_err(|error| Error::Broken(error.to_string()))?
     }
+}
 
-    /// A view of the last commit.
-    pub fn read(&self) -> Result<impl Connection + use<>> {
+#[async_trait]
+impl Backend for Sqlite {
+    async fn read(&self) -> Result<Box<dyn Connection>> {
         let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = idle.map_or_else(|| open::connect(&self.path), Ok)?;
         connection.execute_batch("BEGIN").map_err(refused)?;
-        Ok(Reader { connection: Some(connection), idle: Arc::clone(&self.readers) })
+        let reader = Reader { connection: Some(connection), idle: Arc::clone(&self.readers) };
+        Ok(Box::new(reader))
     }
 
-    /// The one transaction that may write, when it is its turn.
-    pub async fn write(&self) -> Result<impl Connection + use<>> {
+    async fn write(&self) -> Result<Box<dyn Connection>> {
         let connection = Arc::clone(&self.writer).lock_owned().await;
         // Other processes write too: waiting happens here, never in the middle.
         connection.execute_batch("BEGIN IMMEDIATE").map_err(refused)?;
-        Ok(Write { connection })
+        Ok(Box::new(Writer { connection }))
     }
 }
 
 struct Reader {
     connection: Option<rusqlite::Connection>,
-    idle: Readers,
+    idle: Idle,
 }
 
-struct Write {
+struct Writer {
     connection: OwnedMutexGuard<rusqlite::Connection>,
 }
 
@@ -89,7 +93,7 @@ impl Drop for Reader {
     }
 }
 
-impl Drop for Write {
+impl Drop for Writer {
     fn drop(&mut self) {
         if !self.connection.is_autocommit() {
             // Where even this fails the next BEGIN says so.
@@ -118,7 +122,7 @@ impl Connection for Reader {
 }
 
 #[async_trait]
-impl Connection for Write {
+impl Connection for Writer {
     async fn query(
         &mut self,
         statement: &'static str,
@@ -183,6 +187,7 @@ fn damaged(error: &dyn std::error::Error) -> Error {
 }
 
 /// What SQLite's refusal means to the domain.
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` hands it over")]
 fn refused(error: rusqlite::Error) -> Error {
     use rusqlite::ErrorCode::{
         CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, ReadOnly, SystemIoFailure,
@@ -190,7 +195,10 @@ fn refused(error: rusqlite::Error) -> Error {
     use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
     match error.sqlite_error() {
         Some(failure)
-            if matches!(failure.extended_code, SQLITE_CONSTRAINT_UNIQUE | SQLITE_CONSTRAINT_PRIMARYKEY) =>
+            if matches!(
+                failure.extended_code,
+                SQLITE_CONSTRAINT_UNIQUE | SQLITE_CONSTRAINT_PRIMARYKEY
+            ) =>
         {
             Error::Exists
         }

@@ -54,7 +54,8 @@ impl Snapshot {
                 self.all(statement, &[organization.0.into(), after, limit], rows::token).await
             }
             TokenFilter::User(user) => {
-                let statement = select_tokens!("t.user_id = $1 AND t.id > $2 ORDER BY t.id LIMIT $3");
+                let statement =
+                    select_tokens!("t.user_id = $1 AND t.id > $2 ORDER BY t.id LIMIT $3");
                 self.all(statement, &[user.0.into(), after, limit], rows::token).await
             }
             TokenFilter::UserIn(organization, user) => {
@@ -92,7 +93,9 @@ impl Transaction {
     /// [`super::Error::Exists`] where its user has a live token of this name.
     pub async fn insert_token(&mut self, token: &NewToken<'_>) -> Result<()> {
         let (group, scopes) = match &token.binding {
-            Binding::Group { group, scopes, .. } => (Some(group.as_bytes().as_slice()), scopes.bits()),
+            Binding::Group { group, scopes, .. } => {
+                (Some(group.as_bytes().as_slice()), scopes.bits())
+            }
             Binding::Unrestricted | Binding::Organization(_) => (None, 0),
         };
         self.change(

@@ -85,7 +85,11 @@ impl Transaction {
     }
 
     /// Removes a member; the member's tokens are another verb's.
-    pub async fn delete_member(&mut self, organization: OrganizationId, user: UserId) -> Result<()> {
+    pub async fn delete_member(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+    ) -> Result<()> {
         self.change(
             "DELETE FROM members WHERE organization_id = $1 AND user_id = $2",
             &[organization.0.into(), user.0.into()],
@@ -98,7 +102,11 @@ impl Transaction {
     ///
     /// # Errors
     /// [`Error::Exists`] where the organization has a group of this name.
-    pub async fn insert_group(&mut self, organization: OrganizationId, group: &Group) -> Result<()> {
+    pub async fn insert_group(
+        &mut self,
+        organization: OrganizationId,
+        group: &Group,
+    ) -> Result<()> {
         self.change(
             "INSERT INTO organization_groups (uuid, organization_id, name, location, version)
              VALUES ($1, $2, $3, $4, $5)",
@@ -126,7 +134,10 @@ impl Transaction {
 
     /// Counts a change that shows in what an organization's lists answer, so that a copy of
     /// them can be told from what is current.
-    pub(super) async fn bump_version(&mut self, organization: Option<OrganizationId>) -> Result<()> {
+    pub(super) async fn bump_version(
+        &mut self,
+        organization: Option<OrganizationId>,
+    ) -> Result<()> {
         let Some(organization) = organization else { return Ok(()) };
         let statement = "UPDATE organizations SET version = version + 1 WHERE id = $1";
         self.change(statement, &[organization.0.into()]).await

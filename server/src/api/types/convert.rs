@@ -1,7 +1,9 @@
 //! Records of the domain into wire types. Nothing is decided here but how a thing
 //! is spelled.
 
-use super::{AssignableRole, AuditLog, AuditLogPage, Group, Member, Organization, OrganizationKind};
+use super::{
+    AssignableRole, AuditLog, AuditLogPage, Group, Member, Organization, OrganizationKind,
+};
 use super::{MintRequest, OrganizationToken, Pagination, Token, TokenOwner, User};
 use crate::access::{Caller, Role};
 use crate::{service, store};

@@ -4,6 +4,7 @@ use super::super::{Error, Result};
 use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 /// What makes a database, as errors name it.
 const INIT: &str =
@@ -13,11 +14,13 @@ const INIT: &str =
 ///
 /// # Errors
 /// Where there is none, or it is empty. SQLite alone would make or fill it.
-pub fn require(path: &str) -> Result<()> {
+pub fn require(path: &Path) -> Result<()> {
     match fs::metadata(path) {
         Ok(file) if file.is_file() && file.len() > 0 => Ok(()),
-        Ok(_) => Err(Error::Broken(format!("{path} was never initialised: {INIT}"))),
-        Err(error) => Err(Error::Broken(format!("{path} cannot be opened ({error}): {INIT}"))),
+        Ok(_) => Err(Error::Broken(format!("{} was never initialised: {INIT}", path.display()))),
+        Err(error) => {
+            Err(Error::Broken(format!("{} cannot be opened ({error}): {INIT}", path.display())))
+        }
     }
 }
 
@@ -25,11 +28,11 @@ pub fn require(path: &str) -> Result<()> {
 ///
 /// # Errors
 /// Where the folder does not let it.
-pub fn create(path: &str) -> Result<()> {
+pub fn create(path: &Path) -> Result<()> {
     // SQLite gives the files beside it the permissions of this one.
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(Error::Broken(format!("{path} cannot be made: {error}"))),
+        Err(error) => Err(Error::Broken(format!("{} cannot be made: {error}", path.display()))),
     }
 }

@@ -46,9 +46,8 @@ pub fn migrate(connection: &mut Connection) -> Result<()> {
         return Ok(());
     }
     connection.pragma_update(None, "journal_mode", "WAL").map_err(refused)?;
-    let change = connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(refused)?;
+    let change =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(refused)?;
     // Another process may have been faster.
     for migration in &MIGRATIONS[version(&change)?..] {
         change.execute_batch(migration).map_err(refused)?;
@@ -73,6 +72,8 @@ fn version(connection: &Connection) -> Result<usize> {
             "the database has version {version}, newer than this program's {}: run the newer program",
             MIGRATIONS.len()
         ))),
-        _ => Err(Error::Broken("the file is a database of another program: name another one".to_owned())),
+        _ => Err(Error::Broken(
+            "the file is a database of another program: name another one".to_owned(),
+        )),
     }
 }
