@@ -1,0 +1,108 @@
+//! The document itself: nothing of the user's own is altered or dropped, and every
+//! operation says what it must.
+
+use crate::support::contract;
+use serde_json::Value;
+
+#[test]
+fn everything_that_the_user_documented_stands_unchanged() {
+    let text = include_str!("../documented/list-organization-api-tokens.yaml");
+    let documented: Value = serde_saphyr::from_str(text).unwrap();
+    let mut lost = Vec::new();
+    compare(&documented, &contract().document, "", &mut lost);
+    assert!(lost.is_empty(), "openapi.yaml alters or drops what was documented:\n{}", lost.join("\n"));
+}
+
+/// Members may be added to objects; everything else has to be the same.
+fn compare(documented: &Value, ours: &Value, at: &str, lost: &mut Vec<String>) {
+    match (documented, ours) {
+        (Value::Object(documented), Value::Object(ours)) => {
+            for (key, value) in documented {
+                let at = format!("{at}/{key}");
+                match ours.get(key) {
+                    Some(ours) => compare(value, ours, &at, lost),
+                    None => lost.push(format!("{at} is gone")),
+                }
+            }
+        }
+        (documented, ours) if documented == ours => {}
+        (documented, ours) => lost.push(format!("{at} was {documented}, is {ours}")),
+    }
+}
+
+#[test]
+fn a_changed_or_dropped_line_of_the_user_is_noticed() {
+    let documented: Value = serde_json::json!({"a": {"b": [1, 2], "c": "d"}});
+    for changed in [
+        serde_json::json!({"a": {"b": [1], "c": "d"}}),
+        serde_json::json!({"a": {"b": [1, 2], "c": "e"}}),
+        serde_json::json!({"a": {"b": [1, 2]}}),
+        serde_json::json!({"a": 1}),
+    ] {
+        let mut lost = Vec::new();
+        compare(&documented, &changed, "", &mut lost);
+        assert_eq!(lost.len(), 1, "{changed}");
+    }
+    let mut lost = Vec::new();
+    compare(&documented, &serde_json::json!({"a": {"b": [1, 2], "c": "d", "e": 1}}), "", &mut lost);
+    assert!(lost.is_empty(), "adding is fine");
+}
+
+#[test]
+fn the_document_has_the_19_operations() {
+    let mut ids: Vec<_> = contract().operations().iter().map(|operation| operation.id).collect();
+    ids.sort_unstable();
+    assert_eq!(
+        ids,
+        [
+            "addOrganizationMember",
+            "createAPIToken",
+            "createGroup",
+            "deleteGroup",
+            "getCurrentUser",
+            "getGroup",
+            "getOrganization",
+            "getOrganizationMember",
+            "listAPITokens",
+            "listGroups",
+            "listOrganizationAPITokens",
+            "listOrganizationAuditLogs",
+            "listOrganizationMembers",
+            "listOrganizations",
+            "removeOrganizationMember",
+            "revokeAPIToken",
+            "revokeOrganizationAPIToken",
+            "updateMemberRole",
+            "validateAPIToken",
+        ]
+    );
+}
+
+#[test]
+fn every_operation_names_the_bearer_scheme_and_the_one_error_schema() {
+    let contract = contract();
+    assert_eq!(contract.document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
+    for operation in contract.operations() {
+        assert_eq!(operation.value["security"], serde_json::json!([{"bearer": []}]), "{}", operation.id);
+        let answers = operation.value["responses"].as_object().unwrap();
+        let errors: Vec<_> = answers.iter().filter(|(status, _)| !status.starts_with('2')).collect();
+        for needed in ["401", "429", "500", "503"] {
+            assert!(answers.contains_key(needed), "{} documents no {needed}", operation.id);
+        }
+        for (status, answer) in errors {
+            let answer = answer["$ref"].as_str().unwrap().trim_start_matches('#');
+            let schema = contract.document.pointer(answer).unwrap().pointer("/content/application~1json/schema/$ref");
+            assert_eq!(schema.unwrap(), "#/components/schemas/Error", "{} {status}", operation.id);
+        }
+    }
+}
+
+#[test]
+fn every_response_schema_that_is_ours_lists_its_required_properties() {
+    let schemas = contract().document["components"]["schemas"].as_object().unwrap();
+    let optional = ["MintRequest"];
+    for (name, schema) in schemas.iter().filter(|(name, _)| !optional.contains(&name.as_str())) {
+        let is_object = schema["type"] == "object";
+        assert!(!is_object || schema["required"].is_array(), "{name} lists none");
+    }
+}

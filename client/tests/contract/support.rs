@@ -1,0 +1,9 @@
+//! What every test stands on: a world with actors, and the contract that all its
+//! answers are held against.
+
+mod contract;
+mod recorder;
+mod world;
+
+pub use contract::{Contract, contract};
+pub use world::{Actor, Answer, Binding, World, name, slug};

@@ -1,0 +1,247 @@
+//! A fresh database, a real server on it, and the actors: anonymous, owner, admin,
+//! member, viewer, outsider, and tokens of each binding.
+
+use super::recorder::{Objections, record};
+use http::{HeaderMap, Method, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::rt::TokioExecutor;
+use orgtokens_client::Client;
+use orgtokens_server::access::{Origin, Role};
+use orgtokens_server::name::{Name, Slug};
+use orgtokens_server::scope::RequestedScope;
+use orgtokens_server::server::Server;
+use orgtokens_server::service::{MintRequest, Operator, Service};
+use orgtokens_server::store::Store;
+use orgtokens_server::token::PlainToken;
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use tempfile::TempDir;
+
+/// Where an actor's token acts.
+#[derive(Clone, Copy, Debug)]
+pub enum Binding {
+    Unrestricted,
+    /// In this organization.
+    Organization(&'static str),
+    /// On the group `default` of `acme`, within these scopes.
+    Group(&'static [RequestedScope]),
+}
+
+/// A server with two organizations: `acme`, with the groups `default` and `other`, and
+/// `globex`. Every answer that its actors get is held against the contract.
+pub struct World {
+    pub service: Service,
+    /// The server itself, without the recorder.
+    pub server: SocketAddr,
+    recorder: SocketAddr,
+    objections: Objections,
+    counter: AtomicU32,
+    _running: Server,
+    _folder: TempDir,
+}
+
+/// A name that is well formed.
+pub fn name(text: &str) -> Name {
+    text.parse().expect("a name")
+}
+
+/// A slug that is well formed.
+pub fn slug(text: &str) -> Slug {
+    text.parse().expect("a slug")
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let url = format!("sqlite://{}", folder.path().join("test.db").display());
+        let service = Service::new(Store::create(&url).await.expect("a database"));
+        let log = slog::Logger::root(slog::Discard, slog::o!());
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let running = Server::start(service.clone(), any, log).expect("a server");
+        let (server, objections) = (running.address(), Objections::default());
+        let recorder = record(server, objections.clone()).await;
+        let counter = AtomicU32::new(0);
+        let world =
+            Self { service, server, recorder, objections, counter, _running: running, _folder: folder };
+        world.settle().await;
+        world
+    }
+
+    async fn settle(&self) {
+        let founder = self.operator().init(&slug("acme"), &name("founder"), &email("founder")).await;
+        let founder = self.authenticate(&founder.expect("a new database")).await;
+        self.operator().add_organization(&slug("globex"), &name("founder")).await.expect("a new slug");
+        for group in ["default", "other"] {
+            let made = self.service.create_group(&founder, &slug("acme"), name(group), name("lhr")).await;
+            made.expect("a new group");
+        }
+    }
+
+    pub fn operator(&self) -> Operator<'_> {
+        Operator(&self.service)
+    }
+
+    async fn authenticate(&self, token: &PlainToken) -> orgtokens_server::access::Caller {
+        self.service.authenticate(token, Origin::Web).await.expect("a live token")
+    }
+
+    /// Somebody without a credential.
+    pub fn anonymous(&self) -> Actor {
+        self.with_token("nobody".to_owned(), None)
+    }
+
+    /// Somebody with this text for a token.
+    pub fn with_token(&self, username: String, token: Option<String>) -> Actor {
+        let base = format!("http://{}", self.recorder);
+        let client = match &token {
+            Some(token) => Client::with_token(&base, token).expect("a client"),
+            None => Client::new(&base),
+        };
+        Actor { username, token, client, recorder: self.recorder }
+    }
+
+    /// A new user with this role in `acme`, and an unrestricted token.
+    pub async fn user(&self, role: Role) -> Actor {
+        self.actor(role, Binding::Unrestricted).await
+    }
+
+    /// A new user who is a member of nothing, and an unrestricted token.
+    pub async fn outsider(&self) -> Actor {
+        let (username, token) = self.new_user("outsider").await;
+        self.with_token(username.to_string(), Some(token.reveal().to_owned()))
+    }
+
+    /// A new user with this role in `acme`, and a token of this binding. The user minted it
+    /// while the role allowed it.
+    pub async fn actor(&self, role: Role, binding: Binding) -> Actor {
+        let (username, unrestricted) = self.new_user(role.as_str()).await;
+        self.set_role("acme", &username, Role::Admin).await;
+        let token = match binding {
+            Binding::Unrestricted => unrestricted,
+            Binding::Organization(organization) => {
+                if organization != "acme" {
+                    self.set_role(organization, &username, Role::Admin).await;
+                }
+                let request = MintRequest { organization: Some(slug(organization)), ..Default::default() };
+                self.mint(&unrestricted, "bound", &request).await
+            }
+            Binding::Group(scopes) => {
+                let request = MintRequest {
+                    organization: Some(slug("acme")),
+                    group: Some(name("default")),
+                    scopes: Some(scopes.to_vec()),
+                };
+                self.mint(&unrestricted, "bound", &request).await
+            }
+        };
+        self.set_role("acme", &username, role).await;
+        self.with_token(username.to_string(), Some(token.reveal().to_owned()))
+    }
+
+    async fn new_user(&self, kind: &str) -> (Name, PlainToken) {
+        let number = self.counter.fetch_add(1, Ordering::Relaxed);
+        let username = name(&format!("{kind}-{number}"));
+        let operator = self.operator();
+        operator.add_user(&username, &email(username.as_str())).await.expect("a new user");
+        let token = operator.mint_token(&username, &name("laptop")).await.expect("a new token");
+        (username, token)
+    }
+
+    /// Gives a user a role, as the operator.
+    pub async fn set_role(&self, organization: &str, username: &Name, role: Role) {
+        let set = self.operator().set_member(&slug(organization), username, role).await;
+        set.expect("the user exists");
+    }
+
+    async fn mint(&self, with: &PlainToken, token: &str, request: &MintRequest) -> PlainToken {
+        let caller = self.authenticate(with).await;
+        self.service.mint_token(&caller, &name(token), request).await.expect("a new token").token
+    }
+}
+
+fn email(username: &str) -> orgtokens_server::name::Email {
+    format!("{username}@example.com").parse().expect("an email address")
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let objections = self.objections.take();
+        if !std::thread::panicking() {
+            assert!(objections.is_empty(), "the contract objects:\n{}", objections.join("\n"));
+        }
+    }
+}
+
+/// Somebody who calls the API.
+pub struct Actor {
+    pub username: String,
+    pub token: Option<String>,
+    pub client: Client,
+    recorder: SocketAddr,
+}
+
+/// An answer as it came.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).expect("the recorder saw JSON")
+    }
+
+    /// The sentence of an error.
+    pub fn error(&self) -> String {
+        self.json()["error"].as_str().expect("an error").to_owned()
+    }
+
+    /// One header's value.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("ASCII"))
+    }
+}
+
+impl Actor {
+    /// Sends what no generated client would; `body` as JSON where there is one.
+    pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let json = (header::CONTENT_TYPE.as_str(), "application/json");
+        let headers: &[_] = if body.is_some() { &[json] } else { &[] };
+        let body = body.map(|body| body.to_string()).unwrap_or_default();
+        self.send_text(method, path, headers, body).await
+    }
+
+    /// Sends any text with any headers.
+    pub async fn send_text(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Answer {
+        let mut request = http::Request::builder().method(method).uri(format!("http://{}{path}", self.recorder));
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(body.into())).expect("a request");
+        let client = HttpClient::builder(TokioExecutor::new()).build_http();
+        let (head, body) = client.request(request).await.expect("an answer").into_parts();
+        let body = body.collect().await.expect("a whole answer").to_bytes();
+        let text = String::from_utf8(body.to_vec()).expect("UTF-8");
+        Answer { status: head.status, headers: head.headers, text }
+    }
+
+    /// GET, for what needs nothing else.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, None).await
+    }
+}
