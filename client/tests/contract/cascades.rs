@@ -1,1 +1,88 @@
-//! x
+//! What ends with what: a group with its tokens, a membership with its tokens, each
+//! at once and for good.
+
+use crate::support::{Actor, Binding, World, name};
+use http::{Method, StatusCode};
+use orgtokens_server::access::Role;
+use orgtokens_server::scope::RequestedScope;
+use serde_json::json;
+
+const GROUPS: &str = "/v1/organizations/acme/groups";
+const MEMBERS: &str = "/v1/organizations/acme/members";
+
+async fn is_alive(actor: &Actor) -> bool {
+    actor.get("/v1/auth/validate").await.status == StatusCode::OK
+}
+
+#[tokio::test]
+async fn deleting_a_group_revokes_its_tokens_and_a_namesake_inherits_none() {
+    let world = World::new().await;
+    let owner = world.user(Role::Owner).await;
+    let bound = world.actor(Role::Admin, Binding::Group(&[RequestedScope::FullAccess])).await;
+    let other = world.actor(Role::Admin, Binding::Organization("acme")).await;
+    assert!(is_alive(&bound).await);
+    let deleted = owner.send(Method::DELETE, &format!("{GROUPS}/default"), None).await;
+    assert_eq!(deleted.status, StatusCode::OK);
+    assert!(!is_alive(&bound).await && is_alive(&other).await);
+
+    let again = json!({"name": "default", "location": "lhr"});
+    let made = owner.send(Method::POST, GROUPS, Some(again)).await.json();
+    assert_ne!(made["group"]["uuid"], deleted.json()["group"]["uuid"]);
+    assert!(!is_alive(&bound).await);
+    let list = owner.get("/v1/organizations/acme/api-tokens").await.json();
+    assert_eq!(list["tokens"].as_array().unwrap().len(), 1, "the organization-bound one is left");
+}
+
+#[tokio::test]
+async fn removing_a_member_revokes_the_tokens_bound_there_and_adding_back_revives_none() {
+    let world = World::new().await;
+    let owner = world.user(Role::Owner).await;
+    let grouped = world.actor(Role::Admin, Binding::Group(&[RequestedScope::Read])).await;
+    let bound = world.actor(Role::Member, Binding::Organization("acme")).await;
+    let elsewhere = world.actor(Role::Member, Binding::Organization("globex")).await;
+    let unrestricted = world.user(Role::Member).await;
+    for actor in [&grouped, &bound, &elsewhere, &unrestricted] {
+        let path = format!("{MEMBERS}/{}", actor.username);
+        assert_eq!(owner.send(Method::DELETE, &path, None).await.status, StatusCode::OK);
+    }
+    assert!(!is_alive(&grouped).await && !is_alive(&bound).await);
+    assert!(is_alive(&elsewhere).await, "bound to another organization");
+    assert!(is_alive(&unrestricted).await, "bound to none");
+    let gone = unrestricted.get("/v1/organizations/acme").await;
+    assert_eq!(gone.status, StatusCode::NOT_FOUND);
+
+    for actor in [&grouped, &bound] {
+        let back = json!({"username": actor.username, "role": "admin"});
+        assert_eq!(owner.send(Method::POST, MEMBERS, Some(back)).await.status, StatusCode::OK);
+        assert!(!is_alive(actor).await);
+    }
+    let list = owner.get("/v1/organizations/acme/api-tokens").await.json();
+    assert!(list["tokens"].as_array().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_member_who_leaves_through_a_bound_token_is_answered_and_the_token_is_gone() {
+    let world = World::new().await;
+    let leaver = world.actor(Role::Viewer, Binding::Organization("acme")).await;
+    let left = leaver.send(Method::DELETE, &format!("{MEMBERS}/{}", leaver.username), None).await;
+    assert_eq!(left.json(), json!({"member": leaver.username}));
+    assert!(!is_alive(&leaver).await);
+}
+
+#[tokio::test]
+async fn a_token_that_revokes_itself_is_answered_and_gone() {
+    let world = World::new().await;
+    let bound = world.actor(Role::Member, Binding::Organization("acme")).await;
+    let revoked = bound.send(Method::DELETE, "/v1/auth/api-tokens/bound", None).await;
+    assert_eq!(revoked.json(), json!({"token": "bound"}));
+    assert!(!is_alive(&bound).await);
+}
+
+#[tokio::test]
+async fn a_lower_role_keeps_the_group_token_but_not_what_the_role_gave() {
+    let world = World::new().await;
+    let bound = world.actor(Role::Owner, Binding::Organization("acme")).await;
+    assert_eq!(bound.get("/v1/organizations/acme/audit-logs").await.status, StatusCode::OK);
+    world.set_role("acme", &name(&bound.username), Role::Viewer).await;
+    assert_eq!(bound.get("/v1/organizations/acme/audit-logs").await.status, StatusCode::FORBIDDEN);
+}

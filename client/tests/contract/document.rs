@@ -10,7 +10,11 @@ fn everything_that_the_user_documented_stands_unchanged() {
     let documented: Value = serde_saphyr::from_str(text).unwrap();
     let mut lost = Vec::new();
     compare(&documented, &contract().document, "", &mut lost);
-    assert!(lost.is_empty(), "openapi.yaml alters or drops what was documented:\n{}", lost.join("\n"));
+    assert!(
+        lost.is_empty(),
+        "openapi.yaml alters or drops what was documented:\n{}",
+        lost.join("\n")
+    );
 }
 
 /// Members may be added to objects; everything else has to be the same.
@@ -83,15 +87,25 @@ fn every_operation_names_the_bearer_scheme_and_the_one_error_schema() {
     let contract = contract();
     assert_eq!(contract.document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
     for operation in contract.operations() {
-        assert_eq!(operation.value["security"], serde_json::json!([{"bearer": []}]), "{}", operation.id);
+        assert_eq!(
+            operation.value["security"],
+            serde_json::json!([{"bearer": []}]),
+            "{}",
+            operation.id
+        );
         let answers = operation.value["responses"].as_object().unwrap();
-        let errors: Vec<_> = answers.iter().filter(|(status, _)| !status.starts_with('2')).collect();
+        let errors: Vec<_> =
+            answers.iter().filter(|(status, _)| !status.starts_with('2')).collect();
         for needed in ["401", "429", "500", "503"] {
             assert!(answers.contains_key(needed), "{} documents no {needed}", operation.id);
         }
         for (status, answer) in errors {
             let answer = answer["$ref"].as_str().unwrap().trim_start_matches('#');
-            let schema = contract.document.pointer(answer).unwrap().pointer("/content/application~1json/schema/$ref");
+            let schema = contract
+                .document
+                .pointer(answer)
+                .unwrap()
+                .pointer("/content/application~1json/schema/$ref");
             assert_eq!(schema.unwrap(), "#/components/schemas/Error", "{} {status}", operation.id);
         }
     }

@@ -1,1 +1,243 @@
-//! x
+//! Role x binding x operation, as a table of what each is answered.
+
+use crate::support::{Actor, Binding, World, contract, name};
+use http::{Method, StatusCode};
+use orgtokens_server::access::Role;
+use orgtokens_server::scope::RequestedScope;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// Through what the roles ask, in the order of the table's columns.
+const COLUMNS: [(&str, Binding); 5] = [
+    ("unrestricted", Binding::Unrestricted),
+    ("organization", Binding::Organization("acme")),
+    ("elsewhere", Binding::Organization("globex")),
+    ("group, read", Binding::Group(&[RequestedScope::ReadOnly])),
+    ("group, else", Binding::Group(&[RequestedScope::DbCreate, RequestedScope::GroupMintToken])),
+];
+
+/// The column of an outsider with an unrestricted token.
+const OUTSIDER: usize = 5;
+
+const ROLES: [Role; 4] = [Role::Owner, Role::Admin, Role::Member, Role::Viewer];
+
+/// An operation on something of `acme`'s that somebody else made, unless it says otherwise, and
+/// what owner, admin, member and viewer are answered through each binding; then an outsider
+/// with an unrestricted token. Anonymous is answered 401, always.
+#[rustfmt::skip]
+const TABLE: [(&str, [&str; 6]); 23] = [
+    // operation, variant           unrestricted       organization       elsewhere          group, read        group, else        outsider
+    ("listOrganizationAPITokens",   ["200 200 200 200", "200 200 200 200", "404 404 404 404", "403 403 403 403", "403 403 403 403", "404"]),
+    ("revokeOrganizationAPIToken",  ["200 200 404 404", "200 200 404 404", "404 404 404 404", "403 403 403 403", "403 403 403 403", "404"]),
+    ("listAPITokens",               ["200 200 200 200", "200 200 200 200", "200 200 200 200", "403 403 403 403", "403 403 403 403", "200"]),
+    ("createAPIToken unrestricted", ["200 200 200 200", "403 403 403 403", "403 403 403 403", "403 403 403 403", "403 403 403 403", "200"]),
+    ("createAPIToken organization", ["200 200 200 200", "200 200 200 200", "404 404 404 404", "403 403 403 403", "403 403 403 403", "404"]),
+    ("createAPIToken group",        ["200 200 403 403", "200 200 403 403", "404 404 404 404", "403 403 403 403", "403 403 403 403", "404"]),
+    ("revokeAPIToken own",          ["200 200 200 200", "200 200 200 200", "404 404 404 404", "403 403 403 403", "403 403 403 403", "404"]),
+    ("revokeAPIToken another's",    ["404 404 404 404", "404 404 404 404", "404 404 404 404", "403 403 403 403", "403 403 403 403", "404"]),
+    ("validateAPIToken",            ["200 200 200 200", "200 200 200 200", "200 200 200 200", "200 200 200 200", "200 200 200 200", "200"]),
+    ("getCurrentUser",              ["200 200 200 200", "200 200 200 200", "200 200 200 200", "403 403 403 403", "403 403 403 403", "200"]),
+    ("listOrganizations",           ["200 200 200 200", "200 200 200 200", "200 200 200 200", "403 403 403 403", "403 403 403 403", "200"]),
+    ("getOrganization",             ["200 200 200 200", "200 200 200 200", "404 404 404 404", "403 403 403 403", "403 403 403 403", "404"]),
+    ("listOrganizationMembers",     ["200 200 200 200", "200 200 200 200", "404 404 404 404", "403 403 403 403", "403 403 403 403", "404"]),
+    ("addOrganizationMember",       ["200 200 403 403", "200 200 403 403", "404 404 404 404", "403 403 403 403", "403 403 403 403", "404"]),
+    ("getOrganizationMember",       ["200 200 200 200", "200 200 200 200", "404 404 404 404", "403 403 403 403", "403 403 403 403", "404"]),
+    ("updateMemberRole",            ["200 200 403 403", "200 200 403 403", "404 404 404 404", "403 403 403 403", "403 403 403 403", "404"]),
+    ("removeOrganizationMember",    ["200 200 403 403", "200 200 403 403", "404 404 404 404", "403 403 403 403", "403 403 403 403", "404"]),
+    ("listGroups",                  ["200 200 200 200", "200 200 200 200", "404 404 404 404", "200 200 200 200", "403 403 403 403", "404"]),
+    ("createGroup",                 ["200 200 403 403", "200 200 403 403", "404 404 404 404", "403 403 403 403", "403 403 403 403", "404"]),
+    ("getGroup own",                ["200 200 200 200", "200 200 200 200", "404 404 404 404", "200 200 200 200", "403 403 403 403", "404"]),
+    ("getGroup other",              ["200 200 200 200", "200 200 200 200", "404 404 404 404", "403 403 403 403", "403 403 403 403", "404"]),
+    ("deleteGroup",                 ["200 200 403 403", "200 200 403 403", "404 404 404 404", "403 403 403 403", "403 403 403 403", "404"]),
+    ("listOrganizationAuditLogs",   ["200 200 403 403", "200 200 403 403", "404 404 404 404", "403 403 403 403", "403 403 403 403", "404"]),
+];
+
+struct Request {
+    method: Method,
+    path: String,
+    body: Option<Value>,
+}
+
+fn request(method: Method, path: &str) -> Request {
+    Request { method, path: path.to_owned(), body: None }
+}
+
+impl Request {
+    fn with(self, body: Value) -> Self {
+        Self { body: Some(body), ..self }
+    }
+}
+
+const ACME: &str = "/v1/organizations/acme";
+
+/// The request of one row, on a target made for it alone.
+async fn prepare(world: &World, owner: &Actor, asker: &Actor, row: &str, turn: usize) -> Request {
+    if let Some(request) = read(owner, row) {
+        return request;
+    }
+    match row {
+        "revokeOrganizationAPIToken" => {
+            let id = mint(owner, turn).await;
+            request(Method::DELETE, &format!("{ACME}/api-tokens/{id}"))
+        }
+        "revokeAPIToken own" => {
+            mint_for(world, asker).await;
+            request(Method::DELETE, "/v1/auth/api-tokens/own")
+        }
+        "revokeAPIToken another's" => {
+            mint(owner, turn).await;
+            request(Method::DELETE, &format!("/v1/auth/api-tokens/target-{turn}"))
+        }
+        "addOrganizationMember" => {
+            let username = world.outsider().await.username;
+            request(Method::POST, &format!("{ACME}/members")).with(json!({"username": username}))
+        }
+        "updateMemberRole" => {
+            let username = world.user(Role::Member).await.username;
+            request(Method::PATCH, &format!("{ACME}/members/{username}"))
+                .with(json!({"role": "viewer"}))
+        }
+        "removeOrganizationMember" => {
+            let username = world.user(Role::Member).await.username;
+            request(Method::DELETE, &format!("{ACME}/members/{username}"))
+        }
+        "createGroup" => request(Method::POST, &format!("{ACME}/groups"))
+            .with(json!({"name": format!("new-{turn}"), "location": "lhr"})),
+        "deleteGroup" => {
+            let group = json!({"name": format!("doomed-{turn}"), "location": "lhr"});
+            owner.send(Method::POST, &format!("{ACME}/groups"), Some(group)).await;
+            request(Method::DELETE, &format!("{ACME}/groups/doomed-{turn}"))
+        }
+        unknown => panic!("the table has a row that nobody prepares: {unknown}"),
+    }
+}
+
+/// The rows that need no target of their own.
+fn read(owner: &Actor, row: &str) -> Option<Request> {
+    let new = |name: &str| request(Method::POST, &format!("/v1/auth/api-tokens/{name}"));
+    Some(match row {
+        "listOrganizationAPITokens" => request(Method::GET, &format!("{ACME}/api-tokens")),
+        "listAPITokens" => request(Method::GET, "/v1/auth/api-tokens"),
+        "createAPIToken unrestricted" => new("new-1"),
+        "createAPIToken organization" => new("new-2").with(json!({"organization": "acme"})),
+        "createAPIToken group" => new("new-3")
+            .with(json!({"organization": "acme", "group": "default", "scopes": ["read"]})),
+        "validateAPIToken" => request(Method::GET, "/v1/auth/validate"),
+        "getCurrentUser" => request(Method::GET, "/v1/user"),
+        "listOrganizations" => request(Method::GET, "/v1/organizations"),
+        "getOrganization" => request(Method::GET, ACME),
+        "listOrganizationMembers" => request(Method::GET, &format!("{ACME}/members")),
+        "getOrganizationMember" => {
+            request(Method::GET, &format!("{ACME}/members/{}", owner.username))
+        }
+        "listGroups" => request(Method::GET, &format!("{ACME}/groups")),
+        "getGroup own" => request(Method::GET, &format!("{ACME}/groups/default")),
+        "getGroup other" => request(Method::GET, &format!("{ACME}/groups/other")),
+        "listOrganizationAuditLogs" => request(Method::GET, &format!("{ACME}/audit-logs")),
+        _ => return None,
+    })
+}
+
+/// Mints a token that is bound to `acme`; its id.
+async fn mint(owner: &Actor, turn: usize) -> String {
+    let path = format!("/v1/auth/api-tokens/target-{turn}");
+    let minted = owner.send(Method::POST, &path, Some(json!({"organization": "acme"}))).await;
+    minted.json()["id"].as_str().unwrap().to_owned()
+}
+
+/// Gives the asker's user a token named `own`, bound to `acme` where the user is a member of it.
+async fn mint_for(world: &World, asker: &Actor) {
+    let Some(username) = asker.username.contains('-').then(|| name(&asker.username)) else {
+        return;
+    };
+    let laptop = world.operator().mint_token(&username, &name("second")).await.expect("minted");
+    let user = world.with_token(asker.username.clone(), Some(laptop.reveal().to_owned()));
+    user.send(Method::POST, "/v1/auth/api-tokens/own", Some(json!({"organization": "acme"}))).await;
+}
+
+/// Asks everything of the table as each of `askers`, and compares with what `cells` expects.
+async fn check(world: &World, askers: &[Actor], cells: impl Fn(usize) -> Vec<&'static str>) {
+    let owner = world.user(Role::Owner).await;
+    let mut wrong = Vec::new();
+    for (row, (label, _)) in TABLE.iter().enumerate() {
+        for (place, asker) in askers.iter().enumerate() {
+            let Request { method, path, body } =
+                prepare(world, &owner, asker, label, row * 10 + place).await;
+            let status = asker.send(method, &path, body).await.status;
+            let expected = cells(row)[place];
+            if status.as_str() != expected {
+                wrong.push(format!("{label}, {}: {status} instead of {expected}", asker.username));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+async fn check_column(label: &str) {
+    let world = World::new().await;
+    let column = COLUMNS.iter().position(|column| column.0 == label).expect("a column");
+    let mut askers = Vec::new();
+    for role in ROLES {
+        askers.push(world.actor(role, COLUMNS[column].1).await);
+    }
+    check(&world, &askers, |row| TABLE[row].1[column].split(' ').collect()).await;
+}
+
+#[tokio::test]
+async fn every_role_with_an_unrestricted_token_is_answered_as_the_table_says() {
+    check_column("unrestricted").await;
+}
+
+#[tokio::test]
+async fn every_role_with_an_organization_bound_token_is_answered_as_the_table_says() {
+    check_column("organization").await;
+}
+
+#[tokio::test]
+async fn every_role_with_a_token_bound_to_another_organization_is_answered_as_the_table_says() {
+    check_column("elsewhere").await;
+}
+
+#[tokio::test]
+async fn every_role_with_a_group_bound_token_that_reads_is_answered_as_the_table_says() {
+    check_column("group, read").await;
+}
+
+#[tokio::test]
+async fn every_role_with_a_group_bound_token_that_does_not_read_is_answered_as_the_table_says() {
+    check_column("group, else").await;
+}
+
+#[tokio::test]
+async fn an_outsider_is_answered_as_the_table_says() {
+    let world = World::new().await;
+    let outsider = world.outsider().await;
+    check(&world, &[outsider], |row| vec![TABLE[row].1[OUTSIDER]]).await;
+}
+
+#[tokio::test]
+async fn anonymous_is_answered_401_whatever_is_asked() {
+    let world = World::new().await;
+    check(&world, &[world.anonymous()], |_| vec!["401"]).await;
+}
+
+#[test]
+fn the_table_has_a_row_for_every_operation_of_the_contract() {
+    let rows: BTreeSet<_> = TABLE.iter().map(|row| row.0.split(' ').next().unwrap()).collect();
+    let operations: BTreeSet<_> =
+        contract().operations().iter().map(|operation| operation.id).collect();
+    assert_eq!(rows, operations);
+}
+
+#[tokio::test]
+async fn every_403_for_a_narrow_token_says_insufficient_scope_and_no_403_for_a_role_does() {
+    let world = World::new().await;
+    let narrow = world.actor(Role::Owner, Binding::Group(&[RequestedScope::ReadOnly])).await;
+    let refused = narrow.get("/v1/organizations/acme/members").await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    assert_eq!(refused.header("www-authenticate"), r#"Bearer error="insufficient_scope""#);
+    let low = world.user(Role::Member).await;
+    let refused = low.get("/v1/organizations/acme/audit-logs").await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    assert_eq!(refused.header("www-authenticate"), "");
+}

@@ -5,5 +5,5 @@ mod contract;
 mod recorder;
 mod world;
 
-pub use contract::{Contract, contract};
-pub use world::{Actor, Answer, Binding, World, name, slug};
+pub use contract::contract;
+pub use world::{Actor, Answer, Binding, World, name};

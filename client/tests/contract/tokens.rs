@@ -1,1 +1,238 @@
-//! x
+//! Minting, listing and revoking: what each caller sees and may end.
+
+use crate::support::{Actor, Binding, World};
+use http::{Method, StatusCode};
+use orgtokens_server::access::Role;
+use orgtokens_server::scope::RequestedScope;
+use serde_json::{Value, json};
+
+const LIST: &str = "/v1/organizations/acme/api-tokens";
+
+async fn mint(actor: &Actor, name: &str, body: Value) -> String {
+    let minted = actor.send(Method::POST, &format!("/v1/auth/api-tokens/{name}"), Some(body)).await;
+    assert_eq!(minted.status, StatusCode::OK, "{}", minted.text);
+    minted.json()["id"].as_str().unwrap().to_owned()
+}
+
+async fn listed(actor: &Actor, path: &str) -> Vec<Value> {
+    let list = actor.get(path).await;
+    assert_eq!(list.status, StatusCode::OK, "{}", list.text);
+    list.json()["tokens"].as_array().unwrap().clone()
+}
+
+async fn revoke(actor: &Actor, id: &str) -> StatusCode {
+    actor.send(Method::DELETE, &format!("{LIST}/{id}"), None).await.status
+}
+
+#[tokio::test]
+async fn owners_and_admins_see_all_with_owner_and_everybody_else_their_own_without() {
+    let world = World::new().await;
+    let (owner, member) = (world.user(Role::Owner).await, world.user(Role::Member).await);
+    let (admin, viewer) = (world.user(Role::Admin).await, world.user(Role::Viewer).await);
+    let mut ids = Vec::new();
+    for actor in [&member, &owner, &viewer] {
+        ids.push(mint(actor, "bound", json!({"organization": "acme"})).await);
+        mint(actor, "plain", json!({})).await;
+    }
+    for actor in [&owner, &admin] {
+        let list = listed(actor, LIST).await;
+        assert_eq!(list.iter().map(|token| token["id"].as_str().unwrap()).collect::<Vec<_>>(), ids);
+        assert_eq!(list[0]["owner"]["username"], member.username.as_str());
+    }
+    for (actor, id) in [(&member, &ids[0]), (&viewer, &ids[2])] {
+        let list = listed(actor, LIST).await;
+        assert_eq!(list.len(), 1);
+        assert_eq!(list[0]["id"], id.as_str());
+        assert!(list[0].get("owner").is_none());
+    }
+}
+
+#[tokio::test]
+async fn group_and_scopes_are_present_on_group_bound_tokens_only_and_never_null() {
+    let world = World::new().await;
+    let owner = world.user(Role::Owner).await;
+    mint(&owner, "bound", json!({"organization": "acme"})).await;
+    let grouped =
+        json!({"organization": "acme", "group": "default", "scopes": ["full-access", "read"]});
+    mint(&owner, "grouped", grouped).await;
+    let list = listed(&owner, LIST).await;
+    assert!(list[0].get("group").is_none() && list[0].get("scopes").is_none());
+    assert_eq!(list[1]["group"], "default");
+    let all = [
+        "read",
+        "db:create",
+        "db:delete",
+        "db:configure",
+        "db:mint-token",
+        "db:rotate-creds",
+        "group:configure",
+        "group:mint-token",
+        "group:rotate-creds",
+    ];
+    assert_eq!(list[1]["scopes"], json!(all));
+    let own = owner.get("/v1/auth/api-tokens").await;
+    assert!(!own.text.contains("null") && own.json()["tokens"][0].get("organization").is_none());
+}
+
+#[tokio::test]
+async fn unrestricted_tokens_are_never_listed_or_revoked_through_an_organization() {
+    let world = World::new().await;
+    let owner = world.user(Role::Owner).await;
+    let id = mint(&owner, "plain", json!({})).await;
+    assert!(listed(&owner, LIST).await.is_empty());
+    assert_eq!(revoke(&owner, &id).await, StatusCode::NOT_FOUND);
+    assert_eq!(listed(&owner, "/v1/auth/api-tokens").await.len(), 2);
+}
+
+#[tokio::test]
+async fn whatever_may_not_be_revoked_answers_the_same_404_to_the_byte() {
+    let world = World::new().await;
+    let (owner, member) = (world.user(Role::Owner).await, world.user(Role::Member).await);
+    let elsewhere = world.actor(Role::Owner, Binding::Organization("globex")).await;
+    let own = listed(&elsewhere, "/v1/auth/api-tokens").await;
+    let gone = mint(&member, "gone", json!({"organization": "acme"})).await;
+    assert_eq!(revoke(&member, &gone).await, StatusCode::OK);
+    let ids = [
+        mint(&owner, "bound", json!({"organization": "acme"})).await,
+        own[0]["id"].as_str().unwrap().to_owned(),
+        mint(&member, "plain", json!({})).await,
+        gone,
+        "clGFZ4STEe6fljpFzIum8A".to_owned(),
+    ];
+    let mut answers = Vec::new();
+    for id in &ids {
+        let answer = member.send(Method::DELETE, &format!("{LIST}/{id}"), None).await;
+        answers.push((answer.status, answer.text));
+    }
+    assert_eq!(answers[0].0, StatusCode::NOT_FOUND);
+    answers.dedup();
+    assert_eq!(answers.len(), 1, "{answers:?}");
+}
+
+#[tokio::test]
+async fn a_role_that_changes_changes_what_the_same_token_sees_at_once() {
+    let world = World::new().await;
+    let (owner, member) = (world.user(Role::Owner).await, world.user(Role::Member).await);
+    mint(&owner, "bound", json!({"organization": "acme"})).await;
+    assert!(listed(&member, LIST).await.is_empty());
+    world.set_role("acme", &member.username.parse().unwrap(), Role::Admin).await;
+    assert_eq!(listed(&member, LIST).await.len(), 1);
+    world.set_role("acme", &member.username.parse().unwrap(), Role::Viewer).await;
+    assert!(listed(&member, LIST).await.is_empty());
+}
+
+#[tokio::test]
+async fn through_an_organization_bound_token_only_that_organizations_own_tokens_show() {
+    let world = World::new().await;
+    let bound = world.actor(Role::Admin, Binding::Organization("globex")).await;
+    let names: Vec<_> = listed(&bound, "/v1/auth/api-tokens").await;
+    assert_eq!(names.len(), 1);
+    assert_eq!(names[0]["organization"], "globex");
+    let laptop = bound.send(Method::DELETE, "/v1/auth/api-tokens/laptop", None).await;
+    assert_eq!(laptop.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_live_name_is_taken_for_its_user_and_free_again_once_revoked() {
+    let world = World::new().await;
+    let (one, two) = (world.user(Role::Member).await, world.user(Role::Member).await);
+    mint(&one, "ci-bot", json!({})).await;
+    let again = one
+        .send(Method::POST, "/v1/auth/api-tokens/ci-bot", Some(json!({"organization": "acme"})))
+        .await;
+    assert_eq!(again.status, StatusCode::CONFLICT);
+    assert!(again.error().contains("ci-bot"));
+    mint(&two, "ci-bot", json!({})).await;
+    one.send(Method::DELETE, "/v1/auth/api-tokens/ci-bot", None).await;
+    mint(&one, "ci-bot", json!({})).await;
+}
+
+#[tokio::test]
+async fn of_many_mints_of_one_name_at_once_exactly_one_succeeds() {
+    let world = World::new().await;
+    let owner = world.user(Role::Owner).await;
+    let mints = (0..12).map(|_| owner.send(Method::POST, "/v1/auth/api-tokens/same", None));
+    let statuses: Vec<_> = futures::future::join_all(mints)
+        .await
+        .iter()
+        .map(|answer| answer.status.as_u16())
+        .collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 409).count(), 11, "{statuses:?}");
+}
+
+#[tokio::test]
+async fn mint_refuses_every_combination_that_means_nothing_and_mints_nothing() {
+    let world = World::new().await;
+    let owner = world.user(Role::Owner).await;
+    for (body, says) in [
+        (json!({"group": "default"}), "organization"),
+        (json!({"group": "default", "scopes": ["read"]}), "organization"),
+        (json!({"organization": "acme", "group": "default"}), "scopes"),
+        (json!({"organization": "acme", "group": "default", "scopes": []}), "scopes"),
+        (json!({"organization": "acme", "scopes": ["read"]}), "group"),
+        (json!({"organization": "acme", "scopes": []}), "group"),
+        (json!({"scopes": ["read"]}), "group"),
+        (json!({"organization": "acme", "group": "default", "scopes": ["db:fly"]}), "db:fly"),
+        (json!({"organisation": "acme"}), "organisation"),
+        (json!({"organization": null}), "null"),
+        (json!({"organization": "acme", "group": null}), "null"),
+        (json!({"organization": "acme", "group": "default", "scopes": null}), "null"),
+        (json!({"organization": ""}), "organization slug"),
+        (json!({"organization": "a b"}), "a b"),
+        (json!({"organization": ["acme"]}), "string"),
+        (json!({"organization": "acme", "group": "default", "scopes": "read"}), "sequence"),
+    ] {
+        let refused = owner.send(Method::POST, "/v1/auth/api-tokens/new", Some(body.clone())).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{body}");
+        assert!(refused.error().contains(says), "{body}: {}", refused.error());
+    }
+    assert_eq!(listed(&owner, "/v1/auth/api-tokens").await.len(), 1);
+}
+
+#[tokio::test]
+async fn mint_for_what_does_not_exist_or_is_not_visible_is_404() {
+    let world = World::new().await;
+    let owner = world.user(Role::Owner).await;
+    for body in [
+        json!({"organization": "nowhere"}),
+        json!({"organization": "globex"}),
+        json!({"organization": "acme", "group": "missing", "scopes": ["read"]}),
+        json!({"organization": "nowhere", "group": "default", "scopes": ["read"]}),
+    ] {
+        let refused = owner.send(Method::POST, "/v1/auth/api-tokens/new", Some(body.clone())).await;
+        assert_eq!(refused.status, StatusCode::NOT_FOUND, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_longer_than_a_page_is_whole_in_order_and_ends() {
+    let world = World::new().await;
+    let owner = world.user(Role::Owner).await;
+    let caller = world.caller(&owner).await;
+    let request = orgtokens_server::service::MintRequest {
+        organization: Some("acme".parse().unwrap()),
+        ..Default::default()
+    };
+    let mut minted = Vec::new();
+    for number in 0..4_001 {
+        let name = format!("t-{number}").parse().unwrap();
+        minted
+            .push(world.service.mint_token(&caller, &name, &request).await.unwrap().id.to_string());
+    }
+    let list = listed(&owner, LIST).await;
+    assert_eq!(list.iter().map(|token| token["id"].as_str().unwrap()).collect::<Vec<_>>(), minted);
+    assert_eq!(listed(&owner, "/v1/auth/api-tokens").await.len(), minted.len() + 1);
+}
+
+#[tokio::test]
+async fn a_group_bound_token_lists_and_gets_its_own_group_alone() {
+    let world = World::new().await;
+    let bound = world.actor(Role::Owner, Binding::Group(&[RequestedScope::Read])).await;
+    let list = bound.get("/v1/organizations/acme/groups").await.json();
+    assert_eq!(list["groups"].as_array().unwrap().len(), 1);
+    assert_eq!(list["groups"][0]["name"], "default");
+    let other = bound.get("/v1/organizations/acme/groups/other").await;
+    let missing = bound.get("/v1/organizations/acme/groups/missing").await;
+    assert_eq!((other.status, &other.text), (missing.status, &missing.text), "existence shows");
+}

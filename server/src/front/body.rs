@@ -16,6 +16,7 @@ use schemars::r#gen::SchemaGenerator;
 use schemars::schema::Schema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -94,8 +95,13 @@ fn parse<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T> {
             "the body is not a JSON object: send one, such as {}".to_owned(),
         ));
     }
-    serde_json::from_slice(bytes)
-        .map_err(|error| Error::Invalid(format!("the body is not as it should be: {error}")))
+    let mut text = serde_json::Deserializer::from_slice(bytes);
+    let wrong = |error: &dyn fmt::Display| {
+        Error::Invalid(format!("the body is not as it should be: {error}"))
+    };
+    let value = serde_path_to_error::deserialize(&mut text).map_err(|error| wrong(&error))?;
+    text.end().map_err(|error| wrong(&error))?;
+    Ok(value)
 }
 
 fn is_json(kind: &HeaderValue) -> bool {

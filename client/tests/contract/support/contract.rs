@@ -54,7 +54,13 @@ impl Contract {
     }
 
     /// What is wrong with an answer, if anything is.
-    pub fn objection(&self, method: &Method, path: &str, status: StatusCode, body: &[u8]) -> Option<String> {
+    pub fn objection(
+        &self,
+        method: &Method,
+        path: &str,
+        status: StatusCode,
+        body: &[u8],
+    ) -> Option<String> {
         let schema = match self.operation_at(method, path) {
             None => json!({"$ref": "#/components/schemas/Error"}),
             Some(operation) => match self.documented(&operation, status) {
@@ -67,14 +73,15 @@ impl Contract {
             Err(error) => return Some(format!("{method} {path}: {status} is no JSON: {error}")),
         };
         let problems: Vec<_> =
-            self.validator(schema).iter_errors(&body).map(|error| error.to_string()).collect();
-        (!problems.is_empty()).then(|| format!("{method} {path}: {status} {body}: {}", problems.join("; ")))
+            self.validator(&schema).iter_errors(&body).map(|error| error.to_string()).collect();
+        (!problems.is_empty())
+            .then(|| format!("{method} {path}: {status} {body}: {}", problems.join("; ")))
     }
 
     fn operation_at(&self, method: &Method, path: &str) -> Option<Operation<'_>> {
-        self.operations().into_iter().find(|operation| {
-            operation.method == *method && is_instance_of(operation.path, path)
-        })
+        self.operations()
+            .into_iter()
+            .find(|operation| operation.method == *method && is_instance_of(operation.path, path))
     }
 
     fn documented(&self, operation: &Operation<'_>, status: StatusCode) -> Option<Value> {
@@ -87,7 +94,7 @@ impl Contract {
         Some(schema)
     }
 
-    fn validator(&self, schema: Value) -> Validator {
+    fn validator(&self, schema: &Value) -> Validator {
         let whole = json!({"allOf": [schema], "components": self.closed_components});
         jsonschema::options()
             .should_validate_formats(true)
@@ -97,7 +104,8 @@ impl Contract {
 }
 
 fn is_instance_of(template: &str, path: &str) -> bool {
-    let (template, path): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
+    let (template, path): (Vec<_>, Vec<_>) =
+        (template.split('/').collect(), path.split('/').collect());
     template.len() == path.len()
         && template.iter().zip(&path).all(|(template, segment)| {
             template.starts_with('{') && !segment.is_empty() || template == segment
@@ -109,7 +117,9 @@ fn close(schema: &mut Value) {
     match schema {
         Value::Object(members) => {
             members.values_mut().for_each(close);
-            if members.get("properties").is_some_and(Value::is_object) && members.contains_key("type") {
+            if members.get("properties").is_some_and(Value::is_object)
+                && members.contains_key("type")
+            {
                 members.entry("additionalProperties").or_insert(Value::Bool(false));
             }
         }
@@ -139,6 +149,7 @@ fn an_answer_with_an_undocumented_field_status_or_type_is_objected_to() {
     assert!(judge(200, "groups").is_some());
     assert!(judge(201, &group("")).is_some());
     assert!(judge(404, r#"{"message":"no"}"#).is_some());
-    let nowhere = contract().objection(&Method::GET, "/nowhere", StatusCode::NOT_FOUND, b"{\"error\":1}");
+    let nowhere =
+        contract().objection(&Method::GET, "/nowhere", StatusCode::NOT_FOUND, b"{\"error\":1}");
     assert!(nowhere.is_some());
 }

@@ -2,7 +2,7 @@
 //! contract. It changes nothing that it passes on.
 
 use super::contract::contract;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Collected, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, Uri};
@@ -38,7 +38,9 @@ pub async fn record(server: SocketAddr, objections: Objections) -> SocketAddr {
     tokio::spawn(async move {
         while let Ok((connection, _)) = listener.accept().await {
             let (forwarder, objections) = (forwarder.clone(), objections.clone());
-            let forward = service_fn(move |request| pass(server, forwarder.clone(), objections.clone(), request));
+            let forward = service_fn(move |request| {
+                pass(server, forwarder.clone(), objections.clone(), request)
+            });
             let serving = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(connection), forward);
             tokio::spawn(serving);
@@ -57,9 +59,10 @@ async fn pass(
     let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
     parts.uri = format!("http://{server}{target}").parse::<Uri>().expect("the target was a target");
-    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    let (head, body) = forwarder.request(Request::from_parts(parts, Full::new(body))).await?.into_parts();
-    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
+    let (head, body) =
+        forwarder.request(Request::from_parts(parts, Full::new(body))).await?.into_parts();
+    let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
     if method != Method::HEAD
         && let Some(objection) = contract().objection(&method, &path, head.status, &body)
     {

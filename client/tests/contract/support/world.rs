@@ -8,8 +8,8 @@ use hyper::body::Bytes;
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::rt::TokioExecutor;
 use orgtokens_client::Client;
-use orgtokens_server::access::{Origin, Role};
-use orgtokens_server::name::{Name, Slug};
+use orgtokens_server::access::{Caller, Origin, Role};
+use orgtokens_server::name::{Email, Name, Slug};
 use orgtokens_server::scope::RequestedScope;
 use orgtokens_server::server::Server;
 use orgtokens_server::service::{MintRequest, Operator, Service};
@@ -49,7 +49,7 @@ pub fn name(text: &str) -> Name {
 }
 
 /// A slug that is well formed.
-pub fn slug(text: &str) -> Slug {
+fn slug(text: &str) -> Slug {
     text.parse().expect("a slug")
 }
 
@@ -64,18 +64,30 @@ impl World {
         let (server, objections) = (running.address(), Objections::default());
         let recorder = record(server, objections.clone()).await;
         let counter = AtomicU32::new(0);
-        let world =
-            Self { service, server, recorder, objections, counter, _running: running, _folder: folder };
+        let world = Self {
+            service,
+            server,
+            recorder,
+            objections,
+            counter,
+            _running: running,
+            _folder: folder,
+        };
         world.settle().await;
         world
     }
 
     async fn settle(&self) {
-        let founder = self.operator().init(&slug("acme"), &name("founder"), &email("founder")).await;
+        let founder =
+            self.operator().init(&slug("acme"), &name("founder"), &email("founder")).await;
         let founder = self.authenticate(&founder.expect("a new database")).await;
-        self.operator().add_organization(&slug("globex"), &name("founder")).await.expect("a new slug");
+        self.operator()
+            .add_organization(&slug("globex"), &name("founder"))
+            .await
+            .expect("a new slug");
         for group in ["default", "other"] {
-            let made = self.service.create_group(&founder, &slug("acme"), name(group), name("lhr")).await;
+            let made =
+                self.service.create_group(&founder, &slug("acme"), name(group), name("lhr")).await;
             made.expect("a new group");
         }
     }
@@ -84,8 +96,14 @@ impl World {
         Operator(&self.service)
     }
 
-    async fn authenticate(&self, token: &PlainToken) -> orgtokens_server::access::Caller {
+    async fn authenticate(&self, token: &PlainToken) -> Caller {
         self.service.authenticate(token, Origin::Web).await.expect("a live token")
+    }
+
+    /// Whom the server takes an actor for.
+    pub async fn caller(&self, actor: &Actor) -> Caller {
+        let token = actor.token.as_deref().and_then(|token| token.parse().ok());
+        self.authenticate(&token.expect("a token")).await
     }
 
     /// Somebody without a credential.
@@ -125,7 +143,8 @@ impl World {
                 if organization != "acme" {
                     self.set_role(organization, &username, Role::Admin).await;
                 }
-                let request = MintRequest { organization: Some(slug(organization)), ..Default::default() };
+                let request =
+                    MintRequest { organization: Some(slug(organization)), ..Default::default() };
                 self.mint(&unrestricted, "bound", &request).await
             }
             Binding::Group(scopes) => {
@@ -162,7 +181,7 @@ impl World {
     }
 }
 
-fn email(username: &str) -> orgtokens_server::name::Email {
+fn email(username: &str) -> Email {
     format!("{username}@example.com").parse().expect("an email address")
 }
 
@@ -225,7 +244,8 @@ impl Actor {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Answer {
-        let mut request = http::Request::builder().method(method).uri(format!("http://{}{path}", self.recorder));
+        let mut request =
+            http::Request::builder().method(method).uri(format!("http://{}{path}", self.recorder));
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
