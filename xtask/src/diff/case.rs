@@ -102,6 +102,13 @@ pub struct Opaque<'d> {
     pub value: &'d Value,
 }
 
+impl Opaque<'_> {
+    /// Whether both say the same, wherever they stand.
+    pub fn is_same(&self, other: &Opaque<'_>) -> bool {
+        self.keyword == other.keyword && same(self.value, other.value)
+    }
+}
+
 /// All values of one kind that satisfy every condition.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Case<'d> {

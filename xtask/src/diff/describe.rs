@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::case::{Case, Kind};
 use super::expand::width;
+use super::finding::Rule;
 use super::number::Range;
 
 /// Longer lists end in an ellipsis.
@@ -30,6 +31,20 @@ pub fn case(case: &Case<'_>) -> String {
     words.extend(case.opaque.iter().map(|opaque| format!("with `{}`", opaque.keyword)));
     words.extend(case.not.iter().map(|_| "with `not`".to_owned()));
     words.join(" ")
+}
+
+/// One case, as far as it matters to a rule: the rest would only be in the way.
+pub fn facet(rule: Rule, case: &Case<'_>) -> String {
+    let mut facet = Case { integer: case.integer, ..Case::any(case.kind, &case.from) };
+    match rule {
+        Rule::Range | Rule::Length | Rule::Count => facet.range = case.range,
+        Rule::Format => facet.formats.clone_from(&case.formats),
+        Rule::Pattern => facet.patterns.clone_from(&case.patterns),
+        Rule::Multiple => facet.multiples.clone_from(&case.multiples),
+        Rule::Unique => facet.unique = case.unique,
+        _ => return self::case(case),
+    }
+    self::case(&facet)
 }
 
 fn noun(case: &Case<'_>) -> String {

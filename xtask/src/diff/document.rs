@@ -24,9 +24,17 @@ impl Document {
     /// Reads YAML or JSON text; the error is a sentence that says why it cannot be compared.
     pub fn parse(name: &str, text: &str) -> Result<Self, String> {
         let (root, positions) = yaml::read(text).map_err(|why| format!("{name} {why}"))?;
-        let document = Self { name: name.to_owned(), root, positions };
-        document.check().map_err(|why| format!("{name} {why}"))?;
-        Ok(document)
+        Self { name: name.to_owned(), root, positions }.checked()
+    }
+
+    /// Takes a document that has been read already, and so has no lines.
+    pub fn new(name: &str, root: Value) -> Result<Self, String> {
+        Self { name: name.to_owned(), root, positions: HashMap::new() }.checked()
+    }
+
+    /// The document as it was read.
+    pub fn value(&self) -> &Value {
+        &self.root
     }
 
     /// The whole document.
@@ -43,6 +51,11 @@ impl Document {
             }
             pointer = &pointer[..pointer.rfind('/')?];
         }
+    }
+
+    fn checked(self) -> Result<Self, String> {
+        self.check().map_err(|why| format!("{} {why}", self.name))?;
+        Ok(self)
     }
 
     fn check(&self) -> Result<(), String> {

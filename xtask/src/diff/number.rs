@@ -198,6 +198,7 @@ impl fmt::Display for Range {
             (Some(low), None) => write!(out, "at least {}", low.at),
             (None, Some(high)) if high.open => write!(out, "below {}", high.at),
             (None, Some(high)) => write!(out, "at most {}", high.at),
+            (Some(low), Some(high)) if low == high => write!(out, "exactly {}", low.at),
             (Some(low), Some(high)) => {
                 let (after, before) = (mark(low, "above "), mark(high, "below "));
                 write!(out, "{after}{} to {before}{}", low.at, high.at)

@@ -22,7 +22,7 @@ struct Object<'a, 'd> {
 
 impl Containment {
     /// Compares two objects, property by property.
-    pub fn object<'d>(
+    pub(super) fn object<'d>(
         &mut self,
         value: &Value<'_, 'd>,
         small: &Case<'d>,

@@ -3,7 +3,7 @@
 use regex::Regex;
 use serde_json::Value as Json;
 
-use super::super::case::{Case, Kind, contains, same};
+use super::super::case::{Case, Kind, Opaque, contains};
 use super::super::describe;
 use super::super::finding::{Finding, Rule};
 use super::super::number::Number;
@@ -71,7 +71,8 @@ pub fn conditions(value: &Value<'_, '_>, small: &Case<'_>, large: &Case<'_>) -> 
     let mut findings = Vec::new();
     let mut differs = |holds: bool, rule| {
         if !holds {
-            findings.push(value.differs(rule, &describe::case(small), &describe::case(large)));
+            let [small, large] = [small, large].map(|case| describe::facet(rule, case));
+            findings.push(value.differs(rule, &small, &large));
         }
     };
     differs(values_hold(small, large), Rule::Enum);
@@ -118,14 +119,13 @@ fn foreign_formats<'d>(small: &Case<'d>, large: &Case<'d>) -> Vec<&'d str> {
     large.formats.difference(&small.formats).copied().collect()
 }
 
-fn foreign_opaque<'d>(small: &Case<'_>, large: &Case<'d>) -> Option<&'d str> {
-    let unknown = large.opaque.iter().find(|asked| {
-        !small
-            .opaque
-            .iter()
-            .any(|kept| kept.keyword == asked.keyword && same(kept.value, asked.value))
-    });
-    unknown.map(|opaque| opaque.keyword)
+/// A condition that only one side has: what it means is not known, not even that it narrows.
+fn foreign_opaque<'d>(small: &Case<'d>, large: &Case<'d>) -> Option<&'d str> {
+    let lonely = |one: &Case<'d>, other: &Case<'d>| {
+        let known = |opaque: &Opaque<'_>| other.opaque.iter().any(|known| known.is_same(opaque));
+        one.opaque.iter().find(|opaque| !known(opaque)).map(|opaque| opaque.keyword)
+    };
+    lonely(large, small).or_else(|| lonely(small, large))
 }
 
 fn range_rule(kind: Kind) -> Rule {

@@ -73,7 +73,7 @@ fn missing(
     operations: &Pair<Operation<'_>>,
     served: &Parameters<'_>,
 ) -> Finding {
-    let at = self::place(&operations.name(), documented);
+    let at = place(&operations.name(), documented);
     let moved = served.iter().find(|((_, other), _)| other == name);
     let elsewhere =
         moved.map_or("not declared".to_owned(), |((place, _), _)| format!("in {place}"));
@@ -91,13 +91,13 @@ fn undocumented(
     served: &Node<'_>,
     operations: &Pair<Operation<'_>>,
 ) -> Finding {
-    let at = self::place(&operations.name(), served);
+    let at = place(&operations.name(), served);
     let needs = if is_required(served, key.0) { "required" } else { "declared" };
-    let (subject, place) = (at.subject(), key.0);
-    let title = format!("{subject} in {place} is {needs} by the server, and not documented");
+    let (subject, within) = (at.subject(), key.0);
+    let title = format!("{subject} in {within} is {needs} by the server, and not documented");
     let sides = Pair {
         documented: Side::new(&operations.documented.node, "not documented"),
-        served: Side::new(served, format!("in {place}")),
+        served: Side::new(served, format!("in {within}")),
     };
     Finding::new(Rule::UndocumentedParameter, title, sides, &at.to_string())
 }

@@ -1,0 +1,30 @@
+//! The two documents that agree, and what a comparison of any two says.
+
+use serde_json::Value;
+use xtask::diff::{Document, Outcome, Pair, Style, compare, human};
+
+/// A contract written by hand.
+pub const CONTRACT: &str = include_str!("contract.yaml");
+/// The same API as dropshot emits it.
+pub const GENERATED: &str = include_str!("generated.json");
+
+/// Both documents as plain values.
+pub fn pair() -> Pair<Value> {
+    let value = |text| Document::parse("document", text).unwrap().value().clone();
+    Pair { documented: value(CONTRACT), served: value(GENERATED) }
+}
+
+/// Compares two values; the error is the sentence that says why they cannot be compared.
+pub fn outcome(values: Pair<Value>) -> Result<Outcome, String> {
+    let documented = Document::new("contract.yaml", values.documented)?;
+    let served = Document::new("the server", values.served)?;
+    Ok(compare(&Pair { documented, served }))
+}
+
+/// What a person reads about it.
+pub fn report(outcome: &Outcome) -> String {
+    let mut out = Vec::new();
+    let names = Pair { documented: "contract.yaml", served: "the server" };
+    human(&mut out, outcome, names, Style { colour: false }).unwrap();
+    String::from_utf8(out).unwrap()
+}
