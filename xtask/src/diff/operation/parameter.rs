@@ -68,7 +68,7 @@ fn place(operation: &str, parameter: &Node<'_>) -> Place {
 }
 
 fn missing(
-    (place, name): &(&str, String),
+    (within, name): &(&str, String),
     documented: &Node<'_>,
     operations: &Pair<Operation<'_>>,
     served: &Parameters<'_>,
@@ -77,10 +77,11 @@ fn missing(
     let moved = served.iter().find(|((_, other), _)| other == name);
     let elsewhere =
         moved.map_or("not declared".to_owned(), |((place, _), _)| format!("in {place}"));
-    let title = format!("{} is documented in {place}, and {elsewhere} on the server", at.subject());
+    let title =
+        format!("{} is documented in {within}, and {elsewhere} on the server", at.subject());
     let node = moved.map_or(&operations.served.node, |(_, node)| node);
     let sides = Pair {
-        documented: Side::new(documented, format!("in {place}")),
+        documented: Side::new(documented, format!("in {within}")),
         served: Side::new(node, elsewhere),
     };
     Finding::new(Rule::MissingParameter, title, sides, &at.to_string())
