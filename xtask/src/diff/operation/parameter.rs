@@ -14,8 +14,9 @@ use super::{Operation, content};
 /// Headers that OpenAPI describes elsewhere, so that a parameter of that name says nothing.
 const IGNORED: [&str; 3] = ["accept", "authorization", "content-type"];
 
-/// A parameter by what tells it from all others: its place and its name.
-type Parameters<'d> = BTreeMap<(&'d str, String), Node<'d>>;
+/// What tells a parameter from all others: its place and its name.
+type Key<'d> = (&'d str, String);
+type Parameters<'d> = BTreeMap<Key<'d>, Node<'d>>;
 
 /// Compares the parameters of one operation.
 pub fn compare(operations: &Pair<Operation<'_>>) -> Vec<Finding> {
@@ -29,19 +30,32 @@ pub fn compare(operations: &Pair<Operation<'_>>) -> Vec<Finding> {
     for (key, documented) in &parameters.documented {
         let place = place(&operations.name(), documented);
         let Some(served) = parameters.served.get(key) else {
-            findings.push(missing(key, documented, operations, &parameters.served));
+            findings.push(missing(key, documented, operations, &parameters));
             continue;
         };
         let pair = Pair { documented: documented.clone(), served: served.clone() };
         findings.extend(parameter(&pair, key.0, &place));
     }
-    for (key, served) in &parameters.served {
-        let moved = |(_, name): &(&str, String)| *name == key.1;
-        if !parameters.documented.contains_key(key) && !parameters.documented.keys().any(moved) {
-            findings.push(undocumented(key, served, operations));
+    for (key, served) in lonely(&parameters.served, &parameters.documented) {
+        let mut missing = lonely(&parameters.documented, &parameters.served);
+        if !missing.any(|(other, _)| is_name(key, other)) {
+            findings.push(undocumented(key.0, served, operations));
         }
     }
     findings
+}
+
+/// The parameters that the other side has not.
+fn lonely<'a, 'd>(
+    one: &'a Parameters<'d>,
+    other: &'a Parameters<'d>,
+) -> impl Iterator<Item = (&'a Key<'d>, &'a Node<'d>)> {
+    one.iter().filter(|(key, _)| !other.contains_key(*key))
+}
+
+/// Whether both have one name, wherever they are.
+fn is_name(one: &Key<'_>, other: &Key<'_>) -> bool {
+    one.1.eq_ignore_ascii_case(&other.1)
 }
 
 /// The operation's own parameters go before those of its path.
@@ -68,17 +82,17 @@ fn place(operation: &str, parameter: &Node<'_>) -> Place {
 }
 
 fn missing(
-    (within, name): &(&str, String),
+    key: &Key<'_>,
     documented: &Node<'_>,
     operations: &Pair<Operation<'_>>,
-    served: &Parameters<'_>,
+    parameters: &Pair<Parameters<'_>>,
 ) -> Finding {
-    let at = place(&operations.name(), documented);
-    let moved = served.iter().find(|((_, other), _)| other == name);
-    let elsewhere =
-        moved.map_or("not declared".to_owned(), |((place, _), _)| format!("in {place}"));
-    let title =
-        format!("{} is documented in {within}, and {elsewhere} on the server", at.subject());
+    let (at, within) = (place(&operations.name(), documented), key.0);
+    let mut others = lonely(&parameters.served, &parameters.documented);
+    let moved = others.find(|(other, _)| is_name(key, other));
+    let elsewhere = moved.map_or("not declared".into(), |(other, _)| format!("in {}", other.0));
+    let subject = at.subject();
+    let title = format!("{subject} is documented in {within}, and {elsewhere} on the server");
     let node = moved.map_or(&operations.served.node, |(_, node)| node);
     let sides = Pair {
         documented: Side::new(documented, format!("in {within}")),
@@ -87,14 +101,10 @@ fn missing(
     Finding::new(Rule::MissingParameter, title, sides, &at.to_string())
 }
 
-fn undocumented(
-    key: &(&str, String),
-    served: &Node<'_>,
-    operations: &Pair<Operation<'_>>,
-) -> Finding {
+fn undocumented(within: &str, served: &Node<'_>, operations: &Pair<Operation<'_>>) -> Finding {
     let at = place(&operations.name(), served);
-    let needs = if is_required(served, key.0) { "required" } else { "declared" };
-    let (subject, within) = (at.subject(), key.0);
+    let needs = if is_required(served, within) { "required" } else { "declared" };
+    let subject = at.subject();
     let title = format!("{subject} in {within} is {needs} by the server, and not documented");
     let sides = Pair {
         documented: Side::new(&operations.documented.node, "not documented"),
