@@ -72,7 +72,7 @@ impl Value<'_, '_> {
 impl Containment {
     /// Compares what both sides declare for one value.
     pub fn schemas(&mut self, schemas: &Pair<Schema<'_>>, place: &Place) -> Vec<Finding> {
-        let key = schemas.as_ref().map(|schema| schema.key());
+        let key = schemas.as_ref().map(Schema::key);
         let known = |(open, direction): &(Pair<String>, Direction)| {
             *direction == place.direction
                 && open.documented == key.documented

@@ -16,7 +16,8 @@ pub fn cases(cases: &[Case<'_>]) -> String {
     if cases.len() == Kind::ALL.len() && cases.iter().all(is_plain) {
         return "anything".into();
     }
-    let mut words: Vec<_> = cases.iter().map(case).collect();
+    let (null, rest): (Vec<_>, Vec<_>) = cases.iter().partition(|case| case.kind == Kind::Null);
+    let mut words: Vec<_> = rest.into_iter().chain(null).map(case).collect();
     words.dedup();
     if words.is_empty() { "nothing".into() } else { words.join(" or ") }
 }

@@ -1,4 +1,4 @@
-//! One OpenAPI document: its value, where everything in it is written, and `$ref` followed.
+//! One document: its value, where everything in it is written, and `$ref` followed.
 //!
 //! Whoever walks a document does it through `Node`, so that no reference is seen beyond this file.
 //! What could not be walked at all is refused here; nothing here knows what a schema means.

@@ -1,4 +1,4 @@
-//! Schemas into plain cases: the one place that knows what the keywords of OpenAPI 3.0 mean.
+//! Schemas into plain cases: the one place that knows what their keywords mean.
 //!
 //! A condition that cannot be read is kept as it stands and compared for equality, never dropped.
 //! Nothing is compared here.

@@ -77,8 +77,8 @@ pub fn conditions(value: &Value<'_, '_>, small: &Case<'_>, large: &Case<'_>) -> 
     };
     differs(values_hold(small, large), Rule::Enum);
     differs(small.integer || !large.integer, Rule::Type);
-    let numbers = !(large.integer && !small.integer);
-    differs(!numbers || small.range.is_within(large.range), range_rule(small.kind));
+    let another_type = large.integer && !small.integer;
+    differs(another_type || small.range.is_within(large.range), range_rule(small.kind));
     differs(large.multiples.iter().all(|step| keeps_step(small, *step)), Rule::Multiple);
     differs(foreign_formats(small, large).is_empty(), Rule::Format);
     let patterns = large.patterns.is_subset(&small.patterns);

@@ -11,7 +11,7 @@ use super::super::finding::{Direction, Finding, Pair, Rule, Side};
 use super::super::place::Place;
 use super::{Operation, content};
 
-/// Headers that OpenAPI describes elsewhere, so that a parameter of that name says nothing.
+/// Headers that a document describes elsewhere, so that a parameter of that name says nothing.
 const IGNORED: [&str; 3] = ["accept", "authorization", "content-type"];
 
 /// What tells a parameter from all others: its place and its name.
@@ -38,7 +38,7 @@ pub fn compare(operations: &Pair<Operation<'_>>) -> Vec<Finding> {
     }
     for (key, served) in lonely(&parameters.served, &parameters.documented) {
         let mut missing = lonely(&parameters.documented, &parameters.served);
-        if !missing.any(|(other, _)| is_name(key, other)) {
+        if !missing.any(|(other, _)| is_moved(key, other)) {
             findings.push(undocumented(key.0, served, operations));
         }
     }
@@ -53,9 +53,9 @@ fn lonely<'a, 'd>(
     one.iter().filter(|(key, _)| !other.contains_key(*key))
 }
 
-/// Whether both have one name, wherever they are.
-fn is_name(one: &Key<'_>, other: &Key<'_>) -> bool {
-    one.1.eq_ignore_ascii_case(&other.1)
+/// Whether both have one name, in different places.
+fn is_moved(one: &Key<'_>, other: &Key<'_>) -> bool {
+    one.0 != other.0 && one.1.eq_ignore_ascii_case(&other.1)
 }
 
 /// The operation's own parameters go before those of its path.
@@ -89,7 +89,7 @@ fn missing(
 ) -> Finding {
     let (at, within) = (place(&operations.name(), documented), key.0);
     let mut others = lonely(&parameters.served, &parameters.documented);
-    let moved = others.find(|(other, _)| is_name(key, other));
+    let moved = others.find(|(other, _)| is_moved(key, other));
     let elsewhere = moved.map_or("not declared".into(), |(other, _)| format!("in {}", other.0));
     let subject = at.subject();
     let title = format!("{subject} is documented in {within}, and {elsewhere} on the server");

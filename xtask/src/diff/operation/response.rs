@@ -32,10 +32,11 @@ fn normal(status: &str) -> String {
 
 /// The statuses that are no errors; `default` is one where there is no other.
 fn successes<'a>(responses: &'a Responses<'_>) -> Vec<&'a str> {
-    let names = responses.keys().map(String::as_str);
-    let named: Vec<_> = names.filter(|name| *name != "default" && !is_error_code(name)).collect();
-    let default = responses.get_key_value("default").map(|(name, _)| name.as_str());
-    if named.is_empty() { default.into_iter().collect() } else { named }
+    let all = responses.keys().map(String::as_str);
+    let is_success = |status: &&str| *status != "default" && !is_error_code(status);
+    let stated: Vec<_> = all.filter(is_success).collect();
+    let default = responses.get_key_value("default").map(|(status, _)| status.as_str());
+    if stated.is_empty() { default.into_iter().collect() } else { stated }
 }
 
 /// The wildcard that covers a status.
@@ -179,28 +180,24 @@ impl Exchange<'_, '_> {
             let part = format!("{status} header `{name}`");
             let subject = format!("header `{name}`");
             let place = Place::new(&self.operations.name(), Direction::Response, &part, &subject);
-            match headers.served.get(&key) {
-                Some((_, served)) => {
-                    findings.extend(header(&Pair { documented, served: served.clone() }, &place));
-                }
-                None => {
-                    let title =
-                        format!("{subject} is documented, and the server does not declare it");
-                    let sides = Pair {
-                        documented: Side::new(&documented, "a header"),
-                        served: Side::new(&pair.served, "no such header"),
-                    };
-                    findings.push(Finding::new(
-                        Rule::MissingHeader,
-                        title,
-                        sides,
-                        &place.to_string(),
-                    ));
-                }
+            if let Some((_, served)) = headers.served.get(&key) {
+                let served = served.clone();
+                findings.extend(header(&Pair { documented, served }, &place));
+            } else {
+                findings.push(missing_header(&documented, &pair.served, &place));
             }
         }
         findings
     }
+}
+
+fn missing_header(documented: &Node<'_>, response: &Node<'_>, place: &Place) -> Finding {
+    let title = format!("{} is documented, and the server does not declare it", place.subject());
+    let sides = Pair {
+        documented: Side::new(documented, "a header"),
+        served: Side::new(response, "no such header"),
+    };
+    Finding::new(Rule::MissingHeader, title, sides, &place.to_string())
 }
 
 fn declared(responses: &Responses<'_>) -> String {
