@@ -38,7 +38,7 @@ pub use report::{Style, human, machine};
 ///
 /// With `--format json` one object is printed: `conforms`, `contract`, `generated`, `operations`
 /// (how many), and `findings`, the most severe first. Each has `code`, `title`, `documented` and
-/// `served` (`pointer`, `line`, `column`, `says`), `places`, `why` and `help`.
+/// `served` (`pointer`, `definition`, `line`, `column`, `says`), `places`, `why` and `help`.
 #[derive(Args, Debug)]
 pub struct Diff {
     /// The contract, as YAML or JSON [default: openapi.yaml at the root of the workspace]

@@ -1,6 +1,6 @@
 //! What schemas say beside the values that they allow: defaults, `readOnly` and `writeOnly`.
 //!
-//! They are read through `$ref` and `allOf`, where the generator puts them, and nowhere else.
+//! They are read through `$ref` and `allOf`, where the generator puts them, never from a choice.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -50,6 +50,13 @@ fn default<'d>(schema: &Schema<'d>) -> Option<Node<'d>> {
     stated(schema, "default").into_iter().next().filter(|node| !node.value.is_null())
 }
 
+/// The schemas that a value satisfies for certain: a union of one is no choice.
+fn parts<'d>(node: &Node<'d>) -> Vec<Node<'d>> {
+    let of = |keyword| node.get(keyword).map_or(Vec::new(), |all| all.elements().collect());
+    let unions = ["oneOf", "anyOf"].map(of).into_iter().filter(|branches| branches.len() == 1);
+    unions.flatten().chain(of("allOf")).collect()
+}
+
 /// Every value of a keyword, the outermost first.
 fn stated<'d>(schema: &Schema<'d>, keyword: &str) -> Vec<Node<'d>> {
     let mut seen = BTreeSet::new();
@@ -58,7 +65,7 @@ fn stated<'d>(schema: &Schema<'d>, keyword: &str) -> Vec<Node<'d>> {
     while let Some(node) = open.pop_front() {
         if seen.insert(node.pointer.clone()) {
             found.extend(node.get(keyword));
-            open.extend(node.get("allOf").iter().flat_map(Node::elements));
+            open.extend(parts(&node));
         }
     }
     found

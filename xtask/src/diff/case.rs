@@ -198,7 +198,7 @@ impl<'d> Case<'d> {
     /// The same conditions, whatever the values and wherever they are stated.
     pub fn differs_only_in_values(&self, other: &Self) -> bool {
         let plain = |case: &Self| Self { values: None, from: self.from.clone(), ..case.clone() };
-        plain(self) == plain(other)
+        self.kind == other.kind && plain(self) == plain(other)
     }
 
     /// Whether it names no property and forbids none.
@@ -228,6 +228,12 @@ impl Further<'_> {
             }
         }
     }
+}
+
+/// Whether no value is left out.
+pub fn is_anything(cases: &[Case<'_>]) -> bool {
+    let is_plain = |case: &Case<'_>| *case == Case::any(case.kind, &case.from);
+    cases.len() == Kind::ALL.len() && cases.iter().all(is_plain)
 }
 
 /// JSON equality, in which `1` is `1.0`.

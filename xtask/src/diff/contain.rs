@@ -7,8 +7,9 @@
 mod object;
 mod scalar;
 
-use super::case::{Case, Kind, Schema};
+use super::case::{Case, Kind, Schema, is_anything};
 use super::describe;
+use super::document::Node;
 use super::expand::expand;
 use super::finding::{Direction, Finding, Pair, Rule, Side};
 use super::number::Number;
@@ -42,7 +43,9 @@ impl Value<'_, '_> {
             rule,
             match self.place.direction {
                 Direction::Request => {
-                    format!("{subject} is documented as {small}, and the server takes {large}")
+                    format!(
+                        "the document allows {small} for {subject}, and the server takes {large}"
+                    )
                 }
                 Direction::Response => {
                     format!("{subject} may be sent as {small}, and is documented as {large}")
@@ -95,20 +98,22 @@ impl Containment {
 
     fn value(&mut self, value: &Value<'_, '_>) -> Vec<Finding> {
         let (small, large) = value.cases.ordered(value.place.direction);
-        let (fitting, homeless): (Vec<_>, Vec<_>) = small
-            .iter()
-            .enumerate()
-            .partition(|(_, case)| large.iter().any(|other| other.kind == case.kind));
-        if homeless.is_empty() {
-            return fitting.into_iter().flat_map(|(i, case)| self.fit(value, case, i)).collect();
+        if is_anything(large) {
+            return Vec::new();
         }
-        let kinds: Vec<_> = homeless.into_iter().map(|(_, case)| case.clone()).collect();
-        let null = kinds.iter().all(|case| case.kind == Kind::Null);
-        let rule = if null { Rule::Null } else { Rule::Type };
-        let mut findings =
-            vec![value.differs(rule, &describe::cases(&kinds), &describe::cases(large))];
-        if kinds.len() < small.len() && small.len() < Kind::ALL.len() {
-            findings.extend(fitting.into_iter().flat_map(|(i, case)| self.fit(value, case, i)));
+        let has_home = |case: &Case<'_>| large.iter().any(|other| other.kind == case.kind);
+        let homeless: Vec<_> = small.iter().filter(|case| !has_home(case)).cloned().collect();
+        let mut findings = Vec::new();
+        if !homeless.is_empty() {
+            let null = homeless.iter().all(|case| case.kind == Kind::Null);
+            let rule = if null { Rule::Null } else { Rule::Type };
+            let (some, known) = (describe::cases(&homeless), describe::cases(large));
+            findings.push(value.differs(rule, &some, &known));
+        }
+        // Of a value that may be anything, only that is worth a word.
+        if homeless.is_empty() || !is_anything(small) {
+            let fitting = small.iter().enumerate().filter(|(_, case)| has_home(case));
+            findings.extend(fitting.flat_map(|(index, case)| self.fit(value, case, index)));
         }
         findings
     }
@@ -117,8 +122,8 @@ impl Containment {
     fn fit(&mut self, value: &Value<'_, '_>, case: &Case<'_>, index: usize) -> Vec<Finding> {
         let (_, large) = value.cases.ordered(value.place.direction);
         let larger: Vec<_> = large.iter().filter(|other| other.kind == case.kind).collect();
-        if let Some(finding) = scalar::enumerated(value, case, &larger) {
-            return finding.into_iter().collect();
+        if let Some(findings) = scalar::enumerated(value, case, &larger) {
+            return findings;
         }
         let mut best: Option<((usize, bool, usize), Vec<Finding>)> = None;
         for (at, other) in larger.into_iter().enumerate() {
@@ -142,23 +147,27 @@ impl Containment {
         findings
     }
 
-    /// What the larger side excludes, the smaller must exclude too.
+    /// What one side excludes by `not`, the other must exclude in the same words.
     fn exclusions(
         &mut self,
         value: &Value<'_, '_>,
         small: &Case<'_>,
         large: &Case<'_>,
     ) -> Option<Finding> {
-        let place = value.place.reversed();
-        let covered = large.not.iter().all(|excluded| {
-            let excluded = Schema::all_of(excluded, std::slice::from_ref(excluded));
-            small.not.iter().any(|wider| {
-                let wider = Schema::all_of(wider, std::slice::from_ref(wider));
-                let pair = pair(value.place.direction, wider, excluded.clone());
-                self.schemas(&pair, &place).is_empty()
-            })
-        });
-        (!covered).then(|| value.undecided("a `not`"))
+        let mut has = |all: &[Node<'_>], one: &Node<'_>| {
+            all.iter().any(|other| self.means_the_same(one, other, value.place))
+        };
+        let same = small.not.iter().all(|one| has(&large.not, one))
+            && large.not.iter().all(|one| has(&small.not, one));
+        (!same).then(|| value.undecided("a `not`"))
+    }
+
+    fn means_the_same(&mut self, one: &Node<'_>, other: &Node<'_>, place: &Place) -> bool {
+        let [one, other] =
+            [one, other].map(|node| Schema::all_of(node, std::slice::from_ref(node)));
+        let there = Pair { documented: one.clone(), served: other.clone() };
+        let back = Pair { documented: other, served: one };
+        self.schemas(&there, place).is_empty() && self.schemas(&back, place).is_empty()
     }
 
     fn items<'d>(
@@ -173,16 +182,8 @@ impl Containment {
         }
         let small = Schema::all_of(&small.from, &small.items);
         let large = Schema::all_of(&large.from, &large.items);
-        let pair = pair(value.place.direction, small, large);
+        let pair = Pair::of(value.place.direction, small, large);
         self.schemas(&pair, &value.place.items())
-    }
-}
-
-/// Puts the smaller and the larger side back where they came from.
-fn pair<T>(direction: Direction, small: T, large: T) -> Pair<T> {
-    match direction {
-        Direction::Request => Pair { documented: small, served: large },
-        Direction::Response => Pair { documented: large, served: small },
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::case::{Case, Kind};
+use super::case::{Case, Kind, is_anything};
 use super::expand::width;
 use super::finding::Rule;
 use super::number::Range;
@@ -12,8 +12,7 @@ const MOST: usize = 12;
 
 /// Everything that is allowed.
 pub fn cases(cases: &[Case<'_>]) -> String {
-    let is_plain = |case: &Case<'_>| *case == Case::any(case.kind, &case.from);
-    if cases.len() == Kind::ALL.len() && cases.iter().all(is_plain) {
+    if is_anything(cases) {
         return "anything".into();
     }
     let (null, rest): (Vec<_>, Vec<_>) = cases.iter().partition(|case| case.kind == Kind::Null);

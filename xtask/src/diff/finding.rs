@@ -33,6 +33,14 @@ impl<T> Pair<T> {
         }
     }
 
+    /// Puts the smaller and the larger side back where they came from.
+    pub fn of(direction: Direction, small: T, large: T) -> Self {
+        match direction {
+            Direction::Request => Self { documented: small, served: large },
+            Direction::Response => Self { documented: large, served: small },
+        }
+    }
+
     /// Both sides by reference.
     pub fn as_ref(&self) -> Pair<&T> {
         Pair { documented: &self.documented, served: &self.served }

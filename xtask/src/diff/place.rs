@@ -63,16 +63,6 @@ impl Place {
     pub fn subject(&self) -> &str {
         &self.subject
     }
-
-    /// The same value, sent the other way.
-    #[must_use]
-    pub fn reversed(&self) -> Self {
-        let direction = match self.direction {
-            Direction::Request => Direction::Response,
-            Direction::Response => Direction::Request,
-        };
-        Self { direction, ..self.clone() }
-    }
 }
 
 impl std::fmt::Display for Place {

@@ -69,7 +69,7 @@ fn block(
     let head = style.error(&format!("error[{}]", advice::code(finding)));
     writeln!(out, "{head}{}", style.bold(&format!(": {}", finding.title)))?;
     let line = |mark: &str, name: &str, side: &Side| {
-        format!("  {} {} {}", style.dim(mark), at(name, side), fragment(&side.pointer))
+        format!("  {} {} {}", style.dim(mark), at(name, side), fragment(side))
     };
     writeln!(out, "{}", line("-->", names.documented, &finding.documented))?;
     writeln!(out, "{}", line(":::", names.served, &finding.served))?;
@@ -88,8 +88,13 @@ fn at(name: &str, side: &Side) -> String {
     side.position.map_or(name.to_owned(), |(line, column)| format!("{name}:{line}:{column}"))
 }
 
-fn fragment(pointer: &str) -> String {
-    format!("#{pointer}")
+/// Where it is used and, behind a reference, where it is defined.
+fn fragment(side: &Side) -> String {
+    if side.pointer == side.origin {
+        format!("#{}", side.pointer)
+    } else {
+        format!("#{} -> #{}", side.pointer, side.origin)
+    }
 }
 
 fn counted(count: usize, what: &str) -> String {
@@ -113,6 +118,7 @@ fn as_json(finding: &Finding) -> Value {
     let side = |side: &Side| {
         json!({
             "pointer": side.pointer,
+            "definition": side.origin,
             "line": side.position.map(|(line, _)| line),
             "column": side.position.map(|(_, column)| column),
             "says": side.says,

@@ -67,8 +67,8 @@ impl Case {
             }
             "push" => {
                 let parent = self.at(document, parent);
-                let list = parent.as_object_mut().unwrap().entry(last);
-                list.or_insert_with(|| Value::Array(Vec::new()));
+                let members = parent.as_object_mut().unwrap();
+                members.entry(last).or_insert_with(|| Value::Array(Vec::new()));
                 self.at(document, &pointer).as_array_mut().unwrap().push(self.json());
             }
             "call" => {

@@ -1,5 +1,6 @@
 //! The command line: exit codes, the sentences of what cannot be compared, and both formats.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -137,7 +138,8 @@ fn aliases_that_multiply_without_end_are_refused() {
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..9 {
         let last = format!("*a{}", level - 1);
-        bomb += &format!("a{level}: &a{level} [{}]\n", vec![last; 10].join(", "));
+        let ten = vec![last; 10].join(", ");
+        writeln!(bomb, "a{level}: &a{level} [{ten}]").unwrap();
     }
     assert!(refusal("bomb.yaml", &bomb).contains("more than 1000000 values"));
 }

@@ -1,5 +1,7 @@
 //! The two documents that agree, and what a comparison of any two says.
 
+use std::sync::LazyLock;
+
 use serde_json::Value;
 use xtask::diff::{Document, Outcome, Pair, Style, compare, human};
 
@@ -8,10 +10,14 @@ pub const CONTRACT: &str = include_str!("contract.yaml");
 /// The same API as dropshot emits it.
 pub const GENERATED: &str = include_str!("generated.json");
 
-/// Both documents as plain values.
-pub fn pair() -> Pair<Value> {
+static PAIR: LazyLock<Pair<Value>> = LazyLock::new(|| {
     let value = |text| Document::parse("document", text).unwrap().value().clone();
     Pair { documented: value(CONTRACT), served: value(GENERATED) }
+});
+
+/// Both documents as plain values.
+pub fn pair() -> Pair<Value> {
+    PAIR.clone()
 }
 
 /// Compares two values; the error is the sentence that says why they cannot be compared.

@@ -1,15 +1,15 @@
 //! Containment of objects: names agree on both sides, and each property is contained in turn.
 //!
-//! An object that names nothing is free, and free is a shape like any other: it may be narrowed,
-//! never widened.
+//! Names come before shapes: an object that names properties on one side only is drift in both
+//! directions, whatever the other side would take.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::super::annotation::{self, Unsaid};
 use super::super::case::{Case, Schema};
 use super::super::describe;
 use super::super::finding::{Direction, Finding, Pair, Rule, Side};
-use super::{Containment, Value, pair};
+use super::{Containment, Value};
 
 type Properties<'d> = BTreeMap<&'d str, Schema<'d>>;
 
@@ -29,13 +29,13 @@ impl Containment {
         large: &Case<'d>,
     ) -> Vec<Finding> {
         let direction = value.place.direction;
-        let cases = pair(direction, small, large);
+        let cases = Pair::of(direction, small, large);
         let named = cases.as_ref().map(|case| visible(case, direction));
         let object = Object { value, cases, named };
-        let mut findings = object.missing();
-        if object.cases.served.is_free() && !findings.is_empty() {
-            return findings;
+        if let Some(finding) = object.unnamed() {
+            return vec![finding];
         }
+        let mut findings = object.missing();
         findings.extend(object.undocumented());
         findings.extend(object.required());
         for (name, documented) in &object.named.documented {
@@ -46,27 +46,7 @@ impl Containment {
                 findings.extend(annotation::defaults(&schemas, &place, Unsaid::Counts));
             }
         }
-        findings.extend(self.narrowed(&object));
         findings.extend(self.further(value, small, large));
-        findings
-    }
-
-    /// What the server names of what the document leaves free.
-    fn narrowed(&mut self, object: &Object<'_, '_>) -> Vec<Finding> {
-        let (documented, served) = (object.cases.documented, object.cases.served);
-        let (Some(all), true) = (documented.further(), documented.is_free()) else {
-            return Vec::new();
-        };
-        // A closed object that should be free is one finding, not one a property.
-        if object.value.place.direction == Direction::Request && served.further().is_none() {
-            return Vec::new();
-        }
-        let free = Schema::all_of(&documented.from, all);
-        let mut findings = Vec::new();
-        for (name, schema) in &object.named.served {
-            let schemas = Pair { documented: free.clone(), served: schema.clone() };
-            findings.extend(self.schemas(&schemas, &object.value.place.property(name)));
-        }
         findings
     }
 
@@ -89,7 +69,8 @@ impl Containment {
             (Some(some), Some(more)) => {
                 let some = Schema::all_of(&small.from, some);
                 let more = Schema::all_of(&large.from, more);
-                self.schemas(&pair(value.place.direction, some, more), &value.place.members())
+                let schemas = Pair::of(value.place.direction, some, more);
+                self.schemas(&schemas, &value.place.members())
             }
         }
     }
@@ -107,46 +88,52 @@ fn visible<'d>(case: &Case<'d>, direction: Direction) -> Properties<'d> {
 }
 
 impl Object<'_, '_> {
-    fn missing(&self) -> Vec<Finding> {
+    /// An object that names nothing on one side only: one finding, not one a name.
+    fn unnamed(&self) -> Option<Finding> {
         let (documented, served) = (&self.named.documented, &self.named.served);
-        let names: Vec<_> =
-            documented.keys().filter(|name| !served.contains_key(*name)).copied().collect();
-        if self.cases.served.is_free() && !names.is_empty() {
-            let names = describe::names(names.into_iter());
-            let title = format!(
-                "the server names no member of {}, and {names} is documented",
-                self.value.place.subject()
-            );
-            return vec![self.value.finding(Rule::MissingProperty, title)];
-        }
-        let finding = |name: &str| {
+        let subject = self.value.place.subject();
+        let names = |named: &Properties<'_>| describe::names(named.keys().copied());
+        let (rule, title) = if self.cases.served.is_free() && !documented.is_empty() {
+            let names = names(documented);
+            (
+                Rule::MissingProperty,
+                format!("{subject} names {names} in the document, and nothing on the server"),
+            )
+        } else if self.cases.documented.is_free() && !served.is_empty() {
+            let names = names(served);
+            (
+                Rule::UndocumentedProperty,
+                format!("{subject} names {names} on the server, and nothing in the document"),
+            )
+        } else {
+            return None;
+        };
+        Some(Finding { direction: None, ..self.value.finding(rule, title) })
+    }
+
+    fn missing(&self) -> Vec<Finding> {
+        let missing = lonely(&self.named.documented, &self.named.served);
+        let finding = |(name, schema): (&str, &Schema<'_>)| {
+            let served = self.cases.served;
             let title = format!("`{name}` is documented, and the server does not declare it");
-            let here = documented.get(name).map(|schema| &schema.here);
             Finding {
-                documented: Side::new(here.unwrap_or(&self.cases.documented.from), "a property"),
-                served: Side::new(
-                    &self.cases.served.from,
-                    format!("an {}", describe::case(self.cases.served)),
-                ),
+                documented: Side::new(&schema.here, "a property"),
+                served: Side::new(&served.from, describe::case(served)),
                 ..self.named(Rule::MissingProperty, name, title)
             }
         };
-        names.into_iter().map(finding).collect()
+        missing.map(finding).collect()
     }
 
     fn undocumented(&self) -> Vec<Finding> {
-        if self.cases.documented.is_free() {
-            return Vec::new();
-        }
-        let known = &self.named.documented;
-        let extra = self.named.served.iter().filter(|(name, _)| !known.contains_key(*name));
-        let finding = |(name, schema): (&&str, &Schema<'_>)| {
-            let title = format!("`{name}` is declared by the server, and not documented");
+        let extra = lonely(&self.named.served, &self.named.documented);
+        let finding = |(name, schema): (&str, &Schema<'_>)| {
+            let documented = self.cases.documented;
+            let needs =
+                if self.cases.served.required.contains(name) { "required" } else { "declared" };
+            let title = format!("`{name}` is {needs} by the server, and not documented");
             Finding {
-                documented: Side::new(
-                    &self.cases.documented.from,
-                    format!("an {}", describe::case(self.cases.documented)),
-                ),
+                documented: Side::new(&documented.from, describe::case(documented)),
                 served: Side::new(&schema.here, "a property"),
                 ..self.named(Rule::UndocumentedProperty, name, title)
             }
@@ -158,20 +145,14 @@ impl Object<'_, '_> {
     fn required(&self) -> Vec<Finding> {
         let direction = self.value.place.direction;
         let (small, large) = self.cases.ordered(direction);
-        let on_one_side: BTreeSet<_> = small
-            .properties
-            .keys()
-            .chain(large.properties.keys())
-            .filter(|name| {
-                let (small, large) = self.named.ordered(direction);
-                !(small.contains_key(*name) && large.contains_key(*name))
-            })
-            .collect();
+        let named = [&self.named.documented, &self.named.served];
+        // What only one side names has been reported, and what is hidden is not sent.
+        let counts = |name: &&&str| {
+            named.iter().all(|all| all.contains_key(**name))
+                || !(small.properties.contains_key(**name) || large.properties.contains_key(**name))
+        };
         let names = large.required.difference(&small.required);
-        names
-            .filter(|name| !on_one_side.contains(name) || self.cases.documented.is_free())
-            .map(|name| self.optional(name))
-            .collect()
+        names.filter(counts).map(|name| self.optional(name)).collect()
     }
 
     fn optional(&self, name: &str) -> Finding {
@@ -182,8 +163,7 @@ impl Object<'_, '_> {
             }
             Direction::Response => format!("`{name}` may be absent, and is documented as required"),
         };
-        let (small, large) = ("optional", "required");
-        let says = pair(direction, small, large);
+        let says = Pair::of(direction, "optional", "required");
         let node = |named: &Properties<'_>, case: &Case<'_>, says: &str| {
             Side::new(named.get(name).map_or(&case.from, |schema| &schema.here), says)
         };
@@ -199,4 +179,12 @@ impl Object<'_, '_> {
         let places = vec![self.value.place.property(name).to_string()];
         Finding { direction: None, places, ..self.value.finding(rule, title) }
     }
+}
+
+/// The properties that the other side does not name.
+fn lonely<'a, 'd>(
+    one: &'a Properties<'d>,
+    other: &'a Properties<'d>,
+) -> impl Iterator<Item = (&'d str, &'a Schema<'d>)> {
+    one.iter().filter(|(name, _)| !other.contains_key(*name)).map(|(name, schema)| (*name, schema))
 }

@@ -18,7 +18,9 @@ pub fn enumerated(
     case: &Case<'_>,
     larger: &[&Case<'_>],
 ) -> Option<Vec<Finding>> {
-    if matches!(case.kind, Kind::Array | Kind::Object) {
+    let excludes = |case: &Case<'_>| !case.not.is_empty();
+    let compound = matches!(case.kind, Kind::Array | Kind::Object);
+    if compound || excludes(case) || larger.iter().any(|case| excludes(case)) {
         return None;
     }
     let mut refused = case.values.clone().or_else(|| members(case, larger))?;
