@@ -80,7 +80,7 @@ impl Diff {
     }
 
     fn documents(&self) -> Result<Pair<Document>, String> {
-        let contract = self.contract.clone().unwrap_or_else(|| root().join("openapi.yaml"));
+        let contract = self.contract.clone().unwrap_or_else(|| crate::root().join("openapi.yaml"));
         let documented = read(&contract)?;
         let served = match &self.generated {
             Some(file) => read(file)?,
@@ -103,13 +103,8 @@ impl Diff {
     }
 }
 
-fn root() -> &'static Path {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.parent().unwrap_or(package)
-}
-
 fn read(file: &Path) -> Result<Document, String> {
-    let name = file.strip_prefix(root()).unwrap_or(file).display().to_string();
+    let name = file.strip_prefix(crate::root()).unwrap_or(file).display().to_string();
     let text =
         std::fs::read_to_string(file).map_err(|error| format!("{name} cannot be read: {error}"))?;
     Document::parse(&name, &text)
@@ -121,7 +116,7 @@ fn generate() -> Result<String, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(arguments)
-        .current_dir(root())
+        .current_dir(crate::root())
         .stderr(Stdio::inherit())
         .output()
         .map_err(|error| format!("cargo cannot be started: {error}"))?;

@@ -5,6 +5,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use xtask::ci::Ci;
 use xtask::diff::Diff;
 
 /// The project's own commands.
@@ -12,10 +13,12 @@ use xtask::diff::Diff;
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Xtask {
     Diff(Diff),
+    Ci(Ci),
 }
 
 fn main() -> ExitCode {
     match Xtask::parse() {
         Xtask::Diff(diff) => diff.run(),
+        Xtask::Ci(ci) => ci.run(),
     }
 }
