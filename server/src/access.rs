@@ -245,3 +245,82 @@ fn decide_role(role: Role, action: Action) -> Result<Extent, Error> {
         ) => Err(ROLE),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scope::RequestedScope;
+
+    const HERE: OrganizationId = OrganizationId(1);
+    const THERE: OrganizationId = OrganizationId(2);
+    const ROLES: [Role; 4] = [Role::Owner, Role::Admin, Role::Member, Role::Viewer];
+
+    fn group(scopes: &[RequestedScope]) -> Binding {
+        let (organization, group) = (HERE, Uuid::nil());
+        Binding::Group { organization, group, scopes: Scopes::expand(scopes) }
+    }
+
+    /// A decision as a letter: all, own, role too low, token too narrow, not found.
+    fn letter(decision: Result<Extent, Error>) -> char {
+        match decision {
+            Ok(Extent::All) => 'A',
+            Ok(Extent::Own) => 'O',
+            Err(Error::RoleTooLow(_)) => 'r',
+            Err(Error::TokenTooNarrow(_)) => 't',
+            Err(Error::NotFound(_)) => '-',
+            Err(other) => panic!("the policy says nothing else: {other}"),
+        }
+    }
+
+    #[test]
+    fn in_an_organization_each_role_may_through_each_binding_what_the_table_says() {
+        use Action::*;
+        // Owner, admin, member, viewer: unrestricted or bound here; bound to a group here with
+        // `read`; without it; bound elsewhere.
+        for (action, wide, reads, other) in [
+            (Read, "AAAA", "tttt", "tttt"),
+            (ReadGroups, "AAAA", "OOOO", "tttt"),
+            (ManageGroups, "AArr", "tttt", "tttt"),
+            (ManageMembers, "AArr", "tttt", "tttt"),
+            (Leave, "AAAA", "tttt", "tttt"),
+            (ManageTokens, "AAOO", "tttt", "tttt"),
+            (MintToken, "AAAA", "tttt", "tttt"),
+            (MintGroupToken, "AArr", "tttt", "tttt"),
+            (ReadAudit, "AArr", "tttt", "tttt"),
+        ] {
+            for (binding, expected) in [
+                (Binding::Unrestricted, wide),
+                (Binding::Organization(HERE), wide),
+                (group(&[RequestedScope::Read]), reads),
+                (group(&[RequestedScope::DbCreate]), other),
+                (Binding::Organization(THERE), "----"),
+            ] {
+                let decided = ROLES.map(|role| letter(decide(&binding, HERE, role, action)));
+                assert_eq!(decided.iter().collect::<String>(), expected, "{action:?} {binding:?}");
+            }
+            let elsewhere =
+                decide(&group(&[RequestedScope::FullAccess]), THERE, Role::Owner, action);
+            assert_eq!(letter(elsewhere), '-', "{action:?}");
+        }
+    }
+
+    #[test]
+    fn about_themselves_users_may_through_each_binding_what_the_table_says() {
+        use OwnAction::*;
+        let bindings = [
+            Binding::Unrestricted,
+            Binding::Organization(HERE),
+            group(&[RequestedScope::FullAccess]),
+        ];
+        for (action, expected) in [
+            (ReadUser, "AAt"),
+            (ListOrganizations, "AOt"),
+            (ManageTokens, "AOt"),
+            (MintUnrestricted, "Att"),
+        ] {
+            let decided: String =
+                bindings.iter().map(|binding| letter(decide_own(binding, action))).collect();
+            assert_eq!(decided, expected, "{action:?}");
+        }
+    }
+}
