@@ -1,7 +1,7 @@
 //! `demo`: a server on a temporary database, with somebody of every role and every
 //! token that they may mint.
 
-use super::{plain_text, print, serve};
+use super::{plain_text, serve};
 use anyhow::Context;
 use comfy_table::{Table, presets};
 use orgtokens_server::access::{Caller, Origin, Role};
@@ -27,10 +27,8 @@ pub async fn demo(listen: SocketAddr) -> anyhow::Result<()> {
     let path = folder.path().join("demo.db");
     let service = Service::new(Store::create(&format!("sqlite://{}", path.display())).await?);
     let rows = fill(&service).await?;
-    let log = serve::logger();
-    let server = serve::start(service, listen, &log)?;
-    print(&format!("\n{}\n\n{}", table(&rows), curl_lines(&rows, server.address())))?;
-    serve::run(server, &log).await
+    let more = |address| format!("\n{}\n\n{}", table(&rows), curl_lines(&rows, address));
+    serve::run(service, listen, more).await
 }
 
 fn word<T: FromStr<Err = String>>(text: &str) -> anyhow::Result<T> {

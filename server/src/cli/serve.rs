@@ -10,48 +10,58 @@ use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How long requests under way may take to end, so that the process is gone in 10 s.
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Serves until SIGTERM or Ctrl-C.
 pub async fn serve(service: Service, listen: SocketAddr) -> anyhow::Result<()> {
+    run(service, listen, |_| String::new()).await
+}
+
+/// The same, after saying more than where it listens.
+pub async fn run(
+    service: Service,
+    listen: SocketAddr,
+    more: impl FnOnce(SocketAddr) -> String,
+) -> anyhow::Result<()> {
     let log = logger();
-    let server = start(service, listen, &log)?;
-    run(server, &log).await
-}
-
-/// Starts, and says where on the first line of stdout.
-pub fn start(service: Service, listen: SocketAddr, log: &Logger) -> anyhow::Result<Server> {
+    // Whoever reads the first line may send a signal at once.
+    let mut signals = Signals::new()?;
     let server = Server::start(service, listen, log.clone())?;
-    print(&format!("listening on http://{}", server.address()))?;
-    Ok(server)
-}
-
-/// Waits for a signal, then for the requests under way.
-pub async fn run(server: Server, log: &Logger) -> anyhow::Result<()> {
-    let signal = ended_by().await?;
-    info!(log, "stopping"; "signal" => signal);
+    let address = server.address();
+    print(format!("listening on http://{address}\n{}", more(address)).trim_end())?;
+    info!(log, "stopping"; "signal" => signals.next().await);
     if let Err(error) = server.close(PATIENCE).await {
         info!(log, "stopped early"; "reason" => %error);
     }
     Ok(())
 }
 
-async fn ended_by() -> anyhow::Result<&'static str> {
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be handled")?;
-    tokio::select! {
-        interrupt = tokio::signal::ctrl_c() => {
-            interrupt.context("Ctrl-C cannot be handled")?;
-            Ok("SIGINT")
+/// What ends a server.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        let handle = |kind| signal(kind).context("signals cannot be handled");
+        let interrupt = handle(SignalKind::interrupt())?;
+        Ok(Self { interrupt, terminate: handle(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
         }
-        _ = terminate.recv() => Ok("SIGTERM"),
     }
 }
 
 /// Logs on stderr: lines for people on a terminal, JSON for machines elsewhere.
-pub fn logger() -> Logger {
+fn logger() -> Logger {
     if io::stderr().is_terminal() {
         let terminal = slog_term::TermDecorator::new().stderr().build();
         queued(slog_term::FullFormat::new(terminal).build().fuse())
