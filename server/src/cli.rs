@@ -33,6 +33,8 @@ enum Command {
         database: Database,
         #[command(flatten)]
         listen: Listen,
+        #[command(flatten)]
+        limits: serve::Limits,
     },
     /// Make a database with an organization, its owner, and a first token, which is printed
     #[command(
@@ -183,8 +185,8 @@ impl Database {
 /// Does what the arguments say.
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
-        Command::Serve { database, listen } => {
-            serve::serve(database.open().await?, listen.address).await
+        Command::Serve { database, listen, limits } => {
+            serve::serve(database.open().await?, listen.address, &limits.into()).await
         }
         Command::Init { database, organization, username, email } => {
             let service = Service::new(Store::create(&database.url).await?);

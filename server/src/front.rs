@@ -5,6 +5,7 @@
 //! access log are each written once. It decides nothing about tokens.
 
 mod body;
+pub(crate) mod connections;
 mod deferred;
 mod guard;
 mod log;
@@ -16,6 +17,7 @@ pub use deferred::Deferred;
 pub use reply::{Answer, Reply};
 
 use crate::service::Service;
+use connections::Connections;
 use dropshot::{
     ApiDescription, ApiDescriptionRegisterError, ApiEndpoint, ApiEndpointBodyContentType,
     ApiEndpointVersions, HttpError, RawRequest, RequestContext,
@@ -59,6 +61,7 @@ pub struct Context {
     /// The domain.
     pub service: Service,
     dispatch: Box<Dispatch>,
+    pub(crate) connections: Arc<Connections>,
     log: Logger,
 }
 
@@ -71,7 +74,8 @@ impl fmt::Debug for Context {
 impl Context {
     /// A front door to `operations`, which writes its access log to `log`.
     pub fn new(service: Service, operations: ApiDescription<Self>, log: Logger) -> Self {
-        Self { service, dispatch: dispatcher(operations), log }
+        let (dispatch, connections) = (dispatcher(operations), Arc::default());
+        Self { service, dispatch, connections, log }
     }
 }
 
@@ -126,6 +130,7 @@ async fn receive(
 ) -> Result<Response<dropshot::Body>, HttpError> {
     let started = Instant::now();
     let server = Arc::clone(&rqctx.server);
+    let _under_way = server.private.connections.begin(rqctx.request.remote_addr());
     let entry = log::Entry::of(&rqctx);
     let Outcome { mut response, operation } = answer(rqctx, request.into_inner()).await;
     // Everything here is under a credential, or says that one is missing.

@@ -1,6 +1,7 @@
 //! A running server: the service behind the front door, on a socket.
 
 use crate::api::api_mod;
+use crate::front::connections::{self, Limits};
 use crate::front::{self, Context};
 use crate::handlers::Handlers;
 use crate::service::Service;
@@ -9,11 +10,29 @@ use dropshot::{ConfigDropshot, HttpServer, ServerBuilder};
 use slog::{Discard, Logger, o};
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
+
+/// What a server may be set to.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How many connections there may be: above it the oldest idle ones are closed.
+    pub max_connections: usize,
+    /// How long a connection may be quiet before it is closed.
+    pub idle_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { max_connections: 1024, idle_timeout: Duration::from_secs(30) }
+    }
+}
 
 /// A running server. Dropping it stops it without waiting.
 pub struct Server {
     http: HttpServer<Context>,
+    #[expect(dead_code, reason = "it works until it is dropped")]
+    guard: connections::Guard,
 }
 
 impl fmt::Debug for Server {
@@ -28,8 +47,22 @@ impl Server {
     /// # Errors
     /// Where the address is not to be had.
     pub fn start(service: Service, listen: SocketAddr, log: Logger) -> anyhow::Result<Self> {
+        Self::start_with(&Settings::default(), service, listen, log)
+    }
+
+    /// The same, set otherwise.
+    ///
+    /// # Errors
+    /// Where the address is not to be had.
+    pub fn start_with(
+        settings: &Settings,
+        service: Service,
+        listen: SocketAddr,
+        log: Logger,
+    ) -> anyhow::Result<Self> {
         let operations = api_mod::api_description::<Handlers>()?;
         let context = Context::new(service, operations, log);
+        let seen = Arc::clone(&context.connections);
         let config = ConfigDropshot {
             bind_address: listen,
             default_request_body_max_bytes: front::MAX_BODY_BYTES,
@@ -43,7 +76,9 @@ impl Server {
             .with_context(|| {
                 format!("cannot listen on {listen}: choose another address with --listen")
             })?;
-        Ok(Self { http })
+        let limits = Limits { max: settings.max_connections, idle: settings.idle_timeout };
+        let guard = connections::guard(http.local_addr(), limits, seen);
+        Ok(Self { http, guard })
     }
 
     /// Where it listens.

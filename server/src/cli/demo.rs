@@ -1,12 +1,13 @@
 //! `demo`: a server on a temporary database, with somebody of every role and every
 //! token that they may mint.
 
-use super::{plain_text, serve};
+use super::{plain_text, print, serve};
 use anyhow::Context;
 use comfy_table::{Table, presets};
 use orgtokens_server::access::{Caller, Origin, Role};
 use orgtokens_server::name::{Email, Name, Slug};
 use orgtokens_server::scope::RequestedScope;
+use orgtokens_server::server::Settings;
 use orgtokens_server::service::{MintRequest, Operator, Service};
 use orgtokens_server::store::Store;
 use orgtokens_server::token::PlainToken;
@@ -27,8 +28,10 @@ pub async fn demo(listen: SocketAddr) -> anyhow::Result<()> {
     let path = folder.path().join("demo.db");
     let service = Service::new(Store::create(&format!("sqlite://{}", path.display())).await?);
     let rows = fill(&service).await?;
-    let more = |address| format!("\n{}\n\n{}", table(&rows), curl_lines(&rows, address));
-    serve::run(service, listen, more).await
+    let (log, signals) = (serve::logger(), serve::Signals::new()?);
+    let server = serve::start(service, listen, &Settings::default(), &log)?;
+    print(&format!("\n{}\n\n{}", table(&rows), curl_lines(&rows, server.address())))?;
+    serve::run(server, signals, &log).await
 }
 
 fn word<T: FromStr<Err = String>>(text: &str) -> anyhow::Result<T> {

@@ -2,12 +2,14 @@
 
 use super::print;
 use anyhow::Context;
-use orgtokens_server::server::Server;
+use clap::{Args, value_parser};
+use orgtokens_server::server::{Server, Settings};
 use orgtokens_server::service::Service;
 use slog::{Drain, Logger, info, o};
 use slog_async::{Async, OverflowStrategy};
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::sync::Mutex;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -15,44 +17,82 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// How long requests under way may take to end, so that the process is gone in 10 s.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// Serves until SIGTERM or Ctrl-C.
-pub async fn serve(service: Service, listen: SocketAddr) -> anyhow::Result<()> {
-    run(service, listen, |_| String::new()).await
+/// What the server is set to.
+#[derive(Debug, Args)]
+pub struct Limits {
+    /// How many connections there may be; above that the oldest idle ones are closed
+    #[arg(long, value_name = "N", env = "ORGTOKENS_MAX_CONNECTIONS", default_value = "1024")]
+    max_connections: NonZeroUsize,
+    /// How many seconds a connection may be quiet before it is closed
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "ORGTOKENS_IDLE_TIMEOUT",
+        default_value = "30",
+        value_parser = value_parser!(u64).range(1..=86_400)
+    )]
+    idle_timeout: u64,
 }
 
-/// The same, after saying more than where it listens.
-pub async fn run(
+impl From<Limits> for Settings {
+    fn from(limits: Limits) -> Self {
+        Self {
+            max_connections: limits.max_connections.get(),
+            idle_timeout: Duration::from_secs(limits.idle_timeout),
+        }
+    }
+}
+
+/// Serves until SIGTERM or Ctrl-C.
+pub async fn serve(
     service: Service,
     listen: SocketAddr,
-    more: impl FnOnce(SocketAddr) -> String,
+    settings: &Settings,
 ) -> anyhow::Result<()> {
-    let log = logger();
-    // Whoever reads the first line may send a signal at once.
-    let mut signals = Signals::new()?;
-    let server = Server::start(service, listen, log.clone())?;
-    let address = server.address();
-    print(format!("listening on http://{address}\n{}", more(address)).trim_end())?;
-    info!(log, "stopping"; "signal" => signals.next().await);
+    let (log, signals) = (logger(), Signals::new()?);
+    let server = start(service, listen, settings, &log)?;
+    run(server, signals, &log).await
+}
+
+/// Starts, and says where on the first line of stdout.
+pub fn start(
+    service: Service,
+    listen: SocketAddr,
+    settings: &Settings,
+    log: &Logger,
+) -> anyhow::Result<Server> {
+    let server = Server::start_with(settings, service, listen, log.clone())?;
+    print(&format!("listening on http://{}", server.address()))?;
+    Ok(server)
+}
+
+/// Waits for a signal, then for the requests under way.
+pub async fn run(server: Server, signals: Signals, log: &Logger) -> anyhow::Result<()> {
+    let signal = signals.ended_by().await;
+    info!(log, "stopping"; "signal" => signal);
     if let Err(error) = server.close(PATIENCE).await {
         info!(log, "stopped early"; "reason" => %error);
     }
     Ok(())
 }
 
-/// What ends a server.
-struct Signals {
-    interrupt: Signal,
+/// The signals that end the process. They are handled from the making of this value on, which
+/// is to be before anybody is told that there is a server.
+pub struct Signals {
     terminate: Signal,
+    interrupt: Signal,
 }
 
 impl Signals {
-    fn new() -> anyhow::Result<Self> {
+    pub fn new() -> anyhow::Result<Self> {
         let handle = |kind| signal(kind).context("signals cannot be handled");
-        let interrupt = handle(SignalKind::interrupt())?;
-        Ok(Self { interrupt, terminate: handle(SignalKind::terminate())? })
+        Ok(Self {
+            terminate: handle(SignalKind::terminate())?,
+            interrupt: handle(SignalKind::interrupt())?,
+        })
     }
 
-    async fn next(&mut self) -> &'static str {
+    async fn ended_by(mut self) -> &'static str {
         tokio::select! {
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",
@@ -61,7 +101,7 @@ impl Signals {
 }
 
 /// Logs on stderr: lines for people on a terminal, JSON for machines elsewhere.
-fn logger() -> Logger {
+pub fn logger() -> Logger {
     if io::stderr().is_terminal() {
         let terminal = slog_term::TermDecorator::new().stderr().build();
         queued(slog_term::FullFormat::new(terminal).build().fuse())

@@ -1,0 +1,7 @@
+//! The real binary under abuse: raw bytes over loopback, signals, full disks, damaged
+//! files. One program, so that it is linked once; nothing here looks inside the server.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops where it is")]
+
+mod connections;
+mod support;

@@ -1,0 +1,96 @@
+//! A server of the real binary on a temporary database, and what tests send it.
+
+pub mod database;
+pub mod http;
+
+use database::Database;
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long anything may take that does happen.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server that runs, and ends with this value.
+pub struct Running {
+    child: Child,
+    pub address: SocketAddr,
+}
+
+impl Running {
+    /// Serves the database with these more arguments.
+    pub fn start(database: &Database, arguments: &[&str]) -> Self {
+        let mut command = database.command("serve");
+        command.args(["--listen", "127.0.0.1:0"]).args(arguments);
+        Self::spawn(&mut command).expect("a server that starts")
+    }
+
+    /// Waits for the line that says where it listens; its end, where there is none.
+    pub fn spawn(command: &mut Command) -> Result<Self, ExitStatus> {
+        command.stderr(Stdio::null());
+        Self::spawn_logging(command)
+    }
+
+    /// The same, and its log goes where the command says.
+    pub fn spawn_logging(command: &mut Command) -> Result<Self, ExitStatus> {
+        let command = command.stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        match line.trim_end().strip_prefix("listening on http://") {
+            Some(address) => Ok(Self { child, address: address.parse().unwrap() }),
+            None => Err(child.wait().unwrap()),
+        }
+    }
+
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    /// How many sockets the process has.
+    pub fn sockets(&self) -> usize {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
+        let targets = open.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
+        targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
+    }
+
+    /// Sends the process a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal)
+            .unwrap();
+    }
+
+    /// How it ended, where it does within `patience`.
+    pub fn ended_within(&mut self, patience: Duration) -> Option<ExitStatus> {
+        let mut ended = None;
+        eventually(patience, || {
+            ended = self.child.try_wait().unwrap();
+            ended.is_some()
+        });
+        ended
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Whether `holds` comes to hold within `patience`.
+pub fn eventually(patience: Duration, mut holds: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + patience;
+    loop {
+        if holds() {
+            return true;
+        }
+        if Instant::now() >= deadline {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

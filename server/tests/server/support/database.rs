@@ -1,0 +1,73 @@
+//! A database in a temporary folder, made by the real command line.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+/// An initialised database, gone with this value.
+pub struct Database {
+    folder: TempDir,
+    /// An unrestricted token of the owner, alice, of the organization `acme`.
+    pub token: String,
+}
+
+impl Database {
+    pub fn new() -> Self {
+        Self::within(tempfile::tempdir().unwrap())
+    }
+
+    /// A database in this folder.
+    pub fn within(folder: TempDir) -> Self {
+        let mut database = Self { folder, token: String::new() };
+        let made = database.run("init", &["--organization", "acme", "--username", "alice"]);
+        made.trim_end().clone_into(&mut database.token);
+        database
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.folder().join("orgtokens.db")
+    }
+
+    /// Adds tokens of alice's for the organization, more than requests could mint in time.
+    pub fn add_tokens(&self, count: u32) {
+        let statement =
+            "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1)
+            INSERT INTO tokens (id, digest, name, user_id, organization_id, scopes, created_at)
+            SELECT randomblob(16), randomblob(32), 'bulk-' || n, 1, 1, 0, 0 FROM n";
+        rusqlite::Connection::open(self.path()).unwrap().execute(statement, [count]).unwrap();
+    }
+
+    /// A command of the real binary on this database.
+    pub fn command(&self, name: &str) -> Command {
+        command(name, &self.path())
+    }
+
+    /// What a command prints that succeeds.
+    pub fn run(&self, name: &str, arguments: &[&str]) -> String {
+        let mut command = self.command(name);
+        if name == "init" {
+            command.args(["--email", "alice@example.com"]);
+        }
+        let output = command.args(arguments).output().unwrap();
+        assert!(output.status.success(), "{name}: {}", text(&output));
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+/// A command of the real binary on the database at `path`.
+pub fn command(name: &str, path: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_orgtokens-server"));
+    command.args(name.split(' ')).arg("--database").arg(format!("sqlite://{}", path.display()));
+    command
+}
+
+/// Everything that a command printed.
+pub fn text(output: &Output) -> String {
+    let (out, error) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    format!("{out}{error}")
+}

@@ -1,0 +1,83 @@
+//! HTTP/1.1 as bytes: requests may be as wrong as a test wants them.
+
+use super::Running;
+use serde_json::Value;
+use std::io::{Read, Write};
+
+/// An answer, as it came.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().skip(1).find_map(|line| {
+            let (found, value) = line.split_once(':')?;
+            found.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The message of an answer that has nothing but one.
+    pub fn error(&self) -> String {
+        let Value::Object(body) = self.json() else { panic!("{self:?}") };
+        assert_eq!(body.len(), 1, "{body:?}");
+        body["error"].as_str().expect("a sentence").to_owned()
+    }
+}
+
+impl Running {
+    /// A well-formed request with these more header lines.
+    pub fn ask(&self, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
+        let length = format!("Content-Length: {}", body.len());
+        let mut lines = vec!["Host: localhost", "Connection: close"];
+        lines.extend(headers);
+        if !body.is_empty() {
+            lines.extend(["Content-Type: application/json", &length]);
+        }
+        let head = format!("{method} {path} HTTP/1.1\r\n{}\r\n\r\n", lines.join("\r\n"));
+        self.send(format!("{head}{body}").as_bytes())
+    }
+
+    /// A request under a credential.
+    pub fn ask_as(&self, token: &str, method: &str, path: &str, body: &str) -> Answer {
+        self.ask(method, path, &[&format!("Authorization: Bearer {token}")], body)
+    }
+
+    /// These bytes and nothing else; the answer is what comes until the server closes.
+    pub fn send(&self, bytes: &[u8]) -> Answer {
+        self.try_send(bytes).expect("an answer")
+    }
+
+    /// The same, where the server may be gone before it has answered.
+    pub fn try_send(&self, bytes: &[u8]) -> Option<Answer> {
+        let mut stream = std::net::TcpStream::connect(self.address).ok()?;
+        stream.set_read_timeout(Some(super::PATIENCE)).ok()?;
+        // A server that refuses early may have closed: its answer counts.
+        let _ = stream.write_all(bytes);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        parse(&answer)
+    }
+}
+
+/// The first answer among these bytes, whole or not at all.
+pub fn parse(bytes: &[u8]) -> Option<Answer> {
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let head = String::from_utf8(bytes[..end].to_vec()).ok()?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    let mut answer = Answer { status, head, body: bytes[end + 4..].to_vec() };
+    let length = answer.header("content-length").and_then(|length| length.parse::<usize>().ok());
+    if let Some(length) = length.filter(|length| *length <= answer.body.len()) {
+        answer.body.truncate(length);
+        return Some(answer);
+    }
+    // HEAD announces what it does not send.
+    (length.is_none() || answer.body.is_empty()).then_some(answer)
+}
