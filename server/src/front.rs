@@ -19,13 +19,14 @@ pub use reply::{Answer, Reply};
 use crate::service::Service;
 use connections::Connections;
 use dropshot::{
-    ApiDescription, ApiDescriptionRegisterError, ApiEndpoint, ApiEndpointBodyContentType,
-    ApiEndpointVersions, HttpError, RawRequest, RequestContext,
+    ApiDescription, ApiEndpoint, ApiEndpointBodyContentType, ApiEndpointVersions, HttpError,
+    RawRequest, RequestContext,
 };
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use slog::Logger;
+use std::collections::HashMap;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -40,7 +41,14 @@ type Dispatch =
 /// An answer, and the operation that gave it, where there is one.
 struct Outcome {
     response: Response<dropshot::Body>,
-    operation: Option<String>,
+    operation: Option<Operation>,
+}
+
+/// An operation, as the access log names it.
+struct Operation {
+    id: String,
+    /// With its variables by name: what they are is not logged.
+    path: Arc<str>,
 }
 
 /// Every method that HTTP itself defines (RFC 9110, 9; RFC 5789).
@@ -54,6 +62,43 @@ const METHODS: [Method; 9] = [
     Method::OPTIONS,
     Method::TRACE,
     Method::CONNECT,
+];
+
+/// Every other method that somebody has registered (IANA), and one that caches take: dropshot
+/// would answer them itself, in its own words. None is allowed anywhere.
+const OTHER_METHODS: [&str; 32] = [
+    "ACL",
+    "BASELINE-CONTROL",
+    "BIND",
+    "CHECKIN",
+    "CHECKOUT",
+    "COPY",
+    "LABEL",
+    "LINK",
+    "LOCK",
+    "MERGE",
+    "MKACTIVITY",
+    "MKCALENDAR",
+    "MKCOL",
+    "MKREDIRECTREF",
+    "MKWORKSPACE",
+    "MOVE",
+    "ORDERPATCH",
+    "PRI",
+    "PROPFIND",
+    "PROPPATCH",
+    "PURGE",
+    "QUERY",
+    "REBIND",
+    "REPORT",
+    "SEARCH",
+    "UNBIND",
+    "UNCHECKOUT",
+    "UNLINK",
+    "UNLOCK",
+    "UPDATE",
+    "UPDATEREDIRECTREF",
+    "VERSION-CONTROL",
 ];
 
 /// What every handler is given.
@@ -79,13 +124,17 @@ impl Context {
     }
 }
 
-/// What dropshot serves: one catch-all for every method.
+/// What dropshot serves: one catch-all for every method. What never reaches it is a path that is
+/// no text (`%ff`) or has dot segments, and a method that nobody has registered: those dropshot
+/// refuses before it looks for a handler, and has no hook for another answer.
 ///
 /// # Errors
 /// None that a caller could cause: the paths are fixed.
-pub fn doors() -> Result<ApiDescription<Context>, ApiDescriptionRegisterError> {
+pub fn doors() -> anyhow::Result<ApiDescription<Context>> {
     let mut doors = ApiDescription::new();
-    for method in METHODS {
+    let others = OTHER_METHODS.iter().map(|method| Method::from_bytes(method.as_bytes()));
+    for method in METHODS.into_iter().map(Ok).chain(others) {
+        let method = method?;
         doors.register(ApiEndpoint::new(
             format!("front_{method}").to_lowercase(),
             receive,
@@ -101,6 +150,10 @@ pub fn doors() -> Result<ApiDescription<Context>, ApiDescriptionRegisterError> {
 fn dispatcher(operations: ApiDescription<Context>) -> Box<Dispatch> {
     // Its type has no public name, so it lives in the closure.
     let router = Arc::new(operations.into_router());
+    let paths: HashMap<String, Arc<str>> = router
+        .endpoints(None)
+        .map(|(path, _, endpoint)| (endpoint.operation_id.clone(), path.into()))
+        .collect();
     Box::new(move |mut rqctx, request| {
         let method = guard::routed_method(request.method());
         match router.lookup_route(&method, request.uri().path().into(), None) {
@@ -109,7 +162,9 @@ fn dispatcher(operations: ApiDescription<Context>) -> Box<Dispatch> {
                 async { Outcome { response, operation: None } }.boxed()
             }
             Ok(found) => {
-                let operation = Some(found.endpoint.operation_id.clone());
+                let id = found.endpoint.operation_id.clone();
+                let path = paths.get(&id).cloned().unwrap_or_default();
+                let operation = Some(Operation { id, path });
                 rqctx.endpoint = found.endpoint;
                 async move {
                     // Handlers answer failures themselves: what is left is a programming error.
@@ -135,7 +190,7 @@ async fn receive(
     let Outcome { mut response, operation } = answer(rqctx, request.into_inner()).await;
     // Everything here is under a credential, or says that one is missing.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    entry.write(&server.private.log, operation.as_deref(), &response, started.elapsed());
+    entry.write(&server.private.log, operation.as_ref(), &response, started.elapsed());
     Ok(response)
 }
 
@@ -144,9 +199,59 @@ async fn answer(rqctx: RequestContext<Context>, request: Request) -> Outcome {
         return Outcome { response, operation: None };
     }
     let server = Arc::clone(&rqctx.server);
-    let work = (server.private.dispatch)(rqctx, request);
+    let work = async { (server.private.dispatch)(rqctx, request).await };
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| Outcome {
         response: reply::broken("a handler panicked"),
         operation: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+    use dropshot::{ConfigDropshot, ServerBuilder};
+    use std::io::{Read, Write};
+    use std::net::{SocketAddr, TcpStream};
+
+    fn ask(address: SocketAddr, path: &str) -> String {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn a_panic_in_a_handler_answers_500_and_the_next_request_is_served() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("a.db").display());
+        let service = Service::new(Store::create(&url).await.unwrap());
+        let log = Logger::root(slog::Discard, slog::o!());
+        let mut context = Context::new(service, ApiDescription::new(), log.clone());
+        let real = context.dispatch;
+        context.dispatch = Box::new(move |rqctx, request| match request.uri().path() {
+            "/panic" => panic!("as the test wants it"),
+            "/panic-later" => async { panic!("as the test wants it") }.boxed(),
+            _ => real(rqctx, request),
+        });
+        let config = ConfigDropshot {
+            bind_address: ([127, 0, 0, 1], 0).into(),
+            ..ConfigDropshot::default()
+        };
+        let server =
+            ServerBuilder::new(doors().unwrap(), context, log).config(config).start().unwrap();
+        let address = server.local_addr();
+        let (answers, after) = tokio::task::spawn_blocking(move || {
+            (["/panic", "/panic-later"].map(|path| ask(address, path)), ask(address, "/"))
+        })
+        .await
+        .unwrap();
+        for answer in answers {
+            assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+            assert!(answer.contains("{\"error\":"), "{answer}");
+        }
+        assert!(after.starts_with("HTTP/1.1 404 "), "{after}");
+    }
 }

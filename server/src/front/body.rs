@@ -8,7 +8,7 @@ use dropshot::{
     ApiEndpointBodyContentType, ExclusiveExtractor, ExtractorMetadata, HttpError, RequestContext,
     ServerContext, TypedBody,
 };
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use schemars::JsonSchema;
@@ -86,9 +86,7 @@ async fn receive(request: hyper::Request<dropshot::Body>) -> Result<(HeaderMap, 
 }
 
 fn parse<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T> {
-    if let Some(kind) = headers.get(CONTENT_TYPE).filter(|kind| !is_json(kind)) {
-        return Err(Error::UnsupportedMediaType(format!("{kind:?}")));
-    }
+    require_plain_json(headers)?;
     // serde would take an array for a struct.
     if bytes.trim_ascii_start().first() != Some(&b'{') {
         return Err(Error::Invalid(
@@ -104,10 +102,40 @@ fn parse<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T> {
     Ok(value)
 }
 
+/// Holds a body against what is said about it, where anything is.
+fn require_plain_json(headers: &HeaderMap) -> Result<()> {
+    let mut kinds = headers.get_all(CONTENT_TYPE).iter();
+    let kind = kinds.next();
+    if kinds.next().is_some() {
+        return Err(Error::Invalid("two Content-Type headers: send exactly one".to_owned()));
+    }
+    if let Some(kind) = kind.filter(|kind| !is_json(kind)) {
+        return Err(Error::UnsupportedMediaType(format!("{kind:?}")));
+    }
+    match headers.get_all(CONTENT_ENCODING).iter().find(|coding| !is_identity(coding)) {
+        Some(coding) => Err(Error::UnsupportedMediaType(format!("encoded as {coding:?}"))),
+        None => Ok(()),
+    }
+}
+
+/// JSON is UTF-8 (RFC 8259, 8.1), whoever says otherwise.
 fn is_json(kind: &HeaderValue) -> bool {
-    let kind = kind.to_str().unwrap_or_default();
-    let essence = kind.split(';').next().unwrap_or_default();
-    essence.trim().eq_ignore_ascii_case("application/json")
+    let mut parts = kind.to_str().unwrap_or_default().split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    essence.eq_ignore_ascii_case("application/json") && parts.all(is_no_other_charset)
+}
+
+fn is_no_other_charset(parameter: &str) -> bool {
+    match parameter.split_once('=') {
+        Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
+            value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        _ => true,
+    }
+}
+
+fn is_identity(coding: &HeaderValue) -> bool {
+    coding.as_bytes().eq_ignore_ascii_case(b"identity")
 }
 
 #[async_trait]

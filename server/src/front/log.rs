@@ -1,7 +1,7 @@
 //! The access log: one line a request. Never the token, the query string or a body.
 
-use super::Context;
 use super::reply::Note;
+use super::{Context, Operation};
 use dropshot::RequestContext;
 use http::{Method, Response};
 use slog::{Logger, error, info};
@@ -28,7 +28,7 @@ impl Entry {
     pub fn write(
         self,
         log: &Logger,
-        operation: Option<&str>,
+        operation: Option<&Operation>,
         response: &Response<dropshot::Body>,
         latency: Duration,
     ) {
@@ -38,7 +38,8 @@ impl Entry {
         }
         info!(log, "request";
             "method" => self.method.as_str(),
-            "operation" => operation.unwrap_or("-"),
+            "route" => operation.map_or("-", |operation| &operation.path),
+            "operation" => operation.map_or("-", |operation| &operation.id),
             "status" => response.status().as_u16(),
             "latency_us" => latency.as_micros(),
             "token_id" => note.token.map_or("-".to_owned(), |token| token.to_string()),

@@ -126,6 +126,9 @@ pub fn broken(reason: &str) -> Response<Body> {
     failed(&Error::Internal(reason.to_owned()))
 }
 
+/// What a path hears that no operation has.
+pub const NO_PATH: &str = "no such path: see openapi.yaml";
+
 /// What is answered where no operation has this path, or none this method on it (405, with the
 /// methods that it has in `Allow`).
 pub fn no_route(error: &HttpError) -> Response<Body> {
@@ -136,7 +139,7 @@ pub fn no_route(error: &HttpError) -> Response<Body> {
         .filter_map(|method| method.to_str().ok())
         .collect();
     if allowed.is_empty() {
-        return refuse(error.status_code.as_status(), "no such path: see openapi.yaml".to_owned());
+        return refuse(error.status_code.as_status(), NO_PATH.to_owned());
     }
     if allowed.contains(&"GET") {
         allowed.push("HEAD");
