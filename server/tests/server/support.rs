@@ -44,6 +44,11 @@ impl Running {
         }
     }
 
+    /// A server that somebody else started.
+    pub fn around(child: Child, address: SocketAddr) -> Self {
+        Self { child, address }
+    }
+
     pub fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();

@@ -1,0 +1,174 @@
+//! The command line, as somebody uses it who sets a server up.
+
+use crate::support::database::{Database, command, text};
+use crate::support::{PATIENCE, Running};
+use rustix::process::Signal;
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Output, Stdio};
+
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_orgtokens-server"));
+    command.args(arguments).env_remove("ORGTOKENS_DATABASE").env_remove("ORGTOKENS_LISTEN");
+    command
+}
+
+fn refusal(output: &Output) -> String {
+    assert!(!output.status.success(), "{}", text(output));
+    assert!(output.stdout.is_empty(), "nothing but the error is said");
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn init_prints_a_token_alone_that_the_server_accepts() {
+    let database = Database::new();
+    assert_eq!(database.token.lines().count(), 1);
+    let server = Running::start(&database, &[]);
+    let user = server.ask_as(&database.token, "GET", "/v1/user", "").json();
+    assert_eq!(user["user"]["username"], "alice");
+    let organizations = server.ask_as(&database.token, "GET", "/v1/organizations", "").json();
+    assert_eq!(organizations["organizations"][0]["slug"], "acme");
+}
+
+#[test]
+fn init_on_a_database_that_was_initialised_is_refused_and_changes_nothing() {
+    let database = Database::new();
+    let before = std::fs::read(database.path()).unwrap();
+    let mut again = database.command("init");
+    again.args(["--organization", "other", "--username", "bob", "--email", "bob@example.com"]);
+    assert!(refusal(&again.output().unwrap()).contains("initialised already"));
+    assert_eq!(std::fs::read(database.path()).unwrap(), before);
+}
+
+#[test]
+fn commands_on_a_database_that_was_never_initialised_name_the_command_that_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orgtokens.db");
+    for (name, arguments) in [
+        ("serve", &["--listen", "127.0.0.1:0"][..]),
+        ("user add", &["--username", "bob", "--email", "bob@example.com"]),
+        ("token mint", &["--username", "bob", "--name", "laptop"]),
+    ] {
+        let refused = command(name, &path).args(arguments).output().unwrap();
+        assert!(refusal(&refused).contains("orgtokens-server init --organization"), "{name}");
+        assert!(!path.exists(), "{name} made a file");
+    }
+}
+
+#[test]
+fn users_organizations_members_and_tokens_are_managed_while_serving() {
+    let database = Database::new();
+    let server = Running::start(&database, &[]);
+    database.run("user add", &["--username", "bob", "--email", "bob@example.com"]);
+    let bob = database.run("token mint", &["--username", "bob", "--name", "laptop"]);
+    let reach = |organization: &str| {
+        let path = format!("/v1/organizations/{organization}/members/bob");
+        server.ask_as(bob.trim_end(), "GET", &path, "")
+    };
+    assert_eq!(reach("acme").status, 404);
+    for role in ["viewer", "owner"] {
+        let arguments = ["--organization", "acme", "--username", "bob", "--role", role];
+        database.run("member set", &arguments);
+        assert_eq!(reach("acme").json()["member"]["role"], role);
+    }
+    database.run("organization add", &["--organization", "globex", "--owner", "bob"]);
+    assert_eq!(reach("globex").json()["member"]["role"], "owner");
+}
+
+#[test]
+fn what_is_taken_missing_or_malformed_is_refused_with_a_sentence() {
+    let database = Database::new();
+    for (name, arguments, says) in [
+        ("user add", &["--username", "alice", "--email", "a@b"][..], "user named alice already"),
+        ("user add", &["--username", "a b", "--email", "a@b"], "`a b` is not a name"),
+        ("user add", &["--username", "bob", "--email", "bob"], "not an email address"),
+        ("organization add", &["--organization", "acme", "--owner", "alice"], "acme already"),
+        ("organization add", &["--organization", "x", "--owner", "bob"], "no such user"),
+        (
+            "member set",
+            &["--organization", "acme", "--username", "alice", "--role", "admin"],
+            "last owner",
+        ),
+        (
+            "member set",
+            &["--organization", "x", "--username", "alice", "--role", "admin"],
+            "no such organization",
+        ),
+        (
+            "member set",
+            &["--organization", "acme", "--username", "alice", "--role", "boss"],
+            "`boss` is not a role",
+        ),
+        ("token mint", &["--username", "bob", "--name", "x"], "no such user"),
+        ("token mint", &["--username", "alice", "--name", "first"], "token named first already"),
+    ] {
+        let refused = refusal(&database.command(name).args(arguments).output().unwrap());
+        assert!(refused.contains(says), "{name} {arguments:?}: {refused}");
+    }
+}
+
+#[test]
+fn the_environment_says_where_the_database_is_and_where_to_listen() {
+    let database = Database::new();
+    let mut serve = program(&["serve"]);
+    serve.env("ORGTOKENS_DATABASE", format!("sqlite://{}", database.path().display()));
+    serve.env("ORGTOKENS_LISTEN", "127.0.0.1:0");
+    let server = Running::spawn(&mut serve).unwrap();
+    assert_eq!(server.ask_as(&database.token, "GET", "/v1/auth/validate", "").status, 200);
+}
+
+#[test]
+fn openapi_prints_the_document_without_a_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = program(&["openapi"]).current_dir(&folder).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["paths"].as_object().unwrap().len(), 13);
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "it leaves nothing behind");
+}
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    let commands = [
+        "serve",
+        "init",
+        "user add",
+        "organization add",
+        "member set",
+        "token mint",
+        "openapi",
+        "demo",
+    ];
+    for name in commands {
+        let output = program(&name.split(' ').collect::<Vec<_>>()).arg("--help").output().unwrap();
+        let help = text(&output);
+        assert!(
+            output.status.success() && help.contains(&format!("orgtokens-server {name}")),
+            "{help}"
+        );
+        assert!(help.contains("Example:"), "{name}: {help}");
+    }
+}
+
+#[test]
+fn the_demo_prints_who_has_which_token_and_lines_to_paste() {
+    let mut demo = program(&["demo", "--listen", "127.0.0.1:0"]);
+    let mut child = demo.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let shown: Vec<String> =
+        lines.scan((), |(), line| (!line.contains("audit-logs")).then_some(line)).collect();
+    let address = shown[0].strip_prefix("listening on http://").unwrap().parse().unwrap();
+    let mut server = Running::around(child, address);
+    for (role, tokens) in [("owner", 3), ("admin", 3), ("member", 2), ("viewer", 2)] {
+        let rows: Vec<_> =
+            shown.iter().filter(|line| line.starts_with(&format!("│ {role} "))).collect();
+        assert_eq!(rows.len(), tokens, "{role}");
+        for row in rows {
+            let token = row.split_whitespace().find(|word| word.starts_with("orgt_")).unwrap();
+            assert_eq!(server.ask_as(token, "GET", "/v1/auth/validate", "").status, 200, "{row}");
+        }
+    }
+    assert_eq!(shown.iter().filter(|line| line.starts_with("curl -H")).count(), 3);
+    server.signal(Signal::INT);
+    assert!(server.ended_within(PATIENCE).unwrap().success());
+}
