@@ -2,19 +2,40 @@
 
 use crate::access::{Caller, Origin};
 use crate::error::{Error, Result};
+use crate::front::throttle::Throttle;
 use crate::service::Service;
 use crate::token::PlainToken;
+use dropshot::RequestInfo;
 use http::{HeaderMap, header};
+use std::time::Instant;
 
 /// Who asks, by the one `Authorization` header (RFC 6750, 2.1). Tokens in query, cookie or body
 /// are not looked for.
 ///
 /// # Errors
-/// [`Error::NoCredential`], [`Error::DeadCredential`] for whatever is not live, and
-/// [`Error::Invalid`] for two headers.
-pub async fn authenticate(service: &Service, headers: &HeaderMap) -> Result<Caller> {
-    let token = bearer(headers)?;
-    service.authenticate(&token, origin(headers)).await
+/// [`Error::NoCredential`], [`Error::DeadCredential`] for whatever is not live, instead of it
+/// [`Error::TooManyRequests`] for a client that sent too many such, and [`Error::Invalid`] for
+/// two headers.
+pub async fn authenticate(
+    service: &Service,
+    throttle: &Throttle,
+    request: &RequestInfo,
+) -> Result<Caller> {
+    let headers = request.headers();
+    let client = throttle.client(request.remote_addr().ip(), headers);
+    let outcome = match bearer(headers) {
+        Ok(token) => {
+            let _turn = throttle.turn(client, Instant::now()).await;
+            service.authenticate(&token, origin(headers)).await
+        }
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Err(Error::DeadCredential) if !throttle.admits(client, Instant::now()) => {
+            Err(Error::TooManyRequests)
+        }
+        outcome => outcome,
+    }
 }
 
 fn bearer(headers: &HeaderMap) -> Result<PlainToken> {

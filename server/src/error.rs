@@ -36,6 +36,9 @@ pub enum Error {
     /// The body did not arrive in time.
     #[error("the body did not arrive in time: send it again")]
     Timeout,
+    /// The client has sent too many bad credentials.
+    #[error("too many bad credentials from your address: try again in a second")]
+    TooManyRequests,
     /// The store cannot answer at the moment.
     #[error("the database cannot answer at the moment: try again")]
     Unavailable(#[source] store::Error),

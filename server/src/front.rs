@@ -10,6 +10,7 @@ mod deferred;
 mod guard;
 mod log;
 pub(crate) mod reply;
+pub(crate) mod throttle;
 
 pub(crate) use body::OPTIONAL_BODY;
 pub use body::{Body, MAX_BODY_BYTES, Optional};
@@ -31,6 +32,7 @@ use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
+use throttle::Throttle;
 
 /// A request as dropshot hands it over.
 type Request = hyper::Request<dropshot::Body>;
@@ -107,6 +109,7 @@ pub struct Context {
     pub service: Service,
     dispatch: Box<Dispatch>,
     pub(crate) connections: Arc<Connections>,
+    pub(crate) throttle: Throttle,
     log: Logger,
 }
 
@@ -118,9 +121,14 @@ impl fmt::Debug for Context {
 
 impl Context {
     /// A front door to `operations`, which writes its access log to `log`.
-    pub fn new(service: Service, operations: ApiDescription<Self>, log: Logger) -> Self {
+    pub fn new(
+        service: Service,
+        operations: ApiDescription<Self>,
+        throttle: Throttle,
+        log: Logger,
+    ) -> Self {
         let (dispatch, connections) = (dispatcher(operations), Arc::default());
-        Self { service, dispatch, connections, log }
+        Self { service, dispatch, connections, throttle, log }
     }
 }
 
@@ -213,6 +221,7 @@ mod tests {
     use dropshot::{ConfigDropshot, ServerBuilder};
     use std::io::{Read, Write};
     use std::net::{SocketAddr, TcpStream};
+    use std::num::NonZeroU32;
 
     fn ask(address: SocketAddr, path: &str) -> String {
         let mut stream = TcpStream::connect(address).unwrap();
@@ -229,7 +238,8 @@ mod tests {
         let url = format!("sqlite://{}", folder.path().join("a.db").display());
         let service = Service::new(Store::create(&url).await.unwrap());
         let log = Logger::root(slog::Discard, slog::o!());
-        let mut context = Context::new(service, ApiDescription::new(), log.clone());
+        let throttle = Throttle::new(NonZeroU32::MIN, Vec::new());
+        let mut context = Context::new(service, ApiDescription::new(), throttle, log.clone());
         let real = context.dispatch;
         context.dispatch = Box::new(move |rqctx, request| match request.uri().path() {
             "/panic" => panic!("as the test wants it"),

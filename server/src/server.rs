@@ -2,14 +2,17 @@
 
 use crate::api::api_mod;
 use crate::front::connections::{self, Limits};
+use crate::front::throttle::Throttle;
 use crate::front::{self, Context};
 use crate::handlers::Handlers;
 use crate::service::Service;
 use anyhow::{Context as _, anyhow};
 use dropshot::{ConfigDropshot, HttpServer, ServerBuilder};
+use ipnet::IpNet;
 use slog::{Discard, Logger, o};
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,11 +23,20 @@ pub struct Settings {
     pub max_connections: usize,
     /// How long a connection may be quiet before it is closed.
     pub idle_timeout: Duration,
+    /// How many bad credentials a client may send in a second.
+    pub bad_credentials_per_second: NonZeroU32,
+    /// The proxies that are believed about who the client is.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { max_connections: 1024, idle_timeout: Duration::from_secs(30) }
+        Self {
+            max_connections: 1024,
+            idle_timeout: Duration::from_secs(30),
+            bad_credentials_per_second: const { NonZeroU32::new(1000).expect("it is not zero") },
+            trusted_proxies: Vec::new(),
+        }
     }
 }
 
@@ -61,7 +73,9 @@ impl Server {
         log: Logger,
     ) -> anyhow::Result<Self> {
         let operations = api_mod::api_description::<Handlers>()?;
-        let context = Context::new(service, operations, log);
+        let (rate, trusted) =
+            (settings.bad_credentials_per_second, settings.trusted_proxies.clone());
+        let context = Context::new(service, operations, Throttle::new(rate, trusted), log);
         let seen = Arc::clone(&context.connections);
         let config = ConfigDropshot {
             bind_address: listen,

@@ -3,13 +3,14 @@
 use super::print;
 use anyhow::Context;
 use clap::{Args, value_parser};
+use ipnet::IpNet;
 use orgtokens_server::server::{Server, Settings};
 use orgtokens_server::service::Service;
 use slog::{Drain, Logger, info, o};
 use slog_async::{Async, OverflowStrategy};
 use std::io::{self, IsTerminal};
-use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::net::{IpAddr, SocketAddr};
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Mutex;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -32,6 +33,29 @@ pub struct Limits {
         value_parser = value_parser!(u64).range(1..=86_400)
     )]
     idle_timeout: u64,
+    /// How many bad credentials a client may send in a second; above that they hear 429
+    #[arg(
+        long,
+        value_name = "N",
+        env = "ORGTOKENS_BAD_CREDENTIALS_PER_SECOND",
+        default_value = "1000"
+    )]
+    bad_credentials_per_second: NonZeroU32,
+    /// An address or a network (10.0.0.0/8) of proxies whose X-Forwarded-For or Forwarded names
+    /// the client; may be repeated
+    #[arg(
+        long = "trusted-proxy",
+        value_name = "NET",
+        env = "ORGTOKENS_TRUSTED_PROXY",
+        value_delimiter = ',',
+        value_parser = network
+    )]
+    trusted_proxies: Vec<IpNet>,
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let address = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse().or_else(|_| address()).map_err(|_| "write it as 10.0.0.0/8 or 10.0.0.1".to_owned())
 }
 
 impl From<Limits> for Settings {
@@ -39,6 +63,8 @@ impl From<Limits> for Settings {
         Self {
             max_connections: limits.max_connections.get(),
             idle_timeout: Duration::from_secs(limits.idle_timeout),
+            bad_credentials_per_second: limits.bad_credentials_per_second,
+            trusted_proxies: limits.trusted_proxies,
         }
     }
 }

@@ -84,7 +84,7 @@ pub fn failed(error: &Error) -> Response<Body> {
         Error::NoCredential => challenge(headers, "Bearer"),
         Error::DeadCredential => challenge(headers, r#"Bearer error="invalid_token""#),
         Error::TokenTooNarrow(_) => challenge(headers, r#"Bearer error="insufficient_scope""#),
-        Error::Unavailable(_) => {
+        Error::Unavailable(_) | Error::TooManyRequests => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         // The rest of the body is not wanted any more.
@@ -112,6 +112,7 @@ fn status(error: &Error) -> StatusCode {
         Error::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
         Error::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Error::Timeout => StatusCode::REQUEST_TIMEOUT,
+        Error::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }

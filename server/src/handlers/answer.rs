@@ -45,7 +45,7 @@ async fn call_as_caller<T>(
     call: impl AsyncFnOnce(Service, Caller) -> Result<T>,
 ) -> (Option<TokenId>, Result<T>) {
     let service = rqctx.context().service.clone();
-    match authenticate(&service, rqctx.request.headers()).await {
+    match authenticate(&service, &rqctx.context().throttle, &rqctx.request).await {
         Ok(caller) => (Some(caller.token), call(service, caller).await),
         Err(error) => (None, Err(error)),
     }

@@ -7,3 +7,4 @@ mod command_line;
 mod connections;
 mod requests;
 mod support;
+mod throttle;

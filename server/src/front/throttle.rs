@@ -1,0 +1,141 @@
+//! How many bad credentials a client may send: it protects the database, not the
+//! secret, which nobody guesses. A good credential is served whatever was sent before.
+
+mod client;
+
+use client::Proxies;
+use http::HeaderMap;
+use ipnet::IpNet;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// How many clients are kept in memory; above that, new ones have no bad credentials left.
+const MAX_CLIENTS: usize = 16 * 1024;
+
+/// How much of a second's allowance may be used at once: all of it.
+const BURST: Duration = Duration::from_secs(1);
+
+/// Counts bad credentials by client.
+#[derive(Debug)]
+pub struct Throttle {
+    /// What one bad credential costs: its share of a second.
+    cost: Duration,
+    proxies: Proxies,
+    /// Until when each client has used its allowance up; what has passed need not be kept.
+    used_until: Mutex<HashMap<IpAddr, Instant>>,
+    turns: Semaphore,
+}
+
+impl Throttle {
+    /// Allows so many bad credentials a second of each client, as `trusted` proxies name it.
+    pub fn new(per_second: NonZeroU32, trusted: Vec<IpNet>) -> Self {
+        Self {
+            cost: Duration::from_secs(1) / per_second.get(),
+            proxies: Proxies(trusted),
+            used_until: Mutex::default(),
+            turns: Semaphore::new(1),
+        }
+    }
+
+    /// Whose credential it is that came from `peer`.
+    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        subscriber(self.proxies.client(peer, headers))
+    }
+
+    /// Waits for this client's turn to look a credential up. Whoever has sent too many bad ones
+    /// shares one turn with all others like it: a good one among them is found, and the database
+    /// is asked for one at a time.
+    pub async fn turn(&self, client: IpAddr, now: Instant) -> Option<SemaphorePermit<'_>> {
+        if self.is_spent(client, now) { self.turns.acquire().await.ok() } else { None }
+    }
+
+    /// Counts a bad credential, and says whether it was within the allowance.
+    pub fn admits(&self, client: IpAddr, now: Instant) -> bool {
+        let mut used_until = self.lock();
+        if used_until.len() >= MAX_CLIENTS {
+            used_until.retain(|_, until| *until > now);
+        }
+        let until = match used_until.get(&client) {
+            Some(until) => now.max(*until),
+            None if used_until.len() >= MAX_CLIENTS => return false,
+            None => now,
+        };
+        let admitted = until + self.cost <= now + BURST;
+        // What is refused does not put the next one off.
+        if admitted {
+            used_until.insert(client, until + self.cost);
+        }
+        admitted
+    }
+
+    fn is_spent(&self, client: IpAddr, now: Instant) -> bool {
+        let used_until = self.lock();
+        used_until.get(&client).is_some_and(|until| *until + self.cost > now + BURST)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, Instant>> {
+        self.used_until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who an address belongs to: of IPv6 everybody has a /64 to themself.
+fn subscriber(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(long) => Ipv6Addr::from_bits(long.to_bits() >> 64 << 64).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+    const OTHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
+
+    fn throttle(per_second: u32) -> Throttle {
+        Throttle::new(NonZeroU32::new(per_second).unwrap(), Vec::new())
+    }
+
+    #[test]
+    fn a_second_admits_as_many_as_it_is_set_to_and_no_more() {
+        let (throttle, start) = (throttle(10), Instant::now());
+        let admitted = |at| (0..100).filter(|_| throttle.admits(ONE, at)).count();
+        assert_eq!(admitted(start), 10);
+        assert!(throttle.is_spent(ONE, start));
+        assert_eq!(admitted(start + Duration::from_millis(500)), 5);
+        assert_eq!(admitted(start + Duration::from_mins(1)), 10);
+    }
+
+    #[test]
+    fn one_client_does_not_use_up_what_another_has() {
+        let (throttle, now) = (throttle(1), Instant::now());
+        assert!(throttle.admits(ONE, now) && !throttle.admits(ONE, now));
+        assert!(!throttle.is_spent(OTHER, now) && throttle.admits(OTHER, now));
+    }
+
+    #[test]
+    fn memory_is_bounded_and_given_back() {
+        let (throttle, now) = (throttle(1000), Instant::now());
+        let client = |index| IpAddr::V4(std::net::Ipv4Addr::from_bits(index));
+        let count = u32::try_from(MAX_CLIENTS).unwrap();
+        assert!((0..count).all(|index| throttle.admits(client(index), now)));
+        assert!(!throttle.admits(client(count), now));
+        assert_eq!(throttle.lock().len(), MAX_CLIENTS);
+        assert!(throttle.admits(client(count), now + BURST));
+        assert_eq!(throttle.lock().len(), 1);
+    }
+
+    #[test]
+    fn an_ipv6_client_is_its_network() {
+        let (throttle, headers) = (throttle(1), HeaderMap::new());
+        let client = |text: &str| throttle.client(text.parse().unwrap(), &headers);
+        assert_eq!(client("2001:db8::1"), client("2001:db8::ffff:1"));
+        assert_ne!(client("2001:db8::1"), client("2001:db8:0:1::1"));
+        assert_eq!(client("::ffff:192.0.2.1"), ONE);
+    }
+}
