@@ -1,5 +1,6 @@
 //! The commands: their arguments, their help, and what each one calls.
 
+mod audit;
 mod demo;
 mod serve;
 
@@ -65,6 +66,9 @@ enum Command {
     /// Manage tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Look after the audit log
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Print the OpenAPI document that the server generates
     #[command(after_help = "Example:\n  orgtokens-server openapi > generated.json")]
     Openapi,
@@ -151,6 +155,18 @@ enum TokenCommand {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum AuditCommand {
+    /// Say whether any entry was removed, changed or moved, and which
+    #[command(
+        after_help = "Example:\n  orgtokens-server audit verify\n\nIt fails where an entry is not as it was written."
+    )]
+    Verify {
+        #[command(flatten)]
+        database: Database,
+    },
+}
+
 #[derive(Debug, Args)]
 struct Database {
     /// Where the database is
@@ -204,6 +220,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
         Command::Token(TokenCommand::Mint { database, username, name }) => {
             print_token(&Operator(&database.open().await?).mint_token(&username, &name).await?)
+        }
+        Command::Audit(AuditCommand::Verify { database }) => {
+            audit::verify(&database.open().await?).await
         }
         Command::Openapi => print(&format!("{:#}", document()?)),
         Command::Demo { listen } => demo::demo(listen.address).await,

@@ -11,6 +11,7 @@ mod sqlite;
 mod tokens;
 mod transaction;
 
+pub use audit::{AuditFault, AuditReport};
 pub use records::{
     AuditEntry, AuditPage, Group, Member, Membership, NewToken, Organization, Token, User,
 };

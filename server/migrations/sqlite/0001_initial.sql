@@ -52,16 +52,28 @@ CREATE INDEX tokens_by_user_in_organization ON tokens (user_id, organization_id,
 CREATE INDEX tokens_by_group ON tokens (group_uuid, id);
 
 -- Entries without an organization are about what belongs to none, such as
--- unrestricted tokens.
+-- unrestricted tokens. The entries of an organization, and those of none, form a
+-- chain each: `sequence` counts within it from 1, without a gap and in the order of
+-- `id`; `hash` covers the entry and the hash before it.
 CREATE TABLE audit_log (
     id              INTEGER PRIMARY KEY AUTOINCREMENT,
     organization_id INTEGER REFERENCES organizations (id),
+    sequence        INTEGER NOT NULL CHECK (sequence > 0),
     code            TEXT NOT NULL,
     message         TEXT NOT NULL,
     origin          TEXT NOT NULL CHECK (origin IN ('cli', 'web')),
     author          TEXT NOT NULL,
     created_at      INTEGER NOT NULL,
-    data            TEXT NOT NULL CHECK (json_valid(data))
+    data            TEXT NOT NULL CHECK (json_valid(data)),
+    hash            BLOB NOT NULL CHECK (length(hash) = 32)
 ) STRICT;
 
-CREATE INDEX audit_log_by_organization ON audit_log (organization_id, id);
+CREATE UNIQUE INDEX audit_log_by_organization ON audit_log (organization_id, sequence);
+
+-- Where each chain ends, so that entries missing at its end are noticed too. The
+-- chain of what belongs to no organization is that of 0.
+CREATE TABLE chain_heads (
+    organization_id INTEGER NOT NULL PRIMARY KEY,
+    entries         INTEGER NOT NULL,
+    hash            BLOB NOT NULL CHECK (length(hash) = 32)
+) STRICT;

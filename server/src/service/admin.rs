@@ -7,7 +7,7 @@ use super::{members, tokens};
 use crate::access::{Binding, Role};
 use crate::error::{Error, Result};
 use crate::name::{Email, Name, Slug};
-use crate::store::{Member, Transaction};
+use crate::store::{AuditReport, Member, Transaction};
 use crate::token::PlainToken;
 
 /// The verbs of whoever may run the command line on the database.
@@ -57,6 +57,11 @@ impl Operator<'_> {
         let organization =
             organization.ok_or(Error::NotFound("no such organization: add it first"))?;
         members::set_role(change, Actor::Operator, organization.id, username, role).await
+    }
+
+    /// Holds the audit log against its hash chains.
+    pub async fn verify_audit(&self) -> Result<AuditReport> {
+        Ok(self.0.store.read().await?.verify_audit().await?)
     }
 
     /// Mints an unrestricted token for a user.

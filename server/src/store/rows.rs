@@ -1,6 +1,7 @@
 //! Rows into records. A row that does not spell one means a damaged database, and
 //! says so; it never panics.
 
+use super::audit::chain::{Hash, Link, NO_ORGANIZATION};
 use super::connection::Row;
 use super::{AuditEntry, Error, Group, Member, Organization, Result, Token, User};
 use crate::access::{Binding, OrganizationId, Origin, Role, UserId};
@@ -93,6 +94,28 @@ pub fn token(row: &dyn Row) -> Result<Token> {
         organization: if row.is_null(6) { None } else { Some(organization(row, 6)?) },
         group,
     })
+}
+
+/// A hash of the audit log's chains.
+pub fn hash(row: &dyn Row, column: usize) -> Result<Hash> {
+    row.bytes(column)?.try_into().map_err(|_| damaged("a hash"))
+}
+
+/// Columns: id, organization, sequence, those of an audit entry, hash; the organization may be
+/// null.
+pub fn link(row: &dyn Row) -> Result<(Link<'_>, Hash)> {
+    let organization = if row.is_null(1) { NO_ORGANIZATION } else { row.integer(1)? };
+    let link = Link {
+        organization,
+        sequence: row.integer(2)?,
+        code: row.text(3)?,
+        message: row.text(4)?,
+        origin: row.text(5)?,
+        author: row.text(6)?,
+        created_at: row.integer(7)?,
+        data: row.text(8)?,
+    };
+    Ok((link, hash(row, 9)?))
 }
 
 /// Columns: code, message, origin, author, time, data.

@@ -151,7 +151,7 @@ impl Transaction {
         self.0.connection.query(statement, parameters, &mut |_| Ok(())).await
     }
 
-    async fn insert<T: Send>(
+    pub(super) async fn insert<T: Send>(
         &mut self,
         statement: &'static str,
         parameters: &[Value<'_>],
