@@ -1,4 +1,5 @@
-//! What schemas say beside the values that they allow: defaults, `readOnly` and `writeOnly`.
+//! What schemas say beside the values that they allow: defaults, `readOnly`, `writeOnly` and the
+//! discriminators of unions.
 //!
 //! They are read through `$ref` and `allOf`, where the generator puts them, never from a choice.
 
@@ -23,6 +24,13 @@ pub enum Unsaid {
 /// Whether any of the schemas sets the flag.
 pub fn flag(schema: &Schema<'_>, keyword: &str) -> bool {
     stated(schema, keyword).iter().any(|node| node.value == &Value::Bool(true))
+}
+
+/// Whether both sides tell the branches of a union apart, and not in the same words.
+pub fn discriminators_differ(schemas: &Pair<Schema<'_>>) -> bool {
+    let stated = schemas.as_ref().map(|schema| stated(schema, "discriminator").into_iter().next());
+    let both = stated.documented.zip(stated.served);
+    both.is_some_and(|(one, two)| !same(one.value, two.value))
 }
 
 /// Compares the defaults of both sides.

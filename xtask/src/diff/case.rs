@@ -197,8 +197,17 @@ impl<'d> Case<'d> {
 
     /// The same conditions, whatever the values and wherever they are stated.
     pub fn differs_only_in_values(&self, other: &Self) -> bool {
-        let plain = |case: &Self| Self { values: None, from: self.from.clone(), ..case.clone() };
-        self.kind == other.kind && plain(self) == plain(other)
+        let scalar = |case: &Self| (case.kind, case.range, case.integer, case.sized, case.unique);
+        let text =
+            |case: &Self| (case.multiples.clone(), case.formats.clone(), case.patterns.clone());
+        scalar(self) == scalar(other)
+            && text(self) == text(other)
+            && self.items == other.items
+            && self.properties == other.properties
+            && self.required == other.required
+            && self.further == other.further
+            && self.not == other.not
+            && self.opaque == other.opaque
     }
 
     /// Whether it names no property and forbids none.

@@ -7,6 +7,9 @@
 mod object;
 mod scalar;
 
+use std::cell::OnceCell;
+
+use super::annotation;
 use super::case::{Case, Kind, Schema, is_anything};
 use super::describe;
 use super::document::Node;
@@ -16,15 +19,17 @@ use super::number::Number;
 use super::place::Place;
 
 /// Deeper than any value that a person reads; recursion ends long before.
-const MAX_DEPTH: usize = 64;
-/// More pairs than any two documents have that a person keeps in step.
-const MAX_PAIRS: usize = 100_000;
+const MAX_DEPTH: usize = 100;
+/// More pairs than any value has in documents that a person keeps in step.
+const MAX_PAIRS: usize = 20_000;
 
-/// The pairs of schemas that are being compared.
+/// The pairs of schemas that have been compared.
 #[derive(Default)]
 pub struct Containment {
-    /// What is assumed to hold while it is being looked at: the end of recursion.
-    open: Vec<(Pair<String>, Direction)>,
+    /// Pairs that hold, or are assumed to while they are looked at: the end of recursion. When one
+    /// fails, it goes with all that was found while it was assumed.
+    holding: Vec<(Pair<String>, Direction)>,
+    depth: usize,
     compared: usize,
 }
 
@@ -33,6 +38,8 @@ struct Value<'a, 'd> {
     schemas: &'a Pair<Schema<'d>>,
     cases: &'a Pair<Vec<Case<'d>>>,
     place: &'a Place,
+    /// Both sides in words, once they are needed.
+    says: OnceCell<Pair<String>>,
 }
 
 impl Value<'_, '_> {
@@ -55,13 +62,14 @@ impl Value<'_, '_> {
     }
 
     fn finding(&self, rule: Rule, title: String) -> Finding {
-        let says = self.cases.as_ref().map(|cases| describe::cases(cases));
+        let describe = || self.cases.as_ref().map(|cases| describe::cases(cases));
+        let says = self.says.get_or_init(describe);
         Finding {
             rule,
             direction: Some(self.place.direction),
             title,
-            documented: Side::new(&self.schemas.documented.here, says.documented),
-            served: Side::new(&self.schemas.served.here, says.served),
+            documented: Side::new(&self.schemas.documented.here, &*says.documented),
+            served: Side::new(&self.schemas.served.here, &*says.served),
             places: vec![self.place.to_string()],
         }
     }
@@ -75,24 +83,27 @@ impl Value<'_, '_> {
 impl Containment {
     /// Compares what both sides declare for one value.
     pub fn schemas(&mut self, schemas: &Pair<Schema<'_>>, place: &Place) -> Vec<Finding> {
-        let key = schemas.as_ref().map(Schema::key);
-        let known = |(open, direction): &(Pair<String>, Direction)| {
-            *direction == place.direction
-                && open.documented == key.documented
-                && open.served == key.served
-        };
-        if self.open.iter().any(known) {
+        let key = (schemas.as_ref().map(Schema::key), place.direction);
+        if self.holding.contains(&key) {
             return Vec::new();
         }
-        self.compared += 1;
         let cases = schemas.as_ref().map(expand);
-        let value = Value { schemas, cases: &cases, place };
-        if self.open.len() == MAX_DEPTH || self.compared > MAX_PAIRS {
+        let value = Value { schemas, cases: &cases, place, says: OnceCell::new() };
+        self.compared += 1;
+        if self.depth == MAX_DEPTH || self.compared > MAX_PAIRS {
             return vec![value.undecided("what is nested so deep")];
         }
-        self.open.push((key, place.direction));
-        let findings = self.value(&value);
-        self.open.pop();
+        let known = self.holding.len();
+        self.holding.push(key);
+        self.depth += 1;
+        let mut findings = self.value(&value);
+        self.depth -= 1;
+        if annotation::discriminators_differ(schemas) {
+            findings.push(value.undecided("another `discriminator`"));
+        }
+        if !findings.is_empty() {
+            self.holding.truncate(known);
+        }
         findings
     }
 
@@ -125,15 +136,21 @@ impl Containment {
         if let Some(findings) = scalar::enumerated(value, case, &larger) {
             return findings;
         }
-        let mut best: Option<((usize, bool, usize), Vec<Finding>)> = None;
-        for (at, other) in larger.into_iter().enumerate() {
+        let rank =
+            |(at, other): &(usize, &Case<'_>)| (name(case) != name(other), at.abs_diff(index));
+        let mut larger: Vec<_> = larger.into_iter().enumerate().collect();
+        larger.sort_by_key(rank);
+        let mut best: Option<Vec<Finding>> = None;
+        for (_, other) in larger {
             let findings = self.case(value, case, other);
-            let rank = (findings.len(), name(case) != name(other), at.abs_diff(index));
-            if best.as_ref().is_none_or(|(known, _)| rank < *known) {
-                best = Some((rank, findings));
+            if findings.is_empty() {
+                return findings;
+            }
+            if best.as_ref().is_none_or(|known| findings.len() < known.len()) {
+                best = Some(findings);
             }
         }
-        best.map(|(_, findings)| findings).unwrap_or_default()
+        best.unwrap_or_default()
     }
 
     fn case(&mut self, value: &Value<'_, '_>, small: &Case<'_>, large: &Case<'_>) -> Vec<Finding> {

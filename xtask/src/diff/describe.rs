@@ -48,7 +48,7 @@ pub fn facet(rule: Rule, case: &Case<'_>) -> String {
 }
 
 fn noun(case: &Case<'_>) -> String {
-    if let (Some(values), true) = (&case.values, *case != Case::any(case.kind, &case.from)) {
+    if let Some(values) = case.values.as_ref().filter(|_| !both_booleans(case)) {
         return self::values(values);
     }
     match case.kind {
@@ -64,6 +64,10 @@ fn noun(case: &Case<'_>) -> String {
             format!("object of {}", names(case.properties.keys().copied()))
         }
     }
+}
+
+fn both_booleans(case: &Case<'_>) -> bool {
+    case.kind == Kind::Boolean && case.values.as_ref().is_some_and(|values| values.len() == 2)
 }
 
 /// The range in words, unless it leaves nothing out.

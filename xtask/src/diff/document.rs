@@ -3,13 +3,16 @@
 //! Whoever walks a document does it through `Node`, so that no reference is seen beyond this file.
 //! What could not be walked at all is refused here; nothing here knows what a schema means.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::yaml::{self, Position};
+
+/// More references one after the other are a circle, or might as well be.
+const MAX_STEPS: usize = 32;
 
 /// A document that can be compared.
 #[derive(Debug)]
@@ -92,8 +95,7 @@ impl Document {
     /// Where a reference ends, after the references to which it leads.
     fn target(&self, first: &str) -> Result<(String, &Value), String> {
         let mut reference = first.to_owned();
-        let mut seen = BTreeSet::new();
-        loop {
+        for _ in 0..MAX_STEPS {
             let pointer = reference.strip_prefix('#').ok_or_else(|| {
                 format!("refers to `{reference}`, outside of the document: bring it in")
             })?;
@@ -102,11 +104,9 @@ impl Document {
                 format!("refers to `{reference}`, which is not there: define it or mend the `$ref`")
             })?;
             let Some(next) = self::reference(value) else { return Ok((pointer, value)) };
-            if !seen.insert(pointer) {
-                return Err(format!("refers to `{first}`, which leads only to itself"));
-            }
             next.clone_into(&mut reference);
         }
+        Err(format!("refers to `{first}`, which leads to no definition in {MAX_STEPS} steps"))
     }
 }
 

@@ -10,9 +10,9 @@ use super::document::Node;
 use super::number::{End, Number, Range};
 
 /// More cases than any schema that a person can read.
-const MAX_CASES: usize = 512;
+const MAX_CASES: usize = 200;
 /// More schemas in one value than any document holds.
-const MAX_SCHEMAS: usize = 4096;
+const MAX_SCHEMAS: usize = 2000;
 static NULL: Value = Value::Null;
 
 /// Formats of integers, each of which is nothing but a range.

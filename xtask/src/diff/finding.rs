@@ -16,7 +16,7 @@ pub enum Direction {
 }
 
 /// The same thing on both sides; there is no old and no new.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pair<T> {
     /// What the contract says.
     pub documented: T,

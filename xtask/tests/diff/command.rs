@@ -104,7 +104,7 @@ fn what_cannot_be_compared_exits_with_2_and_one_sentence() {
         (
             "circle",
             "openapi: 3.0.3\npaths: {}\na: {$ref: '#/b'}\nb: {$ref: '#/a'}",
-            "leads only to itself",
+            "leads to no definition",
         ),
     ];
     for (name, contract, why) in cases {

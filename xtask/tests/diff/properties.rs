@@ -100,7 +100,7 @@ fn pointers(value: &Value, at: &str, all: &mut Vec<String>) {
 }
 
 /// Replaces, removes or adds something somewhere.
-fn mutate(document: &mut Value, place: &prop::sample::Index, kind: u8, new: Value) {
+fn mutate(document: &mut Value, place: prop::sample::Index, kind: u8, new: Value) {
     let mut all = Vec::new();
     pointers(document, "", &mut all);
     let pointer = place.get(&all);
@@ -209,6 +209,40 @@ fn the_order_of_keys_changes_no_verdict() {
     }
 }
 
+/// A document with one body, whose schema is the component `S0`.
+fn body(schemas: &Value) -> Value {
+    let content = json!({"application/json": {"schema": {"$ref": "#/components/schemas/S0"}}});
+    let responses = json!({"200": {"description": "", "content": content}});
+    let operation =
+        json!({"operationId": "a", "requestBody": {"content": content}, "responses": responses});
+    json!({"openapi": "3.0.3", "paths": {"/a": {"post": operation}}, "components": {"schemas": schemas}})
+}
+
+#[test]
+fn schemas_that_multiply_without_end_are_compared_in_time() {
+    let to = |next: usize| json!({"$ref": format!("#/components/schemas/S{}", next % 12)});
+    let ten = |next| json!((0..10).map(|_| to(next)).collect::<Vec<_>>());
+    let tree = |at: usize| {
+        let branch = |tag: usize| {
+            let kind = json!({"type": "string", "enum": [tag]});
+            json!({"properties": {"kind": kind, "left": to(at + 1), "right": to(at + 5)}})
+        };
+        json!({"anyOf": (0..10).map(branch).collect::<Vec<_>>()})
+    };
+    let shapes: [&dyn Fn(usize) -> Value; 4] = [
+        &|at| json!({"oneOf": ten(at + 1)}),
+        &|at| json!({"allOf": ten(at + 1)}),
+        &|at| json!({"properties": {"a": to(at + 1), "b": to(at + 1), "c": to(at + 2)}}),
+        &tree,
+    ];
+    for shape in shapes {
+        let schemas = (0..12).map(|at| (format!("S{at}"), shape(at))).collect::<Map<_, _>>();
+        let document = body(&schemas.into());
+        let twice = Pair { documented: document.clone(), served: document };
+        assert_eq!(verdict(twice), Some(true));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -219,7 +253,7 @@ proptest! {
         let mut pair = pair().map(with_loops);
         for (place, kind, new, on_server) in changes {
             let document = if on_server { &mut pair.served } else { &mut pair.documented };
-            mutate(document, &place, kind, new);
+            mutate(document, place, kind, new);
         }
         let twice = Pair { documented: pair.served.clone(), served: pair.served.clone() };
         prop_assert_ne!(verdict(twice), Some(false));

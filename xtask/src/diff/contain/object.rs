@@ -151,8 +151,8 @@ impl Object<'_, '_> {
             named.iter().all(|all| all.contains_key(**name))
                 || !(small.properties.contains_key(**name) || large.properties.contains_key(**name))
         };
-        let names = large.required.difference(&small.required);
-        names.filter(counts).map(|name| self.optional(name)).collect()
+        let lacking = large.required.difference(&small.required);
+        lacking.filter(counts).map(|name| self.optional(name)).collect()
     }
 
     fn optional(&self, name: &str) -> Finding {
