@@ -46,19 +46,15 @@ impl Value<'_, '_> {
     /// A finding in the words of the direction: what may come, and what is expected.
     fn differs(&self, rule: Rule, small: &str, large: &str) -> Finding {
         let subject = self.place.subject();
-        self.finding(
-            rule,
-            match self.place.direction {
-                Direction::Request => {
-                    format!(
-                        "the document allows {small} for {subject}, and the server takes {large}"
-                    )
-                }
-                Direction::Response => {
-                    format!("{subject} may be sent as {small}, and is documented as {large}")
-                }
-            },
-        )
+        let title = match self.place.direction {
+            Direction::Request => {
+                format!("the document allows {small} for {subject}, and the server takes {large}")
+            }
+            Direction::Response => {
+                format!("{subject} may be sent as {small}, and is documented as {large}")
+            }
+        };
+        self.finding(rule, title)
     }
 
     fn finding(&self, rule: Rule, title: String) -> Finding {
@@ -171,20 +167,16 @@ impl Containment {
         small: &Case<'_>,
         large: &Case<'_>,
     ) -> Option<Finding> {
-        let mut has = |all: &[Node<'_>], one: &Node<'_>| {
-            all.iter().any(|other| self.means_the_same(one, other, value.place))
+        let mut same = |one: &Node<'_>, two: &Node<'_>| {
+            let schemas = [one, two].map(|node| Schema::all_of(node, std::slice::from_ref(node)));
+            let [one, two] = schemas;
+            let pair = Pair::of(value.place.direction, one, two);
+            self.schemas(&pair, value.place).is_empty()
+                && self.schemas(&pair, &value.place.reversed()).is_empty()
         };
-        let same = small.not.iter().all(|one| has(&large.not, one))
-            && large.not.iter().all(|one| has(&small.not, one));
-        (!same).then(|| value.undecided("a `not`"))
-    }
-
-    fn means_the_same(&mut self, one: &Node<'_>, other: &Node<'_>, place: &Place) -> bool {
-        let [one, other] =
-            [one, other].map(|node| Schema::all_of(node, std::slice::from_ref(node)));
-        let there = Pair { documented: one.clone(), served: other.clone() };
-        let back = Pair { documented: other, served: one };
-        self.schemas(&there, place).is_empty() && self.schemas(&back, place).is_empty()
+        let agree = small.not.iter().all(|one| large.not.iter().any(|two| same(one, two)))
+            && large.not.iter().all(|two| small.not.iter().any(|one| same(one, two)));
+        (!agree).then(|| value.undecided("a `not`"))
     }
 
     fn items<'d>(

@@ -59,6 +59,16 @@ impl Place {
         Self { path: format!("{}{suffix}", self.path), subject, ..self.clone() }
     }
 
+    /// The same value, sent the other way.
+    #[must_use]
+    pub fn reversed(&self) -> Self {
+        let direction = match self.direction {
+            Direction::Request => Direction::Response,
+            Direction::Response => Direction::Request,
+        };
+        Self { direction, ..self.clone() }
+    }
+
     /// What it is called.
     pub fn subject(&self) -> &str {
         &self.subject

@@ -21,7 +21,7 @@ fn nullable(style: Style) -> String {
 #[test]
 fn a_finding_reads_like_a_compilers() {
     let expected = r#"error[response-null]: `born` may be sent as null, and is documented as integer (int64)
-  --> contract.yaml:297:15 #/components/schemas/Book/properties/authors/items/properties/born
+  --> contract.yaml:299:15 #/components/schemas/Book/properties/authors/items/properties/born
   ::: the server #/components/schemas/Author/properties/born
    | documented: integer (int64)
    | server:     integer (int32) or null
