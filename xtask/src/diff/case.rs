@@ -175,7 +175,7 @@ impl<'d> Case<'d> {
         if self.kind != other.kind {
             return None;
         }
-        let mut both = self.clone();
+        let mut both = Self { from: other.from.clone(), ..self.clone() };
         both.values = common(self.values.as_deref(), other.values.as_deref());
         both.range = self.range.and(other.range);
         both.integer |= other.integer;

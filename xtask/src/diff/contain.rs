@@ -72,7 +72,7 @@ impl Value<'_, '_> {
 
     fn undecided(&self, what: &str) -> Finding {
         let title = format!("{}: {what} cannot be compared", self.place.subject());
-        self.finding(Rule::Undecided, title)
+        Finding { direction: None, ..self.finding(Rule::Undecided, title) }
     }
 }
 
@@ -117,8 +117,8 @@ impl Containment {
             let (some, known) = (describe::cases(&homeless), describe::cases(large));
             findings.push(value.differs(rule, &some, &known));
         }
-        // Of a value that may be anything, only that is worth a word.
-        if homeless.is_empty() || !is_anything(small) {
+        // Of a value of any kind, only that is worth a word.
+        if homeless.is_empty() || small.len() < Kind::ALL.len() {
             let fitting = small.iter().enumerate().filter(|(_, case)| has_home(case));
             findings.extend(fitting.flat_map(|(index, case)| self.fit(value, case, index)));
         }
@@ -129,7 +129,8 @@ impl Containment {
     fn fit(&mut self, value: &Value<'_, '_>, case: &Case<'_>, index: usize) -> Vec<Finding> {
         let (_, large) = value.cases.ordered(value.place.direction);
         let larger: Vec<_> = large.iter().filter(|other| other.kind == case.kind).collect();
-        if let Some(findings) = scalar::enumerated(value, case, &larger) {
+        if let Some(mut findings) = scalar::enumerated(value, case, &larger) {
+            findings.extend(self.exclusions(value, case, larger[0]));
             return findings;
         }
         let rank =

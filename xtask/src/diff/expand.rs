@@ -110,14 +110,17 @@ impl Expansion {
 
     fn keywords<'d>(&mut self, node: &Node<'d>) -> Vec<Case<'d>> {
         let mut cases = own(node);
-        if let Some(all) = node.get("allOf") {
-            cases = self.all(&all.elements().collect::<Vec<_>>(), cases);
-        }
-        for keyword in ["oneOf", "anyOf"] {
-            if let Some(union) = node.get(keyword) {
-                let branches: Vec<_> = union.elements().flat_map(|one| self.one(&one)).collect();
-                cases = product(&union, &cases, &branches);
+        let parts = |keyword| node.get(keyword).map_or(Vec::new(), |all| all.elements().collect());
+        let all: Vec<_> = parts("allOf");
+        cases = self.all(&all, cases);
+        if all.len() > 1 {
+            for case in &mut cases {
+                case.from = node.clone();
             }
+        }
+        for branches in ["oneOf", "anyOf"].map(parts).iter().filter(|all| !all.is_empty()) {
+            let branches: Vec<_> = branches.iter().flat_map(|one| self.one(one)).collect();
+            cases = product(node, &cases, &branches);
         }
         if node.flag("nullable") && !cases.iter().any(|case| case.kind == Kind::Null) {
             cases.push(Case::any(Kind::Null, node));
@@ -226,7 +229,8 @@ fn condition<'d>(case: &mut Case<'d>, keyword: &'d str, node: &Node<'d>) -> bool
     let value = node.value;
     match (keyword, case.kind) {
         ("type", _) => types(value).is_some(),
-        ("enum" | "allOf" | "oneOf" | "anyOf", _) => value.is_array(),
+        ("enum", _) => value.is_array(),
+        ("allOf" | "oneOf" | "anyOf", _) => value.as_array().is_some_and(|all| !all.is_empty()),
         ("nullable", _) => value.is_boolean(),
         ("not", _) => push(&mut case.not, node),
         ("format", Kind::Number | Kind::String) => format(case, value),

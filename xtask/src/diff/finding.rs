@@ -164,16 +164,9 @@ impl Finding {
 
     /// Whether both have the same cause: the same words about the same definition.
     fn is_one_with(&self, other: &Self) -> bool {
-        let words = |finding: &Self| {
-            (
-                finding.rule,
-                finding.title.clone(),
-                [finding.documented.says.clone(), finding.served.says.clone()],
-            )
-        };
-        let origin = self.documented.origin == other.documented.origin
-            || self.served.origin == other.served.origin;
-        origin && self.direction == other.direction && words(self) == words(other)
+        let same = |one: &Side, two: &Side| one.origin == two.origin && one.says == two.says;
+        (self.rule, self.direction, &self.title) == (other.rule, other.direction, &other.title)
+            && (same(&self.documented, &other.documented) || same(&self.served, &other.served))
     }
 }
 

@@ -35,6 +35,27 @@ error: contract.yaml and the server differ in 1 place
 }
 
 #[test]
+fn one_cause_is_one_finding_with_all_its_places() {
+    let documented = Document::parse("contract.yaml", CONTRACT).unwrap();
+    let mut served: serde_json::Value = serde_json::from_str(GENERATED).unwrap();
+    served["components"]["schemas"]["Error"]["properties"]["code"] = json!({"type": "string"});
+    let served = Document::new("the server", served).unwrap();
+    let findings = compare(&Pair { documented, served }).findings;
+    assert_eq!(findings.len(), 1);
+    assert_eq!(
+        findings[0].places,
+        [
+            "listBooks 401 `.code`",
+            "listBooks 404 `.code`",
+            "addBook 400 `.code`",
+            "addBook default `.code`",
+            "updateBook 4XX `.code`",
+            "lendBook 409 `.code`",
+        ]
+    );
+}
+
+#[test]
 fn colour_changes_no_word() {
     let coloured = nullable(Style { colour: true });
     let mut plain = coloured.clone();

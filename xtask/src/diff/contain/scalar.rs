@@ -18,9 +18,7 @@ pub fn enumerated(
     case: &Case<'_>,
     larger: &[&Case<'_>],
 ) -> Option<Vec<Finding>> {
-    let excludes = |case: &Case<'_>| !case.not.is_empty();
-    let compound = matches!(case.kind, Kind::Array | Kind::Object);
-    if compound || excludes(case) || larger.iter().any(|case| excludes(case)) {
+    if matches!(case.kind, Kind::Array | Kind::Object) {
         return None;
     }
     let mut refused = case.values.clone().or_else(|| members(case, larger))?;

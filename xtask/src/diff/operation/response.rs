@@ -59,8 +59,7 @@ impl Exchange<'_, '_> {
     }
 
     fn place(&self, status: &str) -> Place {
-        let subject = format!("the {status} body");
-        Place::new(&self.operations.name(), Direction::Response, status, &subject)
+        Place::new(&self.operations.name(), Direction::Response, status, "the response body")
     }
 
     fn successes(&self) -> Vec<Finding> {
