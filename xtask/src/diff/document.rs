@@ -35,6 +35,12 @@ impl Document {
         Self { name: name.to_owned(), root, positions: HashMap::new() }.checked()
     }
 
+    /// Without lines, where nobody could look them up.
+    #[must_use]
+    pub fn without_lines(self) -> Self {
+        Self { positions: HashMap::new(), ..self }
+    }
+
     /// The document as it was read.
     pub fn value(&self) -> &Value {
         &self.root

@@ -27,7 +27,7 @@ pub fn compare(documents: &Pair<Document>) -> Outcome {
     let mut lonely = documents.as_ref().map(operations);
     let operations = lonely.documented.len();
     let mut findings = Vec::new();
-    for same in [Operation::has_route_of, Operation::has_shape_of, Operation::has_id_of] {
+    for same in [Operation::has_route_of, Operation::has_id_of] {
         for pair in take_pairs(&mut lonely, same) {
             findings.extend(pair.findings());
         }
@@ -79,11 +79,7 @@ impl Operation<'_> {
         self.path == other.path && self.method == other.method
     }
 
-    /// The same route, whatever its parameters are called.
-    fn has_shape_of(&self, other: &Self) -> bool {
-        self.method == other.method && shape(self.path) == shape(other.path)
-    }
-
+    /// The same operation, moved.
     fn has_id_of(&self, other: &Self) -> bool {
         self.id().is_some() && self.id() == other.id()
     }
@@ -126,14 +122,6 @@ impl Operation<'_> {
 
 fn paths(document: &Document) -> Node<'_> {
     document.root().get("paths").unwrap_or_else(|| document.root())
-}
-
-/// The path without the names of its parameters.
-fn shape(path: &str) -> String {
-    let after = |piece: &str| piece.split_once('}').map_or(String::new(), |(_, rest)| rest.into());
-    let mut pieces = path.split('{');
-    let first = pieces.next().unwrap_or_default().to_owned();
-    pieces.fold(first, |shape, piece| format!("{shape}{{}}{}", after(piece)))
 }
 
 impl Pair<Operation<'_>> {
