@@ -107,6 +107,10 @@ pub fn help(finding: &Finding) -> &'static str {
         }
         Rule::Required => "serve it always (no Option, no skip), or document it as optional",
         Rule::MissingOperation => "add it to the server's API, or drop it from the document",
+        Rule::MissingStatus
+        | Rule::MissingMediaType
+        | Rule::MissingParameter
+        | Rule::MissingProperty => "declare it on the server, or take it out of the document",
         Rule::Path => "route it as documented; the names of path parameters count",
         Rule::OperationId => "name it on the server: #[endpoint { operation_id = \"...\" }]",
         Rule::Default => "state the same default on both sides: #[serde(default = \"...\")]",

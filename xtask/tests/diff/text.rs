@@ -1,14 +1,14 @@
 //! The text of a finding, word for word: it is read by people who did not write the checker.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::pair::{CONTRACT, GENERATED};
+use crate::pair::{CONTRACT, GENERATED, outcome, pair};
 use xtask::diff::{Document, Pair, Style, compare, human};
 
 /// Everything that is printed about the contract and a server that declares null.
 fn nullable(style: Style) -> String {
     let documented = Document::parse("contract.yaml", CONTRACT).unwrap();
-    let mut served: serde_json::Value = serde_json::from_str(GENERATED).unwrap();
+    let mut served: Value = serde_json::from_str(GENERATED).unwrap();
     served["components"]["schemas"]["Author"]["properties"]["born"]["nullable"] = json!(true);
     let served = Document::new("the server", served).unwrap();
     let outcome = compare(&Pair { documented, served });
@@ -36,14 +36,11 @@ error: contract.yaml and the server differ in 1 place
 
 #[test]
 fn one_cause_is_one_finding_with_all_its_places() {
-    let documented = Document::parse("contract.yaml", CONTRACT).unwrap();
-    let mut served: serde_json::Value = serde_json::from_str(GENERATED).unwrap();
-    served["components"]["schemas"]["Error"]["properties"]["code"] = json!({"type": "string"});
-    let served = Document::new("the server", served).unwrap();
-    let findings = compare(&Pair { documented, served }).findings;
-    assert_eq!(findings.len(), 1);
+    let mut pair = pair();
+    let code = json!({"type": "string"});
+    pair.served["components"]["schemas"]["Error"]["properties"]["code"] = code;
     assert_eq!(
-        findings[0].places,
+        places(pair),
         [
             "listBooks 401 `.code`",
             "listBooks 404 `.code`",
@@ -53,6 +50,35 @@ fn one_cause_is_one_finding_with_all_its_places() {
             "lendBook 409 `.code`",
         ]
     );
+}
+
+#[test]
+fn an_object_that_names_nothing_is_one_finding() {
+    let mut pair = pair();
+    pair.served["components"]["schemas"]["Price"] = json!({"type": "object"});
+    assert_eq!(places(pair)[0], "listBooks 200 `.books[].price`");
+}
+
+#[test]
+fn what_failed_once_in_a_body_is_reported_again_where_it_stands_again() {
+    let book = |born: &str| {
+        let author = json!({"type": "object", "properties": {"born": {"type": born}}});
+        let to = json!({"$ref": "#/components/schemas/Author"});
+        let book = json!({"type": "object", "properties": {"first": to, "second": to}});
+        let content = json!({"application/json": {"schema": book}});
+        let operation = json!({"operationId": "a", "requestBody": {"content": content}});
+        let components = json!({"schemas": {"Author": author}});
+        json!({"openapi": "3.0.3", "paths": {"/a": {"put": operation}}, "components": components})
+    };
+    let pair = Pair { documented: book("integer"), served: book("string") };
+    assert_eq!(places(pair), ["a request `.first.born`", "a request `.second.born`"]);
+}
+
+/// The places of the one finding about a pair.
+fn places(pair: Pair<Value>) -> Vec<String> {
+    let findings = outcome(pair).unwrap().findings;
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    findings[0].places.clone()
 }
 
 #[test]
