@@ -42,6 +42,11 @@ pub enum Error {
     /// The store cannot answer at the moment.
     #[error("the database cannot answer at the moment: try again")]
     Unavailable(#[source] store::Error),
+    /// A change was sent to be committed, and the database did not say whether it was.
+    #[error(
+        "the outcome is unknown: the database did not confirm the change, look before you repeat it"
+    )]
+    OutcomeUnknown(#[source] store::Error),
     /// Something broke; the reason is for the log alone.
     #[error("internal error: the server's log has the reason")]
     Internal(String),
@@ -77,7 +82,8 @@ impl Error {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Unavailable(_) => Self::Unavailable(error),
+            store::Error::Unavailable(_) | store::Error::Contended(_) => Self::Unavailable(error),
+            store::Error::Unknown(_) => Self::OutcomeUnknown(error),
             store::Error::Exists => Self::Conflict(error.to_string()),
             store::Error::Broken(reason) => Self::Internal(reason),
         }

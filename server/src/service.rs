@@ -14,9 +14,12 @@ pub use tokens::{MintRequest, Minted, TokenPages};
 use crate::access::{self, Action, Caller, Extent, Origin};
 use crate::error::{Error, Result};
 use crate::name::Slug;
-use crate::store::{Organization, Snapshot, Store, Transaction};
+use crate::store::{self, Organization, Snapshot, Store, Transaction};
 use crate::token::PlainToken;
 use std::sync::Arc;
+
+/// How often a verb is run again after the database undid it for the sake of another change.
+const RETRIES: u32 = 3;
 
 /// The service over one store. A clone is the same service.
 #[derive(Clone, Debug)]
@@ -35,16 +38,79 @@ impl Service {
     /// # Errors
     /// [`Error::DeadCredential`] where it is not, or no longer, known.
     pub async fn authenticate(&self, token: &PlainToken, origin: Origin) -> Result<Caller> {
-        let caller = self.store.read().await?.caller(&token.digest(), origin).await?;
-        caller.ok_or(Error::DeadCredential)
+        let digest = &token.digest();
+        self.view(move |mut view| async move { Ok(view.caller(digest, origin).await?) })
+            .await?
+            .ok_or(Error::DeadCredential)
+    }
+
+    /// Runs a verb that reads.
+    async fn view<T, F: Future<Output = Result<T>>>(
+        &self,
+        verb: impl Fn(Snapshot) -> F,
+    ) -> Result<T> {
+        let verb = &verb;
+        retried(move || async move { verb(self.store.read().await?).await }).await
+    }
+
+    /// Runs a verb that changes, and commits, for a caller.
+    async fn change<T, F: Future<Output = Result<T>>>(
+        &self,
+        caller: &Caller,
+        verb: impl Fn(Transaction) -> F,
+    ) -> Result<T> {
+        let verb = &verb;
+        retried(move || async move { verb(self.begin(caller).await?).await }).await
+    }
+
+    /// Runs a verb that changes, and commits, for the operator.
+    async fn operate<T, F: Future<Output = Result<T>>>(
+        &self,
+        verb: impl Fn(Transaction) -> F,
+    ) -> Result<T> {
+        let verb = &verb;
+        retried(move || async move { verb(self.store.write().await?).await }).await
     }
 
     /// A transaction for this caller, whose token may have been revoked since it was
-    /// authenticated: nothing may be done with it once that was answered.
+    /// authenticated: nothing may be done with it once that was answered. So whatever could
+    /// revoke it waits from here on.
     async fn begin(&self, caller: &Caller) -> Result<Transaction> {
         let mut change = self.store.write().await?;
+        match caller.binding.organization() {
+            None => change.lock_user(caller.user).await?,
+            Some(organization) => change.lock_organization(organization).await?,
+        }
         if change.is_live(caller.token).await? { Ok(change) } else { Err(Error::DeadCredential) }
     }
+}
+
+/// Runs `attempt` again where the database undid it, which it says before anything was answered.
+/// A commit whose outcome is unknown is no such case.
+async fn retried<T, F: Future<Output = Result<T>>>(attempt: impl Fn() -> F) -> Result<T> {
+    for _ in 0..RETRIES {
+        match attempt().await {
+            Err(Error::Unavailable(store::Error::Contended(_))) => {}
+            decided => return decided,
+        }
+    }
+    attempt().await
+}
+
+/// As [`reach`], and what was decided on stays so until the transaction ends.
+async fn reach_to_change(
+    change: &mut Transaction,
+    caller: &Caller,
+    slug: &Slug,
+    action: Action,
+) -> Result<(Organization, Extent)> {
+    // A bound token's own organization is locked already, and it reaches no other.
+    if caller.binding.organization().is_none()
+        && let Some(organization) = change.organization(slug).await?
+    {
+        change.lock_organization(organization.id).await?;
+    }
+    reach(change, caller, slug, action).await
 }
 
 /// The organization of this slug and how much of `action` the caller may do in it.

@@ -31,6 +31,12 @@ pub enum Error {
     /// It cannot answer at the moment: locked, full, or not reached.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// The database undid a transaction for the sake of another one: it may be run again.
+    #[error("the database gave way to another change: {0}")]
+    Contended(String),
+    /// A commit was sent, and whether it happened is not known: it must not be run again.
+    #[error("whether the change was made is not known: {0}")]
+    Unknown(String),
     /// It is damaged, foreign, newer than this program, or the program is wrong.
     #[error("{0}")]
     Broken(String),

@@ -95,7 +95,7 @@ pub fn failed(error: &Error) -> Response<Body> {
     }
     let reason = match error {
         Error::Internal(reason) => Some(reason.clone()),
-        Error::Unavailable(source) => Some(source.to_string()),
+        Error::Unavailable(source) | Error::OutcomeUnknown(source) => Some(source.to_string()),
         _ => None,
     };
     response.extensions_mut().insert(Note { token: None, reason });
@@ -113,7 +113,7 @@ fn status(error: &Error) -> StatusCode {
         Error::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Error::Timeout => StatusCode::REQUEST_TIMEOUT,
         Error::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
-        Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Unavailable(_) | Error::OutcomeUnknown(_) => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -23,40 +23,55 @@ impl Operator<'_> {
     /// # Errors
     /// [`Error::Conflict`] where the database has an organization already; it is unchanged.
     pub async fn init(&self, slug: &Slug, username: &Name, email: &Email) -> Result<PlainToken> {
-        let mut change = self.0.store.write().await?;
-        if change.is_initialised().await? {
-            return Err(Error::Conflict(
-                "the database was initialised already: nothing was changed".to_owned(),
-            ));
-        }
-        change.insert_user(username, email).await?;
-        add_owner(&mut change, slug, username).await?;
-        let name = FIRST_TOKEN.parse().map_err(Error::Internal)?;
-        mint(change, username, &name).await
+        let name = &FIRST_TOKEN.parse().map_err(Error::Internal)?;
+        self.0
+            .operate(move |mut change| async move {
+                change.lock_database().await?;
+                if change.is_initialised().await? {
+                    return Err(Error::Conflict(
+                        "the database was initialised already: nothing was changed".to_owned(),
+                    ));
+                }
+                change.insert_user(username, email).await?;
+                add_owner(&mut change, slug, username).await?;
+                mint(change, username, name).await
+            })
+            .await
     }
 
     /// Adds a user, who is a member of nothing yet.
     pub async fn add_user(&self, username: &Name, email: &Email) -> Result<()> {
-        let mut change = self.0.store.write().await?;
         let taken = || format!("there is a user named {username} already: choose another name");
-        change.insert_user(username, email).await.map_err(|error| Error::taken(error, taken))?;
-        Ok(change.commit().await?)
+        self.0
+            .operate(move |mut change| async move {
+                let inserted = change.insert_user(username, email).await;
+                inserted.map_err(|error| Error::taken(error, taken))?;
+                Ok(change.commit().await?)
+            })
+            .await
     }
 
     /// Adds an organization with its owner.
     pub async fn add_organization(&self, slug: &Slug, owner: &Name) -> Result<()> {
-        let mut change = self.0.store.write().await?;
-        add_owner(&mut change, slug, owner).await?;
-        Ok(change.commit().await?)
+        self.0
+            .operate(move |mut change| async move {
+                add_owner(&mut change, slug, owner).await?;
+                Ok(change.commit().await?)
+            })
+            .await
     }
 
     /// Gives a user any role in an organization, whether they are a member or not.
     pub async fn set_member(&self, slug: &Slug, username: &Name, role: Role) -> Result<Member> {
-        let mut change = self.0.store.write().await?;
-        let organization = change.organization(slug).await?;
-        let organization =
-            organization.ok_or(Error::NotFound("no such organization: add it first"))?;
-        members::set_role(change, Actor::Operator, organization.id, username, role).await
+        self.0
+            .operate(move |mut change| async move {
+                let organization = change.organization(slug).await?;
+                let organization =
+                    organization.ok_or(Error::NotFound("no such organization: add it first"))?;
+                change.lock_organization(organization.id).await?;
+                members::set_role(change, Actor::Operator, organization.id, username, role).await
+            })
+            .await
     }
 
     /// Holds the audit log against its hash chains.
@@ -66,7 +81,7 @@ impl Operator<'_> {
 
     /// Mints an unrestricted token for a user.
     pub async fn mint_token(&self, username: &Name, name: &Name) -> Result<PlainToken> {
-        mint(self.0.store.write().await?, username, name).await
+        self.0.operate(move |change| async move { mint(change, username, name).await }).await
     }
 }
 

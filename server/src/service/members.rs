@@ -1,7 +1,7 @@
 //! Members, and the tokens that end with a membership.
 
 use super::audit::{Actor, Event, record};
-use super::{Service, reach, tokens};
+use super::{Service, reach, reach_to_change, tokens};
 use crate::access::{Action, Caller, OrganizationId, Role};
 use crate::error::{Error, Result};
 use crate::name::{Name, Slug};
@@ -10,9 +10,11 @@ use crate::store::{Member, TokenFilter, Transaction};
 impl Service {
     /// The members of an organization, by username.
     pub async fn list_members(&self, caller: &Caller, slug: &Slug) -> Result<Vec<Member>> {
-        let mut view = self.store.read().await?;
-        let (organization, _) = reach(&mut view, caller, slug, Action::Read).await?;
-        Ok(view.members(organization.id).await?)
+        self.view(move |mut view| async move {
+            let (organization, _) = reach(&mut view, caller, slug, Action::Read).await?;
+            Ok(view.members(organization.id).await?)
+        })
+        .await
     }
 
     /// One member.
@@ -22,9 +24,11 @@ impl Service {
         slug: &Slug,
         username: &Name,
     ) -> Result<Member> {
-        let mut view = self.store.read().await?;
-        let (organization, _) = reach(&mut view, caller, slug, Action::Read).await?;
-        view.member(organization.id, username).await?.ok_or(Error::NO_MEMBER)
+        self.view(move |mut view| async move {
+            let (organization, _) = reach(&mut view, caller, slug, Action::Read).await?;
+            view.member(organization.id, username).await?.ok_or(Error::NO_MEMBER)
+        })
+        .await
     }
 
     /// Gives a user who exists a role in an organization.
@@ -35,14 +39,17 @@ impl Service {
         username: &Name,
         role: Role,
     ) -> Result<Member> {
-        let mut change = self.begin(caller).await?;
-        let (organization, _) = reach(&mut change, caller, slug, Action::ManageMembers).await?;
-        if change.member(organization.id, username).await?.is_some() {
-            return Err(Error::Conflict(format!(
-                "{username} is a member already: change the role instead"
-            )));
-        }
-        set_role(change, Actor::Caller(caller), organization.id, username, role).await
+        self.change(caller, move |mut change| async move {
+            let (organization, _) =
+                reach_to_change(&mut change, caller, slug, Action::ManageMembers).await?;
+            if change.member(organization.id, username).await?.is_some() {
+                return Err(Error::Conflict(format!(
+                    "{username} is a member already: change the role instead"
+                )));
+            }
+            set_role(change, Actor::Caller(caller), organization.id, username, role).await
+        })
+        .await
     }
 
     /// Gives a member another role.
@@ -53,27 +60,32 @@ impl Service {
         username: &Name,
         role: Role,
     ) -> Result<Member> {
-        let mut change = self.begin(caller).await?;
-        let (organization, _) = reach(&mut change, caller, slug, Action::ManageMembers).await?;
-        if change.member(organization.id, username).await?.is_none() {
-            return Err(Error::NO_MEMBER);
-        }
-        set_role(change, Actor::Caller(caller), organization.id, username, role).await
+        self.change(caller, move |mut change| async move {
+            let (organization, _) =
+                reach_to_change(&mut change, caller, slug, Action::ManageMembers).await?;
+            if change.member(organization.id, username).await?.is_none() {
+                return Err(Error::NO_MEMBER);
+            }
+            set_role(change, Actor::Caller(caller), organization.id, username, role).await
+        })
+        .await
     }
 
     /// Removes a member, and revokes the member's tokens that are bound to the organization.
     pub async fn remove_member(&self, caller: &Caller, slug: &Slug, username: &Name) -> Result<()> {
         let action =
             if *username == caller.username { Action::Leave } else { Action::ManageMembers };
-        let mut change = self.begin(caller).await?;
-        let (organization, _) = reach(&mut change, caller, slug, action).await?;
-        let member = change.member(organization.id, username).await?.ok_or(Error::NO_MEMBER)?;
-        keep_an_owner(&mut change, organization.id, &member).await?;
-        let actor = Actor::Caller(caller);
-        revoke_tokens(&mut change, actor, organization.id, &member).await?;
-        change.delete_member(organization.id, member.user.id).await?;
-        record(&mut change, actor, Some(organization.id), Event::MemberRemove { username }).await?;
-        Ok(change.commit().await?)
+        self.change(caller, move |mut change| async move {
+            let (organization, _) = reach_to_change(&mut change, caller, slug, action).await?;
+            let member = change.member(organization.id, username).await?.ok_or(Error::NO_MEMBER)?;
+            keep_an_owner(&mut change, organization.id, &member).await?;
+            let (actor, event) = (Actor::Caller(caller), Event::MemberRemove { username });
+            revoke_tokens(&mut change, actor, organization.id, &member).await?;
+            change.delete_member(organization.id, member.user.id).await?;
+            record(&mut change, actor, Some(organization.id), event).await?;
+            Ok(change.commit().await?)
+        })
+        .await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Service, reach};
 use crate::access::{Action, Caller, Extent, OwnAction, decide_own};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::name::Slug;
 use crate::store::{AuditPage, Organization};
 
@@ -15,7 +15,9 @@ impl Service {
     /// The organizations of the caller's user, within the token's binding, by slug.
     pub async fn list_organizations(&self, caller: &Caller) -> Result<Vec<Organization>> {
         let extent = decide_own(&caller.binding, OwnAction::ListOrganizations)?;
-        let mut organizations = self.store.read().await?.organizations(caller.user).await?;
+        let mut organizations = self
+            .view(move |mut view| async move { Ok(view.organizations(caller.user).await?) })
+            .await?;
         if extent == Extent::Own {
             organizations
                 .retain(|organization| Some(organization.id) == caller.binding.organization());
@@ -25,8 +27,10 @@ impl Service {
 
     /// One organization.
     pub async fn get_organization(&self, caller: &Caller, slug: &Slug) -> Result<Organization> {
-        let mut view = self.store.read().await?;
-        Ok(reach(&mut view, caller, slug, Action::Read).await?.0)
+        self.view(move |mut view| async move {
+            Ok(reach(&mut view, caller, slug, Action::Read).await?.0)
+        })
+        .await
     }
 
     /// Page `page`, counted from 1, of `page_size` entries of the audit log.
@@ -37,9 +41,11 @@ impl Service {
         page: u32,
         page_size: u32,
     ) -> Result<AuditPage> {
-        let mut view = self.store.read().await?;
-        let (organization, _) = reach(&mut view, caller, slug, Action::ReadAudit).await?;
         let skip = u64::from(page.saturating_sub(1)) * u64::from(page_size);
-        view.audit_page(organization.id, skip, page_size).await.map_err(Error::from)
+        self.view(move |mut view| async move {
+            let (organization, _) = reach(&mut view, caller, slug, Action::ReadAudit).await?;
+            Ok(view.audit_page(organization.id, skip, page_size).await?)
+        })
+        .await
     }
 }

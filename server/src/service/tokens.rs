@@ -1,7 +1,7 @@
 //! Minting, listing and revoking tokens.
 
 use super::audit::{Actor, Event, record};
-use super::{Service, reach};
+use super::{Service, reach, reach_to_change};
 use crate::access::{Action, Binding, Caller, Extent, OwnAction, UserId, decide_own};
 use crate::error::{Error, Result};
 use crate::name::{Name, Slug};
@@ -79,13 +79,16 @@ impl Service {
         caller: &Caller,
         slug: &Slug,
     ) -> Result<TokenPages> {
-        let mut view = self.store.read().await?;
-        let (organization, extent) = reach(&mut view, caller, slug, Action::ManageTokens).await?;
-        let filter = match extent {
-            Extent::All => TokenFilter::Organization(organization.id),
-            Extent::Own => TokenFilter::UserIn(organization.id, caller.user),
-        };
-        TokenPages::new(&self.store, &mut view, filter, extent == Extent::All).await
+        self.view(move |mut view| async move {
+            let (organization, extent) =
+                reach(&mut view, caller, slug, Action::ManageTokens).await?;
+            let filter = match extent {
+                Extent::All => TokenFilter::Organization(organization.id),
+                Extent::Own => TokenFilter::UserIn(organization.id, caller.user),
+            };
+            TokenPages::new(&self.store, &mut view, filter, extent == Extent::All).await
+        })
+        .await
     }
 
     /// Revokes a token that the caller could list.
@@ -95,12 +98,16 @@ impl Service {
         slug: &Slug,
         id: TokenId,
     ) -> Result<()> {
-        let mut change = self.begin(caller).await?;
-        let (organization, extent) = reach(&mut change, caller, slug, Action::ManageTokens).await?;
-        let token = change.token(id).await?.filter(|token| {
-            token.is_in(organization.id) && (extent == Extent::All || token.owner.id == caller.user)
-        });
-        revoke(change, caller, &token.ok_or(Error::NO_TOKEN)?).await
+        self.change(caller, move |mut change| async move {
+            let (organization, extent) =
+                reach_to_change(&mut change, caller, slug, Action::ManageTokens).await?;
+            let token = change.token(id).await?.filter(|token| {
+                token.is_in(organization.id)
+                    && (extent == Extent::All || token.owner.id == caller.user)
+            });
+            revoke(change, caller, &token.ok_or(Error::NO_TOKEN)?).await
+        })
+        .await
     }
 
     /// The tokens of the caller's user, within the token's binding.
@@ -110,18 +117,20 @@ impl Service {
             None => TokenFilter::User(caller.user),
             Some(organization) => TokenFilter::UserIn(organization, caller.user),
         };
-        let mut view = self.store.read().await?;
-        TokenPages::new(&self.store, &mut view, filter, false).await
+        self.view(move |mut view| async move {
+            TokenPages::new(&self.store, &mut view, filter, false).await
+        })
+        .await
     }
 
     /// Revokes a token of the caller's user, within the token's binding.
     pub async fn revoke_own_token(&self, caller: &Caller, name: &Name) -> Result<()> {
         decide_own(&caller.binding, OwnAction::ManageTokens)?;
-        let mut change = self.begin(caller).await?;
-        let bound = caller.binding.organization();
-        let token = change.token_named(caller.user, name).await?;
-        let token = token.filter(|token| bound.is_none_or(|bound| token.is_in(bound)));
-        revoke(change, caller, &token.ok_or(Error::NO_TOKEN)?).await
+        self.change(caller, move |mut change| async move {
+            let token = own_token(&mut change, caller, name).await?;
+            revoke(change, caller, &token.ok_or(Error::NO_TOKEN)?).await
+        })
+        .await
     }
 
     /// Mints a token for the caller's user, no wider than the caller's own.
@@ -132,10 +141,13 @@ impl Service {
         request: &MintRequest,
     ) -> Result<Minted> {
         decide_own(&caller.binding, OwnAction::ManageTokens)?;
-        let wanted = Wanted::of(request)?;
-        let mut change = self.begin(caller).await?;
-        let binding = wanted.binding(&mut change, caller).await?;
-        mint(change, Actor::Caller(caller), (caller.user, &caller.username), name, binding).await
+        let wanted = &Wanted::of(request)?;
+        self.change(caller, move |mut change| async move {
+            let binding = wanted.binding(&mut change, caller).await?;
+            mint(change, Actor::Caller(caller), (caller.user, &caller.username), name, binding)
+                .await
+        })
+        .await
     }
 }
 
@@ -164,19 +176,21 @@ impl<'a> Wanted<'a> {
     }
 
     /// Where the new token acts, once the policy has allowed it.
-    async fn binding(&self, view: &mut Snapshot, caller: &Caller) -> Result<Binding> {
+    async fn binding(&self, change: &mut Transaction, caller: &Caller) -> Result<Binding> {
         match *self {
             Self::Unrestricted => {
                 decide_own(&caller.binding, OwnAction::MintUnrestricted)?;
                 Ok(Binding::Unrestricted)
             }
             Self::Organization(slug) => {
-                let (organization, _) = reach(view, caller, slug, Action::MintToken).await?;
+                let (organization, _) =
+                    reach_to_change(change, caller, slug, Action::MintToken).await?;
                 Ok(Binding::Organization(organization.id))
             }
             Self::Group(slug, name, scopes) => {
-                let (organization, _) = reach(view, caller, slug, Action::MintGroupToken).await?;
-                let group = view.group(organization.id, name).await?.ok_or(Error::NO_GROUP)?;
+                let (organization, _) =
+                    reach_to_change(change, caller, slug, Action::MintGroupToken).await?;
+                let group = change.group(organization.id, name).await?.ok_or(Error::NO_GROUP)?;
                 Ok(Binding::Group { organization: organization.id, group: group.uuid, scopes })
             }
         }
@@ -203,6 +217,28 @@ pub(super) async fn mint(
     record(&mut change, actor, binding.organization(), event).await?;
     change.commit().await?;
     Ok(Minted { id, token: secret })
+}
+
+/// The token of this name of the caller's user, within the token's binding.
+async fn own_token(
+    change: &mut Transaction,
+    caller: &Caller,
+    name: &Name,
+) -> Result<Option<Token>> {
+    let token = change.token_named(caller.user, name).await?;
+    let Some(bound) = caller.binding.organization() else {
+        let Some(organization) = token.as_ref().and_then(|token| token.organization.as_ref())
+        else {
+            return Ok(token);
+        };
+        change.lock_organization(organization.id).await?;
+        // It may have been revoked while this waited.
+        return Ok(change
+            .token_named(caller.user, name)
+            .await?
+            .filter(|again| Some(again.id) == token.map(|token| token.id)));
+    };
+    Ok(token.filter(|token| token.is_in(bound)))
 }
 
 async fn revoke(mut change: Transaction, caller: &Caller, token: &Token) -> Result<()> {

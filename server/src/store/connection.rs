@@ -73,6 +73,29 @@ pub trait Connection: Send {
         each: &mut Each<'_>,
     ) -> Result<()>;
 
-    /// Makes everything durable; it returns after the sync.
+    /// Runs a statement that changes, once for each of `rows`.
+    async fn repeat(&mut self, statement: &'static str, rows: &[Vec<Value<'_>>]) -> Result<()> {
+        for row in rows {
+            self.query(statement, row, &mut |_| Ok(())).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs a statement that only locks rows. Where writers take turns there is nothing to lock.
+    async fn lock(&mut self, statement: &'static str, parameters: &[Value<'_>]) -> Result<()> {
+        let _ = (statement, parameters);
+        Ok(())
+    }
+
+    /// Has the ids that the database gives out start behind those of the rows that came with
+    /// theirs. Where it does so by itself there is nothing to do.
+    async fn settle(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Makes everything durable; it returns after the sync. It cannot be cancelled.
+    ///
+    /// # Errors
+    /// [`super::Error::Unknown`] where it may have happened nevertheless.
     async fn commit(self: Box<Self>) -> Result<()>;
 }

@@ -42,6 +42,25 @@ impl Transaction {
         self.0.connection.commit().await
     }
 
+    /// Has every other change of what belongs to an organization wait until this one ends: its
+    /// members, groups, audit log, and the tokens that are bound to it. Taken after
+    /// [`Transaction::lock_user`], never before it, and never for two, so nobody waits in a circle.
+    pub async fn lock_organization(&mut self, organization: OrganizationId) -> Result<()> {
+        let statement = "SELECT 1 FROM organizations WHERE id = $1 FOR NO KEY UPDATE";
+        self.0.connection.lock(statement, &[organization.0.into()]).await
+    }
+
+    /// Has every other change of a user's unrestricted tokens wait until this one ends.
+    pub async fn lock_user(&mut self, user: UserId) -> Result<()> {
+        let statement = "SELECT 1 FROM users WHERE id = $1 FOR NO KEY UPDATE";
+        self.0.connection.lock(statement, &[user.0.into()]).await
+    }
+
+    /// Has every other change that fills a whole database wait until this one ends.
+    pub async fn lock_database(&mut self) -> Result<()> {
+        self.0.connection.lock("SELECT 1 FROM orgtokens_schema FOR UPDATE", &[]).await
+    }
+
     /// Keeps a new user.
     ///
     /// # Errors
