@@ -1,6 +1,7 @@
 //! The commands: their arguments, their help, and what each one calls.
 
 mod audit;
+mod copy;
 mod demo;
 mod serve;
 
@@ -10,10 +11,11 @@ use orgtokens_server::access::Role;
 use orgtokens_server::document::document;
 use orgtokens_server::name::{Email, Name, Slug};
 use orgtokens_server::service::{Operator, Service};
-use orgtokens_server::store::Store;
+use orgtokens_server::store::{self, Store};
 use orgtokens_server::token::PlainToken;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 
 /// An API-token service for organizations.
 #[derive(Debug, Parser)]
@@ -32,6 +34,9 @@ enum Command {
     Serve {
         #[command(flatten)]
         database: Database,
+        /// How many connections to keep to a PostgreSQL
+        #[arg(long, value_name = "COUNT", env = "ORGTOKENS_POOL_SIZE", default_value_t = store::POOL_SIZE)]
+        pool_size: NonZeroUsize,
         #[command(flatten)]
         listen: Listen,
         #[command(flatten)]
@@ -69,6 +74,18 @@ enum Command {
     /// Look after the audit log
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Copy a whole database into a new one, to move from SQLite to PostgreSQL or back
+    #[command(
+        after_help = "Example:\n  orgtokens-server copy --from sqlite://orgtokens.db --to postgres://user:password@host/name\n\nStop the servers on the source first: what they change meanwhile is not copied. The source\nis only read; the target has to be empty, and is filled whole or not at all. Passwords in\narguments show in `ps`: the variables keep them out of it."
+    )]
+    Copy {
+        /// The database to read
+        #[arg(long, value_name = "URL", env = "ORGTOKENS_COPY_FROM", hide_env_values = true)]
+        from: String,
+        /// The database to make
+        #[arg(long, value_name = "URL", env = "ORGTOKENS_COPY_TO", hide_env_values = true)]
+        to: String,
+    },
     /// Print the OpenAPI document that the server generates
     #[command(after_help = "Example:\n  orgtokens-server openapi > generated.json")]
     Openapi,
@@ -169,7 +186,7 @@ enum AuditCommand {
 
 #[derive(Debug, Args)]
 struct Database {
-    /// Where the database is
+    /// Where the database is: a file, or `postgres://user:password@host/name`
     #[arg(
         long = "database",
         value_name = "URL",
@@ -201,8 +218,9 @@ impl Database {
 /// Does what the arguments say.
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
-        Command::Serve { database, listen, limits } => {
-            serve::serve(database.open().await?, listen.address, &limits.into()).await
+        Command::Serve { database, pool_size, listen, limits } => {
+            let store = Store::open_pooled(&database.url, pool_size).await?;
+            serve::serve(Service::new(store), listen.address, &limits.into()).await
         }
         Command::Init { database, organization, username, email } => {
             let service = Service::new(Store::create(&database.url).await?);
@@ -224,6 +242,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Audit(AuditCommand::Verify { database }) => {
             audit::verify(&database.open().await?).await
         }
+        Command::Copy { from, to } => copy::copy(&from, &to).await,
         Command::Openapi => print(&format!("{:#}", document()?)),
         Command::Demo { listen } => demo::demo(listen.address).await,
     }

@@ -4,6 +4,8 @@
 
 mod audit;
 mod connection;
+mod copy;
+mod postgres;
 mod records;
 mod rows;
 mod snapshot;
@@ -12,6 +14,7 @@ mod tokens;
 mod transaction;
 
 pub use audit::{AuditFault, AuditReport};
+pub use copy::{Copied, copy};
 pub use records::{
     AuditEntry, AuditPage, Group, Member, Membership, NewToken, Organization, Token, User,
 };
@@ -20,7 +23,12 @@ pub use tokens::TokenFilter;
 pub use transaction::Transaction;
 
 use connection::Backend;
+use postgres::Postgres;
 use sqlite::Sqlite;
+use std::num::NonZeroUsize;
+
+/// How many connections a server keeps to a database on another machine, unless it is told.
+pub const POOL_SIZE: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not 0");
 
 /// Why the store did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -52,14 +60,27 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the database at `url`, such as `sqlite://orgtokens.db`, and brings its schema
-    /// up to date.
+    /// Opens the database at `url`, such as `sqlite://orgtokens.db` or
+    /// `postgres://user:password@host/name`, and brings its schema up to date.
     ///
     /// # Errors
     /// Where the URL names no known backend, or the database was never initialised, is not
     /// this program's, is damaged, or is newer than this program. It is left untouched.
     pub async fn open(url: &str) -> Result<Self> {
-        Ok(Self { backend: Box::new(Sqlite::open(sqlite_path(url)?).await?) })
+        Self::open_pooled(url, POOL_SIZE).await
+    }
+
+    /// The same, with at most `pool` connections where the database is on another machine.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_pooled(url: &str, pool: NonZeroUsize) -> Result<Self> {
+        Ok(Self {
+            backend: match Place::of(url)? {
+                Place::File(path) => Box::new(Sqlite::open(path).await?),
+                Place::Network(url) => Box::new(Postgres::open(url, pool).await?),
+            },
+        })
     }
 
     /// Makes the database at `url`, or opens the one that is there.
@@ -67,7 +88,12 @@ impl Store {
     /// # Errors
     /// As [`Store::open`], but for a database that was never initialised.
     pub async fn create(url: &str) -> Result<Self> {
-        Ok(Self { backend: Box::new(Sqlite::create(sqlite_path(url)?).await?) })
+        Ok(Self {
+            backend: match Place::of(url)? {
+                Place::File(path) => Box::new(Sqlite::create(path).await?),
+                Place::Network(url) => Box::new(Postgres::create(url, POOL_SIZE).await?),
+            },
+        })
     }
 
     /// A consistent view, for reading.
@@ -81,12 +107,23 @@ impl Store {
     }
 }
 
-fn sqlite_path(url: &str) -> Result<&str> {
-    match url.strip_prefix("sqlite://") {
-        Some(path) if !path.is_empty() => Ok(path),
-        // The URL itself may carry a password, so no error shows it.
-        _ => Err(Error::Broken(
-            "the database URL names no known backend: write it as sqlite://orgtokens.db".to_owned(),
-        )),
+/// Where a database is, by the form of its URL.
+enum Place<'a> {
+    File(&'a str),
+    Network(&'a str),
+}
+
+impl<'a> Place<'a> {
+    fn of(url: &'a str) -> Result<Self> {
+        match url.split_once("://") {
+            Some(("sqlite", path)) if !path.is_empty() => Ok(Self::File(path)),
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Network(url)),
+            // The URL itself may carry a password, so no error shows it.
+            _ => Err(Error::Broken(
+                "the database URL names no known backend: write it as sqlite://orgtokens.db or \
+                 postgres://user:password@host/name"
+                    .to_owned(),
+            )),
+        }
     }
 }

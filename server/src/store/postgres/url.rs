@@ -1,0 +1,112 @@
+//! The database URL: which servers, under which name, and with how much TLS.
+//!
+//! No error shows any part of the URL, which may carry a password.
+
+use super::super::{Error, Result};
+use super::tls::{self, Verify};
+use percent_encoding::percent_decode_str;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio_postgres::Config;
+use tokio_postgres::config::{SslMode, TargetSessionAttrs};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// How long a host may take to accept a connection, where the URL does not say.
+const CONNECT: Duration = Duration::from_secs(3);
+/// How long the peer may leave what was sent unacknowledged before the connection is given up.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// Where to connect, in the order in which the hosts are tried.
+pub struct Target {
+    pub hosts: Vec<Config>,
+    pub tls: MakeRustlsConnect,
+}
+
+impl Target {
+    /// Reads a URL such as `postgres://user:password@one:5432,two:5432/name?sslmode=require`.
+    ///
+    /// # Errors
+    /// Where it is malformed, or asks for what this program does not do.
+    pub fn parse(url: &str) -> Result<Self> {
+        let (base, query) = url.split_once('?').unwrap_or((url, ""));
+        let options: Vec<_> = query.split('&').filter(|option| !option.is_empty()).collect();
+        let (ours, theirs): (Vec<&str>, Vec<&str>) =
+            options.into_iter().partition(|option| is_about_tls(option));
+        let (mode, verify) = security(&ours)?;
+        let query = theirs.join("&");
+        let hosts = one_per_host(base).map(|base| configure(&format!("{base}?{query}"), mode));
+        Ok(Self { hosts: hosts.collect::<Result<_>>()?, tls: tls::connector(&verify)? })
+    }
+}
+
+/// The same URL once for each of its hosts, so that each gets its own time to answer.
+fn one_per_host(base: &str) -> impl Iterator<Item = String> {
+    let (scheme, rest) = base.split_once("://").unwrap_or(("postgres", base));
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (user, hosts) = match authority.rsplit_once('@') {
+        Some((user, hosts)) => (format!("{user}@"), hosts),
+        None => (String::new(), authority),
+    };
+    hosts.split(',').map(move |host| format!("{scheme}://{user}{host}/{path}"))
+}
+
+fn configure(url: &str, mode: SslMode) -> Result<Config> {
+    // The parser's own error may quote a piece of the password.
+    let mut config: Config = url.parse().map_err(|_| {
+        Error::Broken(
+            "the database URL cannot be read: write it as postgres://user:password@host:port/name, \
+             every special character of the password percent-encoded, and after `?` only options \
+             that are documented"
+                .to_owned(),
+        )
+    })?;
+    if config.get_target_session_attrs() == TargetSessionAttrs::ReadOnly {
+        return Err(Error::Broken(
+            "target_session_attrs=read-only names a standby, which may not know yet what was \
+             revoked: leave it out"
+                .to_owned(),
+        ));
+    }
+    config.target_session_attrs(TargetSessionAttrs::ReadWrite).ssl_mode(mode);
+    config.connect_timeout(config.get_connect_timeout().copied().unwrap_or(CONNECT));
+    config.tcp_user_timeout(config.get_tcp_user_timeout().copied().unwrap_or(SILENCE));
+    config.keepalives_idle(config.get_keepalives_idle().min(SILENCE));
+    if config.get_application_name().is_none() {
+        config.application_name(env!("CARGO_PKG_NAME"));
+    }
+    Ok(config)
+}
+
+fn is_about_tls(option: &str) -> bool {
+    option.starts_with("sslmode=") || option.starts_with("sslrootcert=")
+}
+
+/// What `sslmode` and `sslrootcert` mean, in libpq's words.
+fn security(options: &[&str]) -> Result<(SslMode, Verify)> {
+    let (mut mode, mut roots) = ("prefer", None);
+    for option in options {
+        match option.split_once('=') {
+            Some(("sslmode", value)) => mode = value,
+            Some((_, "system")) | None => {}
+            Some((_, path)) => {
+                let path = percent_decode_str(path).decode_utf8_lossy().into_owned();
+                roots = Some(PathBuf::from(path));
+            }
+        }
+    }
+    Ok(match mode {
+        "disable" => (SslMode::Disable, Verify::Nothing),
+        "prefer" => (SslMode::Prefer, Verify::Nothing),
+        // With authorities of its own it has always meant `verify-ca`.
+        "require" if roots.is_none() => (SslMode::Require, Verify::Nothing),
+        "require" | "verify-ca" => (SslMode::Require, Verify::Authority(roots)),
+        "verify-full" => (SslMode::Require, Verify::AuthorityAndName(roots)),
+        _ => {
+            return Err(Error::Broken(
+                "the database URL has an unknown sslmode: use disable, prefer, require, verify-ca \
+                 or verify-full"
+                    .to_owned(),
+            ));
+        }
+    })
+}

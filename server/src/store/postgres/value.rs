@@ -1,0 +1,64 @@
+//! Values on their way into statements, and out of rows.
+
+use super::super::connection::{Row, Value};
+use super::super::{Error, Result};
+use bytes::BytesMut;
+use std::error::Error as StdError;
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+
+type Failure = Box<dyn StdError + Sync + Send>;
+
+// The server infers the types of parameters from the columns that they meet, nulls included;
+// anything else than the schema's three types would be a mistake in a statement.
+impl ToSql for Value<'_> {
+    fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> std::result::Result<IsNull, Failure> {
+        match self {
+            Self::Null => Ok(IsNull::Yes),
+            Self::Integer(value) if *kind == Type::INT8 => value.to_sql(kind, out),
+            Self::Text(value) if *kind == Type::TEXT => value.to_sql(kind, out),
+            Self::Bytes(value) if *kind == Type::BYTEA => value.to_sql(kind, out),
+            _ => Err(format!("the statement wants {kind}").into()),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+/// Whatever a column holds.
+struct Anything;
+
+impl<'a> FromSql<'a> for Anything {
+    fn from_sql(_: &Type, _: &'a [u8]) -> std::result::Result<Self, Failure> {
+        Ok(Self)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
+impl Row for tokio_postgres::Row {
+    fn integer(&self, column: usize) -> Result<i64> {
+        self.try_get(column).map_err(|error| damaged(&error))
+    }
+
+    fn text(&self, column: usize) -> Result<&str> {
+        self.try_get(column).map_err(|error| damaged(&error))
+    }
+
+    fn bytes(&self, column: usize) -> Result<&[u8]> {
+        self.try_get(column).map_err(|error| damaged(&error))
+    }
+
+    fn is_null(&self, column: usize) -> bool {
+        matches!(self.try_get::<_, Option<Anything>>(column), Ok(None))
+    }
+}
+
+fn damaged(error: &tokio_postgres::Error) -> Error {
+    Error::Broken(format!("the database is damaged: {error}"))
+}
