@@ -4,6 +4,7 @@
 
 pub mod ci;
 pub mod diff;
+pub mod postgres;
 
 use std::path::Path;
 

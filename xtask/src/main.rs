@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use xtask::ci::Ci;
 use xtask::diff::Diff;
+use xtask::postgres::Postgres;
 
 /// The project's own commands.
 #[derive(Parser)]
@@ -14,11 +15,13 @@ use xtask::diff::Diff;
 enum Xtask {
     Diff(Diff),
     Ci(Ci),
+    Postgres(Postgres),
 }
 
 fn main() -> ExitCode {
     match Xtask::parse() {
         Xtask::Diff(diff) => diff.run(),
         Xtask::Ci(ci) => ci.run(),
+        Xtask::Postgres(postgres) => postgres.run(),
     }
 }
