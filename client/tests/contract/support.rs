@@ -2,6 +2,8 @@
 //! answers are held against.
 
 mod contract;
+#[path = "../../../server/tests/support/database.rs"]
+mod database;
 mod recorder;
 mod world;
 

@@ -1,6 +1,7 @@
 //! A fresh database, a real server on it, and the actors: anonymous, owner, admin,
 //! member, viewer, outsider, and tokens of each binding.
 
+use super::database::{self, Database};
 use super::recorder::{Objections, record};
 use http::{HeaderMap, Method, StatusCode, header};
 use http_body_util::{BodyExt, Full};
@@ -18,7 +19,6 @@ use orgtokens_server::token::PlainToken;
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
-use tempfile::TempDir;
 
 /// Where an actor's token acts.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +40,7 @@ pub struct World {
     objections: Objections,
     counter: AtomicU32,
     _running: Server,
-    _folder: TempDir,
+    _database: Database,
 }
 
 /// A name that is well formed.
@@ -55,9 +55,12 @@ fn slug(text: &str) -> Slug {
 
 impl World {
     pub async fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let url = format!("sqlite://{}", folder.path().join("test.db").display());
-        let service = Service::new(Store::create(&url).await.expect("a database"));
+        // The whole contract is the same to the byte on a PostgreSQL, where one is at hand.
+        let database = match database::server() {
+            Some(server) => Database::on(&server).await,
+            None => Database::in_a_file(),
+        };
+        let service = Service::new(Store::create(&database.url).await.expect("a database"));
         let log = slog::Logger::root(slog::Discard, slog::o!());
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let running = Server::start(service.clone(), any, log).expect("a server");
@@ -71,7 +74,7 @@ impl World {
             objections,
             counter,
             _running: running,
-            _folder: folder,
+            _database: database,
         };
         world.settle().await;
         world

@@ -1,0 +1,95 @@
+//! Copies: everything arrives, ids included, and the target goes on from there.
+
+use crate::stage::{Backend, Stage, acme, all, bound, name, trials};
+use libtest_mimic::Trial;
+use orgtokens_server::access::{Origin, Role};
+use orgtokens_server::service::{Operator, Service};
+use orgtokens_server::store::{Copied, Store, copy};
+
+pub fn trials() -> Vec<Trial> {
+    trials!(
+        Backend::BOTH,
+        a_copy_answers_as_the_source_and_goes_on_from_there,
+        a_copy_goes_back_to_the_other_backend,
+        a_target_that_is_not_empty_is_refused_and_unchanged,
+    )
+}
+
+/// A database with something in every table, more than fits one page of a copy.
+async fn full(backend: Backend) -> Stage {
+    let stage = Stage::new(backend).await;
+    let made = stage.here.create_group(&stage.owner, &acme(), name("default"), name("lhr")).await;
+    made.expect("a group");
+    stage.member("bob", Role::Viewer).await;
+    for number in 0..1_003 {
+        let name = name(&format!("t{number}"));
+        stage.here.mint_token(&stage.owner, &name, &bound()).await.expect("a token");
+    }
+    stage
+}
+
+async fn copied(from: &str, to: &str) -> Vec<Copied> {
+    let source = Store::open(from).await.expect("the source");
+    let target = Store::create(to).await.expect("the target");
+    copy(&source, &target, |_| ()).await.expect("a copy")
+}
+
+async fn a_copy_answers_as_the_source_and_goes_on_from_there(backend: Backend) {
+    let stage = full(backend).await;
+    let key = stage.here.mint_token(&stage.owner, &name("key"), &bound()).await.expect("a token");
+    let target = backend.database().await;
+    let counted = copied(&stage.database.url, &target.url).await;
+    assert!(counted.iter().all(|table| table.rows == table.of && table.rows > 0), "{counted:?}");
+
+    let service = Service::new(Store::open(&target.url).await.expect("the copy"));
+    service.authenticate(&key.token, Origin::Web).await.expect("a live token");
+    let (source, copy) = (
+        stage.here.list_organization_tokens(&stage.owner, &acme()).await.expect("a list"),
+        service.list_organization_tokens(&stage.owner, &acme()).await.expect("a list"),
+    );
+    assert_eq!(all(source).await, all(copy).await);
+    let (source, copy) = (
+        stage.here.list_audit_logs(&stage.owner, &acme(), 1, 1_000).await.expect("a page"),
+        service.list_audit_logs(&stage.owner, &acme(), 1, 1_000).await.expect("a page"),
+    );
+    assert_eq!(source, copy);
+
+    // Ids go on behind those that were copied.
+    let operator = Operator(&service);
+    let email = "eve@example.com".parse().expect("an address");
+    operator.add_user(&name("eve"), &email).await.expect("a new user");
+    let other = "other".parse().expect("a slug");
+    operator.add_organization(&other, &name("eve")).await.expect("a new organization");
+    let page = service.list_audit_logs(&stage.owner, &acme(), 1, 1).await.expect("a page");
+    assert_eq!(page.total, source.total);
+}
+
+async fn a_copy_goes_back_to_the_other_backend(backend: Backend) {
+    if crate::database::server().is_none() {
+        return;
+    }
+    let stage = full(backend).await;
+    let (there, back) = match backend {
+        Backend::Sqlite => (Backend::Postgres.database().await, backend.database().await),
+        Backend::Postgres => (Backend::Sqlite.database().await, backend.database().await),
+    };
+    let counted = copied(&stage.database.url, &there.url).await;
+    assert_eq!(copied(&there.url, &back.url).await, counted);
+    let service = Service::new(Store::open(&back.url).await.expect("the copy of the copy"));
+    let (source, copy) = (
+        stage.here.list_own_tokens(&stage.owner).await.expect("a list"),
+        service.list_own_tokens(&stage.owner).await.expect("a list"),
+    );
+    assert_eq!(all(source).await, all(copy).await);
+}
+
+async fn a_target_that_is_not_empty_is_refused_and_unchanged(backend: Backend) {
+    let (stage, other) = (Stage::new(backend).await, Stage::new(backend).await);
+    let source = Store::open(&stage.database.url).await.expect("the source");
+    let target = Store::create(&other.database.url).await.expect("the target");
+    let refusal = copy(&source, &target, |_| ()).await.expect_err("it is not empty").to_string();
+    assert!(refusal.contains("not empty"), "{refusal}");
+    let itself = Store::open(&stage.database.url).await.expect("the source");
+    copy(&source, &itself, |_| ()).await.expect_err("a database is no copy of itself");
+    assert_eq!(other.bound_tokens().await, 0);
+}

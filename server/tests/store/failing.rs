@@ -1,0 +1,182 @@
+//! A PostgreSQL that fails: connections that end, commits that are not confirmed, and
+//! errors that must not show the password.
+
+use crate::database::{connect, server};
+use crate::stage::{Backend, Stage, acme, name, trials};
+use futures::future::join;
+use libtest_mimic::Trial;
+use orgtokens_server::access::UserId;
+use orgtokens_server::name::Name;
+use orgtokens_server::service::MintRequest;
+use orgtokens_server::store::{Error, Result, Store};
+use std::time::{Duration, Instant};
+
+/// How long something may take that will happen.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub fn trials() -> Vec<Trial> {
+    trials!(
+        [Backend::Postgres],
+        no_error_shows_the_password,
+        a_standby_is_not_read,
+        a_pool_that_is_used_up_is_unavailable_and_recovers,
+        connections_that_were_ended_are_replaced,
+        a_deadlock_is_contention_for_one_of_the_two,
+        a_commit_whose_connection_ends_has_an_unknown_outcome,
+        a_commit_with_a_warning_has_an_unknown_outcome,
+        a_commit_that_takes_too_long_has_an_unknown_outcome_and_is_not_cancelled,
+        a_commit_that_nobody_waits_for_is_not_cancelled,
+    )
+}
+
+/// Has every commit that adds a user do this first.
+async fn at_commit(stage: &Stage, body: &str) {
+    let statements = format!(
+        "CREATE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN {body}; RETURN NULL; END $$;
+         CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON users
+         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION at_commit()"
+    );
+    connect(&stage.database.url).await.batch_execute(&statements).await.expect("a trigger");
+}
+
+async fn store(stage: &Stage, pool: usize) -> Store {
+    let pool = pool.try_into().expect("not 0");
+    Store::open_pooled(&stage.database.url, pool).await.expect("the same database")
+}
+
+async fn add_user(store: &Store, username: &Name) -> Result<UserId> {
+    let mut change = store.write().await?;
+    let email = "eve@example.com".parse().expect("an address");
+    let user = change.insert_user(username, &email).await?;
+    change.commit().await.map(|()| user.id)
+}
+
+async fn is_there(store: &Store, username: &Name) -> Result<bool> {
+    Ok(store.read().await?.user(username).await?.is_some())
+}
+
+/// Waits for what will be, for as long as it takes.
+async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds().await {
+        assert!(Instant::now() < deadline, "it did not come to pass within {PATIENCE:?}");
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn no_error_shows_the_password(_: Backend) {
+    let server = server().expect("ignored without a server");
+    let address = server.rsplit_once('@').expect("a URL with a password").1;
+    for url in [
+        format!("postgres://orgtokens:hunter2@{address}"),
+        "postgres://orgtokens:hunter2@127.0.0.1:1/orgtokens".to_owned(),
+        "postgres://orgtokens:hunter2@127.0.0.1:hunter2/orgtokens".to_owned(),
+        "postgres://orgtokens:?hunter2=hunter2@127.0.0.1/orgtokens".to_owned(),
+        "postgres://orgtokens:hunter2@127.0.0.1/orgtokens?sslmode=hunter2".to_owned(),
+        "postgres://orgtokens:hunter2@127.0.0.1/orgtokens?sslmode=verify-full&sslrootcert=/"
+            .to_owned(),
+        "mysql://orgtokens:hunter2@127.0.0.1/orgtokens".to_owned(),
+    ] {
+        let error = Store::open(&url).await.expect_err(&url);
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+    }
+    let opened = Stage::new(Backend::Postgres).await;
+    let shown = format!("{:?}", opened.here);
+    assert!(!shown.contains("p@ss") && !shown.contains("p%40ss"), "{shown}");
+}
+
+async fn a_standby_is_not_read(_: Backend) {
+    let url = format!("{}?target_session_attrs=read-only", server().expect("a server"));
+    let refusal = Store::open(&url).await.expect_err("a standby").to_string();
+    assert!(refusal.contains("leave it out"), "{refusal}");
+}
+
+async fn a_pool_that_is_used_up_is_unavailable_and_recovers(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let store = store(&stage, 2).await;
+    let mut views = Vec::new();
+    for _ in 0..2 {
+        let mut view = store.read().await.expect("a view");
+        view.user(&name("owner")).await.expect("an answer");
+        views.push(view);
+    }
+    let refused = store.read().await.expect_err("a third");
+    assert!(matches!(refused, Error::Unavailable(_)), "{refused:?}");
+    drop(views);
+    assert!(is_there(&store, &name("owner")).await.expect("an answer"));
+}
+
+async fn connections_that_were_ended_are_replaced(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let store = store(&stage, 2).await;
+    assert!(is_there(&store, &name("owner")).await.expect("an answer"));
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    connect(&stage.database.url).await.batch_execute(end).await.expect("ended");
+    eventually(async || is_there(&store, &name("owner")).await.is_ok()).await;
+    add_user(&store, &name("eve")).await.expect("a new user");
+}
+
+async fn a_deadlock_is_contention_for_one_of_the_two(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let bob = stage.member("bob", orgtokens_server::access::Role::Viewer).await;
+    let store = store(&stage, 4).await;
+    let mut one = store.write().await.expect("a transaction");
+    let mut two = store.write().await.expect("a transaction");
+    one.lock_user(stage.owner.user).await.expect("a lock");
+    two.lock_user(bob.user).await.expect("a lock");
+    let (first, second) = join(one.lock_user(bob.user), two.lock_user(stage.owner.user)).await;
+    let contended = [first, second].into_iter().filter_map(Result::err).collect::<Vec<_>>();
+    assert!(matches!(contended[..], [Error::Contended(_)]), "{contended:?}");
+    drop((one, two));
+    stage.here.mint_token(&bob, &name("after"), &MintRequest::default()).await.expect("a token");
+    assert!(stage.here.get_organization(&bob, &acme()).await.is_ok());
+}
+
+async fn a_commit_whose_connection_ends_has_an_unknown_outcome(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    at_commit(&stage, "PERFORM pg_terminate_backend(pg_backend_pid())").await;
+    let outcome = add_user(&store(&stage, 1).await, &name("eve")).await;
+    assert!(matches!(outcome, Err(Error::Unknown(_))), "{outcome:?}");
+}
+
+async fn a_commit_with_a_warning_has_an_unknown_outcome(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    at_commit(&stage, "RAISE WARNING 'not waiting any more'").await;
+    let store = store(&stage, 1).await;
+    let outcome = add_user(&store, &name("eve")).await;
+    assert!(matches!(outcome, Err(Error::Unknown(_))), "{outcome:?}");
+    // The connection's place is free again.
+    assert!(is_there(&store, &name("owner")).await.expect("an answer"));
+}
+
+async fn a_commit_that_takes_too_long_has_an_unknown_outcome_and_is_not_cancelled(
+    backend: Backend,
+) {
+    let stage = Stage::new(backend).await;
+    at_commit(&stage, "SET LOCAL statement_timeout = 0; PERFORM pg_sleep(5.5)").await;
+    let store = store(&stage, 2).await;
+    let outcome = add_user(&store, &name("eve")).await;
+    assert!(matches!(outcome, Err(Error::Unknown(_))), "{outcome:?}");
+    eventually(async || is_there(&store, &name("eve")).await.expect("an answer")).await;
+}
+
+async fn a_commit_that_nobody_waits_for_is_not_cancelled(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    at_commit(&stage, "PERFORM pg_advisory_lock(1)").await;
+    let mut holder = connect(&stage.database.url).await;
+    let lock = holder.transaction().await.expect("a transaction");
+    lock.batch_execute("SELECT pg_advisory_xact_lock(1)").await.expect("a lock");
+    let store = std::sync::Arc::new(store(&stage, 2).await);
+    let eve = std::sync::Arc::clone(&store);
+    let request = tokio::spawn(async move { add_user(&eve, &name("eve")).await });
+    let waiting = "SELECT 1 FROM pg_stat_activity WHERE query = 'COMMIT' AND state = 'active'
+                   AND datname = current_database()";
+    let watcher = connect(&stage.database.url).await;
+    eventually(async || !watcher.query(waiting, &[]).await.expect("an answer").is_empty()).await;
+    request.abort();
+    assert!(request.await.is_err_and(|error| error.is_cancelled()));
+    lock.commit().await.expect("the lock given back");
+    eventually(async || is_there(&store, &name("eve")).await.expect("an answer")).await;
+}

@@ -1,0 +1,35 @@
+//! The store's tests: one suite over both backends, and what only PostgreSQL has to
+//! prove. Where no PostgreSQL is at hand its tests are listed as ignored.
+
+mod copying;
+#[path = "../support/database.rs"]
+mod database;
+mod failing;
+mod racing;
+mod schema;
+mod stage;
+mod storing;
+
+use libtest_mimic::{Arguments, Trial};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let trials: Vec<Trial> = [
+        schema::trials(),
+        storing::trials(),
+        racing::trials(),
+        copying::trials(),
+        failing::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if database::server().is_none() && !arguments.list {
+        eprintln!(
+            "no PostgreSQL is at hand, so its tests are ignored: \
+             run `cargo xtask postgres -- cargo test -p orgtokens-server`"
+        );
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}

@@ -1,0 +1,185 @@
+//! Changes at the same moment on two servers: whatever their order, the contract holds.
+
+use crate::stage::{Backend, Stage, acme, bound, is_a_refusal, name, trials};
+use futures::future::{join, join_all};
+use libtest_mimic::Trial;
+use orgtokens_server::access::{Origin, Role};
+use orgtokens_server::error::Error;
+use orgtokens_server::scope::RequestedScope;
+use orgtokens_server::service::{MintRequest, Operator};
+use orgtokens_server::store::{Store, TokenFilter};
+
+/// How often each race is run.
+const ROUNDS: usize = 15;
+
+pub fn trials() -> Vec<Trial> {
+    trials!(
+        Backend::BOTH,
+        of_twelve_mints_of_one_name_exactly_one_succeeds,
+        a_removed_member_leaves_no_bound_token_however_the_mint_is_timed,
+        a_mint_that_waited_for_the_removal_of_its_member_is_refused,
+        a_deleted_group_leaves_no_token_however_the_mint_is_timed,
+        owners_who_demote_each_other_leave_one,
+        tokens_that_revoke_each_other_leave_one,
+        a_token_that_is_revoked_mints_nothing_afterwards,
+    )
+}
+
+async fn of_twelve_mints_of_one_name_exactly_one_succeeds(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    for round in 0..ROUNDS {
+        let name = &name(&format!("token-{round}"));
+        let services = [&stage.here, &stage.there].into_iter().cycle().take(12);
+        let mints = services.map(|service| async {
+            service.mint_token(&stage.owner, name, &MintRequest::default()).await
+        });
+        let (minted, refused): (Vec<_>, Vec<_>) =
+            join_all(mints).await.into_iter().partition(Result::is_ok);
+        assert_eq!(minted.len(), 1);
+        for refusal in refused {
+            assert!(matches!(refusal, Err(Error::Conflict(_))), "{refusal:?}");
+        }
+    }
+}
+
+async fn a_removed_member_leaves_no_bound_token_however_the_mint_is_timed(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let bob = stage.member("bob", Role::Member).await;
+    let key = stage.here.mint_token(&bob, &name("key"), &bound()).await.expect("a token");
+    let mut key = stage.here.authenticate(&key.token, Origin::Web).await.expect("a live token");
+    for round in 0..ROUNDS {
+        let token = name(&format!("token-{round}"));
+        let author = if round % 2 == 0 { &bob } else { &key };
+        let request = bound();
+        let (username, slug) = (name("bob"), acme());
+        let (minted, removed) = join(
+            stage.here.mint_token(author, &token, &request),
+            stage.there.remove_member(&stage.owner, &slug, &username),
+        )
+        .await;
+        removed.expect("bob removed");
+        if let Err(refusal) = minted {
+            assert!(is_a_refusal(&refusal), "{refusal:?}");
+        }
+        assert_eq!(stage.bound_tokens().await, 0);
+        Operator(&stage.here)
+            .set_member(&slug, &username, Role::Member)
+            .await
+            .expect("bob is back");
+        assert_eq!(stage.bound_tokens().await, 0);
+        let again = stage.here.mint_token(&bob, &name("key"), &bound()).await.expect("a token");
+        key = stage.here.authenticate(&again.token, Origin::Web).await.expect("a live token");
+    }
+}
+
+async fn a_mint_that_waited_for_the_removal_of_its_member_is_refused(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let bob = stage.member("bob", Role::Member).await;
+    let store = Store::open(&stage.database.url).await.expect("the same database");
+    let mut removal = store.write().await.expect("a transaction");
+    let organization = removal.organization(&acme()).await.expect("an answer").expect("acme").id;
+    removal.lock_organization(organization).await.expect("a lock");
+    // A task of its own: a writer of a file waits on its thread.
+    let minting = tokio::spawn({
+        let (service, bob) = (stage.here.clone(), bob.clone());
+        async move { service.mint_token(&bob, &name("late"), &bound()).await }
+    });
+    let filter = TokenFilter::UserIn(organization, bob.user);
+    assert_eq!(removal.tokens(filter, None, 9).await.expect("a page"), []);
+    removal.delete_member(organization, bob.user).await.expect("removed");
+    removal.commit().await.expect("committed");
+    let minted = minting.await.expect("an answer");
+    assert!(matches!(minted, Err(Error::NotFound(_))), "{minted:?}");
+}
+
+async fn a_deleted_group_leaves_no_token_however_the_mint_is_timed(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let request = MintRequest {
+        group: Some(name("default")),
+        scopes: Some(vec![RequestedScope::ReadOnly]),
+        ..bound()
+    };
+    for round in 0..ROUNDS {
+        let slug = acme();
+        let made = stage.here.create_group(&stage.owner, &slug, name("default"), name("lhr")).await;
+        made.expect("a new group");
+        let (token, group) = (name(&format!("token-{round}")), name("default"));
+        let (minted, deleted) = join(
+            stage.here.mint_token(&stage.owner, &token, &request),
+            stage.there.delete_group(&stage.owner, &slug, &group),
+        )
+        .await;
+        deleted.expect("the group deleted");
+        if let Err(refusal) = minted {
+            assert!(is_a_refusal(&refusal), "{refusal:?}");
+        }
+        assert_eq!(stage.bound_tokens().await, 0);
+    }
+}
+
+async fn owners_who_demote_each_other_leave_one(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let other = stage.member("other", Role::Owner).await;
+    for _ in 0..ROUNDS {
+        let (slug, one, two) = (acme(), name("owner"), name("other"));
+        let (first, second) = join(
+            stage.here.update_member(&stage.owner, &slug, &two, Role::Viewer),
+            stage.there.update_member(&other, &slug, &one, Role::Viewer),
+        )
+        .await;
+        assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
+        for refusal in [first.err(), second.err()].into_iter().flatten() {
+            assert!(is_a_refusal(&refusal), "{refusal:?}");
+        }
+        for owner in [&one, &two] {
+            let restored = Operator(&stage.here).set_member(&slug, owner, Role::Owner).await;
+            restored.expect("an owner again");
+        }
+    }
+}
+
+async fn tokens_that_revoke_each_other_leave_one(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    for request in [MintRequest::default(), bound()] {
+        for _ in 0..ROUNDS {
+            let mut keys = Vec::new();
+            for key in ["one", "two"] {
+                let minted = stage.here.mint_token(&stage.owner, &name(key), &request).await;
+                let token = minted.expect("a token").token;
+                keys.push(stage.here.authenticate(&token, Origin::Web).await.expect("live"));
+            }
+            let (one, two) = (name("one"), name("two"));
+            let (first, second) = join(
+                stage.here.revoke_own_token(&keys[0], &two),
+                stage.there.revoke_own_token(&keys[1], &one),
+            )
+            .await;
+            assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
+            let left = if first.is_ok() { one } else { two };
+            stage.here.revoke_own_token(&stage.owner, &left).await.expect("one is left");
+        }
+    }
+}
+
+async fn a_token_that_is_revoked_mints_nothing_afterwards(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    for request in [MintRequest::default(), bound()] {
+        for _ in 0..ROUNDS {
+            let minted = stage.here.mint_token(&stage.owner, &name("key"), &request).await;
+            let token = minted.expect("a token").token;
+            let key = stage.here.authenticate(&token, Origin::Web).await.expect("a live token");
+            let (child, dead) = (name("child"), name("key"));
+            let (minted, revoked) = join(
+                stage.here.mint_token(&key, &child, &request),
+                stage.there.revoke_own_token(&stage.owner, &dead),
+            )
+            .await;
+            revoked.expect("revoked");
+            match minted {
+                // It came first: then it is there, whole.
+                Ok(_) => stage.there.revoke_own_token(&stage.owner, &child).await.expect("there"),
+                Err(refusal) => assert!(matches!(refusal, Error::DeadCredential), "{refusal:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Databases that were never initialised, are newer, or are made by several at once.
+
+use crate::database::connect;
+use crate::stage::{Backend, Stage, trials};
+use futures::future::join_all;
+use libtest_mimic::Trial;
+use orgtokens_server::store::Store;
+
+pub fn trials() -> Vec<Trial> {
+    trials!(
+        Backend::BOTH,
+        a_database_that_was_never_initialised_is_refused_with_the_command_that_does_it,
+        a_newer_schema_is_refused,
+        several_servers_may_make_one_database_at_once,
+        several_servers_may_start_at_once,
+    )
+}
+
+async fn a_database_that_was_never_initialised_is_refused_with_the_command_that_does_it(
+    backend: Backend,
+) {
+    let database = backend.database().await;
+    let refusal = Store::open(&database.url).await.expect_err("it is empty").to_string();
+    assert!(refusal.contains("orgtokens-server init"), "{refusal}");
+}
+
+async fn a_newer_schema_is_refused(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let url = &stage.database.url;
+    if let Some(path) = url.strip_prefix("sqlite://") {
+        let file = rusqlite::Connection::open(path).expect("the file");
+        file.pragma_update(None, "user_version", 99).expect("a version");
+    } else {
+        let newer = "UPDATE orgtokens_schema SET version = 99";
+        connect(url).await.batch_execute(newer).await.expect("a version");
+    }
+    for opened in [Store::open(url).await, Store::create(url).await] {
+        let refusal = opened.expect_err("it is newer").to_string();
+        assert!(refusal.contains("version 99, newer than this program"), "{refusal}");
+    }
+}
+
+async fn several_servers_may_make_one_database_at_once(backend: Backend) {
+    let database = backend.database().await;
+    let opened = join_all((0..8).map(|_| Store::create(&database.url))).await;
+    for store in opened {
+        store.expect("each of them");
+    }
+}
+
+async fn several_servers_may_start_at_once(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let opened = join_all((0..8).map(|_| Store::open(&stage.database.url))).await;
+    for store in opened {
+        store.expect("each of them");
+    }
+}

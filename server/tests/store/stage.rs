@@ -1,0 +1,125 @@
+//! What the tests stand on: a backend, services over one database, and people.
+
+use crate::database::{self, Database};
+use libtest_mimic::Trial;
+use orgtokens_server::access::{Caller, Origin, Role};
+use orgtokens_server::error::Error;
+use orgtokens_server::name::{Email, Name, Slug};
+use orgtokens_server::service::{MintRequest, Operator, Service, TokenPages};
+use orgtokens_server::store::{Store, Token};
+use std::pin::Pin;
+
+/// What a store is kept in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+impl Backend {
+    pub const BOTH: [Self; 2] = [Self::Sqlite, Self::Postgres];
+
+    pub async fn database(self) -> Database {
+        match self {
+            Self::Sqlite => Database::in_a_file(),
+            Self::Postgres => {
+                Database::on(&database::server().expect("ignored without a server")).await
+            }
+        }
+    }
+
+    /// A test over this backend; it is ignored where there is none at hand.
+    pub fn trial(self, name: &str, test: Test) -> Trial {
+        let name = format!("{self:?}::{name}").to_lowercase();
+        let is_missing = self == Self::Postgres && database::server().is_none();
+        Trial::test(name, move || {
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            runtime.block_on(test(self));
+            Ok(())
+        })
+        .with_ignored_flag(is_missing)
+    }
+}
+
+/// A test over a backend. It fails by panicking.
+pub type Test = fn(Backend) -> Pin<Box<dyn Future<Output = ()>>>;
+
+/// Tests over these backends, named as their functions are.
+macro_rules! trials {
+    ($backends:expr, $($name:ident),* $(,)?) => {{
+        let tests: Vec<(&str, $crate::stage::Test)> =
+            vec![$((stringify!($name), |backend| Box::pin($name(backend)))),*];
+        let over = |(name, test)| $backends.into_iter().map(move |backend| backend.trial(name, test));
+        tests.into_iter().flat_map(over).collect()
+    }};
+}
+pub(crate) use trials;
+
+pub fn name(text: &str) -> Name {
+    text.parse().expect("a name")
+}
+
+pub fn acme() -> Slug {
+    "acme".parse().expect("a slug")
+}
+
+/// Two servers' services over one database, with the organization `acme` and its owner.
+pub struct Stage {
+    pub here: Service,
+    pub there: Service,
+    pub owner: Caller,
+    pub database: Database,
+}
+
+impl Stage {
+    pub async fn new(backend: Backend) -> Self {
+        let database = backend.database().await;
+        let here = Service::new(Store::create(&database.url).await.expect("a database"));
+        let email = email("owner");
+        let token = Operator(&here).init(&acme(), &name("owner"), &email).await.expect("a start");
+        let there = Service::new(Store::open(&database.url).await.expect("the same database"));
+        let owner = there.authenticate(&token, Origin::Web).await.expect("a live token");
+        Self { here, there, owner, database }
+    }
+
+    /// A new member of `acme` with an unrestricted token.
+    pub async fn member(&self, username: &str, role: Role) -> Caller {
+        let username = name(username);
+        let operator = Operator(&self.here);
+        operator.add_user(&username, &email(username.as_str())).await.expect("a new user");
+        operator.set_member(&acme(), &username, role).await.expect("a new member");
+        let token = operator.mint_token(&username, &name("first")).await.expect("a new token");
+        self.here.authenticate(&token, Origin::Cli).await.expect("a live token")
+    }
+
+    /// How many tokens act on `acme`.
+    pub async fn bound_tokens(&self) -> usize {
+        let pages = self.there.list_organization_tokens(&self.owner, &acme()).await;
+        all(pages.expect("a list")).await.len()
+    }
+}
+
+fn email(username: &str) -> Email {
+    format!("{username}@example.com").parse().expect("an address")
+}
+
+pub async fn all(mut pages: TokenPages) -> Vec<Token> {
+    let mut tokens = Vec::new();
+    while let Some((page, _)) = pages.next().await.expect("a page") {
+        tokens.extend(page);
+    }
+    tokens
+}
+
+/// A request for a token that is bound to `acme`.
+pub fn bound() -> MintRequest {
+    MintRequest { organization: Some(acme()), ..MintRequest::default() }
+}
+
+/// Whether it was refused for what another change did, and not for a failure.
+pub fn is_a_refusal(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Conflict(_) | Error::NotFound(_) | Error::DeadCredential | Error::RoleTooLow(_)
+    )
+}

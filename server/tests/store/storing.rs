@@ -1,0 +1,123 @@
+//! What is kept, found, ordered and paged alike on every backend.
+
+use crate::stage::{Backend, Stage, acme, all, bound, name, trials};
+use libtest_mimic::Trial;
+use orgtokens_server::access::{Origin, Role};
+use orgtokens_server::error::Error;
+use orgtokens_server::store::{Store, TokenFilter};
+
+pub fn trials() -> Vec<Trial> {
+    trials!(
+        Backend::BOTH,
+        what_one_server_changes_the_other_sees_at_once,
+        a_transaction_that_is_dropped_leaves_nothing_behind,
+        a_revoked_token_is_accepted_by_no_server,
+        a_name_is_taken_until_its_token_is_revoked,
+        names_are_ordered_by_their_bytes,
+        tokens_are_paged_oldest_first,
+        the_audit_log_is_paged_newest_first,
+    )
+}
+
+async fn what_one_server_changes_the_other_sees_at_once(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    for round in 0..20 {
+        let (here, there) = (&stage.here, &stage.there);
+        let (writer, reader) = if round % 2 == 0 { (here, there) } else { (there, here) };
+        let name = name(&format!("token-{round}"));
+        let minted = writer.mint_token(&stage.owner, &name, &bound()).await.expect("a token");
+        let caller = reader.authenticate(&minted.token, Origin::Web).await.expect("a live token");
+        assert_eq!(caller.token_name, name);
+    }
+    assert_eq!(stage.bound_tokens().await, 20);
+}
+
+async fn a_transaction_that_is_dropped_leaves_nothing_behind(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let store = Store::open_pooled(&stage.database.url, 1.try_into().expect("not 0"));
+    let store = store.await.expect("the same database");
+    for _ in 0..5 {
+        let mut change = store.write().await.expect("a transaction");
+        let email = "eve@example.com".parse().expect("an address");
+        change.insert_user(&name("eve"), &email).await.expect("a new user, every time");
+        drop(change);
+        let found = store.read().await.expect("a view").user(&name("eve")).await;
+        assert_eq!(found.expect("an answer"), None);
+    }
+}
+
+async fn a_revoked_token_is_accepted_by_no_server(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let minted = stage.here.mint_token(&stage.owner, &name("ci"), &bound()).await.expect("a token");
+    let caller = stage.there.authenticate(&minted.token, Origin::Web).await.expect("a live token");
+    stage.there.revoke_own_token(&stage.owner, &name("ci")).await.expect("revoked");
+    for service in [&stage.here, &stage.there] {
+        let refused = service.authenticate(&minted.token, Origin::Web).await;
+        assert!(matches!(refused, Err(Error::DeadCredential)), "{refused:?}");
+        // Authenticated before, and too late nevertheless.
+        let refused = service.mint_token(&caller, &name("late"), &bound()).await;
+        assert!(matches!(refused, Err(Error::DeadCredential)), "{refused:?}");
+    }
+}
+
+async fn a_name_is_taken_until_its_token_is_revoked(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let mint = async || stage.here.mint_token(&stage.owner, &name("ci"), &bound()).await;
+    mint().await.expect("a token");
+    let taken = mint().await.expect_err("a name that is taken");
+    assert!(matches!(taken, Error::Conflict(_)), "{taken:?}");
+    stage.there.revoke_own_token(&stage.owner, &name("ci")).await.expect("revoked");
+    mint().await.expect("a token again");
+}
+
+async fn names_are_ordered_by_their_bytes(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    for username in ["b", "a.b", "B", "a_b", "ab", "a-b", "A"] {
+        stage.member(username, Role::Viewer).await;
+    }
+    let members = stage.there.list_members(&stage.owner, &acme()).await.expect("a list");
+    let order: Vec<_> = members.iter().map(|member| member.user.username.as_str()).collect();
+    assert_eq!(order, ["A", "B", "a-b", "a.b", "a_b", "ab", "b", "owner"]);
+}
+
+async fn tokens_are_paged_oldest_first(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let mut minted = Vec::new();
+    for number in 0..7 {
+        let name = name(&format!("t{number}"));
+        minted
+            .push(stage.here.mint_token(&stage.owner, &name, &bound()).await.expect("a token").id);
+    }
+    let store = Store::open(&stage.database.url).await.expect("the same database");
+    let mut view = store.read().await.expect("a view");
+    let organization = view.organization(&acme()).await.expect("an answer").expect("acme").id;
+    for filter in [
+        TokenFilter::Organization(organization),
+        TokenFilter::UserIn(organization, stage.owner.user),
+    ] {
+        let (mut paged, mut after) = (Vec::new(), None);
+        loop {
+            let page = view.tokens(filter, after, 3).await.expect("a page");
+            after = page.last().map(|token| token.id);
+            paged.extend(page.iter().map(|token| token.id));
+            if page.len() < 3 {
+                break;
+            }
+        }
+        assert_eq!(paged, minted);
+    }
+    let own = stage.here.list_own_tokens(&stage.owner).await.expect("a list");
+    assert_eq!(all(own).await.len(), minted.len() + 1);
+}
+
+async fn the_audit_log_is_paged_newest_first(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    for number in 0..5 {
+        let name = name(&format!("t{number}"));
+        stage.here.mint_token(&stage.owner, &name, &bound()).await.expect("a token");
+    }
+    let page = stage.there.list_audit_logs(&stage.owner, &acme(), 2, 2).await.expect("a page");
+    let messages: Vec<_> = page.entries.iter().map(|entry| entry.message.as_str()).collect();
+    assert_eq!(messages, ["minted token t2 of owner", "minted token t1 of owner"]);
+    assert_eq!(page.total, 6);
+}
