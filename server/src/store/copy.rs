@@ -178,7 +178,7 @@ macro_rules! table {
 }
 
 /// Every table, each after those that it refers to.
-const TABLES: [Table; 6] = [
+const TABLES: [Table; 7] = [
     table!(
         "users",
         1,
@@ -222,9 +222,17 @@ const TABLES: [Table; 6] = [
     table!(
         "audit_log",
         1,
-        "id, organization_id, code, message, origin, author, created_at, data",
-        [Integer Integer Text Text Text Text Integer Text],
+        "id, organization_id, sequence, code, message, origin, author, created_at, data, hash",
+        [Integer Integer Integer Text Text Text Text Integer Text Bytes],
         "id > $1 ORDER BY id LIMIT $2",
-        "$1, $2, $3, $4, $5, $6, $7, $8"
+        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10"
+    ),
+    table!(
+        "chain_heads",
+        1,
+        "organization_id, entries, hash",
+        [Integer Integer Bytes],
+        "organization_id > $1 ORDER BY organization_id LIMIT $2",
+        "$1, $2, $3"
     ),
 ];
