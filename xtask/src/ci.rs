@@ -12,7 +12,7 @@ use clap::Args;
 
 /// Run every check that has to pass before a change lands
 ///
-/// Formatting, lints, documentation, the contract, and all tests. All of them run even after a
+/// Formatting, lints, documentation, the contract, and all tests, those over PostgreSQL too. All of them run even after a
 /// failure, and the end names each that failed.
 #[derive(Args, Debug)]
 pub struct Ci {}
@@ -110,6 +110,26 @@ fn gates() -> Vec<Gate> {
         )
         .with_environment("RUSTDOCFLAGS", "--deny warnings"),
         Gate::cargo("contract", &["xtask", "diff"], "cargo xtask diff"),
+        Gate::cargo(
+            "postgres",
+            &[
+                "xtask",
+                "postgres",
+                "--",
+                "cargo",
+                "test",
+                "--quiet",
+                "--package",
+                "orgtokens-server",
+                "--test",
+                "store",
+                "--package",
+                "orgtokens-client",
+                "--test",
+                "contract",
+            ],
+            "cargo xtask postgres -- cargo test",
+        ),
         Gate::cargo("doc tests", &["test", "--workspace", "--doc"], "cargo test --workspace --doc"),
         tests,
     ]

@@ -4,6 +4,7 @@
 
 pub mod ci;
 pub mod diff;
+pub mod figures;
 pub mod postgres;
 
 use std::path::Path;

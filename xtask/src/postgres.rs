@@ -2,8 +2,10 @@
 //! is made for it and gone after it. What is tested is the command's business.
 
 mod cluster;
+mod tool;
 
-pub use cluster::{Cluster, Failure};
+pub use cluster::Cluster;
+pub use tool::Failure;
 
 use clap::Parser;
 use std::ffi::OsString;

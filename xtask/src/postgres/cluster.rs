@@ -1,12 +1,11 @@
 //! Temporary PostgreSQL servers: made, started, killed, copied as standbys, promoted,
 //! and never left behind.
 
-use std::fmt;
+use super::tool::{Failure, Result, UNPRIVILEGED, finish, is_root, tool, unmade};
 use std::fs;
-use std::io;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,29 +15,7 @@ use tempfile::TempDir;
 const USER: &str = "orgtokens";
 const PASSWORD: &str = "p@ss/w:rd";
 const ENCODED_PASSWORD: &str = "p%40ss%2Fw%3Ard";
-/// PostgreSQL refuses to run as root; Debian's package makes this user for it.
-const UNPRIVILEGED: &str = "postgres";
 const PATIENCE: Duration = Duration::from_mins(1);
-
-/// Why there is no server: a sentence that says what to do.
-#[derive(Debug)]
-pub struct Failure(String);
-
-impl Failure {
-    pub(crate) fn new(sentence: String) -> Self {
-        Self(sentence)
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Failure {}
-
-type Result<T> = std::result::Result<T, Failure>;
 
 /// A server in a temporary folder. Dropping it ends the server and deletes the folder.
 #[derive(Debug)]
@@ -149,7 +126,7 @@ impl Cluster {
         while !self.accepts()? {
             if Instant::now() > deadline || self.has_ended() {
                 let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-                return Err(Failure(format!("PostgreSQL does not start:\n{log}")));
+                return Err(Failure::new(format!("PostgreSQL does not start:\n{log}")));
             }
             thread::sleep(Duration::from_millis(50));
         }
@@ -169,6 +146,13 @@ impl Cluster {
         self.server.as_mut().is_none_or(|server| !matches!(server.try_wait(), Ok(None)))
     }
 
+    fn stop(&mut self) -> Result<()> {
+        let Some(mut server) = self.server.take() else { return Ok(()) };
+        // Clients are cut off, nothing is saved, and the system gets back what is shared.
+        finish(Command::new("kill").args(["-QUIT", &server.id().to_string()]))?;
+        server.wait().map(drop).map_err(|error| unmade(&error))
+    }
+
     /// Kills the server and every process of it, with no chance to finish anything.
     ///
     /// # Errors
@@ -182,7 +166,7 @@ impl Cluster {
         server.wait().map(drop).map_err(|error| unmade(&error))
     }
 
-    /// Stops the server's walreceiver, or whatever else runs in it, in its tracks, or lets it go on.
+    /// Sends a signal to every process of the server, such as `-STOP` and `-CONT`.
     ///
     /// # Errors
     /// Where it does not run.
@@ -219,70 +203,13 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        if let Err(failure) = self.kill() {
+        if let Err(failure) = self.stop() {
             eprintln!("warning: a PostgreSQL in {} may be left: {failure}", self.data().display());
         }
     }
 }
 
-/// One of PostgreSQL's programs, to be run as a user that it accepts, and ended by the system
-/// itself should this process be killed.
-fn tool(name: &str) -> Result<Command> {
-    let folder = binaries().ok_or_else(|| {
-        Failure(
-            "no PostgreSQL is at hand: install it (Debian: `apt-get install postgresql`)"
-                .to_owned(),
-        )
-    })?;
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL"]);
-    if is_root()? {
-        command.args(["--reuid", UNPRIVILEGED, "--regid", UNPRIVILEGED, "--init-groups"]);
-    }
-    // Its user may not enter the folder that this runs in.
-    command.arg(folder.join(name)).current_dir("/");
-    Ok(command)
-}
-
-fn binaries() -> Option<PathBuf> {
-    let asked = Command::new("pg_config").arg("--bindir").output().ok();
-    let asked = asked.map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
-    let mut packaged: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| {
-            Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin")))
-        })
-        .collect();
-    packaged.sort();
-    let newest_first = packaged.into_iter().rev().map(|(_, folder)| folder);
-    asked.into_iter().chain(newest_first).find(|folder| has_server(folder))
-}
-
-fn has_server(folder: &Path) -> bool {
-    ["initdb", "postgres"].iter().all(|name| folder.join(name).is_file())
-}
-
-fn is_root() -> Result<bool> {
-    fs::metadata("/proc/self").map(|process| process.uid() == 0).map_err(|error| unmade(&error))
-}
-
 fn free_port() -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| unmade(&error))?;
     Ok(listener.local_addr().map_err(|error| unmade(&error))?.port())
-}
-
-/// Runs a command to its end, and returns what it printed.
-fn finish(command: &mut Command) -> Result<String> {
-    let output = command.output().map_err(|error| unmade(&error))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    let errors = String::from_utf8_lossy(&output.stderr);
-    Err(Failure(format!("{} failed: {}", command.get_program().display(), errors.trim())))
-}
-
-fn unmade(error: &io::Error) -> Failure {
-    Failure(format!("a temporary PostgreSQL cannot be made: {error}"))
 }
