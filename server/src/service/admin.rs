@@ -76,7 +76,7 @@ impl Operator<'_> {
 
     /// Holds the audit log against its hash chains.
     pub async fn verify_audit(&self) -> Result<AuditReport> {
-        Ok(self.0.store.read().await?.verify_audit().await?)
+        self.0.view(move |mut view| async move { Ok(view.verify_audit().await?) }).await
     }
 
     /// Mints an unrestricted token for a user.

@@ -22,6 +22,7 @@ pub fn trials() -> Vec<Trial> {
         owners_who_demote_each_other_leave_one,
         tokens_that_revoke_each_other_leave_one,
         a_token_that_is_revoked_mints_nothing_afterwards,
+        the_audit_log_stays_a_chain_whoever_writes_to_it_at_once,
     )
 }
 
@@ -90,6 +91,23 @@ async fn a_mint_that_waited_for_the_removal_of_its_member_is_refused(backend: Ba
     removal.commit().await.expect("committed");
     let minted = minting.await.expect("an answer");
     assert!(matches!(minted, Err(Error::NotFound(_))), "{minted:?}");
+}
+
+async fn the_audit_log_stays_a_chain_whoever_writes_to_it_at_once(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let stage = &stage;
+    for round in 0..ROUNDS {
+        let services = [&stage.here, &stage.there].into_iter().cycle().take(8);
+        let mints = services.enumerate().map(|(number, service)| async move {
+            let request = if number % 4 < 2 { bound() } else { MintRequest::default() };
+            let name = name(&format!("token-{round}-{number}"));
+            service.mint_token(&stage.owner, &name, &request).await.expect("a token")
+        });
+        join_all(mints).await;
+    }
+    let report = Operator(&stage.there).verify_audit().await.expect("a report");
+    assert_eq!(report.faults, []);
+    assert!(report.entries > 8 * ROUNDS as u64, "{report:?}");
 }
 
 async fn a_deleted_group_leaves_no_token_however_the_mint_is_timed(backend: Backend) {

@@ -25,7 +25,8 @@ pub const SETTLE: &str =
     HAVING max(id) > 0;
     SELECT setval(pg_get_serial_sequence('audit_log', 'id'), max(id)) FROM audit_log
     HAVING max(id) > 0;
-    ANALYZE users, organizations, members, organization_groups, tokens, audit_log";
+    ANALYZE users, organizations, members, organization_groups, tokens, audit_log,
+    chain_heads";
 
 /// Brings a database up to date that was initialised.
 ///
