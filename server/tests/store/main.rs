@@ -9,6 +9,7 @@ mod racing;
 mod schema;
 mod stage;
 mod storing;
+mod trusting;
 
 use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
         racing::trials(),
         copying::trials(),
         failing::trials(),
+        trusting::trials(),
     ]
     .into_iter()
     .flatten()

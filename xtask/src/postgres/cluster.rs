@@ -1,7 +1,7 @@
 //! Temporary PostgreSQL servers: made, started, killed, copied as standbys, promoted,
 //! and never left behind.
 
-use super::tool::{Failure, Result, UNPRIVILEGED, finish, is_root, tool, unmade};
+use super::tool::{Failure, Result, UNPRIVILEGED, finish, is_root, tool, unmade, unprivileged};
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -45,8 +45,25 @@ impl Cluster {
                 .args(["--username", USER, "--auth", "scram-sha-256", "--encoding", "UTF8"])
                 .args(["--locale", "C.UTF-8"]),
         )?;
+        cluster.certify()?;
         cluster.resume()?;
         Ok(cluster)
+    }
+
+    /// Gives it a certificate for `localhost`, and for no other name.
+    fn certify(&self) -> Result<()> {
+        finish(
+            unprivileged("openssl")?
+                .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"])
+                .args(["-nodes", "-days", "2", "-subj", "/CN=localhost"])
+                .args(["-addext", "subjectAltName=DNS:localhost"])
+                .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+                .arg("-keyout")
+                .arg(self.data().join("server.key"))
+                .arg("-out")
+                .arg(self.data().join("server.crt")),
+        )
+        .map(drop)
     }
 
     /// Makes a standby that follows `primary` under this name, and starts it.
@@ -113,7 +130,16 @@ impl Cluster {
         let server = tool("postgres")?
             .arg("-D")
             .arg(self.data())
-            .args(["-p", &self.port.to_string(), "-h", "127.0.0.1", "-c", "fsync=on"])
+            .args([
+                "-p",
+                &self.port.to_string(),
+                "-h",
+                "127.0.0.1",
+                "-c",
+                "fsync=on",
+                "-c",
+                "ssl=on",
+            ])
             .arg("-k")
             .arg(self.data())
             .stderr(log)

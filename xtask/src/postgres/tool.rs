@@ -1,6 +1,7 @@
 //! PostgreSQL's own programs, where this machine has them, run as a user that they
 //! accept.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -31,8 +32,7 @@ impl std::error::Error for Failure {}
 
 pub type Result<T> = std::result::Result<T, Failure>;
 
-/// One of PostgreSQL's programs, to be run as a user that it accepts, and ended by the system
-/// itself should this process be killed.
+/// One of PostgreSQL's programs.
 pub fn tool(name: &str) -> Result<Command> {
     let folder = binaries().ok_or_else(|| {
         Failure(
@@ -40,13 +40,19 @@ pub fn tool(name: &str) -> Result<Command> {
                 .to_owned(),
         )
     })?;
+    unprivileged(folder.join(name))
+}
+
+/// A program that is run as a user that PostgreSQL accepts, and ended by the system itself should
+/// this process be killed.
+pub fn unprivileged(program: impl AsRef<OsStr>) -> Result<Command> {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "QUIT"]);
     if is_root()? {
         command.args(["--reuid", UNPRIVILEGED, "--regid", UNPRIVILEGED, "--init-groups"]);
     }
     // Its user may not enter the folder that this runs in.
-    command.arg(folder.join(name)).current_dir("/");
+    command.arg(program).current_dir("/");
     Ok(command)
 }
 

@@ -1,0 +1,57 @@
+//! TLS to PostgreSQL: what each `sslmode` encrypts, and whom it trusts. The server has
+//! a certificate for `localhost`, which no authority of the system signed.
+
+use crate::database::{Database, connect};
+use crate::stage::{Backend, trials};
+use libtest_mimic::Trial;
+use orgtokens_server::store::{Result, Store};
+
+pub fn trials() -> Vec<Trial> {
+    trials!(
+        [Backend::Postgres],
+        connections_are_encrypted_unless_that_is_disabled,
+        a_certificate_is_verified_as_far_as_is_asked_for,
+    )
+}
+
+async fn open(database: &Database, host: &str, options: &str) -> Result<Store> {
+    let url = database.url.replace("127.0.0.1", host);
+    Store::create(&format!("{url}?{options}")).await
+}
+
+async fn connections_are_encrypted_unless_that_is_disabled(backend: Backend) {
+    for (options, expected) in [("", true), ("sslmode=require", true), ("sslmode=disable", false)] {
+        let database = backend.database().await;
+        let store = open(&database, "127.0.0.1", options).await.expect("a store");
+        // Its connection is kept for the next one who reads.
+        store.read().await.expect("a view").is_initialised().await.expect("an answer");
+        let question = "SELECT bool_or(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+                        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        let watcher = connect(&database.url).await;
+        let is_encrypted: bool = watcher.query_one(question, &[]).await.expect("an answer").get(0);
+        assert_eq!(is_encrypted, expected, "{options}");
+    }
+}
+
+async fn a_certificate_is_verified_as_far_as_is_asked_for(backend: Backend) {
+    let database = backend.database().await;
+    let read = "SELECT pg_read_file('server.crt')";
+    let client = connect(&database.url).await;
+    let certificate: String = client.query_one(read, &[]).await.expect("an answer").get(0);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("root.crt");
+    std::fs::write(&file, certificate).expect("a file");
+    let root = format!("sslrootcert={}", file.display());
+    for (host, mode, root, is_trusted) in [
+        ("127.0.0.1", "require", "sslrootcert=system", true),
+        ("127.0.0.1", "verify-ca", "sslrootcert=system", false),
+        ("localhost", "verify-full", "sslrootcert=system", false),
+        ("127.0.0.1", "verify-ca", &root, true),
+        ("127.0.0.1", "require", &root, true),
+        ("localhost", "verify-full", &root, true),
+        ("127.0.0.1", "verify-full", &root, false),
+    ] {
+        let opened = open(&database, host, &format!("sslmode={mode}&{root}")).await;
+        assert_eq!(opened.is_ok(), is_trusted, "{host} {mode} {root}: {opened:?}");
+    }
+}
