@@ -125,3 +125,33 @@ async fn reach(
         access::decide(&caller.binding, membership.organization.id, membership.role, action)?;
     Ok((membership.organization, extent))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    /// How often `retried` attempts what fails with `error` so many times.
+    async fn attempts(failures: u32, error: fn(String) -> store::Error) -> (u32, bool) {
+        let count = &AtomicU32::new(0);
+        let outcome = retried(move || async move {
+            let attempt = count.fetch_add(1, Ordering::SeqCst);
+            if attempt < failures { Err(error(String::new()).into()) } else { Ok(()) }
+        });
+        let succeeds = outcome.await.is_ok();
+        (count.load(Ordering::SeqCst), succeeds)
+    }
+
+    #[tokio::test]
+    async fn what_gave_way_is_run_again_three_times_at_most() {
+        assert_eq!(attempts(0, store::Error::Contended).await, (1, true));
+        assert_eq!(attempts(3, store::Error::Contended).await, (4, true));
+        assert_eq!(attempts(9, store::Error::Contended).await, (4, false));
+    }
+
+    #[tokio::test]
+    async fn what_may_have_happened_is_never_run_again() {
+        assert_eq!(attempts(9, store::Error::Unknown).await, (1, false));
+        assert_eq!(attempts(9, store::Error::Unavailable).await, (1, false));
+    }
+}

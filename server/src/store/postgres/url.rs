@@ -110,3 +110,38 @@ fn security(options: &[&str]) -> Result<(SslMode, Verify)> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio_postgres::config::Host;
+
+    fn target(url: &str) -> Target {
+        Target::parse(url).unwrap_or_else(|error| panic!("{url}: {error}"))
+    }
+
+    #[test]
+    fn every_host_is_tried_with_the_same_credentials_and_has_to_take_writes() {
+        let url = "postgres://u:p%40%2F@one:1,two:2/name?sslmode=require&connect_timeout=1";
+        let hosts = target(url).hosts;
+        let names = [("one", 1), ("two", 2)];
+        assert_eq!(hosts.len(), names.len());
+        for (config, (host, port)) in hosts.iter().zip(names) {
+            assert_eq!(config.get_hosts(), [Host::Tcp(host.to_owned())]);
+            assert_eq!(config.get_ports(), [port]);
+            assert_eq!(config.get_password(), Some(&b"p@/"[..]));
+            assert_eq!(config.get_dbname(), Some("name"));
+            assert_eq!(config.get_ssl_mode(), SslMode::Require);
+            assert_eq!(config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+            assert_eq!(config.get_connect_timeout(), Some(&Duration::from_secs(1)));
+        }
+    }
+
+    #[test]
+    fn tls_is_preferred_unless_the_url_says_otherwise() {
+        let mode = |url| target(url).hosts[0].get_ssl_mode();
+        assert_eq!(mode("postgresql://u@h/name"), SslMode::Prefer);
+        assert_eq!(mode("postgres://u@h/name?sslmode=disable"), SslMode::Disable);
+        assert!(Target::parse("postgres://u@h/name?sslmode=allow").is_err());
+    }
+}
