@@ -1,6 +1,7 @@
 //! The commands: their arguments, their help, and what each one calls.
 
 mod audit;
+mod check;
 mod copy;
 mod demo;
 mod serve;
@@ -16,6 +17,7 @@ use orgtokens_server::token::PlainToken;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 /// An API-token service for organizations.
 #[derive(Debug, Parser)]
@@ -71,6 +73,25 @@ enum Command {
     /// Manage tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Copy the database to a new file, while it is served
+    #[command(
+        after_help = "Example:\n  orgtokens-server backup orgtokens-2026-01-31.db\n\nTo restore it, stop the server, and put the copy in the place of the database:\nremove the files that end in -wal and -shm beside it first."
+    )]
+    Backup {
+        #[command(flatten)]
+        database: Database,
+        /// The file to make; it must not exist
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Look for damage in the database and its audit log, and say what is found
+    #[command(
+        after_help = "Example:\n  orgtokens-server check\n\nIt fails where anything is wrong."
+    )]
+    Check {
+        #[command(flatten)]
+        database: Database,
+    },
     /// Look after the audit log
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -239,6 +260,10 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Token(TokenCommand::Mint { database, username, name }) => {
             print_token(&Operator(&database.open().await?).mint_token(&username, &name).await?)
         }
+        Command::Backup { database, file } => {
+            Ok(Operator(&database.open().await?).back_up(&file).await?)
+        }
+        Command::Check { database } => check::check(&database.open().await?).await,
         Command::Audit(AuditCommand::Verify { database }) => {
             audit::verify(&database.open().await?).await
         }

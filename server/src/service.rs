@@ -60,7 +60,25 @@ impl Service {
         verb: impl Fn(Transaction) -> F,
     ) -> Result<T> {
         let verb = &verb;
-        retried(move || async move { verb(self.begin(caller).await?).await }).await
+        retried(move || async move { verb(begun(self.store.write().await?, caller).await?).await })
+            .await
+    }
+
+    /// Runs a verb that takes credentials away: a full disk must not keep one alive, so it is
+    /// tried again with the room that was kept for this.
+    async fn urgently<T, F: Future<Output = Result<T>>>(
+        &self,
+        caller: &Caller,
+        verb: impl Fn(Transaction) -> F,
+    ) -> Result<T> {
+        let verb = &verb;
+        let attempt = move || async move {
+            verb(begun(self.store.write_urgently().await?, caller).await?).await
+        };
+        match retried(attempt).await {
+            Err(Error::Unavailable(_)) if self.store.make_room().await => retried(attempt).await,
+            decided => decided,
+        }
     }
 
     /// Runs a verb that changes, and commits, for the operator.
@@ -71,18 +89,17 @@ impl Service {
         let verb = &verb;
         retried(move || async move { verb(self.store.write().await?).await }).await
     }
+}
 
-    /// A transaction for this caller, whose token may have been revoked since it was
-    /// authenticated: nothing may be done with it once that was answered. So whatever could
-    /// revoke it waits from here on.
-    async fn begin(&self, caller: &Caller) -> Result<Transaction> {
-        let mut change = self.store.write().await?;
-        match caller.binding.organization() {
-            None => change.lock_user(caller.user).await?,
-            Some(organization) => change.lock_organization(organization).await?,
-        }
-        if change.is_live(caller.token).await? { Ok(change) } else { Err(Error::DeadCredential) }
+/// A transaction for this caller, whose token may have been revoked since it was authenticated:
+/// nothing may be done with it once that was answered. So whatever could revoke it waits from
+/// here on.
+async fn begun(mut change: Transaction, caller: &Caller) -> Result<Transaction> {
+    match caller.binding.organization() {
+        None => change.lock_user(caller.user).await?,
+        Some(organization) => change.lock_organization(organization).await?,
     }
+    if change.is_live(caller.token).await? { Ok(change) } else { Err(Error::DeadCredential) }
 }
 
 /// Runs `attempt` again where the database undid it, which it says before anything was answered.

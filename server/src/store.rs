@@ -26,6 +26,7 @@ use connection::Backend;
 use postgres::Postgres;
 use sqlite::Sqlite;
 use std::num::NonZeroUsize;
+use std::path::Path;
 
 /// How many connections a server keeps to a database on another machine, unless it is told.
 pub const POOL_SIZE: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not 0");
@@ -52,6 +53,15 @@ pub enum Error {
 
 /// What most of this module answers.
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// What a look at everything that is kept has found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CheckReport {
+    /// What was looked at, and what was found to be well, a sentence each.
+    pub sound: Vec<String>,
+    /// What is wrong, a sentence each.
+    pub faults: Vec<String>,
+}
 
 /// A database that was initialised, ready to be read and written.
 #[derive(Debug)]
@@ -104,6 +114,30 @@ impl Store {
     /// A transaction; writers take turns. Dropping it undoes everything.
     pub async fn write(&self) -> Result<Transaction> {
         Ok(Transaction::new(self.backend.write().await?))
+    }
+
+    /// A transaction that takes credentials away, and so may use the last room on the disk.
+    pub async fn write_urgently(&self) -> Result<Transaction> {
+        Ok(Transaction::new(self.backend.write_urgently().await?))
+    }
+
+    /// Gives room back that was kept for [`Store::write_urgently`], and says whether there could
+    /// be any.
+    pub async fn make_room(&self) -> bool {
+        self.backend.make_room().await
+    }
+
+    /// Copies everything to a new file, while others read and write.
+    ///
+    /// # Errors
+    /// Where there is such a file already, or it cannot be written; it is not there then.
+    pub async fn back_up(&self, target: &Path) -> Result<()> {
+        self.backend.back_up(target).await
+    }
+
+    /// Looks at everything that is kept, however long that takes.
+    pub async fn check(&self) -> Result<CheckReport> {
+        self.backend.check().await
     }
 }
 

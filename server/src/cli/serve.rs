@@ -107,6 +107,8 @@ pub async fn run(server: Server, signals: Signals, log: &Logger) -> anyhow::Resu
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// A file that may grow no more fails its write instead of ending the process.
+    _file_size: Signal,
 }
 
 impl Signals {
@@ -115,6 +117,7 @@ impl Signals {
         Ok(Self {
             terminate: handle(SignalKind::terminate())?,
             interrupt: handle(SignalKind::interrupt())?,
+            _file_size: handle(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
         })
     }
 

@@ -7,8 +7,9 @@ use super::{members, tokens};
 use crate::access::{Binding, Role};
 use crate::error::{Error, Result};
 use crate::name::{Email, Name, Slug};
-use crate::store::{AuditReport, Member, Transaction};
+use crate::store::{AuditReport, CheckReport, Member, Transaction};
 use crate::token::PlainToken;
+use std::path::Path;
 
 /// The verbs of whoever may run the command line on the database.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +73,16 @@ impl Operator<'_> {
                 members::set_role(change, Actor::Operator, organization.id, username, role).await
             })
             .await
+    }
+
+    /// Copies everything to a new file, while it is in use.
+    pub async fn back_up(&self, target: &Path) -> Result<()> {
+        Ok(self.0.store.back_up(target).await?)
+    }
+
+    /// Looks at everything that is kept.
+    pub async fn check(&self) -> Result<CheckReport> {
+        Ok(self.0.store.check().await?)
     }
 
     /// Holds the audit log against its hash chains.

@@ -53,7 +53,7 @@ impl Service {
 
     /// Deletes a group and revokes its tokens.
     pub async fn delete_group(&self, caller: &Caller, slug: &Slug, name: &Name) -> Result<Group> {
-        self.change(caller, move |mut change| async move {
+        self.urgently(caller, move |mut change| async move {
             let (organization, _) =
                 reach_to_change(&mut change, caller, slug, Action::ManageGroups).await?;
             let group = change.group(organization.id, name).await?.ok_or(Error::NO_GROUP)?;

@@ -75,7 +75,7 @@ impl Service {
     pub async fn remove_member(&self, caller: &Caller, slug: &Slug, username: &Name) -> Result<()> {
         let action =
             if *username == caller.username { Action::Leave } else { Action::ManageMembers };
-        self.change(caller, move |mut change| async move {
+        self.urgently(caller, move |mut change| async move {
             let (organization, _) = reach_to_change(&mut change, caller, slug, action).await?;
             let member = change.member(organization.id, username).await?.ok_or(Error::NO_MEMBER)?;
             keep_an_owner(&mut change, organization.id, &member).await?;

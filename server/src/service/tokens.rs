@@ -98,7 +98,7 @@ impl Service {
         slug: &Slug,
         id: TokenId,
     ) -> Result<()> {
-        self.change(caller, move |mut change| async move {
+        self.urgently(caller, move |mut change| async move {
             let (organization, extent) =
                 reach_to_change(&mut change, caller, slug, Action::ManageTokens).await?;
             let token = change.token(id).await?.filter(|token| {
@@ -126,7 +126,7 @@ impl Service {
     /// Revokes a token of the caller's user, within the token's binding.
     pub async fn revoke_own_token(&self, caller: &Caller, name: &Name) -> Result<()> {
         decide_own(&caller.binding, OwnAction::ManageTokens)?;
-        self.change(caller, move |mut change| async move {
+        self.urgently(caller, move |mut change| async move {
             let token = own_token(&mut change, caller, name).await?;
             revoke(change, caller, &token.ok_or(Error::NO_TOKEN)?).await
         })

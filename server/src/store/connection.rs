@@ -4,9 +4,10 @@
 //! Statements are written once for all backends: parameters are `$1`, `$2`, ... in
 //! the order of their first appearance, values are integers, text and bytes.
 
-use super::Result;
+use super::{CheckReport, Error, Result};
 use async_trait::async_trait;
 use std::fmt;
+use std::path::Path;
 
 /// A parameter of a statement.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +61,30 @@ pub trait Backend: fmt::Debug + Send + Sync {
 
     /// A transaction that may write; where writers take turns, it waits for its own.
     async fn write(&self) -> Result<Box<dyn Connection>>;
+
+    /// The same for what takes a credential away, and so must work with no room left.
+    async fn write_urgently(&self) -> Result<Box<dyn Connection>> {
+        self.write().await
+    }
+
+    /// Gives room back that was kept for such a case, and says whether there could be any.
+    async fn make_room(&self) -> bool {
+        false
+    }
+
+    /// Copies everything to a new file.
+    async fn back_up(&self, target: &Path) -> Result<()> {
+        Err(Error::Broken(format!(
+            "only SQLite is copied to a file, so {} was not made: use pg_dump",
+            target.display()
+        )))
+    }
+
+    /// Looks for damage in what the database itself keeps.
+    async fn check(&self) -> Result<CheckReport> {
+        let sound = vec!["the database looks after its own pages: use pg_amcheck".to_owned()];
+        Ok(CheckReport { sound, faults: Vec::new() })
+    }
 }
 
 /// One open transaction of a backend. Dropping it undoes what was not committed.

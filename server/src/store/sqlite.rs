@@ -4,12 +4,15 @@
 //! the last commit. Commits are synced (`synchronous=FULL`). It knows statements
 //! and rows, nothing of the domain.
 
+mod backup;
 mod file;
 mod open;
+mod reserve;
 
 use super::connection::{Backend, Connection, Each, Row, Value};
-use super::{Error, Result};
+use super::{CheckReport, Error, Result};
 use async_trait::async_trait;
+use reserve::Reserve;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -23,6 +26,7 @@ pub struct Sqlite {
     path: PathBuf,
     writer: Arc<tokio::sync::Mutex<rusqlite::Connection>>,
     readers: Idle,
+    reserve: Arc<Reserve>,
 }
 
 impl fmt::Debug for Sqlite {
@@ -34,26 +38,47 @@ impl fmt::Debug for Sqlite {
 impl Sqlite {
     /// Opens a database that was initialised.
     pub async fn open(path: &str) -> Result<Self> {
-        Self::start(path.into(), file::require).await
+        Self::start(path.into(), file::require, open::require_initialised).await
     }
 
     /// Makes the database, or opens the one that is there.
     pub async fn create(path: &str) -> Result<Self> {
-        Self::start(path.into(), file::create).await
+        Self::start(path.into(), file::create, |_| Ok(())).await
     }
 
-    async fn start(path: PathBuf, prepare: fn(&Path) -> Result<()>) -> Result<Self> {
-        let start = move || {
+    async fn start(
+        path: PathBuf,
+        prepare: fn(&Path) -> Result<()>,
+        require: fn(&rusqlite::Connection) -> Result<()>,
+    ) -> Result<Self> {
+        // Looking for damage and migrations may take long.
+        aside(move || {
             prepare(&path)?;
-            let mut writer = open::connect(&path)?;
+            let mut writer = open::accept(&path)?;
+            require(&writer)?;
             open::migrate(&mut writer)?;
+            let reserve = Arc::new(Reserve::beside(&path));
+            // On a full disk reading goes on, and whatever changes says what is wrong.
+            let _ = reserve.hold();
             let writer = Arc::new(tokio::sync::Mutex::new(writer));
-            Ok(Self { path, writer, readers: Idle::default() })
-        };
-        // Migrations may take long.
-        let started = tokio::task::spawn_blocking(start).await;
-        started.map_err(|error| Error::Broken(error.to_string()))?
+            Ok(Self { path, writer, readers: Idle::default(), reserve })
+        })
+        .await
     }
+
+    async fn begin(&self, prepare: impl FnOnce(&Reserve) -> Result<()>) -> Result<Writer> {
+        let connection = Arc::clone(&self.writer).lock_owned().await;
+        prepare(&self.reserve)?;
+        // Other processes write too: waiting happens here, never in the middle.
+        connection.execute_batch("BEGIN IMMEDIATE").map_err(refused)?;
+        Ok(Writer { connection })
+    }
+}
+
+/// Does what takes long where no request waits for the thread.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Error::Broken(error.to_string()))?
 }
 
 #[async_trait]
@@ -67,10 +92,30 @@ impl Backend for Sqlite {
     }
 
     async fn write(&self) -> Result<Box<dyn Connection>> {
+        Ok(Box::new(self.begin(Reserve::hold).await?))
+    }
+
+    async fn write_urgently(&self) -> Result<Box<dyn Connection>> {
+        Ok(Box::new(self.begin(|_| Ok(())).await?))
+    }
+
+    async fn make_room(&self) -> bool {
         let connection = Arc::clone(&self.writer).lock_owned().await;
-        // Other processes write too: waiting happens here, never in the middle.
-        connection.execute_batch("BEGIN IMMEDIATE").map_err(refused)?;
-        Ok(Box::new(Writer { connection }))
+        self.reserve.give_back();
+        // What the log of changes holds goes to its place, so that it can start over: nothing is
+        // needed then but the room that it has.
+        let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        true
+    }
+
+    async fn back_up(&self, target: &Path) -> Result<()> {
+        let (path, target) = (self.path.clone(), target.to_owned());
+        aside(move || backup::back_up(&open::connect(&path)?, &target)).await
+    }
+
+    async fn check(&self) -> Result<CheckReport> {
+        let path = self.path.clone();
+        aside(move || backup::check(&open::connect(&path)?)).await
     }
 }
 

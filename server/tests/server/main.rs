@@ -6,6 +6,9 @@
 mod audit;
 mod command_line;
 mod connections;
+mod crash;
+mod disk;
+mod files;
 mod requests;
 mod support;
 mod throttle;

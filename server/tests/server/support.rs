@@ -55,6 +55,10 @@ impl Running {
         stream
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// How many sockets the process has.
     pub fn sockets(&self) -> usize {
         let open = std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();

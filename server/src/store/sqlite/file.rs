@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// What makes a database, as errors name it.
-const INIT: &str =
+pub const INIT: &str =
     "`orgtokens-server init --organization SLUG --username NAME --email ADDR` makes a database";
 
 /// Whether there is a database file that may have been initialised.

@@ -1,12 +1,13 @@
-//! Connections and the schema: what every connection is set to, and the migrations
-//! that bring a database up to this program's version.
+//! Connections and the schema: what every connection is set to, which files are
+//! refused, and the migrations that bring a database up to this program's version.
 
 use super::super::{Error, Result};
+use super::file::INIT;
 use super::refused;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// "orgt" in ASCII: tells this program's files from other SQLite databases.
 const APPLICATION_ID: i64 = 0x6f72_6774;
@@ -16,6 +17,53 @@ const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/sqlite/0001_init
 
 /// How long a writer waits for one of another process.
 const BUSY: Duration = Duration::from_secs(5);
+
+/// How long the file is looked through at start; the rest of a large one is left to `check`.
+const LOOK: Duration = Duration::from_millis(1_500);
+
+/// How many steps of SQLite's machine go between two looks at the clock.
+const STEPS: i32 = 10_000;
+
+/// The connection that writes, to a file that is whole, and this program's or empty. Whatever
+/// else it is, it is left as it was.
+///
+/// # Errors
+/// With what it is instead.
+pub fn accept(path: &Path) -> Result<Connection> {
+    let mut writer = connect(path)?;
+    let keep_as_is = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+    writer.set_db_config(keep_as_is, true).map_err(refused)?;
+    version(&writer)?;
+    look_through(&mut writer)?;
+    writer.set_db_config(keep_as_is, false).map_err(refused)?;
+    Ok(writer)
+}
+
+/// Looks for damage, for as long as a start may take.
+fn look_through(connection: &mut Connection) -> Result<()> {
+    let deadline = Instant::now() + LOOK;
+    let is_late = move || Instant::now() >= deadline;
+    connection.progress_handler(STEPS, Some(is_late)).map_err(refused)?;
+    let found = faults(connection, 1);
+    connection.progress_handler(0, None::<fn() -> bool>).map_err(refused)?;
+    match found {
+        Ok(faults) => faults.first().map_or(Ok(()), |fault| Err(damaged(fault))),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => Ok(()),
+        Err(error) => Err(damaged(&error)),
+    }
+}
+
+/// What is wrong with the pages, the indexes and the rows of a database, at most so many things.
+pub fn faults(connection: &Connection, limit: u32) -> rusqlite::Result<Vec<String>> {
+    let mut look = connection.prepare(&format!("PRAGMA integrity_check({limit})"))?;
+    let said = look.query_map([], |row| row.get::<_, String>(0))?;
+    let said: Vec<_> = said.collect::<rusqlite::Result<_>>()?;
+    Ok(said.into_iter().filter(|line| line != "ok").collect())
+}
+
+fn damaged(fault: &dyn std::fmt::Display) -> Error {
+    Error::Broken(format!("the database is damaged ({fault}): restore a backup"))
+}
 
 /// A connection to a file that exists.
 pub fn connect(path: &Path) -> Result<Connection> {
@@ -35,17 +83,27 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -8192)?;
+    // Sorting goes on where the disk is full.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     // The first statement that reads the file: whatever is no database is refused here.
     connection.pragma_query_value(None, "application_id", |row| row.get::<_, i64>(0))?;
     Ok(())
 }
 
+/// Refuses a database without a table in it.
+pub fn require_initialised(connection: &Connection) -> Result<()> {
+    match version(connection)? {
+        0 => Err(Error::Broken(format!("the database was never initialised: {INIT}"))),
+        _ => Ok(()),
+    }
+}
+
 /// Brings an empty or older database up to date, and refuses every other one untouched.
 pub fn migrate(connection: &mut Connection) -> Result<()> {
+    connection.pragma_update(None, "journal_mode", "WAL").map_err(refused)?;
     if version(connection)? == MIGRATIONS.len() {
         return Ok(());
     }
-    connection.pragma_update(None, "journal_mode", "WAL").map_err(refused)?;
     let change =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(refused)?;
     // Another process may have been faster.
@@ -59,7 +117,7 @@ pub fn migrate(connection: &mut Connection) -> Result<()> {
 }
 
 /// How many migrations ran on this database.
-fn version(connection: &Connection) -> Result<usize> {
+pub fn version(connection: &Connection) -> Result<usize> {
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let tables = "SELECT count(*) FROM sqlite_schema";
     let tables: i64 = connection.query_row(tables, [], |row| row.get(0)).map_err(refused)?;

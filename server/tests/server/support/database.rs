@@ -16,8 +16,12 @@ impl Database {
         Self::within(tempfile::tempdir().unwrap())
     }
 
-    /// A database in this folder.
-    pub fn within(folder: TempDir) -> Self {
+    /// A database on the disk that `parent` is on.
+    pub fn new_in(parent: &Path) -> Self {
+        Self::within(tempfile::tempdir_in(parent).unwrap())
+    }
+
+    fn within(folder: TempDir) -> Self {
         let mut database = Self { folder, token: String::new() };
         let made = database.run("init", &["--organization", "acme", "--username", "alice"]);
         made.trim_end().clone_into(&mut database.token);

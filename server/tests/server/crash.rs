@@ -1,0 +1,138 @@
+//! The process killed in the middle, and what is acknowledged against what is kept.
+
+use crate::support::Running;
+use crate::support::database::{Database, text};
+use crate::support::http::Answer;
+use rustix::process::Signal;
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+const ROUNDS: u32 = 12;
+const WRITERS: u32 = 8;
+
+/// What the writers were told.
+#[derive(Default)]
+struct Told {
+    /// The tokens that were minted, and not revoked for all that is known.
+    minted: BTreeMap<String, String>,
+    /// The tokens whose revocation was acknowledged.
+    revoked: BTreeMap<String, String>,
+    /// The names of which nothing is known: no answer came.
+    unanswered: BTreeSet<String>,
+}
+
+fn path(name: &str) -> String {
+    format!("/v1/auth/api-tokens/{name}")
+}
+
+/// Asks, and answers `None` where the server did not live to answer.
+fn attempt(server: &Running, token: &str, method: &str, path: &str) -> Option<Answer> {
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+    );
+    server.try_send(request.as_bytes())
+}
+
+/// Mints, and revokes every other token, until the server is gone.
+fn write(server: &Running, token: &str, prefix: &str, told: &Mutex<Told>) {
+    for count in 0.. {
+        let name = format!("{prefix}-{count}");
+        let Some(answer) = attempt(server, token, "POST", &path(&name)) else {
+            told.lock().unwrap().unanswered.insert(name);
+            return;
+        };
+        assert_eq!(answer.status, 200);
+        let secret = answer.json()["token"].as_str().unwrap().to_owned();
+        told.lock().unwrap().minted.insert(name.clone(), secret);
+        if count % 2 == 0 {
+            continue;
+        }
+        let answer = attempt(server, token, "DELETE", &path(&name));
+        let mut told = told.lock().unwrap();
+        let secret = told.minted.remove(&name).unwrap();
+        let Some(answer) = answer else {
+            told.unanswered.insert(name);
+            return;
+        };
+        assert_eq!(answer.status, 200);
+        told.revoked.insert(name, secret);
+    }
+}
+
+/// Holds what is kept against what was acknowledged.
+fn compare(server: &Running, token: &str, told: &Told) {
+    let list = server.ask_as(token, "GET", "/v1/auth/api-tokens", "").json();
+    let tokens = list["tokens"].as_array().unwrap();
+    let kept: BTreeSet<_> = tokens.iter().map(|token| token["name"].as_str().unwrap()).collect();
+    for name in told.minted.keys() {
+        assert!(kept.contains(name.as_str()), "{name} was minted and is lost");
+    }
+    for name in told.revoked.keys() {
+        assert!(!kept.contains(name.as_str()), "{name} was revoked and is back");
+    }
+    for name in kept {
+        let known = told.minted.contains_key(name) || told.unanswered.contains(name);
+        assert!(known || name == "first", "{name} was never minted");
+    }
+}
+
+#[test]
+fn killed_under_eight_writers_it_keeps_what_it_acknowledged() {
+    let database = Database::new();
+    let told = Mutex::new(Told::default());
+    let mut server = Running::start(&database, &[]);
+    for round in 0..ROUNDS {
+        std::thread::scope(|scope| {
+            for writer in 0..WRITERS {
+                let (server, told, token) = (&server, &told, &database.token);
+                scope.spawn(move || write(server, token, &format!("r{round}-{writer}"), told));
+            }
+            // Wherever the writers are by then.
+            std::thread::sleep(Duration::from_millis(u64::from(100 + 17 * round)));
+            server.signal(Signal::KILL);
+        });
+        let started = Instant::now();
+        server = Running::start(&database, &[]);
+        compare(&server, &database.token, &told.lock().unwrap());
+        assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    }
+    let told = told.lock().unwrap();
+    for secret in told.minted.values().take(50) {
+        assert_eq!(server.ask_as(secret, "GET", "/v1/auth/validate", "").status, 200);
+    }
+    for secret in told.revoked.values().take(50) {
+        assert_eq!(server.ask_as(secret, "GET", "/v1/auth/validate", "").status, 401);
+    }
+    assert!(told.minted.len() + told.revoked.len() > 100, "the writers hardly wrote");
+    // Every change is whole: its audit entry is there, and the chain with it.
+    database.run("check", &[]);
+}
+
+#[test]
+fn every_acknowledged_change_is_synced() {
+    if Command::new("strace").arg("-V").output().is_err() {
+        eprintln!("skipped: there is no strace to count the syncs with");
+        return;
+    }
+    let database = Database::new();
+    let trace = database.folder().join("trace");
+    let serve = database.command("serve");
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-e", "trace=fsync,fdatasync", "-o"]).arg(&trace);
+    command.arg(serve.get_program()).args(serve.get_args()).args(["--listen", "127.0.0.1:0"]);
+    let server = Running::spawn(&mut command).unwrap();
+    let count = || std::fs::read_to_string(&trace).unwrap().matches("sync(").count();
+    for change in 0..10 {
+        let before = count();
+        let answer = server.ask_as(&database.token, "POST", &path(&format!("n{change}")), "");
+        assert_eq!(answer.status, 200);
+        assert!(count() > before, "change {change} was acknowledged without a sync");
+    }
+    let children = format!("/proc/{0}/task/{0}/children", server.id());
+    let traced = std::fs::read_to_string(children).unwrap();
+    drop(server);
+    // Whoever traces is killed first: what it traced ends with it, or is ended here.
+    let _ = Command::new("kill").arg(traced.trim()).output().map(|output| text(&output));
+}

@@ -1,0 +1,109 @@
+//! A full disk: a small one of its own, and a file that may grow no more.
+
+use crate::support::database::Database;
+use crate::support::{PATIENCE, Running, eventually};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// A disk of a few megabytes, mounted in a temporary folder, unmounted with this value.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    /// Where mounting is not allowed there is none, and the test says so.
+    fn mount() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(folder.path());
+        if mount.output().is_ok_and(|output| output.status.success()) {
+            return Some(Self(folder));
+        }
+        eprintln!("skipped: no disk can be mounted here");
+        None
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).output();
+    }
+}
+
+/// Takes all the room there is.
+fn fill(path: &Path) {
+    let mut size = 16 * 1024 * 1024;
+    let mut filler = fs::File::create(path).unwrap();
+    while size > 0 {
+        if std::io::Write::write(&mut filler, &vec![1; size.min(4096)]).is_err() {
+            return;
+        }
+        size -= size.min(4096);
+    }
+}
+
+fn mint(server: &Running, token: &str, name: &str) -> u16 {
+    let answer = server.ask_as(token, "POST", &format!("/v1/auth/api-tokens/{name}"), "");
+    if answer.status == 503 {
+        assert_eq!(answer.header("retry-after"), Some("1"));
+        assert!(!answer.error().is_empty());
+    }
+    answer.status
+}
+
+fn revoke(server: &Running, token: &str, name: &str) -> u16 {
+    server.ask_as(token, "DELETE", &format!("/v1/auth/api-tokens/{name}"), "").status
+}
+
+/// Mints until there is no room: the first name that was not minted.
+fn mint_until_full(server: &Running, token: &str) -> usize {
+    (0..10_000)
+        .find(|count| mint(server, token, &format!("n{count}")) == 503)
+        .expect("a disk that gets full")
+}
+
+#[test]
+fn on_a_full_disk_reads_and_revocations_go_on_and_room_heals_it() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let database = Database::new_in(disk.0.path());
+    let token = &database.token;
+    let server = Running::start(&database, &[]);
+    for count in 0..60 {
+        assert_eq!(mint(&server, token, &format!("early{count}")), 200);
+    }
+    let filler = disk.0.path().join("filler");
+    fill(&filler);
+    mint_until_full(&server, token);
+    assert_eq!(server.ask_as(token, "GET", "/v1/auth/api-tokens", "").status, 200);
+    for count in 0..60 {
+        assert_eq!(revoke(&server, token, &format!("early{count}")), 200, "{count}");
+        assert_eq!(mint(&server, token, "none"), 503, "what is kept for revocations was used up");
+    }
+    assert_eq!(server.ask_as(token, "GET", "/v1/user", "").status, 200);
+    fs::remove_file(&filler).unwrap();
+    assert!(eventually(PATIENCE, || mint(&server, token, "healed") == 200));
+    assert!(database.folder().join("orgtokens.db-reserve").exists());
+    database.run("check", &[]);
+}
+
+#[test]
+fn a_file_that_may_grow_no_more_is_a_full_disk_and_not_an_end() {
+    let database = Database::new();
+    let token = &database.token;
+    let serve = database.command("serve");
+    let mut command = Command::new("prlimit");
+    command.arg("--fsize=1500000").arg(serve.get_program()).args(serve.get_args());
+    let Ok(server) = Running::spawn(command.args(["--listen", "127.0.0.1:0"])) else {
+        eprintln!("skipped: there is no prlimit to limit files with");
+        return;
+    };
+    let full = mint_until_full(&server, token);
+    assert!(full > 10, "{full}");
+    assert_eq!(server.ask_as(token, "GET", "/v1/auth/api-tokens", "").status, 200);
+    for count in 0..10 {
+        assert_eq!(revoke(&server, token, &format!("n{count}")), 200, "{count}");
+    }
+    drop(server);
+    database.run("check", &[]);
+    let server = Running::start(&database, &[]);
+    assert_eq!(mint(&server, token, "healed"), 200);
+}

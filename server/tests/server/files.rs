@@ -1,0 +1,173 @@
+//! Database files: which are refused, who may read them, how they are copied and
+//! looked through.
+
+use crate::support::database::{Database, command, text};
+use crate::support::{Running, eventually};
+use rusqlite::Connection;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+/// Nobody may serve this file; what is said about that, once it has said so in time and left the
+/// file as it was.
+fn refusal(path: &Path) -> String {
+    let before = fs::read(path).ok();
+    let started = Instant::now();
+    let mut serve = command("serve", path);
+    let child = serve.args(["--listen", "127.0.0.1:0"]).stdin(Stdio::null());
+    let output = child.output().unwrap();
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert!(!output.status.success() && output.stdout.is_empty(), "{}", text(&output));
+    assert!(fs::read(path).ok() == before, "the file was touched");
+    text(&output)
+}
+
+#[test]
+fn a_missing_or_empty_file_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    assert!(refusal(&path).contains("orgtokens-server init"));
+    assert!(!path.exists());
+    fs::write(&path, "").unwrap();
+    assert!(refusal(&path).contains("orgtokens-server init"));
+}
+
+#[test]
+fn a_foreign_file_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    fs::write(&path, "what is this? ".repeat(1000)).unwrap();
+    assert!(refusal(&path).contains("no database of this program"));
+    fs::remove_file(&path).unwrap();
+    let foreign = Connection::open(&path).unwrap();
+    foreign.execute_batch("CREATE TABLE a (b); INSERT INTO a VALUES (1)").unwrap();
+    drop(foreign);
+    assert!(refusal(&path).contains("another program"));
+    fs::remove_file(&path).unwrap();
+    Connection::open(&path).unwrap().execute_batch("VACUUM").unwrap();
+    assert!(refusal(&path).contains("never initialised"));
+}
+
+#[test]
+fn a_newer_database_is_refused() {
+    let database = Database::new();
+    let connection = Connection::open(database.path()).unwrap();
+    connection.pragma_update(None, "user_version", 999).unwrap();
+    drop(connection);
+    assert!(refusal(&database.path()).contains("run the newer program"));
+}
+
+#[test]
+fn a_damaged_database_is_refused_and_check_says_so() {
+    for (damage, page) in [(0xff_u8, 2), (0x00, 3), (0xff, 9), (0x5a, 14)] {
+        let database = Database::new();
+        let mut bytes = fs::read(database.path()).unwrap();
+        bytes[page * 4096..(page + 1) * 4096].fill(damage);
+        fs::write(database.path(), bytes).unwrap();
+        let said = refusal(&database.path());
+        assert!(said.contains("restore a backup"), "{said}");
+        let check = database.command("check").output().unwrap();
+        assert!(!check.status.success() && text(&check).contains("damaged"));
+    }
+    let database = Database::new();
+    let bytes = fs::read(database.path()).unwrap();
+    fs::write(database.path(), &bytes[..bytes.len() / 2]).unwrap();
+    refusal(&database.path());
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn every_file_is_its_owners_alone_whatever_the_umask() {
+    let database = Database::new();
+    let server = Running::start(&database, &[]);
+    server.ask_as(&database.token, "POST", "/v1/auth/api-tokens/a", "");
+    let backup = database.folder().join("copy.db");
+    database.run("backup", &[backup.to_str().unwrap()]);
+    let files: Vec<_> = fs::read_dir(database.folder()).unwrap().flatten().collect();
+    assert_eq!(files.len(), 5, "database, -wal, -shm, -reserve and copy: {files:?}");
+    for file in files {
+        assert_eq!(mode(&file.path()), 0o600, "{file:?}");
+    }
+}
+
+#[test]
+fn a_backup_made_while_serving_is_restored_by_serving_it() {
+    let database = Database::new();
+    let server = Running::start(&database, &[]);
+    let list =
+        |server: &Running| server.ask_as(&database.token, "GET", "/v1/auth/api-tokens", "").body;
+    for name in ["a", "b"] {
+        server.ask_as(&database.token, "POST", &format!("/v1/auth/api-tokens/{name}"), "");
+    }
+    let copy = database.folder().join("copy.db");
+    database.run("backup", &[copy.to_str().unwrap()]);
+    let listed = list(&server);
+    server.ask_as(&database.token, "POST", "/v1/auth/api-tokens/later", "");
+    assert_ne!(list(&server), listed);
+    let check = command("check", &copy).output().unwrap();
+    assert!(check.status.success(), "{}", text(&check));
+    let mut serve = command("serve", &copy);
+    let restored = Running::spawn(serve.args(["--listen", "127.0.0.1:0"])).unwrap();
+    assert_eq!(list(&restored), listed);
+    assert_eq!(restored.ask_as(&database.token, "POST", "/v1/auth/api-tokens/c", "").status, 200);
+}
+
+#[test]
+fn a_backup_overwrites_nothing_and_leaves_nothing_half_made() {
+    let database = Database::new();
+    let taken = database.folder().join("taken");
+    fs::write(&taken, "something").unwrap();
+    let before = fs::read_dir(database.folder()).unwrap().count();
+    for target in [taken.clone(), database.path(), database.folder().join("none/there")] {
+        let output = database.command("backup").arg(&target).output().unwrap();
+        assert!(!output.status.success(), "{}", target.display());
+    }
+    assert_eq!(fs::read(&taken).unwrap(), b"something");
+    assert_eq!(fs::read_dir(database.folder()).unwrap().count(), before);
+}
+
+#[test]
+fn check_says_what_it_found() {
+    let database = Database::new();
+    let server = Running::start(&database, &[]);
+    let said = database.run("check", &[]);
+    let expected = "the schema has version 1\nevery page, index, row and reference is whole\naudit log: 2 entries of 1 organizations are whole\n";
+    assert_eq!(said, expected);
+    drop(server);
+    let connection = Connection::open(database.path()).unwrap();
+    connection.pragma_update(None, "foreign_keys", false).unwrap();
+    connection.execute("DELETE FROM users", []).unwrap();
+    drop(connection);
+    let output = database.command("check").output().unwrap();
+    assert!(!output.status.success());
+    assert!(text(&output).contains("a row of members refers to one of users"), "{}", text(&output));
+}
+
+#[test]
+fn backups_are_whole_while_eight_clients_write() {
+    let database = Database::new();
+    let server = Running::start(&database, &[]);
+    std::thread::scope(|scope| {
+        for client in 0..8 {
+            let (server, token) = (&server, &database.token);
+            scope.spawn(move || {
+                for count in 0..20 {
+                    let path = format!("/v1/auth/api-tokens/n{client}-{count}");
+                    assert_eq!(server.ask_as(token, "POST", &path, "").status, 200);
+                }
+            });
+        }
+        for count in 0..5 {
+            let copy = database.folder().join(format!("copy-{count}"));
+            database.run("backup", &[copy.to_str().unwrap()]);
+            let check = command("check", &copy).output().unwrap();
+            assert!(check.status.success(), "{}", text(&check));
+        }
+    });
+    assert!(eventually(Duration::from_secs(1), || server.sockets() > 0));
+}
