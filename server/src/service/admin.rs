@@ -7,7 +7,7 @@ use super::{members, tokens};
 use crate::access::{Binding, Role};
 use crate::error::{Error, Result};
 use crate::name::{Email, Name, Slug};
-use crate::store::{AuditReport, CheckReport, Member, Transaction};
+use crate::store::{self, AuditReport, CheckReport, Member, Transaction};
 use crate::token::PlainToken;
 use std::path::Path;
 
@@ -76,18 +76,27 @@ impl Operator<'_> {
     }
 
     /// Copies everything to a new file, while it is in use.
-    pub async fn back_up(&self, target: &Path) -> Result<()> {
-        Ok(self.0.store.back_up(target).await?)
+    ///
+    /// # Errors
+    /// The store's own, which say more than a caller of the API may hear.
+    pub async fn back_up(&self, target: &Path) -> store::Result<()> {
+        self.0.store.back_up(target).await
     }
 
     /// Looks at everything that is kept.
-    pub async fn check(&self) -> Result<CheckReport> {
-        Ok(self.0.store.check().await?)
+    ///
+    /// # Errors
+    /// The store's own, as for [`Operator::back_up`].
+    pub async fn check(&self) -> store::Result<CheckReport> {
+        self.0.store.check().await
     }
 
     /// Holds the audit log against its hash chains.
-    pub async fn verify_audit(&self) -> Result<AuditReport> {
-        self.0.view(move |mut view| async move { Ok(view.verify_audit().await?) }).await
+    ///
+    /// # Errors
+    /// The store's own, as for [`Operator::back_up`].
+    pub async fn verify_audit(&self) -> store::Result<AuditReport> {
+        self.0.store.read().await?.verify_audit().await
     }
 
     /// Mints an unrestricted token for a user.

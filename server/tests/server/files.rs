@@ -123,9 +123,14 @@ fn a_backup_overwrites_nothing_and_leaves_nothing_half_made() {
     let taken = database.folder().join("taken");
     fs::write(&taken, "something").unwrap();
     let before = fs::read_dir(database.folder()).unwrap().count();
-    for target in [taken.clone(), database.path(), database.folder().join("none/there")] {
+    for (target, reason) in [
+        (taken.clone(), "exists already"),
+        (database.path(), "exists already"),
+        (database.folder().join("none/there"), "cannot be written"),
+    ] {
         let output = database.command("backup").arg(&target).output().unwrap();
         assert!(!output.status.success(), "{}", target.display());
+        assert!(text(&output).contains(reason), "{}", text(&output));
     }
     assert_eq!(fs::read(&taken).unwrap(), b"something");
     assert_eq!(fs::read_dir(database.folder()).unwrap().count(), before);
