@@ -1,5 +1,6 @@
 //! The real binary under abuse: raw bytes over loopback, signals, full disks, damaged
-//! files. One program, so that it is linked once; nothing here looks inside the server.
+//! files; and what is generated, over the library itself. One program, so that it is
+//! linked once.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops where it is")]
 
@@ -8,6 +9,7 @@ mod command_line;
 mod connections;
 mod crash;
 mod disk;
+mod escalation;
 mod files;
 mod requests;
 mod support;

@@ -1,0 +1,272 @@
+//! No way up, generated: whatever any credential does with any operation, no credential
+//! that comes of it reaches more than the one that did it.
+
+use orgtokens_server::access::{Caller, Origin, Role};
+use orgtokens_server::error::{Error, Result};
+use orgtokens_server::name::{Name, Slug};
+use orgtokens_server::scope::RequestedScope;
+use orgtokens_server::service::{MintRequest, Minted, Operator, Service, TokenPages};
+use orgtokens_server::store::Store;
+use orgtokens_server::token::{PlainToken, TokenId};
+use std::collections::BTreeSet;
+use std::str::FromStr;
+use tempfile::TempDir;
+
+const ORGANIZATIONS: [&str; 2] = ["acme", "globex"];
+const GROUPS: [&str; 2] = ["one", "two"];
+const ROLES: [Role; 4] = [Role::Owner, Role::Admin, Role::Member, Role::Viewer];
+/// The user who tries, and one who is there.
+const USERS: [&str; 2] = ["mallory", "alice"];
+
+/// Every shape of a mint request that anybody could send: all there are of organization and
+/// group, with the narrowest and the widest scopes.
+fn shapes() -> Vec<MintRequest> {
+    let mut shapes = vec![MintRequest::default()];
+    for slug in ORGANIZATIONS {
+        let organization = Some(word(slug));
+        shapes.push(MintRequest { organization: organization.clone(), ..MintRequest::default() });
+        for group in GROUPS {
+            for scope in
+                [RequestedScope::DbCreate, RequestedScope::Read, RequestedScope::FullAccess]
+            {
+                let (group, scopes) = (Some(word(group)), Some(vec![scope]));
+                shapes.push(MintRequest { organization: organization.clone(), group, scopes });
+            }
+        }
+    }
+    shapes
+}
+
+/// Every operation of the contract, with what it aims at.
+#[derive(Clone, Debug)]
+enum Operation {
+    ReadUser,
+    ListOrganizations,
+    ListOwnTokens,
+    RevokeOwnToken,
+    Mint(MintRequest),
+    GetOrganization(&'static str),
+    ListTokens(&'static str),
+    RevokeToken(&'static str),
+    ListMembers(&'static str),
+    GetMember(&'static str, &'static str),
+    AddMember(&'static str, &'static str, Role),
+    UpdateMember(&'static str, &'static str, Role),
+    RemoveMember(&'static str, &'static str),
+    ListGroups(&'static str),
+    GetGroup(&'static str, &'static str),
+    CreateGroup(&'static str, &'static str),
+    DeleteGroup(&'static str, &'static str),
+    ListAuditLogs(&'static str),
+}
+
+fn operations() -> Vec<Operation> {
+    use Operation::*;
+    let mut all = vec![ReadUser, ListOrganizations, ListOwnTokens, RevokeOwnToken];
+    all.extend(shapes().into_iter().map(Mint));
+    for slug in ORGANIZATIONS {
+        all.extend([GetOrganization(slug), ListTokens(slug), RevokeToken(slug), ListMembers(slug)]);
+        all.extend([ListGroups(slug), ListAuditLogs(slug)]);
+        for user in USERS {
+            all.push(GetMember(slug, user));
+            for role in [Role::Admin, Role::Member, Role::Viewer] {
+                all.extend([AddMember(slug, user, role), UpdateMember(slug, user, role)]);
+            }
+        }
+        all.extend(GROUPS.iter().flat_map(|group| {
+            [GetGroup(slug, group), CreateGroup(slug, group), DeleteGroup(slug, group)]
+        }));
+    }
+    // What takes most away comes last, so that it hides nothing.
+    all.extend(ORGANIZATIONS.iter().flat_map(|slug| USERS.map(|user| RemoveMember(slug, user))));
+    all
+}
+
+impl Operation {
+    /// Does it, on a target that is there or, where `is_harmless`, on one that is not.
+    async fn run(
+        &self,
+        service: &Service,
+        caller: &Caller,
+        is_harmless: bool,
+    ) -> Result<Option<Minted>> {
+        use Operation::*;
+        let target = |name: &'static str| word(if is_harmless { "nobody" } else { name });
+        let slug = |slug: &str| word::<Slug>(slug);
+        let nothing = match self {
+            Mint(request) => {
+                // A name that is taken is refused last of all, and mints nothing.
+                let name =
+                    if is_harmless { "taken".to_owned() } else { TokenId::generate().to_string() };
+                return service.mint_token(caller, &word(&name), request).await.map(Some);
+            }
+            ReadUser => service.read_user(caller),
+            ListOrganizations => service.list_organizations(caller).await.map(drop),
+            ListOwnTokens => service.list_own_tokens(caller).await.map(drop),
+            RevokeOwnToken => service.revoke_own_token(caller, &target("spare")).await,
+            GetOrganization(at) => service.get_organization(caller, &slug(at)).await.map(drop),
+            ListTokens(at) => service.list_organization_tokens(caller, &slug(at)).await.map(drop),
+            RevokeToken(at) => {
+                service.revoke_organization_token(caller, &slug(at), TokenId::generate()).await
+            }
+            ListMembers(at) => service.list_members(caller, &slug(at)).await.map(drop),
+            GetMember(at, user) => {
+                service.get_member(caller, &slug(at), &word(user)).await.map(drop)
+            }
+            AddMember(at, user, role) => {
+                service.add_member(caller, &slug(at), &target(user), *role).await.map(drop)
+            }
+            UpdateMember(at, user, role) => {
+                service.update_member(caller, &slug(at), &target(user), *role).await.map(drop)
+            }
+            RemoveMember(at, user) => service.remove_member(caller, &slug(at), &target(user)).await,
+            ListGroups(at) => service.list_groups(caller, &slug(at)).await.map(drop),
+            GetGroup(at, group) => {
+                service.get_group(caller, &slug(at), &word(group)).await.map(drop)
+            }
+            // One that exists already is refused after the policy has allowed it.
+            CreateGroup(at, group) => {
+                let group = if is_harmless { group.to_string() } else { format!("{group}-new") };
+                service.create_group(caller, &slug(at), word(&group), word("lhr")).await.map(drop)
+            }
+            DeleteGroup(at, group) => {
+                service.delete_group(caller, &slug(at), &target(group)).await.map(drop)
+            }
+            ListAuditLogs(at) => service.list_audit_logs(caller, &slug(at), 1, 100).await.map(drop),
+        };
+        nothing.map(|()| None)
+    }
+}
+
+fn word<T: FromStr<Err = String>>(text: &str) -> T {
+    text.parse().unwrap()
+}
+
+/// Whether the policy let it through, whatever came of it.
+fn is_allowed<T>(outcome: &Result<T>) -> bool {
+    match outcome {
+        Err(Error::NotFound(_)) => {
+            outcome.as_ref().err().map(Error::to_string) != Some(Error::NO_ORGANIZATION.to_string())
+        }
+        Err(Error::RoleTooLow(_) | Error::TokenTooNarrow(_) | Error::DeadCredential) => false,
+        Err(Error::Internal(_) | Error::Unavailable(_)) => panic!("{:?}", outcome.as_ref().err()),
+        _ => true,
+    }
+}
+
+/// The ids that a list shows.
+async fn ids(pages: Result<TokenPages>) -> Vec<TokenId> {
+    let (Ok(mut pages), mut ids) = (pages, Vec::new()) else { return Vec::new() };
+    while let Some((page, _)) = pages.next().await.unwrap() {
+        ids.extend(page.iter().map(|token| token.id));
+    }
+    ids
+}
+
+/// A database where mallory has a role in acme and is a member of globex, and one credential of
+/// each binding that there is.
+struct World {
+    _folder: TempDir,
+    service: Service,
+    credentials: Vec<PlainToken>,
+    tokens: BTreeSet<TokenId>,
+}
+
+impl World {
+    async fn new(role: Role) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("a.db").display());
+        let service = Service::new(Store::create(&url).await.unwrap());
+        let operator = Operator(&service);
+        let [mallory, alice] = USERS.map(word::<Name>);
+        let email = "somebody@example.com".parse().unwrap();
+        operator.init(&word("acme"), &alice, &email).await.unwrap();
+        operator.add_organization(&word("globex"), &alice).await.unwrap();
+        operator.add_user(&mallory, &email).await.unwrap();
+        for slug in ORGANIZATIONS {
+            operator.set_member(&word(slug), &mallory, Role::Owner).await.unwrap();
+        }
+        let mut credentials = vec![operator.mint_token(&mallory, &word("taken")).await.unwrap()];
+        let caller = service.authenticate(&credentials[0], Origin::Web).await.unwrap();
+        for slug in ORGANIZATIONS {
+            for group in GROUPS {
+                service.create_group(&caller, &word(slug), word(group), word("lhr")).await.unwrap();
+            }
+        }
+        for (index, shape) in shapes().iter().enumerate().skip(1) {
+            let name = word(&format!("bound{index}"));
+            credentials.push(service.mint_token(&caller, &name, shape).await.unwrap().token);
+        }
+        operator.mint_token(&mallory, &word("spare")).await.unwrap();
+        // The bindings of an owner, in the hands of whoever the user is now.
+        operator.set_member(&word("acme"), &mallory, role).await.unwrap();
+        operator.set_member(&word("globex"), &mallory, Role::Member).await.unwrap();
+        let mut world = Self { _folder: folder, service, credentials, tokens: BTreeSet::new() };
+        for credential in &world.credentials {
+            let caller = world.service.authenticate(credential, Origin::Web).await.unwrap();
+            world.tokens.insert(caller.token);
+        }
+        world
+    }
+
+    /// Everything that a credential may do, and every token of the beginning that it sees.
+    async fn reach(&self, credential: &PlainToken) -> BTreeSet<String> {
+        let Ok(caller) = self.service.authenticate(credential, Origin::Web).await else {
+            return BTreeSet::new();
+        };
+        let mut reach = BTreeSet::new();
+        for operation in operations() {
+            if is_allowed(&operation.run(&self.service, &caller, true).await) {
+                reach.insert(format!("{operation:?}"));
+            }
+        }
+        let mut seen = ids(self.service.list_own_tokens(&caller).await).await;
+        for slug in ORGANIZATIONS {
+            seen.extend(
+                ids(self.service.list_organization_tokens(&caller, &word(slug)).await).await,
+            );
+        }
+        reach.extend(seen.iter().filter(|id| self.tokens.contains(id)).map(ToString::to_string));
+        reach
+    }
+}
+
+/// What one credential of a user of this role obtains with all operations, one after the other.
+async fn try_everything(role: Role, credential: usize) {
+    let world = World::new(role).await;
+    let credential = &world.credentials[credential];
+    let mut before = Vec::new();
+    for own in &world.credentials {
+        before.push(world.reach(own).await);
+    }
+    let reach = world.reach(credential).await;
+    let Ok(caller) = world.service.authenticate(credential, Origin::Web).await else {
+        panic!("every credential is live at first");
+    };
+    for operation in operations() {
+        let what = format!("{role:?} {:?} {operation:?}", caller.binding);
+        let outcome = operation.run(&world.service, &caller, false).await;
+        if let Ok(Some(minted)) = outcome {
+            let obtained = world.reach(&minted.token).await;
+            let wider: Vec<_> = obtained.difference(&reach).collect();
+            assert!(wider.is_empty(), "{what} minted what reaches {wider:?}");
+        } else if outcome.is_ok()
+            && matches!(operation, Operation::AddMember(..) | Operation::UpdateMember(..))
+        {
+            for (own, before) in world.credentials.iter().zip(&before) {
+                let now = world.reach(own).await;
+                let wider: Vec<_> = now.difference(before).collect();
+                assert!(wider.is_empty(), "{what} widened another credential: {wider:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_credential_obtains_a_wider_one_with_any_operation() {
+    for role in ROLES {
+        for credential in 0..shapes().len() {
+            try_everything(role, credential).await;
+        }
+    }
+}
