@@ -13,7 +13,7 @@ pub(crate) mod reply;
 pub(crate) mod throttle;
 
 pub(crate) use body::OPTIONAL_BODY;
-pub use body::{Body, MAX_BODY_BYTES, Optional};
+pub use body::{Body, MAX_BODY_BYTES, Optional, object};
 pub use deferred::Deferred;
 pub use reply::{Answer, Reply};
 

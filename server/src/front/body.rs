@@ -87,6 +87,14 @@ async fn receive(request: hyper::Request<dropshot::Body>) -> Result<(HeaderMap, 
 
 fn parse<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T> {
     require_plain_json(headers)?;
+    object(bytes)
+}
+
+/// What these bytes spell, where they are exactly one JSON object of the members that `T` has.
+///
+/// # Errors
+/// [`Error::Invalid`] with what is wrong and where.
+pub fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     // serde would take an array for a struct.
     if bytes.trim_ascii_start().first() != Some(&b'{') {
         return Err(Error::Invalid(

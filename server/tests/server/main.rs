@@ -11,6 +11,7 @@ mod crash;
 mod disk;
 mod escalation;
 mod files;
+mod properties;
 mod requests;
 mod support;
 mod throttle;

@@ -1,0 +1,63 @@
+//! The properties themselves, each a function that panics where it does not hold. The
+//! fuzz targets include this file, so it uses the server's library and `serde_json` alone.
+
+use orgtokens_server::api::types::MintRequest;
+use orgtokens_server::front::object;
+use orgtokens_server::name::{Name, Slug};
+use orgtokens_server::token::{MalformedToken, PREFIX, PlainToken, TokenId};
+use serde_json::{Map, Value};
+
+/// Whatever is taken for a token is spelled exactly so, and no other text has its digest; what
+/// becomes of it shows the text nowhere but where it is revealed.
+pub fn token(text: &str) {
+    match text.parse::<PlainToken>() {
+        Ok(token) => {
+            assert_eq!(token.reveal(), text);
+            assert!(text.is_ascii() && text.starts_with(PREFIX));
+            assert!(!format!("{token:?}").contains(text));
+            let mut other = text.to_owned();
+            other.push('0');
+            assert_eq!(other.parse::<PlainToken>(), Err(MalformedToken::Length));
+            let last = if text.ends_with('0') { "1" } else { "0" };
+            other = format!("{}{last}", &text[..text.len() - 1]);
+            assert_eq!(other.parse::<PlainToken>(), Err(MalformedToken::Checksum));
+        }
+        Err(error) => assert!(text.len() < 8 || !error.to_string().contains(text)),
+    }
+}
+
+/// Whatever is taken for a name, a slug or an id is spelled exactly so, and means nothing else
+/// in a path.
+pub fn segment(text: &str) {
+    let is_safe = |text: &str| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        text.chars().all(allowed) && !matches!(text, "" | "." | "..")
+    };
+    let name = text.parse::<Name>();
+    assert_eq!(name.is_ok(), text.parse::<Slug>().is_ok());
+    assert_eq!(name.is_ok(), is_safe(text) && text.len() <= 64);
+    match name {
+        Ok(name) => assert_eq!(name.to_string(), text),
+        // However long and hostile it is, an error quotes it on one short line.
+        Err(error) => assert!(error.len() < 2_000 && !error.contains(['\n', '\0'])),
+    }
+    if let Ok(id) = text.parse::<TokenId>() {
+        assert_eq!(id.to_string(), text);
+        assert!(text.len() == 22 && is_safe(text));
+    }
+}
+
+/// Whatever is taken for a mint request is one JSON object that has no other members, and each
+/// that it has is kept: a restriction is never lost on the way.
+pub fn mint_body(bytes: &[u8]) {
+    let Ok(request) = object::<MintRequest>(bytes) else { return };
+    let members: Map<String, Value> = serde_json::from_slice(bytes).expect("one JSON object");
+    let known = ["group", "organization", "scopes"];
+    assert!(members.keys().all(|name| known.contains(&name.as_str())));
+    assert!(members.values().all(|value| !value.is_null()));
+    let text = |name| members.get(name).map(|value| value.as_str().expect("a text").to_owned());
+    assert_eq!(request.organization.map(|slug| slug.to_string()), text("organization"));
+    assert_eq!(request.group.map(|name| name.to_string()), text("group"));
+    let scopes = members.get("scopes").map(|value| value.as_array().expect("a list").len());
+    assert_eq!(request.scopes.map(|scopes| scopes.len()), scopes);
+}
