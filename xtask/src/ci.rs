@@ -12,10 +12,14 @@ use clap::Args;
 
 /// Run every check that has to pass before a change lands
 ///
-/// Formatting, lints, documentation, the contract, and all tests, those over PostgreSQL too. All of them run even after a
-/// failure, and the end names each that failed.
+/// Formatting, lints, documentation, the contract, and all tests, those over PostgreSQL too. All
+/// of them run even after a failure, and the end names each that failed or was skipped.
 #[derive(Args, Debug)]
-pub struct Ci {}
+pub struct Ci {
+    /// Fail where this machine has no PostgreSQL, instead of skipping the tests over it
+    #[arg(long)]
+    complete: bool,
+}
 
 /// One check: a command that succeeds or does not.
 #[derive(Clone, Debug)]
@@ -32,10 +36,21 @@ pub struct Gate {
 pub struct Verdict {
     /// The gate's name.
     pub name: &'static str,
-    /// Whether its command succeeded.
-    pub passed: bool,
+    /// What became of its command.
+    pub end: End,
     took: Duration,
     repair: &'static str,
+}
+
+/// What became of a gate's command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It succeeded.
+    Passed,
+    /// It failed, or did not start.
+    Failed,
+    /// It was not run, because this machine lacks what it needs.
+    Skipped,
 }
 
 impl Gate {
@@ -77,9 +92,16 @@ impl Gate {
             println!("{} cannot be started: {error}", self.program.display());
         }
         let passed = status.is_ok_and(|status| status.success());
-        Verdict { name: self.name, passed, took: started.elapsed(), repair: self.repair }
+        self.verdict(if passed { End::Passed } else { End::Failed }, started.elapsed())
+    }
+
+    fn verdict(&self, end: End, took: Duration) -> Verdict {
+        Verdict { name: self.name, end, took, repair: self.repair }
     }
 }
+
+/// The gate that needs more than Rust.
+const POSTGRES: &str = "postgres";
 
 /// The gates, in the order in which they are quick to fail; the tests come last.
 fn gates() -> Vec<Gate> {
@@ -111,7 +133,7 @@ fn gates() -> Vec<Gate> {
         .with_environment("RUSTDOCFLAGS", "--deny warnings"),
         Gate::cargo("contract", &["xtask", "diff"], "cargo xtask diff"),
         Gate::cargo(
-            "postgres",
+            POSTGRES,
             &[
                 "xtask",
                 "postgres",
@@ -143,13 +165,20 @@ fn has_nextest() -> bool {
 impl Ci {
     /// Runs the command; it fails where any gate does.
     pub fn run(&self) -> ExitCode {
-        let verdicts: Vec<_> = gates().iter().map(|gate| gate.run(crate::root())).collect();
+        let verdicts: Vec<_> = gates().iter().map(|gate| self.pass(gate)).collect();
         println!("\n{}", summary(&verdicts));
-        if verdicts.iter().all(|verdict| verdict.passed) {
-            ExitCode::SUCCESS
-        } else {
+        if verdicts.iter().any(|verdict| verdict.end == End::Failed) {
             ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
         }
+    }
+
+    fn pass(&self, gate: &Gate) -> Verdict {
+        if gate.name == POSTGRES && !self.complete && !crate::postgres::is_at_hand() {
+            return gate.verdict(End::Skipped, Duration::ZERO);
+        }
+        gate.run(crate::root())
     }
 }
 
@@ -157,10 +186,15 @@ impl Ci {
 pub fn summary(verdicts: &[Verdict]) -> String {
     let line = |verdict: &Verdict| {
         let seconds = verdict.took.as_secs_f32();
-        if verdict.passed {
-            format!("ok      {:<10} {seconds:>6.1} s", verdict.name)
-        } else {
-            format!("FAILED  {:<10} {seconds:>6.1} s  run `{}`", verdict.name, verdict.repair)
+        let (name, repair) = (verdict.name, verdict.repair);
+        match verdict.end {
+            End::Passed => format!("ok      {name:<10} {seconds:>6.1} s"),
+            End::Failed => format!("FAILED  {name:<10} {seconds:>6.1} s  run `{repair}`"),
+            End::Skipped => {
+                format!(
+                    "SKIPPED {name:<10}    -     no PostgreSQL is at hand: install it (Debian: `apt-get install postgresql`)"
+                )
+            }
         }
     };
     verdicts.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -180,8 +214,8 @@ mod tests {
     #[test]
     fn a_gate_that_fails_or_cannot_start_is_named_and_the_others_still_run() {
         let verdicts = run(&[("one", "false"), ("two", "true"), ("three", "no-such-program")]);
-        let passed: Vec<_> = verdicts.iter().map(|verdict| verdict.passed).collect();
-        assert_eq!(passed, [false, true, false]);
+        let ends: Vec<_> = verdicts.iter().map(|verdict| verdict.end).collect();
+        assert_eq!(ends, [End::Failed, End::Passed, End::Failed]);
         let told = summary(&verdicts);
         let failed: Vec<_> = told.lines().filter(|line| line.starts_with("FAILED")).collect();
         assert_eq!(failed.len(), 2, "{told}");
@@ -191,6 +225,9 @@ mod tests {
     #[test]
     fn every_kind_of_check_has_its_gate() {
         let names: Vec<_> = gates().iter().map(|gate| gate.name).collect();
-        assert_eq!(names, ["format", "lints", "docs", "contract", "doc tests", "tests"]);
+        assert_eq!(
+            names,
+            ["format", "lints", "docs", "contract", "postgres", "doc tests", "tests"]
+        );
     }
 }

@@ -5,7 +5,7 @@ mod cluster;
 mod tool;
 
 pub use cluster::Cluster;
-pub use tool::Failure;
+pub use tool::{Failure, is_at_hand};
 
 use clap::Parser;
 use std::ffi::OsString;

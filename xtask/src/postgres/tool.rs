@@ -56,6 +56,11 @@ pub fn unprivileged(program: impl AsRef<OsStr>) -> Result<Command> {
     Ok(command)
 }
 
+/// Whether this machine has PostgreSQL's programs.
+pub fn is_at_hand() -> bool {
+    binaries().is_some()
+}
+
 fn binaries() -> Option<PathBuf> {
     let asked = Command::new("pg_config").arg("--bindir").output().ok();
     let asked = asked.map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
