@@ -203,3 +203,22 @@ impl HttpResponseError for ErrorBody {
         ErrorStatusCode::INTERNAL_SERVER_ERROR
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store;
+
+    #[test]
+    fn only_what_certainly_was_not_done_asks_to_be_tried_again() {
+        let retry_after = |error: store::Error| {
+            let response = failed(&error.into());
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+            response.headers().get(header::RETRY_AFTER).cloned()
+        };
+        let second = Some(HeaderValue::from_static("1"));
+        assert_eq!(retry_after(store::Error::Unavailable(String::new())), second);
+        assert_eq!(retry_after(store::Error::Contended(String::new())), second);
+        assert_eq!(retry_after(store::Error::Unknown(String::new())), None);
+    }
+}

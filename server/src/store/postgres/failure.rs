@@ -11,6 +11,9 @@ pub fn refused(error: tokio_postgres::Error) -> Error {
     let Some(refusal) = error.as_db_error() else { return Error::Unavailable(reason(&error)) };
     let spoken = spoken(refusal);
     match refusal.code() {
+        &SqlState::INVALID_CATALOG_NAME => {
+            Error::Unavailable(format!("{spoken}: make it with `createdb` first"))
+        }
         &SqlState::UNIQUE_VIOLATION => Error::Exists,
         &SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED => {
             Error::Contended(spoken)
@@ -38,7 +41,6 @@ fn is_passing(code: &SqlState) -> bool {
         // The schema changed under a prepared statement.
         SqlState::FEATURE_NOT_SUPPORTED,
         SqlState::INVALID_SQL_STATEMENT_NAME,
-        SqlState::INVALID_CATALOG_NAME,
     ];
     // Connections, authentication, resources, operators, the system.
     let classes = ["08", "28", "53", "57", "58"];
