@@ -1,12 +1,21 @@
-//! A database in a temporary folder, made by the real command line.
+//! A database made by the real command line: a file in a temporary folder, or on the
+//! PostgreSQL that tests may use.
+
+#[path = "../../support/database.rs"]
+#[expect(dead_code, reason = "files are made by the command line here")]
+mod empty;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+const FILE: &str = "orgtokens.db";
 
 /// An initialised database, gone with this value.
 pub struct Database {
     folder: TempDir,
+    url: String,
     /// An unrestricted token of the owner, alice, of the organization `acme`.
     pub token: String,
 }
@@ -21,8 +30,23 @@ impl Database {
         Self::within(tempfile::tempdir_in(parent).unwrap())
     }
 
+    /// One in a file, and one on PostgreSQL, where that is at hand.
+    pub fn on_each() -> Vec<Self> {
+        let Some(server) = empty::server() else {
+            eprintln!("no PostgreSQL is at hand: only SQLite is tested");
+            return vec![Self::new()];
+        };
+        let url = Runtime::new().unwrap().block_on(empty::Database::on(&server)).url;
+        vec![Self::new(), Self::at(url, tempfile::tempdir().unwrap())]
+    }
+
     fn within(folder: TempDir) -> Self {
-        let mut database = Self { folder, token: String::new() };
+        let url = format!("sqlite://{}", folder.path().join(FILE).display());
+        Self::at(url, folder)
+    }
+
+    fn at(url: String, folder: TempDir) -> Self {
+        let mut database = Self { folder, url, token: String::new() };
         let made = database.run("init", &["--organization", "acme", "--username", "alice"]);
         made.trim_end().clone_into(&mut database.token);
         database
@@ -33,7 +57,7 @@ impl Database {
     }
 
     pub fn path(&self) -> PathBuf {
-        self.folder().join("orgtokens.db")
+        self.folder().join(FILE)
     }
 
     /// Adds tokens of alice's for the organization, more than requests could mint in time.
@@ -45,9 +69,21 @@ impl Database {
         rusqlite::Connection::open(self.path()).unwrap().execute(statement, [count]).unwrap();
     }
 
+    /// Changes it behind the program's back.
+    pub fn tamper(&self, statement: &str) {
+        match self.url.strip_prefix("sqlite://") {
+            Some(path) => {
+                rusqlite::Connection::open(path).unwrap().execute_batch(statement).unwrap();
+            }
+            None => Runtime::new().unwrap().block_on(async {
+                empty::connect(&self.url).await.batch_execute(statement).await.unwrap();
+            }),
+        }
+    }
+
     /// A command of the real binary on this database.
     pub fn command(&self, name: &str) -> Command {
-        command(name, &self.path())
+        command_on(name, &self.url)
     }
 
     /// What a command prints that succeeds.
@@ -64,8 +100,12 @@ impl Database {
 
 /// A command of the real binary on the database at `path`.
 pub fn command(name: &str, path: &Path) -> Command {
+    command_on(name, &format!("sqlite://{}", path.display()))
+}
+
+fn command_on(name: &str, url: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_orgtokens-server"));
-    command.args(name.split(' ')).arg("--database").arg(format!("sqlite://{}", path.display()));
+    command.args(name.split(' ')).args(["--database", url]);
     command
 }
 
