@@ -28,6 +28,10 @@ pub async fn authenticate(
             let _turn = throttle.turn(client, Instant::now()).await;
             service.authenticate(&token, origin(headers)).await
         }
+        // Above the rate what is no token costs the database nothing.
+        Err(Error::DeadCredential) if !throttle.is_spent(client, Instant::now()) => {
+            service.authenticate_nobody(origin(headers)).await
+        }
         Err(error) => Err(error),
     };
     match outcome {

@@ -15,7 +15,7 @@ use crate::access::{self, Action, Caller, Extent, Origin};
 use crate::error::{Error, Result};
 use crate::name::Slug;
 use crate::store::{self, Organization, Snapshot, Store, Transaction};
-use crate::token::PlainToken;
+use crate::token::{PlainToken, TokenDigest};
 use std::sync::Arc;
 
 /// How often a verb is run again after the database undid it for the sake of another change.
@@ -38,7 +38,19 @@ impl Service {
     /// # Errors
     /// [`Error::DeadCredential`] where it is not, or no longer, known.
     pub async fn authenticate(&self, token: &PlainToken, origin: Origin) -> Result<Caller> {
-        let digest = &token.digest();
+        self.caller(&token.digest(), origin).await
+    }
+
+    /// What a text hears that is no token: the same as a token that is not known, and after the
+    /// same time.
+    ///
+    /// # Errors
+    /// [`Error::DeadCredential`], always.
+    pub async fn authenticate_nobody(&self, origin: Origin) -> Result<Caller> {
+        self.caller(&TokenDigest::NOBODY, origin).await
+    }
+
+    async fn caller(&self, digest: &TokenDigest, origin: Origin) -> Result<Caller> {
         self.view(move |mut view| async move { Ok(view.caller(digest, origin).await?) })
             .await?
             .ok_or(Error::DeadCredential)

@@ -106,6 +106,9 @@ impl fmt::Debug for PlainToken {
 pub struct TokenDigest([u8; 32]);
 
 impl TokenDigest {
+    /// The digest of no token that anybody could find.
+    pub const NOBODY: Self = Self([0; 32]);
+
     /// The bytes that are stored.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

@@ -72,7 +72,8 @@ impl Throttle {
         admitted
     }
 
-    fn is_spent(&self, client: IpAddr, now: Instant) -> bool {
+    /// Whether this client has no bad credential left.
+    pub fn is_spent(&self, client: IpAddr, now: Instant) -> bool {
         let used_until = self.lock();
         used_until.get(&client).is_some_and(|until| *until + self.cost > now + BURST)
     }
