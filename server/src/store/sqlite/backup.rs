@@ -44,7 +44,7 @@ fn copy(source: &Connection, target: &Path) -> Result<()> {
     if !matches!(step.map_err(refused)?, StepResult::Done) {
         return Err(Error::Unavailable("another process holds it: try again".to_owned()));
     }
-    match open::faults(&copy, 1).map_err(refused)?.first() {
+    match open::faults(&copy, open::WHOLE_CHECK, 1).map_err(refused)?.first() {
         Some(fault) => Err(Error::Broken(format!(
             "the database is damaged ({fault}): no backup was made of it"
         ))),
@@ -58,7 +58,7 @@ fn unwritten(target: &Path, error: &dyn std::fmt::Display) -> Error {
 
 /// Looks at every page, index, row and reference.
 pub fn check(connection: &Connection) -> Result<CheckReport> {
-    let mut faults = open::faults(connection, FAULTS).map_err(refused)?;
+    let mut faults = open::faults(connection, open::WHOLE_CHECK, FAULTS).map_err(refused)?;
     let mut look = connection.prepare("PRAGMA foreign_key_check").map_err(refused)?;
     let dangling = look.query_map([], |row| {
         let (table, missing): (String, String) = (row.get(0)?, row.get(2)?);

@@ -44,7 +44,10 @@ fn look_through(connection: &mut Connection) -> Result<()> {
     let deadline = Instant::now() + LOOK;
     let is_late = move || Instant::now() >= deadline;
     connection.progress_handler(STEPS, Some(is_late)).map_err(refused)?;
-    let found = faults(connection, 1);
+    // The quick look reads every page, the other one holds indexes against their tables too.
+    let found = faults(connection, "quick_check", 1).and_then(|found| {
+        if found.is_empty() { faults(connection, WHOLE_CHECK, 1) } else { Ok(found) }
+    });
     connection.progress_handler(0, None::<fn() -> bool>).map_err(refused)?;
     match found {
         Ok(faults) => faults.first().map_or(Ok(()), |fault| Err(damaged(fault))),
@@ -53,9 +56,12 @@ fn look_through(connection: &mut Connection) -> Result<()> {
     }
 }
 
+/// The look that misses nothing.
+pub const WHOLE_CHECK: &str = "integrity_check";
+
 /// What is wrong with the pages, the indexes and the rows of a database, at most so many things.
-pub fn faults(connection: &Connection, limit: u32) -> rusqlite::Result<Vec<String>> {
-    let mut look = connection.prepare(&format!("PRAGMA integrity_check({limit})"))?;
+pub fn faults(connection: &Connection, look: &str, limit: u32) -> rusqlite::Result<Vec<String>> {
+    let mut look = connection.prepare(&format!("PRAGMA {look}({limit})"))?;
     let said = look.query_map([], |row| row.get::<_, String>(0))?;
     let said: Vec<_> = said.collect::<rusqlite::Result<_>>()?;
     Ok(said.into_iter().filter(|line| line != "ok").collect())
