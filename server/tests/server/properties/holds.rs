@@ -10,20 +10,14 @@ use serde_json::{Map, Value};
 /// Whatever is taken for a token is spelled exactly so, and no other text has its digest; what
 /// becomes of it shows the text nowhere but where it is revealed.
 pub fn token(text: &str) {
-    match text.parse::<PlainToken>() {
-        Ok(token) => {
-            assert_eq!(token.reveal(), text);
-            assert!(text.is_ascii() && text.starts_with(PREFIX));
-            assert!(!format!("{token:?}").contains(text));
-            let mut other = text.to_owned();
-            other.push('0');
-            assert_eq!(other.parse::<PlainToken>(), Err(MalformedToken::Length));
-            let last = if text.ends_with('0') { "1" } else { "0" };
-            other = format!("{}{last}", &text[..text.len() - 1]);
-            assert_eq!(other.parse::<PlainToken>(), Err(MalformedToken::Checksum));
-        }
-        Err(error) => assert!(text.len() < 8 || !error.to_string().contains(text)),
-    }
+    let Ok(token) = text.parse::<PlainToken>() else { return };
+    assert_eq!(token.reveal(), text);
+    assert!(text.is_ascii() && text.starts_with(PREFIX));
+    assert!(!format!("{token:?}").contains(text));
+    assert_eq!(format!("{text}0").parse::<PlainToken>(), Err(MalformedToken::Length));
+    let last = if text.ends_with('0') { "1" } else { "0" };
+    let changed = format!("{}{last}", &text[..text.len() - 1]);
+    assert_eq!(changed.parse::<PlainToken>(), Err(MalformedToken::Checksum));
 }
 
 /// Whatever is taken for a name, a slug or an id is spelled exactly so, and means nothing else
