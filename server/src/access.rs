@@ -142,7 +142,7 @@ pub enum OwnAction {
     ReadUser,
     /// List the user's organizations.
     ListOrganizations,
-    /// List or revoke the user's own tokens.
+    /// List or revoke the user's own tokens, or mint one.
     ManageTokens,
     /// Mint a token that is bound to nothing.
     MintUnrestricted,

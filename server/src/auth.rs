@@ -50,10 +50,11 @@ fn bearer(headers: &HeaderMap) -> Result<PlainToken> {
     }
     let (scheme, token) =
         value.to_str().ok().and_then(|text| text.split_once(' ')).unwrap_or_default();
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(Error::DeadCredential);
+    let token = token.trim_start_matches(' ');
+    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
+        return Err(Error::NoCredential);
     }
-    token.trim_start_matches(' ').parse().map_err(|_| Error::DeadCredential)
+    token.parse().map_err(|_| Error::DeadCredential)
 }
 
 /// Command lines name themselves in the User-Agent; nothing else of it is used.
@@ -99,9 +100,11 @@ mod tests {
         assert_eq!(bearer(&headers(std::slice::from_ref(&good))).unwrap(), token);
         assert!(matches!(bearer(&headers(&[])), Err(Error::NoCredential)));
         assert!(matches!(bearer(&headers(&[good.clone(), good])), Err(Error::Invalid(_))));
-        for bad in ["", "Bearer", "Bearer ", "Basic YTpi", token.reveal(), "Bearer x y"] {
-            let refused = bearer(&headers(&[bad.to_owned()]));
-            assert!(matches!(refused, Err(Error::DeadCredential)), "{bad}");
+        for none in ["", "Bearer", "Bearer ", "Basic YTpi", token.reveal()] {
+            let refused = bearer(&headers(&[none.to_owned()]));
+            assert!(matches!(refused, Err(Error::NoCredential)), "{none}");
         }
+        let refused = bearer(&headers(&["Bearer x y".to_owned()]));
+        assert!(matches!(refused, Err(Error::DeadCredential)));
     }
 }

@@ -20,14 +20,14 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 /// An API-token service for organizations.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(version, after_help = "Start with:\n  orgtokens-server demo")]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 enum Command {
     /// Serve the API
     #[command(
@@ -118,7 +118,7 @@ enum Command {
     },
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 enum UserCommand {
     /// Add a user, who is a member of nothing yet
     #[command(
@@ -136,7 +136,7 @@ enum UserCommand {
     },
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 enum OrganizationCommand {
     /// Add an organization with its owner
     #[command(
@@ -154,7 +154,7 @@ enum OrganizationCommand {
     },
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 enum MemberCommand {
     /// Make a user a member, or give a member another role
     #[command(
@@ -175,7 +175,7 @@ enum MemberCommand {
     },
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 enum TokenCommand {
     /// Mint an unrestricted token for a user, and print it
     #[command(
@@ -193,11 +193,11 @@ enum TokenCommand {
     },
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 enum AuditCommand {
     /// Say whether any entry was removed, changed or moved, and which
     #[command(
-        after_help = "Example:\n  orgtokens-server audit verify\n\nIt fails where an entry is not as it was written."
+        after_help = "Example:\n  orgtokens-server audit verify\n\nIt fails where an entry is not as it was written. Whoever may write the database may\nalso rewrite the end of a chain: keep the lines it prints elsewhere, and compare."
     )]
     Verify {
         #[command(flatten)]
@@ -205,7 +205,7 @@ enum AuditCommand {
     },
 }
 
-#[derive(Debug, Args)]
+#[derive(Args)]
 struct Database {
     /// Where the database is: a file, or `postgres://user:password@host/name`
     #[arg(
@@ -218,7 +218,7 @@ struct Database {
     url: String,
 }
 
-#[derive(Debug, Args)]
+#[derive(Args)]
 struct Listen {
     /// The address to listen on; port 0 is any free one
     #[arg(
@@ -280,6 +280,7 @@ fn plain_text(token: &PlainToken) -> &str {
 
 fn print_token(token: &PlainToken) -> anyhow::Result<()> {
     print(plain_text(token))
+        .context("the token was minted and nobody saw it: revoke it, and mint another one")
 }
 
 /// One text on stdout, at once.

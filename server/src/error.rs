@@ -48,8 +48,8 @@ pub enum Error {
     )]
     OutcomeUnknown(#[source] store::Error),
     /// Something broke; the reason is for the log alone.
-    #[error("internal error: the server's log has the reason")]
-    Internal(String),
+    #[error("internal error, the server's log has the reason")]
+    Internal(#[source] store::Error),
 }
 
 impl Error {
@@ -70,6 +70,11 @@ impl Error {
 }
 
 impl Error {
+    /// What is wrong with the program itself.
+    pub fn internal(reason: impl Into<String>) -> Self {
+        Self::Internal(store::Error::Broken(reason.into()))
+    }
+
     /// The same error, but for a name that is taken: that is a conflict, in these words.
     pub fn taken(error: store::Error, message: impl FnOnce() -> String) -> Self {
         match error {
@@ -82,10 +87,12 @@ impl Error {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Unavailable(_) | store::Error::Contended(_) => Self::Unavailable(error),
+            store::Error::Unavailable(_) | store::Error::Full(_) | store::Error::Contended(_) => {
+                Self::Unavailable(error)
+            }
             store::Error::Unknown(_) => Self::OutcomeUnknown(error),
             store::Error::Exists => Self::Conflict(error.to_string()),
-            store::Error::Broken(reason) => Self::Internal(reason),
+            store::Error::Broken(_) => Self::Internal(error),
         }
     }
 }

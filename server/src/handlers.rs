@@ -63,6 +63,7 @@ impl Api for Handlers {
         body: Body<Optional<MintRequest>>,
     ) -> Answer<MintedToken> {
         answer(rqctx, async |service, caller| {
+            service.may_mint(&caller)?;
             let (name, request) = (path.get()?.token_name, body.read_or_default().await?);
             let minted = service.mint_token(&caller, &name, &request.into()).await?;
             Ok(MintedToken { name, id: minted.id, token: minted.token })

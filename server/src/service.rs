@@ -88,7 +88,9 @@ impl Service {
             verb(begun(self.store.write_urgently().await?, caller).await?).await
         };
         match retried(attempt).await {
-            Err(Error::Unavailable(_)) if self.store.make_room().await => retried(attempt).await,
+            Err(Error::Unavailable(store::Error::Full(_))) if self.store.make_room().await => {
+                retried(attempt).await
+            }
             decided => decided,
         }
     }

@@ -13,7 +13,7 @@ mod sqlite;
 mod tokens;
 mod transaction;
 
-pub use audit::{AuditFault, AuditReport};
+pub use audit::{AuditFault, AuditHead, AuditReport};
 pub use copy::{Copied, copy};
 pub use records::{
     AuditEntry, AuditPage, Group, Member, Membership, NewToken, Organization, Token, User,
@@ -31,15 +31,22 @@ use std::path::Path;
 /// How many connections a server keeps to a database on another machine, unless it is told.
 pub const POOL_SIZE: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not 0");
 
+/// What makes a database, as errors name it.
+const INIT: &str =
+    "`orgtokens-server init --organization SLUG --username NAME --email ADDR` makes a database";
+
 /// Why the store did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A unique name is taken.
     #[error("it exists already")]
     Exists,
-    /// It cannot answer at the moment: locked, full, or not reached.
+    /// It cannot answer at the moment: locked, or not reached.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// There is no room left where it is kept, or the disk fails.
+    #[error("the database has no room: {0}")]
+    Full(String),
     /// The database undid a transaction for the sake of another one: it may be run again.
     #[error("the database gave way to another change: {0}")]
     Contended(String),
@@ -85,12 +92,17 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub async fn open_pooled(url: &str, pool: NonZeroUsize) -> Result<Self> {
-        Ok(Self {
-            backend: match Place::of(url)? {
-                Place::File(path) => Box::new(Sqlite::open(path).await?),
-                Place::Network(url) => Box::new(Postgres::open(url, pool).await?),
-            },
-        })
+        let backend: Box<dyn Backend> = match Place::of(url)? {
+            Place::File(path) => Box::new(Sqlite::open(path).await?),
+            Place::Network(url) => Box::new(Postgres::open(url, pool).await?),
+        };
+        let store = Self { backend };
+        // A schema alone is what an `init` leaves that was broken off.
+        if store.read().await?.is_initialised().await? {
+            Ok(store)
+        } else {
+            Err(Error::Broken(format!("the database was never initialised: {INIT}")))
+        }
     }
 
     /// Makes the database at `url`, or opens the one that is there.
@@ -141,6 +153,14 @@ impl Store {
     }
 }
 
+/// Whether SQLite takes it for the path of a file, and nothing more.
+fn is_file_path(path: &str) -> bool {
+    !path.is_empty()
+        && !path.starts_with([':'])
+        && !path.starts_with("file:")
+        && !path.contains('?')
+}
+
 /// Where a database is, by the form of its URL.
 enum Place<'a> {
     File(&'a str),
@@ -150,7 +170,7 @@ enum Place<'a> {
 impl<'a> Place<'a> {
     fn of(url: &'a str) -> Result<Self> {
         match url.split_once("://") {
-            Some(("sqlite", path)) if !path.is_empty() => Ok(Self::File(path)),
+            Some(("sqlite", path)) if is_file_path(path) => Ok(Self::File(path)),
             Some(("postgres" | "postgresql", _)) => Ok(Self::Network(url)),
             // The URL itself may carry a password, so no error shows it.
             _ => Err(Error::Broken(

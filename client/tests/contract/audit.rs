@@ -82,6 +82,31 @@ async fn a_cascade_writes_an_entry_for_each_token_it_revokes() {
 }
 
 #[tokio::test]
+async fn an_entry_about_a_token_says_how_far_the_token_went() {
+    let world = World::new().await;
+    let owner = world.user(Role::Owner).await;
+    let body = json!({"organization": "acme", "group": "default", "scopes": ["read-only"]});
+    owner.send(Method::POST, "/v1/auth/api-tokens/new", Some(body)).await;
+    owner.send(Method::DELETE, "/v1/auth/api-tokens/new", None).await;
+    for entry in newest(&owner, 2).await {
+        let token = &entry["data"]["token"];
+        assert_eq!(token["organization"], "acme", "{entry}");
+        assert_eq!((&token["group"], &token["scopes"]), (&json!("default"), &json!(["read"])));
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_changes_nothing_writes_nothing() {
+    let world = World::new().await;
+    let (owner, member) = (world.user(Role::Owner).await, world.user(Role::Member).await);
+    let before = newest(&owner, 1_000).await;
+    let path = format!("/v1/organizations/acme/members/{}", member.username);
+    let same = owner.send(Method::PATCH, &path, Some(json!({"role": "member"}))).await;
+    assert_eq!((same.status.as_u16(), &same.json()["member"]["role"]), (200, &json!("member")));
+    assert_eq!(newest(&owner, 1_000).await, before);
+}
+
+#[tokio::test]
 async fn what_fails_writes_nothing() {
     let world = World::new().await;
     let owner = world.user(Role::Owner).await;

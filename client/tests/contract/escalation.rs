@@ -61,6 +61,16 @@ async fn a_group_bound_token_with_every_scope_reaches_no_token_member_or_audit_o
 }
 
 #[tokio::test]
+async fn a_group_bound_token_is_told_that_it_mints_nothing_before_the_body_is_looked_at() {
+    let world = World::new().await;
+    let bound = world.actor(Role::Owner, Binding::Group(&[RequestedScope::FullAccess])).await;
+    for (path, body) in [("/v1/auth/api-tokens/x", "{bad"), ("/v1/auth/api-tokens/a%20b", "")] {
+        let refused = bound.send_text(Method::POST, path, &[], body).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn what_a_credential_does_not_reach_answers_the_same_404_to_the_byte() {
     let world = World::new().await;
     let member = world.user(Role::Owner).await;

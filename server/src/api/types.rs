@@ -94,7 +94,8 @@ where
     D: Deserializer<'de>,
 {
     let text = String::deserialize(deserializer)?;
-    let number = text.parse().ok().filter(|number| (1..=greatest).contains(number));
+    let is_plain = !text.starts_with(['+', '0']);
+    let number = text.parse().ok().filter(|number| is_plain && (1..=greatest).contains(number));
     number.ok_or_else(|| {
         D::Error::custom(format_args!(
             "{} is not a {name}: use a whole number from 1 to {greatest}",

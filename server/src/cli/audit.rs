@@ -3,7 +3,7 @@
 use super::print;
 use anyhow::bail;
 use orgtokens_server::service::{Operator, Service};
-use orgtokens_server::store::AuditReport;
+use orgtokens_server::store::{AuditFault, AuditHead, AuditReport};
 
 /// Prints what was found, and fails where a chain is broken.
 pub async fn verify(service: &Service) -> anyhow::Result<()> {
@@ -17,11 +17,15 @@ pub async fn verify(service: &Service) -> anyhow::Result<()> {
 
 /// The report as sentences, one a line.
 pub fn describe(report: &AuditReport) -> String {
-    let AuditReport { entries, organizations, faults } = report;
+    let AuditReport { entries, organizations, heads, faults } = report;
     if faults.is_empty() {
-        return format!("{entries} entries of {organizations} organizations are whole");
+        let whole = format!("{entries} entries of {organizations} organizations are whole");
+        let head = |head: &AuditHead| {
+            format!("{}: {} entries end in {}", head.organization, head.entries, head.hash)
+        };
+        return [whole].into_iter().chain(heads.iter().map(head)).collect::<Vec<_>>().join("\n");
     }
-    let line = |fault: &orgtokens_server::store::AuditFault| {
+    let line = |fault: &AuditFault| {
         format!("{}: entry {} {}", fault.organization, fault.entry, fault.what)
     };
     faults.iter().map(line).collect::<Vec<_>>().join("\n")

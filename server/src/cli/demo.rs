@@ -31,7 +31,7 @@ pub async fn demo(listen: SocketAddr) -> anyhow::Result<()> {
     let (log, signals) = (serve::logger(), serve::Signals::new()?);
     let server = serve::start(service, listen, &Settings::default(), &log)?;
     print(&format!("\n{}\n\n{}", table(&rows), curl_lines(&rows, server.address())))?;
-    serve::run(server, signals, &log).await
+    serve::run(server, signals, log).await
 }
 
 fn word<T: FromStr<Err = String>>(text: &str) -> anyhow::Result<T> {

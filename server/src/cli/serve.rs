@@ -11,7 +11,8 @@ use slog_async::{Async, OverflowStrategy};
 use std::io::{self, IsTerminal};
 use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::sync::Mutex;
+use std::sync::{Mutex, mpsc};
+use std::thread;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -77,7 +78,7 @@ pub async fn serve(
 ) -> anyhow::Result<()> {
     let (log, signals) = (logger(), Signals::new()?);
     let server = start(service, listen, settings, &log)?;
-    run(server, signals, &log).await
+    run(server, signals, log).await
 }
 
 /// Starts, and says where on the first line of stdout.
@@ -93,13 +94,25 @@ pub fn start(
 }
 
 /// Waits for a signal, then for the requests under way.
-pub async fn run(server: Server, signals: Signals, log: &Logger) -> anyhow::Result<()> {
+pub async fn run(server: Server, signals: Signals, log: Logger) -> anyhow::Result<()> {
     let signal = signals.ended_by().await;
     info!(log, "stopping"; "signal" => signal);
     if let Err(error) = server.close(PATIENCE).await {
         info!(log, "stopped early"; "reason" => %error);
     }
+    write_out(log);
     Ok(())
+}
+
+/// Waits until the last lines are written, unless nobody reads them.
+fn write_out(log: Logger) {
+    let (written, last) = mpsc::channel();
+    thread::spawn(move || {
+        drop(log);
+        written.send(())
+    });
+    // Whoever waits longer waits for somebody who does not read.
+    let _ = last.recv_timeout(Duration::from_secs(1));
 }
 
 /// The signals that end the process. They are handled from the making of this value on, which
@@ -140,7 +153,7 @@ pub fn logger() -> Logger {
 }
 
 fn queued(lines: impl Drain<Ok = (), Err = slog::Never> + Send + 'static) -> Logger {
-    // Where the reader is slow, requests wait rather than that their lines are lost.
-    let queue = Async::new(lines).overflow_strategy(OverflowStrategy::Block);
+    // Where nobody reads, lines are dropped and counted: a full pipe must not stop the service.
+    let queue = Async::new(lines).overflow_strategy(OverflowStrategy::DropAndReport);
     Logger::root(queue.build().fuse(), o!())
 }

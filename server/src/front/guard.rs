@@ -59,7 +59,8 @@ fn unknown_expectation(headers: &HeaderMap) -> Option<Refusal> {
 /// dropshot leaves empty segments out, so that a variable which is empty by mistake would make
 /// another operation of the path.
 fn empty_segment(path: &str) -> Option<Refusal> {
-    path.contains("//").then(|| (StatusCode::NOT_FOUND, reply::NO_PATH.to_owned()))
+    (path.contains("//") || path.len() > 1 && path.ends_with('/'))
+        .then(|| (StatusCode::NOT_FOUND, reply::NO_PATH.to_owned()))
 }
 
 /// The method to look a route up by: HEAD is answered as GET without the body, and what HTTP
@@ -121,7 +122,9 @@ mod tests {
         let expects = |what| [("host", "a"), ("expect", what)];
         assert_eq!(status("/", Version::HTTP_11, &expects("100-Continue")), None);
         assert_eq!(status("/", Version::HTTP_11, &expects("a-miracle")), Some(417));
-        assert_eq!(status("/v1//user", Version::HTTP_11, &[("host", "a")]), Some(404));
+        for path in ["/v1//user", "/v1/organizations/"] {
+            assert_eq!(status(path, Version::HTTP_11, &[("host", "a")]), Some(404), "{path}");
+        }
     }
 
     #[test]

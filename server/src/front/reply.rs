@@ -46,7 +46,7 @@ impl<T> Reply<T> {
 pub fn ok(value: &impl Serialize) -> Response<Body> {
     match serde_json::to_vec(value) {
         Ok(text) => ok_text(text.into()),
-        Err(error) => failed(&Error::Internal(format!("an answer has no JSON form: {error}"))),
+        Err(error) => failed(&Error::internal(format!("an answer has no JSON form: {error}"))),
     }
 }
 
@@ -94,8 +94,9 @@ pub fn failed(error: &Error) -> Response<Body> {
         _ => {}
     }
     let reason = match error {
-        Error::Internal(reason) => Some(reason.clone()),
-        Error::Unavailable(source) | Error::OutcomeUnknown(source) => Some(source.to_string()),
+        Error::Internal(source) | Error::Unavailable(source) | Error::OutcomeUnknown(source) => {
+            Some(source.to_string())
+        }
         _ => None,
     };
     response.extensions_mut().insert(Note { token: None, reason });
@@ -124,7 +125,7 @@ fn challenge(headers: &mut http::HeaderMap, value: &'static str) {
 
 /// What is answered where something is wrong with the program itself.
 pub fn broken(reason: &str) -> Response<Body> {
-    failed(&Error::Internal(reason.to_owned()))
+    failed(&Error::internal(reason))
 }
 
 /// What a path hears that no operation has.

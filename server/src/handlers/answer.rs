@@ -82,7 +82,7 @@ impl<W: Serialize> ListText<W> {
             text.extend_from_slice(if self.is_begun { b"," } else { b"{\"tokens\":[" });
             self.is_begun = true;
             serde_json::to_writer(&mut text, &(self.wire)(token, self.pages.with_owner))
-                .map_err(|error| Error::Internal(format!("a token has no JSON form: {error}")))?;
+                .map_err(|error| Error::internal(format!("a token has no JSON form: {error}")))?;
         }
         if is_last {
             text.extend_from_slice(if self.is_begun { b"]}" } else { b"{\"tokens\":[]}" });

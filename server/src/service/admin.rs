@@ -24,7 +24,7 @@ impl Operator<'_> {
     /// # Errors
     /// [`Error::Conflict`] where the database has an organization already; it is unchanged.
     pub async fn init(&self, slug: &Slug, username: &Name, email: &Email) -> Result<PlainToken> {
-        let name = &FIRST_TOKEN.parse().map_err(Error::Internal)?;
+        let name = &FIRST_TOKEN.parse().map_err(|error: String| Error::internal(error))?;
         self.0
             .operate(move |mut change| async move {
                 change.lock_database().await?;
@@ -33,7 +33,10 @@ impl Operator<'_> {
                         "the database was initialised already: nothing was changed".to_owned(),
                     ));
                 }
-                change.insert_user(username, email).await?;
+                let taken =
+                    || format!("there is a user named {username} already: choose another name");
+                let inserted = change.insert_user(username, email).await;
+                inserted.map_err(|error| Error::taken(error, taken))?;
                 add_owner(&mut change, slug, username).await?;
                 mint(change, username, name).await
             })

@@ -4,8 +4,8 @@
 use crate::access::{Caller, OrganizationId, Origin, Role};
 use crate::error::Result;
 use crate::name::Name;
+use crate::scope::Scope;
 use crate::store::{AuditEntry, Group, Token, Transaction};
-use crate::token::TokenId;
 use chrono::Utc;
 use serde_json::{Map, Value, json};
 
@@ -20,7 +20,7 @@ pub enum Actor<'a> {
 
 /// A change, as far as its entry tells it.
 pub enum Event<'a> {
-    TokenCreate { id: TokenId, name: &'a Name, username: &'a Name },
+    TokenCreate(&'a Token),
     TokenRevoke { token: &'a Token, cause: &'static str },
     MemberAdd { username: &'a Name, role: Role },
     MemberUpdate { username: &'a Name, from: Role, to: Role },
@@ -32,7 +32,7 @@ pub enum Event<'a> {
 impl Event<'_> {
     fn code(&self) -> &'static str {
         match self {
-            Self::TokenCreate { .. } => "user-token-create",
+            Self::TokenCreate(_) => "user-token-create",
             Self::TokenRevoke { .. } => "user-token-revoke",
             Self::MemberAdd { .. } => "org-member-add",
             Self::MemberUpdate { .. } => "org-member-update",
@@ -44,8 +44,8 @@ impl Event<'_> {
 
     fn message(&self) -> String {
         match self {
-            Self::TokenCreate { name, username, .. } => {
-                format!("minted token {name} of {username}")
+            Self::TokenCreate(token) => {
+                format!("minted token {} of {}", token.name, token.owner.username)
             }
             Self::TokenRevoke { token, cause } => {
                 format!("revoked token {} of {} by {cause}", token.name, token.owner.username)
@@ -64,13 +64,10 @@ impl Event<'_> {
 
     fn data(&self) -> Value {
         match self {
-            Self::TokenCreate { id, name, username } => {
-                json!({"token": {"id": id, "name": name, "owner": username}})
+            Self::TokenCreate(token) => json!({"token": described(token)}),
+            Self::TokenRevoke { token, cause } => {
+                json!({"token": described(token), "cause": cause})
             }
-            Self::TokenRevoke { token, cause } => json!({
-                "token": {"id": token.id, "name": token.name, "owner": token.owner.username},
-                "cause": cause,
-            }),
             Self::MemberAdd { username, role } => {
                 json!({"member": {"username": username, "role": role}})
             }
@@ -83,6 +80,19 @@ impl Event<'_> {
             }
         }
     }
+}
+
+/// A token as the log remembers it: whose it was, and how far it went.
+fn described(token: &Token) -> Value {
+    let mut told = json!({"id": token.id, "name": token.name, "owner": token.owner.username});
+    if let Some(organization) = &token.organization {
+        told["organization"] = json!(organization.slug);
+    }
+    if let Some((group, scopes)) = &token.group {
+        told["group"] = json!(group);
+        told["scopes"] = scopes.iter().map(Scope::as_str).collect();
+    }
+    told
 }
 
 /// Writes the entry of a change, in the change's own transaction.

@@ -5,24 +5,36 @@ use super::{Service, reach, reach_to_change, tokens};
 use crate::access::{Action, Binding, Caller, Extent};
 use crate::error::{Error, Result};
 use crate::name::{Name, Slug};
-use crate::store::{Group, Snapshot};
+use crate::store::{Group, TokenFilter};
 use uuid::Uuid;
 
 impl Service {
     /// The groups of an organization, by name; through a group-bound token its own.
     pub async fn list_groups(&self, caller: &Caller, slug: &Slug) -> Result<Vec<Group>> {
-        self.view(move |mut view| async move { visible_groups(&mut view, caller, slug).await })
-            .await
+        self.view(move |mut view| async move {
+            let (organization, extent) = reach(&mut view, caller, slug, Action::ReadGroups).await?;
+            let mut groups = view.groups(organization.id).await?;
+            if extent == Extent::Own {
+                groups.retain(|group| is_own(caller, group));
+            }
+            Ok(groups)
+        })
+        .await
     }
 
     /// One group.
     pub async fn get_group(&self, caller: &Caller, slug: &Slug, name: &Name) -> Result<Group> {
-        let groups = self.list_groups(caller, slug).await?;
-        let hidden = match caller.binding {
-            Binding::Group { .. } => Error::OTHER_GROUP,
-            Binding::Unrestricted | Binding::Organization(_) => Error::NO_GROUP,
-        };
-        groups.into_iter().find(|group| group.name == *name).ok_or(hidden)
+        self.view(move |mut view| async move {
+            let (organization, extent) = reach(&mut view, caller, slug, Action::ReadGroups).await?;
+            let group = view.group(organization.id, name).await?;
+            match extent {
+                Extent::All => group.ok_or(Error::NO_GROUP),
+                Extent::Own => {
+                    group.filter(|group| is_own(caller, group)).ok_or(Error::OTHER_GROUP)
+                }
+            }
+        })
+        .await
     }
 
     /// Makes a group.
@@ -58,9 +70,8 @@ impl Service {
                 reach_to_change(&mut change, caller, slug, Action::ManageGroups).await?;
             let group = change.group(organization.id, name).await?.ok_or(Error::NO_GROUP)?;
             let actor = Actor::Caller(caller);
-            for token in change.group_tokens(group.uuid).await? {
-                tokens::delete(&mut change, actor, &token, "group-delete").await?;
-            }
+            let bound = TokenFilter::Group(group.uuid);
+            tokens::revoke_all(&mut change, actor, bound, "group-delete").await?;
             change.delete_group(organization.id, group.uuid).await?;
             record(&mut change, actor, Some(organization.id), Event::GroupDelete(&group)).await?;
             change.commit().await?;
@@ -70,11 +81,7 @@ impl Service {
     }
 }
 
-async fn visible_groups(view: &mut Snapshot, caller: &Caller, slug: &Slug) -> Result<Vec<Group>> {
-    let (organization, extent) = reach(view, caller, slug, Action::ReadGroups).await?;
-    let mut groups = view.groups(organization.id).await?;
-    if let (Extent::Own, Binding::Group { group: own, .. }) = (extent, &caller.binding) {
-        groups.retain(|group| group.uuid == *own);
-    }
-    Ok(groups)
+/// Whether it is the group that the caller's token is bound to.
+fn is_own(caller: &Caller, group: &Group) -> bool {
+    matches!(caller.binding, Binding::Group { group: own, .. } if own == group.uuid)
 }

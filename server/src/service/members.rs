@@ -80,7 +80,8 @@ impl Service {
             let member = change.member(organization.id, username).await?.ok_or(Error::NO_MEMBER)?;
             keep_an_owner(&mut change, organization.id, &member).await?;
             let (actor, event) = (Actor::Caller(caller), Event::MemberRemove { username });
-            revoke_tokens(&mut change, actor, organization.id, &member).await?;
+            let bound = TokenFilter::UserIn(organization.id, member.user.id);
+            tokens::revoke_all(&mut change, actor, bound, "org-member-rm").await?;
             change.delete_member(organization.id, member.user.id).await?;
             record(&mut change, actor, Some(organization.id), event).await?;
             Ok(change.commit().await?)
@@ -99,7 +100,11 @@ pub(super) async fn set_role(
 ) -> Result<Member> {
     let user = change.user(username).await?.ok_or(Error::NO_USER)?;
     let before = change.member(organization, username).await?;
-    if let Some(member) = before.as_ref().filter(|_| role != Role::Owner) {
+    if before.as_ref().is_some_and(|member| member.role == role) {
+        // Nothing changes, so there is nothing to tell of.
+        return Ok(Member { user, role });
+    }
+    if let Some(member) = &before {
         keep_an_owner(&mut change, organization, member).await?;
     }
     change.put_member(organization, user.id, role).await?;
@@ -125,17 +130,4 @@ async fn keep_an_owner(
         "{} is the last owner: make another one first, with `orgtokens-server member set`",
         member.user.username
     )))
-}
-
-async fn revoke_tokens(
-    change: &mut Transaction,
-    actor: Actor<'_>,
-    organization: OrganizationId,
-    member: &Member,
-) -> Result<()> {
-    let filter = TokenFilter::UserIn(organization, member.user.id);
-    for token in change.tokens(filter, None, u32::MAX).await? {
-        tokens::delete(change, actor, &token, "org-member-rm").await?;
-    }
-    Ok(())
 }

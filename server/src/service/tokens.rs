@@ -133,6 +133,11 @@ impl Service {
         .await
     }
 
+    /// Says whether the caller may mint anything at all, before anybody looks at what.
+    pub fn may_mint(&self, caller: &Caller) -> Result<()> {
+        decide_own(&caller.binding, OwnAction::ManageTokens).map(|_| ())
+    }
+
     /// Mints a token for the caller's user, no wider than the caller's own.
     pub async fn mint_token(
         &self,
@@ -140,7 +145,7 @@ impl Service {
         name: &Name,
         request: &MintRequest,
     ) -> Result<Minted> {
-        decide_own(&caller.binding, OwnAction::ManageTokens)?;
+        self.may_mint(caller)?;
         let wanted = &Wanted::of(request)?;
         self.change(caller, move |mut change| async move {
             let binding = wanted.binding(&mut change, caller).await?;
@@ -206,14 +211,16 @@ pub(super) async fn mint(
     binding: Binding,
 ) -> Result<Minted> {
     let generated = PlainToken::generate();
-    let secret = generated.map_err(|error| Error::Internal(format!("no random bits: {error}")))?;
+    let secret = generated.map_err(|error| Error::internal(format!("no random bits: {error}")))?;
     let (id, digest) = (TokenId::generate(), secret.digest());
     let new = NewToken { id, digest, name, user, binding, created_at: Utc::now() };
     let taken = || {
         format!("{username} has a token named {name} already: revoke it, or choose another name")
     };
     change.insert_token(&new).await.map_err(|error| Error::taken(error, taken))?;
-    let event = Event::TokenCreate { id, name, username };
+    let kept = change.token(id).await?;
+    let kept = kept.ok_or_else(|| Error::internal("a token is not there that was kept"))?;
+    let event = Event::TokenCreate(&kept);
     record(&mut change, actor, binding.organization(), event).await?;
     change.commit().await?;
     Ok(Minted { id, token: secret })
@@ -242,12 +249,31 @@ async fn own_token(
 }
 
 async fn revoke(mut change: Transaction, caller: &Caller, token: &Token) -> Result<()> {
-    delete(&mut change, Actor::Caller(caller), token, "revoke").await?;
+    revoke_one(&mut change, Actor::Caller(caller), token, "revoke").await?;
     Ok(change.commit().await?)
 }
 
-/// Deletes a token with its audit entry, in a transaction that has more to do.
-pub(super) async fn delete(
+/// Revokes every token of a list, in a transaction that has more to do.
+pub(super) async fn revoke_all(
+    change: &mut Transaction,
+    actor: Actor<'_>,
+    filter: TokenFilter,
+    cause: &'static str,
+) -> Result<()> {
+    loop {
+        let page = change.tokens(filter, None, PAGE).await?;
+        for token in &page {
+            revoke_one(change, actor, token, cause).await?;
+        }
+        if page.len() < PAGE as usize {
+            return Ok(());
+        }
+        // Others have their turn on this thread.
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn revoke_one(
     change: &mut Transaction,
     actor: Actor<'_>,
     token: &Token,

@@ -2,7 +2,7 @@
 
 pub(super) mod chain;
 
-pub use chain::{AuditFault, AuditReport};
+pub use chain::{AuditFault, AuditHead, AuditReport};
 
 use super::{AuditEntry, AuditPage, Error, Result, Snapshot, Transaction, rows};
 use crate::access::OrganizationId;

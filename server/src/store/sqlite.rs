@@ -13,13 +13,22 @@ use super::connection::{Backend, Connection, Each, Row, Value};
 use super::{CheckReport, Error, Result};
 use async_trait::async_trait;
 use reserve::Reserve;
+use rusqlite::ErrorCode::DatabaseBusy;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::OwnedMutexGuard;
+use tokio::time::{Instant, sleep, timeout_at};
 
 type Idle = Arc<Mutex<Vec<rusqlite::Connection>>>;
+
+/// How long a change waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long it waits before it asks again where another process writes.
+const BUSY: Duration = Duration::from_millis(10);
 
 /// An open database file.
 pub struct Sqlite {
@@ -57,6 +66,7 @@ impl Sqlite {
             let mut writer = open::accept(&path)?;
             require(&writer)?;
             open::migrate(&mut writer)?;
+            writer.busy_timeout(Duration::ZERO).map_err(refused)?;
             let reserve = Arc::new(Reserve::beside(&path));
             // On a full disk reading goes on, and whatever changes says what is wrong.
             let _ = reserve.hold();
@@ -67,10 +77,20 @@ impl Sqlite {
     }
 
     async fn begin(&self, prepare: impl FnOnce(&Reserve) -> Result<()>) -> Result<Writer> {
-        let connection = Arc::clone(&self.writer).lock_owned().await;
+        let deadline = Instant::now() + PATIENCE;
+        let turn = timeout_at(deadline, Arc::clone(&self.writer).lock_owned()).await;
+        let connection = turn.map_err(|_| {
+            Error::Unavailable(format!("other changes took longer than {PATIENCE:?}"))
+        })?;
         prepare(&self.reserve)?;
-        // Other processes write too: waiting happens here, never in the middle.
-        connection.execute_batch("BEGIN IMMEDIATE").map_err(refused)?;
+        // Other processes write too: waiting happens here, never in the middle, and not on the
+        // thread.
+        while let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
+            if error.sqlite_error_code() != Some(DatabaseBusy) || Instant::now() >= deadline {
+                return Err(refused(error));
+            }
+            sleep(BUSY).await;
+        }
         Ok(Writer { connection })
     }
 }
@@ -247,13 +267,11 @@ fn refused(error: rusqlite::Error) -> Error {
         {
             Error::Exists
         }
-        Some(failure)
-            if matches!(
-                failure.code,
-                DatabaseBusy | DatabaseLocked | DiskFull | SystemIoFailure | CannotOpen | ReadOnly
-            ) =>
-        {
+        Some(failure) if matches!(failure.code, DatabaseBusy | DatabaseLocked | ReadOnly) => {
             Error::Unavailable(error.to_string())
+        }
+        Some(failure) if matches!(failure.code, DiskFull | SystemIoFailure | CannotOpen) => {
+            Error::Full(error.to_string())
         }
         _ => Error::Broken(format!("the database refuses: {error}")),
     }

@@ -21,6 +21,8 @@ pub enum TokenFilter {
     User(UserId),
     /// Those of a user that are bound to an organization or to its groups.
     UserIn(OrganizationId, UserId),
+    /// Those bound to a group.
+    Group(Uuid),
 }
 
 macro_rules! select_tokens {
@@ -58,6 +60,12 @@ impl Snapshot {
                     select_tokens!("t.user_id = $1 AND t.id > $2 ORDER BY t.id LIMIT $3");
                 self.all(statement, &[user.0.into(), after, limit], rows::token).await
             }
+            TokenFilter::Group(group) => {
+                let statement =
+                    select_tokens!("t.group_uuid = $1 AND t.id > $2 ORDER BY t.id LIMIT $3");
+                let parameters = [group.as_bytes().as_slice().into(), after, limit];
+                self.all(statement, &parameters, rows::token).await
+            }
             TokenFilter::UserIn(organization, user) => {
                 let statement = select_tokens!(
                     "t.user_id = $1 AND t.organization_id = $2 AND t.id > $3 ORDER BY t.id LIMIT $4"
@@ -77,12 +85,6 @@ impl Snapshot {
     pub async fn token_named(&mut self, user: UserId, name: &Name) -> Result<Option<Token>> {
         let statement = select_tokens!("t.user_id = $1 AND t.name = $2");
         self.first(statement, &[user.0.into(), name.as_str().into()], rows::token).await
-    }
-
-    /// The tokens that are bound to a group.
-    pub async fn group_tokens(&mut self, group: Uuid) -> Result<Vec<Token>> {
-        let statement = select_tokens!("t.group_uuid = $1 ORDER BY t.id");
-        self.all(statement, &[group.as_bytes().as_slice().into()], rows::token).await
     }
 }
 

@@ -28,7 +28,11 @@ fn an_untouched_log_is_whole() {
     for database in logged() {
         let (whole, said) = verify(&database);
         assert!(whole, "{said}");
-        assert_eq!(said, "6 entries of 1 organizations are whole\n");
+        let lines: Vec<_> = said.lines().collect();
+        assert_eq!(lines.len(), 3, "{said}");
+        assert_eq!(lines[0], "6 entries of 1 organizations are whole");
+        assert!(lines[1].starts_with("no organization: 1 entries end in "), "{said}");
+        assert!(lines[2].starts_with("organization acme: 5 entries end in "), "{said}");
     }
 }
 
@@ -47,6 +51,14 @@ fn whatever_is_done_to_an_entry_is_noticed_and_said_where() {
         ("DELETE FROM audit_log WHERE sequence = 5", "acme: entry 5 "),
         ("DELETE FROM audit_log WHERE organization_id = 1", "acme: entry 1 "),
         ("DELETE FROM audit_log WHERE organization_id IS NULL", "no organization: entry 1 "),
+        (
+            "DELETE FROM audit_log WHERE organization_id IS NULL; DELETE FROM chain_heads WHERE organization_id = 0",
+            "no organization: entry 1 ",
+        ),
+        (
+            "DELETE FROM audit_log WHERE organization_id = 1; DELETE FROM chain_heads WHERE organization_id = 1",
+            "acme: entry 1 ",
+        ),
         ("UPDATE audit_log SET id = -id", "acme: entry 1 "),
         ("UPDATE audit_log SET id = 99 WHERE sequence = 3", "acme: entry 3 "),
         ("UPDATE audit_log SET organization_id = NULL WHERE sequence = 3", "acme: entry 3 "),
@@ -56,6 +68,21 @@ fn whatever_is_done_to_an_entry_is_noticed_and_said_where() {
             let (whole, said) = verify(&database);
             assert!(!whole && said.contains(place), "{statement}: {said}");
         }
+    }
+}
+
+#[test]
+fn who_cuts_an_end_and_rewrites_the_head_is_noticed_by_a_copy_of_it() {
+    let cut = "DELETE FROM audit_log WHERE sequence > 3;
+        UPDATE chain_heads SET entries = 3, hash =
+            (SELECT hash FROM audit_log WHERE organization_id = 1 AND sequence = 3)
+            WHERE organization_id = 1";
+    for database in logged() {
+        let (_, before) = verify(&database);
+        database.tamper(cut);
+        let (whole, after) = verify(&database);
+        assert!(whole, "no hash of the database itself is wrong: {after}");
+        assert_ne!(before, after);
     }
 }
 

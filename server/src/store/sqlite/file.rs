@@ -1,14 +1,10 @@
 //! The database file itself: there or not, and only its owner's.
 
-use super::super::{Error, Result};
+use super::super::{Error, INIT, Result};
 use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-
-/// What makes a database, as errors name it.
-pub const INIT: &str =
-    "`orgtokens-server init --organization SLUG --username NAME --email ADDR` makes a database";
 
 /// Whether there is a database file that may have been initialised.
 ///

@@ -1,8 +1,7 @@
 //! Connections and the schema: what every connection is set to, which files are
 //! refused, and the migrations that bring a database up to this program's version.
 
-use super::super::{Error, Result};
-use super::file::INIT;
+use super::super::{Error, INIT, Result};
 use super::refused;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
