@@ -1,4 +1,6 @@
-//! The bearer header into a [`Caller`]. It decides who asks, never what they may do.
+//! The bearer header into a [`Caller`], and too many bad ones refused. It
+//! decides who asks, never what they may do, and looks for a credential nowhere
+//! else.
 
 use crate::access::{Caller, Origin};
 use crate::error::{Error, Result};

@@ -1,4 +1,6 @@
-//! The commands: their arguments, their help, and what each one calls.
+//! The commands: their arguments, their help, and what each one calls. No rule
+//! of the domain is written here, and no token shown but by a command that
+//! minted it.
 
 mod audit;
 mod check;

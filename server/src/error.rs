@@ -1,5 +1,6 @@
 //! The one error of the domain: what kind of no it is, and a sentence for the
-//! caller. It knows no HTTP, and never carries a credential.
+//! caller. It chooses no status and sets no header, and never carries a
+//! credential.
 
 use crate::store;
 

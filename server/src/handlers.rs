@@ -1,4 +1,5 @@
-//! The operations: authenticate, call the service, wrap. They decide nothing.
+//! The operations of `api`: authenticate, call the service, wrap what comes
+//! back. They decide nothing, choose no status, and never ask the store.
 
 mod answer;
 

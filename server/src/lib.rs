@@ -1,9 +1,9 @@
-//! An API-token service for organizations, which keeps the contract of
-//! `openapi.yaml`.
+//! An API-token service for organizations that keeps to `openapi.yaml`.
 //!
-//! A request travels one way: [`front`] (dispatch, limits, envelope), `handlers`
-//! (authenticate, call, wrap), [`service`] (the domain's verbs, with the policy of
-//! [`access`]), [`store`] (what is kept). None reaches back.
+//! A request travels one way: [`front`] (dispatch, limits, envelope),
+//! `handlers` (authenticate, call, wrap), [`service`] (the domain's verbs, with
+//! the policy of [`access`]), [`store`] (what is kept). The last two name no
+//! layer before them; the others share the types of [`front`] and [`api`].
 
 pub mod access;
 pub mod api;

@@ -1,4 +1,5 @@
-//! A running server: the service behind the front door, on a socket.
+//! A running server: the service behind the front door, on a socket. It only
+//! puts the parts together: it looks at no request, and handles no signal.
 
 use crate::api::api_mod;
 use crate::front::connections::{self, Limits};

@@ -1,4 +1,5 @@
 //! The audit log: every change has its entry, which names the token that acted.
+//! It is read through the API alone; its hash chains are not tested here.
 
 use crate::support::{Actor, Binding, World};
 use http::{Method, header};

@@ -1,5 +1,5 @@
-//! What ends with what: a group with its tokens, a membership with its tokens, each
-//! at once and for good.
+//! What ends with what: a group with its tokens, a membership with its tokens,
+//! each at once and for good. What is bound elsewhere must not end with them.
 
 use crate::support::{Actor, Binding, World, name};
 use http::{Method, StatusCode};

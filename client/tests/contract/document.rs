@@ -1,5 +1,5 @@
-//! The document itself: nothing of the user's own is altered or dropped, and every
-//! operation says what it must.
+//! The document itself: nothing of the user's own is altered or dropped, and
+//! every operation says what it must. No server is asked.
 
 use crate::support::contract;
 use serde_json::Value;

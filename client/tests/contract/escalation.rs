@@ -1,5 +1,6 @@
-//! No way up: nothing that a credential can do gives a wider one, and what it cannot
-//! reach does not exist for it.
+//! No way up: nothing that a credential can do gives a wider one, and what it
+//! cannot reach does not exist for it. These are chosen attempts, and not all
+//! there are: the server's own tests generate those.
 
 use crate::support::{Binding, World};
 use http::{Method, StatusCode};

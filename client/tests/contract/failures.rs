@@ -1,4 +1,5 @@
-//! The client's one error: a status and a sentence for every failure.
+//! The client's one error: a status and a sentence for every failure, never the
+//! token. Which failures the server answers is tested elsewhere.
 
 use crate::support::World;
 use orgtokens_client::{Client, Failure};

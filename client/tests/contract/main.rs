@@ -1,5 +1,6 @@
 //! The contract, tested: the generated client against a real server on a real
-//! database, with every answer held against `openapi.yaml`.
+//! database, with every answer held against `openapi.yaml`. Nothing stands in
+//! for either of them.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics fails")]
 

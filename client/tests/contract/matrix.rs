@@ -1,4 +1,5 @@
-//! Role x binding x operation, as a table of what each is answered.
+//! Role x binding x operation, as a table of what each is answered. The table
+//! is written out, never worked out from the policy that it tests.
 
 use crate::support::{Actor, Binding, World, contract, name};
 use http::{Method, StatusCode};

@@ -1,4 +1,6 @@
 //! Members: who may change whom, and the owner that every organization keeps.
+//! The tokens that end with a membership are not tested here, but in
+//! `cascades`.
 
 use crate::support::{World, name};
 use http::{Method, StatusCode};

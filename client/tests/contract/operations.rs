@@ -1,4 +1,5 @@
 //! Every operation once, through the generated client, as a user would call it.
+//! No request is written by hand: what a client hides is in `raw`.
 
 use crate::support::{Binding, World};
 use orgtokens_client::types::{self, AssignableRole, OrganizationType, Role as WireRole, Scope};

@@ -1,5 +1,6 @@
-//! What a typed client hides: status codes, error bodies, headers, hostile input, and
-//! bodies that no client should send.
+//! What a typed client hides: status codes, error bodies, headers, hostile
+//! input, and bodies that no client should send. Who may do what is not tested
+//! here.
 
 use crate::support::{Answer, World};
 use http::{Method, StatusCode};

@@ -1,4 +1,5 @@
-//! Minting, listing and revoking: what each caller sees and may end.
+//! Minting, listing and revoking: what each caller sees and may end. The tokens
+//! that end with something else are not tested here, but in `cascades`.
 
 use crate::support::{Actor, Binding, World};
 use http::{Method, StatusCode};

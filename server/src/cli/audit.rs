@@ -1,4 +1,6 @@
-//! `audit verify`: whether the audit log is as it was written, told to a person.
+//! `audit verify`: whether the audit log is as it was written, told to a
+//! person. It only words what the store found: it computes no hash, and mends
+//! nothing.
 
 use super::print;
 use anyhow::bail;

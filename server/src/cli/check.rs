@@ -1,4 +1,6 @@
-//! `check`: whether everything that is kept is as it should be, told to a person.
+//! `check`: whether everything that is kept is as it should be, told to a
+//! person. It judges nothing itself, and mends nothing: the store says what is
+//! a fault.
 
 use super::{audit, print};
 use anyhow::bail;

@@ -1,4 +1,5 @@
-//! `copy`: one database into another, with its progress on a terminal.
+//! `copy`: one database into another, with its progress on a terminal. It knows
+//! neither rows nor backends: what is copied, and how, is the store's business.
 
 use super::print;
 use anyhow::Context;

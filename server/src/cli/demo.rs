@@ -1,5 +1,6 @@
-//! `demo`: a server on a temporary database, with somebody of every role and every
-//! token that they may mint.
+//! `demo`: a server on a temporary database, with somebody of every role and
+//! every token that they may mint. Its database ends with it; it opens no other
+//! one.
 
 use super::{plain_text, print, serve};
 use anyhow::Context;

@@ -1,4 +1,6 @@
-//! `serve`: a server until a signal ends it.
+//! `serve`: a server until a signal ends it, its settings and where its log
+//! goes. What the limits do and how requests are answered is the library's
+//! business.
 
 use super::print;
 use anyhow::Context;

@@ -1,4 +1,6 @@
-//! What a request must be before it is looked at any closer (RFC 9110, RFC 9112).
+//! What a request must be before it is looked at any closer (RFC 9110, RFC
+//! 9112). It never reads a body; which operations there are, and who asks, is
+//! not its business.
 
 use super::{METHODS, Request, StatusCode, reply};
 use http::uri::Authority;

@@ -1,4 +1,6 @@
-//! The access log: one line a request. Never the token, the query string or a body.
+//! The access log: one line a request, and one more where the server itself
+//! failed. Never the token, the query string or a body; of a path its template
+//! alone.
 
 use super::reply::Note;
 use super::{Context, Operation};

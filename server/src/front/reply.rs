@@ -1,4 +1,6 @@
-//! Answers: what the domain said, as a status, headers and JSON.
+//! Answers: what the domain said, as a status, headers and JSON. Nothing is
+//! decided here but that, and why the server itself failed never shows in an
+//! answer.
 
 use super::{HttpError, Response, StatusCode};
 use crate::api::types::ErrorBody;

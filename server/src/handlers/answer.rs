@@ -1,5 +1,5 @@
-//! What every handler does alike: find out who asks, call, and wrap what comes back,
-//! failures included.
+//! What every handler does alike: find out who asks, call, and wrap what comes
+//! back, failures included. It knows no operation, and decides nothing.
 
 use super::Rqctx;
 use crate::access::Caller;

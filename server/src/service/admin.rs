@@ -1,5 +1,6 @@
-//! What the server's own command line may do: it holds no token, and its changes
-//! stand in the audit log as the operator's.
+//! What the server's own command line may do: it holds no token, so no policy
+//! is asked. Its changes stand in the audit log as the operator's, but for a
+//! new user, who belongs to nothing yet.
 
 use super::Service;
 use super::audit::{Actor, Event, record};

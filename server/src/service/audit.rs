@@ -1,5 +1,6 @@
-//! What the audit log says of each change: its word, its sentence, its data, and
-//! who made it with which token.
+//! What the audit log says of each change: its word, its sentence, its data,
+//! and who made it with which token. It never shows a secret, and commits
+//! nothing.
 
 use crate::access::{Caller, OrganizationId, Origin, Role};
 use crate::error::Result;

@@ -1,4 +1,5 @@
-//! Groups, and the tokens that end with them.
+//! Groups, and the tokens that end with them. Who may do what is decided in
+//! `access`, never here; no group is deleted without its tokens.
 
 use super::audit::{Actor, Event, record};
 use super::{Service, reach, reach_to_change, tokens};

@@ -1,4 +1,5 @@
-//! Members, and the tokens that end with a membership.
+//! Members, and the tokens that end with a membership. Who may change whom is
+//! decided in `access`, never here; that an owner is left is seen to here.
 
 use super::audit::{Actor, Event, record};
 use super::{Service, reach, reach_to_change, tokens};

@@ -1,4 +1,6 @@
-//! The caller's user and the organizations that the caller reaches.
+//! The caller's user, the organizations that the caller reaches, and their
+//! audit logs. Nothing is changed here; who may read what is decided in
+//! `access`.
 
 use super::{Service, reach};
 use crate::access::{Action, Caller, Extent, OwnAction, decide_own};

@@ -1,4 +1,6 @@
-//! Minting, listing and revoking tokens.
+//! Minting, listing and revoking tokens. What a caller may mint or end is
+//! decided in `access`, never here; a secret is handed out once, and never
+//! kept.
 
 use super::audit::{Actor, Event, record};
 use super::{Service, reach, reach_to_change};

@@ -1,4 +1,6 @@
-//! The audit log: entries are added, read and held against their chains, never changed.
+//! The audit log: entries are added, read and held against their chains, never
+//! changed. What an entry says is the service's business, and what a link
+//! covers is in `chain`.
 
 pub(super) mod chain;
 

@@ -1,4 +1,5 @@
-//! What the store hands out and takes in: plain values of the domain.
+//! What the store hands out and takes in: plain values of the domain. They know
+//! neither rows nor wire types, and hold a secret's digest, never the secret.
 
 use crate::access::{Binding, OrganizationId, Origin, Role, UserId};
 use crate::name::{Name, Slug};

@@ -1,4 +1,5 @@
-//! The reading verbs: what a consistent view of the database answers.
+//! The reading verbs: what a consistent view of the database answers. Nothing
+//! is changed here, and nothing kept from anybody: who may see it is not asked.
 
 use super::connection::{Connection, Row, Value};
 use super::rows;

@@ -1,5 +1,7 @@
-//! The changing verbs, all of one transaction; [`Transaction::commit`] makes them
-//! durable together. Verbs about tokens are in `tokens`, about the log in `audit`.
+//! The changing verbs, all of one transaction; [`Transaction::commit`] makes
+//! them durable together. Verbs about tokens are in `tokens`, about the log in
+//! `audit`. Nothing here decides who may change what, or writes an audit entry
+//! of itself.
 
 use super::connection::{Connection, Value};
 use super::{Error, Group, Result, Snapshot, User, rows};

@@ -1,4 +1,5 @@
-//! The audit log, tampered with behind the program's back.
+//! The audit log, tampered with behind the program's back: what was done is
+//! noticed, and said where. What entries say of a change is not tested here.
 
 use crate::support::Running;
 use crate::support::database::{Database, text};

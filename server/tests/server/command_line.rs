@@ -1,4 +1,5 @@
-//! The command line, as somebody uses it who sets a server up.
+//! The command line, as somebody uses it who sets a server up. It runs the real
+//! binary, and never calls the library.
 
 use crate::support::database::{Database, command, text};
 use crate::support::{PATIENCE, Running};

@@ -1,4 +1,5 @@
-//! Connections that cost the server something and do nothing for it.
+//! Connections that cost the server something and do nothing for it. What a
+//! request means, and what it is answered, is tested elsewhere.
 
 use crate::support::database::Database;
 use crate::support::{PATIENCE, Running, eventually};

@@ -1,4 +1,6 @@
-//! The process killed in the middle, and what is acknowledged against what is kept.
+//! The process killed in the middle, and what is acknowledged against what is
+//! kept. A change that got no answer may be kept or not: nothing is asked of
+//! it.
 
 use crate::support::database::{Database, text};
 use crate::support::http::Answer;

@@ -1,4 +1,6 @@
-//! A full disk: a small one of its own, and a file that may grow no more.
+//! A full disk: a small one of its own, and a file that may grow no more. Where
+//! either is not to be had its test is skipped: the machine's own disk is never
+//! filled.
 
 use crate::support::database::Database;
 use crate::support::{PATIENCE, Running, eventually};

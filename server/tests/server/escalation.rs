@@ -1,5 +1,6 @@
-//! No way up, generated: whatever any credential does with any operation, no credential
-//! that comes of it reaches more than the one that did it.
+//! No way up, generated: whatever any credential does with any operation, no
+//! credential that comes of it reaches more than the one that did it. What one
+//! reaches is tried out, never worked out from the policy.
 
 use orgtokens_server::access::{Caller, Origin, Role};
 use orgtokens_server::error::{Error, Result};

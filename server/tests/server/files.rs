@@ -1,5 +1,5 @@
-//! Database files: which are refused, who may read them, how they are copied and
-//! looked through.
+//! Database files: which are refused, who may read them, how they are copied
+//! and looked through. No PostgreSQL is touched here.
 
 use crate::support::database::{Database, command, text};
 use crate::support::{Running, eventually};

@@ -1,5 +1,5 @@
-//! What holds of the parsers whatever they are given: a bounded run of what the fuzz
-//! targets in `fuzz/` run without end.
+//! What holds of the parsers whatever they are given: a bounded run of what the
+//! fuzz targets in `fuzz/` run without end. It needs no server and no database.
 
 mod holds;
 

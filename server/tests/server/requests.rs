@@ -1,4 +1,6 @@
-//! Requests that are wrong, each in one way: what the front door answers.
+//! Requests that are wrong, each in one way: what the front door answers. No
+//! HTTP client puts them right on the way, and who may do what is tested
+//! elsewhere.
 
 use crate::support::Running;
 use crate::support::database::Database;

@@ -1,4 +1,5 @@
 //! A server of the real binary on a temporary database, and what tests send it.
+//! What it ought to answer is each test's business, not this file's.
 
 pub mod database;
 pub mod http;

@@ -1,4 +1,5 @@
-//! Bad credentials, too many of them.
+//! Bad credentials, too many of them: who is refused, and who is not. No test
+//! here sleeps or measures time.
 
 use crate::support::Running;
 use crate::support::database::Database;

@@ -1,4 +1,5 @@
 //! Copies: everything arrives, ids included, and the target goes on from there.
+//! No table is looked into: the copy is judged by what it counts and answers.
 
 use crate::stage::{Backend, Stage, acme, all, bound, name, trials};
 use libtest_mimic::Trial;

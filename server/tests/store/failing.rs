@@ -1,5 +1,6 @@
-//! A PostgreSQL that fails: connections that end, commits that are not confirmed, and
-//! errors that must not show the password.
+//! A PostgreSQL that fails: connections that end, commits that are not
+//! confirmed, and errors that must not show the password. It is a real one:
+//! nothing stands in for it.
 
 use crate::database::{connect, server};
 use crate::stage::{Backend, Stage, acme, name, trials};

@@ -1,5 +1,6 @@
-//! The store's tests: one suite over both backends, and what only PostgreSQL has to
-//! prove. Where no PostgreSQL is at hand its tests are listed as ignored.
+//! The store's tests: one suite over both backends, and what only PostgreSQL
+//! has to prove. Where no PostgreSQL is at hand its tests are listed as
+//! ignored, never as passed.
 
 mod copying;
 #[path = "../support/database.rs"]

@@ -1,4 +1,5 @@
-//! Changes at the same moment on two servers: whatever their order, the contract holds.
+//! Changes at the same moment on two servers: whatever their order, the
+//! contract holds. No test sleeps, or asks for more than holds in every order.
 
 use crate::stage::{Backend, Stage, acme, bound, is_a_refusal, name, trials};
 use futures::future::{join, join_all};

@@ -1,4 +1,5 @@
-//! Databases that were never initialised, are newer, or are made by several at once.
+//! Databases that were never initialised, are newer, or are made by several at
+//! once. What the tables keep is tested in `storing`, not here.
 
 use crate::database::connect;
 use crate::stage::{Backend, Stage, trials};

@@ -1,4 +1,5 @@
 //! What the tests stand on: a backend, services over one database, and people.
+//! They come by the service's own verbs, never by statements past it.
 
 use crate::database::{self, Database};
 use libtest_mimic::Trial;

@@ -1,4 +1,5 @@
-//! What is kept, found, ordered and paged alike on every backend.
+//! What is kept, found, ordered and paged alike on every backend. No test here
+//! knows which one it runs on.
 
 use crate::stage::{Backend, Stage, acme, all, bound, name, trials};
 use libtest_mimic::Trial;

@@ -1,5 +1,6 @@
-//! TLS to PostgreSQL: what each `sslmode` encrypts, and whom it trusts. The server has
-//! a certificate for `localhost`, which no authority of the system signed.
+//! TLS to PostgreSQL: what each `sslmode` encrypts, and whom it trusts. The
+//! server has a certificate for `localhost`, which no authority of the system
+//! signed. What errors say is not tested here.
 
 use crate::database::{Database, connect};
 use crate::stage::{Backend, trials};

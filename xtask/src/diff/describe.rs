@@ -1,4 +1,5 @@
-//! Plain cases in words: what a finding says of either side.
+//! Plain cases in words: what a finding says of either side. Nothing is
+//! compared here, and nothing laid out: that is the report's business.
 
 use serde_json::Value;
 

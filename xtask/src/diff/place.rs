@@ -1,4 +1,6 @@
-//! Where in an operation a comparison is, in the words of whoever reads about it.
+//! Where in an operation a comparison is, and which way the value travels, in
+//! the words of whoever reads about it. It compares nothing and holds no
+//! document.
 
 use super::finding::Direction;
 

@@ -1,4 +1,5 @@
-//! API servers as processes of their own, and what is asked of them.
+//! API servers as processes of their own, and what is asked of them. They are
+//! used as anybody may use them; whether a figure holds is not decided here.
 
 use super::http::{Answer, ask};
 use super::{Result, failed};

@@ -1,4 +1,5 @@
-//! Two servers over one database, round by round.
+//! Two servers over one database, round by round. Only their answers count:
+//! what is in the database is not looked at.
 
 use super::instance::{Instance, init};
 use super::{Figure, Result};

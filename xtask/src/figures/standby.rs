@@ -1,4 +1,6 @@
-//! A primary with a synchronous standby, which freezes, or takes over.
+//! A primary with a synchronous standby, which freezes, or takes over. Only
+//! what was acknowledged is looked for; what got no clear answer counts for
+//! nothing.
 
 use super::instance::{Instance, init};
 use super::{Figure, Result, failed};

@@ -1,4 +1,5 @@
-//! One server that has too little, or no, database.
+//! One server that has too little, or no, database. It counts what clients hear
+//! and how late; it is no benchmark, and never reads the database.
 
 use super::instance::{Instance, init};
 use super::{Figure, Result};

@@ -1,5 +1,5 @@
-//! PostgreSQL's own programs, where this machine has them, run as a user that they
-//! accept.
+//! PostgreSQL's own programs, where this machine has them, run as a user that
+//! they accept. Nothing is installed, and no server is known here.
 
 use std::ffi::OsStr;
 use std::fmt;

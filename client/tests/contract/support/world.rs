@@ -1,5 +1,6 @@
-//! A fresh database, a real server on it, and the actors: anonymous, owner, admin,
-//! member, viewer, outsider, and tokens of each binding.
+//! A fresh database, a real server on it, and the actors: anonymous, owner,
+//! admin, member, viewer, outsider, and tokens of each binding. They come by
+//! the service's own verbs, never by statements past it.
 
 use super::database::{self, Database};
 use super::recorder::{Objections, record};

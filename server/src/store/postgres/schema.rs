@@ -1,5 +1,5 @@
-//! The schema: the migrations that bring a database up to this program's version,
-//! one server at a time.
+//! The schema: the migrations that bring a database up to this program's
+//! version, one server at a time. A newer database is refused, never changed.
 
 use super::super::{Error, Result};
 use super::link::Link;

@@ -1,4 +1,5 @@
-//! Values on their way into statements, and out of rows.
+//! Values on their way into statements, and out of rows. No type is converted
+//! into another, and nothing is known of what a value means.
 
 use super::super::connection::{Row, Value};
 use super::super::{Error, Result};

@@ -1,5 +1,6 @@
-//! A copy of a database that is in use, whole and only its owner's; and a long look
-//! at a database's every page.
+//! A copy of a database that is in use, whole and only its owner's; and a long
+//! look at a database's every page. Neither changes it, nor writes over another
+//! file.
 
 use super::super::{CheckReport, Error, Result};
 use super::{open, refused};

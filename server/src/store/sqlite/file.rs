@@ -1,4 +1,5 @@
-//! The database file itself: there or not, and only its owner's.
+//! The database file itself: there or not, and only its owner's. It is never
+//! opened as a database here, and no file that is there is written over.
 
 use super::super::{Error, INIT, Result};
 use std::fs::{self, OpenOptions};

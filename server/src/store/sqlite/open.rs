@@ -1,5 +1,6 @@
 //! Connections and the schema: what every connection is set to, which files are
-//! refused, and the migrations that bring a database up to this program's version.
+//! refused, and the migrations that bring a database up to this program's
+//! version. A file that is refused is never changed.
 
 use super::super::{Error, INIT, Result};
 use super::refused;

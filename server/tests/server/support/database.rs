@@ -1,5 +1,6 @@
-//! A database made by the real command line: a file in a temporary folder, or on the
-//! PostgreSQL that tests may use.
+//! A database made by the real command line: a file in a temporary folder, or
+//! on the PostgreSQL that tests may use. No row is written past the program
+//! unless a test asks for that.
 
 #[path = "../../support/database.rs"]
 #[expect(dead_code, reason = "files are made by the command line here")]

@@ -1,4 +1,5 @@
-//! HTTP/1.1 as bytes: requests may be as wrong as a test wants them.
+//! HTTP/1.1 as bytes: requests may be as wrong as a test wants them. Nothing is
+//! put right on the way, and no status is judged here.
 
 use super::Running;
 use serde_json::Value;

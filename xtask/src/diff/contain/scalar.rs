@@ -1,4 +1,5 @@
-//! Containment of one case in another of its kind, as far as it needs no other schema.
+//! Containment of one case in another of its kind, as far as it needs no other
+//! schema. What cannot be decided is reported, never taken for contained.
 
 use regex::Regex;
 use serde_json::Value as Json;

@@ -1,6 +1,7 @@
 //! Bodies: media types by name, and the schema of each.
 //!
-//! Media types are names, compared without case and without the charset that JSON has anyway.
+//! Media types are names, compared without case and without the charset that
+//! JSON has anyway. What a schema means is not known here, but in `expand`.
 
 use std::collections::BTreeMap;
 

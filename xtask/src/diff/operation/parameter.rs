@@ -1,4 +1,5 @@
-//! Parameters and headers: by name and place, how they are written, and what they may hold.
+//! Parameters and headers: by name and place, how they are written, and what
+//! they may hold. What a schema means is not known here, but in `expand`.
 
 use std::collections::BTreeMap;
 

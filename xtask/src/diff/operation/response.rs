@@ -1,4 +1,6 @@
-//! Responses: successes by name, documented errors by whatever answers for them.
+//! Responses: successes by name, documented errors by whatever answers for
+//! them. An error that only the server declares is no drift; bodies are
+//! compared elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 
