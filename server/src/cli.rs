@@ -243,6 +243,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Serve { database, pool_size, listen, limits } => {
             let store = Store::open_pooled(&database.url, pool_size).await?;
+            store.keep_room().await;
             serve::serve(Service::new(store), listen.address, &limits.into()).await
         }
         Command::Init { database, organization, username, email } => {

@@ -133,6 +133,11 @@ impl Store {
         Ok(Transaction::new(self.backend.write_urgently().await?))
     }
 
+    /// Keeps room for [`Store::write_urgently`], before a server needs it.
+    pub async fn keep_room(&self) {
+        self.backend.keep_room().await;
+    }
+
     /// Gives room back that was kept for [`Store::write_urgently`], and says whether there could
     /// be any.
     pub async fn make_room(&self) -> bool {

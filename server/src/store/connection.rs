@@ -67,6 +67,10 @@ pub trait Backend: fmt::Debug + Send + Sync {
         self.write().await
     }
 
+    /// Sets room aside for what has to work when there is none left, where that is this
+    /// program's business.
+    async fn keep_room(&self) {}
+
     /// Gives room back that was kept for such a case, and says whether there could be any.
     async fn make_room(&self) -> bool {
         false

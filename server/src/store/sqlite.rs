@@ -68,8 +68,6 @@ impl Sqlite {
             open::migrate(&mut writer)?;
             writer.busy_timeout(Duration::ZERO).map_err(refused)?;
             let reserve = Arc::new(Reserve::beside(&path));
-            // On a full disk reading goes on, and whatever changes says what is wrong.
-            let _ = reserve.hold();
             let writer = Arc::new(tokio::sync::Mutex::new(writer));
             Ok(Self { path, writer, readers: Idle::default(), reserve })
         })
@@ -117,6 +115,11 @@ impl Backend for Sqlite {
 
     async fn write_urgently(&self) -> Result<Box<dyn Connection>> {
         Ok(Box::new(self.begin(|_| Ok(())).await?))
+    }
+
+    async fn keep_room(&self) {
+        // On a full disk reading goes on, and whatever changes says what is wrong.
+        let _ = self.reserve.hold();
     }
 
     async fn make_room(&self) -> bool {

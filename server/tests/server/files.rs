@@ -144,6 +144,10 @@ fn check_says_what_it_found() {
     let expected = "the schema has version 1\nevery page, index, row and reference is whole\naudit log: 2 entries of 1 organizations are whole\n";
     assert!(said.starts_with(expected), "{said}");
     drop(server);
+    let copy = database.folder().join("copy.db");
+    database.run("backup", &[copy.to_str().unwrap()]);
+    assert!(command("check", &copy).output().unwrap().status.success());
+    assert!(!database.folder().join("copy.db-reserve").exists(), "a look changes nothing");
     let connection = Connection::open(database.path()).unwrap();
     connection.pragma_update(None, "foreign_keys", false).unwrap();
     connection.execute("DELETE FROM users", []).unwrap();
