@@ -1,5 +1,6 @@
-//! The domain's verbs. Each takes the caller first, asks the policy, and does what
-//! it does in one transaction, its audit entry included. No HTTP, no SQL.
+//! The domain's verbs. Each takes the caller first, asks the policy, and makes its
+//! change in one transaction, audit entry included; the operator's, who needs no
+//! credential, are apart in `admin`. No HTTP, no SQL.
 
 mod admin;
 mod audit;

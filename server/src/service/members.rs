@@ -40,17 +40,11 @@ impl Service {
         username: &Name,
         role: Role,
     ) -> Result<Member> {
-        self.change(caller, move |mut change| async move {
-            let (organization, _) =
-                reach_to_change(&mut change, caller, slug, Action::ManageMembers).await?;
-            if change.member(organization.id, username).await?.is_some() {
-                return Err(Error::Conflict(format!(
-                    "{username} is a member already: change the role instead"
-                )));
-            }
-            set_role(change, Actor::Caller(caller), organization.id, username, role).await
-        })
-        .await
+        let admit = |is_member| {
+            let taken = || format!("{username} is a member already: change the role instead");
+            if is_member { Err(Error::Conflict(taken())) } else { Ok(()) }
+        };
+        self.give_role(caller, slug, username, role, admit).await
     }
 
     /// Gives a member another role.
@@ -61,12 +55,24 @@ impl Service {
         username: &Name,
         role: Role,
     ) -> Result<Member> {
+        let admit = |is_member| if is_member { Ok(()) } else { Err(Error::NO_MEMBER) };
+        self.give_role(caller, slug, username, role, admit).await
+    }
+
+    /// Gives a user a role, where `admit` takes that they are a member already, or are not.
+    async fn give_role(
+        &self,
+        caller: &Caller,
+        slug: &Slug,
+        username: &Name,
+        role: Role,
+        admit: impl Fn(bool) -> Result<()>,
+    ) -> Result<Member> {
+        let admit = &admit;
         self.change(caller, move |mut change| async move {
             let (organization, _) =
                 reach_to_change(&mut change, caller, slug, Action::ManageMembers).await?;
-            if change.member(organization.id, username).await?.is_none() {
-                return Err(Error::NO_MEMBER);
-            }
+            admit(change.member(organization.id, username).await?.is_some())?;
             set_role(change, Actor::Caller(caller), organization.id, username, role).await
         })
         .await

@@ -1,4 +1,5 @@
-//! One line of the corpus: a single change of one document, and its verdict.
+//! One line of the corpus: a single change of one document, and its verdict. It
+//! reads and applies changes, and judges nothing.
 
 use serde_json::Value;
 use xtask::diff::Pair;

@@ -1,4 +1,5 @@
-//! The command line: exit codes, the sentences of what cannot be compared, and both formats.
+//! The command line: exit codes, the sentences of what cannot be compared, and both
+//! formats. What is drift is the corpus' business.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
 //! The corpus: every drift is caught and named, and nothing else is called drift.
+//! The cases are data, in `corpus.txt`: no rule is spelled again here.
 
 use crate::case::{self, Case};
 use crate::pair::{outcome, pair, report};

@@ -1,4 +1,5 @@
-//! The two documents that agree, and what a comparison of any two says.
+//! The two documents that agree, and what a comparison of any two says. The corpus
+//! changes copies of them, never these.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,5 @@
-//! The text of a finding, word for word: it is read by people who did not write the checker.
+//! The text of a finding, word for word: it is read by people who did not write the
+//! checker. It looks at wording alone, never at verdicts.
 
 use serde_json::{Value, json};
 
