@@ -84,8 +84,12 @@ impl Document {
     fn check_references(&self) -> Result<(), String> {
         let mut open = vec![(&self.root, false)];
         while let Some((value, named)) = open.pop() {
-            if let Some(reference) = reference(value) {
-                self.target(reference)?;
+            match (reference(value), value.get("$ref")) {
+                (Some(reference), _) => drop(self.target(reference)?),
+                (None, Some(other)) if !named => {
+                    return Err(format!("holds the `$ref` {other}, which is no text: mend it"));
+                }
+                (None, _) => {}
             }
             let members = value.as_object().into_iter().flatten();
             open.extend(

@@ -100,7 +100,7 @@ impl Expansion {
         self.seen += 1;
         let endless = self.open.contains(&node.pointer) || self.open.len() > 100;
         if endless || self.seen > MAX_SCHEMAS || !node.value.is_object() {
-            return unreadable(node, if node.value.is_object() { &NULL } else { node.value });
+            return unreadable(node, if endless { &NULL } else { node.value });
         }
         self.open.push(node.pointer.clone());
         let cases = self.keywords(node);
@@ -142,7 +142,7 @@ fn product<'d>(node: &Node<'d>, one: &[Case<'d>], two: &[Case<'d>]) -> Vec<Case<
     let mut cases: Vec<Case<'d>> = Vec::new();
     for case in one.iter().flat_map(|a| two.iter().filter_map(|b| a.and(b))) {
         if cases.len() == MAX_CASES {
-            return unreadable(node, &NULL);
+            return unreadable(node, node.value);
         }
         match cases.iter_mut().find(|known| known.differs_only_in_values(&case)) {
             Some(known) => unite(known, case),

@@ -48,8 +48,27 @@ impl Number {
     pub fn is_multiple_of(self, step: Self) -> bool {
         match (self, step) {
             (Self::Whole(number), Self::Whole(step)) => number.checked_rem(step) == Some(0),
-            _ => (self.real() / step.real()).fract() == 0.0,
+            _ => self.is_decimal_multiple_of(step).unwrap_or_else(|| {
+                // Too large or too fine for exact decimals.
+                (self.real() / step.real()).fract() == 0.0
+            }),
         }
+    }
+
+    /// The same in exact decimals: as floats, 0.3 is no multiple of 0.1.
+    fn is_decimal_multiple_of(self, step: Self) -> Option<bool> {
+        let ((number, places), (step, finer)) = (self.decimal()?, step.decimal()?);
+        let scaled = |digits: i128, by: u32| digits.checked_mul(10_i128.checked_pow(by)?);
+        let most = places.max(finer);
+        let (number, step) = (scaled(number, most - places)?, scaled(step, most - finer)?);
+        Some(number.checked_rem(step) == Some(0))
+    }
+
+    /// Its digits, and how many of them stand behind the point.
+    fn decimal(self) -> Option<(i128, u32)> {
+        let text = self.to_string();
+        let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
+        Some((format!("{whole}{part}").parse().ok()?, u32::try_from(part.len()).ok()?))
     }
 
     #[expect(clippy::cast_precision_loss, reason = "only mixed comparisons are made as floats")]
@@ -209,4 +228,32 @@ impl fmt::Display for Range {
 
 fn mark(end: End, word: &'static str) -> &'static str {
     if end.open { word } else { "" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn multiples_are_told_in_decimals() {
+        let is_multiple = |number: Value, step: Value| {
+            let read = |value: &Value| Number::of(value).unwrap();
+            read(&number).is_multiple_of(read(&step))
+        };
+        for (number, step) in [
+            (json!(0.3), json!(0.1)),
+            (json!(-0.7), json!(0.1)),
+            (json!(19.99), json!(0.01)),
+            (json!(3), json!(0.5)),
+            (json!(4.0), json!(2)),
+        ] {
+            assert!(is_multiple(number.clone(), step.clone()), "{number} of {step}");
+        }
+        for (number, step) in
+            [(json!(0.35), json!(0.1)), (json!(1), json!(0.3)), (json!(1), json!(0))]
+        {
+            assert!(!is_multiple(number.clone(), step.clone()), "{number} of {step}");
+        }
+    }
 }

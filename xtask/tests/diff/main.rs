@@ -5,6 +5,7 @@
 
 mod case;
 mod command;
+mod corners;
 mod corpus;
 mod pair;
 mod properties;

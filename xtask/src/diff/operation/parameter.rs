@@ -65,7 +65,11 @@ fn of_operation<'d>(operation: &Operation<'d>) -> Parameters<'d> {
     for owner in [&operation.item, &operation.node] {
         let all = owner.get("parameters");
         for node in all.iter().flat_map(Node::elements) {
-            let (Some(name), Some(place)) = (node.text("name"), node.text("in")) else { continue };
+            let (Some(name), Some(place)) = (node.text("name"), node.text("in")) else {
+                // One that cannot be told from others is not passed in silence.
+                parameters.insert(("no place", node.pointer.clone()), node);
+                continue;
+            };
             let header = place == "header";
             let name = if header { name.to_ascii_lowercase() } else { name.to_owned() };
             if !(header && IGNORED.contains(&name.as_str())) {
@@ -160,7 +164,7 @@ pub fn value(pair: &Pair<Node<'_>>, at: &Place) -> Vec<Finding> {
 }
 
 /// How the value is written into the request, with what is left out spelled out.
-fn style(pair: &Pair<Node<'_>>, place: &str, at: &Place) -> Option<Finding> {
+pub fn style(pair: &Pair<Node<'_>>, place: &str, at: &Place) -> Option<Finding> {
     let compound = pair.as_ref().map(|node| {
         let kinds = expand(&Schema::member(node, "schema"));
         kinds.iter().any(|case| matches!(case.kind, Kind::Array | Kind::Object))

@@ -215,6 +215,7 @@ fn headers<'d>(response: &Node<'d>) -> BTreeMap<String, (&'d str, Node<'d>)> {
 
 fn header(pair: &Pair<Node<'_>>, place: &Place) -> Vec<Finding> {
     let mut findings = parameter::value(pair, place);
+    findings.extend(parameter::style(pair, "header", place));
     if pair.documented.flag("required") && !pair.served.flag("required") {
         let title = format!("{} may be absent, and is documented as required", place.subject());
         let sides = Pair {
