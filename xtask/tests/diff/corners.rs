@@ -83,6 +83,22 @@ fn steps_are_compared_as_decimals() {
 }
 
 #[test]
+fn how_many_members_an_object_has_follows_from_what_it_names() {
+    let object = |more: Value| {
+        let mut schema = json!({"type": "object", "properties": {"a": {}, "b": {}}});
+        schema.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        answering(&schema)
+    };
+    let needed = json!({"required": ["a"]});
+    for implied in [json!({"minProperties": 1, "required": ["a"]}), json!({"maxProperties": 2})] {
+        assert!(!drifts(object(implied.clone()), object(needed.clone())), "{implied}");
+    }
+    for narrower in [json!({"minProperties": 2}), json!({"maxProperties": 1})] {
+        assert!(drifts(object(narrower.clone()), object(needed.clone())), "{narrower}");
+    }
+}
+
+#[test]
 fn a_reference_that_is_no_text_cannot_be_compared() {
     let documents =
         Pair { documented: answering(&json!({"$ref": 5})), served: answering(&json!({})) };

@@ -9,6 +9,7 @@ use super::super::annotation::{self, Unsaid};
 use super::super::case::{Case, Schema};
 use super::super::describe;
 use super::super::finding::{Direction, Finding, Pair, Rule, Side};
+use super::super::number::{End, Number, Range};
 use super::{Containment, Value};
 
 type Properties<'d> = BTreeMap<&'d str, Schema<'d>>;
@@ -85,6 +86,17 @@ fn visible<'d>(case: &Case<'d>, direction: Direction) -> Properties<'d> {
     let properties = case.properties.iter();
     let schemas = properties.map(|(name, all)| (*name, Schema::all_of(&case.from, all)));
     schemas.filter(|(_, schema)| !annotation::flag(schema, hides)).collect()
+}
+
+/// How many members the object has, by its bounds and by what it names.
+pub fn count(case: &Case<'_>, direction: Direction) -> Range {
+    let named = visible(case, direction);
+    let is_sent =
+        |name: &&&str| named.contains_key(**name) || !case.properties.contains_key(**name);
+    let size = |count| Some(End::closed(Number::size(count)));
+    let low = size(case.required.iter().filter(is_sent).count());
+    let high = if case.further().is_none() { size(named.len()) } else { None };
+    case.range.and(Range { low, high })
 }
 
 impl Object<'_, '_> {

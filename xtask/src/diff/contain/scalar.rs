@@ -8,7 +8,7 @@ use super::super::case::{Case, Kind, Opaque, contains};
 use super::super::describe;
 use super::super::finding::{Finding, Rule};
 use super::super::number::Number;
-use super::Value;
+use super::{Value, object};
 
 /// Ranges of so many integers are compared with enumerations value by value.
 const MAX_MEMBERS: i128 = 1000;
@@ -79,7 +79,11 @@ pub fn conditions(value: &Value<'_, '_>, small: &Case<'_>, large: &Case<'_>) -> 
     differs(values_hold(small, large), Rule::Enum);
     differs(small.integer || !large.integer, Rule::Type);
     let another_type = large.integer && !small.integer;
-    differs(another_type || small.range.is_within(large.range), range_rule(small.kind));
+    let range = match small.kind {
+        Kind::Object => object::count(small, value.place.direction),
+        _ => small.range,
+    };
+    differs(another_type || range.is_within(large.range), range_rule(small.kind));
     differs(large.multiples.iter().all(|step| keeps_step(small, *step)), Rule::Multiple);
     differs(foreign_formats(small, large).is_empty(), Rule::Format);
     let patterns = large.patterns.is_subset(&small.patterns);
