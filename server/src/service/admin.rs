@@ -34,10 +34,7 @@ impl Operator<'_> {
                         "the database was initialised already: nothing was changed".to_owned(),
                     ));
                 }
-                let taken =
-                    || format!("there is a user named {username} already: choose another name");
-                let inserted = change.insert_user(username, email).await;
-                inserted.map_err(|error| Error::taken(error, taken))?;
+                add_user(&mut change, username, email).await?;
                 add_owner(&mut change, slug, username).await?;
                 mint(change, username, name).await
             })
@@ -46,11 +43,9 @@ impl Operator<'_> {
 
     /// Adds a user, who is a member of nothing yet.
     pub async fn add_user(&self, username: &Name, email: &Email) -> Result<()> {
-        let taken = || format!("there is a user named {username} already: choose another name");
         self.0
             .operate(move |mut change| async move {
-                let inserted = change.insert_user(username, email).await;
-                inserted.map_err(|error| Error::taken(error, taken))?;
+                add_user(&mut change, username, email).await?;
                 Ok(change.commit().await?)
             })
             .await
@@ -107,6 +102,12 @@ impl Operator<'_> {
     pub async fn mint_token(&self, username: &Name, name: &Name) -> Result<PlainToken> {
         self.0.operate(move |change| async move { mint(change, username, name).await }).await
     }
+}
+
+async fn add_user(change: &mut Transaction, username: &Name, email: &Email) -> Result<()> {
+    let taken = || format!("there is a user named {username} already: choose another name");
+    let inserted = change.insert_user(username, email).await;
+    inserted.map(|_| ()).map_err(|error| Error::taken(error, taken))
 }
 
 async fn add_owner(change: &mut Transaction, slug: &Slug, owner: &Name) -> Result<()> {
