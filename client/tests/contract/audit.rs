@@ -1,5 +1,5 @@
-//! The audit log: every change has its entry, which names the token that acted.
-//! It is read through the API alone; its hash chains are not tested here.
+//! The audit log, read through the API: every change has an entry that names the acting
+//! token. The hash chains are tested with the server.
 
 use crate::support::{Actor, Binding, World};
 use http::{Method, header};
@@ -67,12 +67,12 @@ async fn a_cascade_writes_an_entry_for_each_token_it_revokes() {
     }
     owner.send(Method::DELETE, "/v1/organizations/acme/groups/default", None).await;
     let entries = newest(&owner, 3).await;
-    let told: Vec<_> = entries
+    let changes: Vec<_> = entries
         .iter()
         .map(|entry| (entry["code"].as_str().unwrap(), entry["data"]["token"]["name"].as_str()))
         .collect();
     assert_eq!(
-        told,
+        changes,
         [
             ("group-delete", None),
             ("user-token-revoke", Some("two")),
@@ -83,7 +83,7 @@ async fn a_cascade_writes_an_entry_for_each_token_it_revokes() {
 }
 
 #[tokio::test]
-async fn an_entry_about_a_token_says_how_far_the_token_went() {
+async fn an_entry_about_a_token_shows_its_binding() {
     let world = World::new().await;
     let owner = world.user(Role::Owner).await;
     let body = json!({"organization": "acme", "group": "default", "scopes": ["read-only"]});
@@ -97,7 +97,7 @@ async fn an_entry_about_a_token_says_how_far_the_token_went() {
 }
 
 #[tokio::test]
-async fn a_change_that_changes_nothing_writes_nothing() {
+async fn a_change_without_effect_writes_no_entry() {
     let world = World::new().await;
     let (owner, member) = (world.user(Role::Owner).await, world.user(Role::Member).await);
     let before = newest(&owner, 1_000).await;
@@ -108,7 +108,7 @@ async fn a_change_that_changes_nothing_writes_nothing() {
 }
 
 #[tokio::test]
-async fn what_fails_writes_nothing() {
+async fn a_failed_change_writes_no_entry() {
     let world = World::new().await;
     let owner = world.user(Role::Owner).await;
     let before = newest(&owner, 1_000).await;
@@ -120,7 +120,7 @@ async fn what_fails_writes_nothing() {
 }
 
 #[tokio::test]
-async fn the_origin_is_cli_where_the_user_agent_names_one() {
+async fn the_origin_is_cli_if_the_user_agent_names_a_cli() {
     let world = World::new().await;
     let owner = world.user(Role::Owner).await;
     let headers =

@@ -1,5 +1,5 @@
-//! What ends with what: a group with its tokens, a membership with its tokens,
-//! each at once and for good. What is bound elsewhere must not end with them.
+//! Cascades: deleting a group or removing a member revokes the tokens bound to it, at once
+//! and for good. Tokens that are bound elsewhere must survive.
 
 use crate::support::{Actor, Binding, World, name};
 use http::{Method, StatusCode};
@@ -15,7 +15,7 @@ async fn is_alive(actor: &Actor) -> bool {
 }
 
 #[tokio::test]
-async fn deleting_a_group_revokes_its_tokens_and_a_namesake_inherits_none() {
+async fn deleting_a_group_revokes_its_tokens_and_a_new_group_of_that_name_inherits_none() {
     let world = World::new().await;
     let owner = world.user(Role::Owner).await;
     let bound = world.actor(Role::Admin, Binding::Group(&[RequestedScope::FullAccess])).await;
@@ -61,7 +61,7 @@ async fn removing_a_member_revokes_the_tokens_bound_there_and_adding_back_revive
 }
 
 #[tokio::test]
-async fn a_member_who_leaves_through_a_bound_token_is_answered_and_the_token_is_gone() {
+async fn a_member_who_leaves_with_a_bound_token_gets_an_answer_and_the_token_is_revoked() {
     let world = World::new().await;
     let leaver = world.actor(Role::Viewer, Binding::Organization("acme")).await;
     let left = leaver.send(Method::DELETE, &format!("{MEMBERS}/{}", leaver.username), None).await;
@@ -70,7 +70,7 @@ async fn a_member_who_leaves_through_a_bound_token_is_answered_and_the_token_is_
 }
 
 #[tokio::test]
-async fn a_token_that_revokes_itself_is_answered_and_gone() {
+async fn a_token_that_revokes_itself_gets_an_answer_and_is_revoked() {
     let world = World::new().await;
     let bound = world.actor(Role::Member, Binding::Organization("acme")).await;
     let revoked = bound.send(Method::DELETE, "/v1/auth/api-tokens/bound", None).await;
@@ -79,7 +79,7 @@ async fn a_token_that_revokes_itself_is_answered_and_gone() {
 }
 
 #[tokio::test]
-async fn a_lower_role_keeps_the_group_token_but_not_what_the_role_gave() {
+async fn a_lower_role_limits_the_tokens_that_were_minted_before() {
     let world = World::new().await;
     let bound = world.actor(Role::Owner, Binding::Organization("acme")).await;
     assert_eq!(bound.get("/v1/organizations/acme/audit-logs").await.status, StatusCode::OK);

@@ -1,5 +1,5 @@
-//! The document itself: nothing of the user's own is altered or dropped, and
-//! every operation says what it must. No server is asked.
+//! The document itself: it keeps all of the user's own document, and every operation
+//! states its security and errors. No server runs.
 
 use crate::support::contract;
 use serde_json::Value;
@@ -17,7 +17,7 @@ fn everything_that_the_user_documented_stands_unchanged() {
     );
 }
 
-/// Members may be added to objects; everything else has to be the same.
+/// Collects differences. Objects may have further members; all else must be equal.
 fn compare(documented: &Value, ours: &Value, at: &str, lost: &mut Vec<String>) {
     match (documented, ours) {
         (Value::Object(documented), Value::Object(ours)) => {
@@ -35,7 +35,7 @@ fn compare(documented: &Value, ours: &Value, at: &str, lost: &mut Vec<String>) {
 }
 
 #[test]
-fn a_changed_or_dropped_line_of_the_user_is_noticed() {
+fn a_changed_or_dropped_line_of_the_user_is_detected() {
     let documented: Value = serde_json::json!({"a": {"b": [1, 2], "c": "d"}});
     for changed in [
         serde_json::json!({"a": {"b": [1], "c": "d"}}),

@@ -1,6 +1,6 @@
-//! No way up: nothing that a credential can do gives a wider one, and what it
-//! cannot reach does not exist for it. These are chosen attempts, and not all
-//! there are: the server's own tests generate those.
+//! No escalation: a credential cannot obtain a wider one, and what it cannot reach does
+//! not exist for it. These attempts are chosen by hand; the server's own tests generate
+//! more.
 
 use crate::support::{Binding, World};
 use http::{Method, StatusCode};
@@ -9,7 +9,7 @@ use orgtokens_server::scope::RequestedScope;
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn an_organization_bound_token_mints_no_unrestricted_token_by_any_empty_body() {
+async fn an_organization_bound_token_mints_no_unrestricted_token_with_any_empty_body() {
     let world = World::new().await;
     let bound = world.actor(Role::Owner, Binding::Organization("acme")).await;
     for (headers, body) in [
@@ -62,7 +62,7 @@ async fn a_group_bound_token_with_every_scope_reaches_no_token_member_or_audit_o
 }
 
 #[tokio::test]
-async fn a_group_bound_token_is_told_that_it_mints_nothing_before_the_body_is_looked_at() {
+async fn a_group_bound_token_is_refused_a_mint_before_the_body_is_parsed() {
     let world = World::new().await;
     let bound = world.actor(Role::Owner, Binding::Group(&[RequestedScope::FullAccess])).await;
     for (path, body) in [("/v1/auth/api-tokens/x", "{bad"), ("/v1/auth/api-tokens/a%20b", "")] {
@@ -72,7 +72,7 @@ async fn a_group_bound_token_is_told_that_it_mints_nothing_before_the_body_is_lo
 }
 
 #[tokio::test]
-async fn what_a_credential_does_not_reach_answers_the_same_404_to_the_byte() {
+async fn organizations_out_of_reach_answer_the_same_404_byte_for_byte() {
     let world = World::new().await;
     let member = world.user(Role::Owner).await;
     let bound = world.actor(Role::Owner, Binding::Organization("globex")).await;
@@ -104,7 +104,7 @@ async fn what_a_credential_does_not_reach_answers_the_same_404_to_the_byte() {
 }
 
 #[tokio::test]
-async fn the_api_gives_nobody_the_role_of_owner() {
+async fn the_api_never_gives_the_role_of_owner() {
     let world = World::new().await;
     let (owner, member, new) =
         (world.user(Role::Owner).await, world.user(Role::Member).await, world.outsider().await);

@@ -1,12 +1,12 @@
-//! The client's one error: a status and a sentence for every failure, never the
-//! token. Which failures the server answers is tested elsewhere.
+//! The client's error type: a message for every failure, a status if the server answered,
+//! and never the token. Which failures the server answers is tested elsewhere.
 
 use crate::support::World;
 use orgtokens_client::{Client, Failure};
 use orgtokens_server::access::Role;
 
 #[tokio::test]
-async fn a_failure_has_the_servers_status_and_sentence() {
+async fn a_failure_has_the_status_and_message_of_the_server() {
     let world = World::new().await;
     let owner = world.user(Role::Owner).await;
     let missing = owner.client.revoke_api_token().token_name("missing").send().await;
@@ -33,7 +33,7 @@ async fn a_failure_before_the_request_says_which_value_is_wrong() {
 }
 
 #[test]
-fn the_client_shows_its_token_nowhere() {
+fn the_client_never_shows_its_token() {
     let client = Client::with_token("http://127.0.0.1:1/", "secret-text").unwrap();
     assert!(!format!("{client:?}").contains("secret-text"));
     let failure = Client::with_token("http://127.0.0.1:1", "secret\ntext").unwrap_err();

@@ -1,6 +1,5 @@
-//! The contract, tested: the generated client against a real server on a real
-//! database, with every answer held against `openapi.yaml`. Nothing stands in
-//! for either of them.
+//! Contract tests: the generated client against a real server on a real database. Every
+//! answer is checked against `openapi.yaml`. Nothing is mocked.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics fails")]
 

@@ -1,5 +1,5 @@
-//! Role x binding x operation, as a table of what each is answered. The table
-//! is written out, never worked out from the policy that it tests.
+//! Role x binding x operation: a table with the status of every combination. It is written
+//! by hand, never derived from the policy that it tests.
 
 use crate::support::{Actor, Binding, World, contract, name};
 use http::{Method, StatusCode};
@@ -8,7 +8,7 @@ use orgtokens_server::scope::RequestedScope;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// Through what the roles ask, in the order of the table's columns.
+/// The token that each role uses, in the order of the table's columns.
 const COLUMNS: [(&str, Binding); 5] = [
     ("unrestricted", Binding::Unrestricted),
     ("organization", Binding::Organization("acme")),
@@ -22,9 +22,9 @@ const OUTSIDER: usize = 5;
 
 const ROLES: [Role; 4] = [Role::Owner, Role::Admin, Role::Member, Role::Viewer];
 
-/// An operation on something of `acme`'s that somebody else made, unless it says otherwise, and
-/// what owner, admin, member and viewer are answered through each binding; then an outsider
-/// with an unrestricted token. Anonymous is answered 401, always.
+/// Each row is an operation on something in `acme` that another user created, unless the row says
+/// otherwise. Each cell has the statuses for owner, admin, member and viewer with that token. The
+/// last column is an outsider with an unrestricted token. Anonymous requests always receive 401.
 #[rustfmt::skip]
 const TABLE: [(&str, [&str; 6]); 23] = [
     // operation, variant           unrestricted       organization       elsewhere          group, read        group, else        outsider
@@ -71,7 +71,7 @@ impl Request {
 
 const ACME: &str = "/v1/organizations/acme";
 
-/// The request of one row, on a target made for it alone.
+/// Builds the request of one row, on a target created for it alone.
 async fn prepare(world: &World, owner: &Actor, asker: &Actor, row: &str, turn: usize) -> Request {
     if let Some(request) = read(owner, row) {
         return request;
@@ -109,11 +109,11 @@ async fn prepare(world: &World, owner: &Actor, asker: &Actor, row: &str, turn: u
             owner.send(Method::POST, &format!("{ACME}/groups"), Some(group)).await;
             request(Method::DELETE, &format!("{ACME}/groups/doomed-{turn}"))
         }
-        unknown => panic!("the table has a row that nobody prepares: {unknown}"),
+        unknown => panic!("no request is prepared for this row: {unknown}"),
     }
 }
 
-/// The rows that need no target of their own.
+/// Builds the request of a row that needs no target of its own.
 fn read(owner: &Actor, row: &str) -> Option<Request> {
     let new = |name: &str| request(Method::POST, &format!("/v1/auth/api-tokens/{name}"));
     Some(match row {
@@ -139,14 +139,14 @@ fn read(owner: &Actor, row: &str) -> Option<Request> {
     })
 }
 
-/// Mints a token that is bound to `acme`; its id.
+/// Mints a token that is bound to `acme`. Returns its id.
 async fn mint(owner: &Actor, turn: usize) -> String {
     let path = format!("/v1/auth/api-tokens/target-{turn}");
     let minted = owner.send(Method::POST, &path, Some(json!({"organization": "acme"}))).await;
     minted.json()["id"].as_str().unwrap().to_owned()
 }
 
-/// Gives the asker's user a token named `own`, bound to `acme` where the user is a member of it.
+/// Gives the asker's user a token named `own`, bound to `acme`, if the user is a member of it.
 async fn mint_for(world: &World, asker: &Actor) {
     let Some(username) = asker.username.contains('-').then(|| name(&asker.username)) else {
         return;
@@ -156,7 +156,7 @@ async fn mint_for(world: &World, asker: &Actor) {
     user.send(Method::POST, "/v1/auth/api-tokens/own", Some(json!({"organization": "acme"}))).await;
 }
 
-/// Asks everything of the table as each of `askers`, and compares with what `cells` expects.
+/// Sends every row as each of `askers`, and compares the statuses with `cells`.
 async fn check(world: &World, askers: &[Actor], cells: impl Fn(usize) -> Vec<&'static str>) {
     let owner = world.user(Role::Owner).await;
     let mut wrong = Vec::new();
@@ -185,39 +185,39 @@ async fn check_column(label: &str) {
 }
 
 #[tokio::test]
-async fn every_role_with_an_unrestricted_token_is_answered_as_the_table_says() {
+async fn every_role_with_an_unrestricted_token_receives_what_the_table_says() {
     check_column("unrestricted").await;
 }
 
 #[tokio::test]
-async fn every_role_with_an_organization_bound_token_is_answered_as_the_table_says() {
+async fn every_role_with_an_organization_bound_token_receives_what_the_table_says() {
     check_column("organization").await;
 }
 
 #[tokio::test]
-async fn every_role_with_a_token_bound_to_another_organization_is_answered_as_the_table_says() {
+async fn every_role_with_a_token_bound_to_another_organization_receives_what_the_table_says() {
     check_column("elsewhere").await;
 }
 
 #[tokio::test]
-async fn every_role_with_a_group_bound_token_that_reads_is_answered_as_the_table_says() {
+async fn every_role_with_a_group_bound_token_that_reads_receives_what_the_table_says() {
     check_column("group, read").await;
 }
 
 #[tokio::test]
-async fn every_role_with_a_group_bound_token_that_does_not_read_is_answered_as_the_table_says() {
+async fn every_role_with_a_group_bound_token_that_does_not_read_receives_what_the_table_says() {
     check_column("group, else").await;
 }
 
 #[tokio::test]
-async fn an_outsider_is_answered_as_the_table_says() {
+async fn an_outsider_receives_what_the_table_says() {
     let world = World::new().await;
     let outsider = world.outsider().await;
     check(&world, &[outsider], |row| vec![TABLE[row].1[OUTSIDER]]).await;
 }
 
 #[tokio::test]
-async fn anonymous_is_answered_401_whatever_is_asked() {
+async fn every_anonymous_request_receives_401() {
     let world = World::new().await;
     check(&world, &[world.anonymous()], |_| vec!["401"]).await;
 }

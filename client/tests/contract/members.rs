@@ -1,6 +1,5 @@
-//! Members: who may change whom, and the owner that every organization keeps.
-//! The tokens that end with a membership are not tested here, but in
-//! `cascades`.
+//! Members: who may change whom, and the last owner that every organization keeps. The
+//! tokens that a removal revokes are tested in `cascades`.
 
 use crate::support::{World, name};
 use http::{Method, StatusCode};
@@ -26,12 +25,12 @@ async fn the_last_owner_can_neither_be_removed_nor_given_another_role() {
     assert_eq!(admin.send(Method::DELETE, &path, None).await.status, StatusCode::OK);
     let own = format!("{MEMBERS}/{}", second.username);
     let left = second.send(Method::DELETE, &own, None).await;
-    assert_eq!(left.status, StatusCode::CONFLICT, "now this one is the last");
+    assert_eq!(left.status, StatusCode::CONFLICT, "this is the last owner now");
     assert!(left.error().contains(&second.username));
 }
 
 #[tokio::test]
-async fn everybody_may_remove_themself() {
+async fn every_member_may_remove_themself() {
     let world = World::new().await;
     for role in [Role::Owner, Role::Admin, Role::Member, Role::Viewer] {
         let leaver = world.user(role).await;
@@ -46,13 +45,13 @@ async fn everybody_may_remove_themself() {
 }
 
 #[tokio::test]
-async fn who_is_there_already_or_nowhere_is_told_apart() {
+async fn adding_an_existing_member_is_409_and_an_unknown_user_or_member_is_404() {
     let world = World::new().await;
     let (admin, member) = (world.user(Role::Admin).await, world.user(Role::Member).await);
     let add =
         |username: &str| admin.send(Method::POST, MEMBERS, Some(json!({"username": username})));
     assert_eq!(add(&member.username).await.status, StatusCode::CONFLICT);
-    assert_eq!(add("nobody-at-all").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(add("no-such-user").await.status, StatusCode::NOT_FOUND);
     let outsider = world.outsider().await;
     let path = format!("{MEMBERS}/{}", outsider.username);
     for (method, body) in [
@@ -69,7 +68,7 @@ async fn who_is_there_already_or_nowhere_is_told_apart() {
 }
 
 #[tokio::test]
-async fn a_group_name_is_taken_in_its_organization() {
+async fn a_group_name_is_unique_in_its_organization() {
     let world = World::new().await;
     let admin = world.user(Role::Admin).await;
     let group = json!({"name": "default", "location": "lhr"});

@@ -1,5 +1,5 @@
-//! Every operation once, through the generated client, as a user would call it.
-//! No request is written by hand: what a client hides is in `raw`.
+//! Calls every operation once through the generated client, as a user would. No request is
+//! written by hand: `raw` tests what the client hides.
 
 use crate::support::{Binding, World};
 use orgtokens_client::types::{self, AssignableRole, OrganizationType, Role as WireRole, Scope};
@@ -56,7 +56,7 @@ async fn a_minted_token_is_listed_validated_and_revoked() {
 }
 
 #[tokio::test]
-async fn ones_own_tokens_of_every_binding_are_listed_oldest_first_and_revoked_by_name() {
+async fn own_tokens_of_every_binding_are_listed_oldest_first_and_revoked_by_name() {
     let world = World::new().await;
     let owner = world.user(Role::Owner).await;
     let mint = owner.client.create_api_token();
@@ -152,7 +152,7 @@ async fn members_are_added_read_changed_and_removed() {
 }
 
 #[tokio::test]
-async fn groups_are_made_read_and_deleted() {
+async fn groups_are_created_read_and_deleted() {
     let world = World::new().await;
     let admin = world.user(Role::Admin).await;
     let create = admin.client.create_group().organization_slug(ACME);

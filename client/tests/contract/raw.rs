@@ -1,6 +1,5 @@
-//! What a typed client hides: status codes, error bodies, headers, hostile
-//! input, and bodies that no client should send. Who may do what is not tested
-//! here.
+//! What a typed client hides: status codes, error bodies, headers, hostile input, and
+//! bodies that no client should send. Who may do what is not tested here.
 
 use crate::support::{Answer, World};
 use http::{Method, StatusCode};
@@ -14,7 +13,7 @@ fn is_challenged(answer: &Answer, challenge: &str) {
 }
 
 #[tokio::test]
-async fn no_credential_and_a_dead_one_are_challenged_as_rfc_6750_says() {
+async fn missing_and_invalid_credentials_are_challenged_as_rfc_6750_says() {
     let world = World::new().await;
     is_challenged(&world.anonymous().get("/v1/user").await, "Bearer");
     let gone = world.user(Role::Member).await;
@@ -33,7 +32,7 @@ async fn no_credential_and_a_dead_one_are_challenged_as_rfc_6750_says() {
 #[tokio::test]
 async fn a_missing_credential_is_answered_before_anything_is_parsed() {
     let world = World::new().await;
-    let nobody = world.anonymous();
+    let anonymous = world.anonymous();
     for (method, path, body) in [
         (Method::POST, "/v1/auth/api-tokens/new", "not json"),
         (Method::POST, "/v1/auth/api-tokens/a%20b", "{}"),
@@ -41,7 +40,7 @@ async fn a_missing_credential_is_answered_before_anything_is_parsed() {
         (Method::GET, "/v1/organizations/acme/audit-logs?page=x", ""),
         (Method::DELETE, "/v1/organizations/acme/api-tokens/x", ""),
     ] {
-        let answer = nobody.send_text(method, path, &[], body).await;
+        let answer = anonymous.send_text(method, path, &[], body).await;
         is_challenged(&answer, "Bearer");
     }
 }
@@ -56,7 +55,7 @@ async fn a_second_authorization_header_is_refused() {
 }
 
 #[tokio::test]
-async fn every_answer_is_json_that_nobody_may_store() {
+async fn every_answer_is_json_and_must_not_be_stored() {
     let world = World::new().await;
     let owner = world.user(Role::Owner).await;
     for answer in [
@@ -71,7 +70,7 @@ async fn every_answer_is_json_that_nobody_may_store() {
 }
 
 #[tokio::test]
-async fn an_absent_an_empty_and_an_object_without_members_all_mint_an_unrestricted_token() {
+async fn an_absent_body_an_empty_one_and_an_empty_object_mint_an_unrestricted_token() {
     let world = World::new().await;
     let member = world.user(Role::Viewer).await;
     for (name, headers, body) in [
@@ -88,7 +87,7 @@ async fn an_absent_an_empty_and_an_object_without_members_all_mint_an_unrestrict
 }
 
 #[tokio::test]
-async fn malformed_bodies_are_refused_and_nothing_is_done() {
+async fn malformed_bodies_are_refused_and_change_nothing() {
     let world = World::new().await;
     let owner = world.user(Role::Owner).await;
     for body in [
@@ -158,7 +157,7 @@ async fn a_body_of_another_media_type_is_415_and_one_over_64_kib_413() {
 }
 
 #[tokio::test]
-async fn malformed_path_parts_and_parameters_are_400_and_say_how_they_should_look() {
+async fn malformed_path_segments_and_parameters_are_400_and_the_message_names_them() {
     let world = World::new().await;
     let owner = world.user(Role::Owner).await;
     let long = "x".repeat(65);

@@ -1,6 +1,5 @@
-//! What every test stands on: a world with actors, and the contract that all
-//! its answers are held against. It only names them, and has no code of its
-//! own.
+//! What every test needs: a world with actors, and the contract that every answer is
+//! checked against. This file only names the modules.
 
 mod contract;
 #[path = "../../../server/tests/support/database.rs"]

@@ -1,5 +1,5 @@
-//! Minting, listing and revoking: what each caller sees and may end. The tokens
-//! that end with something else are not tested here, but in `cascades`.
+//! Mint, list and revoke: what each caller sees and may revoke. Tokens that are revoked
+//! together with something else are tested in `cascades`.
 
 use crate::support::{Actor, Binding, World};
 use http::{Method, StatusCode};
@@ -26,7 +26,7 @@ async fn revoke(actor: &Actor, id: &str) -> StatusCode {
 }
 
 #[tokio::test]
-async fn owners_and_admins_see_all_with_owner_and_everybody_else_their_own_without() {
+async fn owners_and_admins_see_all_tokens_with_owner_and_others_their_own_without() {
     let world = World::new().await;
     let (owner, member) = (world.user(Role::Owner).await, world.user(Role::Member).await);
     let (admin, viewer) = (world.user(Role::Admin).await, world.user(Role::Viewer).await);
@@ -86,7 +86,7 @@ async fn unrestricted_tokens_are_never_listed_or_revoked_through_an_organization
 }
 
 #[tokio::test]
-async fn whatever_may_not_be_revoked_answers_the_same_404_to_the_byte() {
+async fn tokens_that_may_not_be_revoked_answer_the_same_404_byte_for_byte() {
     let world = World::new().await;
     let (owner, member) = (world.user(Role::Owner).await, world.user(Role::Member).await);
     let elsewhere = world.actor(Role::Owner, Binding::Organization("globex")).await;
@@ -111,7 +111,7 @@ async fn whatever_may_not_be_revoked_answers_the_same_404_to_the_byte() {
 }
 
 #[tokio::test]
-async fn a_role_that_changes_changes_what_the_same_token_sees_at_once() {
+async fn a_role_change_takes_effect_on_the_same_token_at_once() {
     let world = World::new().await;
     let (owner, member) = (world.user(Role::Owner).await, world.user(Role::Member).await);
     mint(&owner, "bound", json!({"organization": "acme"})).await;
@@ -123,7 +123,7 @@ async fn a_role_that_changes_changes_what_the_same_token_sees_at_once() {
 }
 
 #[tokio::test]
-async fn through_an_organization_bound_token_only_that_organizations_own_tokens_show() {
+async fn an_organization_bound_token_reaches_only_own_tokens_of_its_organization() {
     let world = World::new().await;
     let bound = world.actor(Role::Admin, Binding::Organization("globex")).await;
     let names: Vec<_> = listed(&bound, "/v1/auth/api-tokens").await;
@@ -134,7 +134,7 @@ async fn through_an_organization_bound_token_only_that_organizations_own_tokens_
 }
 
 #[tokio::test]
-async fn a_live_name_is_taken_for_its_user_and_free_again_once_revoked() {
+async fn a_token_name_is_taken_for_its_user_until_the_token_is_revoked() {
     let world = World::new().await;
     let (one, two) = (world.user(Role::Member).await, world.user(Role::Member).await);
     mint(&one, "ci-bot", json!({})).await;
@@ -163,7 +163,7 @@ async fn of_many_mints_of_one_name_at_once_exactly_one_succeeds() {
 }
 
 #[tokio::test]
-async fn mint_refuses_every_combination_that_means_nothing_and_mints_nothing() {
+async fn mint_refuses_every_meaningless_combination_and_mints_nothing() {
     let world = World::new().await;
     let owner = world.user(Role::Owner).await;
     for (body, says) in [
@@ -192,7 +192,7 @@ async fn mint_refuses_every_combination_that_means_nothing_and_mints_nothing() {
 }
 
 #[tokio::test]
-async fn mint_for_what_does_not_exist_or_is_not_visible_is_404() {
+async fn mint_for_an_unknown_or_invisible_organization_or_group_is_404() {
     let world = World::new().await;
     let owner = world.user(Role::Owner).await;
     for body in [
@@ -207,7 +207,7 @@ async fn mint_for_what_does_not_exist_or_is_not_visible_is_404() {
 }
 
 #[tokio::test]
-async fn a_list_longer_than_a_page_is_whole_in_order_and_ends() {
+async fn a_list_longer_than_a_page_is_complete_and_in_order() {
     let world = World::new().await;
     let owner = world.user(Role::Owner).await;
     let caller = world.caller(&owner).await;
@@ -227,7 +227,7 @@ async fn a_list_longer_than_a_page_is_whole_in_order_and_ends() {
 }
 
 #[tokio::test]
-async fn a_group_bound_token_lists_and_gets_its_own_group_alone() {
+async fn a_group_bound_token_lists_and_gets_only_its_own_group() {
     let world = World::new().await;
     let bound = world.actor(Role::Owner, Binding::Group(&[RequestedScope::Read])).await;
     let list = bound.get("/v1/organizations/acme/groups").await.json();
@@ -235,5 +235,5 @@ async fn a_group_bound_token_lists_and_gets_its_own_group_alone() {
     assert_eq!(list["groups"][0]["name"], "default");
     let other = bound.get("/v1/organizations/acme/groups/other").await;
     let missing = bound.get("/v1/organizations/acme/groups/missing").await;
-    assert_eq!((other.status, &other.text), (missing.status, &missing.text), "existence shows");
+    assert_eq!((other.status, &other.text), (missing.status, &missing.text), "both are hidden");
 }

@@ -1,10 +1,10 @@
-//! The audit log, tampered with behind the program's back: what was done is
-//! noticed, and said where. What entries say of a change is not tested here.
+//! Tampers with the audit log outside the program: `audit verify` must detect it and
+//! name the entry. What an entry says about a change is not tested here.
 
 use crate::support::Running;
 use crate::support::database::{Database, text};
 
-/// Databases whose organization has five entries, those of no organization besides.
+/// Returns databases whose organization has five audit entries.
 fn logged() -> Vec<Database> {
     let databases = Database::on_each();
     for database in &databases {
@@ -18,14 +18,14 @@ fn logged() -> Vec<Database> {
     databases
 }
 
-/// Whether `audit verify` is content, and what it says.
+/// Runs `audit verify`. Returns whether it succeeded, and what it printed.
 fn verify(database: &Database) -> (bool, String) {
     let output = database.command("audit verify").output().unwrap();
     (output.status.success(), text(&output))
 }
 
 #[test]
-fn an_untouched_log_is_whole() {
+fn an_untouched_log_is_intact() {
     for database in logged() {
         let (whole, said) = verify(&database);
         assert!(whole, "{said}");
@@ -38,7 +38,7 @@ fn an_untouched_log_is_whole() {
 }
 
 #[test]
-fn whatever_is_done_to_an_entry_is_noticed_and_said_where() {
+fn tampering_with_an_entry_is_detected_and_the_entry_is_named() {
     for (statement, place) in [
         ("UPDATE audit_log SET message = 'x' WHERE sequence = 3", "acme: entry 3 "),
         ("UPDATE audit_log SET data = '{}' WHERE sequence = 3", "acme: entry 3 "),
@@ -73,7 +73,7 @@ fn whatever_is_done_to_an_entry_is_noticed_and_said_where() {
 }
 
 #[test]
-fn who_cuts_an_end_and_rewrites_the_head_is_noticed_by_a_copy_of_it() {
+fn cutting_the_end_and_rewriting_the_head_changes_the_printed_head() {
     let cut = "DELETE FROM audit_log WHERE sequence > 3;
         UPDATE chain_heads SET entries = 3, hash =
             (SELECT hash FROM audit_log WHERE organization_id = 1 AND sequence = 3)
@@ -82,7 +82,7 @@ fn who_cuts_an_end_and_rewrites_the_head_is_noticed_by_a_copy_of_it() {
         let (_, before) = verify(&database);
         database.tamper(cut);
         let (whole, after) = verify(&database);
-        assert!(whole, "no hash of the database itself is wrong: {after}");
+        assert!(whole, "every hash in the database matches: {after}");
         assert_ne!(before, after);
     }
 }

@@ -1,5 +1,5 @@
-//! The command line, as somebody uses it who sets a server up. It runs the real
-//! binary, and never calls the library.
+//! The command line, as an operator uses it to set up a server. The tests run the real
+//! binary and never call the library.
 
 use crate::support::database::{Database, command, text};
 use crate::support::{PATIENCE, Running};
@@ -16,12 +16,12 @@ fn program(arguments: &[&str]) -> Command {
 
 fn refusal(output: &Output) -> String {
     assert!(!output.status.success(), "{}", text(output));
-    assert!(output.stdout.is_empty(), "nothing but the error is said");
+    assert!(output.stdout.is_empty(), "only the error is printed");
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
 #[test]
-fn init_prints_a_token_alone_that_the_server_accepts() {
+fn init_prints_only_a_token_and_the_server_accepts_it() {
     let database = Database::new();
     assert_eq!(database.token.lines().count(), 1);
     let server = Running::start(&database, &[]);
@@ -32,7 +32,7 @@ fn init_prints_a_token_alone_that_the_server_accepts() {
 }
 
 #[test]
-fn init_on_a_database_that_was_initialised_is_refused_and_changes_nothing() {
+fn init_refuses_an_initialised_database_and_changes_nothing() {
     let database = Database::new();
     let before = std::fs::read(database.path()).unwrap();
     let mut again = database.command("init");
@@ -42,7 +42,7 @@ fn init_on_a_database_that_was_initialised_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn commands_on_a_database_that_was_never_initialised_name_the_command_that_does() {
+fn commands_on_an_uninitialised_database_name_the_init_command() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("orgtokens.db");
     for (name, arguments) in [
@@ -52,7 +52,7 @@ fn commands_on_a_database_that_was_never_initialised_name_the_command_that_does(
     ] {
         let refused = command(name, &path).args(arguments).output().unwrap();
         assert!(refusal(&refused).contains("orgtokens-server init --organization"), "{name}");
-        assert!(!path.exists(), "{name} made a file");
+        assert!(!path.exists(), "{name} created a file");
     }
 }
 
@@ -77,7 +77,7 @@ fn users_organizations_members_and_tokens_are_managed_while_serving() {
 }
 
 #[test]
-fn what_is_taken_missing_or_malformed_is_refused_with_a_sentence() {
+fn taken_missing_and_malformed_arguments_are_refused_with_the_reason() {
     let database = Database::new();
     for (name, arguments, says) in [
         ("user add", &["--username", "alice", "--email", "a@b"][..], "user named alice already"),
@@ -109,7 +109,7 @@ fn what_is_taken_missing_or_malformed_is_refused_with_a_sentence() {
 }
 
 #[test]
-fn the_environment_says_where_the_database_is_and_where_to_listen() {
+fn the_environment_sets_the_database_and_the_listen_address() {
     let database = Database::new();
     let mut serve = program(&["serve"]);
     serve.env("ORGTOKENS_DATABASE", format!("sqlite://{}", database.path().display()));
@@ -152,7 +152,7 @@ fn every_command_has_help_with_an_example() {
 }
 
 #[test]
-fn the_demo_prints_who_has_which_token_and_lines_to_paste() {
+fn the_demo_prints_a_table_of_tokens_and_curl_lines() {
     let mut demo = program(&["demo", "--listen", "127.0.0.1:0"]);
     let mut child = demo.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
@@ -175,7 +175,7 @@ fn the_demo_prints_who_has_which_token_and_lines_to_paste() {
 }
 
 #[test]
-fn a_database_with_a_schema_and_nothing_in_it_was_never_initialised() {
+fn a_database_with_a_schema_but_no_organization_is_not_initialised() {
     let database = Database::new();
     database.tamper("PRAGMA foreign_keys = OFF; DELETE FROM organizations");
     let mut add = database.command("user add");
@@ -184,7 +184,7 @@ fn a_database_with_a_schema_and_nothing_in_it_was_never_initialised() {
 }
 
 #[test]
-fn a_url_that_sqlite_would_take_for_more_than_a_path_is_refused() {
+fn a_sqlite_url_that_is_more_than_a_path_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     for url in ["sqlite://:memory:", "sqlite://file:x.db", "sqlite://x.db?mode=ro", "sqlite://"] {
         let mut init = program(&["init", "--organization", "acme", "--username", "alice"]);
@@ -195,7 +195,7 @@ fn a_url_that_sqlite_would_take_for_more_than_a_path_is_refused() {
 }
 
 #[test]
-fn a_log_that_nobody_reads_stops_neither_requests_nor_the_end() {
+fn a_log_that_is_not_read_blocks_neither_requests_nor_shutdown() {
     let database = Database::new();
     let mut serve = database.command("serve");
     serve.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -203,7 +203,7 @@ fn a_log_that_nobody_reads_stops_neither_requests_nor_the_end() {
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let address = line.trim_end().strip_prefix("listening on http://").unwrap().parse().unwrap();
-    // Held open, and never read.
+    // Kept open, but never read.
     let _log = child.stderr.take().unwrap();
     let mut server = Running::around(child, address);
     for _ in 0..1_500 {
@@ -214,7 +214,7 @@ fn a_log_that_nobody_reads_stops_neither_requests_nor_the_end() {
 }
 
 #[test]
-fn a_change_waits_for_another_process_and_gives_up_while_others_are_served() {
+fn a_write_blocked_by_another_process_gives_up_while_reads_are_served() {
     let database = Database::new();
     let server = Running::start(&database, &[]);
     let other = rusqlite::Connection::open(database.path()).unwrap();
@@ -228,7 +228,7 @@ fn a_change_waits_for_another_process_and_gives_up_while_others_are_served() {
         }
     });
     let reserve = database.folder().join("orgtokens.db-reserve");
-    assert!(reserve.exists(), "the disk is not full: the room is kept");
+    assert!(reserve.exists(), "the disk is not full, so the reserve is kept");
     other.execute_batch("ROLLBACK").unwrap();
     assert_eq!(
         server.ask_as(&database.token, "DELETE", "/v1/auth/api-tokens/first", "").status,

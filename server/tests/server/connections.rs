@@ -1,5 +1,5 @@
-//! Connections that cost the server something and do nothing for it. What a
-//! request means, and what it is answered, is tested elsewhere.
+//! Connections that hold resources of the server and send nothing useful. What a
+//! request means, and its answer, are tested elsewhere.
 
 use crate::support::database::Database;
 use crate::support::{PATIENCE, Running, eventually};
@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-/// What makes the server wait for more, in each of its ways.
+/// The ways to make the server wait for more bytes.
 const STUCK: [(&str, &[u8]); 6] = [
     ("silent", b""),
     ("half a request line", b"GET /v1/us"),
@@ -18,7 +18,7 @@ const STUCK: [(&str, &[u8]); 6] = [
     ("idle after a request", b"GET /v1/user HTTP/1.1\r\nHost: localhost\r\n\r\n"),
 ];
 
-/// Whether the server has closed, whatever it said before.
+/// Returns whether the server has closed the connection. Skips what it sent before.
 fn is_closed(stream: &mut TcpStream) -> bool {
     stream.set_nonblocking(true).unwrap();
     let mut bytes = [0; 4096];
@@ -49,7 +49,7 @@ fn connections_that_do_nothing_are_closed() {
 }
 
 #[test]
-fn a_header_that_drips_does_not_keep_a_connection() {
+fn a_header_sent_byte_by_byte_does_not_keep_a_connection_open() {
     let database = Database::new();
     let server = Running::start(&database, &["--idle-timeout", "1"]);
     let mut stream = server.connect();
@@ -59,7 +59,7 @@ fn a_header_that_drips_does_not_keep_a_connection() {
     assert!(dripped);
 }
 
-/// A connection that asked for a list which is longer than all buffers between.
+/// Requests a list that is larger than all buffers on the way. Returns the connection.
 fn asks_for_a_long_list(server: &Running, database: &Database) -> TcpStream {
     database.add_tokens(120_000);
     let mut stream = server.connect();
@@ -72,7 +72,7 @@ fn asks_for_a_long_list(server: &Running, database: &Database) -> TcpStream {
 }
 
 #[test]
-fn an_answer_that_nobody_reads_does_not_keep_a_connection() {
+fn an_answer_that_is_not_read_does_not_keep_a_connection_open() {
     let database = Database::new();
     let server = Running::start(&database, &["--idle-timeout", "1"]);
     let alone = server.sockets();
@@ -83,7 +83,7 @@ fn an_answer_that_nobody_reads_does_not_keep_a_connection() {
 }
 
 #[test]
-fn an_answer_that_is_read_slowly_is_not_cut() {
+fn an_answer_that_is_read_slowly_is_not_cut_off() {
     let database = Database::new();
     let server = Running::start(&database, &["--idle-timeout", "1"]);
     let mut stream = asks_for_a_long_list(&server, &database);
@@ -100,7 +100,7 @@ fn an_answer_that_is_read_slowly_is_not_cut() {
     assert!(end.ends_with(b"]}\r\n0\r\n\r\n"));
 }
 
-/// A request and its answer, over a connection that goes on.
+/// Sends a request and reads its answer. The connection stays open.
 fn ask_once(stream: &mut TcpStream) {
     stream.write_all(b"GET /v1/user HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     let mut bytes = [0; 4096];
@@ -109,7 +109,7 @@ fn ask_once(stream: &mut TcpStream) {
 }
 
 #[test]
-fn requests_in_time_keep_a_connection() {
+fn regular_requests_keep_a_connection_open() {
     let database = Database::new();
     let server = Running::start(&database, &["--idle-timeout", "2"]);
     let mut stream = server.connect();
@@ -121,12 +121,12 @@ fn requests_in_time_keep_a_connection() {
 }
 
 #[test]
-fn above_the_cap_the_oldest_idle_connection_goes_first() {
+fn above_the_limit_the_connection_that_was_idle_longest_is_closed_first() {
     let database = Database::new();
     let server = Running::start(&database, &["--max-connections", "4"]);
     let mut old: Vec<_> = (0..4).map(|_| server.connect()).collect();
     let mut new: Vec<_> = (0..4).map(|_| server.connect()).collect();
-    // Every look of the guard finds that the new ones were used later than the old ones.
+    // Each time the server checks, the new ones were used later than the old ones.
     assert!(eventually(PATIENCE, || {
         new.iter_mut().for_each(ask_once);
         old.iter_mut().all(is_closed)
@@ -135,7 +135,7 @@ fn above_the_cap_the_oldest_idle_connection_goes_first() {
 }
 
 #[test]
-fn a_thousand_silent_connections_delay_nobody() {
+fn a_thousand_silent_connections_delay_no_request() {
     let database = Database::new();
     let server = Running::start(&database, &[]);
     let silent: Vec<_> = (0..1000).map(|_| server.connect()).collect();
@@ -148,7 +148,7 @@ fn a_thousand_silent_connections_delay_nobody() {
 }
 
 #[test]
-fn sigterm_ends_it_within_10_seconds_whatever_is_half_sent() {
+fn sigterm_stops_the_server_within_10_seconds_despite_half_sent_requests() {
     let database = Database::new();
     let mut server = Running::start(&database, &[]);
     let mut half_sent: Vec<_> = STUCK

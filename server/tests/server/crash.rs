@@ -1,6 +1,5 @@
-//! The process killed in the middle, and what is acknowledged against what is
-//! kept. A change that got no answer may be kept or not: nothing is asked of
-//! it.
+//! Kills the server while clients write, and compares what it acknowledged with what it
+//! kept. A change that got no answer may be kept or lost.
 
 use crate::support::database::{Database, text};
 use crate::support::http::Answer;
@@ -14,15 +13,15 @@ use std::time::{Duration, Instant};
 const ROUNDS: u32 = 12;
 const WRITERS: u32 = 8;
 
-/// What the writers were told.
+/// The answers that the writers received.
 #[derive(Default)]
 struct Told {
     answers: u32,
-    /// The tokens that were minted, and not revoked for all that is known.
+    /// Secrets by name: the mint was acknowledged, and no revocation was tried.
     minted: BTreeMap<String, String>,
-    /// The tokens whose revocation was acknowledged.
+    /// Secrets by name: the revocation was acknowledged.
     revoked: BTreeMap<String, String>,
-    /// The names of which nothing is known: no answer came.
+    /// Names of tokens in an unknown state: a change got no answer.
     unanswered: BTreeSet<String>,
 }
 
@@ -30,7 +29,7 @@ fn path(name: &str) -> String {
     format!("/v1/auth/api-tokens/{name}")
 }
 
-/// Asks, and answers `None` where the server did not live to answer.
+/// Sends a request. Returns `None` if the server died before it answered.
 fn attempt(server: &Running, token: &str, method: &str, path: &str) -> Option<Answer> {
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
@@ -65,7 +64,7 @@ fn write(server: &Running, token: &str, prefix: &str, told: &Mutex<Told>) {
     }
 }
 
-/// Whether it says that it was done; that it may have been is no answer.
+/// Returns whether the change was acknowledged. After a 503 its outcome is unknown.
 fn is_done(answer: &Answer) -> bool {
     assert!(matches!(answer.status, 200 | 503), "{answer:?}");
     answer.status == 200
@@ -87,7 +86,7 @@ impl Told {
     }
 }
 
-/// Holds what is kept against what was acknowledged.
+/// Compares what is kept with what was acknowledged.
 fn compare(server: &Running, token: &str, told: &Told) {
     let list = server.ask_as(token, "GET", "/v1/auth/api-tokens", "").json();
     let tokens = list["tokens"].as_array().unwrap();
@@ -104,7 +103,7 @@ fn compare(server: &Running, token: &str, told: &Told) {
     }
 }
 
-/// Kills the server while eight write, and starts it again.
+/// Kills the server while eight clients write, and starts it again.
 fn kill(database: &Database, server: &Running, told: &Mutex<Told>, round: u32) -> Running {
     let before = told.lock().unwrap().answers;
     std::thread::scope(|scope| {
@@ -112,10 +111,10 @@ fn kill(database: &Database, server: &Running, told: &Mutex<Told>, round: u32) -
             let token = &database.token;
             scope.spawn(move || write(server, token, &format!("r{round}-{writer}"), told));
         }
-        // Somewhere in the middle of what comes after the first few answers.
+        // Later in every round, so that the kill interrupts different steps.
         let wrote = eventually(PATIENCE, || told.lock().unwrap().answers >= before + 10 + round);
         server.signal(Signal::KILL);
-        assert!(wrote, "the writers hardly write");
+        assert!(wrote, "the writers made too little progress");
     });
     let started = Instant::now();
     let server = Running::start(database, &[]);
@@ -125,7 +124,7 @@ fn kill(database: &Database, server: &Running, told: &Mutex<Told>, round: u32) -
 }
 
 #[test]
-fn killed_under_eight_writers_it_keeps_what_it_acknowledged() {
+fn a_server_killed_under_eight_writers_keeps_what_it_acknowledged() {
     for database in Database::on_each() {
         let told = Mutex::new(Told::default());
         let mut server = Running::start(&database, &[]);
@@ -140,15 +139,15 @@ fn killed_under_eight_writers_it_keeps_what_it_acknowledged() {
                 assert_eq!(answer.status, status);
             }
         }
-        // Every change is whole: its audit entry is there, and the chain with it.
+        // Every change has its audit entry, and the chain is intact.
         database.run("check", &[]);
     }
 }
 
 #[test]
-fn every_acknowledged_change_is_synced() {
+fn every_acknowledged_change_is_synced_to_disk() {
     if Command::new("strace").arg("-V").output().is_err() {
-        eprintln!("skipped: there is no strace to count the syncs with");
+        eprintln!("skipped: strace is not installed");
         return;
     }
     let database = Database::new();
@@ -168,6 +167,6 @@ fn every_acknowledged_change_is_synced() {
     let children = format!("/proc/{0}/task/{0}/children", server.id());
     let traced = std::fs::read_to_string(children).unwrap();
     drop(server);
-    // Whoever traces is killed first: what it traced ends with it, or is ended here.
+    // strace is killed first. The server usually ends with it; if not, it is killed here.
     let _ = Command::new("kill").arg(traced.trim()).output().map(|output| text(&output));
 }

@@ -1,5 +1,5 @@
-//! A full disk: a small one of its own, and a file that may grow no more. Where
-//! either is not to be had its test is skipped: the machine's own disk is never
+//! Full disks: a small one that the test mounts, and a limit on the size of files. A test
+//! is skipped if this machine does not allow its method. The machine's own disk is never
 //! filled.
 
 use crate::support::database::Database;
@@ -8,11 +8,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// A disk of a few megabytes, mounted in a temporary folder, unmounted with this value.
+/// A disk of a few megabytes in a temporary folder. Dropping it unmounts it.
 struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
-    /// Where mounting is not allowed there is none, and the test says so.
+    /// Mounts a disk. Returns `None`, and prints it, if mounting is not allowed here.
     fn mount() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mut mount = Command::new("mount");
@@ -31,7 +31,7 @@ impl Drop for SmallDisk {
     }
 }
 
-/// Takes all the room there is.
+/// Fills the disk that `path` is on.
 fn fill(path: &Path) {
     let mut size = 16 * 1024 * 1024;
     let mut filler = fs::File::create(path).unwrap();
@@ -56,15 +56,15 @@ fn revoke(server: &Running, token: &str, name: &str) -> u16 {
     server.ask_as(token, "DELETE", &format!("/v1/auth/api-tokens/{name}"), "").status
 }
 
-/// Mints until there is no room: the first name that was not minted.
+/// Mints until the disk is full. Returns the number of the first name that failed.
 fn mint_until_full(server: &Running, token: &str) -> usize {
     (0..10_000)
         .find(|count| mint(server, token, &format!("n{count}")) == 503)
-        .expect("a disk that gets full")
+        .expect("the disk gets full")
 }
 
 #[test]
-fn on_a_full_disk_reads_and_revocations_go_on_and_room_heals_it() {
+fn on_a_full_disk_reads_and_revocations_work_and_mints_resume_with_free_space() {
     let Some(disk) = SmallDisk::mount() else { return };
     let database = Database::new_in(disk.0.path());
     let token = &database.token;
@@ -78,7 +78,7 @@ fn on_a_full_disk_reads_and_revocations_go_on_and_room_heals_it() {
     assert_eq!(server.ask_as(token, "GET", "/v1/auth/api-tokens", "").status, 200);
     for count in 0..60 {
         assert_eq!(revoke(&server, token, &format!("early{count}")), 200, "{count}");
-        assert_eq!(mint(&server, token, "none"), 503, "what is kept for revocations was used up");
+        assert_eq!(mint(&server, token, "none"), 503, "a mint used the reserve for revocations");
     }
     assert_eq!(server.ask_as(token, "GET", "/v1/user", "").status, 200);
     fs::remove_file(&filler).unwrap();
@@ -88,14 +88,14 @@ fn on_a_full_disk_reads_and_revocations_go_on_and_room_heals_it() {
 }
 
 #[test]
-fn a_file_that_may_grow_no_more_is_a_full_disk_and_not_an_end() {
+fn a_file_that_cannot_grow_is_treated_as_a_full_disk_and_not_as_fatal() {
     let database = Database::new();
     let token = &database.token;
     let serve = database.command("serve");
     let mut command = Command::new("prlimit");
     command.arg("--fsize=1500000").arg(serve.get_program()).args(serve.get_args());
     let Ok(server) = Running::spawn(command.args(["--listen", "127.0.0.1:0"])) else {
-        eprintln!("skipped: there is no prlimit to limit files with");
+        eprintln!("skipped: prlimit is not installed");
         return;
     };
     let full = mint_until_full(&server, token);

@@ -1,6 +1,6 @@
-//! No way up, generated: whatever any credential does with any operation, no
-//! credential that comes of it reaches more than the one that did it. What one
-//! reaches is tried out, never worked out from the policy.
+//! No escalation, by generated attempts: every credential runs every operation, and no
+//! credential that results reaches more than the one that ran it. What a credential
+//! reaches is found by trying, never derived from the policy.
 
 use orgtokens_server::access::{Caller, Origin, Role};
 use orgtokens_server::error::{Error, Result};
@@ -16,11 +16,11 @@ use tempfile::TempDir;
 const ORGANIZATIONS: [&str; 2] = ["acme", "globex"];
 const GROUPS: [&str; 2] = ["one", "two"];
 const ROLES: [Role; 4] = [Role::Owner, Role::Admin, Role::Member, Role::Viewer];
-/// The user who tries, and one who is there.
+/// mallory tries to escalate; alice is the other user.
 const USERS: [&str; 2] = ["mallory", "alice"];
 
-/// Every shape of a mint request that anybody could send: all there are of organization and
-/// group, with the narrowest and the widest scopes.
+/// Every shape of a mint request: each organization and group, with the narrowest and the widest
+/// scopes.
 fn shapes() -> Vec<MintRequest> {
     let mut shapes = vec![MintRequest::default()];
     for slug in ORGANIZATIONS {
@@ -38,7 +38,7 @@ fn shapes() -> Vec<MintRequest> {
     shapes
 }
 
-/// Every operation of the contract, with what it aims at.
+/// Every operation of the contract, with its target.
 #[derive(Clone, Debug)]
 enum Operation {
     ReadUser,
@@ -78,13 +78,13 @@ fn operations() -> Vec<Operation> {
             [GetGroup(slug, group), CreateGroup(slug, group), DeleteGroup(slug, group)]
         }));
     }
-    // What takes most away comes last, so that it hides nothing.
+    // Removals come last: after them most other operations are refused.
     all.extend(ORGANIZATIONS.iter().flat_map(|slug| USERS.map(|user| RemoveMember(slug, user))));
     all
 }
 
 impl Operation {
-    /// Does it, on a target that is there or, where `is_harmless`, on one that is not.
+    /// Runs it on a target that exists or, if `is_harmless`, on one that does not.
     async fn run(
         &self,
         service: &Service,
@@ -92,11 +92,11 @@ impl Operation {
         is_harmless: bool,
     ) -> Result<Option<Minted>> {
         use Operation::*;
-        let target = |name: &'static str| word(if is_harmless { "nobody" } else { name });
+        let target = |name: &'static str| word(if is_harmless { "missing" } else { name });
         let slug = |slug: &str| word::<Slug>(slug);
         let nothing = match self {
             Mint(request) => {
-                // A name that is taken is refused last of all, and mints nothing.
+                // A taken name is refused after every other check, and nothing is minted.
                 let name =
                     if is_harmless { "taken".to_owned() } else { TokenId::generate().to_string() };
                 return service.mint_token(caller, &word(&name), request).await.map(Some);
@@ -125,7 +125,7 @@ impl Operation {
             GetGroup(at, group) => {
                 service.get_group(caller, &slug(at), &word(group)).await.map(drop)
             }
-            // One that exists already is refused after the policy has allowed it.
+            // A group that exists is refused only after the policy has allowed the request.
             CreateGroup(at, group) => {
                 let group = if is_harmless { group.to_string() } else { format!("{group}-new") };
                 service.create_group(caller, &slug(at), word(&group), word("lhr")).await.map(drop)
@@ -143,7 +143,7 @@ fn word<T: FromStr<Err = String>>(text: &str) -> T {
     text.parse().unwrap()
 }
 
-/// Whether the policy let it through, whatever came of it.
+/// Returns whether the policy allowed it, even if it failed afterwards.
 fn is_allowed<T>(outcome: &Result<T>) -> bool {
     match outcome {
         Err(Error::NotFound(_)) => {
@@ -155,7 +155,7 @@ fn is_allowed<T>(outcome: &Result<T>) -> bool {
     }
 }
 
-/// The ids that a list shows.
+/// Returns the ids on all pages of a list.
 async fn ids(pages: Result<TokenPages>) -> Vec<TokenId> {
     let (Ok(mut pages), mut ids) = (pages, Vec::new()) else { return Vec::new() };
     while let Some((page, _)) = pages.next().await.unwrap() {
@@ -164,8 +164,8 @@ async fn ids(pages: Result<TokenPages>) -> Vec<TokenId> {
     ids
 }
 
-/// A database where mallory has a role in acme and is a member of globex, and one credential of
-/// each binding that there is.
+/// A database in which mallory has a role in acme and is a member of globex, with one credential
+/// of each binding.
 struct World {
     _folder: TempDir,
     service: Service,
@@ -180,7 +180,7 @@ impl World {
         let service = Service::new(Store::create(&url).await.unwrap());
         let operator = Operator(&service);
         let [mallory, alice] = USERS.map(word::<Name>);
-        let email = "somebody@example.com".parse().unwrap();
+        let email = "user@example.com".parse().unwrap();
         operator.init(&word("acme"), &alice, &email).await.unwrap();
         operator.add_organization(&word("globex"), &alice).await.unwrap();
         operator.add_user(&mallory, &email).await.unwrap();
@@ -199,7 +199,7 @@ impl World {
             credentials.push(service.mint_token(&caller, &name, shape).await.unwrap().token);
         }
         operator.mint_token(&mallory, &word("spare")).await.unwrap();
-        // The bindings of an owner, in the hands of whoever the user is now.
+        // mallory minted them all as an owner, and now gets the role under test.
         operator.set_member(&word("acme"), &mallory, role).await.unwrap();
         operator.set_member(&word("globex"), &mallory, Role::Member).await.unwrap();
         let mut world = Self { _folder: folder, service, credentials, tokens: BTreeSet::new() };
@@ -210,7 +210,7 @@ impl World {
         world
     }
 
-    /// Everything that a credential may do, and every token of the beginning that it sees.
+    /// Returns everything that a credential may do, and every initial token that it sees.
     async fn reach(&self, credential: &PlainToken) -> BTreeSet<String> {
         let Ok(caller) = self.service.authenticate(credential, Origin::Web).await else {
             return BTreeSet::new();
@@ -232,7 +232,7 @@ impl World {
     }
 }
 
-/// What one credential of a user of this role obtains with all operations, one after the other.
+/// Runs all operations in turn with one credential, and checks what each of them gives.
 async fn try_everything(role: Role, credential: usize) {
     let world = World::new(role).await;
     let credential = &world.credentials[credential];
@@ -242,7 +242,7 @@ async fn try_everything(role: Role, credential: usize) {
     }
     let reach = world.reach(credential).await;
     let Ok(caller) = world.service.authenticate(credential, Origin::Web).await else {
-        panic!("every credential is live at first");
+        panic!("every credential is valid at first");
     };
     for operation in operations() {
         let what = format!("{role:?} {:?} {operation:?}", caller.binding);
@@ -250,7 +250,7 @@ async fn try_everything(role: Role, credential: usize) {
         if let Ok(Some(minted)) = outcome {
             let obtained = world.reach(&minted.token).await;
             let wider: Vec<_> = obtained.difference(&reach).collect();
-            assert!(wider.is_empty(), "{what} minted what reaches {wider:?}");
+            assert!(wider.is_empty(), "{what} minted a token that reaches {wider:?}");
         } else if outcome.is_ok()
             && matches!(operation, Operation::AddMember(..) | Operation::UpdateMember(..))
         {

@@ -1,5 +1,5 @@
-//! Database files: which are refused, who may read them, how they are copied
-//! and looked through. No PostgreSQL is touched here.
+//! Database files: which ones are refused, who may read them, backups and `check`.
+//! SQLite only.
 
 use crate::support::database::{Database, command, text};
 use crate::support::{Running, eventually};
@@ -10,8 +10,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// Nobody may serve this file; what is said about that, once it has said so in time and left the
-/// file as it was.
+/// Serves this file, which must fail within 5 s and leave the file unchanged. Returns what was
+/// printed.
 fn refusal(path: &Path) -> String {
     let before = fs::read(path).ok();
     let started = Instant::now();
@@ -20,7 +20,7 @@ fn refusal(path: &Path) -> String {
     let output = child.output().unwrap();
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     assert!(!output.status.success() && output.stdout.is_empty(), "{}", text(&output));
-    assert!(fs::read(path).ok() == before, "the file was touched");
+    assert!(fs::read(path).ok() == before, "the file was changed");
     text(&output)
 }
 
@@ -60,7 +60,7 @@ fn a_newer_database_is_refused() {
 }
 
 #[test]
-fn a_damaged_database_is_refused_and_check_says_so() {
+fn a_damaged_database_is_refused_and_check_reports_it() {
     for (damage, page) in [(0xff_u8, 2), (0x00, 3), (0xff, 9), (0x5a, 14)] {
         let database = Database::new();
         let mut bytes = fs::read(database.path()).unwrap();
@@ -82,7 +82,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn every_file_is_its_owners_alone_whatever_the_umask() {
+fn every_file_is_accessible_to_its_owner_only_under_any_umask() {
     let database = Database::new();
     let server = Running::start(&database, &[]);
     server.ask_as(&database.token, "POST", "/v1/auth/api-tokens/a", "");
@@ -118,7 +118,7 @@ fn a_backup_made_while_serving_is_restored_by_serving_it() {
 }
 
 #[test]
-fn a_backup_overwrites_nothing_and_leaves_nothing_half_made() {
+fn a_backup_overwrites_nothing_and_leaves_no_partial_file() {
     let database = Database::new();
     let taken = database.folder().join("taken");
     fs::write(&taken, "something").unwrap();
@@ -137,7 +137,7 @@ fn a_backup_overwrites_nothing_and_leaves_nothing_half_made() {
 }
 
 #[test]
-fn check_says_what_it_found() {
+fn check_reports_what_it_found() {
     let database = Database::new();
     let server = Running::start(&database, &[]);
     let said = database.run("check", &[]);
@@ -147,7 +147,7 @@ fn check_says_what_it_found() {
     let copy = database.folder().join("copy.db");
     database.run("backup", &[copy.to_str().unwrap()]);
     assert!(command("check", &copy).output().unwrap().status.success());
-    assert!(!database.folder().join("copy.db-reserve").exists(), "a look changes nothing");
+    assert!(!database.folder().join("copy.db-reserve").exists(), "check changes nothing");
     let connection = Connection::open(database.path()).unwrap();
     connection.pragma_update(None, "foreign_keys", false).unwrap();
     connection.execute("DELETE FROM users", []).unwrap();
@@ -158,7 +158,7 @@ fn check_says_what_it_found() {
 }
 
 #[test]
-fn backups_are_whole_while_eight_clients_write() {
+fn backups_are_complete_while_eight_clients_write() {
     let database = Database::new();
     let server = Running::start(&database, &[]);
     std::thread::scope(|scope| {

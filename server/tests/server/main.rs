@@ -1,8 +1,8 @@
-//! The real binary under abuse: raw bytes over loopback, signals, full disks, damaged
-//! files; and what is generated, over the library itself. One program, so that it is
-//! linked once.
+//! Tests of the real binary: raw bytes over loopback, signals, full disks and damaged
+//! files. Generated tests call the library itself. All of them are one program, so that
+//! it is linked once.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops where it is")]
+#![expect(clippy::unwrap_used, reason = "a test that panics fails")]
 
 mod audit;
 mod command_line;

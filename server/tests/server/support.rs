@@ -1,5 +1,5 @@
-//! A server of the real binary on a temporary database, and what tests send it.
-//! What it ought to answer is each test's business, not this file's.
+//! Runs the real binary as a server on a temporary database, and sends it requests.
+//! Nothing here judges an answer: that is for each test.
 
 pub mod database;
 pub mod http;
@@ -10,30 +10,30 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long anything may take that does happen.
+/// How long to wait for something that will happen.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A server that runs, and ends with this value.
+/// A running server. Dropping it kills the process.
 pub struct Running {
     child: Child,
     pub address: SocketAddr,
 }
 
 impl Running {
-    /// Serves the database with these more arguments.
+    /// Serves the database, with these further arguments.
     pub fn start(database: &Database, arguments: &[&str]) -> Self {
         let mut command = database.command("serve");
         command.args(["--listen", "127.0.0.1:0"]).args(arguments);
         Self::spawn(&mut command).expect("a server that starts")
     }
 
-    /// Waits for the line that says where it listens; its end, where there is none.
+    /// Starts the command and waits for the line with its address. Fails if it ends before that.
     pub fn spawn(command: &mut Command) -> Result<Self, ExitStatus> {
         command.stderr(Stdio::null());
         Self::spawn_logging(command)
     }
 
-    /// The same, and its log goes where the command says.
+    /// Like `spawn`, but leaves the stderr of the command as it is.
     pub fn spawn_logging(command: &mut Command) -> Result<Self, ExitStatus> {
         let command = command.stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -45,7 +45,7 @@ impl Running {
         }
     }
 
-    /// A server that somebody else started.
+    /// Wraps a server that is already running.
     pub fn around(child: Child, address: SocketAddr) -> Self {
         Self { child, address }
     }
@@ -60,7 +60,7 @@ impl Running {
         self.child.id()
     }
 
-    /// How many sockets the process has.
+    /// Counts the open sockets of the process.
     pub fn sockets(&self) -> usize {
         let open = std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
         let targets = open.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
@@ -73,7 +73,7 @@ impl Running {
             .unwrap();
     }
 
-    /// How it ended, where it does within `patience`.
+    /// Waits until the process ends. Returns `None` if it does not within `patience`.
     pub fn ended_within(&mut self, patience: Duration) -> Option<ExitStatus> {
         let mut ended = None;
         eventually(patience, || {
@@ -91,7 +91,7 @@ impl Drop for Running {
     }
 }
 
-/// Whether `holds` comes to hold within `patience`.
+/// Returns whether `holds` becomes true within `patience`.
 pub fn eventually(patience: Duration, mut holds: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + patience;
     loop {

@@ -1,5 +1,5 @@
-//! Copies: everything arrives, ids included, and the target goes on from there.
-//! No table is looked into: the copy is judged by what it counts and answers.
+//! Copies between databases: every row arrives with its id, and the copy accepts new
+//! rows. No table is read directly: counts and answers are compared.
 
 use crate::stage::{Backend, Stage, acme, all, bound, name, trials};
 use libtest_mimic::Trial;
@@ -10,16 +10,16 @@ use orgtokens_server::store::{Copied, Store, copy};
 pub fn trials() -> Vec<Trial> {
     let mut trials: Vec<Trial> = trials!(
         Backend::BOTH,
-        a_copy_answers_as_the_source_and_goes_on_from_there,
+        a_copy_answers_like_its_source_and_accepts_new_rows,
         a_target_that_is_not_empty_is_refused_and_unchanged,
     );
     let between: Vec<Trial> =
-        trials!([Backend::Postgres], a_copy_goes_to_the_other_backend_and_back_whichever_it_is);
+        trials!([Backend::Postgres], a_copy_to_the_other_backend_and_back_loses_nothing);
     trials.extend(between);
     trials
 }
 
-/// A database with something in every table, more than fits one page of a copy.
+/// Creates a database with rows in every table, more than one page of a copy.
 async fn full(backend: Backend) -> Stage {
     let stage = Stage::new(backend).await;
     let made = stage.here.create_group(&stage.owner, &acme(), name("default"), name("lhr")).await;
@@ -38,7 +38,7 @@ async fn copied(from: &str, to: &str) -> Vec<Copied> {
     copy(&source, &target, |_| ()).await.expect("a copy")
 }
 
-async fn a_copy_answers_as_the_source_and_goes_on_from_there(backend: Backend) {
+async fn a_copy_answers_like_its_source_and_accepts_new_rows(backend: Backend) {
     let stage = full(backend).await;
     let key = stage.here.mint_token(&stage.owner, &name("key"), &bound()).await.expect("a token");
     let target = backend.database().await;
@@ -61,7 +61,7 @@ async fn a_copy_answers_as_the_source_and_goes_on_from_there(backend: Backend) {
     let report = Operator(&service).verify_audit().await.expect("a report");
     assert_eq!(report.faults, []);
 
-    // Ids go on behind those that were copied.
+    // New ids follow the copied ones.
     let operator = Operator(&service);
     let email = "eve@example.com".parse().expect("an address");
     operator.add_user(&name("eve"), &email).await.expect("a new user");
@@ -71,7 +71,7 @@ async fn a_copy_answers_as_the_source_and_goes_on_from_there(backend: Backend) {
     assert_eq!(report.faults, []);
 }
 
-async fn a_copy_goes_to_the_other_backend_and_back_whichever_it_is(_: Backend) {
+async fn a_copy_to_the_other_backend_and_back_loses_nothing(_: Backend) {
     for [from, to] in [Backend::BOTH, [Backend::Postgres, Backend::Sqlite]] {
         let stage = full(from).await;
         let (there, back) = (to.database().await, from.database().await);
@@ -93,6 +93,6 @@ async fn a_target_that_is_not_empty_is_refused_and_unchanged(backend: Backend) {
     let refusal = copy(&source, &target, |_| ()).await.expect_err("it is not empty").to_string();
     assert!(refusal.contains("not empty"), "{refusal}");
     let itself = Store::open(&stage.database.url).await.expect("the source");
-    copy(&source, &itself, |_| ()).await.expect_err("a database is no copy of itself");
+    copy(&source, &itself, |_| ()).await.expect_err("a database cannot be copied to itself");
     assert_eq!(other.bound_tokens().await, 0);
 }

@@ -1,6 +1,5 @@
-//! A PostgreSQL that fails: connections that end, commits that are not
-//! confirmed, and errors that must not show the password. It is a real one:
-//! nothing stands in for it.
+//! A PostgreSQL server that fails: lost connections, commits that are not confirmed, and
+//! errors that must not show the password. The server is real; nothing is mocked.
 
 use crate::database::{connect, server};
 use crate::stage::{Backend, Stage, acme, name, trials};
@@ -12,25 +11,25 @@ use orgtokens_server::service::MintRequest;
 use orgtokens_server::store::{Error, Result, Store};
 use std::time::{Duration, Instant};
 
-/// How long something may take that will happen.
+/// How long to wait for something that will happen.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub fn trials() -> Vec<Trial> {
     trials!(
         [Backend::Postgres],
         no_error_shows_the_password,
-        a_standby_is_not_read,
-        a_pool_that_is_used_up_is_unavailable_and_recovers,
-        connections_that_were_ended_are_replaced,
-        a_deadlock_is_contention_for_one_of_the_two,
-        a_commit_whose_connection_ends_has_an_unknown_outcome,
+        a_url_that_asks_for_a_standby_is_refused,
+        an_exhausted_pool_is_unavailable_and_recovers,
+        terminated_connections_are_replaced,
+        a_deadlock_is_contention_for_exactly_one_transaction,
+        a_commit_whose_connection_is_lost_has_an_unknown_outcome,
         a_commit_with_a_warning_has_an_unknown_outcome,
         a_commit_that_takes_too_long_has_an_unknown_outcome_and_is_not_cancelled,
-        a_commit_that_nobody_waits_for_is_not_cancelled,
+        a_commit_whose_request_is_dropped_is_not_cancelled,
     )
 }
 
-/// Has every commit that adds a user do this first.
+/// Installs a trigger that runs `body` at every commit that adds a user.
 async fn at_commit(stage: &Stage, body: &str) {
     let statements = format!(
         "CREATE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS
@@ -57,11 +56,11 @@ async fn is_there(store: &Store, username: &Name) -> Result<bool> {
     Ok(store.read().await?.user(username).await?.is_some())
 }
 
-/// Waits for what will be, for as long as it takes.
+/// Waits until `holds` is true. Panics after `PATIENCE`.
 async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds().await {
-        assert!(Instant::now() < deadline, "it did not come to pass within {PATIENCE:?}");
+        assert!(Instant::now() < deadline, "it did not happen within {PATIENCE:?}");
         tokio::task::yield_now().await;
     }
 }
@@ -87,13 +86,13 @@ async fn no_error_shows_the_password(_: Backend) {
     assert!(!shown.contains("p@ss") && !shown.contains("p%40ss"), "{shown}");
 }
 
-async fn a_standby_is_not_read(_: Backend) {
+async fn a_url_that_asks_for_a_standby_is_refused(_: Backend) {
     let url = format!("{}?target_session_attrs=read-only", server().expect("a server"));
     let refusal = Store::open(&url).await.expect_err("a standby").to_string();
     assert!(refusal.contains("leave it out"), "{refusal}");
 }
 
-async fn a_pool_that_is_used_up_is_unavailable_and_recovers(backend: Backend) {
+async fn an_exhausted_pool_is_unavailable_and_recovers(backend: Backend) {
     let stage = Stage::new(backend).await;
     let store = store(&stage, 2).await;
     let mut views = Vec::new();
@@ -108,7 +107,7 @@ async fn a_pool_that_is_used_up_is_unavailable_and_recovers(backend: Backend) {
     assert!(is_there(&store, &name("owner")).await.expect("an answer"));
 }
 
-async fn connections_that_were_ended_are_replaced(backend: Backend) {
+async fn terminated_connections_are_replaced(backend: Backend) {
     let stage = Stage::new(backend).await;
     let store = store(&stage, 2).await;
     assert!(is_there(&store, &name("owner")).await.expect("an answer"));
@@ -119,7 +118,7 @@ async fn connections_that_were_ended_are_replaced(backend: Backend) {
     add_user(&store, &name("eve")).await.expect("a new user");
 }
 
-async fn a_deadlock_is_contention_for_one_of_the_two(backend: Backend) {
+async fn a_deadlock_is_contention_for_exactly_one_transaction(backend: Backend) {
     let stage = Stage::new(backend).await;
     let bob = stage.member("bob", orgtokens_server::access::Role::Viewer).await;
     let store = store(&stage, 4).await;
@@ -135,7 +134,7 @@ async fn a_deadlock_is_contention_for_one_of_the_two(backend: Backend) {
     assert!(stage.here.get_organization(&bob, &acme()).await.is_ok());
 }
 
-async fn a_commit_whose_connection_ends_has_an_unknown_outcome(backend: Backend) {
+async fn a_commit_whose_connection_is_lost_has_an_unknown_outcome(backend: Backend) {
     let stage = Stage::new(backend).await;
     at_commit(&stage, "PERFORM pg_terminate_backend(pg_backend_pid())").await;
     let outcome = add_user(&store(&stage, 1).await, &name("eve")).await;
@@ -148,7 +147,7 @@ async fn a_commit_with_a_warning_has_an_unknown_outcome(backend: Backend) {
     let store = store(&stage, 1).await;
     let outcome = add_user(&store, &name("eve")).await;
     assert!(matches!(outcome, Err(Error::Unknown(_))), "{outcome:?}");
-    // The connection's place is free again.
+    // The connection's slot in the pool is free again.
     assert!(is_there(&store, &name("owner")).await.expect("an answer"));
 }
 
@@ -163,7 +162,7 @@ async fn a_commit_that_takes_too_long_has_an_unknown_outcome_and_is_not_cancelle
     eventually(async || is_there(&store, &name("eve")).await.expect("an answer")).await;
 }
 
-async fn a_commit_that_nobody_waits_for_is_not_cancelled(backend: Backend) {
+async fn a_commit_whose_request_is_dropped_is_not_cancelled(backend: Backend) {
     let stage = Stage::new(backend).await;
     at_commit(&stage, "PERFORM pg_advisory_lock(1)").await;
     let mut holder = connect(&stage.database.url).await;

@@ -1,6 +1,5 @@
-//! The store's tests: one suite over both backends, and what only PostgreSQL
-//! has to prove. Where no PostgreSQL is at hand its tests are listed as
-//! ignored, never as passed.
+//! Tests of the store: one suite over both backends, and tests that only PostgreSQL
+//! needs. Without a PostgreSQL server its tests are listed as ignored, never as passed.
 
 mod copying;
 #[path = "../support/database.rs"]
@@ -30,7 +29,7 @@ fn main() -> ExitCode {
     .collect();
     if database::server().is_none() && !arguments.list {
         eprintln!(
-            "no PostgreSQL is at hand, so its tests are ignored: \
+            "no PostgreSQL server is available, so its tests are ignored: \
              run `cargo xtask postgres -- cargo test -p orgtokens-server`"
         );
     }

@@ -1,5 +1,5 @@
-//! Changes at the same moment on two servers: whatever their order, the
-//! contract holds. No test sleeps, or asks for more than holds in every order.
+//! Concurrent changes on two servers: the contract holds in every order. No test sleeps,
+//! and none asserts more than holds in every order.
 
 use crate::stage::{Backend, Stage, acme, bound, is_a_refusal, name, trials};
 use futures::future::{join, join_all};
@@ -17,13 +17,13 @@ pub fn trials() -> Vec<Trial> {
     trials!(
         Backend::BOTH,
         of_twelve_mints_of_one_name_exactly_one_succeeds,
-        a_removed_member_leaves_no_bound_token_however_the_mint_is_timed,
-        a_mint_that_waited_for_the_removal_of_its_member_is_refused,
-        a_deleted_group_leaves_no_token_however_the_mint_is_timed,
-        owners_who_demote_each_other_leave_one,
-        tokens_that_revoke_each_other_leave_one,
-        a_token_that_is_revoked_mints_nothing_afterwards,
-        the_audit_log_stays_a_chain_whoever_writes_to_it_at_once,
+        a_removed_member_leaves_no_bound_token_even_if_a_mint_races,
+        a_mint_that_waited_for_the_removal_of_its_user_is_refused,
+        a_deleted_group_leaves_no_token_even_if_a_mint_races,
+        two_owners_who_demote_each_other_leave_one_owner,
+        two_tokens_that_revoke_each_other_leave_one_token,
+        a_revoked_token_mints_nothing_afterwards,
+        the_audit_chain_stays_intact_under_concurrent_writers,
     )
 }
 
@@ -44,7 +44,7 @@ async fn of_twelve_mints_of_one_name_exactly_one_succeeds(backend: Backend) {
     }
 }
 
-async fn a_removed_member_leaves_no_bound_token_however_the_mint_is_timed(backend: Backend) {
+async fn a_removed_member_leaves_no_bound_token_even_if_a_mint_races(backend: Backend) {
     let stage = Stage::new(backend).await;
     let bob = stage.member("bob", Role::Member).await;
     let key = stage.here.mint_token(&bob, &name("key"), &bound()).await.expect("a token");
@@ -74,14 +74,14 @@ async fn a_removed_member_leaves_no_bound_token_however_the_mint_is_timed(backen
     }
 }
 
-async fn a_mint_that_waited_for_the_removal_of_its_member_is_refused(backend: Backend) {
+async fn a_mint_that_waited_for_the_removal_of_its_user_is_refused(backend: Backend) {
     let stage = Stage::new(backend).await;
     let bob = stage.member("bob", Role::Member).await;
     let store = Store::open(&stage.database.url).await.expect("the same database");
     let mut removal = store.write().await.expect("a transaction");
     let organization = removal.organization(&acme()).await.expect("an answer").expect("acme").id;
     removal.lock_organization(organization).await.expect("a lock");
-    // A task of its own: a writer of a file waits on its thread.
+    // In its own task, because a SQLite writer blocks its thread while it waits.
     let minting = tokio::spawn({
         let (service, bob) = (stage.here.clone(), bob.clone());
         async move { service.mint_token(&bob, &name("late"), &bound()).await }
@@ -94,7 +94,7 @@ async fn a_mint_that_waited_for_the_removal_of_its_member_is_refused(backend: Ba
     assert!(matches!(minted, Err(Error::NotFound(_))), "{minted:?}");
 }
 
-async fn the_audit_log_stays_a_chain_whoever_writes_to_it_at_once(backend: Backend) {
+async fn the_audit_chain_stays_intact_under_concurrent_writers(backend: Backend) {
     let stage = Stage::new(backend).await;
     let stage = &stage;
     for round in 0..ROUNDS {
@@ -111,7 +111,7 @@ async fn the_audit_log_stays_a_chain_whoever_writes_to_it_at_once(backend: Backe
     assert!(report.entries > 8 * ROUNDS as u64, "{report:?}");
 }
 
-async fn a_deleted_group_leaves_no_token_however_the_mint_is_timed(backend: Backend) {
+async fn a_deleted_group_leaves_no_token_even_if_a_mint_races(backend: Backend) {
     let stage = Stage::new(backend).await;
     let request = MintRequest {
         group: Some(name("default")),
@@ -136,7 +136,7 @@ async fn a_deleted_group_leaves_no_token_however_the_mint_is_timed(backend: Back
     }
 }
 
-async fn owners_who_demote_each_other_leave_one(backend: Backend) {
+async fn two_owners_who_demote_each_other_leave_one_owner(backend: Backend) {
     let stage = Stage::new(backend).await;
     let other = stage.member("other", Role::Owner).await;
     for _ in 0..ROUNDS {
@@ -157,7 +157,7 @@ async fn owners_who_demote_each_other_leave_one(backend: Backend) {
     }
 }
 
-async fn tokens_that_revoke_each_other_leave_one(backend: Backend) {
+async fn two_tokens_that_revoke_each_other_leave_one_token(backend: Backend) {
     let stage = Stage::new(backend).await;
     for request in [MintRequest::default(), bound()] {
         for _ in 0..ROUNDS {
@@ -180,7 +180,7 @@ async fn tokens_that_revoke_each_other_leave_one(backend: Backend) {
     }
 }
 
-async fn a_token_that_is_revoked_mints_nothing_afterwards(backend: Backend) {
+async fn a_revoked_token_mints_nothing_afterwards(backend: Backend) {
     let stage = Stage::new(backend).await;
     for request in [MintRequest::default(), bound()] {
         for _ in 0..ROUNDS {
@@ -195,7 +195,7 @@ async fn a_token_that_is_revoked_mints_nothing_afterwards(backend: Backend) {
             .await;
             revoked.expect("revoked");
             match minted {
-                // It came first: then it is there, whole.
+                // The mint came first, so the token exists.
                 Ok(_) => stage.there.revoke_own_token(&stage.owner, &child).await.expect("there"),
                 Err(refusal) => assert!(matches!(refusal, Error::DeadCredential), "{refusal:?}"),
             }

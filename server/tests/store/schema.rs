@@ -1,5 +1,5 @@
-//! Databases that were never initialised, are newer, or are made by several at
-//! once. What the tables keep is tested in `storing`, not here.
+//! Databases that were never initialised, are newer, or are created by several servers at
+//! once. Rows are tested in `storing`.
 
 use crate::database::connect;
 use crate::stage::{Backend, Stage, trials};
@@ -10,16 +10,14 @@ use orgtokens_server::store::Store;
 pub fn trials() -> Vec<Trial> {
     trials!(
         Backend::BOTH,
-        a_database_that_was_never_initialised_is_refused_with_the_command_that_does_it,
+        an_uninitialised_database_is_refused_and_init_is_named,
         a_newer_schema_is_refused,
-        several_servers_may_make_one_database_at_once,
+        several_servers_may_create_one_database_at_once,
         several_servers_may_start_at_once,
     )
 }
 
-async fn a_database_that_was_never_initialised_is_refused_with_the_command_that_does_it(
-    backend: Backend,
-) {
+async fn an_uninitialised_database_is_refused_and_init_is_named(backend: Backend) {
     let database = backend.database().await;
     let refusal = Store::open(&database.url).await.expect_err("it is empty").to_string();
     assert!(refusal.contains("orgtokens-server init"), "{refusal}");
@@ -41,7 +39,7 @@ async fn a_newer_schema_is_refused(backend: Backend) {
     }
 }
 
-async fn several_servers_may_make_one_database_at_once(backend: Backend) {
+async fn several_servers_may_create_one_database_at_once(backend: Backend) {
     let database = backend.database().await;
     let opened = join_all((0..8).map(|_| Store::create(&database.url))).await;
     for store in opened {

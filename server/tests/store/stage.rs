@@ -1,5 +1,5 @@
-//! What the tests stand on: a backend, services over one database, and people.
-//! They come by the service's own verbs, never by statements past it.
+//! What every test needs: a backend, two services over one database, and users. All of it
+//! is created through the service, never with SQL.
 
 use crate::database::{self, Database};
 use libtest_mimic::Trial;
@@ -10,7 +10,7 @@ use orgtokens_server::service::{MintRequest, Operator, Service, TokenPages};
 use orgtokens_server::store::{Store, Token};
 use std::pin::Pin;
 
-/// What a store is kept in.
+/// The database that a store uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
     Sqlite,
@@ -29,7 +29,7 @@ impl Backend {
         }
     }
 
-    /// A test over this backend; it is ignored where there is none at hand.
+    /// Creates a test on this backend. It is ignored if the backend is not available.
     pub fn trial(self, name: &str, test: Test) -> Trial {
         let name = format!("{self:?}::{name}").to_lowercase();
         let is_missing = self == Self::Postgres && database::server().is_none();
@@ -42,10 +42,10 @@ impl Backend {
     }
 }
 
-/// A test over a backend. It fails by panicking.
+/// A test on one backend. It fails by panicking.
 pub type Test = fn(Backend) -> Pin<Box<dyn Future<Output = ()>>>;
 
-/// Tests over these backends, named as their functions are.
+/// Creates tests on these backends, named after their functions.
 macro_rules! trials {
     ($backends:expr, $($name:ident),* $(,)?) => {{
         let tests: Vec<(&str, $crate::stage::Test)> =
@@ -64,7 +64,7 @@ pub fn acme() -> Slug {
     "acme".parse().expect("a slug")
 }
 
-/// Two servers' services over one database, with the organization `acme` and its owner.
+/// The services of two servers over one database, with the organization `acme` and its owner.
 pub struct Stage {
     pub here: Service,
     pub there: Service,
@@ -83,7 +83,7 @@ impl Stage {
         Self { here, there, owner, database }
     }
 
-    /// A new member of `acme` with an unrestricted token.
+    /// Adds a member to `acme`, with an unrestricted token.
     pub async fn member(&self, username: &str, role: Role) -> Caller {
         let username = name(username);
         let operator = Operator(&self.here);
@@ -93,7 +93,7 @@ impl Stage {
         self.here.authenticate(&token, Origin::Cli).await.expect("a live token")
     }
 
-    /// How many tokens act on `acme`.
+    /// Counts the tokens that are bound to `acme`.
     pub async fn bound_tokens(&self) -> usize {
         let pages = self.there.list_organization_tokens(&self.owner, &acme()).await;
         all(pages.expect("a list")).await.len()
@@ -112,12 +112,12 @@ pub async fn all(mut pages: TokenPages) -> Vec<Token> {
     tokens
 }
 
-/// A request for a token that is bound to `acme`.
+/// A mint request for a token that is bound to `acme`.
 pub fn bound() -> MintRequest {
     MintRequest { organization: Some(acme()), ..MintRequest::default() }
 }
 
-/// Whether it was refused for what another change did, and not for a failure.
+/// Returns whether another change is the reason for this error, and not a failure.
 pub fn is_a_refusal(error: &Error) -> bool {
     matches!(
         error,

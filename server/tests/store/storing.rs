@@ -1,5 +1,5 @@
-//! What is kept, found, ordered and paged alike on every backend. No test here
-//! knows which one it runs on.
+//! Storing, finding, ordering and paging, the same on every backend. No test here knows
+//! its backend.
 
 use crate::stage::{Backend, Stage, acme, all, bound, name, trials};
 use libtest_mimic::Trial;
@@ -10,9 +10,9 @@ use orgtokens_server::store::{Store, TokenFilter};
 pub fn trials() -> Vec<Trial> {
     trials!(
         Backend::BOTH,
-        what_one_server_changes_the_other_sees_at_once,
-        a_transaction_that_is_dropped_leaves_nothing_behind,
-        a_revoked_token_is_accepted_by_no_server,
+        a_change_on_one_server_is_visible_on_the_other_at_once,
+        a_dropped_transaction_leaves_nothing_behind,
+        a_revoked_token_is_rejected_by_every_server,
         a_name_is_taken_until_its_token_is_revoked,
         names_are_ordered_by_their_bytes,
         tokens_are_paged_oldest_first,
@@ -20,7 +20,7 @@ pub fn trials() -> Vec<Trial> {
     )
 }
 
-async fn what_one_server_changes_the_other_sees_at_once(backend: Backend) {
+async fn a_change_on_one_server_is_visible_on_the_other_at_once(backend: Backend) {
     let stage = Stage::new(backend).await;
     for round in 0..20 {
         let (here, there) = (&stage.here, &stage.there);
@@ -33,7 +33,7 @@ async fn what_one_server_changes_the_other_sees_at_once(backend: Backend) {
     assert_eq!(stage.bound_tokens().await, 20);
 }
 
-async fn a_transaction_that_is_dropped_leaves_nothing_behind(backend: Backend) {
+async fn a_dropped_transaction_leaves_nothing_behind(backend: Backend) {
     let stage = Stage::new(backend).await;
     let store = Store::open_pooled(&stage.database.url, 1.try_into().expect("not 0"));
     let store = store.await.expect("the same database");
@@ -47,7 +47,7 @@ async fn a_transaction_that_is_dropped_leaves_nothing_behind(backend: Backend) {
     }
 }
 
-async fn a_revoked_token_is_accepted_by_no_server(backend: Backend) {
+async fn a_revoked_token_is_rejected_by_every_server(backend: Backend) {
     let stage = Stage::new(backend).await;
     let minted = stage.here.mint_token(&stage.owner, &name("ci"), &bound()).await.expect("a token");
     let caller = stage.there.authenticate(&minted.token, Origin::Web).await.expect("a live token");
@@ -55,7 +55,7 @@ async fn a_revoked_token_is_accepted_by_no_server(backend: Backend) {
     for service in [&stage.here, &stage.there] {
         let refused = service.authenticate(&minted.token, Origin::Web).await;
         assert!(matches!(refused, Err(Error::DeadCredential)), "{refused:?}");
-        // Authenticated before, and too late nevertheless.
+        // A caller that was authenticated before the revocation is refused too.
         let refused = service.mint_token(&caller, &name("late"), &bound()).await;
         assert!(matches!(refused, Err(Error::DeadCredential)), "{refused:?}");
     }

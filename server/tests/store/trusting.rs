@@ -1,6 +1,6 @@
-//! TLS to PostgreSQL: what each `sslmode` encrypts, and whom it trusts. The
-//! server has a certificate for `localhost`, which no authority of the system
-//! signed. What errors say is not tested here.
+//! TLS to PostgreSQL: what each `sslmode` encrypts, and which certificates it trusts. The
+//! server's certificate is for `localhost`, and no authority of the system signed it.
+//! Error texts are not tested here.
 
 use crate::database::{Database, connect};
 use crate::stage::{Backend, trials};
@@ -10,8 +10,8 @@ use orgtokens_server::store::{Result, Store};
 pub fn trials() -> Vec<Trial> {
     trials!(
         [Backend::Postgres],
-        connections_are_encrypted_unless_that_is_disabled,
-        a_certificate_is_verified_as_far_as_is_asked_for,
+        connections_are_encrypted_unless_tls_is_disabled,
+        a_certificate_is_verified_as_far_as_sslmode_asks,
     )
 }
 
@@ -20,11 +20,11 @@ async fn open(database: &Database, host: &str, options: &str) -> Result<Store> {
     Store::create(&format!("{url}?{options}")).await
 }
 
-async fn connections_are_encrypted_unless_that_is_disabled(backend: Backend) {
+async fn connections_are_encrypted_unless_tls_is_disabled(backend: Backend) {
     for (options, expected) in [("", true), ("sslmode=require", true), ("sslmode=disable", false)] {
         let database = backend.database().await;
         let store = open(&database, "127.0.0.1", options).await.expect("a store");
-        // Its connection is kept for the next one who reads.
+        // The connection of this read stays open in the pool.
         store.read().await.expect("a view").is_initialised().await.expect("an answer");
         let question = "SELECT bool_or(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
                         WHERE datname = current_database() AND pid <> pg_backend_pid()";
@@ -34,7 +34,7 @@ async fn connections_are_encrypted_unless_that_is_disabled(backend: Backend) {
     }
 }
 
-async fn a_certificate_is_verified_as_far_as_is_asked_for(backend: Backend) {
+async fn a_certificate_is_verified_as_far_as_sslmode_asks(backend: Backend) {
     let database = backend.database().await;
     let read = "SELECT pg_read_file('server.crt')";
     let client = connect(&database.url).await;

@@ -1,11 +1,11 @@
-//! A database for one test: a file of its own, or a new database on the PostgreSQL
-//! that `ORGTOKENS_TEST_POSTGRES` names. It is not initialised.
+//! A database for one test: a new file, or a new database on the PostgreSQL server that
+//! `ORGTOKENS_TEST_POSTGRES` names. It is not initialised.
 
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 
-/// Names a PostgreSQL on which tests may make databases; `cargo xtask postgres` sets it.
+/// The URL of a PostgreSQL server for tests. `cargo xtask postgres` sets it.
 const VARIABLE: &str = "ORGTOKENS_TEST_POSTGRES";
 
 /// An empty database.
@@ -15,20 +15,20 @@ pub struct Database {
     _folder: Option<TempDir>,
 }
 
-/// The PostgreSQL that tests may use, if there is one.
+/// Returns the URL of the PostgreSQL server for tests, if there is one.
 pub fn server() -> Option<String> {
     std::env::var(VARIABLE).ok()
 }
 
 impl Database {
-    /// In a file.
+    /// Creates one in a temporary file.
     pub fn in_a_file() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let url = format!("sqlite://{}", folder.path().join("test.db").display());
         Self { url, _folder: Some(folder) }
     }
 
-    /// On a PostgreSQL. It ends with the server.
+    /// Creates one on a PostgreSQL server. It lives as long as the server.
     pub async fn on(server: &str) -> Self {
         let name = format!("test_{}", Uuid::new_v4().simple());
         let statement = format!("CREATE DATABASE {name}");
@@ -38,7 +38,7 @@ impl Database {
     }
 }
 
-/// A connection past the program, to set a stage that it does not set itself.
+/// Connects outside the program, to create a state that the program never creates.
 pub async fn connect(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("a connection");
     tokio::spawn(connection);

@@ -1,24 +1,24 @@
-//! `openapi.yaml` as a judge of answers. OpenAPI says of an object that names
-//! properties nothing about others; the contract allows none, so neither does this.
+//! Checks answers against `openapi.yaml`. An OpenAPI object may have properties that its
+//! schema does not name; this contract allows none, so they are an error here.
 
 use http::{Method, StatusCode};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 use std::sync::LazyLock;
 
-/// The document and what it says of answers.
+/// The document, and its components closed to unnamed properties.
 pub struct Contract {
     pub document: Value,
     closed_components: Value,
 }
 
-/// The contract, read once.
+/// Returns the contract, which is read once.
 pub fn contract() -> &'static Contract {
     static CONTRACT: LazyLock<Contract> = LazyLock::new(Contract::read);
     &CONTRACT
 }
 
-/// An operation of the document, and where it stands.
+/// An operation of the document, with its method and path.
 pub struct Operation<'a> {
     pub id: &'a str,
     pub method: Method,
@@ -37,7 +37,7 @@ impl Contract {
         Self { document, closed_components }
     }
 
-    /// Every operation of the document.
+    /// Returns every operation of the document.
     pub fn operations(&self) -> Vec<Operation<'_>> {
         let paths = self.document["paths"].as_object().expect("there are paths");
         paths
@@ -53,7 +53,7 @@ impl Contract {
             .collect()
     }
 
-    /// What is wrong with an answer, if anything is.
+    /// Returns what is wrong with an answer, if anything is.
     pub fn objection(
         &self,
         method: &Method,
@@ -112,7 +112,7 @@ fn is_instance_of(template: &str, path: &str) -> bool {
         })
 }
 
-/// Says of every object with named properties that it has no others.
+/// Forbids unnamed properties in every object schema that names some.
 fn close(schema: &mut Value) {
     match schema {
         Value::Object(members) => {
@@ -129,7 +129,7 @@ fn close(schema: &mut Value) {
 }
 
 #[test]
-fn an_answer_with_an_undocumented_field_status_or_type_is_objected_to() {
+fn an_answer_with_an_undocumented_field_status_or_type_is_rejected() {
     let judge = |status: u16, body: &str| {
         let status = StatusCode::from_u16(status).unwrap();
         contract().objection(&Method::GET, "/v1/organizations/acme/groups", status, body.as_bytes())

@@ -1,5 +1,5 @@
-//! A proxy between the tests and the server that holds every answer against the
-//! contract. It changes nothing that it passes on.
+//! A proxy between the tests and the server. It checks every answer against the contract,
+//! and changes nothing.
 
 use super::contract::contract;
 use http_body_util::{BodyExt, Collected, Full};
@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 
 type Forwarder = Client<HttpConnector, Full<Bytes>>;
 
-/// What the contract objects to in the answers seen so far.
+/// What is wrong with the answers so far, by the contract.
 #[derive(Clone, Default)]
 pub struct Objections(Arc<Mutex<Vec<String>>>);
 
@@ -24,13 +24,13 @@ impl Objections {
         self.0.lock().expect("no test panics here").push(objection);
     }
 
-    /// All of them, once.
+    /// Takes all of them.
     pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().expect("no test panics here"))
     }
 }
 
-/// Starts a recorder in front of `server`; where it listens.
+/// Starts a recorder in front of `server`. Returns its address.
 pub async fn record(server: SocketAddr, objections: Objections) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("it listens");

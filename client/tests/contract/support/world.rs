@@ -1,6 +1,6 @@
-//! A fresh database, a real server on it, and the actors: anonymous, owner,
-//! admin, member, viewer, outsider, and tokens of each binding. They come by
-//! the service's own verbs, never by statements past it.
+//! A fresh database, a real server on it, and the actors: anonymous, owner, admin, member,
+//! viewer, outsider, and tokens of each binding. All of it is created through the service,
+//! never with SQL.
 
 use super::database::{self, Database};
 use super::recorder::{Objections, record};
@@ -32,7 +32,7 @@ pub enum Binding {
 }
 
 /// A server with two organizations: `acme`, with the groups `default` and `other`, and
-/// `globex`. Every answer that its actors get is held against the contract.
+/// `globex`. Every answer to its actors is checked against the contract.
 pub struct World {
     pub service: Service,
     recorder: SocketAddr,
@@ -42,19 +42,19 @@ pub struct World {
     _database: Database,
 }
 
-/// A name that is well formed.
+/// Parses a well-formed name.
 pub fn name(text: &str) -> Name {
     text.parse().expect("a name")
 }
 
-/// A slug that is well formed.
+/// Parses a well-formed slug.
 fn slug(text: &str) -> Slug {
     text.parse().expect("a slug")
 }
 
 impl World {
     pub async fn new() -> Self {
-        // The whole contract is the same to the byte on a PostgreSQL, where one is at hand.
+        // With a PostgreSQL server the whole contract is tested on it: answers are the same.
         let database = match database::server() {
             Some(server) => Database::on(&server).await,
             None => Database::in_a_file(),
@@ -68,11 +68,11 @@ impl World {
         let counter = AtomicU32::new(0);
         let world =
             Self { service, recorder, objections, counter, _running: running, _database: database };
-        world.settle().await;
+        world.populate().await;
         world
     }
 
-    async fn settle(&self) {
+    async fn populate(&self) {
         let founder =
             self.operator().init(&slug("acme"), &name("founder"), &email("founder")).await;
         let founder = self.authenticate(&founder.expect("a new database")).await;
@@ -95,18 +95,18 @@ impl World {
         self.service.authenticate(token, Origin::Web).await.expect("a live token")
     }
 
-    /// Whom the server takes an actor for.
+    /// Returns the caller that the server sees for an actor.
     pub async fn caller(&self, actor: &Actor) -> Caller {
         let token = actor.token.as_deref().and_then(|token| token.parse().ok());
         self.authenticate(&token.expect("a token")).await
     }
 
-    /// Somebody without a credential.
+    /// An actor without a credential.
     pub fn anonymous(&self) -> Actor {
-        self.with_token("nobody".to_owned(), None)
+        self.with_token("anonymous".to_owned(), None)
     }
 
-    /// Somebody with this text for a token.
+    /// An actor with this text as the token.
     pub fn with_token(&self, username: String, token: Option<String>) -> Actor {
         let base = format!("http://{}", self.recorder);
         let client = match &token {
@@ -128,7 +128,7 @@ impl World {
     }
 
     /// A new user with this role in `acme`, and a token of this binding. The user minted it
-    /// while the role allowed it.
+    /// as an admin, before getting this role.
     pub async fn actor(&self, role: Role, binding: Binding) -> Actor {
         let (username, unrestricted) = self.new_user(role.as_str()).await;
         self.set_role("acme", &username, Role::Admin).await;
@@ -184,12 +184,12 @@ impl Drop for World {
     fn drop(&mut self) {
         let objections = self.objections.take();
         if !std::thread::panicking() {
-            assert!(objections.is_empty(), "the contract objects:\n{}", objections.join("\n"));
+            assert!(objections.is_empty(), "invalid answers:\n{}", objections.join("\n"));
         }
     }
 }
 
-/// Somebody who calls the API.
+/// Someone who calls the API.
 pub struct Actor {
     pub username: String,
     pub token: Option<String>,
@@ -197,7 +197,7 @@ pub struct Actor {
     recorder: SocketAddr,
 }
 
-/// An answer as it came.
+/// An answer as it was received.
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
@@ -206,24 +206,24 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The body as JSON.
+    /// Returns the body as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).expect("the recorder saw JSON")
     }
 
-    /// The sentence of an error.
+    /// Returns the message of an error.
     pub fn error(&self) -> String {
         self.json()["error"].as_str().expect("an error").to_owned()
     }
 
-    /// One header's value.
+    /// Returns the value of a header, or an empty text.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().expect("ASCII"))
     }
 }
 
 impl Actor {
-    /// Sends what no generated client would; `body` as JSON where there is one.
+    /// Sends what no generated client would, with `body` as JSON if there is one.
     pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
         let json = (header::CONTENT_TYPE.as_str(), "application/json");
         let headers: &[_] = if body.is_some() { &[json] } else { &[] };
@@ -255,7 +255,7 @@ impl Actor {
         Answer { status: head.status, headers: head.headers, text }
     }
 
-    /// GET, for what needs nothing else.
+    /// Sends a GET request.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, None).await
     }

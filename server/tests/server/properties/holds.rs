@@ -1,5 +1,5 @@
-//! The properties themselves, each a function that panics where it does not hold. The
-//! fuzz targets include this file, so it uses the server's library and `serde_json` alone.
+//! The properties themselves: each function panics if its property does not hold. The
+//! fuzz targets include this file, so it uses only the server's library and `serde_json`.
 
 use orgtokens_server::api::types::MintRequest;
 use orgtokens_server::front::object;
@@ -7,8 +7,8 @@ use orgtokens_server::name::{Name, Slug};
 use orgtokens_server::token::{MalformedToken, PREFIX, PlainToken, TokenId};
 use serde_json::{Map, Value};
 
-/// Whatever is taken for a token is spelled exactly so, and no other text has its digest; what
-/// becomes of it shows the text nowhere but where it is revealed.
+/// An accepted token is exactly the parsed text, and similar texts are rejected. Only `reveal`
+/// shows the text.
 pub fn token(text: &str) {
     let Ok(token) = text.parse::<PlainToken>() else { return };
     assert_eq!(token.reveal(), text);
@@ -20,8 +20,7 @@ pub fn token(text: &str) {
     assert_eq!(changed.parse::<PlainToken>(), Err(MalformedToken::Checksum));
 }
 
-/// Whatever is taken for a name, a slug or an id is spelled exactly so, and means nothing else
-/// in a path.
+/// An accepted name, slug or id is exactly the parsed text, and has no special meaning in a path.
 pub fn segment(text: &str) {
     let is_safe = |text: &str| {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
@@ -32,7 +31,7 @@ pub fn segment(text: &str) {
     assert_eq!(name.is_ok(), is_safe(text) && text.len() <= 64);
     match name {
         Ok(name) => assert_eq!(name.to_string(), text),
-        // However long and hostile it is, an error quotes it on one short line.
+        // An error quotes even a long, hostile text on one short line.
         Err(error) => assert!(error.len() < 2_000 && !error.contains(['\n', '\0'])),
     }
     if let Ok(id) = text.parse::<TokenId>() {
@@ -41,8 +40,8 @@ pub fn segment(text: &str) {
     }
 }
 
-/// Whatever is taken for a mint request is one JSON object that has no other members, and each
-/// that it has is kept: a restriction is never lost on the way.
+/// An accepted mint request is one JSON object without unknown members. Every member is kept, so
+/// that no restriction is lost.
 pub fn mint_body(bytes: &[u8]) {
     let Ok(request) = object::<MintRequest>(bytes) else { return };
     let members: Map<String, Value> = serde_json::from_slice(bytes).expect("one JSON object");

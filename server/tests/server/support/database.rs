@@ -1,9 +1,9 @@
-//! A database made by the real command line: a file in a temporary folder, or
-//! on the PostgreSQL that tests may use. No row is written past the program
-//! unless a test asks for that.
+//! A database created by the real command line: a file in a temporary folder, or on the
+//! PostgreSQL server for tests. Rows are written only by the program, unless a test
+//! tampers with them.
 
 #[path = "../../support/database.rs"]
-#[expect(dead_code, reason = "files are made by the command line here")]
+#[expect(dead_code, reason = "the command line creates the files here")]
 mod empty;
 
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 
 const FILE: &str = "orgtokens.db";
 
-/// An initialised database, gone with this value.
+/// An initialised database. Dropping it deletes its folder.
 pub struct Database {
     folder: TempDir,
     url: String,
@@ -26,15 +26,15 @@ impl Database {
         Self::within(tempfile::tempdir().unwrap())
     }
 
-    /// A database on the disk that `parent` is on.
+    /// Creates a database on the disk of `parent`.
     pub fn new_in(parent: &Path) -> Self {
         Self::within(tempfile::tempdir_in(parent).unwrap())
     }
 
-    /// One in a file, and one on PostgreSQL, where that is at hand.
+    /// Creates one in a file and, if a PostgreSQL server is available, one on it.
     pub fn on_each() -> Vec<Self> {
         let Some(server) = empty::server() else {
-            eprintln!("no PostgreSQL is at hand: only SQLite is tested");
+            eprintln!("no PostgreSQL server is available: only SQLite is tested");
             return vec![Self::new()];
         };
         let url = Runtime::new().unwrap().block_on(empty::Database::on(&server)).url;
@@ -61,7 +61,7 @@ impl Database {
         self.folder().join(FILE)
     }
 
-    /// Adds tokens of alice's for the organization, more than requests could mint in time.
+    /// Adds tokens of alice's for the organization, faster than requests could mint them.
     pub fn add_tokens(&self, count: u32) {
         let statement =
             "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1)
@@ -70,7 +70,7 @@ impl Database {
         rusqlite::Connection::open(self.path()).unwrap().execute(statement, [count]).unwrap();
     }
 
-    /// Changes it behind the program's back.
+    /// Changes rows outside the program.
     pub fn tamper(&self, statement: &str) {
         match self.url.strip_prefix("sqlite://") {
             Some(path) => {
@@ -87,7 +87,7 @@ impl Database {
         command_on(name, &self.url)
     }
 
-    /// What a command prints that succeeds.
+    /// Runs a command that must succeed. Returns its stdout.
     pub fn run(&self, name: &str, arguments: &[&str]) -> String {
         let mut command = self.command(name);
         if name == "init" {
@@ -110,7 +110,7 @@ fn command_on(name: &str, url: &str) -> Command {
     command
 }
 
-/// Everything that a command printed.
+/// Returns everything that a command printed.
 pub fn text(output: &Output) -> String {
     let (out, error) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

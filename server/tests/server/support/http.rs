@@ -1,11 +1,11 @@
-//! HTTP/1.1 as bytes: requests may be as wrong as a test wants them. Nothing is
-//! put right on the way, and no status is judged here.
+//! HTTP/1.1 as raw bytes, so that a request can be as malformed as a test needs. Nothing
+//! is corrected, and no status is judged here.
 
 use super::Running;
 use serde_json::Value;
 use std::io::{Read, Write};
 
-/// An answer, as it came.
+/// An answer as it was received.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: u16,
@@ -25,7 +25,7 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The message of an answer that has nothing but one.
+    /// Returns the message of an error body, which has no other member.
     pub fn error(&self) -> String {
         let Value::Object(body) = self.json() else { panic!("{self:?}") };
         assert_eq!(body.len(), 1, "{body:?}");
@@ -34,7 +34,7 @@ impl Answer {
 }
 
 impl Running {
-    /// A well-formed request with these more header lines.
+    /// Sends a well-formed request with these further header lines.
     pub fn ask(&self, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
         let length = format!("Content-Length: {}", body.len());
         let mut lines = vec!["Host: localhost", "Connection: close"];
@@ -46,21 +46,21 @@ impl Running {
         self.send(format!("{head}{body}").as_bytes())
     }
 
-    /// A request under a credential.
+    /// Sends a request with a credential.
     pub fn ask_as(&self, token: &str, method: &str, path: &str, body: &str) -> Answer {
         self.ask(method, path, &[&format!("Authorization: Bearer {token}")], body)
     }
 
-    /// These bytes and nothing else; the answer is what comes until the server closes.
+    /// Sends exactly these bytes, and reads until the server closes.
     pub fn send(&self, bytes: &[u8]) -> Answer {
         self.try_send(bytes).expect("an answer")
     }
 
-    /// The same, where the server may be gone before it has answered.
+    /// Like `send`, but returns `None` if the server does not answer.
     pub fn try_send(&self, bytes: &[u8]) -> Option<Answer> {
         let mut stream = std::net::TcpStream::connect(self.address).ok()?;
         stream.set_read_timeout(Some(super::PATIENCE)).ok()?;
-        // A server that refuses early may have closed: its answer counts.
+        // A server that refuses early may close before it has read all. Its answer counts.
         let _ = stream.write_all(bytes);
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
@@ -68,7 +68,7 @@ impl Running {
     }
 }
 
-/// The first answer among these bytes, whole or not at all.
+/// Parses the first answer in these bytes. Returns `None` if it is incomplete.
 pub fn parse(bytes: &[u8]) -> Option<Answer> {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = String::from_utf8(bytes[..end].to_vec()).ok()?;
@@ -79,6 +79,6 @@ pub fn parse(bytes: &[u8]) -> Option<Answer> {
         answer.body.truncate(length);
         return Some(answer);
     }
-    // HEAD announces what it does not send.
+    // An answer to HEAD has a length, but no body.
     (length.is_none() || answer.body.is_empty()).then_some(answer)
 }
