@@ -1,141 +1,11 @@
-//! Policy, whole: what a credential may do, given its binding and its user's role
-//! at this moment. Pure: no request, no database, no clock.
+//! The policy: what a credential may do, given its binding and its user's role at this moment.
+//! Pure: it knows no request, no database and no clock.
 
+use crate::caller::{Binding, OrganizationId, Role};
 use crate::error::Error;
-use crate::name::{Name, Quoted};
-use crate::scope::{Scope, Scopes};
-use crate::token::TokenId;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use std::str::FromStr;
-use uuid::Uuid;
+use crate::scope::Scope;
 
-/// The store's key of an organization.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OrganizationId(pub i64);
-
-/// The store's key of a user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UserId(pub i64);
-
-/// What a member may do in an organization.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Everything; made by the command line alone.
-    Owner,
-    /// Everything, too.
-    Admin,
-    /// Reads, and mints for themself.
-    Member,
-    /// The same as a member, where tokens are concerned.
-    Viewer,
-}
-
-impl Role {
-    /// As the wire and the store spell it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Owner => "owner",
-            Self::Admin => "admin",
-            Self::Member => "member",
-            Self::Viewer => "viewer",
-        }
-    }
-}
-
-impl FromStr for Role {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let roles = [Self::Owner, Self::Admin, Self::Member, Self::Viewer];
-        roles.into_iter().find(|role| role.as_str() == text).ok_or_else(|| {
-            format!("{} is not a role: use owner, admin, member or viewer", Quoted(text))
-        })
-    }
-}
-
-/// Where a token acts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Binding {
-    /// Wherever its user may.
-    Unrestricted,
-    /// In one organization.
-    Organization(OrganizationId),
-    /// On one group, pinned by its UUID, within scopes.
-    Group {
-        /// The group's organization.
-        organization: OrganizationId,
-        /// The group.
-        group: Uuid,
-        /// What it may do there.
-        scopes: Scopes,
-    },
-}
-
-impl Binding {
-    /// The organization that it is bound to, or whose group.
-    pub fn organization(&self) -> Option<OrganizationId> {
-        match self {
-            Self::Unrestricted => None,
-            Self::Organization(organization) | Self::Group { organization, .. } => {
-                Some(*organization)
-            }
-        }
-    }
-}
-
-/// Where a change came from, as the audit log names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// A command line.
-    Cli,
-    /// Anything else.
-    Web,
-}
-
-impl Origin {
-    /// As the wire and the store spell it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Cli => "cli",
-            Self::Web => "web",
-        }
-    }
-}
-
-impl FromStr for Origin {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let origins = [Self::Cli, Self::Web];
-        origins
-            .into_iter()
-            .find(|origin| origin.as_str() == text)
-            .ok_or_else(|| format!("{} is not an origin", Quoted(text)))
-    }
-}
-
-/// Who asks: a live token and the user who minted it.
-#[derive(Clone, Debug)]
-pub struct Caller {
-    /// The token that the request carries.
-    pub token: TokenId,
-    /// Its name.
-    pub token_name: Name,
-    /// The user it acts as.
-    pub user: UserId,
-    /// That user's name.
-    pub username: Name,
-    /// That user's email address.
-    pub email: String,
-    /// Where it acts.
-    pub binding: Binding,
-    /// Where the request came from.
-    pub origin: Origin,
-}
-
-/// What is asked for that concerns the user alone.
+/// An action that concerns the user alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OwnAction {
     /// Read the user.
@@ -144,11 +14,11 @@ pub enum OwnAction {
     ListOrganizations,
     /// List or revoke the user's own tokens, or mint one.
     ManageTokens,
-    /// Mint a token that is bound to nothing.
+    /// Mint an unrestricted token.
     MintUnrestricted,
 }
 
-/// What is asked for in an organization.
+/// An action in an organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Read the organization, or its members.
@@ -163,25 +33,24 @@ pub enum Action {
     Leave,
     /// List or revoke tokens: the two are symmetric.
     ManageTokens,
-    /// Mint a token that is bound to the organization.
+    /// Mint an organization-bound token.
     MintToken,
-    /// Mint a token that is bound to a group.
+    /// Mint a group-bound token.
     MintGroupToken,
     /// Read the audit log.
     ReadAudit,
 }
 
-/// How much of what was asked for is allowed.
+/// How much of an action is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// All there is.
+    /// Everything.
     All,
-    /// The caller's own: tokens that its user minted, the group that it is bound to, what
-    /// lies in the organization that it is bound to.
+    /// What is the caller's own: tokens that its user minted, the group that it is bound to, what
+    /// belongs to the organization that it is bound to.
     Own,
 }
 
-/// What a denied caller hears.
 const ROLE: Error = Error::RoleTooLow("only owners and admins of this organization may do this");
 const READ: Error =
     Error::TokenTooNarrow("this token is bound to a group and lacks the scope `read`");
@@ -190,7 +59,7 @@ const WIDER: Error = Error::TokenTooNarrow(
     "a token that is bound to an organization mints none that is wider: name its organization",
 );
 
-/// Decides about what concerns the user alone.
+/// Decides about an action that concerns the user alone.
 ///
 /// # Errors
 /// [`Error::TokenTooNarrow`]: every user may do these, not every token.
@@ -205,11 +74,11 @@ pub fn decide_own(binding: &Binding, action: OwnAction) -> Result<Extent, Error>
     }
 }
 
-/// Decides about an action in an organization, of which the caller's user has `role`.
+/// Decides about an action in an organization, in which the caller's user has `role`.
 ///
 /// # Errors
-/// [`Error::NO_ORGANIZATION`] where the binding does not reach it, else
-/// [`Error::TokenTooNarrow`] or [`Error::RoleTooLow`].
+/// [`Error::NO_ORGANIZATION`] if the binding does not reach it, else [`Error::TokenTooNarrow`] or
+/// [`Error::RoleTooLow`].
 pub fn decide(
     binding: &Binding,
     organization: OrganizationId,
@@ -227,6 +96,12 @@ pub fn decide(
         (Binding::Group { .. }, _) => Err(GROUP),
         (Binding::Unrestricted | Binding::Organization(_), _) => decide_role(role, action),
     }
+}
+
+/// Returns whether `role` may do all of `action`. A query takes this as a parameter; it is no
+/// decision.
+pub fn may_do_all(role: Role, action: Action) -> bool {
+    matches!(decide_role(role, action), Ok(Extent::All))
 }
 
 fn decide_role(role: Role, action: Action) -> Result<Extent, Error> {
@@ -249,7 +124,8 @@ fn decide_role(role: Role, action: Action) -> Result<Extent, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scope::RequestedScope;
+    use crate::scope::{RequestedScope, Scopes};
+    use uuid::Uuid;
 
     const HERE: OrganizationId = OrganizationId(1);
     const THERE: OrganizationId = OrganizationId(2);
@@ -268,7 +144,7 @@ mod tests {
             Err(Error::RoleTooLow(_)) => 'r',
             Err(Error::TokenTooNarrow(_)) => 't',
             Err(Error::NotFound(_)) => '-',
-            Err(other) => panic!("the policy says nothing else: {other}"),
+            Err(other) => panic!("not an answer of the policy: {other}"),
         }
     }
 

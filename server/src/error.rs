@@ -1,37 +1,60 @@
-//! The one error of the domain: what kind of no it is, and a sentence for the
-//! caller. It chooses no status and sets no header, and never carries a
-//! credential.
+//! The errors of the domain and of the store: kinds, each with a message that is safe to show to
+//! clients. Nothing here chooses a status or a header, and no message carries a credential.
 
-use crate::store;
+/// Why the store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A unique name is taken.
+    #[error("it exists already")]
+    Exists,
+    /// The database is locked or cannot be reached.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(String),
+    /// The disk is full or fails.
+    #[error("the database has no room: {0}")]
+    Full(String),
+    /// The database rolled the transaction back in favor of another one; it may be run again.
+    #[error("the transaction was rolled back in favor of another one: {0}")]
+    Contended(String),
+    /// A commit was sent and not confirmed; it must not be run again.
+    #[error("it is not known whether the change was made: {0}")]
+    Unknown(String),
+    /// The database is damaged, foreign or newer than this program, or the program has a bug.
+    #[error("{0}")]
+    Broken(String),
+}
 
-/// Why a request was not done.
+/// Why a request was refused or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A name, slug, id, parameter or body is malformed.
     #[error("{0}")]
     Invalid(String),
-    /// There is no credential at all.
+    /// The request has no credential.
     #[error("no credential: send a token as `Authorization: Bearer <token>`")]
     NoCredential,
-    /// The credential is unknown, malformed or revoked: callers learn not which.
+    /// The credential is unknown, malformed, revoked or expired; the message does not say which.
     #[error("the token is not accepted: mint a new one")]
     DeadCredential,
     /// The user's role is too low.
     #[error("{0}")]
     RoleTooLow(&'static str),
-    /// The token is too narrow, whatever the user's role (RFC 6750, `insufficient_scope`).
+    /// The token is too narrow; the user's role plays no part (RFC 6750, `insufficient_scope`).
     #[error("{0}")]
     TokenTooNarrow(&'static str),
-    /// There is no such thing, or it is not visible: callers learn not which.
+    /// It does not exist or is not visible; the message does not say which.
     #[error("{0}")]
     NotFound(&'static str),
     /// It exists already, or the change would break a rule of what exists.
     #[error("{0}")]
     Conflict(String),
-    /// The body is larger than the limit, in bytes.
-    #[error("the body is larger than {0} bytes")]
+    /// A unique name is taken.
+    #[error("the name is taken: choose another one")]
+    Taken,
+    /// The body is larger than this many bytes.
+    #[error("the body is larger than {0} bytes: send a smaller one")]
     TooLarge(usize),
-    /// The body is not JSON by its own words.
+    /// The body is not declared as JSON.
     #[error("the body is {0}: send `application/json`")]
     UnsupportedMediaType(String),
     /// The body did not arrive in time.
@@ -42,61 +65,59 @@ pub enum Error {
     TooManyRequests,
     /// The store cannot answer at the moment.
     #[error("the database cannot answer at the moment: try again")]
-    Unavailable(#[source] store::Error),
-    /// A change was sent to be committed, and the database did not say whether it was.
+    Unavailable(#[source] StoreError),
+    /// A change was sent to be committed, and the database did not confirm it.
     #[error(
         "the outcome is unknown: the database did not confirm the change, look before you repeat it"
     )]
-    OutcomeUnknown(#[source] store::Error),
-    /// Something broke; the reason is for the log alone.
+    OutcomeUnknown(#[source] StoreError),
+    /// Something broke; the log has the reason.
     #[error("internal error, the server's log has the reason")]
-    Internal(#[source] store::Error),
+    Internal(#[source] StoreError),
 }
 
+/// What most functions of this crate return.
+pub type Result<T> = std::result::Result<T, Error>;
+
 impl Error {
-    /// What every organization answers that the credential does not reach.
+    /// The answer for every organization that the credential does not reach.
     pub const NO_ORGANIZATION: Self =
         Self::NotFound("no such organization, or this credential does not reach it");
-    /// What every token answers that the caller may not revoke.
+    /// The answer for every token that the caller may not revoke.
     pub const NO_TOKEN: Self = Self::NotFound("no such token, or it is not yours to revoke");
-    /// There is no group of this name in an organization that the caller sees.
+    /// The answer for an unknown group in an organization that the caller sees.
     pub const NO_GROUP: Self = Self::NotFound("no such group in this organization");
-    /// What a group-bound token hears of every group but its own, whether there is one or not.
+    /// The answer to a group-bound token for every other group, existing or not.
     pub const OTHER_GROUP: Self = Self::TokenTooNarrow("this token is bound to another group");
-    /// There is no member of this name in an organization that the caller sees.
+    /// The answer for an unknown member of an organization that the caller sees.
     pub const NO_MEMBER: Self = Self::NotFound("no such member of this organization");
-    /// There is no user of this name.
+    /// The answer for an unknown user.
     pub const NO_USER: Self =
         Self::NotFound("no such user: add the user with `orgtokens-server user add` first");
-}
 
-impl Error {
-    /// What is wrong with the program itself.
+    /// Returns the error for a bug or a broken machine.
     pub fn internal(reason: impl Into<String>) -> Self {
-        Self::Internal(store::Error::Broken(reason.into()))
+        Self::Internal(StoreError::Broken(reason.into()))
     }
 
-    /// The same error, but for a name that is taken: that is a conflict, in these words.
-    pub fn taken(error: store::Error, message: impl FnOnce() -> String) -> Self {
-        match error {
-            store::Error::Exists => Self::Conflict(message()),
-            other => other.into(),
+    /// Gives [`Error::Taken`] this message, and returns every other error as it is.
+    pub fn or_taken(self, message: impl FnOnce() -> String) -> Self {
+        match self {
+            Self::Taken => Self::Conflict(message()),
+            other => other,
         }
     }
 }
 
-impl From<store::Error> for Error {
-    fn from(error: store::Error) -> Self {
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
         match error {
-            store::Error::Unavailable(_) | store::Error::Full(_) | store::Error::Contended(_) => {
+            StoreError::Unknown(_) => Self::OutcomeUnknown(error),
+            StoreError::Broken(_) => Self::Internal(error),
+            StoreError::Exists => Self::Taken,
+            StoreError::Unavailable(_) | StoreError::Full(_) | StoreError::Contended(_) => {
                 Self::Unavailable(error)
             }
-            store::Error::Unknown(_) => Self::OutcomeUnknown(error),
-            store::Error::Exists => Self::Conflict(error.to_string()),
-            store::Error::Broken(_) => Self::Internal(error),
         }
     }
 }
-
-/// What most of the crate answers.
-pub type Result<T> = std::result::Result<T, Error>;

@@ -1,8 +1,8 @@
-//! What a group-bound token may do: the nine scopes, the presets that stand for
-//! several, and the set of them. Who may be given which is decided in `access`.
+//! What a group-bound token may do: the nine scopes, the presets that stand for several, and sets
+//! of scopes. Who may be given which is decided in `access`.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 macro_rules! scopes {
     ($($variant:ident = $text:literal),+ $(,)?) => {
@@ -13,16 +13,16 @@ macro_rules! scopes {
         }
 
         impl Scope {
-            /// Every scope there is.
+            /// Every scope.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// As the wire spells it.
+            /// Returns the word for the wire.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }
             }
         }
 
-        /// What a mint request may ask for: a scope, or a preset that stands for several.
+        /// A scope that a mint request asks for, or a preset that stands for several.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
         pub enum RequestedScope {
             $(#[doc = concat!("`", $text, "`")] #[serde(rename = $text)] $variant,)+
@@ -58,34 +58,40 @@ scopes! {
     GroupRotateCreds = "group:rotate-creds",
 }
 
-/// A set of scopes; it is stored as its bits.
+/// A set of scopes. The store keeps its bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Scopes(u16);
 
 impl Scopes {
-    /// The set that a request asks for, presets expanded.
+    /// Returns the set that a request asks for, with presets expanded.
     pub fn expand(requested: &[RequestedScope]) -> Self {
         Self(requested.iter().fold(0, |bits, scope| bits | scope.expand().0))
     }
 
-    /// The set that these stored bits spell.
+    /// Returns the set of these stored bits, or `None` if one of them is no scope.
     pub fn from_bits(bits: i64) -> Option<Self> {
         u16::try_from(bits).ok().filter(|bits| bits >> Scope::ALL.len() == 0).map(Self)
     }
 
-    /// What is stored.
+    /// Returns the bits to store.
     pub fn bits(self) -> i64 {
         self.0.into()
     }
 
-    /// Whether `scope` is in the set.
+    /// Returns whether `scope` is in the set.
     pub fn contains(self, scope: Scope) -> bool {
         self.0 & (1 << scope as u16) != 0
     }
 
-    /// The scopes of the set, in the contract's order.
+    /// Returns the scopes of the set, in the contract's order.
     pub fn iter(self) -> impl Iterator<Item = Scope> {
         Scope::ALL.iter().copied().filter(move |scope| self.contains(*scope))
+    }
+}
+
+impl Serialize for Scopes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
     }
 }
 

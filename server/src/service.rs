@@ -1,26 +1,30 @@
-//! The domain's verbs. Each takes the caller first, asks the policy, and makes its
-//! change in one transaction, audit entry included; the operator's, who needs no
-//! credential, are apart in `admin`. No HTTP, no SQL.
+//! The operations of the domain. Each takes the credential first, reads who asks and decides by the
+//! policy of `access` inside its one transaction, and records its change in the audit log. The
+//! operator's operations, which need no credential, are in `operator`. No HTTP, no SQL.
+//!
+//! An operation may run again inside its transaction: it awaits nothing but the database and has no
+//! other effect.
 
-mod admin;
 mod audit;
 mod groups;
 mod members;
+mod operator;
 mod organizations;
 mod tokens;
 
-pub use admin::Operator;
-pub use tokens::{MintRequest, Minted, TokenPages};
+pub use operator::Operator;
 
-use crate::access::{self, Action, Caller, Extent, Origin};
-use crate::error::{Error, Result};
-use crate::name::Slug;
-use crate::store::{self, Organization, Snapshot, Store, Transaction};
-use crate::token::{PlainToken, TokenDigest};
+use crate::access::{self, Action, Extent};
+use crate::caller::{Caller, Credential};
+use crate::error::{Error, Result, StoreError};
+use crate::store::{Access, Reach, Snapshot, Store, Transaction, Turn};
 use std::sync::Arc;
 
-/// How often a verb is run again after the database undid it for the sake of another change.
+/// How often an operation is run again after the database rolled it back in favor of another one.
 const RETRIES: u32 = 3;
+
+/// How many items a page of a list has.
+const PAGE: u32 = 256;
 
 /// The service over one store. A clone is the same service.
 #[derive(Clone, Debug)]
@@ -29,133 +33,131 @@ pub struct Service {
 }
 
 impl Service {
-    /// The service over this store.
+    /// Returns the service over this store.
     pub fn new(store: Store) -> Self {
         Self { store: Arc::new(store) }
     }
 
-    /// Who a token acts as, at this moment.
+    /// Returns the store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Returns the user, binding and role behind a credential at this moment.
     ///
     /// # Errors
-    /// [`Error::DeadCredential`] where it is not, or no longer, known.
-    pub async fn authenticate(&self, token: &PlainToken, origin: Origin) -> Result<Caller> {
-        self.caller(&token.digest(), origin).await
+    /// [`Error::DeadCredential`] if it is unknown, revoked or expired, or its user is disabled.
+    pub async fn authenticate(&self, credential: &Credential) -> Result<Caller> {
+        let access = self.read_once(async |view| Ok(view.access(credential, None).await?)).await?;
+        Ok(accept(credential, access)?.caller)
     }
 
-    /// What a text hears that is no token: the same as a token that is not known, and after the
-    /// same time.
-    ///
-    /// # Errors
-    /// [`Error::DeadCredential`], always.
-    pub async fn authenticate_nobody(&self, origin: Origin) -> Result<Caller> {
-        self.caller(&TokenDigest::NOBODY, origin).await
+    /// Runs an operation that reads.
+    async fn read<T>(&self, operation: impl AsyncFn(&mut Snapshot) -> Result<T>) -> Result<T> {
+        retry(async || operation(&mut self.store.read().await?).await).await
     }
 
-    async fn caller(&self, digest: &TokenDigest, origin: Origin) -> Result<Caller> {
-        self.view(move |mut view| async move { Ok(view.caller(digest, origin).await?) })
-            .await?
-            .ok_or(Error::DeadCredential)
+    /// Runs an operation that reads with one statement.
+    async fn read_once<T>(&self, operation: impl AsyncFn(&mut Snapshot) -> Result<T>) -> Result<T> {
+        retry(async || operation(&mut self.store.read_once().await?).await).await
     }
 
-    /// Runs a verb that reads.
-    async fn view<T, F: Future<Output = Result<T>>>(
+    /// Runs an operation that writes, and commits. It holds the lock of `turn` when it begins.
+    async fn write<T>(
         &self,
-        verb: impl Fn(Snapshot) -> F,
+        credential: &Credential,
+        turn: &Turn,
+        operation: impl AsyncFn(&mut Transaction) -> Result<T>,
     ) -> Result<T> {
-        let verb = &verb;
-        retried(move || async move { verb(self.store.read().await?).await }).await
+        self.join_queue(credential, turn).await?;
+        retry(async || {
+            let change = self.store.write(turn).await?;
+            commit(locked(change, credential, turn), &operation).await
+        })
+        .await
     }
 
-    /// Runs a verb that changes, and commits, for a caller.
-    async fn change<T, F: Future<Output = Result<T>>>(
+    /// Like [`Service::write`], for an operation that revokes tokens: if the disk is full, it runs
+    /// again with the space that is reserved for this.
+    async fn write_revocation<T>(
         &self,
-        caller: &Caller,
-        verb: impl Fn(Transaction) -> F,
+        credential: &Credential,
+        turn: &Turn,
+        operation: impl AsyncFn(&mut Transaction) -> Result<T>,
     ) -> Result<T> {
-        let verb = &verb;
-        retried(move || async move { verb(begun(self.store.write().await?, caller).await?).await })
-            .await
-    }
-
-    /// Runs a verb that takes credentials away: a full disk must not keep one alive, so it is
-    /// tried again with the room that was kept for this.
-    async fn urgently<T, F: Future<Output = Result<T>>>(
-        &self,
-        caller: &Caller,
-        verb: impl Fn(Transaction) -> F,
-    ) -> Result<T> {
-        let verb = &verb;
-        let attempt = move || async move {
-            verb(begun(self.store.write_urgently().await?, caller).await?).await
+        self.join_queue(credential, turn).await?;
+        let attempt = async || {
+            let change = self.store.write_revocation(turn).await?;
+            commit(locked(change, credential, turn), &operation).await
         };
-        match retried(attempt).await {
-            Err(Error::Unavailable(store::Error::Full(_))) if self.store.make_room().await => {
-                retried(attempt).await
+        match retry(&attempt).await {
+            Err(Error::Unavailable(StoreError::Full(_))) if self.store.release_reserve().await => {
+                retry(attempt).await
             }
-            decided => decided,
+            outcome => outcome,
         }
     }
 
-    /// Runs a verb that changes, and commits, for the operator.
-    async fn operate<T, F: Future<Output = Result<T>>>(
-        &self,
-        verb: impl Fn(Transaction) -> F,
-    ) -> Result<T> {
-        let verb = &verb;
-        retried(move || async move { verb(self.store.write().await?).await }).await
+    /// Refuses a dead credential before it waits with others for its turn.
+    async fn join_queue(&self, credential: &Credential, turn: &Turn) -> Result<()> {
+        if self.store.is_busy(turn) && credential.accepted_as().is_none() {
+            self.authenticate(credential).await?;
+        }
+        Ok(())
     }
 }
 
-/// A transaction for this caller, whose token may have been revoked since it was authenticated:
-/// nothing may be done with it once that was answered. So whatever could revoke it waits from
-/// here on.
-async fn begun(mut change: Transaction, caller: &Caller) -> Result<Transaction> {
-    match caller.binding.organization() {
-        None => change.lock_user(caller.user).await?,
-        Some(organization) => change.lock_organization(organization).await?,
+/// Adds the lock of `turn`, which goes out with the first query.
+fn locked(mut change: Transaction, credential: &Credential, turn: &Turn) -> Transaction {
+    match turn {
+        Turn::Organization(slug) => change.lock_organization(credential, slug),
+        Turn::User(_) => change.lock_user(credential),
+        Turn::Free => {}
     }
-    if change.is_live(caller.token).await? { Ok(change) } else { Err(Error::DeadCredential) }
+    change
 }
 
-/// Runs `attempt` again where the database undid it, which it says before anything was answered.
-/// A commit whose outcome is unknown is no such case.
-async fn retried<T, F: Future<Output = Result<T>>>(attempt: impl Fn() -> F) -> Result<T> {
+async fn commit<T>(
+    mut change: Transaction,
+    operation: impl AsyncFn(&mut Transaction) -> Result<T>,
+) -> Result<T> {
+    let done = operation(&mut change).await?;
+    change.commit().await?;
+    Ok(done)
+}
+
+/// Runs `attempt` again if the database rolled it back. A commit whose outcome is unknown is never
+/// run again.
+async fn retry<T>(attempt: impl AsyncFn() -> Result<T>) -> Result<T> {
     for _ in 0..RETRIES {
         match attempt().await {
-            Err(Error::Unavailable(store::Error::Contended(_))) => {}
-            decided => return decided,
+            Err(Error::Unavailable(StoreError::Contended(_))) => {}
+            outcome => return outcome,
         }
     }
     attempt().await
 }
 
-/// As [`reach`], and what was decided on stays so until the transaction ends.
-async fn reach_to_change(
-    change: &mut Transaction,
-    caller: &Caller,
-    slug: &Slug,
-    action: Action,
-) -> Result<(Organization, Extent)> {
-    // A bound token's own organization is locked already, and it reaches no other.
-    if caller.binding.organization().is_none()
-        && let Some(organization) = change.organization(slug).await?
-    {
-        change.lock_organization(organization.id).await?;
-    }
-    reach(change, caller, slug, action).await
+/// Requires that the store accepted the credential.
+fn accept(credential: &Credential, access: Option<Access>) -> Result<Access> {
+    let access = access.ok_or(Error::DeadCredential)?;
+    credential.accept(&access.caller);
+    Ok(access)
 }
 
-/// The organization of this slug and how much of `action` the caller may do in it.
-async fn reach(
-    view: &mut Snapshot,
-    caller: &Caller,
-    slug: &Slug,
-    action: Action,
-) -> Result<(Organization, Extent)> {
-    let membership = view.membership(caller.user, slug).await?.ok_or(Error::NO_ORGANIZATION)?;
-    let extent =
-        access::decide(&caller.binding, membership.organization.id, membership.role, action)?;
-    Ok((membership.organization, extent))
+/// Like [`accept`], for a statement that read its target too.
+fn accept_with<T>(credential: &Credential, found: Option<(Access, T)>) -> Result<(Access, T)> {
+    let (access, target) = found.unzip();
+    Ok((accept(credential, access)?, target.ok_or(Error::DeadCredential)?))
+}
+
+/// Returns the organization that the request names, and how much of `action` the caller may do in
+/// it.
+fn reach(access: Access, action: Action) -> Result<(Caller, Reach, Extent)> {
+    let Access { caller, organization, .. } = access;
+    let reach = organization.ok_or(Error::NO_ORGANIZATION)?;
+    let extent = access::decide(&caller.binding, reach.id, reach.role, action)?;
+    Ok((caller, reach, extent))
 }
 
 #[cfg(test)]
@@ -163,10 +165,10 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    /// How often `retried` attempts what fails with `error` so many times.
-    async fn attempts(failures: u32, error: fn(String) -> store::Error) -> (u32, bool) {
-        let count = &AtomicU32::new(0);
-        let outcome = retried(move || async move {
+    /// Returns how often `retry` attempts what fails so many times with `error`.
+    async fn attempts(failures: u32, error: fn(String) -> StoreError) -> (u32, bool) {
+        let count = AtomicU32::new(0);
+        let outcome = retry(async || {
             let attempt = count.fetch_add(1, Ordering::SeqCst);
             if attempt < failures { Err(error(String::new()).into()) } else { Ok(()) }
         });
@@ -175,15 +177,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_gave_way_is_run_again_three_times_at_most() {
-        assert_eq!(attempts(0, store::Error::Contended).await, (1, true));
-        assert_eq!(attempts(3, store::Error::Contended).await, (4, true));
-        assert_eq!(attempts(9, store::Error::Contended).await, (4, false));
+    async fn a_contended_operation_is_run_again_three_times_at_most() {
+        assert_eq!(attempts(0, StoreError::Contended).await, (1, true));
+        assert_eq!(attempts(3, StoreError::Contended).await, (4, true));
+        assert_eq!(attempts(9, StoreError::Contended).await, (4, false));
     }
 
     #[tokio::test]
-    async fn what_may_have_happened_is_never_run_again() {
-        assert_eq!(attempts(9, store::Error::Unknown).await, (1, false));
-        assert_eq!(attempts(9, store::Error::Unavailable).await, (1, false));
+    async fn an_operation_that_may_have_happened_is_never_run_again() {
+        assert_eq!(attempts(9, StoreError::Unknown).await, (1, false));
+        assert_eq!(attempts(9, StoreError::Unavailable).await, (1, false));
     }
 }

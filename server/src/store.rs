@@ -1,183 +1,241 @@
-//! What is kept, behind one seam: the verbs of [`Snapshot`] and [`Transaction`].
-//! They are written once, over the small `Connection` that a backend provides, and
-//! no SQL shows in a signature. Nothing here decides who may do what.
+//! Persistence behind one seam: the questions of [`Snapshot`] and the changes of [`Transaction`].
+//! They are written once, over the small `Connection` that both backends provide, and no SQL shows
+//! in a signature. Nothing here decides who may do what.
 
+mod access;
 mod audit;
 mod connection;
 mod copy;
+mod members;
+mod operator;
 mod postgres;
-mod records;
 mod rows;
 mod snapshot;
 mod sqlite;
 mod tokens;
-mod transaction;
 
-pub use audit::{AuditFault, AuditHead, AuditReport};
+pub use crate::error::StoreError as Error;
+pub use access::{Access, FoundToken, Reach, TargetMember};
+pub use audit::{AuditFault, AuditHead, AuditReport, Chain, ChainHead};
 pub use copy::{Copied, copy};
-pub use records::{
-    AuditEntry, AuditPage, Group, Member, Membership, NewToken, Organization, Token, User,
-};
-pub use snapshot::Snapshot;
-pub use tokens::TokenFilter;
-pub use transaction::Transaction;
+pub use operator::FoundUser;
+pub use snapshot::{Counts, Snapshot, Transaction};
+pub use tokens::{Doomed, Position, TokenQuery};
 
-use connection::Backend;
+use crate::caller::UserId;
+use crate::name::Slug;
+use connection::Connection;
 use postgres::Postgres;
 use sqlite::Sqlite;
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Arc;
 
-/// How many connections a server keeps to a database on another machine, unless it is told.
+/// How many connections a server keeps to PostgreSQL by default.
 pub const POOL_SIZE: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not 0");
 
-/// What makes a database, as errors name it.
+/// The command that makes a database, as errors name it.
 const INIT: &str =
     "`orgtokens-server init --organization SLUG --username NAME --email ADDR` makes a database";
 
-/// Why the store did not answer.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A unique name is taken.
-    #[error("it exists already")]
-    Exists,
-    /// It cannot answer at the moment: locked, or not reached.
-    #[error("the database is unavailable: {0}")]
-    Unavailable(String),
-    /// There is no room left where it is kept, or the disk fails.
-    #[error("the database has no room: {0}")]
-    Full(String),
-    /// The database undid a transaction for the sake of another one: it may be run again.
-    #[error("the database gave way to another change: {0}")]
-    Contended(String),
-    /// A commit was sent, and whether it happened is not known: it must not be run again.
-    #[error("whether the change was made is not known: {0}")]
-    Unknown(String),
-    /// It is damaged, foreign, newer than this program, or the program is wrong.
-    #[error("{0}")]
-    Broken(String),
-}
-
-/// What most of this module answers.
+/// What most functions of this module return.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What a look at everything that is kept has found.
+/// What a look at the whole database has found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckReport {
-    /// What was looked at, and what was found to be well, a sentence each.
+    /// What was checked and is sound, a sentence each.
     pub sound: Vec<String>,
     /// What is wrong, a sentence each.
     pub faults: Vec<String>,
 }
 
-/// A database that was initialised, ready to be read and written.
+/// What a change locks. In one process, changes with the same turn run one after the other, so
+/// those that wait for a lock do not fill the pool.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Turn {
+    /// What belongs to an organization.
+    Organization(Slug),
+    /// The unrestricted tokens of a user.
+    User(UserId),
+    /// Nothing that other changes wait for.
+    Free,
+}
+
+/// An initialised database, ready to be read and written.
 #[derive(Debug)]
 pub struct Store {
-    backend: Box<dyn Backend>,
+    backend: Backend,
+    counts: Arc<Counts>,
+}
+
+#[derive(Debug)]
+enum Backend {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
 }
 
 impl Store {
     /// Opens the database at `url`, such as `sqlite://orgtokens.db` or
-    /// `postgres://user:password@host/name`, and brings its schema up to date.
+    /// `postgres://user:password@host/name`, and upgrades its schema.
     ///
     /// # Errors
-    /// Where the URL names no known backend, or the database was never initialised, is not
-    /// this program's, is damaged, or is newer than this program. It is left untouched.
+    /// If the URL names no known backend, or the database was never initialised, is another
+    /// program's, is damaged, or is newer than this program. It is left untouched.
     pub async fn open(url: &str) -> Result<Self> {
         Self::open_pooled(url, POOL_SIZE).await
     }
 
-    /// The same, with at most `pool` connections where the database is on another machine.
+    /// Like [`Store::open`], with at most `pool` connections to PostgreSQL.
     ///
     /// # Errors
-    /// As [`Store::open`].
+    /// Those of [`Store::open`].
     pub async fn open_pooled(url: &str, pool: NonZeroUsize) -> Result<Self> {
-        let backend: Box<dyn Backend> = match Place::of(url)? {
-            Place::File(path) => Box::new(Sqlite::open(path).await?),
-            Place::Network(url) => Box::new(Postgres::open(url, pool).await?),
-        };
-        let store = Self { backend };
-        // A schema alone is what an `init` leaves that was broken off.
-        if store.read().await?.is_initialised().await? {
+        let store = Self::new(match DatabaseUrl::parse(url)? {
+            DatabaseUrl::File(path) => Backend::Sqlite(Sqlite::open(path).await?),
+            DatabaseUrl::Network(url) => Backend::Postgres(Postgres::open(url, pool).await?),
+        });
+        // An `init` that broke off leaves tables without rows.
+        if store.read_once().await?.is_initialised().await? {
             Ok(store)
         } else {
             Err(Error::Broken(format!("the database was never initialised: {INIT}")))
         }
     }
 
-    /// Makes the database at `url`, or opens the one that is there.
+    /// Makes the database at `url`, or opens the existing one.
     ///
     /// # Errors
-    /// As [`Store::open`], but for a database that was never initialised.
+    /// Those of [`Store::open`], except for a database that was never initialised.
     pub async fn create(url: &str) -> Result<Self> {
-        Ok(Self {
-            backend: match Place::of(url)? {
-                Place::File(path) => Box::new(Sqlite::create(path).await?),
-                Place::Network(url) => Box::new(Postgres::create(url, POOL_SIZE).await?),
-            },
-        })
+        Ok(Self::new(match DatabaseUrl::parse(url)? {
+            DatabaseUrl::File(path) => Backend::Sqlite(Sqlite::create(path).await?),
+            DatabaseUrl::Network(url) => Backend::Postgres(Postgres::create(url, POOL_SIZE).await?),
+        }))
     }
 
-    /// A consistent view, for reading.
+    fn new(backend: Backend) -> Self {
+        Self { backend, counts: Arc::default() }
+    }
+
+    /// Begins to read, with one view for all statements.
     pub async fn read(&self) -> Result<Snapshot> {
-        Ok(Snapshot::new(self.backend.read().await?))
+        self.snapshot(true).await
     }
 
-    /// A transaction; writers take turns. Dropping it undoes everything.
-    pub async fn write(&self) -> Result<Transaction> {
-        Ok(Transaction::new(self.backend.write().await?))
+    /// Begins to read with one statement, which needs no transaction around it.
+    pub async fn read_once(&self) -> Result<Snapshot> {
+        self.snapshot(false).await
     }
 
-    /// A transaction that takes credentials away, and so may use the last room on the disk.
-    pub async fn write_urgently(&self) -> Result<Transaction> {
-        Ok(Transaction::new(self.backend.write_urgently().await?))
+    async fn snapshot(&self, is_transaction: bool) -> Result<Snapshot> {
+        let connection = match &self.backend {
+            Backend::Sqlite(sqlite) => Connection::Reader(sqlite.read(is_transaction)?),
+            Backend::Postgres(postgres) => {
+                Connection::Session(Box::new(postgres.read(is_transaction).await?))
+            }
+        };
+        Ok(Snapshot::new(connection, &self.counts))
     }
 
-    /// Keeps room for [`Store::write_urgently`], before a server needs it.
-    pub async fn keep_room(&self) {
-        self.backend.keep_room().await;
+    /// Returns whether [`Store::write`] would have to wait for its turn.
+    pub fn is_busy(&self, turn: &Turn) -> bool {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.is_busy(),
+            Backend::Postgres(postgres) => postgres.is_busy(turn),
+        }
     }
 
-    /// Gives room back that was kept for [`Store::write_urgently`], and says whether there could
-    /// be any.
-    pub async fn make_room(&self) -> bool {
-        self.backend.make_room().await
+    /// Begins to write, when it is the turn of this change.
+    pub async fn write(&self, turn: &Turn) -> Result<Transaction> {
+        self.transaction(turn, true).await
+    }
+
+    /// Like [`Store::write`], for a change that revokes tokens: it may use the reserve of a full
+    /// disk.
+    pub async fn write_revocation(&self, turn: &Turn) -> Result<Transaction> {
+        self.transaction(turn, false).await
+    }
+
+    async fn transaction(&self, turn: &Turn, needs_reserve: bool) -> Result<Transaction> {
+        let connection = match &self.backend {
+            Backend::Sqlite(sqlite) => Connection::Writer(sqlite.write(needs_reserve).await?),
+            Backend::Postgres(postgres) => {
+                Connection::Session(Box::new(postgres.write(turn).await?))
+            }
+        };
+        Ok(Transaction::new(connection, &self.counts))
+    }
+
+    /// Reserves disk space for [`Store::write_revocation`]. On a full disk that fails and reading
+    /// goes on: changes then say what is wrong.
+    pub fn hold_reserve(&self) {
+        if let Backend::Sqlite(sqlite) = &self.backend {
+            let _ = sqlite.hold_reserve();
+        }
+    }
+
+    /// Releases the disk space that is reserved for [`Store::write_revocation`], and returns whether
+    /// there can be any.
+    pub async fn release_reserve(&self) -> bool {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => {
+                sqlite.release_reserve().await;
+                true
+            }
+            Backend::Postgres(_) => false,
+        }
     }
 
     /// Copies everything to a new file, while others read and write.
     ///
     /// # Errors
-    /// Where there is such a file already, or it cannot be written; it is not there then.
+    /// If the file exists or cannot be written, or the database is PostgreSQL. No part of a copy is
+    /// left.
     pub async fn back_up(&self, target: &Path) -> Result<()> {
-        self.backend.back_up(target).await
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.back_up(target).await,
+            Backend::Postgres(_) => Err(Error::Broken(format!(
+                "only SQLite is copied to a file, so {} was not made: use pg_dump",
+                target.display()
+            ))),
+        }
     }
 
-    /// Looks at everything that is kept, however long that takes.
+    /// Checks the whole database, however long that takes.
     pub async fn check(&self) -> Result<CheckReport> {
-        self.backend.check().await
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.check().await,
+            Backend::Postgres(postgres) => postgres.check().await,
+        }
+    }
+
+    /// Returns how much work this store has done.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
     }
 }
 
-/// Whether SQLite takes it for the path of a file, and nothing more.
+/// Whether SQLite reads `path` as the path of a file, and nothing more.
 fn is_file_path(path: &str) -> bool {
     !path.is_empty()
-        && !path.starts_with([':'])
+        && !path.starts_with(':')
         && !path.starts_with("file:")
         && !path.contains('?')
 }
 
-/// Where a database is, by the form of its URL.
-enum Place<'a> {
+/// Where a database is.
+enum DatabaseUrl<'a> {
     File(&'a str),
     Network(&'a str),
 }
 
-impl<'a> Place<'a> {
-    fn of(url: &'a str) -> Result<Self> {
+impl<'a> DatabaseUrl<'a> {
+    fn parse(url: &'a str) -> Result<Self> {
         match url.split_once("://") {
             Some(("sqlite", path)) if is_file_path(path) => Ok(Self::File(path)),
             Some(("postgres" | "postgresql", _)) => Ok(Self::Network(url)),
-            // The URL itself may carry a password, so no error shows it.
+            // The URL may carry a password, so no error shows it.
             _ => Err(Error::Broken(
                 "the database URL names no known backend: write it as sqlite://orgtokens.db or \
                  postgres://user:password@host/name"

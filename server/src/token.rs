@@ -106,8 +106,8 @@ impl fmt::Debug for PlainToken {
 pub struct TokenDigest([u8; 32]);
 
 impl TokenDigest {
-    /// The digest of no token that anybody could find.
-    pub const NOBODY: Self = Self([0; 32]);
+    /// A digest that no token has: finding one would break SHA-256.
+    pub const NONE: Self = Self([0; 32]);
 
     /// The bytes that are stored.
     pub fn as_bytes(&self) -> &[u8] {

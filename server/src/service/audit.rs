@@ -1,12 +1,9 @@
-//! What the audit log says of each change: its word, its sentence, its data,
-//! and who made it with which token. It never shows a secret, and commits
-//! nothing.
+//! What the audit log says of each change: its word, its sentence, its data, and who made it with
+//! which token. It never shows a secret.
 
-use crate::access::{Caller, OrganizationId, Origin, Role};
-use crate::error::Result;
+use crate::caller::{Caller, Origin, Role};
 use crate::name::Name;
-use crate::scope::Scope;
-use crate::store::{AuditEntry, Group, Token, Transaction};
+use crate::records::{AuditLog, Group, OrganizationToken, Token};
 use chrono::Utc;
 use serde_json::{Map, Value, json};
 
@@ -14,15 +11,15 @@ use serde_json::{Map, Value, json};
 #[derive(Clone, Copy)]
 pub enum Actor<'a> {
     /// The holder of a token.
-    Caller(&'a Caller),
-    /// Whoever runs the server's own command line.
+    Caller(&'a Caller, Origin),
+    /// The user of the server's own command line.
     Operator,
 }
 
-/// A change, as far as its entry tells it.
+/// A change.
 pub enum Event<'a> {
-    TokenCreate(&'a Token),
-    TokenRevoke { token: &'a Token, cause: &'static str },
+    TokenCreate { token: &'a Token, owner: &'a Name },
+    TokenRevoke { token: &'a OrganizationToken, cause: &'static str },
     MemberAdd { username: &'a Name, role: Role },
     MemberUpdate { username: &'a Name, from: Role, to: Role },
     MemberRemove { username: &'a Name },
@@ -30,92 +27,91 @@ pub enum Event<'a> {
     GroupDelete(&'a Group),
 }
 
+impl Actor<'_> {
+    /// Returns the entry of a change that is made now.
+    pub fn entry(self, event: Event<'_>) -> AuditLog {
+        let (code, message, data) = event.describe();
+        let mut data = if let Value::Object(data) = data { data } else { Map::new() };
+        let (author, origin) = match self {
+            Self::Caller(caller, origin) => {
+                let acting = json!({"id": caller.token, "name": caller.token_name});
+                data.insert("acting_token".to_owned(), acting);
+                (caller.username.to_string(), origin)
+            }
+            Self::Operator => ("operator".to_owned(), Origin::Cli),
+        };
+        AuditLog { code: code.to_owned(), message, origin, author, created_at: Utc::now(), data }
+    }
+
+    /// Returns the entries of tokens that were revoked for `cause`, then the entry of the cause.
+    pub fn cascade(
+        self,
+        cause: &'static str,
+        revoked: &[OrganizationToken],
+        event: Event<'_>,
+    ) -> Vec<AuditLog> {
+        let revoked = revoked.iter().map(|token| self.entry(Event::TokenRevoke { token, cause }));
+        revoked.chain([self.entry(event)]).collect()
+    }
+}
+
 impl Event<'_> {
-    fn code(&self) -> &'static str {
+    /// Returns the code, the message and the data of the entry.
+    fn describe(self) -> (&'static str, String, Value) {
         match self {
-            Self::TokenCreate(_) => "user-token-create",
-            Self::TokenRevoke { .. } => "user-token-revoke",
-            Self::MemberAdd { .. } => "org-member-add",
-            Self::MemberUpdate { .. } => "org-member-update",
-            Self::MemberRemove { .. } => "org-member-rm",
-            Self::GroupCreate(_) => "group-create",
-            Self::GroupDelete(_) => "group-delete",
-        }
-    }
-
-    fn message(&self) -> String {
-        match self {
-            Self::TokenCreate(token) => {
-                format!("minted token {} of {}", token.name, token.owner.username)
+            Self::TokenCreate { token, owner } => (
+                "user-token-create",
+                format!("minted token {} of {owner}", token.name),
+                json!({"token": describe_token(token, Some(owner))}),
+            ),
+            Self::TokenRevoke { token: OrganizationToken { token, owner }, cause } => {
+                let owner = owner.as_ref().map(|owner| &owner.username);
+                let name = owner.map_or("", Name::as_str);
+                (
+                    "user-token-revoke",
+                    format!("revoked token {} of {name} by {cause}", token.name),
+                    json!({"token": describe_token(token, owner), "cause": cause}),
+                )
             }
-            Self::TokenRevoke { token, cause } => {
-                format!("revoked token {} of {} by {cause}", token.name, token.owner.username)
-            }
-            Self::MemberAdd { username, role } => format!("added {username} as {}", role.as_str()),
-            Self::MemberUpdate { username, from, to } => {
-                format!("changed {username} from {} to {}", from.as_str(), to.as_str())
-            }
-            Self::MemberRemove { username } => format!("removed {username}"),
-            Self::GroupCreate(group) => {
-                format!("created group {} in {}", group.name, group.location)
-            }
-            Self::GroupDelete(group) => format!("deleted group {}", group.name),
-        }
-    }
-
-    fn data(&self) -> Value {
-        match self {
-            Self::TokenCreate(token) => json!({"token": described(token)}),
-            Self::TokenRevoke { token, cause } => {
-                json!({"token": described(token), "cause": cause})
-            }
-            Self::MemberAdd { username, role } => {
-                json!({"member": {"username": username, "role": role}})
-            }
-            Self::MemberUpdate { username, from, to } => {
-                json!({"member": {"username": username, "role": to}, "previous_role": from})
-            }
-            Self::MemberRemove { username } => json!({"member": {"username": username}}),
-            Self::GroupCreate(group) | Self::GroupDelete(group) => {
-                json!({"group": {"name": group.name, "uuid": group.uuid, "location": group.location}})
+            Self::MemberAdd { username, role } => (
+                "org-member-add",
+                format!("added {username} as {role}"),
+                json!({"member": {"username": username, "role": role}}),
+            ),
+            Self::MemberUpdate { username, from, to } => (
+                "org-member-update",
+                format!("changed {username} from {from} to {to}"),
+                json!({"member": {"username": username, "role": to}, "previous_role": from}),
+            ),
+            Self::MemberRemove { username } => (
+                "org-member-rm",
+                format!("removed {username}"),
+                json!({"member": {"username": username}}),
+            ),
+            Self::GroupCreate(group) => (
+                "group-create",
+                format!("created group {} in {}", group.name, group.primary),
+                describe_group(group),
+            ),
+            Self::GroupDelete(group) => {
+                ("group-delete", format!("deleted group {}", group.name), describe_group(group))
             }
         }
     }
 }
 
-/// A token as the log remembers it: whose it was, and how far it went.
-fn described(token: &Token) -> Value {
-    let mut told = json!({"id": token.id, "name": token.name, "owner": token.owner.username});
+fn describe_token(token: &Token, owner: Option<&Name>) -> Value {
+    let mut data = json!({"id": token.id, "name": token.name, "owner": owner});
     if let Some(organization) = &token.organization {
-        told["organization"] = json!(organization.slug);
+        data["organization"] = json!(organization);
     }
-    if let Some((group, scopes)) = &token.group {
-        told["group"] = json!(group);
-        told["scopes"] = scopes.iter().map(Scope::as_str).collect();
+    if let Some(group) = &token.group {
+        data["group"] = json!(group);
+        data["scopes"] = json!(token.scopes);
     }
-    told
+    data
 }
 
-/// Writes the entry of a change, in the change's own transaction.
-pub async fn record(
-    change: &mut Transaction,
-    actor: Actor<'_>,
-    organization: Option<OrganizationId>,
-    event: Event<'_>,
-) -> Result<()> {
-    let mut data = match event.data() {
-        Value::Object(data) => data,
-        _ => Map::new(),
-    };
-    let (author, origin) = match actor {
-        Actor::Caller(caller) => {
-            let acting = json!({"id": caller.token, "name": caller.token_name});
-            data.insert("acting_token".to_owned(), acting);
-            (caller.username.to_string(), caller.origin)
-        }
-        Actor::Operator => ("operator".to_owned(), Origin::Cli),
-    };
-    let (code, message) = (event.code().to_owned(), event.message());
-    let entry = AuditEntry { code, message, origin, author, created_at: Utc::now(), data };
-    Ok(change.record(organization, &entry).await?)
+fn describe_group(group: &Group) -> Value {
+    json!({"group": {"name": group.name, "uuid": group.uuid, "location": group.primary}})
 }

@@ -1,81 +1,98 @@
-//! Groups, and the tokens that end with them. Who may do what is decided in
-//! `access`, never here; no group is deleted without its tokens.
+//! Groups. Deleting a group revokes its tokens.
 
-use super::audit::{Actor, Event, record};
-use super::{Service, reach, reach_to_change, tokens};
-use crate::access::{Action, Binding, Caller, Extent};
+use super::audit::{Actor, Event};
+use super::{PAGE, Service, accept, accept_with, reach};
+use crate::access::{Action, Extent};
+use crate::caller::{Binding, Caller, Credential};
 use crate::error::{Error, Result};
 use crate::name::{Name, Slug};
-use crate::store::{Group, TokenFilter};
+use crate::records::{Group, Page};
+use crate::store::{Doomed, Turn};
 use uuid::Uuid;
 
 impl Service {
-    /// The groups of an organization, by name; through a group-bound token its own.
-    pub async fn list_groups(&self, caller: &Caller, slug: &Slug) -> Result<Vec<Group>> {
-        self.view(move |mut view| async move {
-            let (organization, extent) = reach(&mut view, caller, slug, Action::ReadGroups).await?;
-            let mut groups = view.groups(organization.id).await?;
-            if extent == Extent::Own {
-                groups.retain(|group| is_own(caller, group));
-            }
-            Ok(groups)
+    /// Lists the groups of an organization, by name; to a group-bound token its own.
+    pub async fn list_groups(
+        &self,
+        credential: &Credential,
+        slug: &Slug,
+        after: Option<Name>,
+    ) -> Result<Page<Group, Name>> {
+        self.read(async |view| {
+            let access = accept(credential, view.access(credential, Some(slug)).await?)?;
+            let (caller, reach, extent) = reach(access, Action::ReadGroups)?;
+            Ok(match (extent, caller.binding) {
+                (Extent::Own, Binding::Group { group, .. }) => {
+                    Page { items: view.group(group).await?.into_iter().collect(), next: None }
+                }
+                _ => view.groups(reach.id, after.as_ref(), PAGE).await?,
+            })
         })
         .await
     }
 
-    /// One group.
-    pub async fn get_group(&self, caller: &Caller, slug: &Slug, name: &Name) -> Result<Group> {
-        self.view(move |mut view| async move {
-            let (organization, extent) = reach(&mut view, caller, slug, Action::ReadGroups).await?;
-            let group = view.group(organization.id, name).await?;
+    /// Returns one group.
+    pub async fn get_group(
+        &self,
+        credential: &Credential,
+        slug: &Slug,
+        name: &Name,
+    ) -> Result<Group> {
+        self.read_once(async |view| {
+            let found = view.access_to_group(credential, slug, name).await?;
+            let (access, group) = accept_with(credential, found)?;
+            let (caller, _, extent) = reach(access, Action::ReadGroups)?;
             match extent {
                 Extent::All => group.ok_or(Error::NO_GROUP),
                 Extent::Own => {
-                    group.filter(|group| is_own(caller, group)).ok_or(Error::OTHER_GROUP)
+                    group.filter(|group| is_own(&caller, group)).ok_or(Error::OTHER_GROUP)
                 }
             }
         })
         .await
     }
 
-    /// Makes a group.
+    /// Creates a group.
     pub async fn create_group(
         &self,
-        caller: &Caller,
+        credential: &Credential,
         slug: &Slug,
         name: Name,
         location: Name,
     ) -> Result<Group> {
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        let made = Group { uuid: Uuid::new_v4(), name, location, version };
-        let group = &made;
+        let group = Group::new(name, Uuid::new_v4(), location, version);
+        let turn = Turn::Organization(slug.clone());
+        let created = self.write(credential, &turn, async |change| {
+            let access = accept(credential, change.access(credential, Some(slug)).await?)?;
+            let (caller, mut reach, _) = reach(access, Action::ManageGroups)?;
+            change.insert_group(reach.id, &group);
+            let actor = Actor::Caller(&caller, credential.origin);
+            Ok(change.record(&mut reach.head, &[actor.entry(Event::GroupCreate(&group))])?)
+        });
         let taken =
             || format!("there is a group named {} already: choose another name", group.name);
-        self.change(caller, move |mut change| async move {
-            let (organization, _) =
-                reach_to_change(&mut change, caller, slug, Action::ManageGroups).await?;
-            let inserted = change.insert_group(organization.id, group).await;
-            inserted.map_err(|error| Error::taken(error, taken))?;
-            let (actor, event) = (Actor::Caller(caller), Event::GroupCreate(group));
-            record(&mut change, actor, Some(organization.id), event).await?;
-            Ok(change.commit().await?)
-        })
-        .await?;
-        Ok(made)
+        created.await.map_err(|error| error.or_taken(taken))?;
+        Ok(group)
     }
 
     /// Deletes a group and revokes its tokens.
-    pub async fn delete_group(&self, caller: &Caller, slug: &Slug, name: &Name) -> Result<Group> {
-        self.urgently(caller, move |mut change| async move {
-            let (organization, _) =
-                reach_to_change(&mut change, caller, slug, Action::ManageGroups).await?;
-            let group = change.group(organization.id, name).await?.ok_or(Error::NO_GROUP)?;
-            let actor = Actor::Caller(caller);
-            let bound = TokenFilter::Group(group.uuid);
-            tokens::revoke_all(&mut change, actor, bound, "group-delete").await?;
-            change.delete_group(organization.id, group.uuid).await?;
-            record(&mut change, actor, Some(organization.id), Event::GroupDelete(&group)).await?;
-            change.commit().await?;
+    pub async fn delete_group(
+        &self,
+        credential: &Credential,
+        slug: &Slug,
+        name: &Name,
+    ) -> Result<Group> {
+        self.write_revocation(credential, &Turn::Organization(slug.clone()), async |change| {
+            let found = change.access_to_group(credential, slug, name).await?;
+            let (access, group) = accept_with(credential, found)?;
+            let (caller, mut reach, _) = reach(access, Action::ManageGroups)?;
+            let group = group.ok_or(Error::NO_GROUP)?;
+            let actor = Actor::Caller(&caller, credential.origin);
+            let revoked = change.delete_tokens(Doomed::Group(group.uuid)).await?;
+            change.delete_group(group.uuid);
+            let entries = actor.cascade("group-delete", &revoked, Event::GroupDelete(&group));
+            change.record(&mut reach.head, &entries)?;
             Ok(group)
         })
         .await

@@ -1,140 +1,158 @@
-//! Members, and the tokens that end with a membership. Who may change whom is
-//! decided in `access`, never here; that an owner is left is seen to here.
+//! Members. Removing a member revokes the tokens that the member has in the organization, and an
+//! organization always keeps an owner.
 
-use super::audit::{Actor, Event, record};
-use super::{Service, reach, reach_to_change, tokens};
-use crate::access::{Action, Caller, OrganizationId, Role};
+use super::audit::{Actor, Event};
+use super::{PAGE, Service, accept, accept_with, reach};
+use crate::access::Action;
+use crate::caller::{Credential, Role};
 use crate::error::{Error, Result};
 use crate::name::{Name, Slug};
-use crate::store::{Member, TokenFilter, Transaction};
+use crate::records::{Member, Page};
+use crate::store::{Doomed, Reach, TargetMember, Transaction, Turn};
 
 impl Service {
-    /// The members of an organization, by username.
-    pub async fn list_members(&self, caller: &Caller, slug: &Slug) -> Result<Vec<Member>> {
-        self.view(move |mut view| async move {
-            let (organization, _) = reach(&mut view, caller, slug, Action::Read).await?;
-            Ok(view.members(organization.id).await?)
+    /// Lists the members of an organization, by username.
+    pub async fn list_members(
+        &self,
+        credential: &Credential,
+        slug: &Slug,
+        after: Option<Name>,
+    ) -> Result<Page<Member, Name>> {
+        self.read(async |view| {
+            let access = accept(credential, view.access(credential, Some(slug)).await?)?;
+            let (_, reach, _) = reach(access, Action::Read)?;
+            Ok(view.members(reach.id, after.as_ref(), PAGE).await?)
         })
         .await
     }
 
-    /// One member.
+    /// Returns one member.
     pub async fn get_member(
         &self,
-        caller: &Caller,
+        credential: &Credential,
         slug: &Slug,
         username: &Name,
     ) -> Result<Member> {
-        self.view(move |mut view| async move {
-            let (organization, _) = reach(&mut view, caller, slug, Action::Read).await?;
-            view.member(organization.id, username).await?.ok_or(Error::NO_MEMBER)
+        self.read_once(async |view| {
+            let found = view.access_to_member(credential, slug, username).await?;
+            let (access, target) = accept_with(credential, found)?;
+            reach(access, Action::Read)?;
+            let (email, role) = target.map(|target| (target.email, target.role)).unzip();
+            let role = role.flatten().ok_or(Error::NO_MEMBER)?;
+            Ok(Member { username: username.clone(), role, email: email.unwrap_or_default() })
         })
         .await
     }
 
-    /// Gives a user who exists a role in an organization.
+    /// Adds an existing user to an organization.
     pub async fn add_member(
         &self,
-        caller: &Caller,
+        credential: &Credential,
         slug: &Slug,
         username: &Name,
         role: Role,
     ) -> Result<Member> {
-        let admit = |is_member| {
-            let taken = || format!("{username} is a member already: change the role instead");
-            if is_member { Err(Error::Conflict(taken())) } else { Ok(()) }
-        };
-        self.give_role(caller, slug, username, role, admit).await
+        self.give_role(credential, slug, username, role, |current| match current {
+            None => Ok(()),
+            Some(_) => Err(Error::Conflict(format!(
+                "{username} is a member already: change the role instead"
+            ))),
+        })
+        .await
     }
 
     /// Gives a member another role.
     pub async fn update_member(
         &self,
-        caller: &Caller,
+        credential: &Credential,
         slug: &Slug,
         username: &Name,
         role: Role,
     ) -> Result<Member> {
-        let admit = |is_member| if is_member { Ok(()) } else { Err(Error::NO_MEMBER) };
-        self.give_role(caller, slug, username, role, admit).await
+        let require_member = |current: Option<Role>| current.map(|_| ()).ok_or(Error::NO_MEMBER);
+        self.give_role(credential, slug, username, role, require_member).await
     }
 
-    /// Gives a user a role, where `admit` takes that they are a member already, or are not.
+    /// Gives a user a role, if `check` accepts the user's current one.
     async fn give_role(
         &self,
-        caller: &Caller,
+        credential: &Credential,
         slug: &Slug,
         username: &Name,
         role: Role,
-        admit: impl Fn(bool) -> Result<()>,
+        check: impl Fn(Option<Role>) -> Result<()>,
     ) -> Result<Member> {
-        let admit = &admit;
-        self.change(caller, move |mut change| async move {
-            let (organization, _) =
-                reach_to_change(&mut change, caller, slug, Action::ManageMembers).await?;
-            admit(change.member(organization.id, username).await?.is_some())?;
-            set_role(change, Actor::Caller(caller), organization.id, username, role).await
+        self.write(credential, &Turn::Organization(slug.clone()), async |change| {
+            let found = change.access_to_member(credential, slug, username).await?;
+            let (access, target) = accept_with(credential, found)?;
+            let (caller, mut reach, _) = reach(access, Action::ManageMembers)?;
+            check(target.as_ref().and_then(|target| target.role))?;
+            let actor = Actor::Caller(&caller, credential.origin);
+            set_role(change, actor, &mut reach, username, target, role)
         })
         .await
     }
 
     /// Removes a member, and revokes the member's tokens that are bound to the organization.
-    pub async fn remove_member(&self, caller: &Caller, slug: &Slug, username: &Name) -> Result<()> {
-        let action =
-            if *username == caller.username { Action::Leave } else { Action::ManageMembers };
-        self.urgently(caller, move |mut change| async move {
-            let (organization, _) = reach_to_change(&mut change, caller, slug, action).await?;
-            let member = change.member(organization.id, username).await?.ok_or(Error::NO_MEMBER)?;
-            keep_an_owner(&mut change, organization.id, &member).await?;
-            let (actor, event) = (Actor::Caller(caller), Event::MemberRemove { username });
-            let bound = TokenFilter::UserIn(organization.id, member.user.id);
-            tokens::revoke_all(&mut change, actor, bound, "org-member-rm").await?;
-            change.delete_member(organization.id, member.user.id).await?;
-            record(&mut change, actor, Some(organization.id), event).await?;
-            Ok(change.commit().await?)
+    pub async fn remove_member(
+        &self,
+        credential: &Credential,
+        slug: &Slug,
+        username: &Name,
+    ) -> Result<()> {
+        self.write_revocation(credential, &Turn::Organization(slug.clone()), async |change| {
+            let found = change.access_to_member(credential, slug, username).await?;
+            let (access, target) = accept_with(credential, found)?;
+            let is_self = *username == access.caller.username;
+            let action = if is_self { Action::Leave } else { Action::ManageMembers };
+            let (caller, mut reach, _) = reach(access, action)?;
+            let target = target.filter(|target| target.role.is_some()).ok_or(Error::NO_MEMBER)?;
+            keep_an_owner(username, &target)?;
+            let revoked = change.delete_tokens(Doomed::Member(reach.id, target.user)).await?;
+            change.delete_member(reach.id, username);
+            let actor = Actor::Caller(&caller, credential.origin);
+            let removal = Event::MemberRemove { username };
+            let entries = actor.cascade("org-member-rm", &revoked, removal);
+            Ok(change.record(&mut reach.head, &entries)?)
         })
         .await
     }
 }
 
-/// Makes a user a member, or gives a member another role, and commits.
-pub(super) async fn set_role(
-    mut change: Transaction,
+/// Makes a user a member, or gives a member another role.
+pub(super) fn set_role(
+    change: &mut Transaction,
     actor: Actor<'_>,
-    organization: OrganizationId,
+    reach: &mut Reach,
     username: &Name,
+    target: Option<TargetMember>,
     role: Role,
 ) -> Result<Member> {
-    let user = change.user(username).await?.ok_or(Error::NO_USER)?;
-    let before = change.member(organization, username).await?;
-    if before.as_ref().is_some_and(|member| member.role == role) {
-        // Nothing changes, so there is nothing to tell of.
-        return Ok(Member { user, role });
-    }
-    if let Some(member) = &before {
-        keep_an_owner(&mut change, organization, member).await?;
-    }
-    change.put_member(organization, user.id, role).await?;
-    let event = match before {
-        None => Event::MemberAdd { username, role },
-        Some(member) => Event::MemberUpdate { username, from: member.role, to: role },
+    let target = target.ok_or(Error::NO_USER)?;
+    let event = match target.role {
+        None => {
+            change.insert_member(reach.id, target.user, username, role);
+            Some(Event::MemberAdd { username, role })
+        }
+        Some(current) if current == role => None,
+        Some(current) => {
+            keep_an_owner(username, &target)?;
+            change.update_member(reach.id, username, role);
+            Some(Event::MemberUpdate { username, from: current, to: role })
+        }
     };
-    record(&mut change, actor, Some(organization), event).await?;
-    change.commit().await?;
-    Ok(Member { user, role })
+    if let Some(event) = event {
+        change.record(&mut reach.head, &[actor.entry(event)])?;
+    }
+    Ok(Member { username: username.clone(), role, email: target.email })
 }
 
 /// Refuses to take the role or the membership from the last owner.
-async fn keep_an_owner(
-    change: &mut Transaction,
-    organization: OrganizationId,
-    member: &Member,
-) -> Result<()> {
-    if member.role != Role::Owner || change.has_other_owner(organization, member.user.id).await? {
+fn keep_an_owner(username: &Name, target: &TargetMember) -> Result<()> {
+    if target.role != Some(Role::Owner) || target.has_other_owner {
         return Ok(());
     }
     Err(Error::Conflict(format!(
-        "{} is the last owner: make another one first, with `orgtokens-server member set`",
-        member.user.username
+        "{username} is the last owner: make another one first, with `orgtokens-server member set`"
     )))
 }

@@ -1,52 +1,65 @@
-//! The caller's user, the organizations that the caller reaches, and their
-//! audit logs. Nothing is changed here; who may read what is decided in
-//! `access`.
+//! The caller's user, the organizations that the caller reaches, and their audit logs.
 
-use super::{Service, reach};
-use crate::access::{Action, Caller, Extent, OwnAction, decide_own};
+use super::{PAGE, Service, accept, reach};
+use crate::access::{Action, OwnAction, decide_own};
+use crate::caller::Credential;
 use crate::error::Result;
 use crate::name::Slug;
-use crate::store::{AuditPage, Organization};
+use crate::records::{AuditLog, Organization, Page, User};
 
 impl Service {
-    /// Says whether the caller may read its own user: the caller is the answer.
-    pub fn read_user(&self, caller: &Caller) -> Result<()> {
-        decide_own(&caller.binding, OwnAction::ReadUser).map(|_| ())
+    /// Returns the caller's user.
+    pub async fn get_user(&self, credential: &Credential) -> Result<User> {
+        let caller = self.authenticate(credential).await?;
+        decide_own(&caller.binding, OwnAction::ReadUser)?;
+        Ok(caller.into())
     }
 
-    /// The organizations of the caller's user, within the token's binding, by slug.
-    pub async fn list_organizations(&self, caller: &Caller) -> Result<Vec<Organization>> {
-        let extent = decide_own(&caller.binding, OwnAction::ListOrganizations)?;
-        let mut organizations = self
-            .view(move |mut view| async move { Ok(view.organizations(caller.user).await?) })
-            .await?;
-        if extent == Extent::Own {
-            organizations
-                .retain(|organization| Some(organization.id) == caller.binding.organization());
-        }
-        Ok(organizations)
-    }
-
-    /// One organization.
-    pub async fn get_organization(&self, caller: &Caller, slug: &Slug) -> Result<Organization> {
-        self.view(move |mut view| async move {
-            Ok(reach(&mut view, caller, slug, Action::Read).await?.0)
+    /// Lists the organizations of the caller's user within the token's binding, by slug.
+    pub async fn list_organizations(
+        &self,
+        credential: &Credential,
+        after: Option<Slug>,
+    ) -> Result<Page<Organization, Slug>> {
+        self.read(async |view| {
+            let caller = accept(credential, view.access(credential, None).await?)?.caller;
+            decide_own(&caller.binding, OwnAction::ListOrganizations)?;
+            let bound = caller.binding.organization();
+            Ok(view.organizations(caller.user, bound, after.as_ref(), PAGE).await?)
         })
         .await
     }
 
-    /// Page `page`, counted from 1, of `page_size` entries of the audit log.
+    /// Returns one organization.
+    pub async fn get_organization(
+        &self,
+        credential: &Credential,
+        slug: &Slug,
+    ) -> Result<Organization> {
+        self.read_once(async |view| {
+            let access = accept(credential, view.access(credential, Some(slug)).await?)?;
+            let (_, reach, _) = reach(access, Action::Read)?;
+            Ok(Organization::new(reach.slug))
+        })
+        .await
+    }
+
+    /// Returns page `page`, counted from 1, of `page_size` audit entries, newest first, and how many
+    /// entries there are.
     pub async fn list_audit_logs(
         &self,
-        caller: &Caller,
+        credential: &Credential,
         slug: &Slug,
         page: u32,
         page_size: u32,
-    ) -> Result<AuditPage> {
-        let skip = u64::from(page.saturating_sub(1)) * u64::from(page_size);
-        self.view(move |mut view| async move {
-            let (organization, _) = reach(&mut view, caller, slug, Action::ReadAudit).await?;
-            Ok(view.audit_page(organization.id, skip, page_size).await?)
+    ) -> Result<(Vec<AuditLog>, u64)> {
+        let skip = i64::from(page.saturating_sub(1)) * i64::from(page_size);
+        self.read(async |view| {
+            let access = accept(credential, view.access(credential, Some(slug)).await?)?;
+            let (_, reach, _) = reach(access, Action::ReadAudit)?;
+            let total = reach.head.entries;
+            let entries = view.audit_page(reach.id, total - skip, page_size).await?;
+            Ok((entries, total.try_into().unwrap_or(0)))
         })
         .await
     }

@@ -1,287 +1,238 @@
-//! Minting, listing and revoking tokens. What a caller may mint or end is
-//! decided in `access`, never here; a secret is handed out once, and never
-//! kept.
+//! Minting, listing and revoking tokens. A secret is returned once and never stored.
 
-use super::audit::{Actor, Event, record};
-use super::{Service, reach, reach_to_change};
-use crate::access::{Action, Binding, Caller, Extent, OwnAction, UserId, decide_own};
+use super::audit::{Actor, Event};
+use super::{PAGE, Service, accept, accept_with, reach};
+use crate::access::{Action, Extent, OwnAction, decide_own, may_do_all};
+use crate::caller::{Binding, Credential, UserId};
 use crate::error::{Error, Result};
 use crate::name::{Name, Slug};
-use crate::scope::{RequestedScope, Scopes};
-use crate::store::{NewToken, Snapshot, Store, Token, TokenFilter, Transaction};
+use crate::records::{MintRequest, MintedToken, OrganizationToken, Page, Token};
+use crate::scope::Scopes;
+use crate::store::{Access, ChainHead, FoundToken, Position, TokenQuery, Transaction, Turn};
 use crate::token::{PlainToken, TokenId};
-use chrono::Utc;
-use std::sync::Arc;
-
-/// How many tokens of a list are held in memory at once.
-const PAGE: u32 = 2_000;
-
-/// What a mint request asks for, as it was sent.
-#[derive(Clone, Debug, Default)]
-pub struct MintRequest {
-    /// The organization to bind to.
-    pub organization: Option<Slug>,
-    /// The group to bind to.
-    pub group: Option<Name>,
-    /// What the token may do in the group.
-    pub scopes: Option<Vec<RequestedScope>>,
-}
-
-/// A token that was just minted: the one time that its secret is known.
-#[derive(Debug)]
-pub struct Minted {
-    /// Its public id.
-    pub id: TokenId,
-    /// The credential.
-    pub token: PlainToken,
-}
-
-/// A list of tokens, read page by page however long it is.
-#[derive(Debug)]
-pub struct TokenPages {
-    store: Arc<Store>,
-    filter: TokenFilter,
-    first: Option<Vec<Token>>,
-    after: Option<TokenId>,
-    /// Whether the caller may see who minted each token.
-    pub with_owner: bool,
-}
-
-impl TokenPages {
-    async fn new(
-        store: &Arc<Store>,
-        view: &mut Snapshot,
-        filter: TokenFilter,
-        with_owner: bool,
-    ) -> Result<Self> {
-        let first = Some(view.tokens(filter, None, PAGE).await?);
-        Ok(Self { store: Arc::clone(store), filter, first, after: None, with_owner })
-    }
-
-    /// The next page, oldest tokens first; whether it is the last one; `None` after that.
-    pub async fn next(&mut self) -> Result<Option<(Vec<Token>, bool)>> {
-        let page = match (self.first.take(), self.after) {
-            (Some(first), _) => first,
-            (None, Some(after)) => {
-                self.store.read().await?.tokens(self.filter, Some(after), PAGE).await?
-            }
-            (None, None) => return Ok(None),
-        };
-        let is_last = page.len() < PAGE as usize;
-        self.after = page.last().filter(|_| !is_last).map(|token| token.id);
-        Ok(Some((page, is_last)))
-    }
-}
+use chrono::{DateTime, Utc};
 
 impl Service {
-    /// The tokens that act on an organization: all of them for owners and admins, the
-    /// caller's own for everybody else.
+    /// Lists the tokens that act on an organization, in the order of minting: all of them for owners
+    /// and admins, the caller's own for other members.
     pub async fn list_organization_tokens(
         &self,
-        caller: &Caller,
+        credential: &Credential,
         slug: &Slug,
-    ) -> Result<TokenPages> {
-        self.view(move |mut view| async move {
-            let (organization, extent) =
-                reach(&mut view, caller, slug, Action::ManageTokens).await?;
-            let filter = match extent {
-                Extent::All => TokenFilter::Organization(organization.id),
-                Extent::Own => TokenFilter::UserIn(organization.id, caller.user),
-            };
-            TokenPages::new(&self.store, &mut view, filter, extent == Extent::All).await
+        after: Option<Position>,
+    ) -> Result<Page<OrganizationToken, Position>> {
+        let query = TokenQuery { credential, after: after.unwrap_or(0), limit: PAGE };
+        let sees_all = |role| may_do_all(role, Action::ManageTokens);
+        self.read(async |view| {
+            let found = view.organization_tokens(query, slug, sees_all).await?;
+            let (access, page) = accept_with(credential, found)?;
+            reach(access, Action::ManageTokens)?;
+            Ok(page)
         })
         .await
     }
 
-    /// Revokes a token that the caller could list.
-    pub async fn revoke_organization_token(
+    /// Lists the tokens of the caller's user within the token's binding, in the order of minting.
+    pub async fn list_own_tokens(
         &self,
-        caller: &Caller,
-        slug: &Slug,
-        id: TokenId,
-    ) -> Result<()> {
-        self.urgently(caller, move |mut change| async move {
-            let (organization, extent) =
-                reach_to_change(&mut change, caller, slug, Action::ManageTokens).await?;
-            let token = change.token(id).await?.filter(|token| {
-                token.is_in(organization.id)
-                    && (extent == Extent::All || token.owner.id == caller.user)
-            });
-            revoke(change, caller, &token.ok_or(Error::NO_TOKEN)?).await
+        credential: &Credential,
+        after: Option<Position>,
+    ) -> Result<Page<Token, Position>> {
+        let query = TokenQuery { credential, after: after.unwrap_or(0), limit: PAGE };
+        self.read(async |view| {
+            let (access, page) = accept_with(credential, view.own_tokens(query).await?)?;
+            decide_own(&access.caller.binding, OwnAction::ManageTokens)?;
+            Ok(page)
         })
         .await
     }
 
-    /// The tokens of the caller's user, within the token's binding.
-    pub async fn list_own_tokens(&self, caller: &Caller) -> Result<TokenPages> {
-        decide_own(&caller.binding, OwnAction::ManageTokens)?;
-        let filter = match caller.binding.organization() {
-            None => TokenFilter::User(caller.user),
-            Some(organization) => TokenFilter::UserIn(organization, caller.user),
-        };
-        self.view(move |mut view| async move {
-            TokenPages::new(&self.store, &mut view, filter, false).await
-        })
-        .await
+    /// Returns when the calling token expires, if it does.
+    pub async fn validate(&self, credential: &Credential) -> Result<Option<DateTime<Utc>>> {
+        Ok(self.authenticate(credential).await?.expires_at)
     }
 
-    /// Revokes a token of the caller's user, within the token's binding.
-    pub async fn revoke_own_token(&self, caller: &Caller, name: &Name) -> Result<()> {
-        decide_own(&caller.binding, OwnAction::ManageTokens)?;
-        self.urgently(caller, move |mut change| async move {
-            let token = own_token(&mut change, caller, name).await?;
-            revoke(change, caller, &token.ok_or(Error::NO_TOKEN)?).await
-        })
-        .await
-    }
-
-    /// Says whether the caller may mint anything at all, before anybody looks at what.
-    pub fn may_mint(&self, caller: &Caller) -> Result<()> {
+    /// Requires that the caller may mint anything at all, before the request is read.
+    pub async fn may_mint(&self, credential: &Credential) -> Result<()> {
+        let caller = self.authenticate(credential).await?;
         decide_own(&caller.binding, OwnAction::ManageTokens).map(|_| ())
     }
 
     /// Mints a token for the caller's user, no wider than the caller's own.
     pub async fn mint_token(
         &self,
-        caller: &Caller,
+        credential: &Credential,
         name: &Name,
         request: &MintRequest,
-    ) -> Result<Minted> {
-        self.may_mint(caller)?;
-        let wanted = &Wanted::of(request)?;
-        self.change(caller, move |mut change| async move {
-            let binding = wanted.binding(&mut change, caller).await?;
-            mint(change, Actor::Caller(caller), (caller.user, &caller.username), name, binding)
-                .await
+    ) -> Result<MintedToken> {
+        let mint = Mint::new(name, request)?;
+        let turn = match &request.organization {
+            Some(slug) => Turn::Organization(slug.clone()),
+            None => Turn::User(self.user(credential).await?),
+        };
+        let minted = self.write(credential, &turn, async |change| {
+            let (access, binding) = mint.binding(change, credential).await?;
+            let Access { caller, mut user_head, organization } = access;
+            let head = organization.map(|reach| reach.head);
+            let head = &mut head.filter(|_| binding != Binding::Unrestricted);
+            let head = head.as_mut().unwrap_or(&mut user_head);
+            let actor = Actor::Caller(&caller, credential.origin);
+            mint.add(change, actor, (caller.user, &caller.username), &binding, head)
+        });
+        minted.await.map_err(|error| error.or_taken(|| not_available(name)))?;
+        Ok(mint.into_minted())
+    }
+
+    async fn user(&self, credential: &Credential) -> Result<UserId> {
+        match credential.accepted_as() {
+            Some((_, user)) => Ok(user),
+            None => Ok(self.authenticate(credential).await?.user),
+        }
+    }
+
+    /// Revokes a token that the caller could list.
+    pub async fn revoke_organization_token(
+        &self,
+        credential: &Credential,
+        slug: &Slug,
+        id: TokenId,
+    ) -> Result<()> {
+        self.write_revocation(credential, &Turn::Organization(slug.clone()), async |change| {
+            let found = change.access_to_token(credential, slug, id).await?;
+            let (access, token) = accept_with(credential, found)?;
+            let (caller, mut reach, extent) = reach(access, Action::ManageTokens)?;
+            let token = token.filter(|token| {
+                token.organization == Some(reach.id)
+                    && (extent == Extent::All || token.user == caller.user)
+            });
+            let actor = Actor::Caller(&caller, credential.origin);
+            revoke(change, actor, &mut reach.head, &token.ok_or(Error::NO_TOKEN)?)
+        })
+        .await
+    }
+
+    /// Revokes a token of the caller's user, within the token's binding.
+    pub async fn revoke_own_token(&self, credential: &Credential, name: &Name) -> Result<()> {
+        // What to lock depends on where the token is bound.
+        let (access, located) = self
+            .read_once(async |view| {
+                accept_with(credential, view.access_to_own_token(credential, name).await?)
+            })
+            .await?;
+        decide_own(&access.caller.binding, OwnAction::ManageTokens)?;
+        let located = located.ok_or(Error::NO_TOKEN)?;
+        let turn = match located.token.token.organization {
+            Some(slug) => Turn::Organization(slug),
+            None => Turn::User(access.caller.user),
+        };
+        self.write_revocation(credential, &turn, async |change| {
+            let found = change.access_to_own_token(credential, name).await?;
+            let (Access { caller, mut user_head, organization }, token) =
+                accept_with(credential, found)?;
+            // A token that got the name meanwhile is another one.
+            let token = token.filter(|token| {
+                token.token.token.id == located.token.token.id && is_within(&caller.binding, token)
+            });
+            let token = token.ok_or(Error::NO_TOKEN)?;
+            let mut head = organization.map(|reach| reach.head);
+            let head = head.as_mut().unwrap_or(&mut user_head);
+            revoke(change, Actor::Caller(&caller, credential.origin), head, &token)
         })
         .await
     }
 }
 
-/// The three shapes that a mint request may have.
-enum Wanted<'a> {
-    Unrestricted,
-    Organization(&'a Slug),
-    Group(&'a Slug, &'a Name, Scopes),
+fn is_within(binding: &Binding, token: &FoundToken) -> bool {
+    binding.organization().is_none_or(|bound| token.organization == Some(bound))
 }
 
-impl<'a> Wanted<'a> {
-    fn of(request: &'a MintRequest) -> Result<Self> {
-        let problem = match (&request.organization, &request.group, request.scopes.as_deref()) {
-            (None, None, None) => return Ok(Self::Unrestricted),
-            (Some(organization), None, None) => return Ok(Self::Organization(organization)),
-            (Some(organization), Some(group), Some(scopes)) if !scopes.is_empty() => {
-                return Ok(Self::Group(organization, group, Scopes::expand(scopes)));
-            }
-            (_, None, Some(_)) => {
-                "`scopes` need a `group`: name the group, or leave the scopes out"
-            }
+/// Says nothing about the token that has the name: the caller may not reach it.
+fn not_available(name: &Name) -> String {
+    format!("the token name {name} is not available: choose another one")
+}
+
+/// A token to mint. Its id and secret are made once, so that a transaction can run again.
+pub(super) struct Mint {
+    token: Token,
+    secret: PlainToken,
+}
+
+impl Mint {
+    /// Makes a token.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the parts of the request do not fit together.
+    pub fn new(name: &Name, request: &MintRequest) -> Result<Self> {
+        let MintRequest { organization, group, scopes } = request.clone();
+        let problem = match (&organization, &group, scopes.as_deref()) {
+            (_, None, Some(_)) => "`scopes` need a `group`: name the group, or leave the scopes out",
             (None, Some(_), _) => "`group` needs its `organization`: name it",
-            (Some(_), Some(_), _) => "`group` needs `scopes`: name one at least, such as `read`",
+            (_, Some(_), None | Some([])) => {
+                "`group` needs `scopes`: name one at least, such as `read`"
+            }
+            (_, None, None) | (Some(_), Some(_), Some(_)) => "",
         };
-        Err(Error::Invalid(problem.to_owned()))
-    }
-
-    /// Where the new token acts, once the policy has allowed it.
-    async fn binding(&self, change: &mut Transaction, caller: &Caller) -> Result<Binding> {
-        match *self {
-            Self::Unrestricted => {
-                decide_own(&caller.binding, OwnAction::MintUnrestricted)?;
-                Ok(Binding::Unrestricted)
-            }
-            Self::Organization(slug) => {
-                let (organization, _) =
-                    reach_to_change(change, caller, slug, Action::MintToken).await?;
-                Ok(Binding::Organization(organization.id))
-            }
-            Self::Group(slug, name, scopes) => {
-                let (organization, _) =
-                    reach_to_change(change, caller, slug, Action::MintGroupToken).await?;
-                let group = change.group(organization.id, name).await?.ok_or(Error::NO_GROUP)?;
-                Ok(Binding::Group { organization: organization.id, group: group.uuid, scopes })
-            }
+        if !problem.is_empty() {
+            return Err(Error::Invalid(problem.to_owned()));
         }
+        let secret = PlainToken::generate();
+        let secret = secret.map_err(|error| Error::internal(format!("no random bits: {error}")))?;
+        let scopes = scopes.as_deref().map(Scopes::expand);
+        let (name, id, created_at) = (name.clone(), TokenId::generate(), Utc::now());
+        Ok(Self { token: Token { name, id, organization, group, scopes, created_at }, secret })
     }
-}
 
-/// Keeps a new token of a user, with its audit entry, and commits.
-pub(super) async fn mint(
-    mut change: Transaction,
-    actor: Actor<'_>,
-    (user, username): (UserId, &Name),
-    name: &Name,
-    binding: Binding,
-) -> Result<Minted> {
-    let generated = PlainToken::generate();
-    let secret = generated.map_err(|error| Error::internal(format!("no random bits: {error}")))?;
-    let (id, digest) = (TokenId::generate(), secret.digest());
-    let new = NewToken { id, digest, name, user, binding, created_at: Utc::now() };
-    let taken = || {
-        format!("{username} has a token named {name} already: revoke it, or choose another name")
-    };
-    change.insert_token(&new).await.map_err(|error| Error::taken(error, taken))?;
-    let kept = change.token(id).await?;
-    let kept = kept.ok_or_else(|| Error::internal("a token is not there that was kept"))?;
-    let event = Event::TokenCreate(&kept);
-    record(&mut change, actor, binding.organization(), event).await?;
-    change.commit().await?;
-    Ok(Minted { id, token: secret })
-}
-
-/// The token of this name of the caller's user, within the token's binding.
-async fn own_token(
-    change: &mut Transaction,
-    caller: &Caller,
-    name: &Name,
-) -> Result<Option<Token>> {
-    let token = change.token_named(caller.user, name).await?;
-    let Some(bound) = caller.binding.organization() else {
-        let Some(organization) = token.as_ref().and_then(|token| token.organization.as_ref())
-        else {
-            return Ok(token);
+    /// Returns who asks and where the token acts, if the policy allows it.
+    async fn binding(
+        &self,
+        change: &mut Transaction,
+        credential: &Credential,
+    ) -> Result<(Access, Binding)> {
+        let Token { organization, group, scopes, .. } = &self.token;
+        let (Some(slug), Some(group), Some(scopes)) = (organization, group, scopes) else {
+            let found = change.access(credential, organization.as_ref()).await?;
+            let access = accept(credential, found)?;
+            if organization.is_none() {
+                decide_own(&access.caller.binding, OwnAction::MintUnrestricted)?;
+                return Ok((access, Binding::Unrestricted));
+            }
+            let (_, reach, _) = reach(access.clone(), Action::MintToken)?;
+            return Ok((access, Binding::Organization(reach.id)));
         };
-        change.lock_organization(organization.id).await?;
-        // It may have been revoked while this waited.
-        return Ok(change
-            .token_named(caller.user, name)
-            .await?
-            .filter(|again| Some(again.id) == token.map(|token| token.id)));
-    };
-    Ok(token.filter(|token| token.is_in(bound)))
-}
+        let found = change.access_to_group(credential, slug, group).await?;
+        let (access, group) = accept_with(credential, found)?;
+        let (_, reach, _) = reach(access.clone(), Action::MintGroupToken)?;
+        let group = group.ok_or(Error::NO_GROUP)?.uuid;
+        Ok((access, Binding::Group { organization: reach.id, group, scopes: *scopes }))
+    }
 
-async fn revoke(mut change: Transaction, caller: &Caller, token: &Token) -> Result<()> {
-    revoke_one(&mut change, Actor::Caller(caller), token, "revoke").await?;
-    Ok(change.commit().await?)
-}
+    /// Adds the token of a user, with its audit entry.
+    pub fn add(
+        &self,
+        change: &mut Transaction,
+        actor: Actor<'_>,
+        (user, owner): (UserId, &Name),
+        binding: &Binding,
+        head: &mut ChainHead,
+    ) -> Result<()> {
+        change.insert_token(&self.token, &self.secret.digest(), user, binding);
+        let event = Event::TokenCreate { token: &self.token, owner };
+        Ok(change.record(head, &[actor.entry(event)])?)
+    }
 
-/// Revokes every token of a list, in a transaction that has more to do.
-pub(super) async fn revoke_all(
-    change: &mut Transaction,
-    actor: Actor<'_>,
-    filter: TokenFilter,
-    cause: &'static str,
-) -> Result<()> {
-    loop {
-        let page = change.tokens(filter, None, PAGE).await?;
-        for token in &page {
-            revoke_one(change, actor, token, cause).await?;
-        }
-        if page.len() < PAGE as usize {
-            return Ok(());
-        }
-        // Others have their turn on this thread.
-        tokio::task::yield_now().await;
+    /// Returns the answer that shows the secret.
+    pub fn into_minted(self) -> MintedToken {
+        MintedToken { name: self.token.name, id: self.token.id, token: self.secret }
     }
 }
 
-async fn revoke_one(
+fn revoke(
     change: &mut Transaction,
     actor: Actor<'_>,
-    token: &Token,
-    cause: &'static str,
+    head: &mut ChainHead,
+    found: &FoundToken,
 ) -> Result<()> {
-    change.delete_token(token).await?;
-    let organization = token.organization.as_ref().map(|organization| organization.id);
-    record(change, actor, organization, Event::TokenRevoke { token, cause }).await
+    change.delete_token(found.token.token.id);
+    let event = Event::TokenRevoke { token: &found.token, cause: "revoke" };
+    Ok(change.record(head, &[actor.entry(event)])?)
 }

@@ -1,145 +1,175 @@
-//! The audit log: entries are added, read and held against their chains, never
-//! changed. What an entry says is the service's business, and what a link
-//! covers is in `chain`.
+//! The statements about the audit log: entries are added, read and verified, never changed. What an
+//! entry says is decided in `service::audit`; what its hash covers is in [`chain`].
 
 pub(super) mod chain;
 
-pub use chain::{AuditFault, AuditHead, AuditReport};
+pub use chain::{AuditFault, AuditHead, AuditReport, Chain, ChainHead};
 
-use super::{AuditEntry, AuditPage, Error, Result, Snapshot, Transaction, rows};
-use crate::access::OrganizationId;
-use chain::{Hash, Link, NO_ORGANIZATION, START, Walk};
+use super::connection::{Statement, Value, sql};
+use super::{Error, Result, Snapshot, Transaction, rows};
+use crate::caller::{OrganizationId, UserId};
+use crate::name::{Name, Slug};
+use crate::records::AuditLog;
+use chain::{Hash, Link, Walk};
+use serde_json::json;
 
-/// How many entries are read at once when all are.
+/// How many entries [`Snapshot::verify_audit`] reads at once.
 const PAGE: usize = 1_000;
 
+/// How many entries one statement adds at most: as much as arrives well within its time-out.
+const BULK: usize = 50_000;
+
+const INSERT: &str = "INSERT INTO audit_log (organization_id, user_id, sequence, code, message,
+     origin, author, created_at, data, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+
+/// Adds the entries of a JSON array, each an array of the columns from `sequence` on.
+const INSERT_MANY_SQLITE: &str = "INSERT INTO audit_log (organization_id, user_id, sequence, code,
+     message, origin, author, created_at, data, hash)
+     SELECT $1, $2, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+     value ->> 6, unhex(value ->> 7) FROM json_each($3) ORDER BY key";
+
+const INSERT_MANY_POSTGRES: &str = "INSERT INTO audit_log (organization_id, user_id, sequence, code,
+     message, origin, author, created_at, data, hash)
+     SELECT $1, $2, (value ->> 0)::bigint, value ->> 1, value ->> 2, value ->> 3, value ->> 4,
+     (value ->> 5)::bigint, value ->> 6, decode(value ->> 7, 'hex')
+     FROM json_array_elements($3::text::json) WITH ORDINALITY AS e (value, key) ORDER BY key";
+
 impl Snapshot {
-    /// `limit` entries of an organization's log after the newest `skip`, newest first.
+    /// Returns at most `limit` entries of an organization's log, newest first, from the one with
+    /// number `last` on.
     pub async fn audit_page(
         &mut self,
         organization: OrganizationId,
-        skip: u64,
+        last: i64,
         limit: u32,
-    ) -> Result<AuditPage> {
-        let total = self
-            .first(
-                "SELECT count(*) FROM audit_log WHERE organization_id = $1",
-                &[organization.0.into()],
-                |row| row.integer(0),
-            )
-            .await?;
-        let entries = self
-            .all(
-                "SELECT code, message, origin, author, created_at, data FROM audit_log
-                 WHERE organization_id = $1 ORDER BY sequence DESC LIMIT $2 OFFSET $3",
-                &[
-                    organization.0.into(),
-                    i64::from(limit).into(),
-                    i64::try_from(skip).unwrap_or(i64::MAX).into(),
-                ],
-                rows::audit_entry,
-            )
-            .await?;
-        Ok(AuditPage { entries, total: total.and_then(|total| total.try_into().ok()).unwrap_or(0) })
+    ) -> Result<Vec<AuditLog>> {
+        let statement = sql(
+            "SELECT code, message, origin, author, created_at, data FROM audit_log
+             WHERE organization_id = $1 AND sequence <= $2 ORDER BY sequence DESC LIMIT $3",
+            [organization.0.into(), last.into(), i64::from(limit).into()],
+        );
+        self.all(statement, rows::audit_log).await
     }
 
-    /// Holds every entry against the chain that it belongs to.
+    /// Compares every entry with the chain that it belongs to.
     pub async fn verify_audit(&mut self) -> Result<AuditReport> {
-        let organizations = self
-            .all("SELECT id, slug FROM organizations ORDER BY id", &[], |row| {
-                rows::organization(row, 0)
-            })
-            .await?;
-        let mut walk = Walk::new(organizations);
+        let mut walk = Walk::new(self.heads().await?);
         let mut after = 0;
         loop {
-            let limit = i64::try_from(PAGE).unwrap_or(i64::MAX);
-            let ids = self
-                .all(
-                    "SELECT id, organization_id, sequence, code, message, origin, author, created_at, data, hash
-                     FROM audit_log WHERE id > $1 ORDER BY id LIMIT $2",
-                    &[after.into(), limit.into()],
-                    |row| rows::link(row).map(|(link, hash)| walk.step(&link, &hash)).and(row.integer(0)),
-                )
-                .await?;
-            match ids.last() {
-                Some(last) if ids.len() == PAGE => after = *last,
-                _ => break,
+            let statement = sql(
+                "SELECT id, organization_id, user_id, sequence, code, message, origin, author,
+                 created_at, data, hash FROM audit_log WHERE id > $1 ORDER BY id LIMIT $2",
+                [after.into(), i64::try_from(PAGE).unwrap_or(i64::MAX).into()],
+            );
+            let read = self.all(statement, |row| {
+                rows::link(row).map(|(link, hash)| walk.step(&link, &hash)).and(row.integer(0))
+            });
+            match read.await?.last() {
+                None => break,
+                Some(last) => after = *last,
             }
         }
-        let heads = self
-            .all(
-                "SELECT organization_id, entries, hash FROM chain_heads ORDER BY organization_id",
-                &[],
-                |row| Ok((row.integer(0)?, row.integer(1)?, rows::hash(row, 2)?)),
-            )
+        Ok(walk.end())
+    }
+
+    /// Returns the end of every chain with its name: the closed one, then users, then
+    /// organizations.
+    async fn heads(&mut self) -> Result<Vec<(String, ChainHead)>> {
+        let closed = sql("SELECT entries, hash FROM closed_chain", []);
+        let mut heads = self
+            .all(closed, |row| Ok((Chain::Closed.to_string(), rows::head(row, 0, Chain::Closed)?)))
             .await?;
-        Ok(walk.end(&heads))
+        let users = sql("SELECT entries, hash, id, username FROM users ORDER BY id", []);
+        let users = self.all(users, |row| {
+            let chain = Chain::User(UserId(row.integer(2)?));
+            let name: Name = rows::parse_text(row, 3)?;
+            Ok((format!("user {name}"), rows::head(row, 0, chain)?))
+        });
+        heads.extend(users.await?);
+        let organizations = sql("SELECT entries, hash, id, slug FROM organizations ORDER BY id", []);
+        let organizations = self.all(organizations, |row| {
+            let chain = Chain::Organization(OrganizationId(row.integer(2)?));
+            let slug: Slug = rows::parse_text(row, 3)?;
+            Ok((format!("organization {slug}"), rows::head(row, 0, chain)?))
+        });
+        heads.extend(organizations.await?);
+        Ok(heads)
     }
 }
 
 impl Transaction {
-    /// Adds an entry to an organization's log, or to the log of what belongs to none, and to its
-    /// chain.
-    pub async fn record(
-        &mut self,
-        organization: Option<OrganizationId>,
-        entry: &AuditEntry,
-    ) -> Result<()> {
-        let data = serde_json::to_string(&entry.data)
-            .map_err(|error| Error::Broken(format!("an audit entry has no JSON form: {error}")))?;
-        let chain = organization.map_or(NO_ORGANIZATION, |organization| organization.0);
-        // From here on whoever else adds to the chain waits for this transaction.
-        let (sequence, before) = self
-            .insert(
-                "INSERT INTO chain_heads (organization_id, entries, hash) VALUES ($1, 1, $2)
-                 ON CONFLICT (organization_id) DO UPDATE SET entries = chain_heads.entries + 1
-                 RETURNING entries, hash",
-                &[chain.into(), START.as_slice().into()],
-                |row| Ok((row.integer(0)?, rows::hash(row, 1)?)),
-            )
-            .await?;
-        let link = Link {
-            organization: chain,
-            sequence,
-            code: &entry.code,
-            message: &entry.message,
-            origin: entry.origin.as_str(),
-            author: &entry.author,
-            created_at: entry.created_at.timestamp_millis(),
-            data: &data,
+    /// Adds entries to a chain, in this order. `head` must be what this transaction read under its
+    /// lock; it is moved to the new end.
+    ///
+    /// # Errors
+    /// [`Error::Broken`] if an entry has no JSON form.
+    pub fn record(&mut self, head: &mut ChainHead, entries: &[AuditLog]) -> Result<()> {
+        let mut links = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let data = serde_json::to_string(&entry.data);
+            let data = data.map_err(|error| Error::Broken(format!("no JSON form: {error}")))?;
+            let hash = head.append(entry, &data);
+            links.push((head.entries, entry, data, hash));
+        }
+        let (organization, user) = head.chain.keys();
+        let owner = [Value::from(organization), Value::from(user)];
+        if let [(sequence, entry, data, hash)] = links.as_slice() {
+            self.execute(insert(owner, *sequence, entry, data, hash));
+        } else {
+            for links in links.chunks(BULK) {
+                self.execute(self.insert_many(owner.clone(), links));
+            }
+        }
+        let (update, key) = match head.chain {
+            Chain::Organization(id) => {
+                ("UPDATE organizations SET entries = $1, hash = $2 WHERE id = $3", id.0)
+            }
+            Chain::User(id) => ("UPDATE users SET entries = $1, hash = $2 WHERE id = $3", id.0),
+            Chain::Closed => return Err(Error::Broken("the chain is closed".to_owned())),
         };
-        let hash = link.hash(&before);
-        self.insert_entry(organization, &link, &hash).await?;
-        self.change(
-            "UPDATE chain_heads SET hash = $1 WHERE organization_id = $2",
-            &[hash.as_slice().into(), chain.into()],
-        )
-        .await
+        let parameters = [head.entries.into(), head.hash.as_slice().into(), key.into()];
+        self.execute(sql(update, parameters));
+        Ok(())
     }
 
-    async fn insert_entry(
-        &mut self,
-        organization: Option<OrganizationId>,
-        link: &Link<'_>,
-        hash: &Hash,
-    ) -> Result<()> {
-        self.change(
-            "INSERT INTO audit_log
-             (organization_id, sequence, code, message, origin, author, created_at, data, hash)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-            &[
-                organization.map(|organization| organization.0).into(),
-                link.sequence.into(),
-                link.code.into(),
-                link.message.into(),
-                link.origin.into(),
-                link.author.into(),
-                link.created_at.into(),
-                link.data.into(),
-                hash.as_slice().into(),
-            ],
-        )
-        .await
+    fn insert_many(
+        &self,
+        [organization, user]: [Value; 2],
+        links: &[(i64, &AuditLog, String, Hash)],
+    ) -> Statement {
+        let row = |(sequence, entry, data, hash): &(i64, &AuditLog, String, Hash)| {
+            let time = entry.created_at.timestamp_millis();
+            let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            let (code, message, author) = (&entry.code, &entry.message, &entry.author);
+            json!([sequence, code, message, entry.origin, author, time, data, hash])
+        };
+        let rows: serde_json::Value = links.iter().map(row).collect();
+        let is_postgres = self.connection.is_postgres();
+        let statement = if is_postgres { INSERT_MANY_POSTGRES } else { INSERT_MANY_SQLITE };
+        sql(statement, [organization, user, Value::Text(rows.to_string())])
     }
+}
+
+fn insert(
+    [organization, user]: [Value; 2],
+    sequence: i64,
+    entry: &AuditLog,
+    data: &str,
+    hash: &Hash,
+) -> Statement {
+    sql(
+        INSERT,
+        [
+            organization,
+            user,
+            sequence.into(),
+            entry.code.as_str().into(),
+            entry.message.as_str().into(),
+            entry.origin.as_str().into(),
+            entry.author.as_str().into(),
+            entry.created_at.timestamp_millis().into(),
+            data.into(),
+            hash.as_slice().into(),
+        ],
+    )
 }

@@ -1,37 +1,35 @@
-//! Everything of one database into another, whatever backend each has: what moves a
-//! service from one machine to several, and back.
-//!
-//! The source is only read. The target is filled in one transaction, or not at all.
+//! Copies one database into another, on either backend: it moves a service from one machine to
+//! several, and back. The source is only read. The target is filled in one transaction.
 
-use super::connection::{Row, Value};
-use super::{Error, Result, Snapshot, Store, Transaction};
+use super::connection::{Connection, Row, Value, sql};
+use super::{Error, Result, Snapshot, Store, Transaction, Turn};
 
-/// How many rows are under way at once.
+/// How many rows are copied at once.
 const PAGE: i64 = 1_000;
 
-/// How far a table is.
+/// The progress of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Copied {
     /// Its name.
     pub table: &'static str,
-    /// How many of its rows the target has.
+    /// How many rows the target has.
     pub rows: i64,
-    /// How many the source has.
+    /// How many rows the source has.
     pub of: i64,
 }
 
-/// Copies everything, and counts every table on both sides before it commits. It says how far it
-/// is as it goes, and in the end of all tables.
+/// Copies everything, compares the counts of all tables, and commits. It reports its progress, and
+/// returns the counts.
 ///
 /// # Errors
-/// [`Error::Broken`] where the target is not empty, or the counts differ; it is unchanged.
+/// [`Error::Broken`] if the target is not empty or the counts differ; the target is unchanged.
 pub async fn copy(
     from: &Store,
     to: &Store,
     mut progress: impl FnMut(Copied),
 ) -> Result<Vec<Copied>> {
-    let (mut source, mut target) = (from.read().await?, to.write().await?);
-    target.lock_database().await?;
+    let (mut source, mut target) = (from.read().await?, to.write(&Turn::Free).await?);
+    target.lock_database();
     for table in &TABLES {
         require_empty(&mut target, table).await?;
     }
@@ -40,7 +38,9 @@ pub async fn copy(
         copy_table(&mut source, &mut target, table, &mut progress).await?;
         copied.push(verified(&mut source, &mut target, table).await?);
     }
-    target.connection.settle().await?;
+    if let Connection::Session(session) = &mut target.connection {
+        session.reset_sequences().await?;
+    }
     target.commit().await?;
     Ok(copied)
 }
@@ -68,10 +68,11 @@ async fn copy_table(
         let page = table.page(source, &after).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = last[..table.key].to_vec();
-        let bound: Vec<Vec<Value<'_>>> =
-            page.iter().map(|row| row.iter().map(Kept::bound).collect()).collect();
-        target.connection.repeat(table.insert, &bound).await?;
         rows += i64::try_from(page.len()).unwrap_or(PAGE);
+        for row in page {
+            target.execute(sql(table.insert, row));
+        }
+        target.flush().await?;
         progress(Copied { table: table.name, rows, of });
     }
 }
@@ -92,11 +93,11 @@ async fn verified(
 }
 
 async fn count(view: &mut Snapshot, table: &Table) -> Result<i64> {
-    let counted = view.first(table.count, &[], |row| row.integer(0)).await?;
-    counted.ok_or_else(|| Error::Broken("a count answered no row".to_owned()))
+    let counted = view.first(sql(table.count, []), |row| row.integer(0)).await?;
+    counted.ok_or_else(|| Error::Broken("a count returned no row".to_owned()))
 }
 
-/// A table: its columns, of which the first `key` tell its rows apart, and its statements.
+/// A table: its columns, of which the first `key` identify a row, and its statements.
 struct Table {
     name: &'static str,
     key: usize,
@@ -113,54 +114,34 @@ enum Kind {
     Bytes,
 }
 
-/// A value that outlives its row.
-#[derive(Clone)]
-enum Kept {
-    Integer(i64),
-    Text(String),
-    Bytes(Vec<u8>),
-    Null,
-}
-
-impl Kept {
-    fn read(row: &dyn Row, column: usize, kind: Kind) -> Result<Self> {
-        Ok(match kind {
-            _ if row.is_null(column) => Self::Null,
-            Kind::Integer => Self::Integer(row.integer(column)?),
-            Kind::Text => Self::Text(row.text(column)?.to_owned()),
-            Kind::Bytes => Self::Bytes(row.bytes(column)?.to_owned()),
-        })
-    }
-
-    fn bound(&self) -> Value<'_> {
-        match self {
-            Self::Integer(value) => Value::Integer(*value),
-            Self::Text(value) => Value::Text(value),
-            Self::Bytes(value) => Value::Bytes(value),
-            Self::Null => Value::Null,
-        }
-    }
+fn read(row: &dyn Row, column: usize, kind: Kind) -> Result<Value> {
+    Ok(match kind {
+        _ if row.is_null(column) => Value::Null,
+        Kind::Integer => Value::Integer(row.integer(column)?),
+        Kind::Text => row.text(column)?.into(),
+        Kind::Bytes => row.bytes(column)?.into(),
+    })
 }
 
 impl Table {
-    /// What is smaller than the key of every row.
-    fn start(&self) -> Vec<Kept> {
+    /// Returns values before the key of every row.
+    fn start(&self) -> Vec<Value> {
         let smallest = |kind: &Kind| match kind {
-            Kind::Integer => Kept::Integer(i64::MIN),
-            Kind::Text => Kept::Text(String::new()),
-            Kind::Bytes => Kept::Bytes(Vec::new()),
+            Kind::Integer => Value::Integer(i64::MIN),
+            Kind::Text => Value::Text(String::new()),
+            Kind::Bytes => Value::Bytes(Vec::new()),
         };
         self.columns.iter().take(self.key).map(smallest).collect()
     }
 
-    async fn page(&self, source: &mut Snapshot, after: &[Kept]) -> Result<Vec<Vec<Kept>>> {
-        let mut parameters: Vec<Value<'_>> = after.iter().map(Kept::bound).collect();
+    async fn page(&self, source: &mut Snapshot, after: &[Value]) -> Result<Vec<Vec<Value>>> {
+        let mut parameters = after.to_vec();
         parameters.push(PAGE.into());
-        let read = |row: &dyn Row| {
+        let read_row = |row: &dyn Row| {
             let columns = self.columns.iter().enumerate();
-            columns.map(|(column, kind)| Kept::read(row, column, *kind)).collect()
+            columns.map(|(column, kind)| read(row, column, *kind)).collect()
         };
-        source.all(self.page, &parameters, read).await
+        source.all(sql(self.page, parameters), read_row).await
     }
 }
 
@@ -182,26 +163,26 @@ const TABLES: [Table; 7] = [
     table!(
         "users",
         1,
-        "id, username, email",
-        [Integer Text Text],
+        "id, username, email, disabled, entries, hash",
+        [Integer Text Text Integer Integer Bytes],
         "id > $1 ORDER BY id LIMIT $2",
-        "$1, $2, $3"
+        "$1, $2, $3, $4, $5, $6"
     ),
     table!(
         "organizations",
         1,
-        "id, slug, version",
-        [Integer Text Integer],
+        "id, slug, entries, hash",
+        [Integer Text Integer Bytes],
         "id > $1 ORDER BY id LIMIT $2",
-        "$1, $2, $3"
+        "$1, $2, $3, $4"
     ),
     table!(
         "members",
         2,
-        "organization_id, user_id, role",
-        [Integer Integer Text],
-        "(organization_id, user_id) > ($1, $2) ORDER BY organization_id, user_id LIMIT $3",
-        "$1, $2, $3"
+        "organization_id, username, user_id, role",
+        [Integer Text Integer Text],
+        "(organization_id, username) > ($1, $2) ORDER BY organization_id, username LIMIT $3",
+        "$1, $2, $3, $4"
     ),
     table!(
         "organization_groups",
@@ -214,25 +195,25 @@ const TABLES: [Table; 7] = [
     table!(
         "tokens",
         1,
-        "id, digest, name, user_id, organization_id, group_uuid, scopes, created_at",
-        [Bytes Bytes Text Integer Integer Bytes Integer Integer],
-        "id > $1 ORDER BY id LIMIT $2",
-        "$1, $2, $3, $4, $5, $6, $7, $8"
+        "position, id, digest, name, user_id, organization_id, group_uuid, scopes, created_at, expires_at",
+        [Integer Bytes Bytes Text Integer Integer Bytes Integer Integer Integer],
+        "position > $1 ORDER BY position LIMIT $2",
+        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10"
     ),
     table!(
         "audit_log",
         1,
-        "id, organization_id, sequence, code, message, origin, author, created_at, data, hash",
-        [Integer Integer Integer Text Text Text Text Integer Text Bytes],
+        "id, organization_id, user_id, sequence, code, message, origin, author, created_at, data, hash",
+        [Integer Integer Integer Integer Text Text Text Text Integer Text Bytes],
         "id > $1 ORDER BY id LIMIT $2",
-        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10"
+        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11"
     ),
     table!(
-        "chain_heads",
+        "closed_chain",
         1,
-        "organization_id, entries, hash",
+        "id, entries, hash",
         [Integer Integer Bytes],
-        "organization_id > $1 ORDER BY organization_id LIMIT $2",
+        "id > $1 ORDER BY id LIMIT $2",
         "$1, $2, $3"
     ),
 ];

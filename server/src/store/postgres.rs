@@ -1,44 +1,45 @@
 //! The backend for several servers: PostgreSQL, or an engine that speaks its protocol.
 //!
-//! Writers run at READ COMMITTED under the row locks that the domain's verbs take, so
-//! nothing that was decided on can change before the commit. Nothing is cached, and
-//! nothing is read from a standby. It knows statements and rows, nothing of the domain.
+//! Writers run at READ COMMITTED under the row locks that the changes of the domain take, so what a
+//! change was decided on stays true until its commit. Nothing is cached, and nothing is read from a
+//! standby. It knows statements and rows, nothing of the domain.
 
 mod failure;
 mod link;
 mod pool;
 mod schema;
 mod tls;
+mod turns;
 mod url;
 mod value;
 
-use super::connection::{Backend, Connection, Each, Value};
-use super::{Error, Result};
-use async_trait::async_trait;
-use failure::uncommitted;
-use link::ANSWER;
+use super::connection::{Each, Statement};
+use super::{CheckReport, Error, Result, Turn};
+use link::ANSWER_TIMEOUT;
 use pool::{Lease, Pool};
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
+use turns::{Held, Turns};
 use url::Target;
 
 const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 const BEGIN_WRITING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
-/// How long a COMMIT is waited for. A standby that does not confirm it holds it for ever.
-const COMMIT: Duration = Duration::from_secs(5);
+/// How long a request waits for COMMIT. A standby that does not confirm it delays it without limit.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A database on another machine, by its pool of connections.
+/// A database on another machine, through a pool of connections.
 pub struct Postgres {
     pool: Arc<Pool>,
+    turns: Arc<Turns>,
 }
 
 impl fmt::Debug for Postgres {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The URL carries a password.
+        // The URL has a password.
         f.debug_struct("Postgres").field("pool", &self.pool.size()).finish_non_exhaustive()
     }
 }
@@ -48,118 +49,139 @@ impl Postgres {
     pub async fn open(url: &str, pool: NonZeroUsize) -> Result<Self> {
         let target = Target::parse(url)?;
         schema::require(&target).await?;
-        Ok(Self { pool: Pool::new(target, pool) })
+        Ok(Self { pool: Pool::new(target, pool), turns: Arc::default() })
     }
 
-    /// Makes the tables, or opens the ones that are there.
+    /// Makes the tables, or opens the existing ones.
     pub async fn create(url: &str, pool: NonZeroUsize) -> Result<Self> {
         let target = Target::parse(url)?;
         schema::migrate(&target).await?;
-        Ok(Self { pool: Pool::new(target, pool) })
+        Ok(Self { pool: Pool::new(target, pool), turns: Arc::default() })
+    }
+
+    /// Begins to read. BEGIN goes out with the first query.
+    pub async fn read(&self, is_transaction: bool) -> Result<Session> {
+        let begin = if is_transaction { Begin::Due(BEGIN_READING) } else { Begin::Never };
+        Ok(Session { lease: Some(self.pool.reader().await?), begin, _turn: None })
+    }
+
+    /// Returns whether another change has this turn.
+    pub fn is_busy(&self, turn: &Turn) -> bool {
+        self.turns.is_held(turn)
+    }
+
+    /// Begins to write, when it is the turn of this change. BEGIN goes out with the first query.
+    pub async fn write(&self, turn: &Turn) -> Result<Session> {
+        let turn = Turns::take(&self.turns, turn).await?;
+        let lease = Some(self.pool.writer().await?);
+        Ok(Session { lease, begin: Begin::Due(BEGIN_WRITING), _turn: turn })
+    }
+
+    /// Checks what the server does not check itself: the version of the schema.
+    pub async fn check(&self) -> Result<CheckReport> {
+        let mut lease = self.pool.reader().await?;
+        let version = schema::version(&mut lease.link).await?.unwrap_or(0);
+        lease.put_back();
+        let sound = vec![format!("the schema has version {version}")];
+        Ok(CheckReport { sound, faults: Vec::new() })
     }
 }
 
-#[async_trait]
-impl Backend for Postgres {
-    async fn read(&self) -> Result<Box<dyn Connection>> {
-        // The first statement takes BEGIN along: reading one thing is one round trip.
-        Ok(Box::new(Session { lease: Some(self.pool.reader().await?), begin: Some(BEGIN_READING) }))
-    }
-
-    async fn write(&self) -> Result<Box<dyn Connection>> {
-        let mut session = Session { lease: Some(self.pool.writer().await?), begin: None };
-        // It has to be known to have begun: outside of a transaction a change stays.
-        session.answer(async |lease| lease.link.run(BEGIN_WRITING).await).await?;
-        Ok(Box::new(session))
-    }
+/// Whether a transaction was begun.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Begin {
+    /// Every statement stands alone.
+    Never,
+    /// This statement goes out with the next query.
+    Due(&'static str),
+    Done,
 }
 
 /// One transaction. Without its lease it is over.
-struct Session {
+pub struct Session {
     lease: Option<Lease>,
-    begin: Option<&'static str>,
+    begin: Begin,
+    _turn: Option<Held>,
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
         match self.lease.take() {
-            Some(lease) if self.begin.is_some() => lease.put_back(),
-            Some(lease) => lease.undo_and_put_back(),
+            Some(lease) if self.begin == Begin::Done => lease.roll_back_and_put_back(),
+            Some(lease) => lease.put_back(),
             None => {}
         }
     }
 }
 
 impl Session {
-    /// Waits for the database, but not for ever: a connection that is silent or broken is closed,
-    /// and a transaction that failed ends here.
-    async fn answer<T>(&mut self, ask: impl AsyncFnOnce(&mut Lease) -> Result<T>) -> Result<T> {
-        let Some(lease) = &mut self.lease else {
-            return Err(Error::Unavailable("the transaction failed before".to_owned()));
-        };
-        let answer = timeout(ANSWER, ask(lease)).await.unwrap_or_else(|_| {
-            Err(Error::Unavailable(format!("the database did not answer within {ANSWER:?}")))
+    /// Runs statements without rows, then one with rows, in one round trip. A connection that is
+    /// silent or broken is closed, and a failed transaction ends here.
+    pub async fn query(
+        &mut self,
+        before: Vec<Statement>,
+        statement: Option<(&Statement, &mut Each<'_>)>,
+    ) -> Result<()> {
+        let Some(mut lease) = self.lease.take() else { return Err(failed_before()) };
+        let begin = if let Begin::Due(begin) = self.begin { Some(begin) } else { None };
+        if begin.is_some() {
+            self.begin = Begin::Done;
+        }
+        // If the request is dropped meanwhile, so is the connection: it may be in the middle.
+        let answer = timeout(ANSWER_TIMEOUT, lease.link.query(begin, &before, statement)).await;
+        let answer = answer.unwrap_or_else(|_| {
+            let message = format!("the database did not answer within {ANSWER_TIMEOUT:?}");
+            Err(Error::Unavailable(message))
         });
         match &answer {
-            Ok(_) => {}
+            Ok(()) => self.lease = Some(lease),
             // The connection is as good as before, the transaction is not.
-            Err(Error::Exists | Error::Contended(_)) => {
-                if let Some(lease) = self.lease.take() {
-                    lease.undo_and_put_back();
-                }
-            }
-            Err(_) => self.lease = None,
+            Err(Error::Exists | Error::Contended(_)) => lease.roll_back_and_put_back(),
+            Err(_) => {}
         }
         answer
     }
-}
 
-#[async_trait]
-impl Connection for Session {
-    async fn query(
-        &mut self,
-        statement: &'static str,
-        parameters: &[Value<'_>],
-        each: &mut Each<'_>,
-    ) -> Result<()> {
-        let begin = self.begin.take();
-        self.answer(async |lease| lease.link.query(begin, statement, parameters, each).await).await
+    /// Gives ids after those of the rows that came with theirs.
+    pub async fn reset_sequences(&mut self) -> Result<()> {
+        match &self.lease {
+            Some(lease) => lease.link.run(schema::RESET_SEQUENCES).await,
+            None => Err(failed_before()),
+        }
     }
 
-    async fn repeat(&mut self, statement: &'static str, rows: &[Vec<Value<'_>>]) -> Result<()> {
-        self.answer(async |lease| lease.link.repeat(statement, rows).await).await
-    }
-
-    async fn lock(&mut self, statement: &'static str, parameters: &[Value<'_>]) -> Result<()> {
-        self.query(statement, parameters, &mut |_| Ok(())).await
-    }
-
-    async fn settle(&mut self) -> Result<()> {
-        self.answer(async |lease| lease.link.run(schema::SETTLE).await).await
-    }
-
-    async fn commit(mut self: Box<Self>) -> Result<()> {
-        let Some(lease) = self.lease.take() else {
-            return Err(Error::Unavailable("the transaction failed before".to_owned()));
-        };
-        // A task of its own, which neither a request that is dropped nor the end of this wait
-        // cancels: it keeps the connection, and its place, until the database has decided.
-        let committing = tokio::spawn(commit(lease));
-        match timeout(COMMIT, committing).await {
+    /// Runs the statements and COMMIT in one round trip.
+    pub async fn commit(mut self, statements: Vec<Statement>) -> Result<()> {
+        let Some(lease) = self.lease.take() else { return Err(failed_before()) };
+        let begin = if let Begin::Due(begin) = self.begin { Some(begin) } else { None };
+        // A task of its own: neither a dropped request nor the end of this wait cancels it. It keeps
+        // the connection and its place in the pool until the database has decided.
+        let committing = tokio::spawn(commit(lease, begin, statements));
+        match timeout(COMMIT_TIMEOUT, committing).await {
             Ok(Ok(committed)) => committed,
-            Ok(Err(_)) => Err(Error::Unknown("committing panicked".to_owned())),
-            Err(_) => Err(Error::Unknown(format!("no answer to COMMIT within {COMMIT:?}"))),
+            Ok(Err(_)) => Err(Error::Unknown("the commit panicked".to_owned())),
+            Err(_) => Err(Error::Unknown(format!("no answer to COMMIT within {COMMIT_TIMEOUT:?}"))),
         }
     }
 }
 
-async fn commit(lease: Lease) -> Result<()> {
+fn failed_before() -> Error {
+    Error::Unavailable("the transaction failed before".to_owned())
+}
+
+async fn commit(
+    mut lease: Lease,
+    begin: Option<&'static str>,
+    statements: Vec<Statement>,
+) -> Result<()> {
     lease.link.take_warning();
-    lease.link.run_raw("COMMIT").await.map_err(uncommitted)?;
-    // PostgreSQL warns, and reports success, where it stopped waiting for its standby.
-    if lease.link.take_warning() {
+    let committed = lease.link.commit(begin, &statements).await;
+    // PostgreSQL warns, and reports success, if it stopped waiting for its standby.
+    if committed.is_ok() && lease.link.take_warning() {
         return Err(Error::Unknown("the database warned during COMMIT".to_owned()));
     }
-    lease.put_back();
-    Ok(())
+    if matches!(committed, Ok(()) | Err(Error::Exists | Error::Contended(_))) {
+        lease.put_back();
+    }
+    committed
 }

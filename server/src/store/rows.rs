@@ -1,131 +1,185 @@
-//! Rows into records. A row that does not spell one means a damaged database, and
-//! says so; it never panics.
+//! Rows into records. A row that cannot be read means a damaged database: it is an error, never a
+//! panic.
 
-use super::audit::chain::{Hash, Link, NO_ORGANIZATION};
+use super::access::{Access, FoundToken, Reach, TargetMember};
+use super::audit::chain::{Chain, ChainHead, Hash, Link};
 use super::connection::Row;
-use super::{AuditEntry, Error, Group, Member, Organization, Result, Token, User};
-use crate::access::{Binding, OrganizationId, Origin, Role, UserId};
+use super::{Error, Result};
+use crate::caller::{Binding, Caller, OrganizationId, Role, UserId};
+use crate::records::{AuditLog, Group, Member, OrganizationToken, Token, TokenOwner};
 use crate::scope::Scopes;
 use crate::token::TokenId;
 use chrono::{DateTime, Utc};
 use std::str::FromStr;
 use uuid::Uuid;
 
-fn damaged(what: &str) -> Error {
+fn corrupt(what: &str) -> Error {
     Error::Broken(format!("the database is damaged: it holds {what} that is none"))
 }
 
-/// A name, slug or role: whatever reads itself from text.
-pub fn word<T: FromStr>(row: &dyn Row, column: usize) -> Result<T> {
-    row.text(column)?.parse().map_err(|_| damaged("a name"))
+/// Reads a name, slug or role.
+pub fn parse_text<T: FromStr>(row: &dyn Row, column: usize) -> Result<T> {
+    row.text(column)?.parse().map_err(|_| corrupt("a name"))
+}
+
+fn optional<T>(
+    row: &dyn Row,
+    column: usize,
+    read: impl FnOnce(&dyn Row, usize) -> Result<T>,
+) -> Result<Option<T>> {
+    if row.is_null(column) { Ok(None) } else { read(row, column).map(Some) }
 }
 
 fn uuid(row: &dyn Row, column: usize) -> Result<Uuid> {
-    Uuid::from_slice(row.bytes(column)?).map_err(|_| damaged("a UUID"))
+    Uuid::from_slice(row.bytes(column)?).map_err(|_| corrupt("a UUID"))
 }
 
 fn time(row: &dyn Row, column: usize) -> Result<DateTime<Utc>> {
-    DateTime::from_timestamp_millis(row.integer(column)?).ok_or_else(|| damaged("a time"))
+    DateTime::from_timestamp_millis(row.integer(column)?).ok_or_else(|| corrupt("a time"))
 }
 
 fn scopes(row: &dyn Row, column: usize) -> Result<Scopes> {
-    Scopes::from_bits(row.integer(column)?).ok_or_else(|| damaged("a set of scopes"))
+    Scopes::from_bits(row.integer(column)?).ok_or_else(|| corrupt("a set of scopes"))
 }
 
-pub fn token_id(row: &dyn Row, column: usize) -> Result<TokenId> {
-    let bytes = row.bytes(column)?.try_into().map_err(|_| damaged("a token id"))?;
+fn token_id(row: &dyn Row, column: usize) -> Result<TokenId> {
+    let bytes = row.bytes(column)?.try_into().map_err(|_| corrupt("a token id"))?;
     Ok(TokenId::from_bytes(bytes))
 }
 
-pub fn role(row: &dyn Row, column: usize) -> Result<Role> {
-    Role::from_str(row.text(column)?).map_err(|_| damaged("a role"))
+/// Reads a hash of the audit log.
+pub fn hash(row: &dyn Row, column: usize) -> Result<Hash> {
+    row.bytes(column)?.try_into().map_err(|_| corrupt("a hash"))
 }
 
-/// Columns: id, username, email.
-pub fn user(row: &dyn Row, from: usize) -> Result<User> {
-    Ok(User {
-        id: UserId(row.integer(from)?),
-        username: word(row, from + 1)?,
-        email: row.text(from + 2)?.to_owned(),
-    })
+/// Reads columns: entries, hash.
+pub fn head(row: &dyn Row, from: usize, chain: Chain) -> Result<ChainHead> {
+    Ok(ChainHead { chain, entries: row.integer(from)?, hash: hash(row, from + 1)? })
 }
 
-/// Columns: id, slug.
-pub fn organization(row: &dyn Row, from: usize) -> Result<Organization> {
-    Ok(Organization { id: OrganizationId(row.integer(from)?), slug: word(row, from + 1)? })
-}
-
-/// Columns: those of a user, role.
-pub fn member(row: &dyn Row) -> Result<Member> {
-    Ok(Member { user: user(row, 0)?, role: role(row, 3)? })
-}
-
-/// Columns: uuid, name, location, version.
-pub fn group(row: &dyn Row) -> Result<Group> {
-    Ok(Group {
-        uuid: uuid(row, 0)?,
-        name: word(row, 1)?,
-        location: word(row, 2)?,
-        version: row.text(3)?.to_owned(),
-    })
-}
-
-/// Columns: organization, group, scopes; the first two may be null.
-pub fn binding(row: &dyn Row, from: usize) -> Result<Binding> {
+/// Reads columns: organization, group, scopes. The first two may be null.
+fn binding(row: &dyn Row, from: usize) -> Result<Binding> {
     if row.is_null(from) {
         return Ok(Binding::Unrestricted);
     }
     let organization = OrganizationId(row.integer(from)?);
-    if row.is_null(from + 1) {
-        return Ok(Binding::Organization(organization));
-    }
-    Ok(Binding::Group { organization, group: uuid(row, from + 1)?, scopes: scopes(row, from + 2)? })
-}
-
-/// Columns: id, name, time, those of a user, those of an organization, group name, scopes; the
-/// organization and the group may be null.
-pub fn token(row: &dyn Row) -> Result<Token> {
-    let group = if row.is_null(8) { None } else { Some((word(row, 8)?, scopes(row, 9)?)) };
-    Ok(Token {
-        id: token_id(row, 0)?,
-        name: word(row, 1)?,
-        created_at: time(row, 2)?,
-        owner: user(row, 3)?,
-        organization: if row.is_null(6) { None } else { Some(organization(row, 6)?) },
-        group,
+    Ok(match optional(row, from + 1, uuid)? {
+        None => Binding::Organization(organization),
+        Some(group) => Binding::Group { organization, group, scopes: scopes(row, from + 2)? },
     })
 }
 
-/// A hash of the audit log's chains.
-pub fn hash(row: &dyn Row, column: usize) -> Result<Hash> {
-    row.bytes(column)?.try_into().map_err(|_| damaged("a hash"))
-}
-
-/// Columns: id, organization, sequence, those of an audit entry, hash; the organization may be
-/// null.
-pub fn link(row: &dyn Row) -> Result<(Link<'_>, Hash)> {
-    let organization = if row.is_null(1) { NO_ORGANIZATION } else { row.integer(1)? };
-    let link = Link {
-        organization,
-        sequence: row.integer(2)?,
-        code: row.text(3)?,
-        message: row.text(4)?,
-        origin: row.text(5)?,
-        author: row.text(6)?,
-        created_at: row.integer(7)?,
-        data: row.text(8)?,
+/// Reads the columns of `access_columns!`.
+pub fn access(row: &dyn Row) -> Result<Access> {
+    let user = UserId(row.integer(6)?);
+    let caller = Caller {
+        token: token_id(row, 0)?,
+        token_name: parse_text(row, 1)?,
+        binding: binding(row, 2)?,
+        expires_at: optional(row, 5, time)?,
+        user,
+        username: parse_text(row, 7)?,
+        email: row.text(8)?.to_owned(),
     };
-    Ok((link, hash(row, 9)?))
+    let user_head = head(row, 9, Chain::User(user))?;
+    Ok(Access { caller, user_head, organization: optional(row, 13, reach)? })
 }
 
-/// Columns: code, message, origin, author, time, data.
-pub fn audit_entry(row: &dyn Row) -> Result<AuditEntry> {
-    Ok(AuditEntry {
+fn reach(row: &dyn Row, _: usize) -> Result<Reach> {
+    let id = OrganizationId(row.integer(11)?);
+    let head = head(row, 14, Chain::Organization(id))?;
+    Ok(Reach { id, slug: parse_text(row, 12)?, role: parse_text(row, 13)?, head })
+}
+
+/// Reads columns: id, name, time, scopes, group, owner's name, owner's address, organization. The
+/// last four may be null.
+pub fn token(row: &dyn Row, from: usize) -> Result<OrganizationToken> {
+    let group = optional(row, from + 4, parse_text)?;
+    let scopes = if group.is_some() { Some(scopes(row, from + 3)?) } else { None };
+    let owner = optional(row, from + 5, |row, column| {
+        let email = row.text(column + 1)?.to_owned();
+        Ok(TokenOwner { username: parse_text(row, column)?, email })
+    })?;
+    let token = Token {
+        id: token_id(row, from)?,
+        name: parse_text(row, from + 1)?,
+        created_at: time(row, from + 2)?,
+        organization: optional(row, from + 7, parse_text)?,
+        group,
+        scopes,
+    };
+    Ok(OrganizationToken { token, owner })
+}
+
+/// Reads columns: those of a token, organization id, user id. The id of the token may be null.
+pub fn found_token(row: &dyn Row, from: usize) -> Result<Option<FoundToken>> {
+    optional(row, from, |row, from| {
+        Ok(FoundToken {
+            token: token(row, from)?,
+            organization: optional(row, from + 8, Row::integer)?.map(OrganizationId),
+            user: UserId(row.integer(from + 9)?),
+        })
+    })
+}
+
+/// Reads columns: user id, username, address, role, other owner. All but the last may be null.
+pub fn target_member(row: &dyn Row, from: usize) -> Result<Option<TargetMember>> {
+    optional(row, from, |row, from| {
+        Ok(TargetMember {
+            user: UserId(row.integer(from)?),
+            email: row.text(from + 2)?.to_owned(),
+            role: optional(row, from + 3, parse_text::<Role>)?,
+            has_other_owner: row.integer(from + 4)? != 0,
+        })
+    })
+}
+
+/// Reads columns: username, role, address.
+pub fn member(row: &dyn Row) -> Result<Member> {
+    let email = row.text(2)?.to_owned();
+    Ok(Member { username: parse_text(row, 0)?, role: parse_text(row, 1)?, email })
+}
+
+/// Reads columns: uuid, name, location, version.
+pub fn group(row: &dyn Row, from: usize) -> Result<Group> {
+    let (name, location) = (parse_text(row, from + 1)?, parse_text(row, from + 2)?);
+    Ok(Group::new(name, uuid(row, from)?, location, row.text(from + 3)?.to_owned()))
+}
+
+/// Reads the columns of a group, which may be null.
+pub fn found_group(row: &dyn Row, from: usize) -> Result<Option<Group>> {
+    optional(row, from, group)
+}
+
+/// Reads columns: id, organization, user, sequence, code, message, origin, author, time, data, hash.
+/// The organization and the user may be null.
+pub fn link(row: &dyn Row) -> Result<(Link<'_>, Hash)> {
+    let chain = match (row.is_null(1), row.is_null(2)) {
+        (false, _) => Chain::Organization(OrganizationId(row.integer(1)?)),
+        (true, false) => Chain::User(UserId(row.integer(2)?)),
+        (true, true) => Chain::Closed,
+    };
+    let link = Link {
+        chain,
+        sequence: row.integer(3)?,
+        code: row.text(4)?,
+        message: row.text(5)?,
+        origin: row.text(6)?,
+        author: row.text(7)?,
+        created_at: row.integer(8)?,
+        data: row.text(9)?,
+    };
+    Ok((link, hash(row, 10)?))
+}
+
+/// Reads columns: code, message, origin, author, time, data.
+pub fn audit_log(row: &dyn Row) -> Result<AuditLog> {
+    Ok(AuditLog {
         code: row.text(0)?.to_owned(),
         message: row.text(1)?.to_owned(),
-        origin: Origin::from_str(row.text(2)?).map_err(|_| damaged("an origin"))?,
+        origin: parse_text(row, 2)?,
         author: row.text(3)?.to_owned(),
         created_at: time(row, 4)?,
-        data: serde_json::from_str(row.text(5)?).map_err(|_| damaged("an audit entry"))?,
+        data: serde_json::from_str(row.text(5)?).map_err(|_| corrupt("an audit entry"))?,
     })
 }

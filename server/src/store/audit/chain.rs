@@ -1,27 +1,102 @@
-//! The hash chains of the audit log: what a link covers, and where a chain is broken.
-//! Pure: it reads no database. It notices what was changed behind the program's
-//! back, but not by somebody who rewrites the chain's head with it: for that compare
-//! the heads with a copy of them that is kept elsewhere.
+//! The hash chains of the audit log: what a hash covers, and where a chain is broken. Pure: it reads
+//! no database. It notices changes made behind the program's back, unless they rewrite the end of
+//! the chain too: for that, compare the heads with a copy that is kept elsewhere.
 
-use super::super::Organization;
+use crate::caller::{OrganizationId, UserId};
+use crate::records::AuditLog;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::fmt;
 
-/// SHA-256.
+/// A SHA-256 hash.
 pub type Hash = [u8; 32];
 
-/// What stands before the first entry of every chain.
-pub const START: Hash = [0; 32];
+/// The hash before the first entry of every chain.
+const START: Hash = [0; 32];
 
-/// The chain of the entries that belong to no organization: no key of one is 0.
-pub const NO_ORGANIZATION: i64 = 0;
+/// What the entries of a chain are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chain {
+    /// What belongs to an organization.
+    Organization(OrganizationId),
+    /// The unrestricted tokens of a user.
+    User(UserId),
+    /// What belonged to no organization before each user had a chain. It gets no more entries.
+    Closed,
+}
+
+impl Chain {
+    /// Returns the number that hashes cover and chains are sorted by: no key is 0 or negative.
+    fn number(self) -> i64 {
+        match self {
+            Self::Organization(id) => id.0,
+            Self::User(id) => -id.0,
+            Self::Closed => 0,
+        }
+    }
+
+    /// Returns the organization's and the user's key, for the entries.
+    pub(super) fn keys(self) -> (Option<i64>, Option<i64>) {
+        match self {
+            Self::Organization(id) => (Some(id.0), None),
+            Self::User(id) => (None, Some(id.0)),
+            Self::Closed => (None, None),
+        }
+    }
+}
+
+impl fmt::Display for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Organization(id) => write!(f, "unknown organization number {}", id.0),
+            Self::User(id) => write!(f, "unknown user number {}", id.0),
+            Self::Closed => f.write_str("no organization"),
+        }
+    }
+}
+
+/// The end of a chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChainHead {
+    /// The chain.
+    pub chain: Chain,
+    /// How many entries it has.
+    pub entries: i64,
+    /// The hash of the last one.
+    pub hash: Hash,
+}
+
+impl ChainHead {
+    /// Returns the end of a chain without entries.
+    pub fn start(chain: Chain) -> Self {
+        Self { chain, entries: 0, hash: START }
+    }
+
+    /// Moves the end behind a new entry, whose data has this JSON text, and returns its hash.
+    pub(super) fn append(&mut self, entry: &AuditLog, data: &str) -> Hash {
+        self.entries += 1;
+        let link = Link {
+            chain: self.chain,
+            sequence: self.entries,
+            code: &entry.code,
+            message: &entry.message,
+            origin: entry.origin.as_str(),
+            author: &entry.author,
+            created_at: entry.created_at.timestamp_millis(),
+            data,
+        };
+        self.hash = link.hash(&self.hash);
+        self.hash
+    }
+}
 
 /// An entry, as the database keeps it.
 #[derive(Clone, Debug)]
 pub struct Link<'a> {
-    pub organization: i64,
+    pub chain: Chain,
     pub sequence: i64,
     pub code: &'a str,
     pub message: &'a str,
@@ -32,12 +107,12 @@ pub struct Link<'a> {
 }
 
 impl Link<'_> {
-    /// The hash of this entry after the one before: of every column, each with its length, so
-    /// that no two entries spell the same bytes.
+    /// Returns the hash of this entry after the one before. It covers every column with its length,
+    /// so no two entries hash the same bytes.
     pub fn hash(&self, before: &Hash) -> Hash {
         let mut hash = Sha256::new_with_prefix(b"orgtokens audit entry 1");
         hash.update(before);
-        for number in [self.organization, self.sequence, self.created_at] {
+        for number in [self.chain.number(), self.sequence, self.created_at] {
             hash.update(number.to_be_bytes());
         }
         for text in [self.code, self.message, self.origin, self.author, self.data] {
@@ -53,19 +128,20 @@ impl Link<'_> {
 pub struct AuditReport {
     /// How many entries there are.
     pub entries: u64,
-    /// How many organizations have some.
+    /// How many organizations have entries.
     pub organizations: usize,
-    /// The end of each chain: whoever keeps a copy of it notices whatever is done to the chain.
+    /// The end of each chain that has entries: a copy kept elsewhere shows every change of the
+    /// chain.
     pub heads: Vec<AuditHead>,
     /// The first fault of each chain that has one.
     pub faults: Vec<AuditFault>,
 }
 
-/// The end of a chain.
+/// The end of a chain, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditHead {
-    /// The organization, as a person knows it.
-    pub organization: String,
+    /// What the chain is about.
+    pub chain: String,
     /// How many entries the chain has.
     pub entries: i64,
     /// The hash of the last one, in unpadded base64url.
@@ -75,102 +151,111 @@ pub struct AuditHead {
 /// Where a chain is broken first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditFault {
-    /// The organization, as a person knows it.
-    pub organization: String,
+    /// What the chain is about.
+    pub chain: String,
     /// Which of its entries, counted from 1.
     pub entry: i64,
     /// What is wrong with it.
     pub what: &'static str,
 }
 
-const MOVED: &str = "is missing, or another one stands in its place";
+const MOVED: &str = "is missing, or another one is in its place";
 const CHANGED: &str = "was changed, or the one before it was";
 const CUT: &str = "is missing, and all after it";
-const UNKNOWN: &str = "was added behind the program's back";
+const FORGED: &str = "was not added by this program";
 
 /// A walk over all entries, in the order in which they were written.
 pub struct Walk {
-    organizations: Vec<Organization>,
-    chains: BTreeMap<i64, State>,
+    chains: BTreeMap<i64, Walked>,
     report: AuditReport,
 }
 
-struct State {
+/// How far the walk is on one chain.
+struct Walked {
+    name: String,
     entries: i64,
     hash: Hash,
     is_broken: bool,
+    /// The end that the database keeps; `None` for a chain that it does not know.
+    head: Option<ChainHead>,
 }
 
-const EMPTY: State = State { entries: 0, hash: START, is_broken: false };
+impl Walked {
+    fn new(name: String, head: Option<ChainHead>) -> Self {
+        Self { name, entries: 0, hash: START, is_broken: false, head }
+    }
+}
 
 impl Walk {
-    /// A walk over the chains of these organizations. Each of them has an entry at least, its
-    /// first owner's, and so has what belongs to none: the first token, which is unrestricted.
-    pub fn new(organizations: Vec<Organization>) -> Self {
-        let none = (!organizations.is_empty()).then_some(NO_ORGANIZATION);
-        let known = organizations.iter().map(|known| known.id.0);
-        let chains = known.chain(none).map(|chain| (chain, EMPTY)).collect();
-        Self { organizations, chains, report: AuditReport::default() }
+    /// Starts a walk over these chains, each with its name.
+    pub fn new(heads: Vec<(String, ChainHead)>) -> Self {
+        let chains = heads.into_iter().map(|(name, head)| {
+            (head.chain.number(), Walked::new(name, Some(head)))
+        });
+        Self { chains: chains.collect(), report: AuditReport::default() }
     }
 
-    /// The next entry, with the hash that is kept of it.
+    /// Takes the next entry, with the hash that is kept of it.
     pub fn step(&mut self, link: &Link<'_>, kept: &Hash) {
         self.report.entries += 1;
-        let state = self.chains.entry(link.organization).or_insert(EMPTY);
-        let expected = state.entries + 1;
+        let unknown = || Walked::new(link.chain.to_string(), None);
+        let walked = self.chains.entry(link.chain.number()).or_insert_with(unknown);
+        let expected = walked.entries + 1;
         let what = match () {
             () if link.sequence != expected => Some(MOVED),
-            () if link.hash(&state.hash) != *kept => Some(CHANGED),
+            () if link.hash(&walked.hash) != *kept => Some(CHANGED),
             () => None,
         };
-        (state.entries, state.hash) = (link.sequence, *kept);
+        (walked.entries, walked.hash) = (link.sequence, *kept);
         if let Some(what) = what {
-            self.fault(link.organization, expected, what);
+            walked.fault(expected, what, &mut self.report);
         }
     }
 
-    /// Holds the ends of the chains against what is kept of them.
-    pub fn end(mut self, heads: &[(i64, i64, Hash)]) -> AuditReport {
-        for (organization, entries, hash) in heads {
-            self.report.heads.push(AuditHead {
-                organization: self.name(*organization),
-                entries: *entries,
-                hash: URL_SAFE_NO_PAD.encode(hash),
-            });
-            let state = self.chains.entry(*organization).or_insert(EMPTY);
-            let (last, what) = match state.entries.cmp(entries) {
-                std::cmp::Ordering::Less => (state.entries + 1, CUT),
-                std::cmp::Ordering::Greater => (entries + 1, UNKNOWN),
-                std::cmp::Ordering::Equal if state.hash != *hash => (*entries, CHANGED),
-                std::cmp::Ordering::Equal => continue,
-            };
-            self.fault(*organization, last, what);
+    /// Compares the ends of the chains with those that the database keeps.
+    pub fn end(self) -> AuditReport {
+        let Self { mut chains, mut report } = self;
+        for walked in chains.values_mut() {
+            let head = walked.head.clone().unwrap_or(ChainHead::start(Chain::Closed));
+            if head.entries > 0 {
+                let hash = URL_SAFE_NO_PAD.encode(head.hash);
+                let chain = walked.name.clone();
+                report.heads.push(AuditHead { chain, entries: head.entries, hash });
+            }
+            match walked.entries.cmp(&head.entries) {
+                Ordering::Less => walked.fault(walked.entries + 1, CUT, &mut report),
+                Ordering::Greater => walked.fault(head.entries + 1, FORGED, &mut report),
+                Ordering::Equal if walked.hash != head.hash => {
+                    walked.fault(head.entries, CHANGED, &mut report);
+                }
+                Ordering::Equal => {}
+            }
         }
-        let has_head = |chain: &i64| heads.iter().any(|(organization, ..)| organization == chain);
-        let headless: Vec<_> = self.chains.keys().copied().filter(|key| !has_head(key)).collect();
-        for organization in headless {
-            self.fault(organization, 1, CUT);
-        }
-        self.report.organizations =
-            self.chains.keys().filter(|chain| **chain != NO_ORGANIZATION).count();
-        self.report
+        require_first_entries(&mut chains, &mut report);
+        report.organizations = chains.range(1..).filter(|(_, walked)| walked.entries > 0).count();
+        report
     }
+}
 
-    /// Notes the first fault of a chain; what follows from it is not told.
-    fn fault(&mut self, organization: i64, entry: i64, what: &'static str) {
-        let state = self.chains.entry(organization).or_insert(EMPTY);
-        if std::mem::replace(&mut state.is_broken, true) {
-            return;
+/// Every organization has an entry at least, its first owner's. The first user has one, the mint of
+/// the first token, unless it is in the closed chain. So a chain that is gone whole shows.
+fn require_first_entries(chains: &mut BTreeMap<i64, Walked>, report: &mut AuditReport) {
+    let has_closed_chain = chains.contains_key(&Chain::Closed.number());
+    let first_user = chains.range(..0).next_back().map(|(number, _)| *number);
+    let first_user = first_user.filter(|_| !has_closed_chain && chains.range(1..).next().is_some());
+    let organizations = chains.range(1..).map(|(number, _)| *number);
+    for number in organizations.chain(first_user).collect::<Vec<_>>() {
+        if let Some(walked) = chains.get_mut(&number).filter(|walked| walked.entries == 0) {
+            walked.fault(1, CUT, report);
         }
-        let organization = self.name(organization);
-        self.report.faults.push(AuditFault { organization, entry, what });
     }
+}
 
-    fn name(&self, organization: i64) -> String {
-        match self.organizations.iter().find(|known| known.id.0 == organization) {
-            Some(known) => format!("organization {}", known.slug),
-            None if organization == NO_ORGANIZATION => "no organization".to_owned(),
-            None => format!("organization number {organization}, which is unknown"),
+impl Walked {
+    /// Notes the first fault of a chain; those after it follow from it.
+    fn fault(&mut self, entry: i64, what: &'static str, report: &mut AuditReport) {
+        if !std::mem::replace(&mut self.is_broken, true) {
+            report.faults.push(AuditFault { chain: self.name.clone(), entry, what });
         }
     }
 }
@@ -178,41 +263,43 @@ impl Walk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::OrganizationId;
 
-    fn link(organization: i64, sequence: i64, message: &str) -> Link<'_> {
+    const ACME: Chain = Chain::Organization(OrganizationId(1));
+    const ALICE: Chain = Chain::User(UserId(1));
+
+    fn link(chain: Chain, sequence: i64, message: &str) -> Link<'_> {
         let (code, origin, author, data) = ("group-create", "web", "alice", "{}");
-        Link { organization, sequence, code, message, origin, author, created_at: 1, data }
+        Link { chain, sequence, code, message, origin, author, created_at: 1, data }
     }
 
-    /// Two chains of three entries, their hashes, and their heads.
-    type Log = (Vec<(Link<'static>, Hash)>, Vec<(i64, i64, Hash)>);
+    /// Entries with their hashes, and the heads of their chains.
+    type Log = (Vec<(Link<'static>, Hash)>, Vec<(String, ChainHead)>);
 
-    /// What is done to a log behind the program's back.
+    /// Changes a log behind the program's back.
     type Tamper = fn(&mut Log);
 
+    /// Returns two chains of three entries.
     fn log() -> Log {
         let (mut entries, mut heads) = (Vec::new(), Vec::new());
-        for organization in [NO_ORGANIZATION, 1] {
+        for (chain, name) in [(ALICE, "user alice"), (ACME, "organization acme")] {
             let mut hash = START;
             for sequence in 1..=3 {
-                let link = link(organization, sequence, "made");
+                let link = link(chain, sequence, "made");
                 hash = link.hash(&hash);
                 entries.push((link, hash));
             }
-            heads.push((organization, 3, hash));
+            heads.push((name.to_owned(), ChainHead { chain, entries: 3, hash }));
         }
         (entries, heads)
     }
 
     fn verdict((entries, heads): Log) -> Vec<(String, i64, &'static str)> {
-        let slug = "acme".parse().unwrap();
-        let mut walk = Walk::new(vec![Organization { id: OrganizationId(1), slug }]);
+        let mut walk = Walk::new(heads);
         for (link, hash) in &entries {
             walk.step(link, hash);
         }
-        let faults = walk.end(&heads).faults.into_iter();
-        faults.map(|fault| (fault.organization, fault.entry, fault.what)).collect()
+        let faults = walk.end().faults.into_iter();
+        faults.map(|fault| (fault.chain, fault.entry, fault.what)).collect()
     }
 
     #[test]
@@ -225,15 +312,11 @@ mod tests {
         let tampered: [(Tamper, i64, &str); 7] = [
             (|log| log.0[4].0.message = "forged", 2, CHANGED),
             (|log| log.0[3].0.created_at = 2, 1, CHANGED),
-            (
-                |log| log.0.retain(|(link, _)| (link.organization, link.sequence) != (1, 2)),
-                2,
-                MOVED,
-            ),
+            (|log| log.0.retain(|(link, _)| (link.chain, link.sequence) != (ACME, 2)), 2, MOVED),
             (|log| log.0.truncate(5), 3, CUT),
             (|log| log.0.swap(3, 4), 1, MOVED),
-            (|log| log.0.push((link(1, 4, "new"), START)), 4, CHANGED),
-            (|log| log.1.truncate(1), 1, CUT),
+            (|log| log.0.push((link(ACME, 4, "new"), START)), 4, CHANGED),
+            (|log| log.1[1].1.hash = START, 3, CHANGED),
         ];
         for (index, (tamper, entry, what)) in tampered.into_iter().enumerate() {
             let mut log = log();
@@ -243,24 +326,38 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_is_gone_whole_is_noticed() {
-        let faults = verdict((log().0.drain(..3).collect(), log().1[..1].to_vec()));
-        assert_eq!(faults, [("organization acme".to_owned(), 1, CUT)]);
+    fn entries_of_an_organization_that_is_gone_are_noticed() {
+        let (entries, mut heads) = log();
+        heads.truncate(1);
+        let name = "unknown organization number 1".to_owned();
+        assert_eq!(verdict((entries, heads)), [(name, 1, FORGED)]);
+    }
+
+    #[test]
+    fn a_chain_that_is_gone_whole_is_noticed() {
+        for (gone, name) in [(ALICE, "user alice"), (ACME, "organization acme")] {
+            let (mut entries, mut heads) = log();
+            entries.retain(|(link, _)| link.chain != gone);
+            for (_, head) in heads.iter_mut().filter(|(_, head)| head.chain == gone) {
+                *head = ChainHead::start(gone);
+            }
+            assert_eq!(verdict((entries, heads)), [(name.to_owned(), 1, CUT)]);
+        }
     }
 
     #[test]
     fn an_entry_added_with_its_own_hash_is_beyond_the_head() {
         let (mut entries, heads) = log();
-        let forged = link(1, 4, "new");
+        let forged = link(ACME, 4, "new");
         let hash = forged.hash(&entries[5].1);
         entries.push((forged, hash));
-        assert_eq!(verdict((entries, heads)), [("organization acme".to_owned(), 4, UNKNOWN)]);
+        assert_eq!(verdict((entries, heads)), [("organization acme".to_owned(), 4, FORGED)]);
     }
 
     #[test]
-    fn what_moves_from_one_text_to_the_next_changes_the_hash() {
-        let one = Link { code: "ab", message: "c", ..link(1, 1, "") };
-        let two = Link { code: "a", message: "bc", ..link(1, 1, "") };
+    fn text_that_moves_from_one_column_to_the_next_changes_the_hash() {
+        let one = Link { code: "ab", message: "c", ..link(ACME, 1, "") };
+        let two = Link { code: "a", message: "bc", ..link(ACME, 1, "") };
         assert_ne!(one.hash(&START), two.hash(&START));
     }
 }

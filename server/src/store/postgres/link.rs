@@ -1,12 +1,12 @@
-//! One connection to the database: its settings, the statements prepared on it, and
-//! whether the database warned of anything. It knows no transactions.
+//! One connection to the database: its settings, its prepared statements, and whether the database
+//! sent a warning. It knows no transactions.
 
-use super::super::connection::{Each, Value};
+use super::super::connection::{Each, Statement};
 use super::super::{Error, Result};
-use super::failure::refused;
+use super::failure::{map_commit_error, map_error};
 use super::url::Target;
 use futures::future::try_join_all;
-use futures::{TryStreamExt, pin_mut, try_join};
+use futures::{TryStreamExt, join, pin_mut, try_join};
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -17,28 +17,29 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_postgres::error::Severity;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{AsyncMessage, Client, Config, Connection, Statement};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, Statement as Prepared};
 
-/// How long one host may take from the first packet to a session that is ready.
-const OPEN: Duration = Duration::from_secs(4);
-/// How long an answer may take: what the server itself ends at 5 s has a second to arrive.
-pub const ANSWER: Duration = Duration::from_secs(6);
+/// How long one host may take from the first packet to a ready session.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long an answer may take: the server ends statements at 5 s, and the error needs time to
+/// arrive.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// Statements and locks end at the server, where a lost client cannot end them; locks later than
-/// the second after which a deadlock is noticed. Commits are synced even
-/// where the database's default is not to wait.
-const SETTINGS: &str = "SET statement_timeout = 5000; SET lock_timeout = 2000;
+/// The server ends statements and lock waits itself, also for a lost client; lock waits end later
+/// than the second after which it notices a deadlock. Commits are synced even if the database's
+/// default is not to wait.
+const SETTINGS: &str = "SET statement_timeout = 5000; SET lock_timeout = 4000;
     SET idle_in_transaction_session_timeout = 10000;
     SELECT set_config('synchronous_commit', 'on', false)
     WHERE current_setting('synchronous_commit') = 'off'";
-/// Every hot query is on an index; the default of 4 makes the planner read whole tables instead.
-/// Not every engine that speaks the protocol knows it.
+/// Every hot query uses an index; the default of 4 makes the planner read whole tables instead. Not
+/// every engine that speaks the protocol knows this setting.
 const PLANNER: &str = "SET random_page_cost = 1.1";
 
 /// An open connection; dropping it closes it at once.
 pub struct Link {
     client: Client,
-    prepared: HashMap<&'static str, Statement>,
+    prepared: HashMap<&'static str, Prepared>,
     has_warned: Arc<AtomicBool>,
     driver: AbortHandle,
 }
@@ -54,7 +55,7 @@ impl Link {
     pub async fn open(target: &Target) -> Result<Self> {
         let mut failure = Error::Unavailable("the URL names no host".to_owned());
         for host in &target.hosts {
-            match timeout(OPEN, Self::open_one(host, target)).await {
+            match timeout(OPEN_TIMEOUT, Self::open_one(host, target)).await {
                 Ok(Ok(link)) => return Ok(link),
                 Ok(Err(error)) => failure = error,
                 Err(_) => failure = Error::Unavailable("a host does not answer".to_owned()),
@@ -64,7 +65,7 @@ impl Link {
     }
 
     async fn open_one(host: &Config, target: &Target) -> Result<Self> {
-        let (client, connection) = host.connect(target.tls.clone()).await.map_err(refused)?;
+        let (client, connection) = host.connect(target.tls.clone()).await.map_err(map_error)?;
         let has_warned = Arc::new(AtomicBool::new(false));
         let driver = tokio::spawn(drive(connection, Arc::clone(&has_warned))).abort_handle();
         let link = Self { client, prepared: HashMap::new(), has_warned, driver };
@@ -75,86 +76,108 @@ impl Link {
         }
     }
 
-    /// Whether it ended.
+    /// Returns whether the connection has ended.
     pub fn is_closed(&self) -> bool {
         self.client.is_closed()
     }
 
-    /// Forgets what the database warned of, and says whether there was anything.
+    /// Forgets the warnings of the database, and returns whether there were any.
     pub fn take_warning(&self) -> bool {
         self.has_warned.swap(false, Ordering::SeqCst)
     }
 
-    /// Runs statements without parameters or rows.
+    /// Runs one text of statements without parameters or rows.
     pub async fn run(&self, statements: &str) -> Result<()> {
-        self.run_raw(statements).await.map_err(refused)
+        self.client.batch_execute(statements).await.map_err(map_error)
     }
 
-    /// The same, with the database's own error.
-    pub async fn run_raw(
-        &self,
-        statements: &str,
-    ) -> std::result::Result<(), tokio_postgres::Error> {
-        self.client.batch_execute(statements).await
-    }
-
-    /// Runs a statement and hands each of its rows to `each`. What begins the transaction goes
-    /// out before it, without a round trip of its own.
+    /// Runs statements without rows, then one whose rows go to its `Each`, in one round trip. `begin`
+    /// goes out before them.
     pub async fn query(
         &mut self,
         begin: Option<&'static str>,
-        statement: &'static str,
-        parameters: &[Value<'_>],
-        each: &mut Each<'_>,
+        before: &[Statement],
+        statement: Option<(&Statement, &mut Each<'_>)>,
     ) -> Result<()> {
-        let Self { client, prepared, .. } = self;
-        let start = async {
-            match begin {
-                Some(begin) => client.batch_execute(begin).await.map_err(refused),
-                None => Ok(()),
-            }
-        };
-        let answers = async {
-            let statement = prepare(client, prepared, statement).await?;
-            let rows = client.query_raw(&statement, bound(parameters)).await.map_err(refused)?;
+        let main = statement.as_ref().map(|(statement, _)| *statement);
+        let prepared = self.prepare_all(before.iter().chain(main)).await?;
+        let client = &self.client;
+        let rows = async {
+            let Some(((statement, each), prepared)) = statement.zip(prepared.last()) else {
+                return Ok(());
+            };
+            let rows = client.query_raw(prepared, bind(statement)).await.map_err(map_error)?;
             pin_mut!(rows);
-            while let Some(row) = rows.try_next().await.map_err(refused)? {
+            while let Some(row) = rows.try_next().await.map_err(map_error)? {
                 each(&row)?;
             }
             Ok(())
         };
-        // Polled in this order, so sent in this order.
-        try_join!(start, answers).map(drop)
+        // Polled in this order, so sent in this order; the first error is the first one's.
+        try_join!(begin_with(client, begin), run_all(client, before, &prepared), rows).map(drop)
     }
 
-    /// Runs a statement once for each of `rows`, without waiting in between.
-    pub async fn repeat(&mut self, statement: &'static str, rows: &[Vec<Value<'_>>]) -> Result<()> {
-        let Self { client, prepared, .. } = self;
-        let statement = prepare(client, prepared, statement).await?;
-        let runs = rows.iter().map(|row| client.execute_raw(&statement, bound(row)));
-        try_join_all(runs).await.map(drop).map_err(refused)
+    /// Runs statements without rows and COMMIT, in one round trip. `begin` goes out before them.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] if the commit may have happened nevertheless.
+    pub async fn commit(
+        &mut self,
+        begin: Option<&'static str>,
+        statements: &[Statement],
+    ) -> Result<()> {
+        let prepared = self.prepare_all(statements.iter()).await?;
+        let client = &self.client;
+        let (started, changed, committed) = join!(
+            begin_with(client, begin),
+            run_all(client, statements, &prepared),
+            client.batch_execute("COMMIT")
+        );
+        match started.and(changed) {
+            Ok(()) => committed.map_err(map_commit_error),
+            // After an error that the database itself reported, COMMIT rolls back.
+            Err(error) if committed.is_ok() => Err(error),
+            Err(error @ (Error::Exists | Error::Contended(_))) => Err(error),
+            Err(error) => Err(Error::Unknown(error.to_string())),
+        }
+    }
+
+    async fn prepare_all<'a>(
+        &mut self,
+        statements: impl Iterator<Item = &'a Statement>,
+    ) -> Result<Vec<Prepared>> {
+        let mut all = Vec::new();
+        for Statement { sql, .. } in statements {
+            let prepared = match self.prepared.get(sql) {
+                Some(prepared) => prepared.clone(),
+                None => self.client.prepare(sql).await.map_err(map_error)?,
+            };
+            self.prepared.entry(sql).or_insert_with(|| prepared.clone());
+            all.push(prepared);
+        }
+        Ok(all)
     }
 }
 
-async fn prepare(
-    client: &Client,
-    known: &mut HashMap<&'static str, Statement>,
-    statement: &'static str,
-) -> Result<Statement> {
-    if let Some(prepared) = known.get(statement) {
-        return Ok(prepared.clone());
+async fn begin_with(client: &Client, begin: Option<&'static str>) -> Result<()> {
+    match begin {
+        Some(begin) => client.batch_execute(begin).await.map_err(map_error),
+        None => Ok(()),
     }
-    let prepared = client.prepare(statement).await.map_err(refused)?;
-    known.insert(statement, prepared.clone());
-    Ok(prepared)
 }
 
-fn bound<'a>(values: &'a [Value<'a>]) -> impl ExactSizeIterator<Item = &'a (dyn ToSql + Sync)> {
-    values.iter().map(|value| value as &(dyn ToSql + Sync))
+async fn run_all(client: &Client, statements: &[Statement], prepared: &[Prepared]) -> Result<()> {
+    let runs = statements.iter().zip(prepared);
+    let runs = runs.map(|(statement, prepared)| client.execute_raw(prepared, bind(statement)));
+    try_join_all(runs).await.map(drop).map_err(map_error)
 }
 
-/// Moves the connection's messages until it ends. A warning is noted before the answer that it
-/// belongs to is handed out.
+fn bind(statement: &Statement) -> impl ExactSizeIterator<Item = &(dyn ToSql + Sync)> {
+    statement.parameters.iter().map(|value| value as &(dyn ToSql + Sync))
+}
+
+/// Moves the messages of a connection until it ends. It notes a warning before it passes on the
+/// answer that the warning belongs to.
 async fn drive<S, T>(mut connection: Connection<S, T>, has_warned: Arc<AtomicBool>)
 where
     S: AsyncRead + AsyncWrite + Unpin,

@@ -1,10 +1,10 @@
-//! The connections of one server: at most so many, one second to get one.
+//! The connections of one server: a limited number, and one second to get one.
 //!
-//! A connection comes back only once its transaction was seen to end; whatever else
-//! happens to it, it is closed and another one takes its place.
+//! A connection comes back only after its transaction has ended; in every other case it is closed
+//! and another one takes its place.
 
 use super::super::{Error, Result};
-use super::link::{ANSWER, Link};
+use super::link::{ANSWER_TIMEOUT, Link};
 use super::url::Target;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::timeout;
 
 /// How long a request waits for a connection.
-const PATIENCE: Duration = Duration::from_secs(1);
+const POOL_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub struct Pool {
     target: Target,
@@ -31,8 +31,7 @@ impl Pool {
             size,
             idle: Mutex::default(),
             places: Arc::new(Semaphore::new(size.get())),
-            // Writers wait for locks and for standbys: the other half of the places keeps
-            // readers, and so every authentication, going.
+            // Writers wait for locks and for standbys: the other half of the places is for readers.
             writers: Arc::new(Semaphore::new(size.get().div_ceil(2))),
         })
     }
@@ -41,14 +40,14 @@ impl Pool {
         self.size
     }
 
-    /// A connection to read on.
+    /// Returns a connection for reading.
     pub async fn reader(self: &Arc<Self>) -> Result<Lease> {
-        patiently(self.lease(None)).await
+        with_timeout(self.lease(None)).await
     }
 
-    /// A connection to write on.
+    /// Returns a connection for writing.
     pub async fn writer(self: &Arc<Self>) -> Result<Lease> {
-        patiently(async {
+        with_timeout(async {
             let turn = permit(&self.writers).await?;
             self.lease(Some(turn)).await
         })
@@ -65,8 +64,8 @@ impl Pool {
         self.open(permits).await
     }
 
-    /// Connecting goes on where the request stops waiting, so that a host is reached in the end
-    /// whose turn comes late.
+    /// Opens a connection. Connecting goes on if the request stops waiting, so that a host late in
+    /// the list is reached at last.
     async fn open(self: &Arc<Self>, permits: Permits) -> Result<Lease> {
         let (sender, receiver) = oneshot::channel();
         let pool = Arc::clone(self);
@@ -93,12 +92,12 @@ async fn permit(semaphore: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
 }
 
 async fn patiently<T>(wait: impl Future<Output = Result<T>>) -> Result<T> {
-    timeout(PATIENCE, wait).await.unwrap_or_else(|_| {
-        Err(Error::Unavailable(format!("no connection was free within {PATIENCE:?}")))
+    timeout(POOL_TIMEOUT, wait).await.unwrap_or_else(|_| {
+        Err(Error::Unavailable(format!("no connection was free within {POOL_TIMEOUT:?}")))
     })
 }
 
-/// A connection that somebody uses. Dropping it closes it.
+/// A connection in use. Dropping it closes it.
 pub struct Lease {
     pub link: Link,
     pool: Arc<Pool>,
@@ -106,18 +105,18 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Keeps the connection for the next one who asks.
+    /// Makes the connection available to the next request.
     pub fn put_back(self) {
         let Self { link, pool, _permits } = self;
         pool.idle().push(link);
     }
 
-    /// The same, once its transaction was undone.
-    pub fn undo_and_put_back(self) {
-        // Without a runtime the program is ending, and closing undoes as well.
+    /// Like [`Lease::put_back`], after the transaction was rolled back.
+    pub fn roll_back_and_put_back(self) {
+        // Without a runtime the program is ending, and closing the connection rolls back too.
         let Ok(runtime) = Handle::try_current() else { return };
         runtime.spawn(async move {
-            if let Ok(Ok(())) = timeout(ANSWER, self.link.run("ROLLBACK")).await {
+            if let Ok(Ok(())) = timeout(ANSWER_TIMEOUT, self.link.run("ROLLBACK")).await {
                 self.put_back();
             }
         });

@@ -1,5 +1,4 @@
-//! Values on their way into statements, and out of rows. No type is converted
-//! into another, and nothing is known of what a value means.
+//! Values as parameters of statements and as columns of rows. No type is converted into another.
 
 use super::super::connection::{Row, Value};
 use super::super::{Error, Result};
@@ -9,9 +8,9 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 type Failure = Box<dyn StdError + Sync + Send>;
 
-// The server infers the types of parameters from the columns that they meet, nulls included;
-// anything else than the schema's three types would be a mistake in a statement.
-impl ToSql for Value<'_> {
+// The server infers the types of parameters from the columns they are compared with, also for nulls;
+// every type but the schema's three is a mistake in a statement.
+impl ToSql for Value {
     fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> std::result::Result<IsNull, Failure> {
         match self {
             Self::Null => Ok(IsNull::Yes),
@@ -29,7 +28,7 @@ impl ToSql for Value<'_> {
     to_sql_checked!();
 }
 
-/// Whatever a column holds.
+/// A column of any type.
 struct Anything;
 
 impl<'a> FromSql<'a> for Anything {
@@ -44,15 +43,15 @@ impl<'a> FromSql<'a> for Anything {
 
 impl Row for tokio_postgres::Row {
     fn integer(&self, column: usize) -> Result<i64> {
-        self.try_get(column).map_err(|error| damaged(&error))
+        self.try_get(column).map_err(|error| corrupt(&error))
     }
 
     fn text(&self, column: usize) -> Result<&str> {
-        self.try_get(column).map_err(|error| damaged(&error))
+        self.try_get(column).map_err(|error| corrupt(&error))
     }
 
     fn bytes(&self, column: usize) -> Result<&[u8]> {
-        self.try_get(column).map_err(|error| damaged(&error))
+        self.try_get(column).map_err(|error| corrupt(&error))
     }
 
     fn is_null(&self, column: usize) -> bool {
@@ -60,6 +59,6 @@ impl Row for tokio_postgres::Row {
     }
 }
 
-fn damaged(error: &tokio_postgres::Error) -> Error {
+fn corrupt(error: &tokio_postgres::Error) -> Error {
     Error::Broken(format!("the database is damaged: {error}"))
 }

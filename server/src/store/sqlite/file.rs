@@ -1,5 +1,5 @@
-//! The database file itself: there or not, and only its owner's. It is never
-//! opened as a database here, and no file that is there is written over.
+//! The database file itself: whether it exists, and who may read it. It is not opened as a database
+//! here, and no existing file is overwritten.
 
 use super::super::{Error, INIT, Result};
 use std::fs::{self, OpenOptions};
@@ -7,10 +7,10 @@ use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// Whether there is a database file that may have been initialised.
+/// Requires a database file that may have been initialised.
 ///
 /// # Errors
-/// Where there is none, or it is empty. SQLite alone would make or fill it.
+/// If there is none, or it is empty: SQLite by itself would make or fill it.
 pub fn require(path: &Path) -> Result<()> {
     match fs::metadata(path) {
         Ok(file) if file.is_file() && file.len() > 0 => Ok(()),
@@ -21,12 +21,12 @@ pub fn require(path: &Path) -> Result<()> {
     }
 }
 
-/// Makes an empty file that only its owner may read, unless there is a file already.
+/// Makes an empty file that only its owner may read, unless the file exists.
 ///
 /// # Errors
-/// Where the folder does not let it.
+/// If the folder does not allow it.
 pub fn create(path: &Path) -> Result<()> {
-    // SQLite gives the files beside it the permissions of this one.
+    // SQLite gives its other files the permissions of this one.
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),

@@ -1,6 +1,6 @@
-//! Room on the disk that is kept for what has to work when there is none left: a file
-//! beside the database, given back when a credential is to be taken away. Ordinary
-//! changes wait until it stands again, so that they never eat it up.
+//! Disk space reserved for revocations on a full disk: a file next to the database, removed when a
+//! revocation needs the space. Other changes are refused until it exists again, so they cannot use
+//! it up.
 
 use super::super::{Error, Result};
 use std::fs::{self, OpenOptions};
@@ -9,38 +9,38 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Room for the pages of some hundred changes.
+/// Enough for the pages of some hundred changes.
 const SIZE: usize = 1024 * 1024;
 
-/// The file, and whether it stands.
+/// The file, and whether it exists.
 #[derive(Debug)]
 pub struct Reserve {
     path: PathBuf,
-    stands: AtomicBool,
+    exists: AtomicBool,
 }
 
 impl Reserve {
-    /// The reserve of a database. It is made by the first change, where there is none.
-    pub fn beside(database: &Path) -> Self {
+    /// Returns the reserve of a database. The first change makes it.
+    pub fn for_database(database: &Path) -> Self {
         let mut path = database.as_os_str().to_owned();
         path.push("-reserve");
-        Self { path: path.into(), stands: AtomicBool::new(false) }
+        Self { path: path.into(), exists: AtomicBool::new(false) }
     }
 
-    /// Sees to it that the reserve stands.
+    /// Makes the file unless it exists.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where there is no room for it.
+    /// [`Error::Unavailable`] if there is no room for it.
     pub fn hold(&self) -> Result<()> {
-        if self.stands.load(Ordering::Relaxed) {
+        if self.exists.load(Ordering::Relaxed) {
             return Ok(());
         }
         self.make().map_err(|error| {
-            // A part of it would take the room that it is to keep.
+            // A part of the file would take the space that it must keep.
             let _ = fs::remove_file(&self.path);
             Error::Unavailable(format!("no room on the disk for {}: {error}", self.path.display()))
         })?;
-        self.stands.store(true, Ordering::Relaxed);
+        self.exists.store(true, Ordering::Relaxed);
         Ok(())
     }
 
@@ -59,15 +59,14 @@ impl Reserve {
         let mut file = OpenOptions::new();
         let file = file.write(true).create(true).truncate(true).mode(0o600).open(&self.path);
         let mut file = file?;
-        // Zeros that are written, so that every file system sets them aside.
+        // Written zeros are allocated on every file system.
         file.write_all(&vec![0; SIZE])?;
         file.sync_all()
     }
 
-    /// Gives the room back.
-    pub fn give_back(&self) {
-        self.stands.store(false, Ordering::Relaxed);
-        // Where there is none there is nothing to give.
+    /// Removes the file.
+    pub fn release(&self) {
+        self.exists.store(false, Ordering::Relaxed);
         let _ = fs::remove_file(&self.path);
     }
 }
@@ -77,21 +76,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_stands_until_it_is_given_back_and_again_after_that() {
+    fn it_exists_until_it_is_released_and_again_after_that() {
         let folder = tempfile::tempdir().unwrap();
-        let reserve = Reserve::beside(&folder.path().join("a.db"));
+        let reserve = Reserve::for_database(&folder.path().join("a.db"));
         for _ in 0..2 {
             reserve.hold().unwrap();
             assert_eq!(fs::metadata(folder.path().join("a.db-reserve")).unwrap().len(), 1 << 20);
-            reserve.give_back();
+            reserve.release();
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         }
     }
 
     #[test]
-    fn where_it_cannot_be_made_nothing_is_left() {
+    fn if_it_cannot_be_made_nothing_is_left() {
         let folder = tempfile::tempdir().unwrap();
-        let reserve = Reserve::beside(&folder.path().join("none").join("a.db"));
+        let reserve = Reserve::for_database(&folder.path().join("none").join("a.db"));
         assert!(matches!(reserve.hold(), Err(Error::Unavailable(_))));
     }
 }

@@ -1,0 +1,164 @@
+//! Who asks: the credential of a request, and the user, role and binding behind it. What they may
+//! do is decided in `access`.
+
+use crate::name::{Name, Quoted};
+use crate::scope::Scopes;
+use crate::token::{PlainToken, TokenDigest, TokenId};
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::OnceLock;
+use uuid::Uuid;
+
+/// The store's key of an organization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OrganizationId(pub i64);
+
+/// The store's key of a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UserId(pub i64);
+
+macro_rules! words {
+    ($(#[$doc:meta])* $type:ident, $what:literal, { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+        #[serde(rename_all = "lowercase")]
+        pub enum $type {
+            $($(#[$variant_doc])* $variant,)+
+        }
+
+        impl $type {
+            /// Every value.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// Returns the word for the wire and the store.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                Self::ALL.iter().copied().find(|value| value.as_str() == text).ok_or_else(|| {
+                    let known: Vec<_> = Self::ALL.iter().map(|value| value.as_str()).collect();
+                    format!("{} is not {}: use one of {}", Quoted(text), $what, known.join(", "))
+                })
+            }
+        }
+    };
+}
+
+words!(
+    /// What a member may do in an organization.
+    Role, "a role", {
+        /// Everything. Only the server's command line makes owners.
+        Owner = "owner",
+        /// Everything.
+        Admin = "admin",
+        /// Reads, and mints for themself.
+        Member = "member",
+        /// Like a member, as far as tokens are concerned.
+        Viewer = "viewer"
+    }
+);
+
+words!(
+    /// Where a change came from, as the audit log says it.
+    Origin, "an origin", {
+        /// A command line.
+        Cli = "cli",
+        /// Anything else.
+        Web = "web"
+    }
+);
+
+/// Where a token acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binding {
+    /// Everywhere its user may act.
+    Unrestricted,
+    /// In one organization.
+    Organization(OrganizationId),
+    /// On one group, pinned by its UUID, within scopes.
+    Group {
+        /// The group's organization.
+        organization: OrganizationId,
+        /// The group.
+        group: Uuid,
+        /// What the token may do there.
+        scopes: Scopes,
+    },
+}
+
+impl Binding {
+    /// Returns the organization of an organization-bound or group-bound token.
+    pub fn organization(&self) -> Option<OrganizationId> {
+        match self {
+            Self::Unrestricted => None,
+            Self::Organization(organization) | Self::Group { organization, .. } => {
+                Some(*organization)
+            }
+        }
+    }
+}
+
+/// What a request proves itself with. It holds the token's digest, never the token.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// What the store looks the token up by.
+    pub digest: TokenDigest,
+    /// Where the request came from.
+    pub origin: Origin,
+    accepted_as: OnceLock<(TokenId, UserId)>,
+}
+
+impl Credential {
+    /// Returns the credential of a request that carries `token`.
+    pub fn new(token: &PlainToken, origin: Origin) -> Self {
+        Self { digest: token.digest(), origin, accepted_as: OnceLock::new() }
+    }
+
+    /// Returns a credential that no token has, for a malformed one: it is looked up like any other.
+    pub fn malformed(origin: Origin) -> Self {
+        Self { digest: TokenDigest::NONE, origin, accepted_as: OnceLock::new() }
+    }
+
+    /// Notes that the store accepted the credential.
+    pub(crate) fn accept(&self, caller: &Caller) {
+        self.accepted_as.get_or_init(|| (caller.token, caller.user));
+    }
+
+    /// Returns the token and the user, once the store has accepted the credential.
+    pub fn accepted_as(&self) -> Option<(TokenId, UserId)> {
+        self.accepted_as.get().copied()
+    }
+}
+
+/// A live token and the user who minted it.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The token's public id.
+    pub token: TokenId,
+    /// The token's name.
+    pub token_name: Name,
+    /// When the token expires, if it does.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// The user it acts as.
+    pub user: UserId,
+    /// That user's name.
+    pub username: Name,
+    /// That user's email address.
+    pub email: String,
+    /// Where it acts.
+    pub binding: Binding,
+}

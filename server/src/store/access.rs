@@ -1,0 +1,226 @@
+//! The statement that begins every request: who asks, with which binding and, if the path names an
+//! organization, whether its user is a member, with which role and version. Some requests read
+//! their target with it. Nothing is decided here.
+
+use super::audit::chain::ChainHead;
+use super::connection::{Row, Statement, Value, sql};
+use super::{Result, Snapshot, Transaction, rows};
+use crate::caller::{Caller, Credential, OrganizationId, Role, UserId};
+use crate::name::{Name, Slug};
+use crate::records::{Group, OrganizationToken};
+use crate::token::TokenId;
+use chrono::Utc;
+
+/// Who asks, and their place in the organization that the request names.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// Who asks.
+    pub caller: Caller,
+    /// The end of the audit chain of the caller's user.
+    pub user_head: ChainHead,
+    /// The organization, if its user is a member of it.
+    pub organization: Option<Reach>,
+}
+
+/// An organization, as one of its members reaches it.
+#[derive(Clone, Debug)]
+pub struct Reach {
+    /// Its key.
+    pub id: OrganizationId,
+    /// Its slug.
+    pub slug: Slug,
+    /// The member's role.
+    pub role: Role,
+    /// The end of its audit chain. Every change that shows in its lists adds an entry, so the count
+    /// is also the version of these lists.
+    pub head: ChainHead,
+}
+
+/// A live token that a request names.
+#[derive(Clone, Debug)]
+pub struct FoundToken {
+    /// The token, with its owner.
+    pub token: OrganizationToken,
+    /// The organization that it is bound to.
+    pub organization: Option<OrganizationId>,
+    /// Who minted it.
+    pub user: UserId,
+}
+
+/// A user whom a request names, and their place in its organization.
+#[derive(Clone, Debug)]
+pub struct TargetMember {
+    /// The user's key.
+    pub user: UserId,
+    /// The user's email address.
+    pub email: String,
+    /// The user's role, if the user is a member.
+    pub role: Option<Role>,
+    /// Whether the organization has an owner besides this user.
+    pub has_other_owner: bool,
+}
+
+macro_rules! access_columns {
+    () => {
+        "t.id, t.name, t.organization_id, t.group_uuid, t.scopes, t.expires_at, u.id, u.username, \
+         u.email, u.entries, u.hash, o.id, o.slug, m.role, o.entries, o.hash"
+    };
+}
+
+pub(super) use access_columns;
+
+/// A statement that answers [`Access`] from `$1` the digest and `$2` the time, with more columns.
+/// `$organization` joins `o`; `$more` joins what the columns need.
+macro_rules! access {
+    ($columns:literal, $organization:literal, $more:literal) => {
+        concat!(
+            "SELECT ",
+            access_columns!(),
+            $columns,
+            " FROM tokens t
+             JOIN users u ON u.id = t.user_id AND t.digest = $1
+             AND (t.expires_at IS NULL OR t.expires_at > $2) AND u.disabled = 0 ",
+            $organization,
+            " LEFT JOIN members m ON m.organization_id = o.id AND m.user_id = u.id ",
+            $more
+        )
+    };
+}
+
+const ACCESS: &str = access!("", "LEFT JOIN organizations o ON o.slug = $3", "");
+
+const ACCESS_TO_GROUP: &str = access!(
+    ", x.uuid, x.name, x.location, x.version",
+    "LEFT JOIN organizations o ON o.slug = $3",
+    "LEFT JOIN organization_groups x ON x.organization_id = o.id AND x.name = $4"
+);
+
+const ACCESS_TO_TOKEN: &str = access!(
+    ", x.id, x.name, x.created_at, x.scopes, g.name, w.username, w.email, o.slug,
+     x.organization_id, x.user_id",
+    "LEFT JOIN organizations o ON o.slug = $3",
+    "LEFT JOIN tokens x ON x.id = $4 LEFT JOIN users w ON w.id = x.user_id
+     LEFT JOIN organization_groups g ON g.uuid = x.group_uuid"
+);
+
+const ACCESS_TO_OWN_TOKEN: &str = access!(
+    ", x.id, x.name, x.created_at, x.scopes, g.name, u.username, u.email, o.slug,
+     x.organization_id, x.user_id",
+    "LEFT JOIN tokens x ON x.user_id = u.id AND x.name = $3
+     LEFT JOIN organizations o ON o.id = x.organization_id",
+    "LEFT JOIN organization_groups g ON g.uuid = x.group_uuid"
+);
+
+const ACCESS_TO_MEMBER: &str = access!(
+    ", x.id, x.username, x.email, y.role,
+     CASE WHEN EXISTS (SELECT 1 FROM members z WHERE z.organization_id = o.id
+     AND z.user_id <> x.id AND z.role = 'owner') THEN 1 ELSE 0 END",
+    "LEFT JOIN organizations o ON o.slug = $3",
+    "LEFT JOIN users x ON x.username = $4
+     LEFT JOIN members y ON y.organization_id = o.id AND y.username = x.username"
+);
+
+/// How many columns [`Access`] has: those of a target come after them.
+const TARGET: usize = 16;
+
+/// Returns the parameters that every access statement begins with.
+pub(super) fn parameters<const N: usize>(credential: &Credential, more: [Value; N]) -> Vec<Value> {
+    let now = Utc::now().timestamp_millis();
+    let mut parameters = vec![credential.digest.as_bytes().into(), now.into()];
+    parameters.extend(more);
+    parameters
+}
+
+impl Snapshot {
+    /// Returns who asks and, if `slug` is given, their place in that organization. `None` if the
+    /// credential is not accepted.
+    pub async fn access(
+        &mut self,
+        credential: &Credential,
+        slug: Option<&Slug>,
+    ) -> Result<Option<Access>> {
+        let slug = slug.map(Slug::as_str).into();
+        self.first(sql(ACCESS, parameters(credential, [slug])), rows::access).await
+    }
+
+    /// Like [`Snapshot::access`], with the group of this name.
+    pub async fn access_to_group(
+        &mut self,
+        credential: &Credential,
+        slug: &Slug,
+        group: &Name,
+    ) -> Result<Option<(Access, Option<Group>)>> {
+        let more = [slug.as_str().into(), group.as_str().into()];
+        let statement = sql(ACCESS_TO_GROUP, parameters(credential, more));
+        self.first(statement, with_target(rows::found_group)).await
+    }
+
+    /// Like [`Snapshot::access`], with the live token of this id. It may belong to another
+    /// organization.
+    pub async fn access_to_token(
+        &mut self,
+        credential: &Credential,
+        slug: &Slug,
+        token: TokenId,
+    ) -> Result<Option<(Access, Option<FoundToken>)>> {
+        let more = [slug.as_str().into(), token.as_bytes().into()];
+        let statement = sql(ACCESS_TO_TOKEN, parameters(credential, more));
+        self.first(statement, with_target(rows::found_token)).await
+    }
+
+    /// Returns who asks, the live token of this name of their user, and their place in the
+    /// organization that this token is bound to.
+    pub async fn access_to_own_token(
+        &mut self,
+        credential: &Credential,
+        name: &Name,
+    ) -> Result<Option<(Access, Option<FoundToken>)>> {
+        let statement = sql(ACCESS_TO_OWN_TOKEN, parameters(credential, [name.as_str().into()]));
+        self.first(statement, with_target(rows::found_token)).await
+    }
+
+    /// Like [`Snapshot::access`], with the user of this name, whether they are a member or not.
+    pub async fn access_to_member(
+        &mut self,
+        credential: &Credential,
+        slug: &Slug,
+        username: &Name,
+    ) -> Result<Option<(Access, Option<TargetMember>)>> {
+        let more = [slug.as_str().into(), username.as_str().into()];
+        let statement = sql(ACCESS_TO_MEMBER, parameters(credential, more));
+        self.first(statement, with_target(rows::target_member)).await
+    }
+}
+
+fn with_target<T>(
+    target: fn(&dyn Row, usize) -> Result<Option<T>>,
+) -> impl Fn(&dyn Row) -> Result<(Access, Option<T>)> {
+    move |row| Ok((rows::access(row)?, target(row, TARGET)?))
+}
+
+impl Transaction {
+    /// Blocks other changes to this organization, its members, groups, tokens and audit log, and
+    /// the revocation of the caller's token, until the transaction ends. It goes out with the next
+    /// query, which sees what the lock protects.
+    ///
+    /// A transaction locks one organization or one user, and always before any token, so no two
+    /// wait for each other.
+    pub fn lock_organization(&mut self, credential: &Credential, slug: &Slug) {
+        let statement = "SELECT 1 FROM tokens t JOIN members m ON m.user_id = t.user_id
+            JOIN organizations o ON o.id = m.organization_id WHERE t.digest = $1 AND o.slug = $2
+            FOR NO KEY UPDATE OF o FOR KEY SHARE OF t";
+        self.lock(lock(statement, credential, Some(slug)));
+    }
+
+    /// Like [`Transaction::lock_organization`], for the unrestricted tokens of the caller's user.
+    pub fn lock_user(&mut self, credential: &Credential) {
+        let statement = "SELECT 1 FROM tokens t JOIN users u ON u.id = t.user_id
+            WHERE t.digest = $1 FOR NO KEY UPDATE OF u FOR KEY SHARE OF t";
+        self.lock(lock(statement, credential, None));
+    }
+}
+
+fn lock(statement: &'static str, credential: &Credential, slug: Option<&Slug>) -> Statement {
+    let digest = Value::from(credential.digest.as_bytes());
+    sql(statement, [digest].into_iter().chain(slug.map(|slug| slug.as_str().into())).collect::<Vec<_>>())
+}

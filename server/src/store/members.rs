@@ -1,0 +1,143 @@
+//! The statements about organizations, their members and their groups.
+
+use super::connection::sql;
+use super::{Result, Snapshot, Transaction, rows};
+use crate::caller::{OrganizationId, Role, UserId};
+use crate::name::{Name, Slug};
+use crate::records::{Group, Member, Organization, Page};
+use uuid::Uuid;
+
+impl Snapshot {
+    /// Returns the organizations that a user is a member of, or only the one named by `bound`, by
+    /// slug, after the one named.
+    pub async fn organizations(
+        &mut self,
+        user: UserId,
+        bound: Option<OrganizationId>,
+        after: Option<&Slug>,
+        limit: u32,
+    ) -> Result<Page<Organization, Slug>> {
+        let statement = sql(
+            "SELECT o.slug FROM members m JOIN organizations o ON o.id = m.organization_id
+             WHERE m.user_id = $1 AND m.organization_id = coalesce($2, m.organization_id)
+             AND o.slug > $3 ORDER BY o.slug LIMIT $4",
+            [
+                user.0.into(),
+                bound.map(|bound| bound.0).into(),
+                after.map_or("", Slug::as_str).into(),
+                i64::from(limit).into(),
+            ],
+        );
+        let found = self.all(statement, |row| Ok(Organization::new(rows::parse_text(row, 0)?)));
+        Ok(page_of(found.await?, limit, |organization| organization.slug.clone()))
+    }
+
+    /// Returns the members of an organization, by username, after the one named.
+    pub async fn members(
+        &mut self,
+        organization: OrganizationId,
+        after: Option<&Name>,
+        limit: u32,
+    ) -> Result<Page<Member, Name>> {
+        let statement = sql(
+            "SELECT m.username, m.role, u.email FROM members m JOIN users u ON u.id = m.user_id
+             WHERE m.organization_id = $1 AND m.username > $2 ORDER BY m.username LIMIT $3",
+            [organization.0.into(), after.map_or("", Name::as_str).into(), i64::from(limit).into()],
+        );
+        let found = self.all(statement, rows::member).await?;
+        Ok(page_of(found, limit, |member| member.username.clone()))
+    }
+
+    /// Returns the groups of an organization, by name, after the one named.
+    pub async fn groups(
+        &mut self,
+        organization: OrganizationId,
+        after: Option<&Name>,
+        limit: u32,
+    ) -> Result<Page<Group, Name>> {
+        let statement = sql(
+            "SELECT uuid, name, location, version FROM organization_groups
+             WHERE organization_id = $1 AND name > $2 ORDER BY name LIMIT $3",
+            [organization.0.into(), after.map_or("", Name::as_str).into(), i64::from(limit).into()],
+        );
+        let found = self.all(statement, |row| rows::group(row, 0)).await?;
+        Ok(page_of(found, limit, |group| group.name.clone()))
+    }
+
+    /// Returns one group.
+    pub async fn group(&mut self, uuid: Uuid) -> Result<Option<Group>> {
+        let statement = sql(
+            "SELECT uuid, name, location, version FROM organization_groups WHERE uuid = $1",
+            [uuid.as_bytes().as_slice().into()],
+        );
+        self.first(statement, |row| rows::group(row, 0)).await
+    }
+}
+
+fn page_of<T, C>(items: Vec<T>, limit: u32, cursor: impl FnOnce(&T) -> C) -> Page<T, C> {
+    let next = items.last().filter(|_| items.len() >= limit as usize).map(cursor);
+    Page { items, next }
+}
+
+impl Transaction {
+    /// Adds a member.
+    pub fn insert_member(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+        username: &Name,
+        role: Role,
+    ) {
+        self.execute(sql(
+            "INSERT INTO members (organization_id, user_id, username, role)
+             VALUES ($1, $2, $3, $4)",
+            [
+                organization.0.into(),
+                user.0.into(),
+                username.as_str().into(),
+                role.as_str().into(),
+            ],
+        ));
+    }
+
+    /// Gives a member another role.
+    pub fn update_member(&mut self, organization: OrganizationId, username: &Name, role: Role) {
+        self.execute(sql(
+            "UPDATE members SET role = $1 WHERE organization_id = $2 AND username = $3",
+            [role.as_str().into(), organization.0.into(), username.as_str().into()],
+        ));
+    }
+
+    /// Removes a member; [`Transaction::delete_tokens`] revokes the member's tokens.
+    pub fn delete_member(&mut self, organization: OrganizationId, username: &Name) {
+        self.execute(sql(
+            "DELETE FROM members WHERE organization_id = $1 AND username = $2",
+            [organization.0.into(), username.as_str().into()],
+        ));
+    }
+
+    /// Adds a group.
+    ///
+    /// # Errors
+    /// [`super::Error::Exists`], with the next query or commit, if the organization has a group of
+    /// this name.
+    pub fn insert_group(&mut self, organization: OrganizationId, group: &Group) {
+        self.execute(sql(
+            "INSERT INTO organization_groups (uuid, organization_id, name, location, version)
+             VALUES ($1, $2, $3, $4, $5)",
+            [
+                group.uuid.as_bytes().as_slice().into(),
+                organization.0.into(),
+                group.name.as_str().into(),
+                group.primary.as_str().into(),
+                group.version.as_str().into(),
+            ],
+        ));
+    }
+
+    /// Deletes a group that no token is bound to any more.
+    pub fn delete_group(&mut self, group: Uuid) {
+        let parameters = [group.as_bytes().as_slice().into()];
+        self.execute(sql("DELETE FROM organization_groups WHERE uuid = $1", parameters));
+    }
+}
