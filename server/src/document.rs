@@ -2,7 +2,7 @@
 //! diff` to hold against `openapi.yaml`. It says only what the code says.
 
 use crate::api::api_mod;
-use crate::front::OPTIONAL_BODY;
+use crate::http::OPTIONAL_BODY;
 use dropshot::semver::Version;
 use serde_json::Value;
 

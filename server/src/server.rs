@@ -6,6 +6,7 @@ use crate::front::connections::{self, Limits};
 use crate::front::throttle::Throttle;
 use crate::front::{self, Context};
 use crate::handlers::Handlers;
+use crate::http::MAX_BODY_BYTES;
 use crate::service::Service;
 use anyhow::{Context as _, anyhow};
 use dropshot::{ConfigDropshot, HttpServer, ServerBuilder};
@@ -45,7 +46,7 @@ impl Default for Settings {
 pub struct Server {
     http: HttpServer<Context>,
     #[expect(dead_code, reason = "it works until it is dropped")]
-    guard: connections::Guard,
+    reaper: connections::Reaper,
 }
 
 impl fmt::Debug for Server {
@@ -80,20 +81,20 @@ impl Server {
         let seen = Arc::clone(&context.connections);
         let config = ConfigDropshot {
             bind_address: listen,
-            default_request_body_max_bytes: front::MAX_BODY_BYTES,
+            default_request_body_max_bytes: MAX_BODY_BYTES,
             ..ConfigDropshot::default()
         };
         // dropshot logs whole URIs, with their queries: the access log is the front door's.
         let silent = Logger::root(Discard, o!());
-        let http = ServerBuilder::new(front::doors()?, context, silent)
+        let http = ServerBuilder::new(front::catch_all_routes()?, context, silent)
             .config(config)
             .start()
             .with_context(|| {
                 format!("cannot listen on {listen}: choose another address with --listen")
             })?;
         let limits = Limits { max: settings.max_connections, idle: settings.idle_timeout };
-        let guard = connections::guard(http.local_addr(), limits, seen);
-        Ok(Self { http, guard })
+        let reaper = connections::start_reaper(http.local_addr(), limits, seen);
+        Ok(Self { http, reaper })
     }
 
     /// Where it listens.

@@ -5,7 +5,7 @@ use super::Rqctx;
 use crate::access::Caller;
 use crate::auth::authenticate;
 use crate::error::{Error, Result};
-use crate::front::{Answer, Reply, reply};
+use crate::http::{Answer, Reply, reply};
 use crate::service::{Service, TokenPages};
 use crate::store::Token;
 use crate::token::TokenId;

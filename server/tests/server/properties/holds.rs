@@ -2,7 +2,7 @@
 //! fuzz targets include this file, so it uses the server's library and `serde_json` alone.
 
 use orgtokens_server::api::types::MintRequest;
-use orgtokens_server::front::object;
+use orgtokens_server::http::parse_object;
 use orgtokens_server::name::{Name, Slug};
 use orgtokens_server::token::{MalformedToken, PREFIX, PlainToken, TokenId};
 use serde_json::{Map, Value};
@@ -44,7 +44,7 @@ pub fn segment(text: &str) {
 /// Whatever is taken for a mint request is one JSON object that has no other members, and each
 /// that it has is kept: a restriction is never lost on the way.
 pub fn mint_body(bytes: &[u8]) {
-    let Ok(request) = object::<MintRequest>(bytes) else { return };
+    let Ok(request) = parse_object::<MintRequest>(bytes) else { return };
     let members: Map<String, Value> = serde_json::from_slice(bytes).expect("one JSON object");
     let known = ["group", "organization", "scopes"];
     assert!(members.keys().all(|name| known.contains(&name.as_str())));

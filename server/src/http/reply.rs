@@ -1,64 +1,64 @@
-//! Answers: what the domain said, as a status, headers and JSON. Nothing is
-//! decided here but that, and why the server itself failed never shows in an
-//! answer.
+//! Responses: a domain value or error as status, headers and JSON.
+//!
+//! The reason for an internal failure goes to the log only, never into a response.
 
-use super::{HttpError, Response, StatusCode};
-use crate::api::types::ErrorBody;
+use super::ErrorBody;
 use crate::error::Error;
 use crate::token::TokenId;
 use bytes::Bytes;
-use dropshot::{Body, ErrorStatusCode, HttpResponse, HttpResponseError, HttpResponseOk};
+use dropshot::{Body, HttpError, HttpResponse, HttpResponseOk};
 use futures::{Stream, StreamExt};
-use http::{HeaderValue, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::channel::Channel;
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::fmt;
 use std::marker::PhantomData;
 
-/// What a handler answers: failures are replies too, so that they can have headers.
+/// The result of a handler. Failures are replies too, because only replies can set headers.
 pub type Answer<T> = Result<Reply<T>, ErrorBody>;
 
-/// An answer that is declared to carry a `T`.
+/// A response that is declared to carry a `T`.
 #[derive(Debug)]
 pub struct Reply<T> {
     response: Response<Body>,
-    carries: PhantomData<fn() -> T>,
+    content: PhantomData<fn() -> T>,
 }
 
-/// What the access log says beyond the answer itself.
+/// What the access log needs and the response does not show.
 #[derive(Clone, Debug, Default)]
 pub struct Note {
-    /// The token that asked.
+    /// The token of the request.
     pub token: Option<TokenId>,
-    /// Why the server failed.
+    /// The reason why the server failed.
     pub reason: Option<String>,
 }
 
 impl<T> Reply<T> {
-    /// An answer about `token`'s request.
+    /// A reply to a request with this token.
     pub fn new(response: Response<Body>, token: Option<TokenId>) -> Self {
-        let mut reply = Self { response, carries: PhantomData };
+        let mut reply = Self { response, content: PhantomData };
         reply.response.extensions_mut().get_or_insert_default::<Note>().token = token;
         reply
     }
 }
 
-/// A success.
+/// Answers 200 with the value as JSON.
 pub fn ok(value: &impl Serialize) -> Response<Body> {
     match serde_json::to_vec(value) {
         Ok(text) => ok_text(text.into()),
-        Err(error) => failed(&Error::internal(format!("an answer has no JSON form: {error}"))),
+        Err(error) => {
+            failed(&Error::internal(format!("an answer cannot be written as JSON: {error}")))
+        }
     }
 }
 
-/// A success whose JSON text is written already.
+/// Answers 200 with a finished JSON text.
 pub fn ok_text(text: Bytes) -> Response<Body> {
     json(StatusCode::OK, text.into())
 }
 
-/// A success that is too long to be held in memory: `pieces` of one JSON text. Where one fails
-/// the connection breaks, so that nobody takes the part for the whole.
+/// Answers 200 with a JSON text in pieces. If a piece fails the connection breaks, so that no
+/// reader takes a part for the whole.
 pub fn pieces(
     mut pieces: impl Stream<Item = Result<Bytes, Error>> + Send + Unpin + 'static,
 ) -> Response<Body> {
@@ -69,7 +69,7 @@ pub fn pieces(
                 Ok(piece) => piece,
                 Err(error) => return sender.abort(error),
             };
-            // Nobody reads any more where this fails.
+            // It fails if the reader is gone.
             if sender.send_data(piece).await.is_err() {
                 return;
             }
@@ -78,7 +78,7 @@ pub fn pieces(
     json(StatusCode::OK, Body::wrap(body))
 }
 
-/// A failure, with the headers that its kind calls for.
+/// Answers an error, with the headers that its kind requires.
 pub fn failed(error: &Error) -> Response<Body> {
     let mut response = refuse(status(error), error.to_string());
     let headers = response.headers_mut();
@@ -89,7 +89,7 @@ pub fn failed(error: &Error) -> Response<Body> {
         Error::Unavailable(_) | Error::TooManyRequests => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
-        // The rest of the body is not wanted any more.
+        // The rest of the body is not read.
         Error::TooLarge(_) | Error::Timeout => {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -121,20 +121,19 @@ fn status(error: &Error) -> StatusCode {
     }
 }
 
-fn challenge(headers: &mut http::HeaderMap, value: &'static str) {
+fn challenge(headers: &mut HeaderMap, value: &'static str) {
     headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(value));
 }
 
-/// What is answered where something is wrong with the program itself.
+/// Answers 500 for a bug in the server.
 pub fn broken(reason: &str) -> Response<Body> {
     failed(&Error::internal(reason))
 }
 
-/// What a path hears that no operation has.
+/// The message for a path without an operation.
 pub const NO_PATH: &str = "no such path: see openapi.yaml";
 
-/// What is answered where no operation has this path, or none this method on it (405, with the
-/// methods that it has in `Allow`).
+/// Answers 404 for a path without an operation, or 405 with `Allow` for a wrong method.
 pub fn no_route(error: &HttpError) -> Response<Body> {
     let mut allowed: Vec<&str> = error
         .headers
@@ -158,7 +157,7 @@ pub fn no_route(error: &HttpError) -> Response<Body> {
     response
 }
 
-/// An error in the contract's form.
+/// Answers an error in the contract's form.
 pub fn refuse(status: StatusCode, error: String) -> Response<Body> {
     let body = serde_json::to_vec(&ErrorBody { error }).unwrap_or_default();
     json(status, body.into())
@@ -189,31 +188,13 @@ where
     }
 }
 
-impl fmt::Display for ErrorBody {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.error)
-    }
-}
-
-impl From<HttpError> for ErrorBody {
-    fn from(error: HttpError) -> Self {
-        Self { error: error.external_message }
-    }
-}
-
-impl HttpResponseError for ErrorBody {
-    fn status_code(&self) -> ErrorStatusCode {
-        ErrorStatusCode::INTERNAL_SERVER_ERROR
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::store;
 
     #[test]
-    fn only_what_certainly_was_not_done_asks_to_be_tried_again() {
+    fn only_a_change_that_certainly_failed_may_be_tried_again() {
         let retry_after = |error: store::Error| {
             let response = failed(&error.into());
             assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
