@@ -7,12 +7,11 @@
 mod plan;
 mod socket;
 
-pub use plan::Limits;
-
 use plan::{State, to_close};
 use socket::Socket;
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
@@ -43,6 +42,27 @@ impl Connections {
             known.entry(peer).or_insert_with(|| Requests { active: 0, latest: Instant::now() });
         requests.active += 1;
         ActiveRequest { connections: Arc::clone(self), peer }
+    }
+
+    /// Starts to close connections that are accepted on `address`.
+    pub fn start_reaper(
+        self: Arc<Self>,
+        address: SocketAddr,
+        max_connections: NonZeroUsize,
+        idle_timeout: Duration,
+    ) -> Reaper {
+        socket::raise_descriptor_limit();
+        socket::tune_listener(address);
+        let (port, seen) = (address.port(), HashMap::new());
+        let mut scanner = Scanner { port, max_connections, idle_timeout, connections: self, seen };
+        Reaper(tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(PERIOD.min(idle_timeout / 4));
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                scanner.scan(Instant::now());
+            }
+        }))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<SocketAddr, Requests>> {
@@ -76,24 +96,10 @@ impl Drop for Reaper {
     }
 }
 
-/// Starts to close connections that are accepted on `address`.
-pub fn start_reaper(address: SocketAddr, limits: Limits, connections: Arc<Connections>) -> Reaper {
-    socket::raise_descriptor_limit();
-    socket::tune_listener(address);
-    let mut scanner = Scanner { port: address.port(), limits, connections, seen: HashMap::new() };
-    Reaper(tokio::spawn(async move {
-        let mut ticks = tokio::time::interval(PERIOD.min(limits.idle / 4));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            scanner.scan(Instant::now());
-        }
-    }))
-}
-
 struct Scanner {
     port: u16,
-    limits: Limits,
+    max_connections: NonZeroUsize,
+    idle_timeout: Duration,
     connections: Arc<Connections>,
     /// By the kernel's socket cookie, which is never reused.
     seen: HashMap<u64, Seen>,
@@ -112,7 +118,8 @@ impl Scanner {
         self.update(&sockets, now);
         let open: Vec<_> =
             sockets.into_iter().filter(|socket| !self.seen[&socket.cookie].is_closed).collect();
-        for index in to_close(&self.states(&open), self.limits, now) {
+        let states = self.states(&open);
+        for index in to_close(&states, self.max_connections, self.idle_timeout, now) {
             open[index].close();
             if let Some(seen) = self.seen.get_mut(&open[index].cookie) {
                 seen.is_closed = true;
@@ -133,10 +140,10 @@ impl Scanner {
         let cookies: HashSet<_> = sockets.iter().map(|socket| socket.cookie).collect();
         self.seen.retain(|cookie, _| cookies.contains(cookie));
         let peers: HashSet<_> = sockets.iter().map(|socket| socket.peer).collect();
-        let idle = self.limits.idle;
+        let idle_timeout = self.idle_timeout;
         // A recent request may belong to a connection that was accepted after this scan began.
         self.connections.lock().retain(|peer, requests| {
-            requests.active > 0 || peers.contains(peer) || now - requests.latest < idle
+            requests.active > 0 || peers.contains(peer) || now - requests.latest < idle_timeout
         });
     }
 

@@ -1,15 +1,7 @@
 //! Chooses the connections to close. Pure: the caller passes the states and the time.
 
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
-
-/// The limits on connections.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// The cap. Busy connections may exceed it.
-    pub max: usize,
-    /// How long one may be idle.
-    pub idle: Duration,
-}
 
 /// The state of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -22,15 +14,20 @@ pub struct State {
 }
 
 /// Returns the indexes of the connections that are idle too long, and of the oldest idle ones
-/// above the cap.
-pub fn to_close(connections: &[State], limits: Limits, now: Instant) -> Vec<usize> {
+/// above `max`. Busy connections may exceed `max`.
+pub fn to_close(
+    connections: &[State],
+    max: NonZeroUsize,
+    idle_timeout: Duration,
+    now: Instant,
+) -> Vec<usize> {
     let mut idle: Vec<usize> =
         (0..connections.len()).filter(|index| !connections[*index].is_busy).collect();
     idle.sort_by_key(|index| connections[*index].idle_since);
     let is_expired =
-        |index: &usize| now.duration_since(connections[*index].idle_since) >= limits.idle;
+        |index: &usize| now.duration_since(connections[*index].idle_since) >= idle_timeout;
     let expired = idle.partition_point(is_expired);
-    let above = connections.len().saturating_sub(limits.max);
+    let above = connections.len().saturating_sub(max.get());
     idle.truncate(expired.max(above));
     idle
 }
@@ -38,8 +35,6 @@ pub fn to_close(connections: &[State], limits: Limits, now: Instant) -> Vec<usiz
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const LIMITS: Limits = Limits { max: 3, idle: Duration::from_secs(30) };
 
     /// Which of these are closed: seconds of being idle, and whether busy.
     fn closed(connections: &[(u64, bool)]) -> Vec<usize> {
@@ -52,7 +47,7 @@ mod tests {
                 idle_since: now.checked_sub(Duration::from_secs(*idle)).unwrap(),
             })
             .collect();
-        to_close(&states, LIMITS, now)
+        to_close(&states, NonZeroUsize::new(3).unwrap(), Duration::from_secs(30), now)
     }
 
     #[test]
