@@ -19,7 +19,7 @@ use connections::Connections;
 use dropshot::{ApiDescription, HttpError, RawRequest, RequestContext};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use http::{HeaderValue, Method, Response, header};
+use http::{HeaderValue, Method, Response, StatusCode, header};
 use slog::Logger;
 use std::collections::HashMap;
 use std::fmt;
@@ -138,10 +138,13 @@ async fn handle(
 }
 
 async fn answer(rqctx: RequestContext<Context>, request: Request) -> Outcome {
+    let server = Arc::clone(&rqctx.server);
     if let Some(response) = precondition::check(&request) {
+        if response.status() == StatusCode::HTTP_VERSION_NOT_SUPPORTED {
+            server.private.connections.close(rqctx.request.remote_addr());
+        }
         return response.into();
     }
-    let server = Arc::clone(&rqctx.server);
     let work = async { (server.private.dispatch)(rqctx, request).await };
     let done = AssertUnwindSafe(work).catch_unwind().await;
     done.unwrap_or_else(|_| reply::broken("a handler panicked").into())

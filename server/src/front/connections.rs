@@ -1,8 +1,8 @@
 //! Closes connections that are idle too long, and the oldest idle ones above a cap.
 //!
 //! dropshot has no limit of its own, so the reaper scans the process's sockets once a
-//! second. It never closes a connection while a request is handled or a response is
-//! being read, and it does not look at requests. The choice is made in `plan`.
+//! second. It closes no connection while a request is handled or a response is being
+//! read, except on demand, and it does not look at requests. `plan` makes the choice.
 
 mod plan;
 mod socket;
@@ -14,11 +14,15 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 /// The longest time between two scans.
 const PERIOD: Duration = Duration::from_secs(1);
+
+/// How long a connection stays open after [`Connections::close`], so that its response is sent.
+const GRACE: Duration = Duration::from_millis(100);
 
 /// How much its peer must read for a connection to count as active. It is more than the
 /// acknowledgement of an HTTP/2 ping: a connection that only pings is idle.
@@ -26,22 +30,47 @@ const READ_BYTES: u64 = 4 * 1024;
 
 /// The requests of each connection, by the address of its peer.
 #[derive(Debug, Default)]
-pub struct Connections(Mutex<HashMap<SocketAddr, Requests>>);
+pub struct Connections {
+    requests: Mutex<HashMap<SocketAddr, Requests>>,
+    close_demanded: Notify,
+}
 
 #[derive(Debug)]
 struct Requests {
     active: u32,
     latest: Instant,
+    /// When to close the connection on demand.
+    close_at: Option<Instant>,
+}
+
+impl Requests {
+    fn new() -> Self {
+        Self { active: 0, latest: Instant::now(), close_at: None }
+    }
 }
 
 impl Connections {
     /// Counts a request of `peer` as active until the result is dropped.
     pub fn begin_request(self: &Arc<Self>, peer: SocketAddr) -> ActiveRequest {
         let mut known = self.lock();
-        let requests =
-            known.entry(peer).or_insert_with(|| Requests { active: 0, latest: Instant::now() });
-        requests.active += 1;
+        known.entry(peer).or_insert_with(Requests::new).active += 1;
         ActiveRequest { connections: Arc::clone(self), peer }
+    }
+
+    /// Closes the connection of `peer` in a moment, even if it is busy.
+    pub fn close(&self, peer: SocketAddr) {
+        let mut known = self.lock();
+        let requests = known.entry(peer).or_insert_with(Requests::new);
+        requests.close_at.get_or_insert(Instant::now() + GRACE);
+        self.close_demanded.notify_one();
+    }
+
+    /// Returns the peers whose connections are to be closed now. Each is returned only once,
+    /// because a new connection may have the same peer later.
+    fn take_due(&self, now: Instant) -> HashSet<SocketAddr> {
+        let is_due = |requests: &mut Requests| requests.close_at.take_if(|at| *at <= now).is_some();
+        let mut known = self.lock();
+        known.iter_mut().filter_map(|(peer, requests)| is_due(requests).then_some(*peer)).collect()
     }
 
     /// Starts to close connections that are accepted on `address`.
@@ -59,14 +88,19 @@ impl Connections {
             let mut ticks = tokio::time::interval(PERIOD.min(idle_timeout / 4));
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
-                ticks.tick().await;
+                tokio::select! {
+                    _ = ticks.tick() => {}
+                    () = scanner.connections.close_demanded.notified() => {
+                        tokio::time::sleep(GRACE).await;
+                    }
+                }
                 scanner.scan(Instant::now());
             }
         }))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<SocketAddr, Requests>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -118,7 +152,7 @@ impl Scanner {
         self.update(&sockets, now);
         let open: Vec<_> =
             sockets.into_iter().filter(|socket| !self.seen[&socket.cookie].is_closed).collect();
-        let states = self.states(&open);
+        let states = self.states(&open, &self.connections.take_due(now));
         for index in to_close(&states, self.max_connections, self.idle_timeout, now) {
             open[index].close();
             if let Some(seen) = self.seen.get_mut(&open[index].cookie) {
@@ -147,16 +181,15 @@ impl Scanner {
         });
     }
 
-    fn states(&self, sockets: &[Socket]) -> Vec<State> {
+    fn states(&self, sockets: &[Socket], due: &HashSet<SocketAddr>) -> Vec<State> {
         let known = self.connections.lock();
         let state = |socket: &Socket| {
-            let progress = self.seen[&socket.cookie].progress;
-            match known.get(&socket.peer) {
-                None => State { is_busy: false, idle_since: progress },
-                Some(requests) => State {
-                    is_busy: requests.active > 0,
-                    idle_since: progress.max(requests.latest),
-                },
+            let (requests, progress) =
+                (known.get(&socket.peer), self.seen[&socket.cookie].progress);
+            State {
+                must_close: due.contains(&socket.peer),
+                is_busy: requests.is_some_and(|requests| requests.active > 0),
+                idle_since: requests.map_or(progress, |requests| progress.max(requests.latest)),
             }
         };
         sockets.iter().map(state).collect()

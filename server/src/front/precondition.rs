@@ -14,11 +14,21 @@ type Refusal = (StatusCode, String);
 
 /// Returns the refusal of a request that breaks a precondition.
 pub fn check(request: &Request) -> Option<Response<dropshot::Body>> {
-    let (status, message) = too_large(request.headers())
+    let (status, message) = unsupported_version(request.version())
+        .or_else(|| too_large(request.headers()))
         .or_else(|| unclear_host(request))
         .or_else(|| unknown_expectation(request.headers()))
         .or_else(|| empty_segment(request.uri().path()))?;
     Some(reply::refuse(status, message))
+}
+
+/// One connection of HTTP/2 carries hundreds of requests, so the cap on connections would not
+/// limit the responses in memory.
+fn unsupported_version(version: Version) -> Option<Refusal> {
+    (version > Version::HTTP_11).then(|| {
+        let message = format!("{version:?} is not supported: use HTTP/1.1");
+        (StatusCode::HTTP_VERSION_NOT_SUPPORTED, message)
+    })
 }
 
 fn too_large(headers: &HeaderMap) -> Option<Refusal> {
@@ -77,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn http_1_1_requires_exactly_one_host_and_http_1_0_allows_none() {
+    fn http_1_1_requires_one_host_and_http_2_is_refused() {
         let hosts = |count| vec![("host", "localhost:8080"); count];
         for (version, count, expected) in [
             (Version::HTTP_10, 0, None),
@@ -85,7 +95,7 @@ mod tests {
             (Version::HTTP_11, 0, Some(400)),
             (Version::HTTP_11, 1, None),
             (Version::HTTP_11, 2, Some(400)),
-            (Version::HTTP_2, 0, None),
+            (Version::HTTP_2, 0, Some(505)),
         ] {
             assert_eq!(status("/", version, &hosts(count)), expected, "{version:?} {count}");
         }

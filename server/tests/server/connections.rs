@@ -100,6 +100,65 @@ fn an_answer_that_is_read_slowly_is_not_cut() {
     assert!(end.ends_with(b"]}\r\n0\r\n\r\n"));
 }
 
+/// A frame of HTTP/2 (RFC 9113, 4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// The preface of HTTP/2 with a window of zero bytes, and requests on so many streams.
+fn http_2_requests(token: &str, streams: u32) -> Vec<u8> {
+    // Literals of HPACK: GET and http by index, the others with their length.
+    let text = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+    let path = text("/v1/organizations/acme/api-tokens");
+    let headers = [
+        &[0x82, 0x86, 0x04][..],
+        &path,
+        &[0x01],
+        &text("localhost"),
+        &[0x0f, 0x08],
+        &text(&format!("Bearer {token}")),
+    ]
+    .concat();
+    let settings = frame(4, 0, 0, &[0, 4, 0, 0, 0, 0]);
+    let requests = (0..streams).flat_map(|index| frame(1, 5, 2 * index + 1, &headers));
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    preface.iter().copied().chain(settings).chain(requests).collect()
+}
+
+/// The status 505 in HPACK: a literal that refers to `:status`, Huffman-coded.
+const STATUS_505: [u8; 5] = [0x48, 0x83, 0x6c, 0x0d, 0xff];
+
+#[test]
+fn http_2_is_refused_and_its_connection_closed() {
+    let database = Database::new();
+    let server = Running::start(&database, &[]);
+    let mut stream = server.connect();
+    stream.write_all(&http_2_requests(&database.token, 1)).unwrap();
+    // Opens the window, so that the body is sent too.
+    stream.write_all(&frame(4, 0, 0, &[0, 4, 0, 0, 0xff, 0xff])).unwrap();
+    let mut answer = Vec::new();
+    // A reset ends the connection too.
+    let _ = stream.read_to_end(&mut answer);
+    assert!(answer.windows(5).any(|bytes| bytes == STATUS_505), "{answer:?}");
+    let text = String::from_utf8_lossy(&answer);
+    assert!(text.contains(r#"{"error":"#) && text.contains("HTTP/1.1"), "{text}");
+}
+
+#[test]
+fn a_hundred_streams_of_http_2_do_not_grow_the_server() {
+    let database = Database::new();
+    database.add_tokens(20_000);
+    let server = Running::start(&database, &[]);
+    assert_eq!(server.ask("GET", "/v1/user", &[], "").status, 401);
+    let (before, alone) = (server.memory(), server.sockets());
+    let mut stream = server.connect();
+    stream.write_all(&http_2_requests(&database.token, 100)).unwrap();
+    assert!(eventually(PATIENCE, || is_closed(&mut stream)));
+    assert!(eventually(PATIENCE, || server.sockets() == alone));
+    assert!(server.memory() < before + 8 * 1024, "{before} {}", server.memory());
+}
+
 /// A request and its answer, over a connection that goes on.
 fn ask_once(stream: &mut TcpStream) {
     stream.write_all(b"GET /v1/user HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();

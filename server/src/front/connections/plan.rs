@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 /// The state of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct State {
+    /// Whether it must be closed, even if it is busy.
+    pub must_close: bool,
     /// Whether one of its requests is being handled.
     pub is_busy: bool,
     /// The latest of: accepted, last response made, a part of a response read. Bytes that arrive
@@ -13,23 +15,25 @@ pub struct State {
     pub idle_since: Instant,
 }
 
-/// Returns the indexes of the connections that are idle too long, and of the oldest idle ones
-/// above `max`. Busy connections may exceed `max`.
+/// Returns the indexes of the connections that must be closed, of those that are idle too long,
+/// and of the oldest idle ones above `max`. Busy connections may exceed `max`.
 pub fn to_close(
     connections: &[State],
     max: NonZeroUsize,
     idle_timeout: Duration,
     now: Instant,
 ) -> Vec<usize> {
-    let mut idle: Vec<usize> =
-        (0..connections.len()).filter(|index| !connections[*index].is_busy).collect();
-    idle.sort_by_key(|index| connections[*index].idle_since);
     let is_expired =
         |index: &usize| now.duration_since(connections[*index].idle_since) >= idle_timeout;
+    let (mut closing, mut idle): (Vec<usize>, Vec<usize>) = (0..connections.len())
+        .filter(|index| connections[*index].must_close || !connections[*index].is_busy)
+        .partition(|index| connections[*index].must_close);
+    idle.sort_by_key(|index| connections[*index].idle_since);
     let expired = idle.partition_point(is_expired);
-    let above = connections.len().saturating_sub(max.get());
+    let above = (connections.len() - closing.len()).saturating_sub(max.get());
     idle.truncate(expired.max(above));
-    idle
+    closing.append(&mut idle);
+    closing
 }
 
 #[cfg(test)]
@@ -43,6 +47,7 @@ mod tests {
         let states: Vec<_> = connections
             .iter()
             .map(|(idle, is_busy)| State {
+                must_close: false,
                 is_busy: *is_busy,
                 idle_since: now.checked_sub(Duration::from_secs(*idle)).unwrap(),
             })
@@ -70,5 +75,14 @@ mod tests {
     #[test]
     fn an_expired_connection_counts_toward_the_excess() {
         assert_eq!(closed(&[(1, false), (40, false), (2, false), (3, false)]), [1]);
+    }
+
+    #[test]
+    fn a_busy_connection_is_closed_on_demand_and_makes_room() {
+        let now = Instant::now();
+        let state = |must_close| State { must_close, is_busy: must_close, idle_since: now };
+        let states = [state(true), state(false), state(false)];
+        let max = NonZeroUsize::new(2).unwrap();
+        assert_eq!(to_close(&states, max, Duration::from_secs(30), now), [0]);
     }
 }
