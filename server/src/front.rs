@@ -4,6 +4,7 @@
 //! operation among the routes of `api` and runs it, then adds headers and writes the
 //! access log. It decides nothing about tokens. Start reading at `handle`.
 
+pub(crate) mod budget;
 mod catch_all;
 pub(crate) mod connections;
 mod log;
@@ -14,13 +15,14 @@ pub use catch_all::catch_all_routes;
 
 use crate::http::reply;
 use crate::service::Service;
+use budget::Budget;
 use catch_all::AnyPath;
 use connections::Connections;
 use dropshot::{ApiDescription, HttpError, RawRequest, RequestContext};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{HeaderValue, Method, Response, StatusCode, header};
-use slog::Logger;
+use slog::{Logger, o};
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
@@ -59,6 +61,7 @@ pub struct Context {
     pub service: Service,
     dispatch: Box<Dispatch>,
     pub(crate) connections: Arc<Connections>,
+    pub(crate) budget: Arc<Budget>,
     pub(crate) throttle: Throttle,
     log: Logger,
 }
@@ -77,8 +80,14 @@ impl Context {
         throttle: Throttle,
         log: Logger,
     ) -> Self {
-        let (dispatch, connections) = (dispatcher(operations), Arc::default());
-        Self { service, dispatch, connections, throttle, log }
+        let (dispatch, connections) = (dispatcher(operations), Arc::<Connections>::default());
+        let budget = Budget::new(Arc::clone(&connections));
+        Self { service, dispatch, connections, budget, throttle, log }
+    }
+
+    /// Returns a logger that adds the request's id to each line.
+    pub(crate) fn request_log(&self, request_id: &str) -> Logger {
+        self.log.new(o!("request_id" => request_id.to_owned()))
     }
 }
 
@@ -173,7 +182,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("a.db").display());
         let service = Service::new(Store::create(&url).await.unwrap());
-        let log = Logger::root(slog::Discard, slog::o!());
+        let log = Logger::root(slog::Discard, o!());
         let throttle = Throttle::new(NonZeroU32::MIN, Vec::new());
         let mut context = Context::new(service, ApiDescription::new(), throttle, log.clone());
         let real = context.dispatch;

@@ -6,6 +6,7 @@
 mod body;
 mod deferred;
 mod error_body;
+mod pieces;
 pub(crate) mod reply;
 
 pub(crate) use body::OPTIONAL_BODY;
@@ -13,3 +14,9 @@ pub use body::{Body, MAX_BODY_BYTES, Optional, parse_object};
 pub use deferred::Deferred;
 pub use error_body::ErrorBody;
 pub use reply::{Answer, Reply};
+
+/// A limited resource that a response uses until it is written. Dropping it frees the resource.
+pub trait Progress: Send + 'static {
+    /// Records that the reader has taken a part of the response.
+    fn record_progress(&self);
+}

@@ -2,16 +2,17 @@
 //!
 //! The reason for an internal failure goes to the log only, never into a response.
 
-use super::ErrorBody;
+use super::pieces::{self, Held};
+use super::{ErrorBody, Progress};
 use crate::error::Error;
 use crate::token::TokenId;
 use bytes::Bytes;
 use dropshot::{Body, HttpError, HttpResponse, HttpResponseOk};
-use futures::{Stream, StreamExt};
+use futures::Stream;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use http_body_util::channel::Channel;
 use schemars::JsonSchema;
 use serde::Serialize;
+use slog::Logger;
 use std::marker::PhantomData;
 
 /// The result of a handler. Failures are replies too, because only replies can set headers.
@@ -42,40 +43,35 @@ impl<T> Reply<T> {
     }
 }
 
-/// Answers 200 with the value as JSON.
-pub fn ok(value: &impl Serialize) -> Response<Body> {
-    match serde_json::to_vec(value) {
-        Ok(text) => ok_text(text.into()),
-        Err(error) => {
-            failed(&Error::internal(format!("an answer cannot be written as JSON: {error}")))
-        }
-    }
+/// Writes a value as JSON.
+///
+/// # Errors
+/// [`Error::Internal`] if the value has no JSON form, which is a bug.
+pub fn to_json(value: &impl Serialize) -> Result<Bytes, Error> {
+    let text = serde_json::to_vec(value).map_err(|error| {
+        Error::internal(format!("an answer cannot be written as JSON: {error}"))
+    })?;
+    // Gives unused capacity back: a slow reader may keep the text for long.
+    Ok(text.into_boxed_slice().into())
 }
 
-/// Answers 200 with a finished JSON text.
-pub fn ok_text(text: Bytes) -> Response<Body> {
+/// Answers 200 with a whole JSON text. `reservation` is held until it is written.
+pub fn whole(text: Bytes, reservation: Option<impl Send + 'static>) -> Response<Body> {
+    let text = match reservation {
+        Some(reservation) => Bytes::from_owner(Held(text, reservation)),
+        None => text,
+    };
     json(StatusCode::OK, text.into())
 }
 
 /// Answers 200 with a JSON text in pieces. If a piece fails the connection breaks, so that no
-/// reader takes a part for the whole.
+/// reader takes a part for the whole. `log` must carry the request's id.
 pub fn pieces(
-    mut pieces: impl Stream<Item = Result<Bytes, Error>> + Send + Unpin + 'static,
+    pieces: impl Stream<Item = Result<Bytes, Error>> + Send + 'static,
+    reservation: impl Progress,
+    log: Logger,
 ) -> Response<Body> {
-    let (mut sender, body) = Channel::<Bytes, Error>::new(1);
-    tokio::spawn(async move {
-        while let Some(piece) = pieces.next().await {
-            let piece = match piece {
-                Ok(piece) => piece,
-                Err(error) => return sender.abort(error),
-            };
-            // It fails if the reader is gone.
-            if sender.send_data(piece).await.is_err() {
-                return;
-            }
-        }
-    });
-    json(StatusCode::OK, Body::wrap(body))
+    json(StatusCode::OK, pieces::body(pieces, reservation, log))
 }
 
 /// Answers an error, with the headers that its kind requires.
@@ -86,7 +82,7 @@ pub fn failed(error: &Error) -> Response<Body> {
         Error::NoCredential => challenge(headers, "Bearer"),
         Error::DeadCredential => challenge(headers, r#"Bearer error="invalid_token""#),
         Error::TokenTooNarrow(_) => challenge(headers, r#"Bearer error="insufficient_scope""#),
-        Error::Unavailable(_) | Error::TooManyRequests => {
+        Error::Unavailable(_) | Error::TooManyRequests | Error::Busy => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         // The rest of the body is not read.
@@ -95,14 +91,19 @@ pub fn failed(error: &Error) -> Response<Body> {
         }
         _ => {}
     }
-    let reason = match error {
-        Error::Internal(source) | Error::Unavailable(source) | Error::OutcomeUnknown(source) => {
-            Some(source.to_string())
-        }
-        _ => None,
-    };
-    response.extensions_mut().insert(Note { token: None, reason });
+    if let Some(source) = source(error) {
+        response.extensions_mut().insert(Note { token: None, reason: Some(source.to_string()) });
+    }
     response
+}
+
+/// Returns the reason for an error, for the log only.
+pub fn reason(error: &Error) -> String {
+    source(error).map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+fn source(error: &Error) -> Option<&(dyn std::error::Error + 'static)> {
+    std::error::Error::source(error)
 }
 
 fn status(error: &Error) -> StatusCode {
@@ -116,7 +117,9 @@ fn status(error: &Error) -> StatusCode {
         Error::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Error::Timeout => StatusCode::REQUEST_TIMEOUT,
         Error::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
-        Error::Unavailable(_) | Error::OutcomeUnknown(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Unavailable(_) | Error::OutcomeUnknown(_) | Error::Busy => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

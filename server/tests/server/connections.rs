@@ -71,6 +71,52 @@ fn asks_for_a_long_list(server: &Running, database: &Database) -> TcpStream {
     stream
 }
 
+/// The head of the answer that waits on this connection, once one does.
+fn waiting_head(stream: &TcpStream) -> String {
+    let mut bytes = [0; 1024];
+    let count = stream.peek(&mut bytes).unwrap();
+    let text = String::from_utf8_lossy(&bytes[..count]).into_owned();
+    text.split("\r\n\r\n").next().unwrap().to_ascii_lowercase()
+}
+
+#[test]
+fn unread_answers_to_one_user_are_bounded_and_others_are_served() {
+    let database = Database::new();
+    let email = ["--username", "bob", "--email", "bob@example.com"];
+    database.run("user add", &email);
+    let membership = ["--organization", "acme", "--username", "bob", "--role", "admin"];
+    database.run("member set", &membership);
+    let bob = database.run("token mint", &["--username", "bob", "--name", "all"]);
+    database.add_tokens(120_000);
+    let server = Running::start(&database, &[]);
+    let list = "/v1/organizations/acme/api-tokens";
+    assert_eq!(server.ask_as(bob.trim(), "HEAD", list, "").status, 200);
+    let before = server.memory();
+    let request = format!(
+        "GET {list} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n",
+        database.token
+    );
+    let unread: Vec<_> = (0..600)
+        .map(|_| {
+            let mut stream = server.connect();
+            stream.write_all(request.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    let heads: Vec<_> = unread.iter().map(waiting_head).collect();
+    let (served, refused): (Vec<_>, Vec<_>) =
+        heads.iter().partition(|head| head.starts_with("http/1.1 200"));
+    assert!(!served.is_empty() && !refused.is_empty());
+    for head in refused {
+        assert!(head.starts_with("http/1.1 503") && head.contains("\r\nretry-after: 1"), "{head}");
+    }
+    let answer = server.ask_as(bob.trim(), "GET", list, "");
+    assert!(answer.status == 200 && answer.body.ends_with(b"]}\r\n0\r\n\r\n"));
+    let grown = server.memory().saturating_sub(before);
+    eprintln!("served {} grown {grown} KiB", served.len());
+    assert!(grown < 64 * 1024, "{grown} KiB");
+}
+
 #[test]
 fn an_answer_that_nobody_reads_does_not_keep_a_connection() {
     let database = Database::new();
