@@ -3,7 +3,7 @@
 
 pub mod types;
 
-use crate::front::{Answer, Body, Deferred, Optional};
+use crate::http::{Answer, Body, Deferred, Optional};
 use dropshot::{Path, Query, RequestContext};
 use types::{
     AddMemberRequest, AuditLogPage, CreateGroupRequest, CurrentUser, GroupList, GroupPath,

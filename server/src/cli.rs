@@ -13,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use orgtokens_server::access::Role;
 use orgtokens_server::document::document;
 use orgtokens_server::name::{Email, Name, Slug};
+use orgtokens_server::server::Settings;
 use orgtokens_server::service::{Operator, Service};
 use orgtokens_server::store::{self, Store};
 use orgtokens_server::token::PlainToken;
@@ -33,7 +34,7 @@ pub struct Arguments {
 enum Command {
     /// Serve the API
     #[command(
-        after_help = "Example:\n  orgtokens-server serve --database sqlite://orgtokens.db --listen 127.0.0.1:8080\n\nThe first line on stdout says where it listens; logs go to stderr. SIGTERM and\nCtrl-C finish the requests under way."
+        after_help = "Example:\n  orgtokens-server serve --database sqlite://orgtokens.db --listen 127.0.0.1:8080\n\nThe first line on stdout says where it listens; logs go to stderr. SIGTERM and\nCtrl-C shut down gracefully."
     )]
     Serve {
         #[command(flatten)]
@@ -44,7 +45,7 @@ enum Command {
         #[command(flatten)]
         listen: Listen,
         #[command(flatten)]
-        limits: serve::Limits,
+        settings: Settings,
     },
     /// Make a database with an organization, its owner, and a first token, which is printed
     #[command(
@@ -241,10 +242,10 @@ impl Database {
 /// Does what the arguments say.
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
-        Command::Serve { database, pool_size, listen, limits } => {
+        Command::Serve { database, pool_size, listen, settings } => {
             let store = Store::open_pooled(&database.url, pool_size).await?;
             store.keep_room().await;
-            serve::serve(Service::new(store), listen.address, &limits.into()).await
+            serve::serve(Service::new(store), listen.address, &settings).await
         }
         Command::Init { database, organization, username, email } => {
             let service = Service::new(Store::create(&database.url).await?);

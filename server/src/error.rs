@@ -63,6 +63,9 @@ pub enum Error {
     /// The client has sent too many bad credentials.
     #[error("too many bad credentials from your address: try again in a second")]
     TooManyRequests,
+    /// Unread answers use all the memory that they may use.
+    #[error("too many answers wait to be read: read them, or try again in a second")]
+    Busy,
     /// The store cannot answer at the moment.
     #[error("the database cannot answer at the moment: try again")]
     Unavailable(#[source] StoreError),

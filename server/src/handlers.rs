@@ -11,7 +11,8 @@ use crate::api::types::{
     OrganizationTokenList, OrganizationTokenPath, PageQuery, RevokedToken, Token, TokenExpiry,
     TokenList, TokenPath, UpdateMemberRequest,
 };
-use crate::front::{Answer, Body, Context, Deferred, Optional};
+use crate::front::Context;
+use crate::http::{Answer, Body, Deferred, Optional};
 use answer::{answer, answer_list};
 use dropshot::{Path, Query, RequestContext};
 

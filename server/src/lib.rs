@@ -12,6 +12,7 @@ pub mod document;
 pub mod error;
 pub mod front;
 mod handlers;
+pub mod http;
 pub mod name;
 pub mod scope;
 pub mod server;

@@ -1,41 +1,74 @@
-//! A running server: the service behind the front door, on a socket. It only
-//! puts the parts together: it looks at no request, and handles no signal.
+//! A running server: the service behind the front door, on a socket.
+//!
+//! It connects the parts. Requests are handled in `front`, signals in the command line.
 
 use crate::api::api_mod;
-use crate::front::connections::{self, Limits};
 use crate::front::throttle::Throttle;
-use crate::front::{self, Context};
+use crate::front::{self, Context, connections};
 use crate::handlers::Handlers;
+use crate::http::MAX_BODY_BYTES;
 use crate::service::Service;
 use anyhow::{Context as _, anyhow};
+use clap::{Args, value_parser};
 use dropshot::{ConfigDropshot, HttpServer, ServerBuilder};
 use ipnet::IpNet;
 use slog::{Discard, Logger, o};
 use std::fmt;
-use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::net::{IpAddr, SocketAddr};
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a server may be set to.
-#[derive(Clone, Debug)]
+const MAX_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(1024).expect("it is not zero");
+const IDLE_TIMEOUT: u64 = 30;
+const BAD_CREDENTIALS_PER_SECOND: NonZeroU32 = NonZeroU32::new(1000).expect("it is not zero");
+
+/// The limits of a server.
+#[derive(Clone, Debug, Args)]
 pub struct Settings {
-    /// How many connections there may be: above it the oldest idle ones are closed.
-    pub max_connections: usize,
-    /// How long a connection may be quiet before it is closed.
-    pub idle_timeout: Duration,
-    /// How many bad credentials a client may send in a second.
+    /// How many connections there may be; above that the oldest idle ones are closed
+    #[arg(long, value_name = "N", env = "ORGTOKENS_MAX_CONNECTIONS", default_value_t = MAX_CONNECTIONS)]
+    pub max_connections: NonZeroUsize,
+    /// How many seconds a connection may be idle before it is closed
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "ORGTOKENS_IDLE_TIMEOUT",
+        default_value_t = IDLE_TIMEOUT,
+        value_parser = value_parser!(u64).range(1..=86_400)
+    )]
+    pub idle_timeout: u64,
+    /// How many bad credentials a client may send in a second; above that it receives 429
+    #[arg(
+        long,
+        value_name = "N",
+        env = "ORGTOKENS_BAD_CREDENTIALS_PER_SECOND",
+        default_value_t = BAD_CREDENTIALS_PER_SECOND
+    )]
     pub bad_credentials_per_second: NonZeroU32,
-    /// The proxies that are believed about who the client is.
+    /// An address or a network (10.0.0.0/8) of proxies whose X-Forwarded-For or Forwarded names
+    /// the client; may be repeated
+    #[arg(
+        long = "trusted-proxy",
+        value_name = "NET",
+        env = "ORGTOKENS_TRUSTED_PROXY",
+        value_delimiter = ',',
+        value_parser = parse_network
+    )]
     pub trusted_proxies: Vec<IpNet>,
+}
+
+fn parse_network(text: &str) -> Result<IpNet, String> {
+    let address = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse().or_else(|_| address()).map_err(|_| "write it as 10.0.0.0/8 or 10.0.0.1".to_owned())
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            max_connections: 1024,
-            idle_timeout: Duration::from_secs(30),
-            bad_credentials_per_second: const { NonZeroU32::new(1000).expect("it is not zero") },
+            max_connections: MAX_CONNECTIONS,
+            idle_timeout: IDLE_TIMEOUT,
+            bad_credentials_per_second: BAD_CREDENTIALS_PER_SECOND,
             trusted_proxies: Vec::new(),
         }
     }
@@ -44,8 +77,8 @@ impl Default for Settings {
 /// A running server. Dropping it stops it without waiting.
 pub struct Server {
     http: HttpServer<Context>,
-    #[expect(dead_code, reason = "it works until it is dropped")]
-    guard: connections::Guard,
+    #[expect(dead_code, reason = "dropping it stops the task")]
+    reaper: connections::Reaper,
 }
 
 impl fmt::Debug for Server {
@@ -55,18 +88,18 @@ impl fmt::Debug for Server {
 }
 
 impl Server {
-    /// Serves `service` on `listen`, where port 0 means any free one; access log to `log`.
+    /// Serves `service` on `listen` with the default settings. Port 0 is any free port.
     ///
     /// # Errors
-    /// Where the address is not to be had.
+    /// If the address is not available.
     pub fn start(service: Service, listen: SocketAddr, log: Logger) -> anyhow::Result<Self> {
         Self::start_with(&Settings::default(), service, listen, log)
     }
 
-    /// The same, set otherwise.
+    /// Like [`Server::start`], with other settings.
     ///
     /// # Errors
-    /// Where the address is not to be had.
+    /// If the address is not available.
     pub fn start_with(
         settings: &Settings,
         service: Service,
@@ -74,41 +107,44 @@ impl Server {
         log: Logger,
     ) -> anyhow::Result<Self> {
         let operations = api_mod::api_description::<Handlers>()?;
-        let (rate, trusted) =
-            (settings.bad_credentials_per_second, settings.trusted_proxies.clone());
-        let context = Context::new(service, operations, Throttle::new(rate, trusted), log);
-        let seen = Arc::clone(&context.connections);
+        let throttle =
+            Throttle::new(settings.bad_credentials_per_second, settings.trusted_proxies.clone());
+        let context = Context::new(service, operations, throttle, log);
+        let connections = Arc::clone(&context.connections);
         let config = ConfigDropshot {
             bind_address: listen,
-            default_request_body_max_bytes: front::MAX_BODY_BYTES,
+            default_request_body_max_bytes: MAX_BODY_BYTES,
             ..ConfigDropshot::default()
         };
-        // dropshot logs whole URIs, with their queries: the access log is the front door's.
+        // dropshot logs whole URIs with their queries, so its log is dropped.
         let silent = Logger::root(Discard, o!());
-        let http = ServerBuilder::new(front::doors()?, context, silent)
+        let http = ServerBuilder::new(front::catch_all_routes()?, context, silent)
             .config(config)
             .start()
             .with_context(|| {
                 format!("cannot listen on {listen}: choose another address with --listen")
             })?;
-        let limits = Limits { max: settings.max_connections, idle: settings.idle_timeout };
-        let guard = connections::guard(http.local_addr(), limits, seen);
-        Ok(Self { http, guard })
+        let reaper = connections.start_reaper(
+            http.local_addr(),
+            settings.max_connections,
+            Duration::from_secs(settings.idle_timeout),
+        );
+        Ok(Self { http, reaper })
     }
 
-    /// Where it listens.
+    /// Returns the address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.http.local_addr()
     }
 
-    /// Stops accepting, and waits at most `patience` for the requests under way.
+    /// Stops accepting, and waits at most `timeout` for active requests.
     ///
     /// # Errors
-    /// Where some of them did not end in time.
-    pub async fn close(self, patience: Duration) -> anyhow::Result<()> {
-        match tokio::time::timeout(patience, self.http.close()).await {
+    /// If some of them did not end in time.
+    pub async fn close(self, timeout: Duration) -> anyhow::Result<()> {
+        match tokio::time::timeout(timeout, self.http.close()).await {
             Ok(closed) => closed.map_err(|error| anyhow!(error)),
-            Err(_) => Err(anyhow!("some requests did not end within {patience:?}")),
+            Err(_) => Err(anyhow!("some requests did not end within {timeout:?}")),
         }
     }
 }

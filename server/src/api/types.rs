@@ -104,14 +104,6 @@ where
     })
 }
 
-/// The body of every failed request.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "Error")]
-pub struct ErrorBody {
-    /// What was wrong, and what to do next.
-    pub error: String,
-}
-
 /// What a mint request asks for. Nothing unknown and nothing null is accepted: a
 /// restriction that is misspelt must never mint a wider token.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

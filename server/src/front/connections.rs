@@ -1,120 +1,159 @@
-//! How many connections there are, and which of them are worth keeping.
+//! Closes connections that are idle too long, and the oldest idle ones above a cap.
 //!
-//! dropshot accepts without end and keeps what is silent, so a guard looks at the
-//! process's own sockets once a second: those that were quiet too long are closed,
-//! and the oldest idle above a cap. It never cuts a request that is being worked on
-//! or an answer that is being read, and it knows nothing of what requests say.
+//! dropshot has no limit of its own, so the reaper scans the process's sockets once a
+//! second. It closes no connection while a request is handled or a response is being
+//! read, except on demand, and it does not look at requests. `plan` makes the choice.
 
 mod plan;
 mod socket;
-
-pub use plan::Limits;
 
 use plan::{State, to_close};
 use socket::Socket;
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
-/// How often the guard looks, at least.
+/// The longest time between two scans.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// How much of an answer its reader must have taken for it to count as being read. More than the
+/// How long a connection stays open after [`Connections::close`], so that its response is sent.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// How much its peer must read for a connection to count as active. It is more than the
 /// acknowledgement of an HTTP/2 ping: a connection that only pings is idle.
 const READ_BYTES: u64 = 4 * 1024;
 
-/// What the front door knows of its connections, by the address of the peer.
+/// The requests of each connection, by the address of its peer.
 #[derive(Debug, Default)]
-pub struct Connections(Mutex<HashMap<SocketAddr, Requests>>);
+pub struct Connections {
+    requests: Mutex<HashMap<SocketAddr, Requests>>,
+    close_demanded: Notify,
+}
 
 #[derive(Debug)]
 struct Requests {
-    under_way: u32,
+    active: u32,
     latest: Instant,
+    /// When to close the connection on demand.
+    close_at: Option<Instant>,
+}
+
+impl Requests {
+    fn new() -> Self {
+        Self { active: 0, latest: Instant::now(), close_at: None }
+    }
 }
 
 impl Connections {
-    /// Notes that a request of `peer` is worked on, until what is returned is dropped.
-    pub fn begin(self: &Arc<Self>, peer: SocketAddr) -> UnderWay {
-        let now = Instant::now();
+    /// Counts a request of `peer` as active until the result is dropped.
+    pub fn begin_request(self: &Arc<Self>, peer: SocketAddr) -> ActiveRequest {
         let mut known = self.lock();
-        let requests = known.entry(peer).or_insert(Requests { under_way: 0, latest: now });
-        requests.under_way += 1;
-        UnderWay { connections: Arc::clone(self), peer }
+        known.entry(peer).or_insert_with(Requests::new).active += 1;
+        ActiveRequest { connections: Arc::clone(self), peer }
+    }
+
+    /// Closes the connection of `peer` in a moment, even if it is busy.
+    pub fn close(&self, peer: SocketAddr) {
+        let mut known = self.lock();
+        let requests = known.entry(peer).or_insert_with(Requests::new);
+        requests.close_at.get_or_insert(Instant::now() + GRACE);
+        self.close_demanded.notify_one();
+    }
+
+    /// Returns the peers whose connections are to be closed now. Each is returned only once,
+    /// because a new connection may have the same peer later.
+    fn take_due(&self, now: Instant) -> HashSet<SocketAddr> {
+        let is_due = |requests: &mut Requests| requests.close_at.take_if(|at| *at <= now).is_some();
+        let mut known = self.lock();
+        known.iter_mut().filter_map(|(peer, requests)| is_due(requests).then_some(*peer)).collect()
+    }
+
+    /// Starts to close connections that are accepted on `address`.
+    pub fn start_reaper(
+        self: Arc<Self>,
+        address: SocketAddr,
+        max_connections: NonZeroUsize,
+        idle_timeout: Duration,
+    ) -> Reaper {
+        socket::raise_descriptor_limit();
+        socket::tune_listener(address);
+        let (port, seen) = (address.port(), HashMap::new());
+        let mut scanner = Scanner { port, max_connections, idle_timeout, connections: self, seen };
+        Reaper(tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(PERIOD.min(idle_timeout / 4));
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    _ = ticks.tick() => {}
+                    () = scanner.connections.close_demanded.notified() => {
+                        tokio::time::sleep(GRACE).await;
+                    }
+                }
+                scanner.scan(Instant::now());
+            }
+        }))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<SocketAddr, Requests>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A request that is worked on.
+/// A request that is being handled.
 #[derive(Debug)]
-pub struct UnderWay {
+pub struct ActiveRequest {
     connections: Arc<Connections>,
     peer: SocketAddr,
 }
 
-impl Drop for UnderWay {
+impl Drop for ActiveRequest {
     fn drop(&mut self) {
         if let Some(requests) = self.connections.lock().get_mut(&self.peer) {
-            requests.under_way = requests.under_way.saturating_sub(1);
+            requests.active = requests.active.saturating_sub(1);
             requests.latest = Instant::now();
         }
     }
 }
 
-/// The guard at work. Dropping it ends it.
+/// The task that closes connections. Dropping it stops the task.
 #[derive(Debug)]
-pub struct Guard(JoinHandle<()>);
+pub struct Reaper(JoinHandle<()>);
 
-impl Drop for Guard {
+impl Drop for Reaper {
     fn drop(&mut self) {
         self.0.abort();
     }
 }
 
-/// Guards the connections that are accepted on `address` from now on.
-pub fn guard(address: SocketAddr, limits: Limits, connections: Arc<Connections>) -> Guard {
-    socket::raise_descriptor_limit();
-    socket::tune_listener(address);
-    let mut watch = Watch { port: address.port(), limits, connections, seen: HashMap::new() };
-    Guard(tokio::spawn(async move {
-        let mut ticks = tokio::time::interval(PERIOD.min(limits.idle / 4));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            watch.look(Instant::now());
-        }
-    }))
-}
-
-struct Watch {
+struct Scanner {
     port: u16,
-    limits: Limits,
+    max_connections: NonZeroUsize,
+    idle_timeout: Duration,
     connections: Arc<Connections>,
-    /// By the kernel's cookie, which no two sockets ever share.
+    /// By the kernel's socket cookie, which is never reused.
     seen: HashMap<u64, Seen>,
 }
 
 struct Seen {
-    /// When it was seen first, or its peer had last read a part of an answer.
+    /// When the peer last read a part of a response, or else when the socket was first seen.
     progress: Instant,
     acknowledged: u64,
     is_closed: bool,
 }
 
-impl Watch {
-    fn look(&mut self, now: Instant) {
+impl Scanner {
+    fn scan(&mut self, now: Instant) {
         let sockets = socket::accepted(self.port);
         self.update(&sockets, now);
         let open: Vec<_> =
             sockets.into_iter().filter(|socket| !self.seen[&socket.cookie].is_closed).collect();
-        let states = self.states(&open);
-        for index in to_close(&states, self.limits, now) {
+        let states = self.states(&open, &self.connections.take_due(now));
+        for index in to_close(&states, self.max_connections, self.idle_timeout, now) {
             open[index].close();
             if let Some(seen) = self.seen.get_mut(&open[index].cookie) {
                 seen.is_closed = true;
@@ -122,7 +161,7 @@ impl Watch {
         }
     }
 
-    /// Notes new sockets and what was read, and forgets the sockets that are gone.
+    /// Records new sockets and reading progress, and forgets sockets that are gone.
     fn update(&mut self, sockets: &[Socket], now: Instant) {
         for socket in sockets {
             let acknowledged = socket.acknowledged;
@@ -135,23 +174,22 @@ impl Watch {
         let cookies: HashSet<_> = sockets.iter().map(|socket| socket.cookie).collect();
         self.seen.retain(|cookie, _| cookies.contains(cookie));
         let peers: HashSet<_> = sockets.iter().map(|socket| socket.peer).collect();
-        let idle = self.limits.idle;
-        // A request may have come in over a connection that is newer than this look.
+        let idle_timeout = self.idle_timeout;
+        // A recent request may belong to a connection that was accepted after this scan began.
         self.connections.lock().retain(|peer, requests| {
-            requests.under_way > 0 || peers.contains(peer) || now - requests.latest < idle
+            requests.active > 0 || peers.contains(peer) || now - requests.latest < idle_timeout
         });
     }
 
-    fn states(&self, sockets: &[Socket]) -> Vec<State> {
+    fn states(&self, sockets: &[Socket], due: &HashSet<SocketAddr>) -> Vec<State> {
         let known = self.connections.lock();
         let state = |socket: &Socket| {
-            let progress = self.seen[&socket.cookie].progress;
-            match known.get(&socket.peer) {
-                None => State { is_busy: false, quiet_since: progress },
-                Some(requests) => State {
-                    is_busy: requests.under_way > 0,
-                    quiet_since: progress.max(requests.latest),
-                },
+            let (requests, progress) =
+                (known.get(&socket.peer), self.seen[&socket.cookie].progress);
+            State {
+                must_close: due.contains(&socket.peer),
+                is_busy: requests.is_some_and(|requests| requests.active > 0),
+                idle_since: requests.map_or(progress, |requests| progress.max(requests.latest)),
             }
         };
         sockets.iter().map(state).collect()

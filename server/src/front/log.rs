@@ -1,16 +1,16 @@
-//! The access log: one line a request, and one more where the server itself
-//! failed. Never the token, the query string or a body; of a path its template
-//! alone.
+//! The access log: one line per request, and one more if the server failed.
+//!
+//! It contains no token, query string or body, and of a path only the template.
 
-use super::reply::Note;
 use super::{Context, Operation};
+use crate::http::reply::Note;
 use dropshot::RequestContext;
 use http::{Method, Response};
 use slog::{Logger, error, info};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// What is known of a request when it comes in.
+/// The part of a log entry that is known before the request is handled.
 pub struct Entry {
     method: Method,
     peer: SocketAddr,
@@ -18,7 +18,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub fn of(rqctx: &RequestContext<Context>) -> Self {
+    pub fn new(rqctx: &RequestContext<Context>) -> Self {
         Self {
             method: rqctx.request.method().clone(),
             peer: rqctx.request.remote_addr(),
@@ -26,7 +26,6 @@ impl Entry {
         }
     }
 
-    /// Writes the line, and one more where the server itself failed.
     pub fn write(
         self,
         log: &Logger,

@@ -1,5 +1,7 @@
-//! How many bad credentials a client may send: it protects the database, not the
-//! secret, which nobody guesses. A good credential is served whatever was sent before.
+//! Limits how many bad credentials a client may send in a second.
+//!
+//! This protects the database; tokens are too long to guess. A good credential is
+//! always accepted, even from a client above the limit.
 
 mod client;
 
@@ -13,47 +15,46 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// How many clients are kept in memory; above that, new ones have no bad credentials left.
+/// How many clients are kept in memory. Above that, new clients have no allowance.
 const MAX_CLIENTS: usize = 16 * 1024;
 
-/// How much of a second's allowance may be used at once: all of it.
+/// How much of the allowance may be used at once: a second's.
 const BURST: Duration = Duration::from_secs(1);
 
 /// Counts bad credentials by client.
 #[derive(Debug)]
 pub struct Throttle {
-    /// What one bad credential costs: its share of a second.
+    /// The share of a second that one bad credential uses up.
     cost: Duration,
     proxies: Proxies,
-    /// Until when each client has used its allowance up; what has passed need not be kept.
+    /// Until when each client has used its allowance. Times in the past mean a full allowance.
     used_until: Mutex<HashMap<IpAddr, Instant>>,
-    turns: Semaphore,
+    lookups: Semaphore,
 }
 
 impl Throttle {
-    /// Allows so many bad credentials a second of each client, as `trusted` proxies name it.
+    /// Allows each client this many bad credentials per second. `trusted` proxies name the client.
     pub fn new(per_second: NonZeroU32, trusted: Vec<IpNet>) -> Self {
         Self {
             cost: Duration::from_secs(1) / per_second.get(),
             proxies: Proxies(trusted),
             used_until: Mutex::default(),
-            turns: Semaphore::new(1),
+            lookups: Semaphore::new(1),
         }
     }
 
-    /// Whose credential it is that came from `peer`.
+    /// Returns the client that sent a request.
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        subscriber(self.proxies.client(peer, headers))
+        client_network(self.proxies.client(peer, headers))
     }
 
-    /// Waits for this client's turn to look a credential up. Whoever has sent too many bad ones
-    /// shares one turn with all others like it: a good one among them is found, and the database
-    /// is asked for one at a time.
+    /// Waits until this client may look a credential up. Clients above the limit share one slot,
+    /// so their good credentials are still found, but the database sees one lookup at a time.
     pub async fn turn(&self, client: IpAddr, now: Instant) -> Option<SemaphorePermit<'_>> {
-        if self.is_spent(client, now) { self.turns.acquire().await.ok() } else { None }
+        if self.is_spent(client, now) { self.lookups.acquire().await.ok() } else { None }
     }
 
-    /// Counts a bad credential, and says whether it was within the allowance.
+    /// Counts a bad credential, and returns whether it was within the allowance.
     pub fn admits(&self, client: IpAddr, now: Instant) -> bool {
         let mut used_until = self.lock();
         if used_until.len() >= MAX_CLIENTS {
@@ -65,14 +66,14 @@ impl Throttle {
             None => now,
         };
         let admitted = until + self.cost <= now + BURST;
-        // What is refused does not put the next one off.
+        // A refused credential does not extend the wait.
         if admitted {
             used_until.insert(client, until + self.cost);
         }
         admitted
     }
 
-    /// Whether this client has no bad credential left.
+    /// Returns whether this client has used its allowance up.
     pub fn is_spent(&self, client: IpAddr, now: Instant) -> bool {
         let used_until = self.lock();
         used_until.get(&client).is_some_and(|until| *until + self.cost > now + BURST)
@@ -83,8 +84,8 @@ impl Throttle {
     }
 }
 
-/// Who an address belongs to: of IPv6 everybody has a /64 to themself.
-fn subscriber(address: IpAddr) -> IpAddr {
+/// Returns the address that stands for a client: with IPv6 each has a whole /64.
+fn client_network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(long) => Ipv6Addr::from_bits(long.to_bits() >> 64 << 64).into(),
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_admits_as_many_as_it_is_set_to_and_no_more() {
+    fn a_client_may_send_the_configured_number_per_second() {
         let (throttle, start) = (throttle(10), Instant::now());
         let admitted = |at| (0..100).filter(|_| throttle.admits(ONE, at)).count();
         assert_eq!(admitted(start), 10);
@@ -113,14 +114,14 @@ mod tests {
     }
 
     #[test]
-    fn one_client_does_not_use_up_what_another_has() {
+    fn each_client_has_its_own_allowance() {
         let (throttle, now) = (throttle(1), Instant::now());
         assert!(throttle.admits(ONE, now) && !throttle.admits(ONE, now));
         assert!(!throttle.is_spent(OTHER, now) && throttle.admits(OTHER, now));
     }
 
     #[test]
-    fn memory_is_bounded_and_given_back() {
+    fn memory_is_bounded_and_freed() {
         let (throttle, now) = (throttle(1000), Instant::now());
         let client = |index| IpAddr::V4(std::net::Ipv4Addr::from_bits(index));
         let count = u32::try_from(MAX_CLIENTS).unwrap();
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_client_is_its_network() {
+    fn an_ipv6_client_is_a_64_bit_network() {
         let (throttle, headers) = (throttle(1), HeaderMap::new());
         let client = |text: &str| throttle.client(text.parse().unwrap(), &headers);
         assert_eq!(client("2001:db8::1"), client("2001:db8::ffff:1"));

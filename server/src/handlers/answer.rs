@@ -2,10 +2,10 @@
 //! back, failures included. It knows no operation, and decides nothing.
 
 use super::Rqctx;
-use crate::access::Caller;
+use crate::access::{Caller, UserId};
 use crate::auth::authenticate;
 use crate::error::{Error, Result};
-use crate::front::{Answer, Reply, reply};
+use crate::http::{Answer, Reply, reply};
 use crate::service::{Service, TokenPages};
 use crate::store::Token;
 use crate::token::TokenId;
@@ -21,8 +21,8 @@ pub async fn answer<T: Serialize>(
     call: impl AsyncFnOnce(Service, Caller) -> Result<T>,
 ) -> Answer<T> {
     let (token, outcome) = call_as_caller(&rqctx, call).await;
-    let response = outcome.map_or_else(|error| reply::failed(&error), |value| reply::ok(&value));
-    Ok(Reply::new(response, token))
+    let response = outcome.and_then(|(user, value)| whole(&rqctx, user, reply::to_json(&value)?));
+    Ok(Reply::new(response.unwrap_or_else(|error| reply::failed(&error)), token))
 }
 
 /// Answers with the tokens that `call` lists for the caller, each as `wire` spells it, however
@@ -34,7 +34,7 @@ pub async fn answer_list<T, W: Serialize + 'static>(
 ) -> Answer<T> {
     let (token, outcome) = call_as_caller(&rqctx, call).await;
     let response = match outcome {
-        Ok(pages) => list(pages, wire).await,
+        Ok((user, pages)) => list(&rqctx, user, pages, wire).await,
         Err(error) => Err(error),
     };
     Ok(Reply::new(response.unwrap_or_else(|error| reply::failed(&error)), token))
@@ -43,27 +43,41 @@ pub async fn answer_list<T, W: Serialize + 'static>(
 async fn call_as_caller<T>(
     rqctx: &Rqctx,
     call: impl AsyncFnOnce(Service, Caller) -> Result<T>,
-) -> (Option<TokenId>, Result<T>) {
+) -> (Option<TokenId>, Result<(UserId, T)>) {
     let service = rqctx.context().service.clone();
     match authenticate(&service, &rqctx.context().throttle, &rqctx.request).await {
-        Ok(caller) => (Some(caller.token), call(service, caller).await),
+        Ok(caller) => {
+            let (token, user) = (caller.token, caller.user);
+            (Some(token), call(service, caller).await.map(|value| (user, value)))
+        }
         Err(error) => (None, Err(error)),
     }
 }
 
+fn whole(rqctx: &Rqctx, UserId(user): UserId, text: Bytes) -> Result<Response<Body>> {
+    let peer = rqctx.request.remote_addr();
+    let reservation = rqctx.context().budget.reserve_whole(user, peer, text.len())?;
+    Ok(reply::whole(text, reservation))
+}
+
 async fn list<W: Serialize + 'static>(
+    rqctx: &Rqctx,
+    user: UserId,
     pages: TokenPages,
     wire: fn(Token, bool) -> W,
 ) -> Result<Response<Body>> {
     let mut text = ListText { pages, wire, is_begun: false, is_ended: false };
     let first = text.next().await?.unwrap_or_default();
     if text.is_ended {
-        return Ok(reply::ok_text(first));
+        return whole(rqctx, user, first);
     }
     let rest = stream::try_unfold(text, async |mut text| {
         Ok(text.next().await?.map(|piece| (piece, text)))
     });
-    Ok(reply::pieces(Box::pin(stream::once(async { Ok(first) }).chain(rest))))
+    let context = rqctx.context();
+    let reservation = context.budget.reserve_stream(user.0, rqctx.request.remote_addr())?;
+    let log = context.request_log(&rqctx.request_id);
+    Ok(reply::pieces(stream::once(async { Ok(first) }).chain(rest), reservation, log))
 }
 
 /// The JSON text of a list of tokens, written page by page.

@@ -71,6 +71,52 @@ fn asks_for_a_long_list(server: &Running, database: &Database) -> TcpStream {
     stream
 }
 
+/// The head of the answer that waits on this connection, once one does.
+fn waiting_head(stream: &TcpStream) -> String {
+    let mut bytes = [0; 1024];
+    let count = stream.peek(&mut bytes).unwrap();
+    let text = String::from_utf8_lossy(&bytes[..count]).into_owned();
+    text.split("\r\n\r\n").next().unwrap().to_ascii_lowercase()
+}
+
+#[test]
+fn unread_answers_to_one_user_are_bounded_and_others_are_served() {
+    let database = Database::new();
+    let email = ["--username", "bob", "--email", "bob@example.com"];
+    database.run("user add", &email);
+    let membership = ["--organization", "acme", "--username", "bob", "--role", "admin"];
+    database.run("member set", &membership);
+    let bob = database.run("token mint", &["--username", "bob", "--name", "all"]);
+    database.add_tokens(120_000);
+    let server = Running::start(&database, &[]);
+    let list = "/v1/organizations/acme/api-tokens";
+    assert_eq!(server.ask_as(bob.trim(), "HEAD", list, "").status, 200);
+    let before = server.memory();
+    let request = format!(
+        "GET {list} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n",
+        database.token
+    );
+    let unread: Vec<_> = (0..600)
+        .map(|_| {
+            let mut stream = server.connect();
+            stream.write_all(request.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    let heads: Vec<_> = unread.iter().map(waiting_head).collect();
+    let (served, refused): (Vec<_>, Vec<_>) =
+        heads.iter().partition(|head| head.starts_with("http/1.1 200"));
+    assert!(!served.is_empty() && !refused.is_empty());
+    for head in refused {
+        assert!(head.starts_with("http/1.1 503") && head.contains("\r\nretry-after: 1"), "{head}");
+    }
+    let answer = server.ask_as(bob.trim(), "GET", list, "");
+    assert!(answer.status == 200 && answer.body.ends_with(b"]}\r\n0\r\n\r\n"));
+    let grown = server.memory().saturating_sub(before);
+    eprintln!("served {} grown {grown} KiB", served.len());
+    assert!(grown < 64 * 1024, "{grown} KiB");
+}
+
 #[test]
 fn an_answer_that_is_not_read_does_not_keep_a_connection_open() {
     let database = Database::new();
@@ -98,6 +144,65 @@ fn an_answer_that_is_read_slowly_is_not_cut_off() {
     }
     assert!(started.elapsed() > Duration::from_secs(2));
     assert!(end.ends_with(b"]}\r\n0\r\n\r\n"));
+}
+
+/// A frame of HTTP/2 (RFC 9113, 4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// The preface of HTTP/2 with a window of zero bytes, and requests on so many streams.
+fn http_2_requests(token: &str, streams: u32) -> Vec<u8> {
+    // Literals of HPACK: GET and http by index, the others with their length.
+    let text = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+    let path = text("/v1/organizations/acme/api-tokens");
+    let headers = [
+        &[0x82, 0x86, 0x04][..],
+        &path,
+        &[0x01],
+        &text("localhost"),
+        &[0x0f, 0x08],
+        &text(&format!("Bearer {token}")),
+    ]
+    .concat();
+    let settings = frame(4, 0, 0, &[0, 4, 0, 0, 0, 0]);
+    let requests = (0..streams).flat_map(|index| frame(1, 5, 2 * index + 1, &headers));
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    preface.iter().copied().chain(settings).chain(requests).collect()
+}
+
+/// The status 505 in HPACK: a literal that refers to `:status`, Huffman-coded.
+const STATUS_505: [u8; 5] = [0x48, 0x83, 0x6c, 0x0d, 0xff];
+
+#[test]
+fn http_2_is_refused_and_its_connection_closed() {
+    let database = Database::new();
+    let server = Running::start(&database, &[]);
+    let mut stream = server.connect();
+    stream.write_all(&http_2_requests(&database.token, 1)).unwrap();
+    // Opens the window, so that the body is sent too.
+    stream.write_all(&frame(4, 0, 0, &[0, 4, 0, 0, 0xff, 0xff])).unwrap();
+    let mut answer = Vec::new();
+    // A reset ends the connection too.
+    let _ = stream.read_to_end(&mut answer);
+    assert!(answer.windows(5).any(|bytes| bytes == STATUS_505), "{answer:?}");
+    let text = String::from_utf8_lossy(&answer);
+    assert!(text.contains(r#"{"error":"#) && text.contains("HTTP/1.1"), "{text}");
+}
+
+#[test]
+fn a_hundred_streams_of_http_2_do_not_grow_the_server() {
+    let database = Database::new();
+    database.add_tokens(20_000);
+    let server = Running::start(&database, &[]);
+    assert_eq!(server.ask("GET", "/v1/user", &[], "").status, 401);
+    let (before, alone) = (server.memory(), server.sockets());
+    let mut stream = server.connect();
+    stream.write_all(&http_2_requests(&database.token, 100)).unwrap();
+    assert!(eventually(PATIENCE, || is_closed(&mut stream)));
+    assert!(eventually(PATIENCE, || server.sockets() == alone));
+    assert!(server.memory() < before + 8 * 1024, "{before} {}", server.memory());
 }
 
 /// Sends a request and reads its answer. The connection stays open.

@@ -1,79 +1,88 @@
-//! Which connections to close: pure, given what is known of each and the time. It
-//! touches no socket.
+//! Chooses the connections to close. Pure: the caller passes the states and the time.
 
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-/// What connections may cost.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// How many there may be; requests that are worked on may exceed it.
-    pub max: usize,
-    /// How long one may be quiet.
-    pub idle: Duration,
-}
-
-/// What is known of a connection.
+/// The state of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct State {
-    /// Whether a request of it is worked on.
+    /// Whether it must be closed, even if it is busy.
+    pub must_close: bool,
+    /// Whether one of its requests is being handled.
     pub is_busy: bool,
-    /// When it was accepted, had its last answer, or read a part of one: the latest of these.
-    /// Bytes that make no request don't count, however many drip in.
-    pub quiet_since: Instant,
+    /// The latest of: accepted, last response made, a part of a response read. Bytes that arrive
+    /// but complete no request do not count.
+    pub idle_since: Instant,
 }
 
-/// The indexes of those to close: whatever was quiet too long, and the oldest idle above the cap.
-pub fn to_close(connections: &[State], limits: Limits, now: Instant) -> Vec<usize> {
-    let mut idle: Vec<usize> =
-        (0..connections.len()).filter(|index| !connections[*index].is_busy).collect();
-    idle.sort_by_key(|index| connections[*index].quiet_since);
-    let is_quiet =
-        |index: &usize| now.duration_since(connections[*index].quiet_since) >= limits.idle;
-    let quiet = idle.partition_point(is_quiet);
-    let above = connections.len().saturating_sub(limits.max);
-    idle.truncate(quiet.max(above));
-    idle
+/// Returns the indexes of the connections that must be closed, of those that are idle too long,
+/// and of the oldest idle ones above `max`. Busy connections may exceed `max`.
+pub fn to_close(
+    connections: &[State],
+    max: NonZeroUsize,
+    idle_timeout: Duration,
+    now: Instant,
+) -> Vec<usize> {
+    let is_expired =
+        |index: &usize| now.duration_since(connections[*index].idle_since) >= idle_timeout;
+    let (mut closing, mut idle): (Vec<usize>, Vec<usize>) = (0..connections.len())
+        .filter(|index| connections[*index].must_close || !connections[*index].is_busy)
+        .partition(|index| connections[*index].must_close);
+    idle.sort_by_key(|index| connections[*index].idle_since);
+    let expired = idle.partition_point(is_expired);
+    let above = (connections.len() - closing.len()).saturating_sub(max.get());
+    idle.truncate(expired.max(above));
+    closing.append(&mut idle);
+    closing
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { max: 3, idle: Duration::from_secs(30) };
-
-    /// Connections that were quiet for so many seconds; whether each is busy.
+    /// Which of these are closed: seconds of being idle, and whether busy.
     fn closed(connections: &[(u64, bool)]) -> Vec<usize> {
         let start = Instant::now();
         let now = start + Duration::from_secs(100);
         let states: Vec<_> = connections
             .iter()
-            .map(|(quiet, is_busy)| State {
+            .map(|(idle, is_busy)| State {
+                must_close: false,
                 is_busy: *is_busy,
-                quiet_since: now.checked_sub(Duration::from_secs(*quiet)).unwrap(),
+                idle_since: now.checked_sub(Duration::from_secs(*idle)).unwrap(),
             })
             .collect();
-        to_close(&states, LIMITS, now)
+        to_close(&states, NonZeroUsize::new(3).unwrap(), Duration::from_secs(30), now)
     }
 
     #[test]
-    fn what_was_quiet_too_long_is_closed_and_nothing_else() {
+    fn only_connections_idle_for_too_long_are_closed() {
         assert_eq!(closed(&[(29, false), (30, false), (0, false)]), [1]);
         assert!(closed(&[]).is_empty());
     }
 
     #[test]
-    fn above_the_cap_the_oldest_idle_go_first() {
+    fn above_the_cap_the_oldest_idle_ones_are_closed_first() {
         assert_eq!(closed(&[(1, false), (3, false), (2, false), (0, false), (0, false)]), [1, 2]);
     }
 
     #[test]
-    fn a_request_that_is_worked_on_is_never_cut() {
+    fn a_busy_connection_is_never_closed() {
         assert_eq!(closed(&[(99, true), (99, true), (1, false), (98, true)]), [2]);
         assert!(closed(&[(99, true); 9]).is_empty());
     }
 
     #[test]
-    fn one_that_was_quiet_too_long_counts_among_those_above_the_cap() {
+    fn an_expired_connection_counts_toward_the_excess() {
         assert_eq!(closed(&[(1, false), (40, false), (2, false), (3, false)]), [1]);
+    }
+
+    #[test]
+    fn a_busy_connection_is_closed_on_demand_and_makes_room() {
+        let now = Instant::now();
+        let state = |must_close| State { must_close, is_busy: must_close, idle_since: now };
+        let states = [state(true), state(false), state(false)];
+        let max = NonZeroUsize::new(2).unwrap();
+        assert_eq!(to_close(&states, max, Duration::from_secs(30), now), [0]);
     }
 }

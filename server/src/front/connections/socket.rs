@@ -1,9 +1,9 @@
-//! The process's own sockets, found by their numbers, because dropshot hands none
-//! out. Linux only, and the one place with unsafe code.
+//! Finds the process's own sockets by descriptor number, because dropshot does not
+//! expose them. Linux only; the only module with unsafe code.
 //!
-//! No number is ever duplicated: closing a duplicate of a database file would drop
-//! the locks that the process holds on it (POSIX). What is done to a number that was
-//! closed, or is a file, fails with an error and no effect.
+//! It must not duplicate a descriptor: closing a duplicate of a database file would
+//! release the process's locks on that file (POSIX). A system call on a number that is
+//! closed, or is a file, fails without effect.
 
 use rustix::net::{self, Shutdown, sockopt};
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -13,41 +13,41 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
 use std::{fs, io};
 
-/// How many connections may wait to be accepted: dropshot asks for 128, and above that a client
-/// waits a second for its next try.
+/// How many connections may wait to be accepted. With dropshot's 128, a client above that waits a
+/// second until it tries again.
 const BACKLOG: i32 = 4096;
 
-/// A connection that was accepted.
+/// An accepted connection.
 #[derive(Debug)]
 pub struct Socket {
     number: RawFd,
-    /// The kernel's name for it, which is never used again.
+    /// The kernel's name for it, which is never reused.
     pub cookie: u64,
     pub peer: SocketAddr,
-    /// How many bytes its peer has taken.
+    /// How many bytes its peer has acknowledged.
     pub acknowledged: u64,
-    /// Whether there is more for its peer to take.
+    /// Whether bytes wait for its peer.
     is_unread: bool,
 }
 
 impl Socket {
-    /// Closes the connection in both directions: whoever serves it notices at once.
+    /// Closes the connection in both directions. Its task notices at once.
     pub fn close(&self) {
         let socket = borrow(self.number);
-        // The number may name another socket by now.
+        // The number may belong to another socket by now.
         if sockopt::socket_cookie(socket) != Ok(self.cookie) {
             return;
         }
         if self.is_unread {
-            // The rest is dropped instead of being kept for a peer who does not read.
+            // Drops the rest: the kernel would keep it for a peer that does not read.
             let _ = sockopt::set_socket_linger(socket, Some(Duration::ZERO));
         }
-        // Where this fails the peer was faster.
+        // It fails if the peer has closed already.
         let _ = net::shutdown(socket, Shutdown::Both);
     }
 }
 
-/// The open connections whose own end is `port`.
+/// Returns the open connections on the local `port`.
 pub fn accepted(port: u16) -> Vec<Socket> {
     let numbers = numbers_on(port).into_iter();
     numbers.filter_map(|number| describe(number).ok()).collect()
@@ -56,7 +56,7 @@ pub fn accepted(port: u16) -> Vec<Socket> {
 fn describe(number: RawFd) -> io::Result<Socket> {
     let socket = borrow(number);
     let cookie = sockopt::socket_cookie(socket)?;
-    // A listening socket has no peer, and fails here.
+    // Fails for a listening socket, which has no peer.
     let peer = net::getpeername(socket)?.ok_or(io::ErrorKind::NotConnected)?;
     let peer = SocketAddr::try_from(peer)?;
     let info = information(socket)?;
@@ -64,8 +64,8 @@ fn describe(number: RawFd) -> io::Result<Socket> {
     Ok(Socket { number, cookie, peer, acknowledged: info.tcpi_bytes_acked, is_unread })
 }
 
-/// Lets clients queue up, and answers that are written in parts go out at once: accepted sockets
-/// inherit that.
+/// Lengthens the accept queue, and turns Nagle's algorithm off, which accepted sockets inherit:
+/// it would delay the second part of a response.
 pub fn tune_listener(address: SocketAddr) {
     for number in numbers_on(address.port()) {
         let socket = borrow(number);
@@ -76,16 +76,15 @@ pub fn tune_listener(address: SocketAddr) {
     }
 }
 
-/// Lets the process have as many open files as it may: a cap on connections is of no use where
-/// they run out first.
+/// Raises the limit on open files to its maximum, so that the cap on connections is reached first.
 pub fn raise_descriptor_limit() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
-    // Where this fails, connections beyond the lower limit wait.
+    // If it fails, connections above the lower limit wait.
     let _ = setrlimit(Resource::Nofile, limit);
 }
 
-/// The numbers of the sockets whose own end is `port`.
+/// Returns the numbers of the sockets on the local `port`.
 fn numbers_on(port: u16) -> Vec<RawFd> {
     let Ok(open) = fs::read_dir("/proc/self/fd") else { return Vec::new() };
     let numbers = open.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
@@ -96,21 +95,20 @@ fn numbers_on(port: u16) -> Vec<RawFd> {
     numbers.filter(is_ours).collect()
 }
 
-#[expect(unsafe_code, reason = "the numbers of sockets that dropshot owns are all there is")]
+#[expect(unsafe_code, reason = "dropshot exposes no socket, so only the number is known")]
 fn borrow(number: RawFd) -> BorrowedFd<'static> {
-    // SAFETY: it goes to system calls alone, and never outlives the function that asked for it.
-    // They answer EBADF for a number that was closed meanwhile and ENOTSOCK for a file; where it
-    // is another socket by now its cookie tells.
+    // SAFETY: it is passed to system calls only, and no caller keeps it. They return EBADF for a
+    // closed number and ENOTSOCK for a file; the cookie tells whether it is another socket.
     unsafe { BorrowedFd::borrow_raw(number) }
 }
 
-#[expect(unsafe_code, reason = "no safe wrapper knows TCP_INFO")]
+#[expect(unsafe_code, reason = "no safe wrapper has TCP_INFO")]
 fn information(socket: BorrowedFd<'_>) -> io::Result<libc::tcp_info> {
-    // SAFETY: `tcp_info` is whole numbers alone, so zeros are a value of it.
+    // SAFETY: `tcp_info` has integer fields only, so zeros are valid.
     let mut info: libc::tcp_info = unsafe { zeroed() };
     let mut size = libc::socklen_t::try_from(size_of::<libc::tcp_info>()).unwrap_or_default();
     let pointer = (&raw mut info).cast();
-    // SAFETY: the kernel writes at most `size` bytes to `info`, which is as large.
+    // SAFETY: the kernel writes at most `size` bytes, and `info` has that size.
     let result = unsafe {
         libc::getsockopt(
             socket.as_raw_fd(),

@@ -1,5 +1,5 @@
-//! Who a request is from: the peer, or whom a trusted proxy names. What anybody else
-//! says about it is not believed.
+//! Finds the client of a request: the peer, or the address that a trusted proxy names.
+//! Headers from other peers are ignored.
 
 use http::header::FORWARDED;
 use http::{HeaderMap, HeaderValue};
@@ -8,13 +8,13 @@ use std::net::{IpAddr, SocketAddr};
 
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// The networks of proxies that are believed.
+/// The networks of trusted proxies.
 #[derive(Debug)]
 pub struct Proxies(pub Vec<IpNet>);
 
 impl Proxies {
-    /// The right-most address that is no trusted proxy's: what stands left of it could be
-    /// anybody's invention.
+    /// Returns the right-most address that is not a trusted proxy. Addresses left of it may be
+    /// forged.
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
         if !self.trust(client) {
@@ -35,7 +35,7 @@ impl Proxies {
     }
 }
 
-/// The addresses that a request came along, nearest last; `None` for what is no address.
+/// Returns the addresses that a request passed, nearest last; `None` for an invalid one.
 fn hops(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
     let list = |name: &str| -> Vec<String> {
         let values = headers.get_all(name).iter().map(HeaderValue::as_bytes);
@@ -43,7 +43,7 @@ fn hops(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
         text.split(',').map(str::trim).filter(|hop| !hop.is_empty()).map(str::to_owned).collect()
     };
     let (plain, forwarded) = (list(X_FORWARDED_FOR), list(FORWARDED.as_str()));
-    // A proxy writes one of the two: the other came from the client, and who knows which.
+    // A proxy writes one of the two headers. The other one is forged, but either could be it.
     if !plain.is_empty() && !forwarded.is_empty() {
         return Vec::new();
     }
@@ -51,7 +51,7 @@ fn hops(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
     plain.chain(forwarded.iter().map(|hop| forwarded_for(hop))).collect()
 }
 
-/// The `for` of an element of `Forwarded` (RFC 7239, 4).
+/// Parses the `for` of an element of `Forwarded` (RFC 7239, 4).
 fn forwarded_for(element: &str) -> Option<IpAddr> {
     element.split(';').find_map(|pair| {
         let (name, value) = pair.split_once('=')?;
@@ -59,7 +59,7 @@ fn forwarded_for(element: &str) -> Option<IpAddr> {
     })
 }
 
-/// An address with or without a port, as proxies write it.
+/// Parses an address with or without a port, as proxies write it.
 fn address(text: &str) -> Option<IpAddr> {
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     let address = bare.parse().ok();
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_but_a_trusted_proxy_is_believed() {
+    fn only_a_trusted_proxy_is_believed() {
         let claims = [("x-forwarded-for", "198.51.100.1"), ("forwarded", "for=198.51.100.1")];
         for claim in claims {
             assert_eq!(client("192.0.2.1", &[claim]), "192.0.2.1");
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_right_most_address_that_is_not_trusted_is_the_client() {
+    fn the_right_most_untrusted_address_is_the_client() {
         let chain =
             [("x-forwarded-for", "203.0.113.9, 198.51.100.1"), ("x-forwarded-for", "10.1.1.1")];
         assert_eq!(client("10.0.0.1", &chain), "198.51.100.1");
@@ -104,21 +104,21 @@ mod tests {
     }
 
     #[test]
-    fn both_headers_together_are_not_believed() {
+    fn both_headers_together_are_ignored() {
         let claims = [("x-forwarded-for", "198.51.100.1"), ("forwarded", "for=198.51.100.2")];
         assert_eq!(client("10.0.0.1", &claims), "10.0.0.1");
     }
 
     #[test]
-    fn addresses_are_read_in_every_spelling() {
-        for (spelled, expected) in [
+    fn every_form_of_an_address_is_parsed() {
+        for (text, expected) in [
             ("for=192.0.2.43", "192.0.2.43"),
             ("For=\"[2001:db8:cafe::17]:4711\"", "2001:db8:cafe::17"),
             ("proto=http; for=192.0.2.60:80;by=203.0.113.43", "192.0.2.60"),
             ("for=_hidden", "fd00::1"),
             ("for=unknown", "fd00::1"),
         ] {
-            assert_eq!(client("fd00::1", &[("forwarded", spelled)]), expected);
+            assert_eq!(client("fd00::1", &[("forwarded", text)]), expected);
         }
     }
 }

@@ -2,7 +2,7 @@
 //! fuzz targets include this file, so it uses only the server's library and `serde_json`.
 
 use orgtokens_server::api::types::MintRequest;
-use orgtokens_server::front::object;
+use orgtokens_server::http::parse_object;
 use orgtokens_server::name::{Name, Slug};
 use orgtokens_server::token::{MalformedToken, PREFIX, PlainToken, TokenId};
 use serde_json::{Map, Value};
@@ -43,7 +43,7 @@ pub fn segment(text: &str) {
 /// An accepted mint request is one JSON object without unknown members. Every member is kept, so
 /// that no restriction is lost.
 pub fn mint_body(bytes: &[u8]) {
-    let Ok(request) = object::<MintRequest>(bytes) else { return };
+    let Ok(request) = parse_object::<MintRequest>(bytes) else { return };
     let members: Map<String, Value> = serde_json::from_slice(bytes).expect("one JSON object");
     let known = ["group", "organization", "scopes"];
     assert!(members.keys().all(|name| known.contains(&name.as_str())));

@@ -1,5 +1,7 @@
-//! Request bodies: read when they are asked for, never more than the limit, in time,
-//! and taken only when they are exactly one JSON object of the declared members.
+//! Request bodies: read on demand, within a size and a time limit.
+//!
+//! A body is accepted only if it is exactly one JSON object with known members.
+//! The extractor reads nothing, so a handler can check the credential first.
 
 use crate::error::{Error, Result};
 use async_trait::async_trait;
@@ -20,20 +22,20 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-/// How many bytes a body may have.
+/// The largest body that is accepted.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// How long a body may take to arrive.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Marks the schema of a body that may be left out: the extractor's own metadata cannot say it,
-/// so the document is made to.
+/// Marks the schema of an optional body. `document` turns the mark into `required: false`, because
+/// extractor metadata cannot express it.
 pub(crate) const OPTIONAL_BODY: &str = "x-optional-body";
 
 /// A body that has not been read yet.
 pub struct Body<T> {
     request: hyper::Request<dropshot::Body>,
-    means: PhantomData<fn() -> T>,
+    content: PhantomData<fn() -> T>,
 }
 
 impl<T> fmt::Debug for Body<T> {
@@ -43,19 +45,19 @@ impl<T> fmt::Debug for Body<T> {
     }
 }
 
-/// Declares that a body may be left out, or be empty: it then means `T::default()`.
+/// Declares that a body may be absent or empty: both mean `T::default()`.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
 pub struct Optional<T>(T);
 
 impl<T: DeserializeOwned> Body<T> {
-    /// The body, which has to be there.
+    /// Reads and parses the body.
     ///
     /// # Errors
-    /// [`Error::TooLarge`], [`Error::Timeout`], [`Error::UnsupportedMediaType`], and
-    /// [`Error::Invalid`] with what is wrong and where.
+    /// [`Error::TooLarge`], [`Error::Timeout`], [`Error::UnsupportedMediaType`], or
+    /// [`Error::Invalid`] with the reason.
     pub async fn read(self) -> Result<T> {
-        let (headers, bytes) = receive(self.request).await?;
+        let (headers, bytes) = read_body(self.request).await?;
         if bytes.is_empty() {
             return Err(Error::Invalid("there is no body: send a JSON object".to_owned()));
         }
@@ -64,18 +66,18 @@ impl<T: DeserializeOwned> Body<T> {
 }
 
 impl<T: DeserializeOwned + Default> Body<Optional<T>> {
-    /// The body, or what its absence means.
+    /// Reads and parses the body, or returns the default if there is none.
     ///
     /// # Errors
-    /// As [`Body::read`].
+    /// Like [`Body::read`].
     pub async fn read_or_default(self) -> Result<T> {
-        let (headers, bytes) = receive(self.request).await?;
-        // Real clients name a media type and send no byte of it.
+        let (headers, bytes) = read_body(self.request).await?;
+        // Some clients declare a media type but send an empty body, so it is not checked.
         if bytes.is_empty() { Ok(T::default()) } else { parse(&headers, &bytes) }
     }
 }
 
-async fn receive(request: hyper::Request<dropshot::Body>) -> Result<(HeaderMap, Bytes)> {
+async fn read_body(request: hyper::Request<dropshot::Body>) -> Result<(HeaderMap, Bytes)> {
     let (parts, body) = request.into_parts();
     let announced =
         parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
@@ -87,44 +89,42 @@ async fn receive(request: hyper::Request<dropshot::Body>) -> Result<(HeaderMap, 
         Err(_) => Err(Error::Timeout),
         Ok(Ok(body)) => Ok((parts.headers, body.to_bytes())),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Error::TooLarge(MAX_BODY_BYTES)),
-        Ok(Err(_)) => Err(Error::Invalid("the body broke off: send it again".to_owned())),
+        Ok(Err(_)) => Err(Error::Invalid("the body is incomplete: send it again".to_owned())),
     }
 }
 
 fn parse<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T> {
     require_plain_json(headers)?;
-    object(bytes)
+    parse_object(bytes)
 }
 
-/// What these bytes spell, where they are exactly one JSON object of the members that `T` has.
+/// Parses exactly one JSON object with the members of `T`.
 ///
 /// # Errors
-/// [`Error::Invalid`] with what is wrong and where.
-pub fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    // serde would take an array for a struct.
+/// [`Error::Invalid`] with the member that is wrong and the reason.
+pub fn parse_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    // serde accepts an array for a struct.
     if bytes.trim_ascii_start().first() != Some(&b'{') {
         return Err(Error::Invalid(
             "the body is not a JSON object: send one, such as {}".to_owned(),
         ));
     }
-    let mut text = serde_json::Deserializer::from_slice(bytes);
-    let wrong = |error: &dyn fmt::Display| {
-        Error::Invalid(format!("the body is not as it should be: {error}"))
-    };
-    let value = serde_path_to_error::deserialize(&mut text).map_err(|error| wrong(&error))?;
-    text.end().map_err(|error| wrong(&error))?;
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let invalid = |error: &dyn fmt::Display| Error::Invalid(format!("invalid body: {error}"));
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| invalid(&error))?;
+    json.end().map_err(|error| invalid(&error))?;
     Ok(value)
 }
 
-/// Holds a body against what is said about it, where anything is.
+/// Checks the headers that describe the body. Absent headers mean plain JSON.
 fn require_plain_json(headers: &HeaderMap) -> Result<()> {
-    let mut kinds = headers.get_all(CONTENT_TYPE).iter();
-    let kind = kinds.next();
-    if kinds.next().is_some() {
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let first = types.next();
+    if types.next().is_some() {
         return Err(Error::Invalid("two Content-Type headers: send exactly one".to_owned()));
     }
-    if let Some(kind) = kind.filter(|kind| !is_json(kind)) {
-        return Err(Error::UnsupportedMediaType(format!("{kind:?}")));
+    if let Some(media_type) = first.filter(|media_type| !is_json(media_type)) {
+        return Err(Error::UnsupportedMediaType(format!("{media_type:?}")));
     }
     match headers.get_all(CONTENT_ENCODING).iter().find(|coding| !is_identity(coding)) {
         Some(coding) => Err(Error::UnsupportedMediaType(format!("encoded as {coding:?}"))),
@@ -132,20 +132,18 @@ fn require_plain_json(headers: &HeaderMap) -> Result<()> {
     }
 }
 
-/// JSON is UTF-8 (RFC 8259, 8.1), whoever says otherwise.
-fn is_json(kind: &HeaderValue) -> bool {
-    let mut parts = kind.to_str().unwrap_or_default().split(';').map(str::trim);
+/// JSON is always UTF-8 (RFC 8259, 8.1), so no other charset is accepted.
+fn is_json(media_type: &HeaderValue) -> bool {
+    let mut parts = media_type.to_str().unwrap_or_default().split(';').map(str::trim);
     let essence = parts.next().unwrap_or_default();
-    essence.eq_ignore_ascii_case("application/json") && parts.all(is_no_other_charset)
+    essence.eq_ignore_ascii_case("application/json") && !parts.any(is_other_charset)
 }
 
-fn is_no_other_charset(parameter: &str) -> bool {
-    match parameter.split_once('=') {
-        Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
-            value.trim_matches('"').eq_ignore_ascii_case("utf-8")
-        }
-        _ => true,
-    }
+fn is_other_charset(parameter: &str) -> bool {
+    parameter.split_once('=').is_some_and(|(name, value)| {
+        name.eq_ignore_ascii_case("charset")
+            && !value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+    })
 }
 
 fn is_identity(coding: &HeaderValue) -> bool {
@@ -158,7 +156,7 @@ impl<T: JsonSchema + DeserializeOwned + Send + Sync + 'static> ExclusiveExtracto
         _: &RequestContext<Context>,
         request: hyper::Request<dropshot::Body>,
     ) -> std::result::Result<Self, HttpError> {
-        Ok(Self { request, means: PhantomData })
+        Ok(Self { request, content: PhantomData })
     }
 
     fn metadata(body_content_type: ApiEndpointBodyContentType) -> ExtractorMetadata {

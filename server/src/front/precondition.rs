@@ -1,24 +1,35 @@
-//! What a request must be before it is looked at any closer (RFC 9110, RFC
-//! 9112). It never reads a body; which operations there are, and who asks, is
-//! not its business.
+//! Preconditions of every request, whatever its path (RFC 9110, RFC 9112).
+//!
+//! Reads no body, and knows no operation and no credential.
 
-use super::{METHODS, Request, StatusCode, reply};
+use super::Request;
+use crate::http::reply;
 use http::uri::Authority;
-use http::{HeaderMap, Method, Response, Version, header};
+use http::{HeaderMap, Response, StatusCode, Version, header};
 
-/// How many bytes the names and values of a request's headers may have together.
+/// The largest sum of header names and values that is accepted.
 const MAX_HEADER_BYTES: usize = 64 * 1024;
 
-/// The answer to a request that is refused whatever it asks for.
-pub fn objection(request: &Request) -> Option<Response<dropshot::Body>> {
-    let (status, message) = too_large(request.headers())
+type Refusal = (StatusCode, String);
+
+/// Returns the refusal of a request that breaks a precondition.
+pub fn check(request: &Request) -> Option<Response<dropshot::Body>> {
+    let (status, message) = unsupported_version(request.version())
+        .or_else(|| too_large(request.headers()))
         .or_else(|| unclear_host(request))
         .or_else(|| unknown_expectation(request.headers()))
         .or_else(|| empty_segment(request.uri().path()))?;
     Some(reply::refuse(status, message))
 }
 
-type Refusal = (StatusCode, String);
+/// One connection of HTTP/2 carries hundreds of requests, so the cap on connections would not
+/// limit the responses in memory.
+fn unsupported_version(version: Version) -> Option<Refusal> {
+    (version > Version::HTTP_11).then(|| {
+        let message = format!("{version:?} is not supported: use HTTP/1.1");
+        (StatusCode::HTTP_VERSION_NOT_SUPPORTED, message)
+    })
+}
 
 fn too_large(headers: &HeaderMap) -> Option<Refusal> {
     let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
@@ -31,22 +42,19 @@ fn too_large(headers: &HeaderMap) -> Option<Refusal> {
 fn unclear_host(request: &Request) -> Option<Refusal> {
     let hosts = request.headers().get_all(header::HOST);
     let count = hosts.iter().count();
-    let enough = match request.version() {
-        Version::HTTP_11 => count == 1,
-        _ => count <= 1,
-    };
-    if !enough {
+    if count > 1 || count == 0 && request.version() == Version::HTTP_11 {
         let message = format!("{count} Host headers: send exactly one");
         return Some((StatusCode::BAD_REQUEST, message));
     }
-    let is_host = |host: &[u8]| Authority::try_from(host).is_ok_and(|host| !is_userinfo(&host));
     (!hosts.iter().all(|host| is_host(host.as_bytes()))).then(|| {
-        (StatusCode::BAD_REQUEST, "the Host header is no host: send host or host:port".to_owned())
+        let message = "the Host header is not a host: send host or host:port";
+        (StatusCode::BAD_REQUEST, message.to_owned())
     })
 }
 
-fn is_userinfo(host: &Authority) -> bool {
-    host.as_str().contains('@')
+fn is_host(text: &[u8]) -> bool {
+    // An authority may also contain user information.
+    Authority::try_from(text).is_ok_and(|host| !host.as_str().contains('@'))
 }
 
 fn unknown_expectation(headers: &HeaderMap) -> Option<Refusal> {
@@ -58,23 +66,11 @@ fn unknown_expectation(headers: &HeaderMap) -> Option<Refusal> {
     })
 }
 
-/// dropshot leaves empty segments out, so that a variable which is empty by mistake would make
-/// another operation of the path.
+/// dropshot skips empty segments, so an empty variable would turn a path into another
+/// operation's path.
 fn empty_segment(path: &str) -> Option<Refusal> {
     (path.contains("//") || path.len() > 1 && path.ends_with('/'))
         .then(|| (StatusCode::NOT_FOUND, reply::NO_PATH.to_owned()))
-}
-
-/// The method to look a route up by: HEAD is answered as GET without the body, and what HTTP
-/// itself does not define, such as a lower-case one, is allowed nowhere.
-pub fn routed_method(method: &Method) -> Method {
-    if method == Method::HEAD {
-        Method::GET
-    } else if METHODS.contains(method) {
-        method.clone()
-    } else {
-        Method::CONNECT
-    }
 }
 
 #[cfg(test)]
@@ -86,12 +82,12 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let answer = objection(&request.body(dropshot::Body::empty()).unwrap());
+        let answer = check(&request.body(dropshot::Body::empty()).unwrap());
         answer.map(|answer| answer.status().as_u16())
     }
 
     #[test]
-    fn http_1_1_has_exactly_one_host_and_http_1_0_and_2_at_most_one() {
+    fn http_1_1_requires_one_host_and_http_2_is_refused() {
         let hosts = |count| vec![("host", "localhost:8080"); count];
         for (version, count, expected) in [
             (Version::HTTP_10, 0, None),
@@ -99,14 +95,14 @@ mod tests {
             (Version::HTTP_11, 0, Some(400)),
             (Version::HTTP_11, 1, None),
             (Version::HTTP_11, 2, Some(400)),
-            (Version::HTTP_2, 0, None),
+            (Version::HTTP_2, 0, Some(505)),
         ] {
             assert_eq!(status("/", version, &hosts(count)), expected, "{version:?} {count}");
         }
     }
 
     #[test]
-    fn a_host_is_a_host_and_maybe_a_port() {
+    fn a_host_header_is_a_host_with_an_optional_port() {
         for (host, expected) in [
             ("[::1]:8080", None),
             ("a.example", None),
@@ -120,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn only_100_continue_may_be_expected_and_no_segment_may_be_empty() {
+    fn only_100_continue_is_expected_and_no_path_segment_is_empty() {
         let expects = |what| [("host", "a"), ("expect", what)];
         assert_eq!(status("/", Version::HTTP_11, &expects("100-Continue")), None);
         assert_eq!(status("/", Version::HTTP_11, &expects("a-miracle")), Some(417));
@@ -130,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_block_has_at_most_64_kib() {
+    fn headers_have_at_most_64_kib() {
         let long = "a".repeat(32 * 1024);
         let headers = [("host", "a"), ("x-a", long.as_str()), ("x-b", long.as_str())];
         assert_eq!(status("/", Version::HTTP_11, &headers[..2]), None);

@@ -1,84 +1,80 @@
-//! Answers: what the domain said, as a status, headers and JSON. Nothing is
-//! decided here but that, and why the server itself failed never shows in an
-//! answer.
+//! Responses: a domain value or error as status, headers and JSON.
+//!
+//! The reason for an internal failure goes to the log only, never into a response.
 
-use super::{HttpError, Response, StatusCode};
-use crate::api::types::ErrorBody;
+use super::pieces::{self, Held};
+use super::{ErrorBody, Progress};
 use crate::error::Error;
 use crate::token::TokenId;
 use bytes::Bytes;
-use dropshot::{Body, ErrorStatusCode, HttpResponse, HttpResponseError, HttpResponseOk};
-use futures::{Stream, StreamExt};
-use http::{HeaderValue, header};
-use http_body_util::channel::Channel;
+use dropshot::{Body, HttpError, HttpResponse, HttpResponseOk};
+use futures::Stream;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::fmt;
+use slog::Logger;
 use std::marker::PhantomData;
 
-/// What a handler answers: failures are replies too, so that they can have headers.
+/// The result of a handler. Failures are replies too, because only replies can set headers.
 pub type Answer<T> = Result<Reply<T>, ErrorBody>;
 
-/// An answer that is declared to carry a `T`.
+/// A response that is declared to carry a `T`.
 #[derive(Debug)]
 pub struct Reply<T> {
     response: Response<Body>,
-    carries: PhantomData<fn() -> T>,
+    content: PhantomData<fn() -> T>,
 }
 
-/// What the access log says beyond the answer itself.
+/// What the access log needs and the response does not show.
 #[derive(Clone, Debug, Default)]
 pub struct Note {
-    /// The token that asked.
+    /// The token of the request.
     pub token: Option<TokenId>,
-    /// Why the server failed.
+    /// The reason why the server failed.
     pub reason: Option<String>,
 }
 
 impl<T> Reply<T> {
-    /// An answer about `token`'s request.
+    /// A reply to a request with this token.
     pub fn new(response: Response<Body>, token: Option<TokenId>) -> Self {
-        let mut reply = Self { response, carries: PhantomData };
+        let mut reply = Self { response, content: PhantomData };
         reply.response.extensions_mut().get_or_insert_default::<Note>().token = token;
         reply
     }
 }
 
-/// A success.
-pub fn ok(value: &impl Serialize) -> Response<Body> {
-    match serde_json::to_vec(value) {
-        Ok(text) => ok_text(text.into()),
-        Err(error) => failed(&Error::internal(format!("an answer has no JSON form: {error}"))),
-    }
+/// Writes a value as JSON.
+///
+/// # Errors
+/// [`Error::Internal`] if the value has no JSON form, which is a bug.
+pub fn to_json(value: &impl Serialize) -> Result<Bytes, Error> {
+    let text = serde_json::to_vec(value).map_err(|error| {
+        Error::internal(format!("an answer cannot be written as JSON: {error}"))
+    })?;
+    // Gives unused capacity back: a slow reader may keep the text for long.
+    Ok(text.into_boxed_slice().into())
 }
 
-/// A success whose JSON text is written already.
-pub fn ok_text(text: Bytes) -> Response<Body> {
+/// Answers 200 with a whole JSON text. `reservation` is held until it is written.
+pub fn whole(text: Bytes, reservation: Option<impl Send + 'static>) -> Response<Body> {
+    let text = match reservation {
+        Some(reservation) => Bytes::from_owner(Held(text, reservation)),
+        None => text,
+    };
     json(StatusCode::OK, text.into())
 }
 
-/// A success that is too long to be held in memory: `pieces` of one JSON text. Where one fails
-/// the connection breaks, so that nobody takes the part for the whole.
+/// Answers 200 with a JSON text in pieces. If a piece fails the connection breaks, so that no
+/// reader takes a part for the whole. `log` must carry the request's id.
 pub fn pieces(
-    mut pieces: impl Stream<Item = Result<Bytes, Error>> + Send + Unpin + 'static,
+    pieces: impl Stream<Item = Result<Bytes, Error>> + Send + 'static,
+    reservation: impl Progress,
+    log: Logger,
 ) -> Response<Body> {
-    let (mut sender, body) = Channel::<Bytes, Error>::new(1);
-    tokio::spawn(async move {
-        while let Some(piece) = pieces.next().await {
-            let piece = match piece {
-                Ok(piece) => piece,
-                Err(error) => return sender.abort(error),
-            };
-            // Nobody reads any more where this fails.
-            if sender.send_data(piece).await.is_err() {
-                return;
-            }
-        }
-    });
-    json(StatusCode::OK, Body::wrap(body))
+    json(StatusCode::OK, pieces::body(pieces, reservation, log))
 }
 
-/// A failure, with the headers that its kind calls for.
+/// Answers an error, with the headers that its kind requires.
 pub fn failed(error: &Error) -> Response<Body> {
     let mut response = refuse(status(error), error.to_string());
     let headers = response.headers_mut();
@@ -86,23 +82,28 @@ pub fn failed(error: &Error) -> Response<Body> {
         Error::NoCredential => challenge(headers, "Bearer"),
         Error::DeadCredential => challenge(headers, r#"Bearer error="invalid_token""#),
         Error::TokenTooNarrow(_) => challenge(headers, r#"Bearer error="insufficient_scope""#),
-        Error::Unavailable(_) | Error::TooManyRequests => {
+        Error::Unavailable(_) | Error::TooManyRequests | Error::Busy => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
-        // The rest of the body is not wanted any more.
+        // The rest of the body is not read.
         Error::TooLarge(_) | Error::Timeout => {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         _ => {}
     }
-    let reason = match error {
-        Error::Internal(source) | Error::Unavailable(source) | Error::OutcomeUnknown(source) => {
-            Some(source.to_string())
-        }
-        _ => None,
-    };
-    response.extensions_mut().insert(Note { token: None, reason });
+    if let Some(source) = source(error) {
+        response.extensions_mut().insert(Note { token: None, reason: Some(source.to_string()) });
+    }
     response
+}
+
+/// Returns the reason for an error, for the log only.
+pub fn reason(error: &Error) -> String {
+    source(error).map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+fn source(error: &Error) -> Option<&(dyn std::error::Error + 'static)> {
+    std::error::Error::source(error)
 }
 
 fn status(error: &Error) -> StatusCode {
@@ -116,25 +117,26 @@ fn status(error: &Error) -> StatusCode {
         Error::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Error::Timeout => StatusCode::REQUEST_TIMEOUT,
         Error::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
-        Error::Unavailable(_) | Error::OutcomeUnknown(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Unavailable(_) | Error::OutcomeUnknown(_) | Error::Busy => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
-fn challenge(headers: &mut http::HeaderMap, value: &'static str) {
+fn challenge(headers: &mut HeaderMap, value: &'static str) {
     headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(value));
 }
 
-/// What is answered where something is wrong with the program itself.
+/// Answers 500 for a bug in the server.
 pub fn broken(reason: &str) -> Response<Body> {
     failed(&Error::internal(reason))
 }
 
-/// What a path hears that no operation has.
+/// The message for a path without an operation.
 pub const NO_PATH: &str = "no such path: see openapi.yaml";
 
-/// What is answered where no operation has this path, or none this method on it (405, with the
-/// methods that it has in `Allow`).
+/// Answers 404 for a path without an operation, or 405 with `Allow` for a wrong method.
 pub fn no_route(error: &HttpError) -> Response<Body> {
     let mut allowed: Vec<&str> = error
         .headers
@@ -158,7 +160,7 @@ pub fn no_route(error: &HttpError) -> Response<Body> {
     response
 }
 
-/// An error in the contract's form.
+/// Answers an error in the contract's form.
 pub fn refuse(status: StatusCode, error: String) -> Response<Body> {
     let body = serde_json::to_vec(&ErrorBody { error }).unwrap_or_default();
     json(status, body.into())
@@ -189,31 +191,13 @@ where
     }
 }
 
-impl fmt::Display for ErrorBody {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.error)
-    }
-}
-
-impl From<HttpError> for ErrorBody {
-    fn from(error: HttpError) -> Self {
-        Self { error: error.external_message }
-    }
-}
-
-impl HttpResponseError for ErrorBody {
-    fn status_code(&self) -> ErrorStatusCode {
-        ErrorStatusCode::INTERNAL_SERVER_ERROR
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::store;
 
     #[test]
-    fn only_what_certainly_was_not_done_asks_to_be_tried_again() {
+    fn only_a_change_that_certainly_failed_may_be_tried_again() {
         let retry_after = |error: store::Error| {
             let response = failed(&error.into());
             assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
