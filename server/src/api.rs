@@ -1,14 +1,15 @@
-//! The API as dropshot sees it: paths, parameters, bodies, answers. No bodies of
-//! functions; the document that this emits is held against `openapi.yaml`.
+//! The API as dropshot sees it: paths, parameters, request bodies, response bodies. The document
+//! that this emits is compared with `openapi.yaml`.
 
 pub mod types;
 
 use crate::http::{Answer, Body, Deferred, Optional};
+use crate::records::{MintRequest, MintedToken};
 use dropshot::{Path, Query, RequestContext};
 use types::{
     AddMemberRequest, AuditLogPage, CreateGroupRequest, CurrentUser, GroupList, GroupPath,
-    GroupResponse, MemberAdded, MemberList, MemberPath, MemberRemoved, MemberResponse, MintRequest,
-    MintedToken, OrganizationList, OrganizationPath, OrganizationResponse, OrganizationTokenList,
+    GroupResponse, MemberAdded, MemberList, MemberPath, MemberRemoved, MemberResponse,
+    OrganizationList, OrganizationPath, OrganizationResponse, OrganizationTokenList,
     OrganizationTokenPath, PageQuery, RevokedToken, TokenExpiry, TokenList, TokenPath,
     UpdateMemberRequest,
 };
@@ -16,7 +17,7 @@ use types::{
 /// The operations of the contract.
 #[dropshot::api_description]
 pub trait Api {
-    /// What handlers are given.
+    /// The state that handlers share.
     type Context;
 
     /// List Organization API Tokens

@@ -1,50 +1,73 @@
-//! The bearer header into a [`Caller`], and too many bad ones refused. It
-//! decides who asks, never what they may do, and looks for a credential nowhere
-//! else.
+//! The credential of a request, from its bearer header, and the limit on bad ones. It decides who
+//! asks, never what they may do, and looks for a credential nowhere else.
 
-use crate::access::{Caller, Origin};
+use crate::caller::{Credential, Origin};
 use crate::error::{Error, Result};
+use crate::front::Context;
 use crate::front::throttle::Throttle;
 use crate::service::Service;
 use crate::token::PlainToken;
-use dropshot::RequestInfo;
+use dropshot::RequestContext;
 use http::{HeaderMap, header};
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
-/// Who asks, by the one `Authorization` header (RFC 6750, 2.1). Tokens in query, cookie or body
-/// are not looked for.
+/// Calls `call` with the credential of a request, and returns the credential too.
 ///
 /// # Errors
-/// [`Error::NoCredential`], [`Error::DeadCredential`] for whatever is not live, instead of it
-/// [`Error::TooManyRequests`] for a client that sent too many such, and [`Error::Invalid`] for
-/// two headers.
-pub async fn authenticate(
-    service: &Service,
-    throttle: &Throttle,
-    request: &RequestInfo,
-) -> Result<Caller> {
-    let headers = request.headers();
-    let client = throttle.client(request.remote_addr().ip(), headers);
-    let outcome = match bearer(headers) {
-        Ok(token) => {
-            let _turn = throttle.turn(client, Instant::now()).await;
-            service.authenticate(&token, origin(headers)).await
-        }
-        // Above the rate what is no token costs the database nothing.
-        Err(Error::DeadCredential) if !throttle.is_spent(client, Instant::now()) => {
-            service.authenticate_nobody(origin(headers)).await
-        }
+/// Those of `call`, and before them [`Error::NoCredential`] and [`Error::Invalid`] for two headers.
+/// A bad credential is refused before a malformed request is. A client that sent too many of them
+/// receives [`Error::TooManyRequests`].
+pub async fn with_credential<T>(
+    rqctx: &RequestContext<Context>,
+    call: impl AsyncFnOnce(Service, Arc<Credential>) -> Result<T>,
+) -> (Option<Arc<Credential>>, Result<T>) {
+    let Context { service, throttle, .. } = rqctx.context();
+    let headers = rqctx.request.headers();
+    let credential = match credential(headers) {
+        Ok(credential) => Arc::new(credential),
+        Err(error) => return (None, Err(error)),
+    };
+    let client = throttle.client(rqctx.request.remote_addr().ip(), headers);
+    let mut outcome = match admit(service, throttle, client, &credential).await {
+        Ok(()) => call(service.clone(), Arc::clone(&credential)).await,
         Err(error) => Err(error),
     };
-    match outcome {
-        Err(Error::DeadCredential) if !throttle.admits(client, Instant::now()) => {
-            Err(Error::TooManyRequests)
-        }
-        outcome => outcome,
+    if let Err(Error::Invalid(_)) = outcome
+        && credential.accepted_as().is_none()
+        && let Err(error) = service.authenticate(&credential).await
+    {
+        outcome = Err(error);
     }
+    if let Err(Error::DeadCredential) = outcome
+        && !throttle.admits(client, Instant::now())
+    {
+        outcome = Err(Error::TooManyRequests);
+    }
+    (Some(credential), outcome)
 }
 
-fn bearer(headers: &HeaderMap) -> Result<PlainToken> {
+/// Checks the credential first if its client has sent too many bad ones: those are looked up one at
+/// a time, and malformed ones not at all.
+async fn admit(
+    service: &Service,
+    throttle: &Throttle,
+    client: IpAddr,
+    credential: &Credential,
+) -> Result<()> {
+    if !throttle.is_spent(client, Instant::now()) {
+        return Ok(());
+    }
+    if credential.is_malformed() {
+        return Err(Error::DeadCredential);
+    }
+    let _turn = throttle.turn(client, Instant::now()).await;
+    service.authenticate(credential).await.map(drop)
+}
+
+/// Reads the one `Authorization` header (RFC 6750, 2.1).
+fn credential(headers: &HeaderMap) -> Result<Credential> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next().ok_or(Error::NoCredential)?;
     if values.next().is_some() {
@@ -56,18 +79,18 @@ fn bearer(headers: &HeaderMap) -> Result<PlainToken> {
     if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
         return Err(Error::NoCredential);
     }
-    token.parse().map_err(|_| Error::DeadCredential)
+    let origin = origin(headers);
+    let token = token.parse::<PlainToken>();
+    Ok(token
+        .map_or_else(|_| Credential::malformed(origin), |token| Credential::new(&token, origin)))
 }
 
-/// Command lines name themselves in the User-Agent; nothing else of it is used.
+/// Returns whether the User-Agent names a command line. Nothing else of it is used.
 fn origin(headers: &HeaderMap) -> Origin {
     let agent =
         headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-    let is_cli = agent
-        .to_ascii_lowercase()
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .any(|word| word == "cli");
-    if is_cli { Origin::Cli } else { Origin::Web }
+    let mut words = agent.split(|c: char| !c.is_ascii_alphanumeric());
+    if words.any(|word| word.eq_ignore_ascii_case("cli")) { Origin::Cli } else { Origin::Web }
 }
 
 #[cfg(test)]
@@ -99,14 +122,14 @@ mod tests {
                 .collect()
         };
         let good = format!("bEaReR  {}", token.reveal());
-        assert_eq!(bearer(&headers(std::slice::from_ref(&good))).unwrap(), token);
-        assert!(matches!(bearer(&headers(&[])), Err(Error::NoCredential)));
-        assert!(matches!(bearer(&headers(&[good.clone(), good])), Err(Error::Invalid(_))));
+        let found = credential(&headers(std::slice::from_ref(&good))).unwrap();
+        assert_eq!(found.digest, token.digest());
+        assert!(matches!(credential(&headers(&[])), Err(Error::NoCredential)));
+        assert!(matches!(credential(&headers(&[good.clone(), good])), Err(Error::Invalid(_))));
         for none in ["", "Bearer", "Bearer ", "Basic YTpi", token.reveal()] {
-            let refused = bearer(&headers(&[none.to_owned()]));
+            let refused = credential(&headers(&[none.to_owned()]));
             assert!(matches!(refused, Err(Error::NoCredential)), "{none}");
         }
-        let refused = bearer(&headers(&["Bearer x y".to_owned()]));
-        assert!(matches!(refused, Err(Error::DeadCredential)));
+        assert!(credential(&headers(&["Bearer x y".to_owned()])).unwrap().is_malformed());
     }
 }

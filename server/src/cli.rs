@@ -10,7 +10,7 @@ mod serve;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use orgtokens_server::access::Role;
+use orgtokens_server::caller::Role;
 use orgtokens_server::document::document;
 use orgtokens_server::name::{Email, Name, Slug};
 use orgtokens_server::server::Settings;
@@ -244,7 +244,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Serve { database, pool_size, listen, settings } => {
             let store = Store::open_pooled(&database.url, pool_size).await?;
-            store.keep_room().await;
+            store.hold_reserve();
             serve::serve(Service::new(store), listen.address, &settings).await
         }
         Command::Init { database, organization, username, email } => {

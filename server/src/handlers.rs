@@ -1,18 +1,19 @@
-//! The operations of `api`: authenticate, call the service, wrap what comes
-//! back. They decide nothing, choose no status, and never ask the store.
+//! The operations of `api`: take the request apart, call one function of the service, wrap what it
+//! returns. They decide nothing, choose no status, and never use the store.
 
 mod answer;
 
 use crate::api::Api;
 use crate::api::types::{
     AddMemberRequest, AuditLogPage, CreateGroupRequest, CurrentUser, GroupList, GroupPath,
-    GroupResponse, MemberAdded, MemberList, MemberPath, MemberRemoved, MemberResponse, MintRequest,
-    MintedToken, OrganizationList, OrganizationPath, OrganizationResponse, OrganizationToken,
-    OrganizationTokenList, OrganizationTokenPath, PageQuery, RevokedToken, Token, TokenExpiry,
-    TokenList, TokenPath, UpdateMemberRequest,
+    GroupResponse, MemberAdded, MemberList, MemberPath, MemberRemoved, MemberResponse,
+    OrganizationList, OrganizationPath, OrganizationResponse, OrganizationTokenList,
+    OrganizationTokenPath, PageQuery, RevokedToken, TokenExpiry, TokenList, TokenPath,
+    UpdateMemberRequest,
 };
 use crate::front::Context;
 use crate::http::{Answer, Body, Deferred, Optional};
+use crate::records::{MintRequest, MintedToken};
 use answer::{answer, answer_list};
 use dropshot::{Path, Query, RequestContext};
 
@@ -22,7 +23,7 @@ pub enum Handlers {}
 
 type Rqctx = RequestContext<Context>;
 
-/// When a token expires that does not.
+/// The expiry of a token that does not expire.
 const NEVER: i64 = -1;
 
 impl Api for Handlers {
@@ -32,8 +33,8 @@ impl Api for Handlers {
         rqctx: Rqctx,
         path: Deferred<Path<OrganizationPath>>,
     ) -> Answer<OrganizationTokenList> {
-        answer_list(rqctx, OrganizationToken::new, async |service, caller| {
-            service.list_organization_tokens(&caller, &path.get()?.organization_slug).await
+        answer_list(rqctx, path.get(), |service, credential, path, after| async move {
+            service.list_organization_tokens(&credential, &path.organization_slug, after).await
         })
         .await
     }
@@ -42,20 +43,18 @@ impl Api for Handlers {
         rqctx: Rqctx,
         path: Deferred<Path<OrganizationTokenPath>>,
     ) -> Answer<RevokedToken> {
-        answer(rqctx, async |service, caller| {
+        answer(rqctx, async |service, credential| {
             let OrganizationTokenPath { organization_slug, token_id } = path.get()?;
-            service.revoke_organization_token(&caller, &organization_slug, token_id).await?;
+            service.revoke_organization_token(&credential, &organization_slug, token_id).await?;
             Ok(RevokedToken { token: token_id.to_string() })
         })
         .await
     }
 
     async fn list_api_tokens(rqctx: Rqctx) -> Answer<TokenList> {
-        answer_list(
-            rqctx,
-            |token, _| Token::from(token),
-            async |service, caller| service.list_own_tokens(&caller).await,
-        )
+        answer_list(rqctx, Ok(()), |service, credential, (), after| async move {
+            service.list_own_tokens(&credential, after).await
+        })
         .await
     }
 
@@ -64,11 +63,10 @@ impl Api for Handlers {
         path: Deferred<Path<TokenPath>>,
         body: Body<Optional<MintRequest>>,
     ) -> Answer<MintedToken> {
-        answer(rqctx, async |service, caller| {
-            service.may_mint(&caller)?;
+        answer(rqctx, async |service, credential| {
+            service.may_mint(&credential).await?;
             let (name, request) = (path.get()?.token_name, body.read_or_default().await?);
-            let minted = service.mint_token(&caller, &name, &request.into()).await?;
-            Ok(MintedToken { name, id: minted.id, token: minted.token })
+            service.mint_token(&credential, &name, &request).await
         })
         .await
     }
@@ -77,30 +75,32 @@ impl Api for Handlers {
         rqctx: Rqctx,
         path: Deferred<Path<TokenPath>>,
     ) -> Answer<RevokedToken> {
-        answer(rqctx, async |service, caller| {
+        answer(rqctx, async |service, credential| {
             let name = path.get()?.token_name;
-            service.revoke_own_token(&caller, &name).await?;
+            service.revoke_own_token(&credential, &name).await?;
             Ok(RevokedToken { token: name.to_string() })
         })
         .await
     }
 
     async fn validate_api_token(rqctx: Rqctx) -> Answer<TokenExpiry> {
-        answer(rqctx, async |_, _| Ok(TokenExpiry { exp: NEVER })).await
+        answer(rqctx, async |service, credential| {
+            let expires_at = service.validate(&credential).await?;
+            Ok(TokenExpiry { exp: expires_at.map_or(NEVER, |time| time.timestamp()) })
+        })
+        .await
     }
 
     async fn get_current_user(rqctx: Rqctx) -> Answer<CurrentUser> {
-        answer(rqctx, async |service, caller| {
-            service.read_user(&caller)?;
-            Ok(CurrentUser { user: caller.into() })
+        answer(rqctx, async |service, credential| {
+            Ok(CurrentUser { user: service.get_user(&credential).await? })
         })
         .await
     }
 
     async fn list_organizations(rqctx: Rqctx) -> Answer<OrganizationList> {
-        answer(rqctx, async |service, caller| {
-            let organizations = service.list_organizations(&caller).await?;
-            Ok(OrganizationList { organizations: wrap(organizations) })
+        answer_list(rqctx, Ok(()), |service, credential, (), after| async move {
+            service.list_organizations(&credential, after).await
         })
         .await
     }
@@ -109,10 +109,11 @@ impl Api for Handlers {
         rqctx: Rqctx,
         path: Deferred<Path<OrganizationPath>>,
     ) -> Answer<OrganizationResponse> {
-        answer(rqctx, async |service, caller| {
-            let organization =
-                service.get_organization(&caller, &path.get()?.organization_slug).await?;
-            Ok(OrganizationResponse { organization: organization.into() })
+        answer(rqctx, async |service, credential| {
+            let slug = path.get()?.organization_slug;
+            Ok(OrganizationResponse {
+                organization: service.get_organization(&credential, &slug).await?,
+            })
         })
         .await
     }
@@ -121,9 +122,8 @@ impl Api for Handlers {
         rqctx: Rqctx,
         path: Deferred<Path<OrganizationPath>>,
     ) -> Answer<MemberList> {
-        answer(rqctx, async |service, caller| {
-            let members = service.list_members(&caller, &path.get()?.organization_slug).await?;
-            Ok(MemberList { members: wrap(members) })
+        answer_list(rqctx, path.get(), |service, credential, path, after| async move {
+            service.list_members(&credential, &path.organization_slug, after).await
         })
         .await
     }
@@ -133,10 +133,11 @@ impl Api for Handlers {
         path: Deferred<Path<OrganizationPath>>,
         body: Body<AddMemberRequest>,
     ) -> Answer<MemberAdded> {
-        answer(rqctx, async |service, caller| {
+        answer(rqctx, async |service, credential| {
+            service.authenticate(&credential).await?;
             let slug = path.get()?.organization_slug;
             let AddMemberRequest { username, role } = body.read().await?;
-            let member = service.add_member(&caller, &slug, &username, role.into()).await?;
+            let member = service.add_member(&credential, &slug, &username, role.into()).await?;
             Ok(MemberAdded { member: username, role: member.role })
         })
         .await
@@ -146,10 +147,10 @@ impl Api for Handlers {
         rqctx: Rqctx,
         path: Deferred<Path<MemberPath>>,
     ) -> Answer<MemberResponse> {
-        answer(rqctx, async |service, caller| {
+        answer(rqctx, async |service, credential| {
             let MemberPath { organization_slug, username } = path.get()?;
-            let member = service.get_member(&caller, &organization_slug, &username).await?;
-            Ok(MemberResponse { member: member.into() })
+            let member = service.get_member(&credential, &organization_slug, &username).await?;
+            Ok(MemberResponse { member })
         })
         .await
     }
@@ -159,12 +160,12 @@ impl Api for Handlers {
         path: Deferred<Path<MemberPath>>,
         body: Body<UpdateMemberRequest>,
     ) -> Answer<MemberResponse> {
-        answer(rqctx, async |service, caller| {
-            let MemberPath { organization_slug, username } = path.get()?;
+        answer(rqctx, async |service, credential| {
+            service.authenticate(&credential).await?;
+            let MemberPath { organization_slug: slug, username } = path.get()?;
             let role = body.read().await?.role.into();
-            let member =
-                service.update_member(&caller, &organization_slug, &username, role).await?;
-            Ok(MemberResponse { member: member.into() })
+            let member = service.update_member(&credential, &slug, &username, role).await?;
+            Ok(MemberResponse { member })
         })
         .await
     }
@@ -173,9 +174,9 @@ impl Api for Handlers {
         rqctx: Rqctx,
         path: Deferred<Path<MemberPath>>,
     ) -> Answer<MemberRemoved> {
-        answer(rqctx, async |service, caller| {
+        answer(rqctx, async |service, credential| {
             let MemberPath { organization_slug, username } = path.get()?;
-            service.remove_member(&caller, &organization_slug, &username).await?;
+            service.remove_member(&credential, &organization_slug, &username).await?;
             Ok(MemberRemoved { member: username })
         })
         .await
@@ -185,9 +186,8 @@ impl Api for Handlers {
         rqctx: Rqctx,
         path: Deferred<Path<OrganizationPath>>,
     ) -> Answer<GroupList> {
-        answer(rqctx, async |service, caller| {
-            let groups = service.list_groups(&caller, &path.get()?.organization_slug).await?;
-            Ok(GroupList { groups: wrap(groups) })
+        answer_list(rqctx, path.get(), |service, credential, path, after| async move {
+            service.list_groups(&credential, &path.organization_slug, after).await
         })
         .await
     }
@@ -197,29 +197,30 @@ impl Api for Handlers {
         path: Deferred<Path<OrganizationPath>>,
         body: Body<CreateGroupRequest>,
     ) -> Answer<GroupResponse> {
-        answer(rqctx, async |service, caller| {
+        answer(rqctx, async |service, credential| {
+            service.authenticate(&credential).await?;
             let slug = path.get()?.organization_slug;
             let CreateGroupRequest { name, location } = body.read().await?;
-            let group = service.create_group(&caller, &slug, name, location).await?;
-            Ok(GroupResponse { group: group.into() })
+            let group = service.create_group(&credential, &slug, name, location).await?;
+            Ok(GroupResponse { group })
         })
         .await
     }
 
     async fn get_group(rqctx: Rqctx, path: Deferred<Path<GroupPath>>) -> Answer<GroupResponse> {
-        answer(rqctx, async |service, caller| {
+        answer(rqctx, async |service, credential| {
             let GroupPath { organization_slug, group_name } = path.get()?;
-            let group = service.get_group(&caller, &organization_slug, &group_name).await?;
-            Ok(GroupResponse { group: group.into() })
+            let group = service.get_group(&credential, &organization_slug, &group_name).await?;
+            Ok(GroupResponse { group })
         })
         .await
     }
 
     async fn delete_group(rqctx: Rqctx, path: Deferred<Path<GroupPath>>) -> Answer<GroupResponse> {
-        answer(rqctx, async |service, caller| {
+        answer(rqctx, async |service, credential| {
             let GroupPath { organization_slug, group_name } = path.get()?;
-            let group = service.delete_group(&caller, &organization_slug, &group_name).await?;
-            Ok(GroupResponse { group: group.into() })
+            let group = service.delete_group(&credential, &organization_slug, &group_name).await?;
+            Ok(GroupResponse { group })
         })
         .await
     }
@@ -229,16 +230,13 @@ impl Api for Handlers {
         path: Deferred<Path<OrganizationPath>>,
         query: Deferred<Query<PageQuery>>,
     ) -> Answer<AuditLogPage> {
-        answer(rqctx, async |service, caller| {
-            let (slug, PageQuery { page, page_size }) =
-                (path.get()?.organization_slug, query.get()?);
-            let found = service.list_audit_logs(&caller, &slug, page, page_size).await?;
-            Ok(AuditLogPage::new(found, page, page_size))
+        answer(rqctx, async |service, credential| {
+            let (slug, query) = (path.get()?.organization_slug, query.get()?);
+            let PageQuery { page, page_size } = query;
+            let (entries, total) =
+                service.list_audit_logs(&credential, &slug, page, page_size).await?;
+            Ok(AuditLogPage::new(entries, total, &query))
         })
         .await
     }
-}
-
-fn wrap<T, W: From<T>>(records: Vec<T>) -> Vec<W> {
-    records.into_iter().map(W::from).collect()
 }

@@ -1,19 +1,20 @@
-//! An API-token service for organizations that keeps to `openapi.yaml`.
+//! An API-token service for organizations that keeps the contract of `openapi.yaml`.
 //!
-//! A request travels one way: [`front`] (dispatch, limits, envelope),
-//! `handlers` (authenticate, call, wrap), [`service`] (the domain's verbs, with
-//! the policy of [`access`]), [`store`] (what is kept). The last two name no
-//! layer before them; the others share the types of [`front`] and [`api`].
+//! A request travels one way: [`front`] (dispatch, limits, headers), `handlers` (take apart, call,
+//! wrap), [`service`] (the operations, decided by [`access`]), [`store`] (persistence). `service` and
+//! `store` know no HTTP; [`http`] is the vocabulary of the others.
 
 pub mod access;
 pub mod api;
 mod auth;
+pub mod caller;
 pub mod document;
 pub mod error;
 pub mod front;
 mod handlers;
 pub mod http;
 pub mod name;
+pub mod records;
 pub mod scope;
 pub mod server;
 pub mod service;

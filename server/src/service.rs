@@ -43,54 +43,72 @@ impl Service {
         &self.store
     }
 
-    /// Returns the user, binding and role behind a credential at this moment.
+    /// Returns the user and the binding behind a credential at this moment.
     ///
     /// # Errors
     /// [`Error::DeadCredential`] if it is unknown, revoked or expired, or its user is disabled.
     pub async fn authenticate(&self, credential: &Credential) -> Result<Caller> {
-        let access = self.read_once(async |view| Ok(view.access(credential, None).await?)).await?;
+        let access = self
+            .read_once(|mut view| async move { Ok(view.access(credential, None).await?) })
+            .await?;
         Ok(accept(credential, access)?.caller)
     }
 
     /// Runs an operation that reads.
-    async fn read<T>(&self, operation: impl AsyncFn(&mut Snapshot) -> Result<T>) -> Result<T> {
-        retry(async || operation(&mut self.store.read().await?).await).await
+    async fn read<T, F>(&self, operation: impl Fn(Snapshot) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let operation = &operation;
+        retry(move || async move { operation(self.store.read().await?).await }).await
     }
 
     /// Runs an operation that reads with one statement.
-    async fn read_once<T>(&self, operation: impl AsyncFn(&mut Snapshot) -> Result<T>) -> Result<T> {
-        retry(async || operation(&mut self.store.read_once().await?).await).await
+    async fn read_once<T, F>(&self, operation: impl Fn(Snapshot) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let operation = &operation;
+        retry(move || async move { operation(self.store.read_once().await?).await }).await
     }
 
-    /// Runs an operation that writes, and commits. It holds the lock of `turn` when it begins.
-    async fn write<T>(
+    /// Runs an operation that writes under the lock of `turn`, and commits.
+    async fn write<T, F>(
         &self,
         credential: &Credential,
         turn: &Turn,
-        operation: impl AsyncFn(&mut Transaction) -> Result<T>,
-    ) -> Result<T> {
+        operation: impl Fn(Transaction) -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Written<T>>,
+    {
         self.join_queue(credential, turn).await?;
-        retry(async || {
+        let operation = &operation;
+        retry(move || async move {
             let change = self.store.write(turn).await?;
-            commit(locked(change, credential, turn), &operation).await
+            commit(operation(locked(change, credential, turn))).await
         })
         .await
     }
 
     /// Like [`Service::write`], for an operation that revokes tokens: if the disk is full, it runs
     /// again with the space that is reserved for this.
-    async fn write_revocation<T>(
+    async fn write_revocation<T, F>(
         &self,
         credential: &Credential,
         turn: &Turn,
-        operation: impl AsyncFn(&mut Transaction) -> Result<T>,
-    ) -> Result<T> {
+        operation: impl Fn(Transaction) -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Written<T>>,
+    {
         self.join_queue(credential, turn).await?;
-        let attempt = async || {
+        let operation = &operation;
+        let attempt = move || async move {
             let change = self.store.write_revocation(turn).await?;
-            commit(locked(change, credential, turn), &operation).await
+            commit(operation(locked(change, credential, turn))).await
         };
-        match retry(&attempt).await {
+        match retry(attempt).await {
             Err(Error::Unavailable(StoreError::Full(_))) if self.store.release_reserve().await => {
                 retry(attempt).await
             }
@@ -107,6 +125,9 @@ impl Service {
     }
 }
 
+/// What an operation returns that writes: its transaction, for the commit, and its value.
+type Written<T> = Result<(Transaction, T)>;
+
 /// Adds the lock of `turn`, which goes out with the first query.
 fn locked(mut change: Transaction, credential: &Credential, turn: &Turn) -> Transaction {
     match turn {
@@ -117,18 +138,15 @@ fn locked(mut change: Transaction, credential: &Credential, turn: &Turn) -> Tran
     change
 }
 
-async fn commit<T>(
-    mut change: Transaction,
-    operation: impl AsyncFn(&mut Transaction) -> Result<T>,
-) -> Result<T> {
-    let done = operation(&mut change).await?;
+async fn commit<T>(operation: impl Future<Output = Written<T>>) -> Result<T> {
+    let (change, value) = operation.await?;
     change.commit().await?;
-    Ok(done)
+    Ok(value)
 }
 
 /// Runs `attempt` again if the database rolled it back. A commit whose outcome is unknown is never
 /// run again.
-async fn retry<T>(attempt: impl AsyncFn() -> Result<T>) -> Result<T> {
+async fn retry<T, F: Future<Output = Result<T>>>(attempt: impl Fn() -> F) -> Result<T> {
     for _ in 0..RETRIES {
         match attempt().await {
             Err(Error::Unavailable(StoreError::Contended(_))) => {}
@@ -167,8 +185,8 @@ mod tests {
 
     /// Returns how often `retry` attempts what fails so many times with `error`.
     async fn attempts(failures: u32, error: fn(String) -> StoreError) -> (u32, bool) {
-        let count = AtomicU32::new(0);
-        let outcome = retry(async || {
+        let count = &AtomicU32::new(0);
+        let outcome = retry(move || async move {
             let attempt = count.fetch_add(1, Ordering::SeqCst);
             if attempt < failures { Err(error(String::new()).into()) } else { Ok(()) }
         });

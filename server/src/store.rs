@@ -218,10 +218,7 @@ impl Store {
 
 /// Whether SQLite reads `path` as the path of a file, and nothing more.
 fn is_file_path(path: &str) -> bool {
-    !path.is_empty()
-        && !path.starts_with(':')
-        && !path.starts_with("file:")
-        && !path.contains('?')
+    !path.is_empty() && !path.starts_with(':') && !path.starts_with("file:") && !path.contains('?')
 }
 
 /// Where a database is.

@@ -1,29 +1,50 @@
-//! The wire types, named as the schemas of `openapi.yaml`. They carry no behaviour:
-//! what the domain means by them is in `service`, how one becomes the other in
-//! `convert`.
+//! The parameters, request bodies and response bodies of the API, named as the schemas of
+//! `openapi.yaml`. What they carry is in `records`.
 
-mod convert;
-
-use crate::access::Role;
+use crate::caller::Role;
 use crate::name::{Name, Quoted, Slug};
-use crate::scope::{RequestedScope, Scope};
-use crate::token::{PlainToken, TokenId};
-use chrono::{DateTime, Utc};
+use crate::records::{AuditLog, Group, Member, Organization, OrganizationToken, Token, User};
+use crate::token::TokenId;
 use schemars::JsonSchema;
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use uuid::Uuid;
+use serde::{Deserialize, Deserializer, Serialize};
 
-/// Where an operation on an organization aims.
-#[derive(Debug, Deserialize, JsonSchema)]
+/// A response body that is a list of items.
+pub trait List: From<Vec<Self::Item>> + Serialize {
+    /// The items.
+    type Item;
+}
+
+macro_rules! list {
+    ($list:ident, $field:ident, $item:ty) => {
+        impl List for $list {
+            type Item = $item;
+        }
+
+        impl From<Vec<$item>> for $list {
+            fn from($field: Vec<$item>) -> Self {
+                Self { $field }
+            }
+        }
+    };
+}
+
+list!(OrganizationTokenList, tokens, OrganizationToken);
+list!(TokenList, tokens, Token);
+list!(OrganizationList, organizations, Organization);
+list!(MemberList, members, Member);
+list!(GroupList, groups, Group);
+
+/// The path of an operation on an organization.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrganizationPath {
     /// The slug of the organization or user account.
     pub organization_slug: Slug,
 }
 
-/// Where an operation on one of an organization's tokens aims.
-#[derive(Debug, Deserialize, JsonSchema)]
+/// The path of an operation on one of an organization's tokens.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrganizationTokenPath {
     /// The slug of the organization or user account.
@@ -32,16 +53,16 @@ pub struct OrganizationTokenPath {
     pub token_id: TokenId,
 }
 
-/// Where an operation on one of the caller's tokens aims.
-#[derive(Debug, Deserialize, JsonSchema)]
+/// The path of an operation on one of the caller's tokens.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenPath {
     /// The name of a token.
     pub token_name: Name,
 }
 
-/// Where an operation on a member aims.
-#[derive(Debug, Deserialize, JsonSchema)]
+/// The path of an operation on a member.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MemberPath {
     /// The slug of the organization or user account.
@@ -50,8 +71,8 @@ pub struct MemberPath {
     pub username: Name,
 }
 
-/// Where an operation on a group aims.
-#[derive(Debug, Deserialize, JsonSchema)]
+/// The path of an operation on a group.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GroupPath {
     /// The slug of the organization or user account.
@@ -60,14 +81,14 @@ pub struct GroupPath {
     pub group_name: Name,
 }
 
-/// Which page of the audit log is asked for.
-#[derive(Debug, Deserialize, JsonSchema)]
+/// The page of the audit log to read.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct PageQuery {
-    /// Counted from 1.
+    /// The number of the page, from 1.
     #[serde(default = "first_page", deserialize_with = "page")]
     #[schemars(range(min = 1))]
     pub page: u32,
-    /// How many entries a page holds at most.
+    /// How many entries a page has at most.
     #[serde(default = "default_page_size", deserialize_with = "page_size")]
     #[schemars(range(min = 1, max = 1000))]
     pub page_size: u32,
@@ -104,55 +125,10 @@ where
     })
 }
 
-/// What a mint request asks for. Nothing unknown and nothing null is accepted: a
-/// restriction that is misspelt must never mint a wider token.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct MintRequest {
-    /// The slug of the organization to bind the token to.
-    #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "Slug")]
-    pub organization: Option<Slug>,
-    /// The group to bind the token to.
-    #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "Name")]
-    pub group: Option<Name>,
-    /// What the token may do in the group.
-    #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "Vec<RequestedScope>", length(min = 1))]
-    pub scopes: Option<Vec<RequestedScope>>,
-}
-
-/// A member that may be left out, and may not be null.
-fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    T::deserialize(deserializer).map(Some)
-}
-
-/// A token that was just minted. This is the one answer that shows a secret.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct MintedToken {
-    /// The token name.
-    pub name: Name,
-    /// The token ID.
-    pub id: TokenId,
-    /// The secret.
-    #[serde(serialize_with = "reveal")]
-    #[schemars(with = "String")]
-    pub token: PlainToken,
-}
-
-fn reveal<S: Serializer>(token: &PlainToken, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(token.reveal())
-}
-
-/// Which token was revoked, by the name or the id that the request used.
+/// The token that was revoked.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct RevokedToken {
-    /// The name or the id.
+    /// The name or the id that the request used.
     pub token: String,
 }
 
@@ -163,27 +139,6 @@ pub struct OrganizationTokenList {
     pub tokens: Vec<OrganizationToken>,
 }
 
-/// A token that acts on an organization.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct OrganizationToken {
-    /// What every list shows of a token.
-    #[serde(flatten)]
-    pub token: Token,
-    /// Who minted it, for owners and admins.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "TokenOwner")]
-    pub owner: Option<TokenOwner>,
-}
-
-/// Who minted a token.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct TokenOwner {
-    /// The username.
-    pub username: Name,
-    /// The email address.
-    pub email: String,
-}
-
 /// The calling user's tokens.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct TokenList {
@@ -191,54 +146,18 @@ pub struct TokenList {
     pub tokens: Vec<Token>,
 }
 
-/// One of the calling user's tokens.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Token {
-    /// The token name.
-    pub name: Name,
-    /// The token ID.
-    pub id: TokenId,
-    /// The organization that it is bound to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Slug")]
-    pub organization: Option<Slug>,
-    /// The group that it is bound to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Name")]
-    pub group: Option<Name>,
-    /// The expanded scopes, on group-bound tokens.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Vec<Scope>")]
-    pub scopes: Option<Vec<Scope>>,
-    /// The UTC date of minting, `YYYY-MM-DD`.
-    pub created_at: String,
-}
-
-/// Until when the calling token is accepted.
+/// When the calling token expires.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct TokenExpiry {
     /// Seconds since the Unix epoch; -1 means never.
     pub exp: i64,
 }
 
-/// The user whom the token acts as.
+/// The user that the token acts as.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct CurrentUser {
     /// The user.
     pub user: User,
-}
-
-/// A user.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct User {
-    /// The username.
-    pub username: Name,
-    /// The full name, where one is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "String")]
-    pub name: Option<String>,
-    /// The email address.
-    pub email: String,
 }
 
 /// The organizations that the token reaches.
@@ -248,37 +167,11 @@ pub struct OrganizationList {
     pub organizations: Vec<Organization>,
 }
 
-/// One organization, wrapped.
+/// One organization.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct OrganizationResponse {
     /// The organization.
     pub organization: Organization,
-}
-
-/// An organization.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Organization {
-    /// The name to show.
-    pub name: Slug,
-    /// The slug that paths use.
-    pub slug: Slug,
-    /// Whether it is one person's.
-    #[serde(rename = "type")]
-    pub kind: OrganizationKind,
-    /// Whether use beyond a quota is billed.
-    pub overages: bool,
-    /// Whether reads are blocked for want of quota.
-    pub blocked_reads: bool,
-    /// Whether writes are blocked for want of quota.
-    pub blocked_writes: bool,
-}
-
-/// Whether an organization is one person's.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum OrganizationKind {
-    /// A team's: the only kind that this server makes.
-    Team,
 }
 
 /// The members of an organization.
@@ -288,22 +181,11 @@ pub struct MemberList {
     pub members: Vec<Member>,
 }
 
-/// One member, wrapped.
+/// One member.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct MemberResponse {
     /// The member.
     pub member: Member,
-}
-
-/// A member of an organization.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Member {
-    /// The username.
-    pub username: Name,
-    /// The role.
-    pub role: Role,
-    /// The email address.
-    pub email: String,
 }
 
 /// The roles that the API gives; an owner is made by the command line.
@@ -319,18 +201,18 @@ pub enum AssignableRole {
     Viewer,
 }
 
-/// Whom to add, and as what.
-#[derive(Debug, Deserialize, JsonSchema)]
+/// The member to add.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AddMemberRequest {
-    /// A user who exists already.
+    /// An existing user.
     pub username: Name,
     /// The role to give.
     #[serde(default)]
     pub role: AssignableRole,
 }
 
-/// Who was added, and as what.
+/// The member that was added.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct MemberAdded {
     /// The username.
@@ -340,14 +222,14 @@ pub struct MemberAdded {
 }
 
 /// The role to give a member.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateMemberRequest {
     /// The role.
     pub role: AssignableRole,
 }
 
-/// Who was removed.
+/// The member that was removed.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct MemberRemoved {
     /// The username.
@@ -361,32 +243,15 @@ pub struct GroupList {
     pub groups: Vec<Group>,
 }
 
-/// One group, wrapped.
+/// One group.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct GroupResponse {
     /// The group.
     pub group: Group,
 }
 
-/// A group of an organization.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Group {
-    /// The name.
-    pub name: Name,
-    /// What group-bound tokens are pinned to.
-    pub uuid: Uuid,
-    /// The version of the server that made it.
-    pub version: String,
-    /// Where it lives.
-    pub locations: Vec<Name>,
-    /// The location that takes the writes.
-    pub primary: Name,
-    /// Whether it is protected from deletion.
-    pub delete_protection: bool,
-}
-
-/// The group to make.
-#[derive(Debug, Deserialize, JsonSchema)]
+/// The group to create.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateGroupRequest {
     /// Its name.
@@ -400,36 +265,38 @@ pub struct CreateGroupRequest {
 pub struct AuditLogPage {
     /// Newest first.
     pub audit_logs: Vec<AuditLog>,
-    /// Where the page stands in the whole.
+    /// The place of the page in the log.
     pub pagination: Pagination,
 }
 
-/// One change.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct AuditLog {
-    /// What happened, as a word.
-    pub code: String,
-    /// The same as a sentence.
-    pub message: String,
-    /// `cli` or `web`.
-    pub origin: String,
-    /// Who did it.
-    pub author: String,
-    /// When.
-    pub created_at: DateTime<Utc>,
-    /// What was changed, and the token that acted.
-    pub data: serde_json::Map<String, serde_json::Value>,
-}
-
-/// Where a page stands in the whole.
+/// The place of a page in the log.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Pagination {
-    /// Counted from 1.
+    /// The number of the page, from 1.
     pub page: u32,
-    /// How many entries a page holds at most.
+    /// How many entries a page has at most.
     pub page_size: u32,
     /// How many pages there are.
     pub total_pages: u64,
     /// How many entries there are.
     pub total_rows: u64,
+}
+
+impl AuditLogPage {
+    /// Returns a page of a log with `total_rows` entries.
+    pub fn new(audit_logs: Vec<AuditLog>, total_rows: u64, query: &PageQuery) -> Self {
+        let PageQuery { page, page_size } = *query;
+        let total_pages = total_rows.div_ceil(u64::from(page_size));
+        Self { audit_logs, pagination: Pagination { page, page_size, total_pages, total_rows } }
+    }
+}
+
+impl From<AssignableRole> for Role {
+    fn from(role: AssignableRole) -> Self {
+        match role {
+            AssignableRole::Admin => Self::Admin,
+            AssignableRole::Member => Self::Member,
+            AssignableRole::Viewer => Self::Viewer,
+        }
+    }
 }

@@ -23,12 +23,11 @@ pub fn describe(report: &AuditReport) -> String {
     if faults.is_empty() {
         let whole = format!("{entries} entries of {organizations} organizations are whole");
         let head = |head: &AuditHead| {
-            format!("{}: {} entries end in {}", head.organization, head.entries, head.hash)
+            format!("{}: {} entries end in {}", head.chain, head.entries, head.hash)
         };
         return [whole].into_iter().chain(heads.iter().map(head)).collect::<Vec<_>>().join("\n");
     }
-    let line = |fault: &AuditFault| {
-        format!("{}: entry {} {}", fault.organization, fault.entry, fault.what)
-    };
+    let line =
+        |fault: &AuditFault| format!("{}: entry {} {}", fault.chain, fault.entry, fault.what);
     faults.iter().map(line).collect::<Vec<_>>().join("\n")
 }

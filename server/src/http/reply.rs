@@ -112,7 +112,7 @@ fn status(error: &Error) -> StatusCode {
         Error::NoCredential | Error::DeadCredential => StatusCode::UNAUTHORIZED,
         Error::RoleTooLow(_) | Error::TokenTooNarrow(_) => StatusCode::FORBIDDEN,
         Error::NotFound(_) => StatusCode::NOT_FOUND,
-        Error::Conflict(_) => StatusCode::CONFLICT,
+        Error::Conflict(_) | Error::Taken => StatusCode::CONFLICT,
         Error::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
         Error::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Error::Timeout => StatusCode::REQUEST_TIMEOUT,

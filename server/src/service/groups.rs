@@ -18,14 +18,15 @@ impl Service {
         slug: &Slug,
         after: Option<Name>,
     ) -> Result<Page<Group, Name>> {
-        self.read(async |view| {
+        let after = after.as_ref();
+        self.read(|mut view| async move {
             let access = accept(credential, view.access(credential, Some(slug)).await?)?;
             let (caller, reach, extent) = reach(access, Action::ReadGroups)?;
             Ok(match (extent, caller.binding) {
                 (Extent::Own, Binding::Group { group, .. }) => {
                     Page { items: view.group(group).await?.into_iter().collect(), next: None }
                 }
-                _ => view.groups(reach.id, after.as_ref(), PAGE).await?,
+                _ => view.groups(reach.id, after, PAGE).await?,
             })
         })
         .await
@@ -38,7 +39,7 @@ impl Service {
         slug: &Slug,
         name: &Name,
     ) -> Result<Group> {
-        self.read_once(async |view| {
+        self.read_once(|mut view| async move {
             let found = view.access_to_group(credential, slug, name).await?;
             let (access, group) = accept_with(credential, found)?;
             let (caller, _, extent) = reach(access, Action::ReadGroups)?;
@@ -62,13 +63,15 @@ impl Service {
     ) -> Result<Group> {
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let group = Group::new(name, Uuid::new_v4(), location, version);
+        let new = &group;
         let turn = Turn::Organization(slug.clone());
-        let created = self.write(credential, &turn, async |change| {
+        let created = self.write(credential, &turn, |mut change| async move {
             let access = accept(credential, change.access(credential, Some(slug)).await?)?;
             let (caller, mut reach, _) = reach(access, Action::ManageGroups)?;
-            change.insert_group(reach.id, &group);
+            change.insert_group(reach.id, new);
             let actor = Actor::Caller(&caller, credential.origin);
-            Ok(change.record(&mut reach.head, &[actor.entry(Event::GroupCreate(&group))])?)
+            change.record(&mut reach.head, &[actor.entry(Event::GroupCreate(new))])?;
+            Ok((change, ()))
         });
         let taken =
             || format!("there is a group named {} already: choose another name", group.name);
@@ -83,18 +86,22 @@ impl Service {
         slug: &Slug,
         name: &Name,
     ) -> Result<Group> {
-        self.write_revocation(credential, &Turn::Organization(slug.clone()), async |change| {
-            let found = change.access_to_group(credential, slug, name).await?;
-            let (access, group) = accept_with(credential, found)?;
-            let (caller, mut reach, _) = reach(access, Action::ManageGroups)?;
-            let group = group.ok_or(Error::NO_GROUP)?;
-            let actor = Actor::Caller(&caller, credential.origin);
-            let revoked = change.delete_tokens(Doomed::Group(group.uuid)).await?;
-            change.delete_group(group.uuid);
-            let entries = actor.cascade("group-delete", &revoked, Event::GroupDelete(&group));
-            change.record(&mut reach.head, &entries)?;
-            Ok(group)
-        })
+        self.write_revocation(
+            credential,
+            &Turn::Organization(slug.clone()),
+            |mut change| async move {
+                let found = change.access_to_group(credential, slug, name).await?;
+                let (access, group) = accept_with(credential, found)?;
+                let (caller, mut reach, _) = reach(access, Action::ManageGroups)?;
+                let group = group.ok_or(Error::NO_GROUP)?;
+                let actor = Actor::Caller(&caller, credential.origin);
+                let revoked = change.delete_tokens(Doomed::Group(group.uuid)).await?;
+                change.delete_group(group.uuid);
+                let entries = actor.cascade("group-delete", &revoked, Event::GroupDelete(&group));
+                change.record(&mut reach.head, &entries)?;
+                Ok((change, group))
+            },
+        )
         .await
     }
 }

@@ -18,10 +18,11 @@ impl Service {
         slug: &Slug,
         after: Option<Name>,
     ) -> Result<Page<Member, Name>> {
-        self.read(async |view| {
+        let after = after.as_ref();
+        self.read(|mut view| async move {
             let access = accept(credential, view.access(credential, Some(slug)).await?)?;
             let (_, reach, _) = reach(access, Action::Read)?;
-            Ok(view.members(reach.id, after.as_ref(), PAGE).await?)
+            Ok(view.members(reach.id, after, PAGE).await?)
         })
         .await
     }
@@ -33,7 +34,7 @@ impl Service {
         slug: &Slug,
         username: &Name,
     ) -> Result<Member> {
-        self.read_once(async |view| {
+        self.read_once(|mut view| async move {
             let found = view.access_to_member(credential, slug, username).await?;
             let (access, target) = accept_with(credential, found)?;
             reach(access, Action::Read)?;
@@ -82,13 +83,15 @@ impl Service {
         role: Role,
         check: impl Fn(Option<Role>) -> Result<()>,
     ) -> Result<Member> {
-        self.write(credential, &Turn::Organization(slug.clone()), async |change| {
+        let check = &check;
+        self.write(credential, &Turn::Organization(slug.clone()), |mut change| async move {
             let found = change.access_to_member(credential, slug, username).await?;
             let (access, target) = accept_with(credential, found)?;
             let (caller, mut reach, _) = reach(access, Action::ManageMembers)?;
             check(target.as_ref().and_then(|target| target.role))?;
             let actor = Actor::Caller(&caller, credential.origin);
-            set_role(change, actor, &mut reach, username, target, role)
+            let member = set_role(&mut change, actor, &mut reach, username, target, role)?;
+            Ok((change, member))
         })
         .await
     }
@@ -100,21 +103,27 @@ impl Service {
         slug: &Slug,
         username: &Name,
     ) -> Result<()> {
-        self.write_revocation(credential, &Turn::Organization(slug.clone()), async |change| {
-            let found = change.access_to_member(credential, slug, username).await?;
-            let (access, target) = accept_with(credential, found)?;
-            let is_self = *username == access.caller.username;
-            let action = if is_self { Action::Leave } else { Action::ManageMembers };
-            let (caller, mut reach, _) = reach(access, action)?;
-            let target = target.filter(|target| target.role.is_some()).ok_or(Error::NO_MEMBER)?;
-            keep_an_owner(username, &target)?;
-            let revoked = change.delete_tokens(Doomed::Member(reach.id, target.user)).await?;
-            change.delete_member(reach.id, username);
-            let actor = Actor::Caller(&caller, credential.origin);
-            let removal = Event::MemberRemove { username };
-            let entries = actor.cascade("org-member-rm", &revoked, removal);
-            Ok(change.record(&mut reach.head, &entries)?)
-        })
+        self.write_revocation(
+            credential,
+            &Turn::Organization(slug.clone()),
+            |mut change| async move {
+                let found = change.access_to_member(credential, slug, username).await?;
+                let (access, target) = accept_with(credential, found)?;
+                let is_self = *username == access.caller.username;
+                let action = if is_self { Action::Leave } else { Action::ManageMembers };
+                let (caller, mut reach, _) = reach(access, action)?;
+                let target =
+                    target.filter(|target| target.role.is_some()).ok_or(Error::NO_MEMBER)?;
+                keep_an_owner(username, &target)?;
+                let revoked = change.delete_tokens(Doomed::Member(reach.id, target.user)).await?;
+                change.delete_member(reach.id, username);
+                let actor = Actor::Caller(&caller, credential.origin);
+                let removal = Event::MemberRemove { username };
+                let entries = actor.cascade("org-member-rm", &revoked, removal);
+                change.record(&mut reach.head, &entries)?;
+                Ok((change, ()))
+            },
+        )
         .await
     }
 }

@@ -4,7 +4,7 @@
 
 use super::audit::{Actor, Event};
 use super::tokens::Mint;
-use super::{Service, commit, members, retry};
+use super::{Service, Written, commit, members, retry};
 use crate::caller::{Binding, Role};
 use crate::error::{Error, Result};
 use crate::name::{Email, Name, Slug};
@@ -28,16 +28,18 @@ impl Operator<'_> {
     pub async fn init(&self, slug: &Slug, username: &Name, email: &Email) -> Result<PlainToken> {
         let name = FIRST_TOKEN.parse().map_err(|error: String| Error::internal(error))?;
         let mint = Mint::new(&name, &MintRequest::default())?;
-        self.write(async |change| {
+        let new = &mint;
+        self.write(|mut change| async move {
             change.lock_database();
             if change.is_initialised().await? {
                 return Err(Error::Conflict(
                     "the database was initialised already: nothing was changed".to_owned(),
                 ));
             }
-            let user = add_user(change, username, email).await?;
-            add_organization(change, slug, (&user, username)).await?;
-            mint_for(change, &mint, username, user)
+            let user = add_user(&mut change, username, email).await?;
+            add_organization(&mut change, slug, (&user, username)).await?;
+            mint_for(&mut change, new, username, user)?;
+            Ok((change, ()))
         })
         .await?;
         Ok(mint.into_minted().token)
@@ -45,26 +47,33 @@ impl Operator<'_> {
 
     /// Adds a user, who is a member of nothing yet.
     pub async fn add_user(&self, username: &Name, email: &Email) -> Result<()> {
-        self.write(async |change| add_user(change, username, email).await.map(drop)).await
+        self.write(|mut change| async move {
+            add_user(&mut change, username, email).await?;
+            Ok((change, ()))
+        })
+        .await
     }
 
     /// Adds an organization with its owner.
     pub async fn add_organization(&self, slug: &Slug, owner: &Name) -> Result<()> {
-        self.write(async |change| {
+        self.write(|mut change| async move {
             let user = change.user(owner).await?.ok_or(Error::NO_USER)?;
-            add_organization(change, slug, (&user, owner)).await
+            add_organization(&mut change, slug, (&user, owner)).await?;
+            Ok((change, ()))
         })
         .await
     }
 
     /// Gives a user any role in an organization.
     pub async fn set_member(&self, slug: &Slug, username: &Name, role: Role) -> Result<Member> {
-        self.write(async |change| {
+        self.write(|mut change| async move {
             change.lock_organization_as_operator(slug);
             let found = change.organization_and_user(slug, username).await?;
             let no_organization = Error::NotFound("no such organization: add it first");
             let (mut reach, target) = found.ok_or(no_organization)?;
-            members::set_role(change, Actor::Operator, &mut reach, username, target, role)
+            let actor = Actor::Operator;
+            let member = members::set_role(&mut change, actor, &mut reach, username, target, role)?;
+            Ok((change, member))
         })
         .await
     }
@@ -72,14 +81,15 @@ impl Operator<'_> {
     /// Mints an unrestricted token for a user.
     pub async fn mint_token(&self, username: &Name, name: &Name) -> Result<PlainToken> {
         let mint = Mint::new(name, &MintRequest::default())?;
-        let minted = self.write(async |change| {
+        let new = &mint;
+        let minted = self.write(|mut change| async move {
             change.lock_user_as_operator(username);
             let user = change.user(username).await?.ok_or(Error::NO_USER)?;
-            mint_for(change, &mint, username, user)
+            mint_for(&mut change, new, username, user)?;
+            Ok((change, ()))
         });
-        let taken = || {
-            format!("{username} has a token named {name}: revoke it, or choose another name")
-        };
+        let taken =
+            || format!("{username} has a token named {name}: revoke it, or choose another name");
         minted.await.map_err(|error| error.or_taken(taken))?;
         Ok(mint.into_minted().token)
     }
@@ -108,8 +118,15 @@ impl Operator<'_> {
         self.0.store.read().await?.verify_audit().await
     }
 
-    async fn write<T>(&self, operation: impl AsyncFn(&mut Transaction) -> Result<T>) -> Result<T> {
-        retry(async || commit(self.0.store.write(&Turn::Free).await?, &operation).await).await
+    async fn write<T, F>(&self, operation: impl Fn(Transaction) -> F) -> Result<T>
+    where
+        F: Future<Output = Written<T>>,
+    {
+        let operation = &operation;
+        retry(
+            move || async move { commit(operation(self.0.store.write(&Turn::Free).await?)).await },
+        )
+        .await
     }
 }
 

@@ -21,11 +21,12 @@ impl Service {
         credential: &Credential,
         after: Option<Slug>,
     ) -> Result<Page<Organization, Slug>> {
-        self.read(async |view| {
+        let after = after.as_ref();
+        self.read(|mut view| async move {
             let caller = accept(credential, view.access(credential, None).await?)?.caller;
             decide_own(&caller.binding, OwnAction::ListOrganizations)?;
             let bound = caller.binding.organization();
-            Ok(view.organizations(caller.user, bound, after.as_ref(), PAGE).await?)
+            Ok(view.organizations(caller.user, bound, after, PAGE).await?)
         })
         .await
     }
@@ -36,7 +37,7 @@ impl Service {
         credential: &Credential,
         slug: &Slug,
     ) -> Result<Organization> {
-        self.read_once(async |view| {
+        self.read_once(|mut view| async move {
             let access = accept(credential, view.access(credential, Some(slug)).await?)?;
             let (_, reach, _) = reach(access, Action::Read)?;
             Ok(Organization::new(reach.slug))
@@ -54,7 +55,7 @@ impl Service {
         page_size: u32,
     ) -> Result<(Vec<AuditLog>, u64)> {
         let skip = i64::from(page.saturating_sub(1)) * i64::from(page_size);
-        self.read(async |view| {
+        self.read(|mut view| async move {
             let access = accept(credential, view.access(credential, Some(slug)).await?)?;
             let (_, reach, _) = reach(access, Action::ReadAudit)?;
             let total = reach.head.entries;

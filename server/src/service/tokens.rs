@@ -23,7 +23,7 @@ impl Service {
     ) -> Result<Page<OrganizationToken, Position>> {
         let query = TokenQuery { credential, after: after.unwrap_or(0), limit: PAGE };
         let sees_all = |role| may_do_all(role, Action::ManageTokens);
-        self.read(async |view| {
+        self.read(|mut view| async move {
             let found = view.organization_tokens(query, slug, sees_all).await?;
             let (access, page) = accept_with(credential, found)?;
             reach(access, Action::ManageTokens)?;
@@ -39,7 +39,7 @@ impl Service {
         after: Option<Position>,
     ) -> Result<Page<Token, Position>> {
         let query = TokenQuery { credential, after: after.unwrap_or(0), limit: PAGE };
-        self.read(async |view| {
+        self.read(|mut view| async move {
             let (access, page) = accept_with(credential, view.own_tokens(query).await?)?;
             decide_own(&access.caller.binding, OwnAction::ManageTokens)?;
             Ok(page)
@@ -70,14 +70,16 @@ impl Service {
             Some(slug) => Turn::Organization(slug.clone()),
             None => Turn::User(self.user(credential).await?),
         };
-        let minted = self.write(credential, &turn, async |change| {
-            let (access, binding) = mint.binding(change, credential).await?;
+        let new = &mint;
+        let minted = self.write(credential, &turn, |mut change| async move {
+            let (access, binding) = new.binding(&mut change, credential).await?;
             let Access { caller, mut user_head, organization } = access;
             let head = organization.map(|reach| reach.head);
             let head = &mut head.filter(|_| binding != Binding::Unrestricted);
             let head = head.as_mut().unwrap_or(&mut user_head);
             let actor = Actor::Caller(&caller, credential.origin);
-            mint.add(change, actor, (caller.user, &caller.username), &binding, head)
+            new.add(&mut change, actor, (caller.user, &caller.username), &binding, head)?;
+            Ok((change, ()))
         });
         minted.await.map_err(|error| error.or_taken(|| not_available(name)))?;
         Ok(mint.into_minted())
@@ -97,17 +99,22 @@ impl Service {
         slug: &Slug,
         id: TokenId,
     ) -> Result<()> {
-        self.write_revocation(credential, &Turn::Organization(slug.clone()), async |change| {
-            let found = change.access_to_token(credential, slug, id).await?;
-            let (access, token) = accept_with(credential, found)?;
-            let (caller, mut reach, extent) = reach(access, Action::ManageTokens)?;
-            let token = token.filter(|token| {
-                token.organization == Some(reach.id)
-                    && (extent == Extent::All || token.user == caller.user)
-            });
-            let actor = Actor::Caller(&caller, credential.origin);
-            revoke(change, actor, &mut reach.head, &token.ok_or(Error::NO_TOKEN)?)
-        })
+        self.write_revocation(
+            credential,
+            &Turn::Organization(slug.clone()),
+            |mut change| async move {
+                let found = change.access_to_token(credential, slug, id).await?;
+                let (access, token) = accept_with(credential, found)?;
+                let (caller, mut reach, extent) = reach(access, Action::ManageTokens)?;
+                let token = token.filter(|token| {
+                    token.organization == Some(reach.id)
+                        && (extent == Extent::All || token.user == caller.user)
+                });
+                let actor = Actor::Caller(&caller, credential.origin);
+                revoke(&mut change, actor, &mut reach.head, &token.ok_or(Error::NO_TOKEN)?)?;
+                Ok((change, ()))
+            },
+        )
         .await
     }
 
@@ -115,28 +122,30 @@ impl Service {
     pub async fn revoke_own_token(&self, credential: &Credential, name: &Name) -> Result<()> {
         // What to lock depends on where the token is bound.
         let (access, located) = self
-            .read_once(async |view| {
+            .read_once(|mut view| async move {
                 accept_with(credential, view.access_to_own_token(credential, name).await?)
             })
             .await?;
         decide_own(&access.caller.binding, OwnAction::ManageTokens)?;
         let located = located.ok_or(Error::NO_TOKEN)?;
-        let turn = match located.token.token.organization {
-            Some(slug) => Turn::Organization(slug),
+        let turn = match &located.token.token.organization {
+            Some(slug) => Turn::Organization(slug.clone()),
             None => Turn::User(access.caller.user),
         };
-        self.write_revocation(credential, &turn, async |change| {
+        let located = located.token.token.id;
+        self.write_revocation(credential, &turn, |mut change| async move {
             let found = change.access_to_own_token(credential, name).await?;
             let (Access { caller, mut user_head, organization }, token) =
                 accept_with(credential, found)?;
             // A token that got the name meanwhile is another one.
             let token = token.filter(|token| {
-                token.token.token.id == located.token.token.id && is_within(&caller.binding, token)
+                token.token.token.id == located && is_within(&caller.binding, token)
             });
             let token = token.ok_or(Error::NO_TOKEN)?;
             let mut head = organization.map(|reach| reach.head);
             let head = head.as_mut().unwrap_or(&mut user_head);
-            revoke(change, Actor::Caller(&caller, credential.origin), head, &token)
+            revoke(&mut change, Actor::Caller(&caller, credential.origin), head, &token)?;
+            Ok((change, ()))
         })
         .await
     }
@@ -165,7 +174,9 @@ impl Mint {
     pub fn new(name: &Name, request: &MintRequest) -> Result<Self> {
         let MintRequest { organization, group, scopes } = request.clone();
         let problem = match (&organization, &group, scopes.as_deref()) {
-            (_, None, Some(_)) => "`scopes` need a `group`: name the group, or leave the scopes out",
+            (_, None, Some(_)) => {
+                "`scopes` need a `group`: name the group, or leave the scopes out"
+            }
             (None, Some(_), _) => "`group` needs its `organization`: name it",
             (_, Some(_), None | Some([])) => {
                 "`group` needs `scopes`: name one at least, such as `read`"

@@ -222,5 +222,8 @@ impl Transaction {
 
 fn lock(statement: &'static str, credential: &Credential, slug: Option<&Slug>) -> Statement {
     let digest = Value::from(credential.digest.as_bytes());
-    sql(statement, [digest].into_iter().chain(slug.map(|slug| slug.as_str().into())).collect::<Vec<_>>())
+    sql(
+        statement,
+        [digest].into_iter().chain(slug.map(|slug| slug.as_str().into())).collect::<Vec<_>>(),
+    )
 }

@@ -10,7 +10,7 @@ use super::{Error, Result, Snapshot, Transaction, rows};
 use crate::caller::{OrganizationId, UserId};
 use crate::name::{Name, Slug};
 use crate::records::AuditLog;
-use chain::{Hash, Link, Walk};
+use chain::{Hash, Walk};
 use serde_json::json;
 
 /// How many entries [`Snapshot::verify_audit`] reads at once.
@@ -28,7 +28,8 @@ const INSERT_MANY_SQLITE: &str = "INSERT INTO audit_log (organization_id, user_i
      SELECT $1, $2, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
      value ->> 6, unhex(value ->> 7) FROM json_each($3) ORDER BY key";
 
-const INSERT_MANY_POSTGRES: &str = "INSERT INTO audit_log (organization_id, user_id, sequence, code,
+const INSERT_MANY_POSTGRES: &str =
+    "INSERT INTO audit_log (organization_id, user_id, sequence, code,
      message, origin, author, created_at, data, hash)
      SELECT $1, $2, (value ->> 0)::bigint, value ->> 1, value ->> 2, value ->> 3, value ->> 4,
      (value ->> 5)::bigint, value ->> 6, decode(value ->> 7, 'hex')
@@ -86,7 +87,8 @@ impl Snapshot {
             Ok((format!("user {name}"), rows::head(row, 0, chain)?))
         });
         heads.extend(users.await?);
-        let organizations = sql("SELECT entries, hash, id, slug FROM organizations ORDER BY id", []);
+        let organizations =
+            sql("SELECT entries, hash, id, slug FROM organizations ORDER BY id", []);
         let organizations = self.all(organizations, |row| {
             let chain = Chain::Organization(OrganizationId(row.integer(2)?));
             let slug: Slug = rows::parse_text(row, 3)?;

@@ -91,12 +91,7 @@ impl Transaction {
         self.execute(sql(
             "INSERT INTO members (organization_id, user_id, username, role)
              VALUES ($1, $2, $3, $4)",
-            [
-                organization.0.into(),
-                user.0.into(),
-                username.as_str().into(),
-                role.as_str().into(),
-            ],
+            [organization.0.into(), user.0.into(), username.as_str().into(), role.as_str().into()],
         ));
     }
 

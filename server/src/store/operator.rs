@@ -25,8 +25,10 @@ impl Snapshot {
 
     /// Returns the user of this name.
     pub async fn user(&mut self, username: &Name) -> Result<Option<FoundUser>> {
-        let statement =
-            sql("SELECT id, entries, hash FROM users WHERE username = $1", [username.as_str().into()]);
+        let statement = sql(
+            "SELECT id, entries, hash FROM users WHERE username = $1",
+            [username.as_str().into()],
+        );
         self.first(statement, |row| {
             let id = UserId(row.integer(0)?);
             Ok(FoundUser { id, head: rows::head(row, 1, Chain::User(id))? })
@@ -91,7 +93,10 @@ impl Transaction {
     ///
     /// # Errors
     /// [`Error::Exists`] if the slug is taken.
-    pub async fn insert_organization(&mut self, slug: &Slug) -> Result<(OrganizationId, ChainHead)> {
+    pub async fn insert_organization(
+        &mut self,
+        slug: &Slug,
+    ) -> Result<(OrganizationId, ChainHead)> {
         let statement = "INSERT INTO organizations (slug) VALUES ($1) RETURNING id";
         let id = OrganizationId(self.insert(statement, slug.as_str(), None).await?);
         Ok((id, ChainHead::start(Chain::Organization(id))))

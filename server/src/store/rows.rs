@@ -116,7 +116,8 @@ pub fn found_token(row: &dyn Row, from: usize) -> Result<Option<FoundToken>> {
     optional(row, from, |row, from| {
         Ok(FoundToken {
             token: token(row, from)?,
-            organization: optional(row, from + 8, Row::integer)?.map(OrganizationId),
+            organization: optional(row, from + 8, |row, column| row.integer(column))?
+                .map(OrganizationId),
             user: UserId(row.integer(from + 9)?),
         })
     })

@@ -5,7 +5,7 @@ use super::access::{Access, access_columns, parameters};
 use super::connection::{Row, Statement, Value, sql};
 use super::{Result, Snapshot, Transaction, rows};
 use crate::caller::{Binding, Credential, OrganizationId, Role, UserId};
-use crate::name::{Name, Slug};
+use crate::name::Slug;
 use crate::records::{OrganizationToken, Page, Token};
 use crate::token::{TokenDigest, TokenId};
 use uuid::Uuid;
@@ -137,7 +137,9 @@ impl Snapshot {
             let more = Some(roles.join(",").as_str().into());
             return self.page_with_access(ORGANIZATION_WITH_ACCESS, query, Some(slug), more).await;
         }
-        let Some(access) = self.access(query.credential, Some(slug)).await? else { return Ok(None) };
+        let Some(access) = self.access(query.credential, Some(slug)).await? else {
+            return Ok(None);
+        };
         let (after, limit) = (query.after.into(), i64::from(query.limit).into());
         let page = match &access.organization {
             None => TokenPage { items: Vec::new(), next: None },
@@ -238,7 +240,9 @@ impl Transaction {
         binding: &Binding,
     ) {
         let (group, scopes) = match binding {
-            Binding::Group { group, scopes, .. } => (Some(group.as_bytes().as_slice()), scopes.bits()),
+            Binding::Group { group, scopes, .. } => {
+                (Some(group.as_bytes().as_slice()), scopes.bits())
+            }
             Binding::Unrestricted | Binding::Organization(_) => (None, 0),
         };
         self.execute(sql(

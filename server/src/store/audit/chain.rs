@@ -189,9 +189,9 @@ impl Walked {
 impl Walk {
     /// Starts a walk over these chains, each with its name.
     pub fn new(heads: Vec<(String, ChainHead)>) -> Self {
-        let chains = heads.into_iter().map(|(name, head)| {
-            (head.chain.number(), Walked::new(name, Some(head)))
-        });
+        let chains = heads
+            .into_iter()
+            .map(|(name, head)| (head.chain.number(), Walked::new(name, Some(head))));
         Self { chains: chains.collect(), report: AuditReport::default() }
     }
 

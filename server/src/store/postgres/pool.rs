@@ -91,7 +91,7 @@ async fn permit(semaphore: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
     permit.map_err(|error| Error::Broken(error.to_string()))
 }
 
-async fn patiently<T>(wait: impl Future<Output = Result<T>>) -> Result<T> {
+async fn with_timeout<T>(wait: impl Future<Output = Result<T>>) -> Result<T> {
     timeout(POOL_TIMEOUT, wait).await.unwrap_or_else(|_| {
         Err(Error::Unavailable(format!("no connection was free within {POOL_TIMEOUT:?}")))
     })
