@@ -3,7 +3,7 @@
 
 use crate::support::{Actor, Binding, World};
 use http::{Method, header};
-use orgtokens_server::access::Role;
+use orgtokens_server::caller::Role;
 use serde_json::{Value, json};
 
 async fn newest(actor: &Actor, count: usize) -> Vec<Value> {

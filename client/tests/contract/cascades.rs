@@ -3,7 +3,7 @@
 
 use crate::support::{Actor, Binding, World, name};
 use http::{Method, StatusCode};
-use orgtokens_server::access::Role;
+use orgtokens_server::caller::Role;
 use orgtokens_server::scope::RequestedScope;
 use serde_json::json;
 

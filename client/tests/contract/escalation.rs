@@ -4,7 +4,7 @@
 
 use crate::support::{Binding, World};
 use http::{Method, StatusCode};
-use orgtokens_server::access::Role;
+use orgtokens_server::caller::Role;
 use orgtokens_server::scope::RequestedScope;
 use serde_json::{Value, json};
 

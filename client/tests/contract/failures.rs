@@ -3,7 +3,7 @@
 
 use crate::support::World;
 use orgtokens_client::{Client, Failure};
-use orgtokens_server::access::Role;
+use orgtokens_server::caller::Role;
 
 #[tokio::test]
 async fn a_failure_has_the_status_and_message_of_the_server() {

@@ -3,7 +3,7 @@
 
 use crate::support::{World, name};
 use http::{Method, StatusCode};
-use orgtokens_server::access::Role;
+use orgtokens_server::caller::Role;
 use serde_json::json;
 
 const MEMBERS: &str = "/v1/organizations/acme/members";

@@ -3,7 +3,7 @@
 
 use crate::support::{Binding, World};
 use orgtokens_client::types::{self, AssignableRole, OrganizationType, Role as WireRole, Scope};
-use orgtokens_server::access::Role;
+use orgtokens_server::caller::Role;
 use std::num::NonZeroU32;
 
 const ACME: &str = "acme";

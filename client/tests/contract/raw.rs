@@ -3,7 +3,7 @@
 
 use crate::support::{Answer, World};
 use http::{Method, StatusCode};
-use orgtokens_server::access::Role;
+use orgtokens_server::caller::Role;
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 

@@ -3,7 +3,7 @@
 
 use crate::support::{Actor, Binding, World};
 use http::{Method, StatusCode};
-use orgtokens_server::access::Role;
+use orgtokens_server::caller::Role;
 use orgtokens_server::scope::RequestedScope;
 use serde_json::{Value, json};
 
@@ -210,16 +210,17 @@ async fn mint_for_an_unknown_or_invisible_organization_or_group_is_404() {
 async fn a_list_longer_than_a_page_is_complete_and_in_order() {
     let world = World::new().await;
     let owner = world.user(Role::Owner).await;
-    let caller = world.caller(&owner).await;
-    let request = orgtokens_server::service::MintRequest {
+    let credential = World::credential(&owner);
+    let request = orgtokens_server::records::MintRequest {
         organization: Some("acme".parse().unwrap()),
         ..Default::default()
     };
     let mut minted = Vec::new();
     for number in 0..4_001 {
         let name = format!("t-{number}").parse().unwrap();
-        minted
-            .push(world.service.mint_token(&caller, &name, &request).await.unwrap().id.to_string());
+        minted.push(
+            world.service.mint_token(&credential, &name, &request).await.unwrap().id.to_string(),
+        );
     }
     let list = listed(&owner, LIST).await;
     assert_eq!(list.iter().map(|token| token["id"].as_str().unwrap()).collect::<Vec<_>>(), minted);

@@ -2,11 +2,12 @@
 //! credential that results reaches more than the one that ran it. What a credential
 //! reaches is found by trying, never derived from the policy.
 
-use orgtokens_server::access::{Caller, Origin, Role};
+use orgtokens_server::caller::{Credential, Origin, Role};
 use orgtokens_server::error::{Error, Result};
 use orgtokens_server::name::{Name, Slug};
+use orgtokens_server::records::{MintRequest, MintedToken, Page};
 use orgtokens_server::scope::RequestedScope;
-use orgtokens_server::service::{MintRequest, Minted, Operator, Service, TokenPages};
+use orgtokens_server::service::{Operator, Service};
 use orgtokens_server::store::Store;
 use orgtokens_server::token::{PlainToken, TokenId};
 use std::collections::BTreeSet;
@@ -88,9 +89,9 @@ impl Operation {
     async fn run(
         &self,
         service: &Service,
-        caller: &Caller,
+        caller: &Credential,
         is_harmless: bool,
-    ) -> Result<Option<Minted>> {
+    ) -> Result<Option<MintedToken>> {
         use Operation::*;
         let target = |name: &'static str| word(if is_harmless { "missing" } else { name });
         let slug = |slug: &str| word::<Slug>(slug);
@@ -101,16 +102,18 @@ impl Operation {
                     if is_harmless { "taken".to_owned() } else { TokenId::generate().to_string() };
                 return service.mint_token(caller, &word(&name), request).await.map(Some);
             }
-            ReadUser => service.read_user(caller),
-            ListOrganizations => service.list_organizations(caller).await.map(drop),
-            ListOwnTokens => service.list_own_tokens(caller).await.map(drop),
+            ReadUser => service.get_user(caller).await.map(drop),
+            ListOrganizations => service.list_organizations(caller, None).await.map(drop),
+            ListOwnTokens => service.list_own_tokens(caller, None).await.map(drop),
             RevokeOwnToken => service.revoke_own_token(caller, &target("spare")).await,
             GetOrganization(at) => service.get_organization(caller, &slug(at)).await.map(drop),
-            ListTokens(at) => service.list_organization_tokens(caller, &slug(at)).await.map(drop),
+            ListTokens(at) => {
+                service.list_organization_tokens(caller, &slug(at), None).await.map(drop)
+            }
             RevokeToken(at) => {
                 service.revoke_organization_token(caller, &slug(at), TokenId::generate()).await
             }
-            ListMembers(at) => service.list_members(caller, &slug(at)).await.map(drop),
+            ListMembers(at) => service.list_members(caller, &slug(at), None).await.map(drop),
             GetMember(at, user) => {
                 service.get_member(caller, &slug(at), &word(user)).await.map(drop)
             }
@@ -121,7 +124,7 @@ impl Operation {
                 service.update_member(caller, &slug(at), &target(user), *role).await.map(drop)
             }
             RemoveMember(at, user) => service.remove_member(caller, &slug(at), &target(user)).await,
-            ListGroups(at) => service.list_groups(caller, &slug(at)).await.map(drop),
+            ListGroups(at) => service.list_groups(caller, &slug(at), None).await.map(drop),
             GetGroup(at, group) => {
                 service.get_group(caller, &slug(at), &word(group)).await.map(drop)
             }
@@ -155,13 +158,9 @@ fn is_allowed<T>(outcome: &Result<T>) -> bool {
     }
 }
 
-/// Returns the ids on all pages of a list.
-async fn ids(pages: Result<TokenPages>) -> Vec<TokenId> {
-    let (Ok(mut pages), mut ids) = (pages, Vec::new()) else { return Vec::new() };
-    while let Some((page, _)) = pages.next().await.unwrap() {
-        ids.extend(page.iter().map(|token| token.id));
-    }
-    ids
+/// Returns the ids of a page; none of a list that is refused.
+fn ids<T, C>(page: Result<Page<T, C>>, id: fn(&T) -> TokenId) -> Vec<TokenId> {
+    page.map(|page| page.items.iter().map(id).collect()).unwrap_or_default()
 }
 
 /// A database in which mallory has a role in acme and is a member of globex, with one credential
@@ -188,7 +187,7 @@ impl World {
             operator.set_member(&word(slug), &mallory, Role::Owner).await.unwrap();
         }
         let mut credentials = vec![operator.mint_token(&mallory, &word("taken")).await.unwrap()];
-        let caller = service.authenticate(&credentials[0], Origin::Web).await.unwrap();
+        let caller = Credential::new(&credentials[0], Origin::Web);
         for slug in ORGANIZATIONS {
             for group in GROUPS {
                 service.create_group(&caller, &word(slug), word(group), word("lhr")).await.unwrap();
@@ -204,7 +203,8 @@ impl World {
         operator.set_member(&word("globex"), &mallory, Role::Member).await.unwrap();
         let mut world = Self { _folder: folder, service, credentials, tokens: BTreeSet::new() };
         for credential in &world.credentials {
-            let caller = world.service.authenticate(credential, Origin::Web).await.unwrap();
+            let credential = Credential::new(credential, Origin::Web);
+            let caller = world.service.authenticate(&credential).await.unwrap();
             world.tokens.insert(caller.token);
         }
         world
@@ -212,20 +212,20 @@ impl World {
 
     /// Returns everything that a credential may do, and every initial token that it sees.
     async fn reach(&self, credential: &PlainToken) -> BTreeSet<String> {
-        let Ok(caller) = self.service.authenticate(credential, Origin::Web).await else {
+        let caller = Credential::new(credential, Origin::Web);
+        if self.service.authenticate(&caller).await.is_err() {
             return BTreeSet::new();
-        };
+        }
         let mut reach = BTreeSet::new();
         for operation in operations() {
             if is_allowed(&operation.run(&self.service, &caller, true).await) {
                 reach.insert(format!("{operation:?}"));
             }
         }
-        let mut seen = ids(self.service.list_own_tokens(&caller).await).await;
+        let mut seen = ids(self.service.list_own_tokens(&caller, None).await, |item| item.id);
         for slug in ORGANIZATIONS {
-            seen.extend(
-                ids(self.service.list_organization_tokens(&caller, &word(slug)).await).await,
-            );
+            let page = self.service.list_organization_tokens(&caller, &word(slug), None).await;
+            seen.extend(ids(page, |item| item.token.id));
         }
         reach.extend(seen.iter().filter(|id| self.tokens.contains(id)).map(ToString::to_string));
         reach
@@ -241,11 +241,10 @@ async fn try_everything(role: Role, credential: usize) {
         before.push(world.reach(own).await);
     }
     let reach = world.reach(credential).await;
-    let Ok(caller) = world.service.authenticate(credential, Origin::Web).await else {
-        panic!("every credential is valid at first");
-    };
+    let caller = Credential::new(credential, Origin::Web);
+    let binding = world.service.authenticate(&caller).await.unwrap().binding;
     for operation in operations() {
-        let what = format!("{role:?} {:?} {operation:?}", caller.binding);
+        let what = format!("{role:?} {binding:?} {operation:?}");
         let outcome = operation.run(&world.service, &caller, false).await;
         if let Ok(Some(minted)) = outcome {
             let obtained = world.reach(&minted.token).await;

@@ -1,9 +1,9 @@
 //! Copies between databases: every row arrives with its id, and the copy accepts new
 //! rows. No table is read directly: counts and answers are compared.
 
-use crate::stage::{Backend, Stage, acme, all, bound, name, trials};
+use crate::stage::{Backend, Stage, acme, all, bound, credential, name, trials};
 use libtest_mimic::Trial;
-use orgtokens_server::access::{Origin, Role};
+use orgtokens_server::caller::Role;
 use orgtokens_server::service::{Operator, Service};
 use orgtokens_server::store::{Copied, Store, copy};
 
@@ -43,15 +43,16 @@ async fn a_copy_answers_like_its_source_and_accepts_new_rows(backend: Backend) {
     let key = stage.here.mint_token(&stage.owner, &name("key"), &bound()).await.expect("a token");
     let target = backend.database().await;
     let counted = copied(&stage.database.url, &target.url).await;
-    assert!(counted.iter().all(|table| table.rows == table.of && table.rows > 0), "{counted:?}");
+    let is_full = |table: &Copied| table.rows > 0 || table.table == "closed_chain";
+    assert!(counted.iter().all(|table| table.rows == table.of && is_full(table)), "{counted:?}");
 
     let service = Service::new(Store::open(&target.url).await.expect("the copy"));
-    service.authenticate(&key.token, Origin::Web).await.expect("a live token");
-    let (source, copy) = (
-        stage.here.list_organization_tokens(&stage.owner, &acme()).await.expect("a list"),
-        service.list_organization_tokens(&stage.owner, &acme()).await.expect("a list"),
-    );
-    assert_eq!(all(source).await, all(copy).await);
+    service.authenticate(&credential(&key.token)).await.expect("a live token");
+    let slug = acme();
+    let list = async |service: &Service| {
+        all(async |after| service.list_organization_tokens(&stage.owner, &slug, after).await).await
+    };
+    assert_eq!(list(&stage.here).await, list(&service).await);
     let (source, copy) = (
         stage.here.list_audit_logs(&stage.owner, &acme(), 1, 1_000).await.expect("a page"),
         service.list_audit_logs(&stage.owner, &acme(), 1, 1_000).await.expect("a page"),
@@ -78,11 +79,10 @@ async fn a_copy_to_the_other_backend_and_back_loses_nothing(_: Backend) {
         let counted = copied(&stage.database.url, &there.url).await;
         assert_eq!(copied(&there.url, &back.url).await, counted);
         let service = Service::new(Store::open(&back.url).await.expect("the copy of the copy"));
-        let (source, copy) = (
-            stage.here.list_own_tokens(&stage.owner).await.expect("a list"),
-            service.list_own_tokens(&stage.owner).await.expect("a list"),
-        );
-        assert_eq!(all(source).await, all(copy).await);
+        let list = async |service: &Service| {
+            all(async |after| service.list_own_tokens(&stage.owner, after).await).await
+        };
+        assert_eq!(list(&stage.here).await, list(&service).await);
     }
 }
 

@@ -5,10 +5,10 @@ use crate::database::{connect, server};
 use crate::stage::{Backend, Stage, acme, name, trials};
 use futures::future::join;
 use libtest_mimic::Trial;
-use orgtokens_server::access::UserId;
+use orgtokens_server::caller::{Role, UserId};
 use orgtokens_server::name::Name;
-use orgtokens_server::service::MintRequest;
-use orgtokens_server::store::{Error, Result, Store};
+use orgtokens_server::records::MintRequest;
+use orgtokens_server::store::{Error, Result, Store, Transaction, Turn};
 use std::time::{Duration, Instant};
 
 /// How long to wait for something that will happen.
@@ -46,7 +46,7 @@ async fn store(stage: &Stage, pool: usize) -> Store {
 }
 
 async fn add_user(store: &Store, username: &Name) -> Result<UserId> {
-    let mut change = store.write().await?;
+    let mut change = store.write(&Turn::Free).await?;
     let email = "eve@example.com".parse().expect("an address");
     let user = change.insert_user(username, &email).await?;
     change.commit().await.map(|()| user.id)
@@ -120,13 +120,17 @@ async fn terminated_connections_are_replaced(backend: Backend) {
 
 async fn a_deadlock_is_contention_for_exactly_one_transaction(backend: Backend) {
     let stage = Stage::new(backend).await;
-    let bob = stage.member("bob", orgtokens_server::access::Role::Viewer).await;
+    let bob = stage.member("bob", Role::Viewer).await;
     let store = store(&stage, 4).await;
-    let mut one = store.write().await.expect("a transaction");
-    let mut two = store.write().await.expect("a transaction");
-    one.lock_user(stage.owner.user).await.expect("a lock");
-    two.lock_user(bob.user).await.expect("a lock");
-    let (first, second) = join(one.lock_user(bob.user), two.lock_user(stage.owner.user)).await;
+    let mut one = store.write(&Turn::Free).await.expect("a transaction");
+    let mut two = store.write(&Turn::Free).await.expect("a transaction");
+    let lock = async |change: &mut Transaction, username: &str| {
+        change.lock_user_as_operator(&name(username));
+        change.flush().await
+    };
+    lock(&mut one, "owner").await.expect("a lock");
+    lock(&mut two, "bob").await.expect("a lock");
+    let (first, second) = join(lock(&mut one, "bob"), lock(&mut two, "owner")).await;
     let contended = [first, second].into_iter().filter_map(Result::err).collect::<Vec<_>>();
     assert!(matches!(contended[..], [Error::Contended(_)]), "{contended:?}");
     drop((one, two));

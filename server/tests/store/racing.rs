@@ -1,14 +1,15 @@
 //! Concurrent changes on two servers: the contract holds in every order. No test sleeps,
 //! and none asserts more than holds in every order.
 
-use crate::stage::{Backend, Stage, acme, bound, is_a_refusal, name, trials};
+use crate::stage::{Backend, Stage, acme, bound, credential, is_a_refusal, name, trials};
 use futures::future::{join, join_all};
 use libtest_mimic::Trial;
-use orgtokens_server::access::{Origin, Role};
+use orgtokens_server::caller::Role;
 use orgtokens_server::error::Error;
+use orgtokens_server::records::MintRequest;
 use orgtokens_server::scope::RequestedScope;
-use orgtokens_server::service::{MintRequest, Operator};
-use orgtokens_server::store::{Store, TokenFilter};
+use orgtokens_server::service::Operator;
+use orgtokens_server::store::{Doomed, Store, Turn};
 
 /// How often each race is run.
 const ROUNDS: usize = 15;
@@ -48,7 +49,7 @@ async fn a_removed_member_leaves_no_bound_token_even_if_a_mint_races(backend: Ba
     let stage = Stage::new(backend).await;
     let bob = stage.member("bob", Role::Member).await;
     let key = stage.here.mint_token(&bob, &name("key"), &bound()).await.expect("a token");
-    let mut key = stage.here.authenticate(&key.token, Origin::Web).await.expect("a live token");
+    let mut key = credential(&key.token);
     for round in 0..ROUNDS {
         let token = name(&format!("token-{round}"));
         let author = if round % 2 == 0 { &bob } else { &key };
@@ -70,7 +71,7 @@ async fn a_removed_member_leaves_no_bound_token_even_if_a_mint_races(backend: Ba
             .expect("bob is back");
         assert_eq!(stage.bound_tokens().await, 0);
         let again = stage.here.mint_token(&bob, &name("key"), &bound()).await.expect("a token");
-        key = stage.here.authenticate(&again.token, Origin::Web).await.expect("a live token");
+        key = credential(&again.token);
     }
 }
 
@@ -78,17 +79,19 @@ async fn a_mint_that_waited_for_the_removal_of_its_user_is_refused(backend: Back
     let stage = Stage::new(backend).await;
     let bob = stage.member("bob", Role::Member).await;
     let store = Store::open(&stage.database.url).await.expect("the same database");
-    let mut removal = store.write().await.expect("a transaction");
-    let organization = removal.organization(&acme()).await.expect("an answer").expect("acme").id;
-    removal.lock_organization(organization).await.expect("a lock");
-    // In its own task, because a SQLite writer blocks its thread while it waits.
+    let mut removal = store.write(&Turn::Free).await.expect("a transaction");
+    let (slug, username) = (acme(), name("bob"));
+    removal.lock_organization_as_operator(&slug);
+    let found = removal.organization_and_user(&slug, &username).await.expect("an answer");
+    let (reach, target) = found.expect("acme");
+    // A task of its own: a writer of a file waits on its thread.
     let minting = tokio::spawn({
         let (service, bob) = (stage.here.clone(), bob.clone());
         async move { service.mint_token(&bob, &name("late"), &bound()).await }
     });
-    let filter = TokenFilter::UserIn(organization, bob.user);
-    assert_eq!(removal.tokens(filter, None, 9).await.expect("a page"), []);
-    removal.delete_member(organization, bob.user).await.expect("removed");
+    let bound = Doomed::Member(reach.id, target.expect("bob").user);
+    assert_eq!(removal.delete_tokens(bound).await.expect("an answer"), []);
+    removal.delete_member(reach.id, &username);
     removal.commit().await.expect("committed");
     let minted = minting.await.expect("an answer");
     assert!(matches!(minted, Err(Error::NotFound(_))), "{minted:?}");
@@ -165,7 +168,7 @@ async fn two_tokens_that_revoke_each_other_leave_one_token(backend: Backend) {
             for key in ["one", "two"] {
                 let minted = stage.here.mint_token(&stage.owner, &name(key), &request).await;
                 let token = minted.expect("a token").token;
-                keys.push(stage.here.authenticate(&token, Origin::Web).await.expect("live"));
+                keys.push(credential(&token));
             }
             let (one, two) = (name("one"), name("two"));
             let (first, second) = join(
@@ -186,7 +189,7 @@ async fn a_revoked_token_mints_nothing_afterwards(backend: Backend) {
         for _ in 0..ROUNDS {
             let minted = stage.here.mint_token(&stage.owner, &name("key"), &request).await;
             let token = minted.expect("a token").token;
-            let key = stage.here.authenticate(&token, Origin::Web).await.expect("a live token");
+            let key = credential(&token);
             let (child, dead) = (name("child"), name("key"));
             let (minted, revoked) = join(
                 stage.here.mint_token(&key, &child, &request),

@@ -3,11 +3,14 @@
 
 use crate::database::{self, Database};
 use libtest_mimic::Trial;
-use orgtokens_server::access::{Caller, Origin, Role};
+use orgtokens_server::caller::{Credential, Origin, Role};
 use orgtokens_server::error::Error;
+use orgtokens_server::error::Result;
 use orgtokens_server::name::{Email, Name, Slug};
-use orgtokens_server::service::{MintRequest, Operator, Service, TokenPages};
-use orgtokens_server::store::{Store, Token};
+use orgtokens_server::records::{MintRequest, Page};
+use orgtokens_server::service::{Operator, Service};
+use orgtokens_server::store::Store;
+use orgtokens_server::token::PlainToken;
 use std::pin::Pin;
 
 /// The database that a store uses.
@@ -68,7 +71,7 @@ pub fn acme() -> Slug {
 pub struct Stage {
     pub here: Service,
     pub there: Service,
-    pub owner: Caller,
+    pub owner: Credential,
     pub database: Database,
 }
 
@@ -79,24 +82,26 @@ impl Stage {
         let email = email("owner");
         let token = Operator(&here).init(&acme(), &name("owner"), &email).await.expect("a start");
         let there = Service::new(Store::open(&database.url).await.expect("the same database"));
-        let owner = there.authenticate(&token, Origin::Web).await.expect("a live token");
+        let owner = credential(&token);
         Self { here, there, owner, database }
     }
 
     /// Adds a member to `acme`, with an unrestricted token.
-    pub async fn member(&self, username: &str, role: Role) -> Caller {
+    pub async fn member(&self, username: &str, role: Role) -> Credential {
         let username = name(username);
         let operator = Operator(&self.here);
         operator.add_user(&username, &email(username.as_str())).await.expect("a new user");
         operator.set_member(&acme(), &username, role).await.expect("a new member");
         let token = operator.mint_token(&username, &name("first")).await.expect("a new token");
-        self.here.authenticate(&token, Origin::Cli).await.expect("a live token")
+        Credential::new(&token, Origin::Cli)
     }
 
     /// Counts the tokens that are bound to `acme`.
     pub async fn bound_tokens(&self) -> usize {
-        let pages = self.there.list_organization_tokens(&self.owner, &acme()).await;
-        all(pages.expect("a list")).await.len()
+        let slug = acme();
+        let list =
+            async |after| self.there.list_organization_tokens(&self.owner, &slug, after).await;
+        all(list).await.len()
     }
 }
 
@@ -104,12 +109,23 @@ fn email(username: &str) -> Email {
     format!("{username}@example.com").parse().expect("an address")
 }
 
-pub async fn all(mut pages: TokenPages) -> Vec<Token> {
-    let mut tokens = Vec::new();
-    while let Some((page, _)) = pages.next().await.expect("a page") {
-        tokens.extend(page);
+/// Returns all items of a list, read page by page.
+pub async fn all<T, C>(list: impl AsyncFn(Option<C>) -> Result<Page<T, C>>) -> Vec<T> {
+    let mut items = Vec::new();
+    let mut after = None;
+    loop {
+        let page = list(after).await.expect("a page");
+        items.extend(page.items);
+        after = page.next;
+        if after.is_none() {
+            return items;
+        }
     }
-    tokens
+}
+
+/// Returns what requests with this token carry.
+pub fn credential(token: &PlainToken) -> Credential {
+    Credential::new(token, Origin::Web)
 }
 
 /// A mint request for a token that is bound to `acme`.

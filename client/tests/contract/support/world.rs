@@ -10,11 +10,12 @@ use hyper::body::Bytes;
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::rt::TokioExecutor;
 use orgtokens_client::Client;
-use orgtokens_server::access::{Caller, Origin, Role};
+use orgtokens_server::caller::{Credential, Origin, Role};
 use orgtokens_server::name::{Email, Name, Slug};
+use orgtokens_server::records::MintRequest;
 use orgtokens_server::scope::RequestedScope;
 use orgtokens_server::server::Server;
-use orgtokens_server::service::{MintRequest, Operator, Service};
+use orgtokens_server::service::{Operator, Service};
 use orgtokens_server::store::Store;
 use orgtokens_server::token::PlainToken;
 use serde_json::Value;
@@ -75,7 +76,7 @@ impl World {
     async fn populate(&self) {
         let founder =
             self.operator().init(&slug("acme"), &name("founder"), &email("founder")).await;
-        let founder = self.authenticate(&founder.expect("a new database")).await;
+        let founder = credential(&founder.expect("a new database"));
         self.operator()
             .add_organization(&slug("globex"), &name("founder"))
             .await
@@ -91,14 +92,10 @@ impl World {
         Operator(&self.service)
     }
 
-    async fn authenticate(&self, token: &PlainToken) -> Caller {
-        self.service.authenticate(token, Origin::Web).await.expect("a live token")
-    }
-
-    /// Returns the caller that the server sees for an actor.
-    pub async fn caller(&self, actor: &Actor) -> Caller {
+    /// Returns what an actor's requests carry.
+    pub fn credential(actor: &Actor) -> Credential {
         let token = actor.token.as_deref().and_then(|token| token.parse().ok());
-        self.authenticate(&token.expect("a token")).await
+        credential(&token.expect("a token"))
     }
 
     /// An actor without a credential.
@@ -171,9 +168,13 @@ impl World {
     }
 
     async fn mint(&self, with: &PlainToken, token: &str, request: &MintRequest) -> PlainToken {
-        let caller = self.authenticate(with).await;
-        self.service.mint_token(&caller, &name(token), request).await.expect("a new token").token
+        let with = credential(with);
+        self.service.mint_token(&with, &name(token), request).await.expect("a new token").token
     }
+}
+
+fn credential(token: &PlainToken) -> Credential {
+    Credential::new(token, Origin::Web)
 }
 
 fn email(username: &str) -> Email {

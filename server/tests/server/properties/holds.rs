@@ -1,9 +1,9 @@
 //! The properties themselves: each function panics if its property does not hold. The
 //! fuzz targets include this file, so it uses only the server's library and `serde_json`.
 
-use orgtokens_server::api::types::MintRequest;
 use orgtokens_server::http::parse_object;
 use orgtokens_server::name::{Name, Slug};
+use orgtokens_server::records::MintRequest;
 use orgtokens_server::token::{MalformedToken, PREFIX, PlainToken, TokenId};
 use serde_json::{Map, Value};
 
