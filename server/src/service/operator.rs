@@ -89,7 +89,7 @@ impl Operator<'_> {
             Ok((change, ()))
         });
         let taken =
-            || format!("{username} has a token named {name}: revoke it, or choose another name");
+            || format!("{username} has a token named {name} already: revoke it, or choose another name");
         minted.await.map_err(|error| error.or_taken(taken))?;
         Ok(mint.into_minted().token)
     }

@@ -113,8 +113,8 @@ const ACCESS_TO_OWN_TOKEN: &str = access!(
 
 const ACCESS_TO_MEMBER: &str = access!(
     ", x.id, x.username, x.email, y.role,
-     CASE WHEN EXISTS (SELECT 1 FROM members z WHERE z.organization_id = o.id
-     AND z.user_id <> x.id AND z.role = 'owner') THEN 1 ELSE 0 END",
+     (SELECT count(*) FROM members z WHERE z.organization_id = o.id
+     AND z.user_id <> x.id AND z.role = 'owner')",
     "LEFT JOIN organizations o ON o.slug = $3",
     "LEFT JOIN users x ON x.username = $4
      LEFT JOIN members y ON y.organization_id = o.id AND y.username = x.username"

@@ -44,8 +44,8 @@ impl Snapshot {
     ) -> Result<Option<(Reach, Option<TargetMember>)>> {
         let statement = sql(
             "SELECT o.id, o.entries, o.hash, x.id, x.username, x.email, y.role,
-             CASE WHEN EXISTS (SELECT 1 FROM members z WHERE z.organization_id = o.id
-             AND z.user_id <> x.id AND z.role = 'owner') THEN 1 ELSE 0 END
+             (SELECT count(*) FROM members z WHERE z.organization_id = o.id
+             AND z.user_id <> x.id AND z.role = 'owner')
              FROM organizations o LEFT JOIN users x ON x.username = $1
              LEFT JOIN members y ON y.organization_id = o.id AND y.username = x.username
              WHERE o.slug = $2",

@@ -32,7 +32,7 @@ fn an_untouched_log_is_intact() {
         let lines: Vec<_> = said.lines().collect();
         assert_eq!(lines.len(), 3, "{said}");
         assert_eq!(lines[0], "6 entries of 1 organizations are whole");
-        assert!(lines[1].starts_with("no organization: 1 entries end in "), "{said}");
+        assert!(lines[1].starts_with("user alice: 1 entries end in "), "{said}");
         assert!(lines[2].starts_with("organization acme: 5 entries end in "), "{said}");
     }
 }
@@ -45,19 +45,19 @@ fn tampering_with_an_entry_is_detected_and_the_entry_is_named() {
         ("UPDATE audit_log SET author = 'x' WHERE sequence = 5", "acme: entry 5 "),
         ("UPDATE audit_log SET created_at = 0 WHERE sequence = 2", "acme: entry 2 "),
         (
-            "UPDATE audit_log SET hash = (SELECT hash FROM chain_heads WHERE organization_id = 0) WHERE sequence = 4",
+            "UPDATE audit_log SET hash = (SELECT hash FROM users WHERE username = 'alice') WHERE sequence = 4",
             "acme: entry 4 ",
         ),
         ("DELETE FROM audit_log WHERE sequence = 3", "acme: entry 3 "),
         ("DELETE FROM audit_log WHERE sequence = 5", "acme: entry 5 "),
         ("DELETE FROM audit_log WHERE organization_id = 1", "acme: entry 1 "),
-        ("DELETE FROM audit_log WHERE organization_id IS NULL", "no organization: entry 1 "),
+        ("DELETE FROM audit_log WHERE organization_id IS NULL", "user alice: entry 1 "),
         (
-            "DELETE FROM audit_log WHERE organization_id IS NULL; DELETE FROM chain_heads WHERE organization_id = 0",
-            "no organization: entry 1 ",
+            "DELETE FROM audit_log WHERE organization_id IS NULL; UPDATE users SET entries = 0",
+            "user alice: entry 1 ",
         ),
         (
-            "DELETE FROM audit_log WHERE organization_id = 1; DELETE FROM chain_heads WHERE organization_id = 1",
+            "DELETE FROM audit_log WHERE organization_id = 1; UPDATE organizations SET entries = 0",
             "acme: entry 1 ",
         ),
         ("UPDATE audit_log SET id = -id", "acme: entry 1 "),
@@ -75,9 +75,9 @@ fn tampering_with_an_entry_is_detected_and_the_entry_is_named() {
 #[test]
 fn cutting_the_end_and_rewriting_the_head_changes_the_printed_head() {
     let cut = "DELETE FROM audit_log WHERE sequence > 3;
-        UPDATE chain_heads SET entries = 3, hash =
+        UPDATE organizations SET entries = 3, hash =
             (SELECT hash FROM audit_log WHERE organization_id = 1 AND sequence = 3)
-            WHERE organization_id = 1";
+            WHERE id = 1";
     for database in logged() {
         let (_, before) = verify(&database);
         database.tamper(cut);

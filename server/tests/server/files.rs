@@ -141,7 +141,7 @@ fn check_reports_what_it_found() {
     let database = Database::new();
     let server = Running::start(&database, &[]);
     let said = database.run("check", &[]);
-    let expected = "the schema has version 1\nevery page, index, row and reference is whole\naudit log: 2 entries of 1 organizations are whole\n";
+    let expected = "the schema has version 2\nevery page, index, row and reference is whole\naudit log: 2 entries of 1 organizations are whole\n";
     assert!(said.starts_with(expected), "{said}");
     drop(server);
     let copy = database.folder().join("copy.db");

@@ -18,18 +18,18 @@ pub type Hash = [u8; 32];
 const START: Hash = [0; 32];
 
 /// What the entries of a chain are about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Chain {
-    /// What belongs to an organization.
-    Organization(OrganizationId),
-    /// The unrestricted tokens of a user.
-    User(UserId),
     /// What belonged to no organization before each user had a chain. It gets no more entries.
     Closed,
+    /// The unrestricted tokens of a user.
+    User(UserId),
+    /// What belongs to an organization.
+    Organization(OrganizationId),
 }
 
 impl Chain {
-    /// Returns the number that hashes cover and chains are sorted by: no key is 0 or negative.
+    /// Returns the number that hashes cover. No key is 0 or negative.
     fn number(self) -> i64 {
         match self {
             Self::Organization(id) => id.0,
@@ -166,7 +166,7 @@ const FORGED: &str = "was not added by this program";
 
 /// A walk over all entries, in the order in which they were written.
 pub struct Walk {
-    chains: BTreeMap<i64, Walked>,
+    chains: BTreeMap<Chain, Walked>,
     report: AuditReport,
 }
 
@@ -189,9 +189,8 @@ impl Walked {
 impl Walk {
     /// Starts a walk over these chains, each with its name.
     pub fn new(heads: Vec<(String, ChainHead)>) -> Self {
-        let chains = heads
-            .into_iter()
-            .map(|(name, head)| (head.chain.number(), Walked::new(name, Some(head))));
+        let chains =
+            heads.into_iter().map(|(name, head)| (head.chain, Walked::new(name, Some(head))));
         Self { chains: chains.collect(), report: AuditReport::default() }
     }
 
@@ -199,7 +198,7 @@ impl Walk {
     pub fn step(&mut self, link: &Link<'_>, kept: &Hash) {
         self.report.entries += 1;
         let unknown = || Walked::new(link.chain.to_string(), None);
-        let walked = self.chains.entry(link.chain.number()).or_insert_with(unknown);
+        let walked = self.chains.entry(link.chain).or_insert_with(unknown);
         let expected = walked.entries + 1;
         let what = match () {
             () if link.sequence != expected => Some(MOVED),
@@ -215,8 +214,8 @@ impl Walk {
     /// Compares the ends of the chains with those that the database keeps.
     pub fn end(self) -> AuditReport {
         let Self { mut chains, mut report } = self;
-        for walked in chains.values_mut() {
-            let head = walked.head.clone().unwrap_or(ChainHead::start(Chain::Closed));
+        for (chain, walked) in &mut chains {
+            let head = walked.head.clone().unwrap_or(ChainHead::start(*chain));
             if head.entries > 0 {
                 let hash = URL_SAFE_NO_PAD.encode(head.hash);
                 let chain = walked.name.clone();
@@ -232,20 +231,25 @@ impl Walk {
             }
         }
         require_first_entries(&mut chains, &mut report);
-        report.organizations = chains.range(1..).filter(|(_, walked)| walked.entries > 0).count();
+        let has_entries = |(chain, walked): &(&Chain, &Walked)| {
+            matches!(chain, Chain::Organization(_)) && walked.entries > 0
+        };
+        report.organizations = chains.iter().filter(has_entries).count();
         report
     }
 }
 
 /// Every organization has an entry at least, its first owner's. The first user has one, the mint of
 /// the first token, unless it is in the closed chain. So a chain that is gone whole shows.
-fn require_first_entries(chains: &mut BTreeMap<i64, Walked>, report: &mut AuditReport) {
-    let has_closed_chain = chains.contains_key(&Chain::Closed.number());
-    let first_user = chains.range(..0).next_back().map(|(number, _)| *number);
-    let first_user = first_user.filter(|_| !has_closed_chain && chains.range(1..).next().is_some());
-    let organizations = chains.range(1..).map(|(number, _)| *number);
-    for number in organizations.chain(first_user).collect::<Vec<_>>() {
-        if let Some(walked) = chains.get_mut(&number).filter(|walked| walked.entries == 0) {
+fn require_first_entries(chains: &mut BTreeMap<Chain, Walked>, report: &mut AuditReport) {
+    let mut is_first_user = !chains.contains_key(&Chain::Closed);
+    for (chain, walked) in chains {
+        let must_have_entries = match chain {
+            Chain::Closed => false,
+            Chain::User(_) => std::mem::take(&mut is_first_user),
+            Chain::Organization(_) => true,
+        };
+        if must_have_entries && walked.entries == 0 {
             walked.fault(1, CUT, report);
         }
     }

@@ -108,13 +108,18 @@ pub fn require_initialised(connection: &Connection) -> Result<()> {
 /// Upgrades an empty or older database, and refuses every other one untouched.
 pub fn migrate(connection: &mut Connection) -> Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL").map_err(map_error)?;
-    if version(connection)? == MIGRATIONS.len() {
+    let before = version(connection)?;
+    if before == MIGRATIONS.len() {
         return Ok(());
     }
     // Tables that others refer to are replaced, which SQLite allows with foreign keys off alone; that
     // setting cannot change inside a transaction.
     connection.pragma_update(None, "foreign_keys", false).map_err(map_error)?;
     upgrade(connection)?;
+    if before == 0 {
+        // A new file starts without the pages of tables that later migrations replaced.
+        connection.execute_batch("VACUUM").map_err(map_error)?;
+    }
     connection.pragma_update(None, "foreign_keys", true).map_err(map_error)
 }
 
