@@ -4,7 +4,6 @@
 
 pub mod ci;
 pub mod diff;
-pub mod figures;
 pub mod postgres;
 
 use std::path::Path;

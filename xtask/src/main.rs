@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use clap::Parser;
 use xtask::ci::Ci;
 use xtask::diff::Diff;
-use xtask::figures::Figures;
 use xtask::postgres::Postgres;
 
 /// The project's own commands.
@@ -17,7 +16,6 @@ enum Xtask {
     Diff(Diff),
     Ci(Ci),
     Postgres(Postgres),
-    Figures(Figures),
 }
 
 fn main() -> ExitCode {
@@ -25,6 +23,5 @@ fn main() -> ExitCode {
         Xtask::Diff(diff) => diff.run(),
         Xtask::Ci(ci) => ci.run(),
         Xtask::Postgres(postgres) => postgres.run(),
-        Xtask::Figures(figures) => figures.run(),
     }
 }
