@@ -1,6 +1,6 @@
 //! The project's own commands, run as `cargo xtask <command>`.
 //!
-//! Only the command line: what a command does is in the library.
+//! This file only parses the command line. The library does the work.
 
 use std::process::ExitCode;
 
@@ -9,7 +9,7 @@ use xtask::ci::Ci;
 use xtask::diff::Diff;
 use xtask::postgres::Postgres;
 
-/// The project's own commands.
+/// The project's own commands
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Xtask {

@@ -98,7 +98,7 @@ fn what_cannot_be_compared_exits_with_2_and_one_sentence() {
         ("twice", "openapi: 3.0.3\npaths: {}\npaths: {}", "the key `paths` twice"),
         ("many", "openapi: 3.0.3\n---\nopenapi: 3.0.3", "more than one document"),
         ("merge", "a: &a {}\nb:\n  <<: *a", "merge key"),
-        ("infinite", "a: .inf", "which JSON has not"),
+        ("infinite", "a: .inf", "which JSON cannot hold"),
         ("huge", "a: 1e999", "out of range"),
         ("nowhere", "openapi: 3.0.3\npaths: {/a: {$ref: '#/b'}}", "`#/b`, which is not there"),
         ("outside", "openapi: 3.0.3\npaths: {/a: {$ref: b.yaml}}", "outside of the document"),

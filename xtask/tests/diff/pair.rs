@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use serde_json::Value;
-use xtask::diff::{Document, Outcome, Pair, Style, compare, human};
+use xtask::diff::{Document, Outcome, Pair, Style, compare, write_text};
 
 /// A contract written by hand.
 pub const CONTRACT: &str = include_str!("contract.yaml");
@@ -32,6 +32,6 @@ pub fn outcome(values: Pair<Value>) -> Result<Outcome, String> {
 pub fn report(outcome: &Outcome) -> String {
     let mut out = Vec::new();
     let names = Pair { documented: "contract.yaml", served: "the server" };
-    human(&mut out, outcome, names, Style { colour: false }).unwrap();
+    write_text(&mut out, outcome, names, Style { colour: false }).unwrap();
     String::from_utf8(out).unwrap()
 }

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::pair::{CONTRACT, GENERATED, outcome, pair};
-use xtask::diff::{Document, Pair, Style, compare, human};
+use xtask::diff::{Document, Pair, Style, compare, write_text};
 
 /// Everything that is printed about the contract and a server that declares null.
 fn nullable(style: Style) -> String {
@@ -15,7 +15,7 @@ fn nullable(style: Style) -> String {
     let outcome = compare(&Pair { documented, served });
     let mut out = Vec::new();
     let names = Pair { documented: "contract.yaml", served: "the server" };
-    human(&mut out, &outcome, names, style).unwrap();
+    write_text(&mut out, &outcome, names, style).unwrap();
     String::from_utf8(out).unwrap()
 }
 
