@@ -75,7 +75,7 @@ fn without_its_database_a_server_answers_503_and_it_recovers_when_the_database_i
     server.wait_until_ready();
     cluster.kill().unwrap();
     let without = server.validate(&owner);
-    cluster.resume().unwrap();
+    cluster.restart().unwrap();
     let recovery = server.wait_until_ready();
     println!("{without} without the database, 200 again {recovery:.2?} after it was back");
     assert_eq!(without, 503);
