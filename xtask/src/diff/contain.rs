@@ -43,7 +43,7 @@ struct Value<'a, 'd> {
     says: OnceCell<Pair<String>>,
 }
 
-impl<'d> Value<'_, 'd> {
+impl Value<'_, '_> {
     /// A finding about what may be sent, and what is expected.
     fn differs(&self, rule: Rule, small: &str, large: &str) -> Finding {
         let subject = self.location.subject();
@@ -61,10 +61,10 @@ impl<'d> Value<'_, 'd> {
     fn finding(&self, rule: Rule, title: String) -> Finding {
         let describe = || self.cases.as_ref().map(|cases| describe::cases(cases));
         let says = self.says.get_or_init(describe);
-        let sides = Pair {
-            documented: Side::new(&self.schemas.documented.shown, &*says.documented),
-            served: Side::new(&self.schemas.served.shown, &*says.served),
-        };
+        let sides = Side::pair(
+            (&self.schemas.documented.shown, &*says.documented),
+            (&self.schemas.served.shown, &*says.served),
+        );
         let direction = Some(self.location.direction);
         Finding { direction, ..Finding::new(rule, title, sides, self.location) }
     }
@@ -73,16 +73,21 @@ impl<'d> Value<'_, 'd> {
         let title = format!("{}: {what} cannot be compared", self.location.subject());
         Finding { direction: None, ..self.finding(Rule::Undecided, title) }
     }
+}
 
-    /// The schemas of a part of both cases, such as the elements of arrays.
-    fn part(
-        &self,
-        (small, small_schemas): (&Case<'d>, &[Node<'d>]),
-        (large, large_schemas): (&Case<'d>, &[Node<'d>]),
-    ) -> Pair<Schema<'d>> {
-        let small = Schema::all_of(&small.origin, small_schemas);
-        let large = Schema::all_of(&large.origin, large_schemas);
-        Pair::from_ordered(self.location.direction, small, large)
+/// A case of the smaller side, and the case of the larger side that it should fit.
+struct Fit<'a, 'd> {
+    value: &'a Value<'a, 'd>,
+    small: &'a Case<'d>,
+    large: &'a Case<'d>,
+}
+
+impl<'d> Fit<'_, 'd> {
+    /// Returns both sides of a part of the value, such as its elements.
+    fn part(&self, small: &[Node<'d>], large: &[Node<'d>]) -> Pair<Schema<'d>> {
+        let small = Schema::all_of(&self.small.origin, small);
+        let large = Schema::all_of(&self.large.origin, large);
+        Pair::from_ordered(self.value.location.direction, small, large)
     }
 }
 
@@ -97,7 +102,7 @@ impl Containment {
         let value = Value { schemas, cases: &cases, location, says: OnceCell::new() };
         self.compared += 1;
         if self.depth == MAX_DEPTH || self.compared > MAX_PAIRS {
-            return vec![value.undecided("what is nested so deep")];
+            return vec![value.undecided("such deep nesting")];
         }
         let known = self.holding.len();
         self.holding.push(key);
@@ -140,7 +145,7 @@ impl Containment {
         let (_, large) = value.cases.ordered(value.location.direction);
         let larger: Vec<_> = large.iter().filter(|other| other.kind == case.kind).collect();
         if let Some(mut findings) = scalar::enumerated(value, case, &larger) {
-            findings.extend(self.exclusions(value, case, larger[0]));
+            findings.extend(self.exclusions(&Fit { value, small: case, large: larger[0] }));
             return findings;
         }
         let rank = |(at, other): &(usize, &Case<'_>)| {
@@ -150,7 +155,7 @@ impl Containment {
         larger.sort_by_key(rank);
         let mut best: Option<Vec<Finding>> = None;
         for (_, other) in larger {
-            let findings = self.case(value, case, other);
+            let findings = self.case(&Fit { value, small: case, large: other });
             if findings.is_empty() {
                 return findings;
             }
@@ -161,43 +166,37 @@ impl Containment {
         best.unwrap_or_default()
     }
 
-    fn case(&mut self, value: &Value<'_, '_>, small: &Case<'_>, large: &Case<'_>) -> Vec<Finding> {
-        let mut findings = scalar::conditions(value, small, large);
-        findings.extend(self.exclusions(value, small, large));
-        match small.kind {
-            Kind::Array => findings.extend(self.items(value, small, large)),
-            Kind::Object => findings.extend(self.object(value, small, large)),
+    fn case(&mut self, fit: &Fit<'_, '_>) -> Vec<Finding> {
+        let mut findings = scalar::conditions(fit);
+        findings.extend(self.exclusions(fit));
+        match fit.small.kind {
+            Kind::Array => findings.extend(self.items(fit)),
+            Kind::Object => findings.extend(self.object(fit)),
             _ => {}
         }
         findings
     }
 
     /// Reports a `not` of one side unless the other side has an equal one.
-    fn exclusions(
-        &mut self,
-        value: &Value<'_, '_>,
-        small: &Case<'_>,
-        large: &Case<'_>,
-    ) -> Option<Finding> {
+    fn exclusions(&mut self, fit: &Fit<'_, '_>) -> Option<Finding> {
+        let Fit { value, small, large } = fit;
         let mut is_same = |one: &Node<'_>, two: &Node<'_>| {
-            let [one, two] =
-                [one, two].map(|node| Schema::all_of(node, std::slice::from_ref(node)));
-            let pair = Pair::from_ordered(value.location.direction, one, two);
-            self.compare(&pair, value.location).is_empty()
-                && self.compare(&pair, &value.location.reversed()).is_empty()
+            let schemas = fit.part(std::slice::from_ref(one), std::slice::from_ref(two));
+            self.compare(&schemas, value.location).is_empty()
+                && self.compare(&schemas, &value.location.reversed()).is_empty()
         };
         let agree = small.not.iter().all(|one| large.not.iter().any(|two| is_same(one, two)))
             && large.not.iter().all(|two| small.not.iter().any(|one| is_same(one, two)));
         (!agree).then(|| value.undecided("a `not`"))
     }
 
-    fn items(&mut self, value: &Value<'_, '_>, small: &Case<'_>, large: &Case<'_>) -> Vec<Finding> {
+    fn items(&mut self, fit: &Fit<'_, '_>) -> Vec<Finding> {
+        let Fit { value, small, large } = fit;
         let is_empty = small.range.high.is_some_and(|bound| bound.at == Number::Whole(0));
         if large.items.is_empty() || is_empty {
             return Vec::new();
         }
-        let schemas = value.part((small, &small.items), (large, &large.items));
-        self.compare(&schemas, &value.location.items())
+        self.compare(&fit.part(&small.items, &large.items), &value.location.items())
     }
 }
 

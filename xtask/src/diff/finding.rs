@@ -92,6 +92,17 @@ impl Side {
             says: says.into(),
         }
     }
+
+    /// Describes a node of the contract, and one of the server.
+    pub fn pair(
+        documented: (&Node<'_>, impl Into<String>),
+        served: (&Node<'_>, impl Into<String>),
+    ) -> Pair<Self> {
+        Pair {
+            documented: Self::new(documented.0, documented.1),
+            served: Self::new(served.0, served.1),
+        }
+    }
 }
 
 /// One difference.
@@ -134,10 +145,7 @@ impl Finding {
         };
         let title = format!("{} {title}", location.subject());
         let says = required.map(|required| if required { "required" } else { "optional" });
-        let sides = Pair {
-            documented: Side::new(nodes.documented, says.documented),
-            served: Side::new(nodes.served, says.served),
-        };
+        let sides = Side::pair((nodes.documented, says.documented), (nodes.served, says.served));
         let finding = Self::new(Rule::Required, title, sides, location);
         Some(Self { direction: Some(location.direction), ..finding })
     }

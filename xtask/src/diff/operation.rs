@@ -109,19 +109,14 @@ impl Operation<'_> {
 
     fn missing(&self, served: &Document) -> Finding {
         let title = format!("{} is documented, and not served", self.full_name());
-        let sides = Pair {
-            documented: Side::new(&self.node, "an operation"),
-            served: Side::new(&paths(served), "no such operation"),
-        };
+        let sides = Side::pair((&self.node, "an operation"), (&paths(served), "no such operation"));
         Finding::new(Rule::MissingOperation, title, sides, &self.name())
     }
 
     fn undocumented(&self, documented: &Document) -> Finding {
         let title = format!("{} is served, and not documented", self.full_name());
-        let sides = Pair {
-            documented: Side::new(&paths(documented), "no such operation"),
-            served: Side::new(&self.node, "an operation"),
-        };
+        let sides =
+            Side::pair((&paths(documented), "no such operation"), (&self.node, "an operation"));
         Finding::new(Rule::UndocumentedOperation, title, sides, &self.name())
     }
 }
@@ -154,10 +149,7 @@ impl Pair<Operation<'_>> {
         let name = self.name();
         let title =
             format!("{name}: {what} is {documented} in the document, and {served} on the server");
-        let sides = Pair {
-            documented: Side::new(&self.documented.node, documented),
-            served: Side::new(&self.served.node, served),
-        };
+        let sides = Side::pair((&self.documented.node, documented), (&self.served.node, served));
         (documented != served).then(|| Finding::new(rule, title, sides, &name))
     }
 

@@ -11,7 +11,7 @@ use super::super::describe;
 use super::super::finding::{Finding, Rule, Side};
 use super::super::number::{Bound, Number, Range};
 use super::super::pair::{Direction, Pair};
-use super::{Containment, Value};
+use super::{Containment, Fit, Value};
 
 type Properties<'d> = BTreeMap<&'d str, Schema<'d>>;
 
@@ -24,16 +24,8 @@ struct Object<'a, 'd> {
 
 impl Containment {
     /// Compares two objects, property by property.
-    pub(super) fn object<'d>(
-        &mut self,
-        value: &Value<'_, 'd>,
-        small: &Case<'d>,
-        large: &Case<'d>,
-    ) -> Vec<Finding> {
-        let direction = value.location.direction;
-        let cases = Pair::from_ordered(direction, small, large);
-        let properties = cases.as_ref().map(|case| visible(case, direction));
-        let object = Object { value, cases, properties };
+    pub(super) fn object(&mut self, fit: &Fit<'_, '_>) -> Vec<Finding> {
+        let object = Object::new(fit);
         if let Some(finding) = object.unnamed() {
             return vec![finding];
         }
@@ -41,21 +33,17 @@ impl Containment {
         findings.extend(object.undocumented());
         findings.extend(object.required());
         for (name, schemas) in object.properties.matched() {
-            let (schemas, location) = (schemas.cloned(), value.location.property(name));
+            let (schemas, location) = (schemas.cloned(), object.value.location.property(name));
             findings.extend(self.compare(&schemas, &location));
             let missing = MissingDefault::Differs;
             findings.extend(annotation::compare_defaults(&schemas, &location, missing));
         }
-        findings.extend(self.additional_properties(value, small, large));
+        findings.extend(self.additional_properties(fit));
         findings
     }
 
-    fn additional_properties<'d>(
-        &mut self,
-        value: &Value<'_, 'd>,
-        small: &Case<'d>,
-        large: &Case<'d>,
-    ) -> Vec<Finding> {
+    fn additional_properties(&mut self, fit: &Fit<'_, '_>) -> Vec<Finding> {
+        let Fit { value, small, large } = fit;
         match (small.additional_schemas(), large.additional_schemas()) {
             (None, _) | (_, Some([])) => Vec::new(),
             (Some(_), None) => {
@@ -63,8 +51,7 @@ impl Containment {
                 vec![value.differs(Rule::AdditionalProperties, some, &known)]
             }
             (Some(some), Some(more)) => {
-                let schemas = value.part((small, some), (large, more));
-                self.compare(&schemas, &value.location.additional_properties())
+                self.compare(&fit.part(some, more), &value.location.additional_properties())
             }
         }
     }
@@ -92,7 +79,14 @@ pub fn count(case: &Case<'_>, direction: Direction) -> Range {
     case.range.intersect(Range { low: Some(low), high })
 }
 
-impl Object<'_, '_> {
+impl<'a, 'd> Object<'a, 'd> {
+    fn new(fit: &Fit<'a, 'd>) -> Self {
+        let direction = fit.value.location.direction;
+        let cases = Pair::from_ordered(direction, fit.small, fit.large);
+        let properties = cases.map(|case| visible(case, direction));
+        Self { value: fit.value, cases, properties }
+    }
+
     /// Makes one finding, not one for each name, if only one side names properties.
     fn unnamed(&self) -> Option<Finding> {
         let Pair { documented, served } = &self.properties;
@@ -118,10 +112,8 @@ impl Object<'_, '_> {
         let server = self.cases.served;
         let finding = |(name, schema): (&&str, &Schema<'_>)| {
             let title = format!("`{name}` is documented, and the server does not declare it");
-            let sides = Pair {
-                documented: Side::new(&schema.shown, "a property"),
-                served: Side::new(&server.origin, describe::case(server)),
-            };
+            let sides =
+                Side::pair((&schema.shown, "a property"), (&server.origin, describe::case(server)));
             let location = self.value.location.property(name);
             Finding::new(Rule::MissingProperty, title, sides, &location)
         };
@@ -133,10 +125,10 @@ impl Object<'_, '_> {
         let finding = |(name, schema): (&&str, &Schema<'_>)| {
             let needs = if server.required.contains(name) { "required" } else { "declared" };
             let title = format!("`{name}` is {needs} by the server, and not documented");
-            let sides = Pair {
-                documented: Side::new(&contract.origin, describe::case(contract)),
-                served: Side::new(&schema.shown, "a property"),
-            };
+            let sides = Side::pair(
+                (&contract.origin, describe::case(contract)),
+                (&schema.shown, "a property"),
+            );
             let location = self.value.location.property(name);
             Finding::new(Rule::UndocumentedProperty, title, sides, &location)
         };

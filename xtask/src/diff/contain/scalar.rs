@@ -8,7 +8,7 @@ use super::super::case::{Case, Kind, Opaque, contains};
 use super::super::describe;
 use super::super::finding::{Finding, Rule};
 use super::super::number::Number;
-use super::{Value, object};
+use super::{Fit, Value, object};
 
 /// Longer ranges of integers are not compared with enumerations value by value.
 const MAX_INTEGERS: i128 = 1000;
@@ -68,7 +68,8 @@ fn matches(pattern: &str, value: &Json) -> bool {
 }
 
 /// Reports every condition of the larger case that the smaller does not satisfy.
-pub fn conditions(value: &Value<'_, '_>, small: &Case<'_>, large: &Case<'_>) -> Vec<Finding> {
+pub fn conditions(fit: &Fit<'_, '_>) -> Vec<Finding> {
+    let Fit { value, small, large } = fit;
     let mut findings = Vec::new();
     let mut check = |holds: bool, rule| {
         if !holds {

@@ -24,11 +24,12 @@ pub fn compare(owners: &Pair<Node<'_>>, location: &Location) -> Vec<Finding> {
     for (name, nodes) in media.matched() {
         findings.extend(media_type(&nodes, &location.in_media_type(name)));
     }
-    let missing = media.only_documented();
-    findings.extend(missing.map(|(name, node)| missing_type(name, node, &owners.served, location)));
-    let extra = media.only_served();
-    findings
-        .extend(extra.map(|(name, node)| undocumented(name, node, &owners.documented, location)));
+    for (name, node) in media.only_documented() {
+        findings.push(missing(name, node, &owners.served, location));
+    }
+    for (name, node) in media.only_served() {
+        findings.push(undocumented(name, node, &owners.documented, location));
+    }
     findings
 }
 
@@ -63,16 +64,10 @@ fn media_type(nodes: &Pair<&Node<'_>>, location: &Location) -> Vec<Finding> {
     findings
 }
 
-fn missing_type(
-    name: &str,
-    documented: &Node<'_>,
-    served: &Node<'_>,
-    location: &Location,
-) -> Finding {
+fn missing(name: &str, documented: &Node<'_>, served: &Node<'_>, location: &Location) -> Finding {
     let subject = location.subject();
     let title = format!("{subject} is documented as `{name}`, which the server does not declare");
-    let documented = Side::new(documented, name);
-    let sides = Pair { documented, served: Side::new(served, media_type_names(served)) };
+    let sides = Side::pair((documented, name), (served, media_type_names(served)));
     Finding::new(Rule::MissingMediaType, title, sides, location)
 }
 
@@ -84,8 +79,7 @@ fn undocumented(
 ) -> Finding {
     let subject = location.subject();
     let title = format!("{subject} is declared by the server as `{name}`, which is not documented");
-    let documented = Side::new(documented, media_type_names(documented));
-    let sides = Pair { documented, served: Side::new(served, name) };
+    let sides = Side::pair((documented, media_type_names(documented)), (served, name));
     Finding::new(Rule::UndocumentedMediaType, title, sides, location)
 }
 

@@ -97,10 +97,7 @@ fn missing(
     let subject = location.subject();
     let title = format!("{subject} is documented in {within}, and {elsewhere} on the server");
     let node = moved.map_or(&operations.served.node, |(_, node)| node);
-    let sides = Pair {
-        documented: Side::new(documented, format!("in {within}")),
-        served: Side::new(node, elsewhere),
-    };
+    let sides = Side::pair((documented, format!("in {within}")), (node, elsewhere));
     Finding::new(Rule::MissingParameter, title, sides, &location)
 }
 
@@ -109,10 +106,10 @@ fn undocumented(within: &str, served: &Node<'_>, operations: &Pair<Operation<'_>
     let needs = if is_required(served, within) { "required" } else { "declared" };
     let subject = location.subject();
     let title = format!("{subject} in {within} is {needs} by the server, and not documented");
-    let sides = Pair {
-        documented: Side::new(&operations.documented.node, "not documented"),
-        served: Side::new(served, format!("in {within}")),
-    };
+    let sides = Side::pair(
+        (&operations.documented.node, "not documented"),
+        (served, format!("in {within}")),
+    );
     Finding::new(Rule::UndocumentedParameter, title, sides, &location)
 }
 
@@ -164,10 +161,7 @@ pub fn style(nodes: &Pair<&Node<'_>>, within: &str, location: &Location) -> Opti
         return None;
     }
     let title = format!("{} is written in another way", location.subject());
-    let sides = Pair {
-        documented: Side::new(nodes.documented, says.documented),
-        served: Side::new(nodes.served, says.served),
-    };
+    let sides = Side::pair((nodes.documented, says.documented), (nodes.served, says.served));
     Some(Finding::new(Rule::Style, title, sides, location))
 }
 

@@ -95,10 +95,10 @@ impl Exchange<'_, '_> {
             format!("{}: {status} is documented, and the server {other}", self.operations.name());
         let served = instead.and_then(|status| self.responses.served.get(status));
         let node = &self.operations.served.node;
-        let sides = Pair {
-            documented: Side::new(&self.responses.documented[status], status),
-            served: Side::new(served.unwrap_or(node), statuses(&self.responses.served)),
-        };
+        let sides = Side::pair(
+            (&self.responses.documented[status], status),
+            (served.unwrap_or(node), statuses(&self.responses.served)),
+        );
         Finding::new(Rule::MissingStatus, title, sides, &self.body(status))
     }
 
@@ -106,10 +106,10 @@ impl Exchange<'_, '_> {
         let name = self.operations.name();
         let title = format!("{name}: the server declares {status}, which is not documented");
         let node = &self.operations.documented.node;
-        let sides = Pair {
-            documented: Side::new(node, statuses(&self.responses.documented)),
-            served: Side::new(&self.responses.served[status], status),
-        };
+        let sides = Side::pair(
+            (node, statuses(&self.responses.documented)),
+            (&self.responses.served[status], status),
+        );
         Finding::new(Rule::UndocumentedStatus, title, sides, &self.body(status))
     }
 
@@ -195,10 +195,7 @@ impl Exchange<'_, '_> {
 fn missing_header(documented: &Node<'_>, response: &Node<'_>, location: &Location) -> Finding {
     let subject = location.subject();
     let title = format!("{subject} is documented, and the server does not declare it");
-    let sides = Pair {
-        documented: Side::new(documented, "a header"),
-        served: Side::new(response, "no such header"),
-    };
+    let sides = Side::pair((documented, "a header"), (response, "no such header"));
     Finding::new(Rule::MissingHeader, title, sides, location)
 }
 
