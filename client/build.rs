@@ -17,6 +17,10 @@ const NAMES: [(&str, &str); 3] = [
     ("ListOrganizationApiTokensResponseTokensItemOwner", "TokenOwner"),
 ];
 
+/// Why progenitor panics instead of returning an error.
+const PANIC: &str =
+    "a `$ref` names no component, or progenitor does not support a schema (its panic is above)";
+
 fn main() -> ExitCode {
     match build() {
         Ok(()) => ExitCode::SUCCESS,
@@ -43,9 +47,8 @@ fn generate(text: &str) -> Result<String> {
         serde_saphyr::from_str(text).context("it is not valid YAML")?;
     let document: OpenAPI =
         serde_json::from_value(document).context("it is not valid OpenAPI 3.0")?;
-    // progenitor panics if a `$ref` names no component, or if it does not support a schema.
     let tokens = panic::catch_unwind(|| Generator::new(&settings()).generate_tokens(&document))
-        .map_err(|_| anyhow!("progenitor panicked: the message above names the cause"))?
+        .map_err(|_| anyhow!(PANIC))?
         .context("progenitor rejects it")?;
     Ok(prettyplease::unparse(&syn::parse2(tokens)?))
 }

@@ -195,11 +195,11 @@ impl Cluster {
         run(tool("pg_ctl")?.arg("-D").arg(self.data()).args(["-w", "promote"])).map(drop)
     }
 
-    /// Runs statements on the first database, and returns what they print.
+    /// Executes statements in the first database, and returns what they print.
     ///
     /// # Errors
     /// If a statement fails.
-    pub fn run(&self, statements: &[&str]) -> Result<String> {
+    pub fn execute(&self, statements: &[&str]) -> Result<String> {
         let mut psql = tool("psql")?;
         psql.args(["--quiet", "--tuples-only", "--no-align", "-v", "ON_ERROR_STOP=1"]);
         psql.arg(self.url());

@@ -33,7 +33,7 @@ fn with_a_pool_of_4_and_locked_tokens_64_clients_receive_200_or_503_within_2_sec
     under_load(CLIENTS, call, || {
         wait_for_more(&answers);
         for _ in 0..2 {
-            cluster.run(&[LOCK]).unwrap();
+            cluster.execute(&[LOCK]).unwrap();
             wait_for_more(&answers);
         }
     });

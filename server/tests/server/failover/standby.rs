@@ -24,12 +24,12 @@ impl Replicated {
         let (primary, owner) = start_cluster();
         let standby = Cluster::standby_of(&primary, "second").unwrap();
         primary
-            .run(&[
+            .execute(&[
                 "ALTER SYSTEM SET synchronous_standby_names = 'second'",
                 "SELECT pg_reload_conf()",
             ])
             .unwrap();
-        let state = || primary.run(&["SELECT sync_state FROM pg_stat_replication"]).unwrap();
+        let state = || primary.execute(&["SELECT sync_state FROM pg_stat_replication"]).unwrap();
         assert!(eventually(PATIENCE, || state().trim() == "sync"), "the standby does not follow");
         let url = Cluster::url_of(&[&primary, &standby], "postgres");
         Self { server: Server::start(&url, &owner, 16), primary, standby }
