@@ -1,7 +1,7 @@
 //! Generates the client from `openapi.yaml` into `OUT_DIR`.
 //!
-//! The document decides everything; the only words added here are the names of
-//! the types that it leaves anonymous.
+//! The document decides everything. This file adds only names for the types that it leaves
+//! anonymous.
 
 use anyhow::{Context, Result, anyhow};
 use openapiv3::OpenAPI;
@@ -10,12 +10,16 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::{env, fs, panic};
 
-/// The documented list is written with inline schemas; these are readable names for them.
+/// Readable names for the inline schemas of the list.
 const NAMES: [(&str, &str); 3] = [
     ("ListOrganizationApiTokensResponse", "OrganizationTokenList"),
     ("ListOrganizationApiTokensResponseTokensItem", "OrganizationToken"),
     ("ListOrganizationApiTokensResponseTokensItemOwner", "TokenOwner"),
 ];
+
+/// Why progenitor panics instead of returning an error.
+const PANIC: &str =
+    "a `$ref` names no component, or progenitor does not support a schema (its panic is above)";
 
 fn main() -> ExitCode {
     match build() {
@@ -32,8 +36,8 @@ fn build() -> Result<()> {
     println!("cargo::rerun-if-changed={}", contract.display());
     println!("cargo::rerun-if-changed=build.rs");
     let text = fs::read_to_string(&contract)
-        .with_context(|| format!("{} is not readable: restore it", contract.display()))?;
-    let code = generate(&text).context("no client can be generated: mend openapi.yaml")?;
+        .with_context(|| format!("{} cannot be read: restore it", contract.display()))?;
+    let code = generate(&text).context("the client cannot be generated: fix openapi.yaml")?;
     fs::write(PathBuf::from(env::var("OUT_DIR")?).join("client.rs"), code)?;
     Ok(())
 }
@@ -43,10 +47,9 @@ fn generate(text: &str) -> Result<String> {
         serde_saphyr::from_str(text).context("it is not valid YAML")?;
     let document: OpenAPI =
         serde_json::from_value(document).context("it is not valid OpenAPI 3.0")?;
-    // progenitor panics where a `$ref` names no component.
     let tokens = panic::catch_unwind(|| Generator::new(&settings()).generate_tokens(&document))
-        .map_err(|_| anyhow!("a `$ref` in it names no whole component, or a schema is of a kind that progenitor does not know (its own words are above)"))?
-        .context("progenitor refuses it")?;
+        .map_err(|_| anyhow!(PANIC))?
+        .context("progenitor rejects it")?;
     Ok(prettyplease::unparse(&syn::parse2(tokens)?))
 }
 

@@ -1,17 +1,15 @@
-//! One error for every way in which a call can fail.
-//!
-//! It is for reading and reporting; it never carries a credential.
+//! One error type for every way in which a call can fail. It must not contain a credential.
 
 use crate::{Error, types};
 use reqwest::StatusCode;
 
-/// What went wrong, as a status (where the server answered) and a sentence.
+/// Why a call failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}{message}", status.map(|status| format!("{status}: ")).unwrap_or_default())]
 pub struct Failure {
-    /// The HTTP status, or `None` where no answer came.
+    /// The HTTP status, or `None` if there was no response.
     pub status: Option<StatusCode>,
-    /// The server's own sentence where it sent one, else what failed on the way.
+    /// The server's own message if it sent one, else what failed on the client's side.
     pub message: String,
 }
 
@@ -25,24 +23,24 @@ impl From<Error<types::Error>> for Failure {
     fn from(error: Error<types::Error>) -> Self {
         let status = error.status();
         let message = match error {
-            Error::ErrorResponse(answer) => answer.into_inner().error,
-            Error::UnexpectedResponse(answer) => {
-                format!("the contract knows no answer {} here", answer.status())
+            Error::ErrorResponse(response) => response.into_inner().error,
+            Error::UnexpectedResponse(response) => {
+                format!("the contract has no response {} here", response.status())
             }
             Error::InvalidResponsePayload(_, error) => {
-                format!("the answer is not what the contract says: {error}")
+                format!("the response does not match the contract: {error}")
             }
             Error::CommunicationError(error)
             | Error::InvalidUpgrade(error)
-            | Error::ResponseBodyError(error) => chain(&error.without_url()),
+            | Error::ResponseBodyError(error) => with_causes(&error.without_url()),
             Error::InvalidRequest(message) | Error::Custom(message) => message,
         };
         Self { status, message }
     }
 }
 
-/// An error with its causes: reqwest's own text leaves out why.
-fn chain(error: &dyn std::error::Error) -> String {
+/// Returns an error with its causes, which reqwest's own text leaves out.
+fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -1,9 +1,7 @@
-//! A typed client for organization API tokens, speaking to an `orgtokens-server`
-//! or to the vendor's cloud.
+//! A typed client for organization API tokens, for an `orgtokens-server` or the vendor's cloud.
 //!
-//! Operations and models are generated from `openapi.yaml` when the crate is
-//! built; this file adds the credential and one error. Model types are never
-//! written here by hand.
+//! The build generates operations and models from `openapi.yaml`. This file adds the credential and
+//! one error type; it must not define models.
 //!
 //! ```no_run
 //! use orgtokens_client::{Client, Failure};
@@ -56,22 +54,21 @@ pub use generated::*;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use std::time::Duration;
 
-/// How long a request may take from its start to the last byte of its answer.
+/// The time limit of a request, from its start to the last byte of the response.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Client {
-    /// A client that sends `token` with every request, as a bearer token (RFC 6750).
+    /// Creates a client that sends `token` with every request, as a bearer token (RFC 6750).
     ///
-    /// `base_url` is scheme, host and port, such as `https://api.turso.tech`. The
-    /// header is marked sensitive, so that it shows in no debug output; redirects are
-    /// not followed, so that the token goes nowhere else.
+    /// `base_url` is scheme, host and port, such as `https://api.turso.tech`. Debug output does not
+    /// show the token. Redirects are not followed, so that no other host receives it.
     ///
     /// # Errors
-    /// A [`Failure`] without a status, where the token has characters that no header
-    /// may carry or the TLS set-up of this machine is unusable.
+    /// A [`Failure`] without a status if the token has characters that a header cannot have, or if
+    /// TLS cannot be set up.
     pub fn with_token(base_url: &str, token: &str) -> Result<Self, Failure> {
         let mut bearer = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| {
-            Failure::local("the token has characters that no header may carry: copy it again")
+            Failure::local("the token has characters that a header cannot have: copy it again")
         })?;
         bearer.set_sensitive(true);
         let client = reqwest::Client::builder()
@@ -79,7 +76,7 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .timeout(TIMEOUT)
             .build()
-            .map_err(|error| Failure::local(format!("no HTTP client can be built: {error}")))?;
+            .map_err(|error| Failure::local(format!("the HTTP client cannot be built: {error}")))?;
         Ok(Self::new_with_client(base_url.trim_end_matches('/'), client))
     }
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask diff`: does the server keep the contract?
 //!
-//! Loads two documents, compares them and reports. The comparison is pure; only this file reads
-//! files, starts the server and decides the exit code.
+//! Loads two documents, compares them and reports. The comparison is pure: only this file reads
+//! files, runs the server and chooses the exit code.
 
 mod advice;
 mod annotation;
@@ -11,9 +11,10 @@ mod describe;
 mod document;
 mod expand;
 mod finding;
+mod location;
 mod number;
 mod operation;
-mod place;
+mod pair;
 mod report;
 mod yaml;
 
@@ -24,30 +25,31 @@ use std::process::{Command, ExitCode, Stdio};
 use clap::{Args, ValueEnum};
 
 pub use document::Document;
-pub use finding::{Direction, Finding, Pair, Rule, Side};
+pub use finding::{Finding, Rule, Side};
 pub use operation::{Outcome, compare};
-pub use report::{Style, human, machine};
+pub use pair::{Direction, Pair};
+pub use report::{Style, write_json, write_text};
 
-/// Compare the contract with what the server says of itself
+/// Compare the contract with the document that the server emits
 ///
-/// Exits with 0 if the server keeps the contract, with 1 if they drift apart, and with 2 and one
-/// sentence if they could not be compared.
+/// Exits with 0 if the two agree, with 1 if they differ, and with 2 and one sentence if they could
+/// not be compared.
 ///
 /// Security is not compared, because dropshot emits none: the contract tests in client/tests prove
 /// it for every secured operation.
 ///
-/// With `--format json` one object is printed: `conforms`, `contract`, `generated`, `operations`
-/// (how many), and `findings`, the most severe first. Each has `code`, `title`, `documented` and
-/// `served` (`pointer`, `definition`, `line`, `column`, `says`), `places`, `why` and `help`.
+/// `--format json` prints one object: `conforms`, `contract`, `generated`, `operations` (how many),
+/// and `findings`, the most severe first. Each has `code`, `title`, `documented` and `served`
+/// (`pointer`, `definition`, `line`, `column`, `says`), `places`, `why` and `help`.
 #[derive(Args, Debug)]
 pub struct Diff {
     /// The contract, as YAML or JSON [default: openapi.yaml at the root of the workspace]
     #[arg(long, value_name = "FILE")]
     contract: Option<PathBuf>,
-    /// What the server says, as YAML or JSON [default: what `orgtokens-server openapi` prints]
+    /// The server's document, as YAML or JSON [default: what `orgtokens-server openapi` prints]
     #[arg(long, value_name = "FILE")]
     generated: Option<PathBuf>,
-    /// For people or for machines
+    /// Output for people or for machines
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
@@ -59,18 +61,18 @@ enum Format {
 }
 
 impl Diff {
-    /// Runs the command; its exit code is the verdict.
+    /// Runs the command and returns its exit code.
     pub fn run(&self) -> ExitCode {
-        let outcome = self.documents().map(|documents| (compare(&documents), documents));
-        let (outcome, documents) = match outcome {
-            Ok(compared) => compared,
+        let documents = match self.documents() {
+            Ok(documents) => documents,
             Err(why) => {
                 eprintln!("error: could not compare: {why}");
                 return ExitCode::from(2);
             }
         };
+        let outcome = compare(&documents);
         match self.print(&outcome, documents.as_ref().map(|document| document.name.as_str())) {
-            // Whoever stopped reading has seen enough; the verdict stays.
+            // A reader that closes the pipe early does not change the result.
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 eprintln!("error: could not write the report: {error}");
                 ExitCode::from(2)
@@ -92,11 +94,11 @@ impl Diff {
     fn print(&self, outcome: &Outcome, names: Pair<&str>) -> io::Result<()> {
         let mut out = io::stdout().lock();
         match self.format {
-            Format::Json => machine(&mut out, outcome, names)?,
+            Format::Json => write_json(&mut out, outcome, names)?,
             Format::Human => {
-                let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-                let style = Style { colour: !plain && out.is_terminal() };
-                human(&mut out, outcome, names, style)?;
+                let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+                let style = Style { colour: !is_plain && out.is_terminal() };
+                write_text(&mut out, outcome, names, style)?;
             }
         }
         out.flush()
@@ -110,18 +112,17 @@ fn read(file: &Path) -> Result<Document, String> {
     Document::parse(&name, &text)
 }
 
-/// What the server prints about itself, built first where it has to be.
+/// Builds the server, and returns the document that it prints.
 fn generate() -> Result<String, String> {
     let arguments = ["run", "--quiet", "--package", "orgtokens-server", "--", "openapi"];
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
+    let output = Command::new(crate::cargo())
         .args(arguments)
         .current_dir(crate::root())
         .stderr(Stdio::inherit())
         .output()
         .map_err(|error| format!("cargo cannot be started: {error}"))?;
     if !output.status.success() {
-        return Err(format!("`cargo {}` failed: mend the server first", arguments.join(" ")));
+        return Err(format!("`cargo {}` failed: fix the server first", arguments.join(" ")));
     }
     String::from_utf8(output.stdout).map_err(|_| "the server printed no UTF-8 text".into())
 }

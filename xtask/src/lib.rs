@@ -1,16 +1,21 @@
-//! The project's own commands as a library, so that they can be tested like one.
+//! The project's own commands as a library, so that tests can call them.
 //!
-//! Command lines are parsed in `main`; each command has one module here.
+//! `main` parses the command line. Each command has one module here.
 
 pub mod ci;
 pub mod diff;
-pub mod figures;
 pub mod postgres;
 
+use std::ffi::OsString;
 use std::path::Path;
 
 /// The root of the workspace.
 fn root() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package)
+}
+
+/// The cargo that runs this program.
+fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }

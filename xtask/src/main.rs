@@ -1,23 +1,21 @@
 //! The project's own commands, run as `cargo xtask <command>`.
 //!
-//! Only the command line: what a command does is in the library.
+//! This file only parses the command line. The library does the work.
 
 use std::process::ExitCode;
 
 use clap::Parser;
 use xtask::ci::Ci;
 use xtask::diff::Diff;
-use xtask::figures::Figures;
 use xtask::postgres::Postgres;
 
-/// The project's own commands.
+/// The project's own commands
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Xtask {
     Diff(Diff),
     Ci(Ci),
     Postgres(Postgres),
-    Figures(Figures),
 }
 
 fn main() -> ExitCode {
@@ -25,6 +23,5 @@ fn main() -> ExitCode {
         Xtask::Diff(diff) => diff.run(),
         Xtask::Ci(ci) => ci.run(),
         Xtask::Postgres(postgres) => postgres.run(),
-        Xtask::Figures(figures) => figures.run(),
     }
 }

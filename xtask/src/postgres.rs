@@ -1,23 +1,23 @@
-//! `cargo xtask postgres`: runs a command beside a PostgreSQL server of its own, which
-//! is made for it and gone after it. What is tested is the command's business.
+//! `cargo xtask postgres`: runs a command with a temporary PostgreSQL server, which ends with it.
+//! What the command tests is its own business. Servers are made in `cluster`.
 
 mod cluster;
 mod tool;
 
 pub use cluster::Cluster;
-pub use tool::{Failure, is_at_hand};
+pub use tool::{Failure, NOT_INSTALLED, is_installed};
 
 use clap::Parser;
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
 
-/// Where tests look for the URL of a server on which they may make databases.
-pub const VARIABLE: &str = "ORGTOKENS_TEST_POSTGRES";
+/// Names the URL of a server on which tests may create databases.
+const VARIABLE: &str = "ORGTOKENS_TEST_POSTGRES";
 
-/// Run a command beside a temporary PostgreSQL, which `ORGTOKENS_TEST_POSTGRES` names
+/// Run a command with a temporary PostgreSQL, whose URL is in `ORGTOKENS_TEST_POSTGRES`
 ///
-/// The server listens on a free port of the loopback, runs as an unprivileged user, and ends
-/// with the command.
+/// The server listens on a free port of the loopback interface, runs as an unprivileged user, and
+/// ends with the command.
 #[derive(Debug, Parser)]
 #[command(after_help = "Example:\n  cargo xtask postgres -- cargo test -p orgtokens-server")]
 pub struct Postgres {
@@ -27,32 +27,27 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Runs the command; its exit code is the answer.
+    /// Runs the command. It fails if the command fails, or if there is no server.
     pub fn run(&self) -> ExitCode {
-        let Some((program, arguments)) = self.command.split_first() else {
-            return ExitCode::FAILURE;
-        };
-        let ran = with_postgres(|url| {
-            let status = Command::new(program).args(arguments).env(VARIABLE, url).status();
-            status
-                .map_err(|error| Failure::new(format!("{} cannot run: {error}", program.display())))
-        });
-        match ran.and_then(|status| status) {
-            Ok(status) if status.success() => ExitCode::SUCCESS,
-            Ok(_) => ExitCode::FAILURE,
+        match self.try_run() {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
             Err(failure) => {
                 eprintln!("error: {failure}");
                 ExitCode::FAILURE
             }
         }
     }
-}
 
-/// Calls `work` with the URL of a temporary server, and stops the server after it.
-///
-/// # Errors
-/// Where there is no PostgreSQL on this machine, or it does not start.
-pub fn with_postgres<T>(work: impl FnOnce(&str) -> T) -> Result<T, Failure> {
-    let cluster = Cluster::start()?;
-    Ok(work(&cluster.url()))
+    fn try_run(&self) -> Result<bool, Failure> {
+        let (program, arguments) = self
+            .command
+            .split_first()
+            .ok_or_else(|| Failure::new("there is no command: write one after `--`".to_owned()))?;
+        let cluster = Cluster::start()?;
+        let status = Command::new(program).args(arguments).env(VARIABLE, cluster.url()).status();
+        let status = status
+            .map_err(|error| Failure::new(format!("{} cannot run: {error}", program.display())))?;
+        Ok(status.success())
+    }
 }

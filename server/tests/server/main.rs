@@ -10,6 +10,7 @@ mod connections;
 mod crash;
 mod disk;
 mod escalation;
+mod failover;
 mod files;
 mod properties;
 mod requests;

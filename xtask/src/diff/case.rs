@@ -1,14 +1,14 @@
 //! Plain cases: what a schema allows, one kind of JSON value at a time.
 //!
-//! A schema means a list of cases. No `$ref`, `allOf`, `oneOf`, `anyOf`, `nullable` or implied
-//! type is left in them, so nothing that reads them needs to know that these exist.
+//! `expand` turns a schema into a list of cases. Their readers need not know `$ref`, `allOf`,
+//! `oneOf`, `anyOf`, `nullable` or implied types, because none of these is left.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::document::Node;
-use super::number::{End, Number, Range};
+use super::number::{Bound, Number, Range};
 
 /// The kinds of JSON values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,7 +17,7 @@ pub enum Kind {
     Null,
     /// `true` and `false`.
     Boolean,
-    /// Numbers, integers among them.
+    /// Numbers, including integers.
     Number,
     /// Strings.
     String,
@@ -28,17 +28,11 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them.
+    /// Every kind.
     pub const ALL: [Self; 6] =
         [Self::Null, Self::Boolean, Self::Number, Self::String, Self::Array, Self::Object];
 
-    /// No length and no count is below zero.
-    fn least(self) -> Option<End> {
-        let counted = matches!(self, Self::String | Self::Array | Self::Object);
-        counted.then_some(End::closed(Number::Whole(0)))
-    }
-
-    /// The kind of a value.
+    /// Returns the kind of a value.
     pub fn of(value: &Value) -> Self {
         match value {
             Value::Null => Self::Null,
@@ -49,51 +43,58 @@ impl Kind {
             Value::Object(_) => Self::Object,
         }
     }
+
+    /// Returns the range that holds without any keyword: a length or a count is at least 0.
+    fn range(self) -> Range {
+        let is_counted = matches!(self, Self::String | Self::Array | Self::Object);
+        let low = is_counted.then_some(Bound::inclusive(Number::Whole(0)));
+        Range { low, high: None }
+    }
 }
 
-/// Where a value is declared: the place to show, and every schema that it must satisfy.
+/// The declaration of a value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schema<'d> {
-    /// The place to show.
-    pub here: Node<'d>,
-    /// The schemas; none means that anything goes.
+    /// The node that a finding shows.
+    pub shown: Node<'d>,
+    /// The schemas that the value must satisfy; an empty list allows every value.
     pub all: Vec<Node<'d>>,
 }
 
 impl<'d> Schema<'d> {
-    /// What the member `key` of `node` declares; anything goes where there is none.
+    /// The schema in the member `key` of `node`; a missing one allows every value.
     pub fn member(node: &Node<'d>, key: &str) -> Self {
         let schema = node.get(key);
         Self {
-            here: schema.clone().unwrap_or_else(|| node.clone()),
+            shown: schema.clone().unwrap_or_else(|| node.clone()),
             all: schema.into_iter().collect(),
         }
     }
 
-    /// Several schemas at once; `owner` is shown where there is none.
+    /// Several schemas at once; an empty list shows `owner`.
     pub fn all_of(owner: &Node<'d>, all: &[Node<'d>]) -> Self {
-        Self { here: all.first().unwrap_or(owner).clone(), all: all.to_vec() }
+        Self { shown: all.first().unwrap_or(owner).clone(), all: all.to_vec() }
     }
 
-    /// What tells this schema from all others of its document.
+    /// Returns a text that is unique in the document.
     pub fn key(&self) -> String {
-        self.all.iter().map(|node| node.pointer.as_str()).collect::<Vec<_>>().join(" ")
+        self.all.iter().map(|node| node.defined_at.as_str()).collect::<Vec<_>>().join(" ")
     }
 }
 
-/// What an object may hold beside the properties that it names.
+/// The values of the properties that an object does not name.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub enum Further<'d> {
-    /// Nothing is said: none if it names properties, anything if it names none.
+pub enum AdditionalProperties<'d> {
+    /// The schema does not say: forbidden if it names properties, else allowed.
     #[default]
-    Unsaid,
-    /// None.
-    Closed,
-    /// Anything that satisfies all of these schemas.
-    Open(Vec<Node<'d>>),
+    Unspecified,
+    /// Additional properties are forbidden.
+    Forbidden,
+    /// Additional properties must satisfy all of these schemas.
+    Allowed(Vec<Node<'d>>),
 }
 
-/// A condition that is only compared for equality.
+/// A keyword that is compared only for equality.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Opaque<'d> {
     /// The keyword.
@@ -103,174 +104,177 @@ pub struct Opaque<'d> {
 }
 
 impl Opaque<'_> {
-    /// Whether both say the same, wherever they stand.
+    /// Whether both have the same keyword and the same value.
     pub fn is_same(&self, other: &Opaque<'_>) -> bool {
-        self.keyword == other.keyword && same(self.value, other.value)
+        self.keyword == other.keyword && json_equals(self.value, other.value)
     }
 }
 
 /// All values of one kind that satisfy every condition.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Case<'d> {
-    /// Which kind.
+    /// The kind.
     pub kind: Kind,
-    /// The schema that first stated it.
-    pub from: Node<'d>,
+    /// The schema that declares the case.
+    pub origin: Node<'d>,
     /// The only values, if they are enumerated.
     pub values: Option<Vec<Value>>,
-    /// Of a number its value, of a string its length, of the others their count.
+    /// The range of a number, of the length of a string, or of the count of the others.
     pub range: Range,
-    /// Whether numbers are whole.
-    pub integer: bool,
-    /// Whether a format fixed the width of an integer.
-    pub sized: bool,
-    /// What numbers are multiples of.
+    /// Whether numbers are integers.
+    pub is_integer: bool,
+    /// Whether a format such as `int32` sets the range of an integer.
+    pub has_integer_format: bool,
+    /// The numbers of which a number is a multiple.
     pub multiples: Vec<Number>,
-    /// Formats, of which none implies another.
+    /// The formats.
     pub formats: BTreeSet<&'d str>,
-    /// Patterns of a string.
+    /// The patterns of a string.
     pub patterns: BTreeSet<&'d str>,
-    /// Whether elements differ from each other.
-    pub unique: bool,
-    /// Schemas of every element.
+    /// Whether the elements of an array are distinct.
+    pub is_unique: bool,
+    /// The schemas of every element.
     pub items: Vec<Node<'d>>,
-    /// Schemas of every named property.
+    /// The schemas of every named property.
     pub properties: BTreeMap<&'d str, Vec<Node<'d>>>,
-    /// Properties that must be there.
+    /// The required properties.
     pub required: BTreeSet<&'d str>,
-    /// What else an object may hold.
-    pub further: Further<'d>,
-    /// Schemas that no value satisfies.
+    /// The properties without a name.
+    pub additional: AdditionalProperties<'d>,
+    /// The schemas that no value satisfies.
     pub not: Vec<Node<'d>>,
-    /// Conditions that nothing here understands.
+    /// The keywords that the checker does not understand.
     pub opaque: Vec<Opaque<'d>>,
 }
 
 impl<'d> Case<'d> {
     /// Every value of a kind.
-    pub fn any(kind: Kind, from: &Node<'d>) -> Self {
-        let both = || vec![Value::Bool(false), Value::Bool(true)];
+    pub fn any(kind: Kind, origin: &Node<'d>) -> Self {
+        let booleans = || vec![Value::Bool(false), Value::Bool(true)];
         Self {
             kind,
-            from: from.clone(),
-            values: (kind == Kind::Boolean).then(both),
-            range: Range { low: kind.least(), high: None },
-            integer: false,
-            sized: false,
+            origin: origin.clone(),
+            values: (kind == Kind::Boolean).then(booleans),
+            range: kind.range(),
+            is_integer: false,
+            has_integer_format: false,
             multiples: Vec::new(),
             formats: BTreeSet::new(),
             patterns: BTreeSet::new(),
-            unique: false,
+            is_unique: false,
             items: Vec::new(),
             properties: BTreeMap::new(),
             required: BTreeSet::new(),
-            further: Further::Unsaid,
+            additional: AdditionalProperties::Unspecified,
             not: Vec::new(),
             opaque: Vec::new(),
         }
     }
 
-    /// The values that are in both; `None` where no value can be.
-    pub fn and(&self, other: &Self) -> Option<Self> {
+    /// Returns the values that are in both, or `None` if there cannot be any.
+    pub fn intersect(&self, other: &Self) -> Option<Self> {
         if self.kind != other.kind {
             return None;
         }
-        let mut both = Self { from: other.from.clone(), ..self.clone() };
-        both.values = common(self.values.as_deref(), other.values.as_deref());
-        both.range = self.range.and(other.range);
-        both.integer |= other.integer;
-        both.sized |= other.sized;
-        both.unique |= other.unique;
+        let mut both = Self { origin: other.origin.clone(), ..self.clone() };
+        both.values = common_values(self.values.as_deref(), other.values.as_deref());
+        both.range = self.range.intersect(other.range);
+        both.is_integer |= other.is_integer;
+        both.has_integer_format |= other.has_integer_format;
+        both.is_unique |= other.is_unique;
         both.formats.extend(&other.formats);
         both.patterns.extend(&other.patterns);
         both.required.extend(&other.required);
-        extend(&mut both.multiples, &other.multiples);
-        extend(&mut both.items, &other.items);
-        extend(&mut both.not, &other.not);
-        extend(&mut both.opaque, &other.opaque);
+        add_new(&mut both.multiples, &other.multiples);
+        add_new(&mut both.items, &other.items);
+        add_new(&mut both.not, &other.not);
+        add_new(&mut both.opaque, &other.opaque);
         for (name, all) in &other.properties {
-            extend(both.properties.entry(name).or_default(), all);
+            add_new(both.properties.entry(name).or_default(), all);
         }
-        both.further = self.further.and(&other.further);
+        both.additional = self.additional.intersect(&other.additional);
         (both.values != Some(Vec::new())).then_some(both)
     }
 
-    /// The same conditions, whatever the values and wherever they are stated.
-    pub fn differs_only_in_values(&self, other: &Self) -> bool {
-        let scalar = |case: &Self| (case.kind, case.range, case.integer, case.sized, case.unique);
-        let text =
-            |case: &Self| (case.multiples.clone(), case.formats.clone(), case.patterns.clone());
-        scalar(self) == scalar(other)
-            && text(self) == text(other)
+    /// Whether all conditions are equal, except the enumerated values.
+    pub fn equals_except_values(&self, other: &Self) -> bool {
+        self.kind == other.kind
+            && self.range == other.range
+            && self.is_integer == other.is_integer
+            && self.has_integer_format == other.has_integer_format
+            && self.multiples == other.multiples
+            && self.formats == other.formats
+            && self.patterns == other.patterns
+            && self.is_unique == other.is_unique
             && self.items == other.items
             && self.properties == other.properties
             && self.required == other.required
-            && self.further == other.further
+            && self.additional == other.additional
             && self.not == other.not
             && self.opaque == other.opaque
     }
 
-    /// Whether it names no property and forbids none.
-    pub fn is_free(&self) -> bool {
-        self.properties.is_empty() && self.further != Further::Closed
+    /// Whether it is an object that neither names nor forbids properties.
+    pub fn is_free_form(&self) -> bool {
+        self.properties.is_empty() && self.additional != AdditionalProperties::Forbidden
     }
 
-    /// The schemas of what it does not name, or `None` where there is nothing else.
-    pub fn further(&self) -> Option<&[Node<'d>]> {
-        match &self.further {
-            Further::Open(all) => Some(all),
-            Further::Unsaid if self.properties.is_empty() => Some(&[]),
-            Further::Unsaid | Further::Closed => None,
+    /// Returns the schemas of additional properties, or `None` if those are forbidden.
+    pub fn additional_schemas(&self) -> Option<&[Node<'d>]> {
+        match &self.additional {
+            AdditionalProperties::Allowed(all) => Some(all),
+            AdditionalProperties::Unspecified if self.properties.is_empty() => Some(&[]),
+            AdditionalProperties::Unspecified | AdditionalProperties::Forbidden => None,
         }
     }
 }
 
-impl Further<'_> {
-    fn and(&self, other: &Self) -> Self {
+impl AdditionalProperties<'_> {
+    fn intersect(&self, other: &Self) -> Self {
         match (self, other) {
-            (Self::Unsaid, said) | (said, Self::Unsaid) => said.clone(),
-            (Self::Closed, _) | (_, Self::Closed) => Self::Closed,
-            (Self::Open(one), Self::Open(two)) => {
+            (Self::Unspecified, said) | (said, Self::Unspecified) => said.clone(),
+            (Self::Forbidden, _) | (_, Self::Forbidden) => Self::Forbidden,
+            (Self::Allowed(one), Self::Allowed(two)) => {
                 let mut all = one.clone();
-                extend(&mut all, two);
-                Self::Open(all)
+                add_new(&mut all, two);
+                Self::Allowed(all)
             }
         }
     }
 }
 
-/// Whether no value is left out.
-pub fn is_anything(cases: &[Case<'_>]) -> bool {
-    let is_plain = |case: &Case<'_>| *case == Case::any(case.kind, &case.from);
+/// Whether the cases allow every value.
+pub fn allows_everything(cases: &[Case<'_>]) -> bool {
+    let is_plain = |case: &Case<'_>| *case == Case::any(case.kind, &case.origin);
     cases.len() == Kind::ALL.len() && cases.iter().all(is_plain)
 }
 
-/// JSON equality, in which `1` is `1.0`.
-pub fn same(one: &Value, two: &Value) -> bool {
+/// Whether two JSON values are equal; `1` equals `1.0`.
+pub fn json_equals(one: &Value, two: &Value) -> bool {
     match (one, two) {
         (Value::Number(_), Value::Number(_)) => Number::of(one) == Number::of(two),
         (Value::Array(one), Value::Array(two)) => {
-            one.len() == two.len() && one.iter().zip(two).all(|(one, two)| same(one, two))
+            one.len() == two.len() && one.iter().zip(two).all(|(one, two)| json_equals(one, two))
         }
         (Value::Object(one), Value::Object(two)) => {
-            let other = |(key, value)| two.get(key).is_some_and(|two| same(value, two));
-            one.len() == two.len() && one.iter().all(other)
+            let is_same = |(key, value)| two.get(key).is_some_and(|two| json_equals(value, two));
+            one.len() == two.len() && one.iter().all(is_same)
         }
         _ => one == two,
     }
 }
 
-/// Whether one of the values is the same as `value`.
+/// Whether one of the values equals `value`.
 pub fn contains(values: &[Value], value: &Value) -> bool {
-    values.iter().any(|one| same(one, value))
+    values.iter().any(|one| json_equals(one, value))
 }
 
-fn common(one: Option<&[Value]>, two: Option<&[Value]>) -> Option<Vec<Value>> {
+fn common_values(one: Option<&[Value]>, two: Option<&[Value]>) -> Option<Vec<Value>> {
     let (Some(a), Some(b)) = (one, two) else { return one.or(two).map(<[Value]>::to_vec) };
     Some(a.iter().filter(|value| contains(b, value)).cloned().collect())
 }
 
-fn extend<T: Clone + PartialEq>(all: &mut Vec<T>, more: &[T]) {
+fn add_new<T: Clone + PartialEq>(all: &mut Vec<T>, more: &[T]) {
     for one in more {
         if !all.contains(one) {
             all.push(one.clone());

@@ -1,8 +1,8 @@
 //! Containment of values: does the larger side allow everything that the smaller side allows?
 //!
-//! Which side is smaller follows from the direction alone. Every case of the smaller side must fit
-//! one case of the larger, and is reported against the one that it fits best. Nothing here reads a
-//! schema keyword or prints.
+//! The direction decides which side is smaller. Each case of the smaller side must fit one case of
+//! the larger, and is reported against the one that it fits best. This module must not read a
+//! schema keyword, and it must not print.
 
 mod object;
 mod scalar;
@@ -10,24 +10,25 @@ mod scalar;
 use std::cell::OnceCell;
 
 use super::annotation;
-use super::case::{Case, Kind, Schema, is_anything};
+use super::case::{Case, Kind, Schema, allows_everything};
 use super::describe;
 use super::document::Node;
 use super::expand::expand;
-use super::finding::{Direction, Finding, Pair, Rule, Side};
+use super::finding::{Finding, Rule, Side};
+use super::location::Location;
 use super::number::Number;
-use super::place::Place;
+use super::pair::{Direction, Pair};
 
 /// Deeper than any value that a person reads; recursion ends long before.
 const MAX_DEPTH: usize = 100;
-/// More pairs than any value has in documents that a person keeps in step.
+/// More pairs than any value of two documents that people maintain.
 const MAX_PAIRS: usize = 20_000;
 
-/// The pairs of schemas that have been compared.
+/// A comparison of two values, with the pairs of schemas that it has seen.
 #[derive(Default)]
 pub struct Containment {
-    /// Pairs that hold, or are assumed to while they are looked at: the end of recursion. When one
-    /// fails, it goes with all that was found while it was assumed.
+    /// Pairs that hold, or are assumed to hold while they are compared, so that recursion ends. A
+    /// pair that fails is removed with everything that was found under this assumption.
     holding: Vec<(Pair<String>, Direction)>,
     depth: usize,
     compared: usize,
@@ -37,16 +38,16 @@ pub struct Containment {
 struct Value<'a, 'd> {
     schemas: &'a Pair<Schema<'d>>,
     cases: &'a Pair<Vec<Case<'d>>>,
-    place: &'a Place,
-    /// Both sides in words, once they are needed.
+    location: &'a Location,
+    /// The description of both sides, made for the first finding.
     says: OnceCell<Pair<String>>,
 }
 
 impl Value<'_, '_> {
-    /// A finding in the words of the direction: what may come, and what is expected.
+    /// A finding about what may be sent, and what is expected.
     fn differs(&self, rule: Rule, small: &str, large: &str) -> Finding {
-        let subject = self.place.subject();
-        let title = match self.place.direction {
+        let subject = self.location.subject();
+        let title = match self.location.direction {
             Direction::Request => {
                 format!("the document allows {small} for {subject}, and the server takes {large}")
             }
@@ -60,34 +61,48 @@ impl Value<'_, '_> {
     fn finding(&self, rule: Rule, title: String) -> Finding {
         let describe = || self.cases.as_ref().map(|cases| describe::cases(cases));
         let says = self.says.get_or_init(describe);
-        Finding {
-            rule,
-            direction: Some(self.place.direction),
-            title,
-            documented: Side::new(&self.schemas.documented.here, &*says.documented),
-            served: Side::new(&self.schemas.served.here, &*says.served),
-            places: vec![self.place.to_string()],
-        }
+        let sides = Side::pair(
+            (&self.schemas.documented.shown, &*says.documented),
+            (&self.schemas.served.shown, &*says.served),
+        );
+        let direction = Some(self.location.direction);
+        Finding { direction, ..Finding::new(rule, title, sides, self.location) }
     }
 
     fn undecided(&self, what: &str) -> Finding {
-        let title = format!("{}: {what} cannot be compared", self.place.subject());
+        let title = format!("{}: {what} cannot be compared", self.location.subject());
         Finding { direction: None, ..self.finding(Rule::Undecided, title) }
+    }
+}
+
+/// A case of the smaller side, and the case of the larger side that it should fit.
+struct Fit<'a, 'd> {
+    value: &'a Value<'a, 'd>,
+    small: &'a Case<'d>,
+    large: &'a Case<'d>,
+}
+
+impl<'d> Fit<'_, 'd> {
+    /// Returns both sides of a part of the value, such as its elements.
+    fn part(&self, small: &[Node<'d>], large: &[Node<'d>]) -> Pair<Schema<'d>> {
+        let small = Schema::all_of(&self.small.origin, small);
+        let large = Schema::all_of(&self.large.origin, large);
+        Pair::from_ordered(self.value.location.direction, small, large)
     }
 }
 
 impl Containment {
     /// Compares what both sides declare for one value.
-    pub fn schemas(&mut self, schemas: &Pair<Schema<'_>>, place: &Place) -> Vec<Finding> {
-        let key = (schemas.as_ref().map(Schema::key), place.direction);
+    pub fn compare(&mut self, schemas: &Pair<Schema<'_>>, location: &Location) -> Vec<Finding> {
+        let key = (schemas.as_ref().map(Schema::key), location.direction);
         if self.holding.contains(&key) {
             return Vec::new();
         }
         let cases = schemas.as_ref().map(expand);
-        let value = Value { schemas, cases: &cases, place, says: OnceCell::new() };
+        let value = Value { schemas, cases: &cases, location, says: OnceCell::new() };
         self.compared += 1;
         if self.depth == MAX_DEPTH || self.compared > MAX_PAIRS {
-            return vec![value.undecided("what is nested so deep")];
+            return vec![value.undecided("such deep nesting")];
         }
         let known = self.holding.len();
         self.holding.push(key);
@@ -104,42 +119,43 @@ impl Containment {
     }
 
     fn value(&mut self, value: &Value<'_, '_>) -> Vec<Finding> {
-        let (small, large) = value.cases.ordered(value.place.direction);
-        if is_anything(large) {
+        let (small, large) = value.cases.ordered(value.location.direction);
+        if allows_everything(large) {
             return Vec::new();
         }
-        let has_home = |case: &Case<'_>| large.iter().any(|other| other.kind == case.kind);
-        let homeless: Vec<_> = small.iter().filter(|case| !has_home(case)).cloned().collect();
+        let is_matched = |case: &Case<'_>| large.iter().any(|other| other.kind == case.kind);
+        let unmatched: Vec<_> = small.iter().filter(|case| !is_matched(case)).cloned().collect();
         let mut findings = Vec::new();
-        if !homeless.is_empty() {
-            let null = homeless.iter().all(|case| case.kind == Kind::Null);
-            let rule = if null { Rule::Null } else { Rule::Type };
-            let (some, known) = (describe::cases(&homeless), describe::cases(large));
+        if !unmatched.is_empty() {
+            let is_null = unmatched.iter().all(|case| case.kind == Kind::Null);
+            let rule = if is_null { Rule::Null } else { Rule::Type };
+            let (some, known) = (describe::cases(&unmatched), describe::cases(large));
             findings.push(value.differs(rule, &some, &known));
         }
-        // Of a value of any kind, only that is worth a word.
-        if homeless.is_empty() || small.len() < Kind::ALL.len() {
-            let fitting = small.iter().enumerate().filter(|(_, case)| has_home(case));
-            findings.extend(fitting.flat_map(|(index, case)| self.fit(value, case, index)));
+        // If the smaller side allows every kind, the finding above says enough.
+        if unmatched.is_empty() || small.len() < Kind::ALL.len() {
+            let matched = small.iter().enumerate().filter(|(_, case)| is_matched(case));
+            findings.extend(matched.flat_map(|(index, case)| self.best_fit(value, case, index)));
         }
         findings
     }
 
-    /// The differences of one case of the smaller side from the case that it fits best.
-    fn fit(&mut self, value: &Value<'_, '_>, case: &Case<'_>, index: usize) -> Vec<Finding> {
-        let (_, large) = value.cases.ordered(value.place.direction);
+    /// Compares one case of the smaller side with the case that it fits best.
+    fn best_fit(&mut self, value: &Value<'_, '_>, case: &Case<'_>, index: usize) -> Vec<Finding> {
+        let (_, large) = value.cases.ordered(value.location.direction);
         let larger: Vec<_> = large.iter().filter(|other| other.kind == case.kind).collect();
         if let Some(mut findings) = scalar::enumerated(value, case, &larger) {
-            findings.extend(self.exclusions(value, case, larger[0]));
+            findings.extend(self.exclusions(&Fit { value, small: case, large: larger[0] }));
             return findings;
         }
-        let rank =
-            |(at, other): &(usize, &Case<'_>)| (name(case) != name(other), at.abs_diff(index));
+        let rank = |(at, other): &(usize, &Case<'_>)| {
+            (component(case) != component(other), at.abs_diff(index))
+        };
         let mut larger: Vec<_> = larger.into_iter().enumerate().collect();
         larger.sort_by_key(rank);
         let mut best: Option<Vec<Finding>> = None;
         for (_, other) in larger {
-            let findings = self.case(value, case, other);
+            let findings = self.case(&Fit { value, small: case, large: other });
             if findings.is_empty() {
                 return findings;
             }
@@ -150,54 +166,41 @@ impl Containment {
         best.unwrap_or_default()
     }
 
-    fn case(&mut self, value: &Value<'_, '_>, small: &Case<'_>, large: &Case<'_>) -> Vec<Finding> {
-        let mut findings = scalar::conditions(value, small, large);
-        findings.extend(self.exclusions(value, small, large));
-        match small.kind {
-            Kind::Array => findings.extend(self.items(value, small, large)),
-            Kind::Object => findings.extend(self.object(value, small, large)),
+    fn case(&mut self, fit: &Fit<'_, '_>) -> Vec<Finding> {
+        let mut findings = scalar::conditions(fit);
+        findings.extend(self.exclusions(fit));
+        match fit.small.kind {
+            Kind::Array => findings.extend(self.items(fit)),
+            Kind::Object => findings.extend(self.object(fit)),
             _ => {}
         }
         findings
     }
 
-    /// What one side excludes by `not`, the other must exclude in the same words.
-    fn exclusions(
-        &mut self,
-        value: &Value<'_, '_>,
-        small: &Case<'_>,
-        large: &Case<'_>,
-    ) -> Option<Finding> {
-        let mut same = |one: &Node<'_>, two: &Node<'_>| {
-            let schemas = [one, two].map(|node| Schema::all_of(node, std::slice::from_ref(node)));
-            let [one, two] = schemas;
-            let pair = Pair::of(value.place.direction, one, two);
-            self.schemas(&pair, value.place).is_empty()
-                && self.schemas(&pair, &value.place.reversed()).is_empty()
+    /// Reports a `not` of one side unless the other side has an equal one.
+    fn exclusions(&mut self, fit: &Fit<'_, '_>) -> Option<Finding> {
+        let Fit { value, small, large } = fit;
+        let mut is_same = |one: &Node<'_>, two: &Node<'_>| {
+            let schemas = fit.part(std::slice::from_ref(one), std::slice::from_ref(two));
+            self.compare(&schemas, value.location).is_empty()
+                && self.compare(&schemas, &value.location.reversed()).is_empty()
         };
-        let agree = small.not.iter().all(|one| large.not.iter().any(|two| same(one, two)))
-            && large.not.iter().all(|two| small.not.iter().any(|one| same(one, two)));
+        let agree = small.not.iter().all(|one| large.not.iter().any(|two| is_same(one, two)))
+            && large.not.iter().all(|two| small.not.iter().any(|one| is_same(one, two)));
         (!agree).then(|| value.undecided("a `not`"))
     }
 
-    fn items<'d>(
-        &mut self,
-        value: &Value<'_, 'd>,
-        small: &Case<'d>,
-        large: &Case<'d>,
-    ) -> Vec<Finding> {
-        if large.items.is_empty() || small.range.high.is_some_and(|end| end.at == Number::Whole(0))
-        {
+    fn items(&mut self, fit: &Fit<'_, '_>) -> Vec<Finding> {
+        let Fit { value, small, large } = fit;
+        let is_empty = small.range.high.is_some_and(|bound| bound.at == Number::Whole(0));
+        if large.items.is_empty() || is_empty {
             return Vec::new();
         }
-        let small = Schema::all_of(&small.from, &small.items);
-        let large = Schema::all_of(&large.from, &large.items);
-        let pair = Pair::of(value.place.direction, small, large);
-        self.schemas(&pair, &value.place.items())
+        self.compare(&fit.part(&small.items, &large.items), &value.location.items())
     }
 }
 
-/// The component that a case comes from, by which people tell branches apart.
-fn name<'a>(case: &'a Case<'_>) -> &'a str {
-    case.from.pointer.rsplit('/').next().unwrap_or_default()
+/// The name of the component that declares a case. People recognize branches by it.
+fn component<'a>(case: &'a Case<'_>) -> &'a str {
+    case.origin.defined_at.rsplit('/').next().unwrap_or_default()
 }

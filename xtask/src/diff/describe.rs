@@ -1,19 +1,19 @@
-//! Plain cases in words: what a finding says of either side. Nothing is
-//! compared here, and nothing laid out: that is the report's business.
+//! Describes plain cases in words, for the two sides of a finding. It must not compare, and the
+//! layout is the report's.
 
 use serde_json::Value;
 
-use super::case::{Case, Kind, is_anything};
-use super::expand::width;
+use super::case::{Case, Kind, allows_everything};
+use super::expand::integer_format;
 use super::finding::Rule;
 use super::number::Range;
 
 /// Longer lists end in an ellipsis.
-const MOST: usize = 12;
+const MAX_LISTED: usize = 12;
 
-/// Everything that is allowed.
+/// Describes everything that is allowed.
 pub fn cases(cases: &[Case<'_>]) -> String {
-    if is_anything(cases) {
+    if allows_everything(cases) {
         return "anything".into();
     }
     let (null, rest): (Vec<_>, Vec<_>) = cases.iter().partition(|case| case.kind == Kind::Null);
@@ -22,7 +22,7 @@ pub fn cases(cases: &[Case<'_>]) -> String {
     if words.is_empty() { "nothing".into() } else { words.join(" or ") }
 }
 
-/// One case.
+/// Describes one case.
 pub fn case(case: &Case<'_>) -> String {
     let mut words = vec![noun(case)];
     words.extend(case.formats.iter().map(|format| format!("of format `{format}`")));
@@ -34,66 +34,63 @@ pub fn case(case: &Case<'_>) -> String {
     words.join(" ")
 }
 
-/// One case, as far as it matters to a rule: the rest would only be in the way.
-pub fn facet(rule: Rule, case: &Case<'_>) -> String {
-    let mut facet = Case { integer: case.integer, ..Case::any(case.kind, &case.from) };
+/// Describes only what a rule is about.
+pub fn for_rule(rule: Rule, case: &Case<'_>) -> String {
+    let mut part = Case { is_integer: case.is_integer, ..Case::any(case.kind, &case.origin) };
     match rule {
-        Rule::Range | Rule::Length | Rule::Count => facet.range = case.range,
-        Rule::Format => facet.formats.clone_from(&case.formats),
-        Rule::Pattern => facet.patterns.clone_from(&case.patterns),
-        Rule::Multiple => facet.multiples.clone_from(&case.multiples),
-        Rule::Unique => facet.unique = case.unique,
+        Rule::Range | Rule::Length | Rule::Count => part.range = case.range,
+        Rule::Format => part.formats.clone_from(&case.formats),
+        Rule::Pattern => part.patterns.clone_from(&case.patterns),
+        Rule::Multiple => part.multiples.clone_from(&case.multiples),
+        Rule::Unique => part.is_unique = case.is_unique,
         _ => return self::case(case),
     }
-    self::case(&facet)
+    self::case(&part)
 }
 
 fn noun(case: &Case<'_>) -> String {
-    if let Some(values) = case.values.as_ref().filter(|_| !both_booleans(case)) {
+    if let Some(values) = case.values.as_ref().filter(|_| !allows_both_booleans(case)) {
         return self::values(values);
     }
     match case.kind {
         Kind::Null => "null".into(),
         Kind::Boolean => "boolean".into(),
-        Kind::Number if case.integer => "integer".into(),
+        Kind::Number if case.is_integer => "integer".into(),
         Kind::Number => "number".into(),
         Kind::String => "string".into(),
-        Kind::Array if case.unique => "array of different elements".into(),
+        Kind::Array if case.is_unique => "array of different elements".into(),
         Kind::Array => "array".into(),
-        Kind::Object if case.is_free() => "any object".into(),
+        Kind::Object if case.is_free_form() => "any object".into(),
         Kind::Object => {
             format!("object of {}", names(case.properties.keys().copied()))
         }
     }
 }
 
-fn both_booleans(case: &Case<'_>) -> bool {
+fn allows_both_booleans(case: &Case<'_>) -> bool {
     case.kind == Kind::Boolean && case.values.as_ref().is_some_and(|values| values.len() == 2)
 }
 
-/// The range in words, unless it leaves nothing out.
+/// Describes the range, unless every value of the kind is in it.
 fn range(case: &Case<'_>) -> Option<String> {
-    if let (Kind::Number, Some(width)) = (case.kind, width(case.range)) {
-        return Some(format!("({width})"));
+    if let (Kind::Number, Some(format)) = (case.kind, integer_format(case.range)) {
+        return Some(format!("({format})"));
     }
-    let counted = match case.kind {
+    let unit = match case.kind {
         Kind::String => " characters",
         Kind::Array => " elements",
         Kind::Object => " members",
         _ => "",
     };
-    let whole = case.range == Case::any(case.kind, &case.from).range;
-    (!whole && case.values.is_none()).then(|| format!("({}{counted})", shown(case)))
+    let full = Case::any(case.kind, &case.origin).range;
+    if case.range == full || case.values.is_some() {
+        return None;
+    }
+    let low = case.range.low.filter(|_| case.range.low != full.low);
+    Some(format!("({}{unit})", Range { low, ..case.range }))
 }
 
-/// Without the lower end that every count has.
-fn shown(case: &Case<'_>) -> Range {
-    let low =
-        case.range.low.filter(|_| case.range.low != Case::any(case.kind, &case.from).range.low);
-    Range { low, ..case.range }
-}
-
-/// Enumerated values.
+/// Lists enumerated values.
 pub fn values(values: &[Value]) -> String {
     list(values.iter().map(|value| match value {
         Value::String(text) => format!("`{text}`"),
@@ -101,15 +98,15 @@ pub fn values(values: &[Value]) -> String {
     }))
 }
 
-/// Names.
+/// Lists names.
 pub fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
     list(names.map(|name| format!("`{name}`")))
 }
 
 fn list(all: impl Iterator<Item = String>) -> String {
-    let mut words: Vec<_> = all.take(MOST + 1).collect();
-    if words.len() > MOST {
-        words[MOST] = "...".into();
+    let mut words: Vec<_> = all.take(MAX_LISTED + 1).collect();
+    if words.len() > MAX_LISTED {
+        words[MAX_LISTED] = "...".into();
     }
     if words.is_empty() { "nothing".into() } else { words.join(", ") }
 }

@@ -1,7 +1,7 @@
-//! One document: its value, where everything in it is written, and `$ref` followed.
+//! One document: its value, the position of everything in it, and `$ref` followed.
 //!
-//! Whoever walks a document does it through `Node`, so that no reference is seen beyond this file.
-//! What could not be walked at all is refused here; nothing here knows what a schema means.
+//! Others walk a document only through `Node`, and so never see a reference. A document that
+//! cannot be walked is refused here. This module must not know what a schema means.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,33 +9,33 @@ use std::fmt;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use super::yaml::{self, Position};
+use super::yaml::{self, Position, escape};
 
-/// More references one after the other are a circle, or might as well be.
+/// Longer chains of references are taken for circles.
 const MAX_STEPS: usize = 32;
 
 /// A document that can be compared.
 #[derive(Debug)]
 pub struct Document {
-    /// How people call it: a file's name, or "the server".
+    /// The name in messages: a file name, or "the server".
     pub name: String,
     root: Value,
     positions: HashMap<String, Position>,
 }
 
 impl Document {
-    /// Reads YAML or JSON text; the error is a sentence that says why it cannot be compared.
+    /// Parses YAML or JSON. The error is a sentence that says why the text cannot be compared.
     pub fn parse(name: &str, text: &str) -> Result<Self, String> {
         let (root, positions) = yaml::read(text).map_err(|why| format!("{name} {why}"))?;
         Self { name: name.to_owned(), root, positions }.checked()
     }
 
-    /// Takes a document that has been read already, and so has no lines.
+    /// Takes a parsed document, which has no line numbers.
     pub fn new(name: &str, root: Value) -> Result<Self, String> {
         Self { name: name.to_owned(), root, positions: HashMap::new() }.checked()
     }
 
-    /// Without lines, where nobody could look them up.
+    /// Drops the line numbers, for a text that the reader does not have.
     #[must_use]
     pub fn without_lines(self) -> Self {
         Self { positions: HashMap::new(), ..self }
@@ -46,12 +46,13 @@ impl Document {
         &self.root
     }
 
-    /// The whole document.
+    /// The node of the whole document.
     pub fn root(&self) -> Node<'_> {
-        Node { document: self, at: String::new(), pointer: String::new(), value: &self.root }
+        let (used_at, defined_at) = (String::new(), String::new());
+        Node { document: self, used_at, defined_at, value: &self.root }
     }
 
-    /// Line and column of what a JSON pointer leads to, or of the nearest thing around it.
+    /// Returns line and column of a JSON pointer, or of the nearest parent that has them.
     pub fn position(&self, pointer: &str) -> Option<Position> {
         let mut pointer = pointer;
         loop {
@@ -82,36 +83,36 @@ impl Document {
     }
 
     fn check_references(&self) -> Result<(), String> {
-        let mut open = vec![(&self.root, false)];
-        while let Some((value, named)) = open.pop() {
+        let mut pending = vec![(&self.root, false)];
+        while let Some((value, has_free_keys)) = pending.pop() {
             match (reference(value), value.get("$ref")) {
                 (Some(reference), _) => drop(self.target(reference)?),
-                (None, Some(other)) if !named => {
-                    return Err(format!("holds the `$ref` {other}, which is no text: mend it"));
+                (None, Some(other)) if !has_free_keys => {
+                    return Err(format!("holds the `$ref` {other}, which is not a string: fix it"));
                 }
                 (None, _) => {}
             }
             let members = value.as_object().into_iter().flatten();
-            open.extend(
+            pending.extend(
                 members
-                    .filter(|(key, _)| named || !is_data(key))
-                    .map(|(key, value)| (value, !named && NAMED.contains(&key.as_str()))),
+                    .filter(|(key, _)| has_free_keys || !is_data(key))
+                    .map(|(key, value)| (value, !has_free_keys && FREE_KEYS.contains(&&**key))),
             );
-            open.extend(value.as_array().into_iter().flatten().map(|value| (value, false)));
+            pending.extend(value.as_array().into_iter().flatten().map(|value| (value, false)));
         }
         Ok(())
     }
 
-    /// Where a reference ends, after the references to which it leads.
+    /// Follows a chain of references to its end.
     fn target(&self, first: &str) -> Result<(String, &Value), String> {
         let mut reference = first.to_owned();
         for _ in 0..MAX_STEPS {
             let pointer = reference.strip_prefix('#').ok_or_else(|| {
-                format!("refers to `{reference}`, outside of the document: bring it in")
+                format!("refers to `{reference}`, outside of the document: copy it into this one")
             })?;
             let pointer = percent_decode_str(pointer).decode_utf8_lossy().into_owned();
             let value = self.root.pointer(&pointer).ok_or_else(|| {
-                format!("refers to `{reference}`, which is not there: define it or mend the `$ref`")
+                format!("refers to `{reference}`, which is not there: define it or fix the `$ref`")
             })?;
             let Some(next) = self::reference(value) else { return Ok((pointer, value)) };
             next.clone_into(&mut reference);
@@ -120,8 +121,8 @@ impl Document {
     }
 }
 
-/// Maps whose keys are names that the author chose, so that `default` there is no keyword.
-const NAMED: [&str; 9] = [
+/// Objects whose keys the author chooses, so that a key `default` in them is not a keyword.
+const FREE_KEYS: [&str; 9] = [
     "properties",
     "schemas",
     "responses",
@@ -133,7 +134,7 @@ const NAMED: [&str; 9] = [
     "securitySchemes",
 ];
 
-/// Keys that hold data: a `$ref` in them is only a member.
+/// Whether the key holds data, in which `$ref` is not a reference.
 fn is_data(key: &str) -> bool {
     matches!(key, "example" | "examples" | "default" | "enum") || key.starts_with("x-")
 }
@@ -142,75 +143,66 @@ fn reference(value: &Value) -> Option<&str> {
     value.get("$ref")?.as_str()
 }
 
-/// A name as one step of a JSON pointer.
-pub fn escape(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
-}
-
-/// A place in a document, with `$ref` already followed.
+/// A value in a document, with `$ref` already followed.
 #[derive(Clone)]
 pub struct Node<'d> {
     /// The document that it is in.
     pub document: &'d Document,
-    /// Where it is used: what a reader looks for.
-    pub at: String,
-    /// Where it is written: the same cause has the same pointer.
-    pub pointer: String,
-    /// What is written there.
+    /// JSON pointer of the use, which a reader looks for.
+    pub used_at: String,
+    /// JSON pointer of the definition, which all uses share.
+    pub defined_at: String,
+    /// The value of the definition.
     pub value: &'d Value,
 }
 
 impl<'d> Node<'d> {
-    /// The member of that name.
+    /// Returns the member with this name.
     pub fn get(&self, key: &str) -> Option<Self> {
-        self.value.get(key).map(|value| self.step(key, value))
+        self.value.get(key).map(|value| self.child(key, value))
     }
 
-    /// Every member, by name; none where it is no object.
+    /// Returns every member with its name; there are none if this is not an object.
     pub fn members(&self) -> impl Iterator<Item = (&'d str, Self)> + use<'_, 'd> {
         let members = self.value.as_object().into_iter().flatten();
-        members.map(|(key, value)| (key.as_str(), self.step(key, value)))
+        members.map(|(key, value)| (key.as_str(), self.child(key, value)))
     }
 
-    /// Every element; none where it is no array.
-    pub fn elements(&self) -> impl Iterator<Item = Self> + use<'_, 'd> {
-        let elements = self.value.as_array().into_iter().flatten().enumerate();
-        elements.map(|(index, value)| self.step(&index.to_string(), value))
+    /// Returns the elements of the array with this name; there are none if it is not an array.
+    pub fn list(&self, key: &str) -> Vec<Self> {
+        let Some(list) = self.get(key) else { return Vec::new() };
+        let elements = list.value.as_array().into_iter().flatten().enumerate();
+        elements.map(|(index, value)| list.child(&index.to_string(), value)).collect()
     }
 
-    /// The text of that name.
+    /// Returns the string with this name.
     pub fn text(&self, key: &str) -> Option<&'d str> {
         self.value.get(key)?.as_str()
     }
 
-    /// Whether the member of that name is `true`.
+    /// Whether the member with this name is `true`.
     pub fn flag(&self, key: &str) -> bool {
         self.value.get(key).and_then(Value::as_bool).unwrap_or(false)
     }
 
-    fn step(&self, key: &str, value: &'d Value) -> Self {
-        let key = escape(key);
-        let here = Self {
-            document: self.document,
-            at: format!("{}/{key}", self.pointer),
-            pointer: format!("{}/{key}", self.pointer),
-            value,
-        };
-        match reference(value).map(|reference| self.document.target(reference)) {
-            Some(Ok((pointer, value))) => Self { pointer, value, ..here },
-            _ => here,
+    fn child(&self, key: &str, value: &'d Value) -> Self {
+        let used_at = format!("{}/{}", self.defined_at, escape(key));
+        let document = self.document;
+        match reference(value).map(|reference| document.target(reference)) {
+            Some(Ok((defined_at, value))) => Self { document, used_at, defined_at, value },
+            _ => Self { document, defined_at: used_at.clone(), used_at, value },
         }
     }
 }
 
 impl fmt::Debug for Node<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}", self.pointer)
+        write!(out, "{}", self.defined_at)
     }
 }
 
 impl PartialEq for Node<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.pointer == other.pointer && std::ptr::eq(self.document, other.document)
+        self.defined_at == other.defined_at && std::ptr::eq(self.document, other.document)
     }
 }

@@ -1,58 +1,14 @@
-//! What a comparison finds: one finding for one cause, with every place where it shows.
-//!
-//! Facts only; how they are laid out is the report's business, and what they mean for people
-//! stands in `advice`.
+//! The result of a comparison: one finding for one cause, with every place where it shows.
+//! Facts only: `report` lays them out, and `advice` says what they mean for people.
+
+use std::fmt::Display;
 
 use super::document::Node;
+use super::location::Location;
+use super::pair::{Direction, Pair};
 use super::yaml::Position;
 
-/// Who sends the value: it decides which side has to contain which.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// A caller sends what the document allows, and the server has to take it.
-    Request,
-    /// The server sends what it declares, and the document has to allow it.
-    Response,
-}
-
-/// The same thing on both sides; there is no old and no new.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pair<T> {
-    /// What the contract says.
-    pub documented: T,
-    /// What the server says.
-    pub served: T,
-}
-
-impl<T> Pair<T> {
-    /// The side that must be contained, then the side that must contain it.
-    pub fn ordered(&self, direction: Direction) -> (&T, &T) {
-        match direction {
-            Direction::Request => (&self.documented, &self.served),
-            Direction::Response => (&self.served, &self.documented),
-        }
-    }
-
-    /// Puts the smaller and the larger side back where they came from.
-    pub fn of(direction: Direction, small: T, large: T) -> Self {
-        match direction {
-            Direction::Request => Self { documented: small, served: large },
-            Direction::Response => Self { documented: large, served: small },
-        }
-    }
-
-    /// Both sides by reference.
-    pub fn as_ref(&self) -> Pair<&T> {
-        Pair { documented: &self.documented, served: &self.served }
-    }
-
-    /// The same made of both sides.
-    pub fn map<U>(self, mut make: impl FnMut(T) -> U) -> Pair<U> {
-        Pair { documented: make(self.documented), served: make(self.served) }
-    }
-}
-
-/// What kind of promise is broken, the most severe first.
+/// The kind of a difference, the most severe first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rule {
     /// A documented operation is not served.
@@ -65,85 +21,96 @@ pub enum Rule {
     MissingMediaType,
     /// A documented parameter is not declared.
     MissingParameter,
-    /// Something must be there, or may be absent, against the document.
+    /// A value is required on one side only.
     Required,
-    /// Null, against the document.
+    /// Null is allowed on one side only.
     Null,
-    /// Another kind of value.
+    /// The kinds of values differ.
     Type,
-    /// Other values than the enumerated ones.
+    /// The enumerated values differ.
     Enum,
-    /// Another range of numbers.
+    /// The ranges of numbers differ.
     Range,
-    /// Another length of strings.
+    /// The lengths of strings differ.
     Length,
-    /// Another count of elements or members.
+    /// The numbers of elements or properties differ.
     Count,
-    /// A pattern on one side only.
+    /// Only one side has a pattern.
     Pattern,
-    /// Another format.
+    /// The formats differ.
     Format,
-    /// Another step between numbers.
+    /// `multipleOf` differs.
     Multiple,
-    /// Equal elements, against the document.
+    /// Only one side forbids equal elements.
     Unique,
-    /// Other members than the named ones.
-    Further,
+    /// Only one side allows additional properties.
+    AdditionalProperties,
     /// A documented property is not declared.
     MissingProperty,
     /// A documented header is not declared.
     MissingHeader,
-    /// Another operationId.
+    /// The operationIds differ.
     OperationId,
-    /// Another way to write a parameter down.
+    /// A parameter is serialized in another way.
     Style,
-    /// Another default, or one on one side only.
+    /// The defaults differ.
     Default,
-    /// An operation that is not documented.
+    /// A served operation is not documented.
     UndocumentedOperation,
-    /// A success that is not documented.
+    /// A success status is not documented.
     UndocumentedStatus,
-    /// A body or media type that is not documented.
+    /// A body or media type is not documented.
     UndocumentedMediaType,
-    /// A parameter that is not documented.
+    /// A parameter is not documented.
     UndocumentedParameter,
-    /// A property that is not documented.
+    /// A property is not documented.
     UndocumentedProperty,
-    /// What cannot be decided, and so is not passed.
+    /// The two sides cannot be compared, which counts as a difference.
     Undecided,
 }
 
 /// One side of a finding.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Side {
-    /// JSON pointer of the place to look at.
-    pub pointer: String,
-    /// JSON pointer of the definition behind it.
-    pub origin: String,
-    /// Line and column, where the document was read from text with lines.
+    /// JSON pointer of the use.
+    pub used_at: String,
+    /// JSON pointer of the definition, if the use is a reference.
+    pub defined_at: String,
+    /// Line and column of the use, if the document was read from text.
     pub position: Option<Position>,
-    /// What is said there.
+    /// What this side says there.
     pub says: String,
 }
 
 impl Side {
-    /// What `node` says, in words.
+    /// Describes a node.
     pub fn new(node: &Node<'_>, says: impl Into<String>) -> Self {
         Self {
-            pointer: node.at.clone(),
-            origin: node.pointer.clone(),
-            position: node.document.position(&node.at),
+            used_at: node.used_at.clone(),
+            defined_at: node.defined_at.clone(),
+            position: node.document.position(&node.used_at),
             says: says.into(),
+        }
+    }
+
+    /// Describes a node of the contract, and one of the server.
+    pub fn pair(
+        documented: (&Node<'_>, impl Into<String>),
+        served: (&Node<'_>, impl Into<String>),
+    ) -> Pair<Self> {
+        Pair {
+            documented: Self::new(documented.0, documented.1),
+            served: Self::new(served.0, served.1),
         }
     }
 }
 
-/// One drift.
+/// One difference.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
-    /// Which promise.
+    /// The kind of difference.
     pub rule: Rule,
-    /// Who sends the value, where that matters.
+    /// Who sends the value, if that matters.
     pub direction: Option<Direction>,
     /// One line that says it.
     pub title: String,
@@ -151,30 +118,53 @@ pub struct Finding {
     pub documented: Side,
     /// What the server says.
     pub served: Side,
-    /// Every operation and place in it where this shows.
+    /// Every operation and location in it where this shows.
     pub places: Vec<String>,
 }
 
 impl Finding {
-    /// A finding about names, where nobody is the sender.
-    pub fn new(rule: Rule, title: String, sides: Pair<Side>, place: &str) -> Self {
+    /// A finding for which it does not matter who sends the value.
+    pub fn new(rule: Rule, title: String, sides: Pair<Side>, place: &impl Display) -> Self {
         let Pair { documented, served } = sides;
-        Self { rule, direction: None, title, documented, served, places: vec![place.to_owned()] }
+        Self { rule, direction: None, title, documented, served, places: vec![place.to_string()] }
     }
 
-    /// Whether both have the same cause: the same words about the same definition.
-    fn is_one_with(&self, other: &Self) -> bool {
-        let same = |one: &Side, two: &Side| one.origin == two.origin && one.says == two.says;
+    /// A finding if one side may leave a value out that the other side requires.
+    pub fn required(
+        nodes: &Pair<&Node<'_>>,
+        required: Pair<bool>,
+        location: &Location,
+    ) -> Option<Self> {
+        let (sent, expected) = required.ordered(location.direction);
+        if *sent || !*expected {
+            return None;
+        }
+        let title = match location.direction {
+            Direction::Request => "is required by the server, and documented as optional",
+            Direction::Response => "may be absent, and is documented as required",
+        };
+        let title = format!("{} {title}", location.subject());
+        let says = required.map(|required| if required { "required" } else { "optional" });
+        let sides = Side::pair((nodes.documented, says.documented), (nodes.served, says.served));
+        let finding = Self::new(Rule::Required, title, sides, location);
+        Some(Self { direction: Some(location.direction), ..finding })
+    }
+
+    /// Whether both have one cause: they say the same about the same definition.
+    fn has_cause_of(&self, other: &Self) -> bool {
+        let is_same =
+            |one: &Side, two: &Side| one.defined_at == two.defined_at && one.says == two.says;
         (self.rule, self.direction, &self.title) == (other.rule, other.direction, &other.title)
-            && (same(&self.documented, &other.documented) || same(&self.served, &other.served))
+            && (is_same(&self.documented, &other.documented)
+                || is_same(&self.served, &other.served))
     }
 }
 
-/// One finding a cause, the most severe first, then in the order of the contract.
+/// Merges findings with one cause, and sorts them by severity, then by position in the contract.
 pub fn merge(findings: Vec<Finding>) -> Vec<Finding> {
     let mut merged: Vec<Finding> = Vec::new();
     for finding in findings {
-        match merged.iter_mut().find(|known| known.is_one_with(&finding)) {
+        match merged.iter_mut().find(|known| known.has_cause_of(&finding)) {
             Some(known) => {
                 let places = finding.places.into_iter();
                 let new: Vec<_> = places.filter(|place| !known.places.contains(place)).collect();

@@ -1,14 +1,15 @@
-//! Operations: which of the one side is which of the other, and what each of them holds.
+//! Operations: which operation of one side matches which of the other, and their differences.
 //!
-//! Only paths and names are compared here; what travels is compared by the files beside it.
+//! This file compares only routes and names. Its submodules compare what is sent.
 
 mod content;
 mod parameter;
 mod response;
 
 use super::document::{Document, Node};
-use super::finding::{Direction, Finding, Pair, Rule, Side, merge};
-use super::place::Place;
+use super::finding::{Finding, Rule, Side, merge};
+use super::location::Location;
+use super::pair::{Direction, Pair};
 
 /// The methods that a path can have.
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
@@ -18,22 +19,23 @@ const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "
 pub struct Outcome {
     /// How many operations are documented.
     pub operations: usize,
-    /// Every drift.
+    /// Every difference.
     pub findings: Vec<Finding>,
 }
 
-/// Whether the server keeps what the document promises, and promises nothing else.
+/// Compares what the contract documents with what the server declares.
 pub fn compare(documents: &Pair<Document>) -> Outcome {
-    let mut lonely = documents.as_ref().map(operations);
-    let operations = lonely.documented.len();
+    let mut unmatched = documents.as_ref().map(operations);
+    let operations = unmatched.documented.len();
     let mut findings = Vec::new();
-    for same in [Operation::has_route_of, Operation::has_id_of] {
-        for pair in take_pairs(&mut lonely, same) {
+    for is_match in [Operation::has_route_of, Operation::has_id_of] {
+        for pair in take_pairs(&mut unmatched, is_match) {
             findings.extend(pair.findings());
         }
     }
-    findings.extend(lonely.documented.iter().map(|one| one.missing(&documents.served)));
-    findings.extend(lonely.served.iter().map(|one| one.undocumented(&documents.documented)));
+    let Pair { documented: missing, served: undocumented } = unmatched;
+    findings.extend(missing.iter().map(|one| one.missing(&documents.served)));
+    findings.extend(undocumented.iter().map(|one| one.undocumented(&documents.documented)));
     Outcome { operations, findings: merge(findings) }
 }
 
@@ -47,9 +49,8 @@ struct Operation<'d> {
 }
 
 fn operations(document: &Document) -> Vec<Operation<'_>> {
-    let Some(paths) = document.root().get("paths") else { return Vec::new() };
     let mut operations = Vec::new();
-    for (path, item) in paths.members().filter(|(path, _)| !path.starts_with("x-")) {
+    for (path, item) in paths(document).members().filter(|(path, _)| !path.starts_with("x-")) {
         operations.extend(METHODS.into_iter().filter_map(|method| {
             Some(Operation { method, path, node: item.get(method)?, item: item.clone() })
         }));
@@ -57,19 +58,24 @@ fn operations(document: &Document) -> Vec<Operation<'_>> {
     operations
 }
 
-type Sameness<'d> = fn(&Operation<'d>, &Operation<'d>) -> bool;
+fn paths(document: &Document) -> Node<'_> {
+    document.root().get("paths").unwrap_or_else(|| document.root())
+}
 
+/// Removes and returns the pairs that match.
 fn take_pairs<'d>(
-    lonely: &mut Pair<Vec<Operation<'d>>>,
-    same: Sameness<'d>,
+    unmatched: &mut Pair<Vec<Operation<'d>>>,
+    is_match: fn(&Operation<'d>, &Operation<'d>) -> bool,
 ) -> Vec<Pair<Operation<'d>>> {
+    let Pair { documented, served } = unmatched;
     let mut pairs = Vec::new();
-    lonely.documented.retain(|documented| {
-        let Some(index) = lonely.served.iter().position(|served| same(documented, served)) else {
-            return true;
-        };
-        pairs.push(Pair { documented: documented.clone(), served: lonely.served.remove(index) });
-        false
+    documented.retain(|operation| {
+        let index = served.iter().position(|other| is_match(operation, other));
+        let pair =
+            index.map(|index| Pair { documented: operation.clone(), served: served.remove(index) });
+        let is_unmatched = pair.is_none();
+        pairs.extend(pair);
+        is_unmatched
     });
     pairs
 }
@@ -79,7 +85,7 @@ impl Operation<'_> {
         self.path == other.path && self.method == other.method
     }
 
-    /// The same operation, moved.
+    /// Whether it is the same operation on another route.
     fn has_id_of(&self, other: &Self) -> bool {
         self.id().is_some() && self.id() == other.id()
     }
@@ -96,32 +102,23 @@ impl Operation<'_> {
         self.id().map_or_else(|| self.route(), str::to_owned)
     }
 
-    /// The route with the operationId, where there is one.
+    /// Returns the route, with the operationId if there is one.
     fn full_name(&self) -> String {
         self.id().map_or_else(|| self.route(), |id| format!("{} ({id})", self.route()))
     }
 
     fn missing(&self, served: &Document) -> Finding {
         let title = format!("{} is documented, and not served", self.full_name());
-        let sides = Pair {
-            documented: Side::new(&self.node, "an operation"),
-            served: Side::new(&paths(served), "no such operation"),
-        };
+        let sides = Side::pair((&self.node, "an operation"), (&paths(served), "no such operation"));
         Finding::new(Rule::MissingOperation, title, sides, &self.name())
     }
 
     fn undocumented(&self, documented: &Document) -> Finding {
         let title = format!("{} is served, and not documented", self.full_name());
-        let sides = Pair {
-            documented: Side::new(&paths(documented), "no such operation"),
-            served: Side::new(&self.node, "an operation"),
-        };
+        let sides =
+            Side::pair((&paths(documented), "no such operation"), (&self.node, "an operation"));
         Finding::new(Rule::UndocumentedOperation, title, sides, &self.name())
     }
-}
-
-fn paths(document: &Document) -> Node<'_> {
-    document.root().get("paths").unwrap_or_else(|| document.root())
 }
 
 impl Pair<Operation<'_>> {
@@ -138,47 +135,36 @@ impl Pair<Operation<'_>> {
     }
 
     fn names(&self) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        let mut differ = |rule, what: &str, says: Pair<String>| {
-            if says.documented != says.served {
-                let (one, two) = (&says.documented, &says.served);
-                let title = format!(
-                    "{}: {what} is {one} in the document, and {two} on the server",
-                    self.name()
-                );
-                let sides = Pair {
-                    documented: Side::new(&self.documented.node, one),
-                    served: Side::new(&self.served.node, two),
-                };
-                findings.push(Finding::new(rule, title, sides, &self.name()));
-            }
-        };
         let id = |operation: &Operation<'_>| {
             operation.id().map_or("missing".to_owned(), |id| format!("`{id}`"))
         };
-        differ(Rule::Path, "the route", self.as_ref().map(Operation::route));
-        differ(Rule::OperationId, "the operationId", self.as_ref().map(id));
-        findings
+        let routes = self.as_ref().map(Operation::route);
+        let route = self.renamed(Rule::Path, "the route", &routes);
+        let id = self.renamed(Rule::OperationId, "the operationId", &self.as_ref().map(id));
+        route.into_iter().chain(id).collect()
+    }
+
+    fn renamed(&self, rule: Rule, what: &str, names: &Pair<String>) -> Option<Finding> {
+        let Pair { documented, served } = names;
+        let name = self.name();
+        let title =
+            format!("{name}: {what} is {documented} in the document, and {served} on the server");
+        let sides = Side::pair((&self.documented.node, documented), (&self.served.node, served));
+        (documented != served).then(|| Finding::new(rule, title, sides, &name))
     }
 
     fn body(&self) -> Vec<Finding> {
-        let place = Place::new(&self.name(), Direction::Request, "request", "the request body");
+        let (direction, subject) = (Direction::Request, "the request body");
+        let location = Location::new(&self.name(), direction, "request", subject);
         let bodies = self.as_ref().map(|operation| {
             let body = operation.node.get("requestBody");
             body.filter(content::is_present).unwrap_or_else(|| operation.node.clone())
         });
-        let required =
-            bodies.as_ref().map(|body| content::is_present(body) && body.flag("required"));
-        let optional = content::is_present(&bodies.documented) && !required.documented;
-        let mut findings = content::compare(&bodies, &place);
-        if optional && required.served {
-            let title = "the request body is required by the server, and documented as optional";
-            let sides = Pair {
-                documented: Side::new(&bodies.documented, "optional"),
-                served: Side::new(&bodies.served, "required"),
-            };
-            let finding = Finding::new(Rule::Required, title.into(), sides, &place.to_string());
-            findings.push(Finding { direction: Some(Direction::Request), ..finding });
+        let mut findings = content::compare(&bodies, &location);
+        if content::is_present(&bodies.documented) {
+            let required =
+                bodies.as_ref().map(|body| content::is_present(body) && body.flag("required"));
+            findings.extend(Finding::required(&bodies.as_ref(), required, &location));
         }
         findings
     }

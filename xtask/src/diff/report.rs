@@ -1,23 +1,22 @@
-//! Findings for people and for machines: the only place that lays anything out.
-//!
-//! Written to any writer; whether there is colour is the caller's decision.
+//! Writes findings for people and for machines: the only module that lays anything out.
+//! The caller decides about colour.
 
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
 use super::advice;
-use super::finding::{Finding, Pair, Side};
+use super::finding::{Finding, Side};
 use super::operation::Outcome;
+use super::pair::Pair;
 
-/// Where security is proven, since no emitted document can show it.
 const SECURITY: &str = "security is not compared (dropshot emits none): \
                         the contract tests in client/tests prove it for every secured operation";
 
-/// How the text is dressed.
+/// How text is decorated.
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
-    /// Whether to colour it.
+    /// Whether to use colour.
     pub colour: bool,
 }
 
@@ -34,13 +33,13 @@ impl Style {
         self.paint("1", text)
     }
 
-    fn dim(self, text: &str) -> String {
+    fn mark(self, text: &str) -> String {
         self.paint("1;34", text)
     }
 }
 
-/// One block a finding, then one line with their number.
-pub fn human(
+/// Writes one block for each finding, then one line with their number.
+pub fn write_text(
     out: &mut dyn Write,
     outcome: &Outcome,
     names: Pair<&str>,
@@ -49,14 +48,14 @@ pub fn human(
     let Pair { documented, served } = names;
     let count = outcome.findings.len();
     if count == 0 {
-        let operations = counted(outcome.operations, "operation");
+        let operations = plural(outcome.operations, "operation");
         writeln!(out, "{documented} and {served} agree: {operations} compared")?;
-        return writeln!(out, "{} {SECURITY}", style.dim("note:"));
+        return writeln!(out, "{} {SECURITY}", style.mark("note:"));
     }
     for finding in &outcome.findings {
         block(out, finding, names, style)?;
     }
-    let places = counted(count, "place");
+    let places = plural(count, "place");
     writeln!(out, "{} {documented} and {served} differ in {places}", style.error("error:"))
 }
 
@@ -69,15 +68,15 @@ fn block(
     let head = style.error(&format!("error[{}]", advice::code(finding)));
     writeln!(out, "{head}{}", style.bold(&format!(": {}", finding.title)))?;
     let line = |mark: &str, name: &str, side: &Side| {
-        format!("  {} {} {}", style.dim(mark), at(name, side), fragment(side))
+        format!("  {} {} {}", style.mark(mark), at(name, side), pointers(side))
     };
     writeln!(out, "{}", line("-->", names.documented, &finding.documented))?;
     writeln!(out, "{}", line(":::", names.served, &finding.served))?;
-    let bar = style.dim("|");
+    let bar = style.mark("|");
     writeln!(out, "   {bar} documented: {}", finding.documented.says)?;
     writeln!(out, "   {bar} server:     {}", finding.served.says)?;
     let note = |word: &str, text: &str| {
-        format!("   {} {} {text}", style.dim("="), style.bold(&format!("{word}:")))
+        format!("   {} {} {text}", style.mark("="), style.bold(&format!("{word}:")))
     };
     writeln!(out, "{}", note("in", &finding.places.join(", ")))?;
     writeln!(out, "{}", note("why", advice::why(finding)))?;
@@ -88,21 +87,21 @@ fn at(name: &str, side: &Side) -> String {
     side.position.map_or(name.to_owned(), |(line, column)| format!("{name}:{line}:{column}"))
 }
 
-/// Where it is used and, behind a reference, where it is defined.
-fn fragment(side: &Side) -> String {
-    if side.pointer == side.origin {
-        format!("#{}", side.pointer)
+/// Returns the pointer of the use and, behind a reference, of the definition.
+fn pointers(side: &Side) -> String {
+    if side.used_at == side.defined_at {
+        format!("#{}", side.used_at)
     } else {
-        format!("#{} -> #{}", side.pointer, side.origin)
+        format!("#{} -> #{}", side.used_at, side.defined_at)
     }
 }
 
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+fn plural(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
-/// The same facts as one JSON object; its fields are described in `cargo xtask diff --help`.
-pub fn machine(out: &mut dyn Write, outcome: &Outcome, names: Pair<&str>) -> io::Result<()> {
+/// Writes the same facts as one JSON object. `cargo xtask diff --help` describes its fields.
+pub fn write_json(out: &mut dyn Write, outcome: &Outcome, names: Pair<&str>) -> io::Result<()> {
     let findings: Vec<_> = outcome.findings.iter().map(as_json).collect();
     let report = json!({
         "conforms": findings.is_empty(),
@@ -117,8 +116,8 @@ pub fn machine(out: &mut dyn Write, outcome: &Outcome, names: Pair<&str>) -> io:
 fn as_json(finding: &Finding) -> Value {
     let side = |side: &Side| {
         json!({
-            "pointer": side.pointer,
-            "definition": side.origin,
+            "pointer": side.used_at,
+            "definition": side.defined_at,
             "line": side.position.map(|(line, _)| line),
             "column": side.position.map(|(_, column)| column),
             "says": side.says,

@@ -1,15 +1,14 @@
-//! YAML (and JSON, which is YAML) into plain JSON values, with the place of every key and element.
+//! Reads YAML (and JSON, which is YAML) into JSON values, with the position of every key and
+//! element.
 //!
-//! Driven by events and an explicit stack, so that no nesting overflows. What JSON cannot hold and
-//! what two readers would read differently is refused with a sentence, never guessed.
+//! It reads events with an explicit stack, so that deep nesting cannot overflow. What JSON cannot
+//! hold, or what two readers would read differently, is an error and never a guess.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 use serde_json::{Map, Value};
-
-use super::document::escape;
 
 /// Deeper than any document that a person wrote, and shallow enough for every walk over it.
 const MAX_DEPTH: usize = 100;
@@ -19,10 +18,15 @@ const MAX_VALUES: usize = 1_000_000;
 /// Line and column, both counted from 1.
 pub type Position = (usize, usize);
 
-/// A value and the position of each JSON pointer in it.
+/// A value, and the position of each JSON pointer in it.
 pub type Positioned = (Value, HashMap<String, Position>);
 
-/// Reads the one document in `text`.
+/// Escapes a name as one step of a JSON pointer.
+pub fn escape(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+/// Reads the only document in `text`.
 pub fn read(text: &str) -> Result<Positioned, String> {
     let text = text.trim_start_matches('\u{feff}');
     let mut reader = Reader::default();
@@ -32,21 +36,21 @@ pub fn read(text: &str) -> Result<Positioned, String> {
             Ok(event) => event,
             Err(error) => return json(text).ok_or(format!("is not YAML or JSON: {error}")),
         };
-        reader.take(event, span.start).map_err(|what| {
-            format!("{what} (line {}, column {})", span.start.line(), span.start.col() + 1)
+        reader.handle(event, span.start).map_err(|why| {
+            format!("{why} (line {}, column {})", span.start.line(), span.start.col() + 1)
         })?;
     }
     let value = reader.root.ok_or("holds no document")?;
     Ok((value, reader.positions))
 }
 
-/// What is JSON and no YAML (an escaped surrogate pair) is read without positions.
+/// Reads JSON that is not YAML (an escaped surrogate pair), without positions.
 fn json(text: &str) -> Option<Positioned> {
     Some((serde_json::from_str(text).ok()?, HashMap::new()))
 }
 
 /// A collection whose end has not been read yet.
-struct Open {
+struct Collection {
     value: Value,
     key: Option<String>,
     anchor: usize,
@@ -56,18 +60,18 @@ struct Open {
 #[derive(Default)]
 struct Reader {
     root: Option<Value>,
-    open: Vec<Open>,
+    open: Vec<Collection>,
     anchors: HashMap<usize, Value>,
     positions: HashMap<String, Position>,
-    values: usize,
+    count: usize,
 }
 
 impl Reader {
-    fn take(&mut self, event: Event<'_>, at: Marker) -> Result<(), String> {
+    fn handle(&mut self, event: Event<'_>, at: Marker) -> Result<(), String> {
         match event {
             Event::Scalar(text, style, anchor, tag) => self.scalar(text, style, anchor, tag, at),
-            Event::SequenceStart(anchor, _) => self.begin(Value::Array(Vec::new()), anchor, at),
-            Event::MappingStart(anchor, _) => self.begin(Value::Object(Map::new()), anchor, at),
+            Event::SequenceStart(anchor, _) => self.start(Value::Array(Vec::new()), anchor, at),
+            Event::MappingStart(anchor, _) => self.start(Value::Object(Map::new()), anchor, at),
             Event::SequenceEnd | Event::MappingEnd => self.end(),
             Event::Alias(anchor) => self.alias(anchor, at),
             Event::DocumentStart(_) if self.root.is_some() => {
@@ -88,46 +92,47 @@ impl Reader {
         if self.expects_key() {
             return self.key(text.into_owned(), at);
         }
-        let quoted = style != ScalarStyle::Plain || tag.is_some_and(|tag| tag.suffix == "str");
-        let value = if quoted { Value::String(text.into_owned()) } else { plain(&text)? };
-        self.place(at);
-        self.put(value, anchor, 1)
+        let is_string = style != ScalarStyle::Plain || tag.is_some_and(|tag| tag.suffix == "str");
+        let value = if is_string { Value::String(text.into_owned()) } else { plain(&text)? };
+        self.record_position(at);
+        self.add(value, anchor, 1)
     }
 
     fn expects_key(&self) -> bool {
-        self.open.last().is_some_and(|open| open.value.is_object() && open.key.is_none())
+        let innermost = self.open.last();
+        innermost.is_some_and(|parent| parent.value.is_object() && parent.key.is_none())
     }
 
-    /// Keys are names, whatever they look like: `200` is the status "200".
+    /// Every key is a string: `200` is the status "200".
     fn key(&mut self, name: String, at: Marker) -> Result<(), String> {
         if name == "<<" {
             return Err("holds a merge key `<<`, which is not YAML 1.2: write it out".into());
         }
-        let Some(open) = self.open.last_mut() else { return Ok(()) };
-        if open.value.get(&name).is_some() {
+        let Some(parent) = self.open.last_mut() else { return Ok(()) };
+        if parent.value.get(&name).is_some() {
             return Err(format!("holds the key `{name}` twice: remove one"));
         }
-        let pointer = format!("{}/{}", open.pointer, escape(&name));
-        open.key = Some(name);
+        let pointer = format!("{}/{}", parent.pointer, escape(&name));
+        parent.key = Some(name);
         self.positions.insert(pointer, (at.line(), at.col() + 1));
         Ok(())
     }
 
-    fn begin(&mut self, value: Value, anchor: usize, at: Marker) -> Result<(), String> {
+    fn start(&mut self, value: Value, anchor: usize, at: Marker) -> Result<(), String> {
         if self.expects_key() {
             return Err("holds a key that is not a name".into());
         }
         if self.open.len() == MAX_DEPTH {
             return Err(too_deep());
         }
-        let pointer = self.place(at);
-        self.open.push(Open { value, key: None, anchor, pointer });
+        let pointer = self.record_position(at);
+        self.open.push(Collection { value, key: None, anchor, pointer });
         Ok(())
     }
 
     fn end(&mut self) -> Result<(), String> {
-        let Some(open) = self.open.pop() else { return Ok(()) };
-        self.put(open.value, open.anchor, 1)
+        let Some(collection) = self.open.pop() else { return Ok(()) };
+        self.add(collection.value, collection.anchor, 1)
     }
 
     fn alias(&mut self, anchor: usize, at: Marker) -> Result<(), String> {
@@ -135,31 +140,33 @@ impl Reader {
             return Err("holds an alias as a key: write the name out".into());
         }
         let value = self.anchors.get(&anchor).cloned().ok_or("holds an alias of itself")?;
-        let (size, depth) = measure(&value);
+        let (count, depth) = measure(&value);
         if self.open.len() + depth > MAX_DEPTH {
             return Err(too_deep());
         }
-        self.place(at);
-        self.put(value, 0, size)
+        self.record_position(at);
+        self.add(value, 0, count)
     }
 
-    /// The pointer of the value that comes next; a key has been placed already.
-    fn place(&mut self, at: Marker) -> String {
+    /// Returns the pointer of the next value. A value with a key has the position of the key.
+    fn record_position(&mut self, at: Marker) -> String {
         let pointer = match self.open.last() {
             None => String::new(),
-            Some(Open { key: Some(key), pointer, .. }) => format!("{pointer}/{}", escape(key)),
-            Some(open) => {
-                let index = open.value.as_array().map_or(0, Vec::len);
-                format!("{}/{index}", open.pointer)
+            Some(Collection { key: Some(key), pointer, .. }) => {
+                format!("{pointer}/{}", escape(key))
+            }
+            Some(parent) => {
+                let index = parent.value.as_array().map_or(0, Vec::len);
+                format!("{}/{index}", parent.pointer)
             }
         };
         self.positions.entry(pointer.clone()).or_insert((at.line(), at.col() + 1));
         pointer
     }
 
-    fn put(&mut self, value: Value, anchor: usize, size: usize) -> Result<(), String> {
-        self.values += size;
-        if self.values > MAX_VALUES {
+    fn add(&mut self, value: Value, anchor: usize, count: usize) -> Result<(), String> {
+        self.count += count;
+        if self.count > MAX_VALUES {
             return Err(format!("holds more than {MAX_VALUES} values"));
         }
         if anchor > 0 {
@@ -167,8 +174,8 @@ impl Reader {
         }
         match self.open.last_mut() {
             None => self.root = Some(value),
-            Some(Open { value: Value::Array(elements), .. }) => elements.push(value),
-            Some(Open { value: Value::Object(members), key, .. }) => {
+            Some(Collection { value: Value::Array(elements), .. }) => elements.push(value),
+            Some(Collection { value: Value::Object(members), key, .. }) => {
                 members.insert(key.take().unwrap_or_default(), value);
             }
             Some(_) => {}
@@ -181,41 +188,41 @@ fn too_deep() -> String {
     format!("is nested more than {MAX_DEPTH} deep: use `$ref`")
 }
 
-/// How many values, and how deep.
+/// Returns how many values there are, and how deep they are nested.
 fn measure(value: &Value) -> (usize, usize) {
     let children: Vec<_> = match value {
         Value::Array(elements) => elements.iter().map(measure).collect(),
         Value::Object(members) => members.values().map(measure).collect(),
         _ => Vec::new(),
     };
-    children.iter().fold((1, 1), |(size, depth), (s, d)| (size + s, depth.max(d + 1)))
+    children.iter().fold((1, 1), |(count, depth), (c, d)| (count + c, depth.max(d + 1)))
 }
 
-/// The YAML 1.2 core schema: only these spellings are anything but a string.
+/// Reads a plain scalar by the YAML 1.2 core schema.
 fn plain(text: &str) -> Result<Value, String> {
     Ok(match text {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,
         "true" | "True" | "TRUE" => Value::Bool(true),
         "false" | "False" | "FALSE" => Value::Bool(false),
-        _ => return number(text),
+        _ => return number_or_text(text),
     })
 }
 
-fn number(text: &str) -> Result<Value, String> {
+fn number_or_text(text: &str) -> Result<Value, String> {
     let radix = |prefix, base| text.strip_prefix(prefix).map(|t| i64::from_str_radix(t, base));
     if let Some(Ok(whole)) = radix("0x", 16).or_else(|| radix("0o", 8)) {
         return Ok(whole.into());
     }
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     if matches!(unsigned.to_ascii_lowercase().as_str(), ".inf" | ".nan") {
-        return Err(format!("holds the number `{text}`, which JSON has not"));
+        return Err(format!("holds the number `{text}`, which JSON cannot hold"));
     }
-    let numeric = unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+    let is_numeric = unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.')
         && unsigned.contains(|c: char| c.is_ascii_digit())
         && unsigned.chars().all(|c| c.is_ascii_digit() || ".eE+-".contains(c));
     let digits = text.strip_prefix('+').unwrap_or(text);
     Ok(match (digits.parse::<i64>(), digits.parse::<u64>(), digits.parse::<f64>()) {
-        _ if !numeric => text.into(),
+        _ if !is_numeric => text.into(),
         (Ok(whole), ..) => whole.into(),
         (_, Ok(whole), _) => whole.into(),
         (.., Ok(real)) if real.is_finite() => real.into(),

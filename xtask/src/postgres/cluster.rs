@@ -1,7 +1,7 @@
-//! Temporary PostgreSQL servers: made, started, killed, copied as standbys, promoted,
-//! and never left behind.
+//! Temporary PostgreSQL servers: created, started, killed, copied as standbys and promoted. None
+//! outlives its `Cluster`.
 
-use super::tool::{Failure, Result, UNPRIVILEGED, finish, is_root, tool, unmade, unprivileged};
+use super::tool::{Failure, Result, UNPRIVILEGED, is_root, run, tool, unprivileged};
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -11,11 +11,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// The superuser of every cluster. The password has characters that a URL has to encode.
+/// The superuser of every cluster. The password has characters that a URL must encode.
 const USER: &str = "orgtokens";
 const PASSWORD: &str = "p@ss/w:rd";
 const ENCODED_PASSWORD: &str = "p%40ss%2Fw%3Ard";
-const PATIENCE: Duration = Duration::from_mins(1);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A server in a temporary folder. Dropping it ends the server and deletes the folder.
 #[derive(Debug)]
@@ -26,132 +26,114 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Makes a cluster and starts it.
+    /// Creates a cluster and starts it.
     ///
     /// # Errors
-    /// Where there is no PostgreSQL on this machine, or it does not start.
+    /// If PostgreSQL is not installed, or does not start.
     pub fn start() -> Result<Self> {
         let mut cluster = Self::new()?;
         let password = cluster.folder.path().join("password");
-        fs::write(&password, PASSWORD).map_err(|error| unmade(&error))?;
-        fs::set_permissions(&password, fs::Permissions::from_mode(0o644))
-            .map_err(|error| unmade(&error))?;
-        finish(
-            tool("initdb")?
-                .arg("--pgdata")
-                .arg(cluster.data())
-                .arg("--pwfile")
-                .arg(&password)
-                .args(["--username", USER, "--auth", "scram-sha-256", "--encoding", "UTF8"])
-                .args(["--locale", "C.UTF-8"]),
-        )?;
-        cluster.certify()?;
-        cluster.resume()?;
+        fs::write(&password, PASSWORD)?;
+        fs::set_permissions(&password, fs::Permissions::from_mode(0o644))?;
+        run(tool("initdb")?
+            .arg("--pgdata")
+            .arg(cluster.data())
+            .arg("--pwfile")
+            .arg(&password)
+            .args(["--username", USER, "--auth", "scram-sha-256", "--encoding", "UTF8"])
+            .args(["--locale", "C.UTF-8"]))?;
+        cluster.create_certificate()?;
+        cluster.restart()?;
         Ok(cluster)
     }
 
-    /// Gives it a certificate for `localhost`, and for no other name.
-    fn certify(&self) -> Result<()> {
-        finish(
-            unprivileged("openssl")?
-                .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"])
-                .args(["-nodes", "-days", "2", "-subj", "/CN=localhost"])
-                .args(["-addext", "subjectAltName=DNS:localhost"])
-                .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-                .arg("-keyout")
-                .arg(self.data().join("server.key"))
-                .arg("-out")
-                .arg(self.data().join("server.crt")),
-        )
-        .map(drop)
-    }
-
-    /// Makes a standby that follows `primary` under this name, and starts it.
+    /// Creates a standby of `primary` under this name, and starts it.
     ///
     /// # Errors
-    /// Where it cannot be copied, or does not start.
+    /// If the primary cannot be copied, or the standby does not start.
     pub fn standby_of(primary: &Self, name: &str) -> Result<Self> {
         let mut cluster = Self::new()?;
         let source =
             format!("host=127.0.0.1 port={} user={USER} application_name={name}", primary.port);
-        finish(
-            tool("pg_basebackup")?
-                .arg("--pgdata")
-                .arg(cluster.data())
-                .args(["--dbname", &source, "--write-recovery-conf", "--checkpoint", "fast"])
-                .env("PGPASSWORD", PASSWORD),
-        )?;
-        cluster.resume()?;
+        run(tool("pg_basebackup")?
+            .arg("--pgdata")
+            .arg(cluster.data())
+            .args(["--dbname", &source, "--write-recovery-conf", "--checkpoint", "fast"])
+            .env("PGPASSWORD", PASSWORD))?;
+        cluster.restart()?;
         Ok(cluster)
     }
 
     fn new() -> Result<Self> {
-        let folder = tempfile::tempdir().map_err(|error| unmade(&error))?;
-        // The server's user has to get through to its own folder inside.
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711))
-            .map_err(|error| unmade(&error))?;
+        let folder = tempfile::tempdir()?;
+        // The server's user must be able to enter its own folder inside.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711))?;
         let cluster = Self { folder, port: free_port()?, server: None };
-        let mut make = Command::new("install");
-        make.args(["--directory", "--mode", "0700"]);
+        let mut install = Command::new("install");
+        install.args(["--directory", "--mode", "0700"]);
         if is_root()? {
-            make.args(["--owner", UNPRIVILEGED, "--group", UNPRIVILEGED]);
+            install.args(["--owner", UNPRIVILEGED, "--group", UNPRIVILEGED]);
         }
-        finish(make.arg(cluster.data()))?;
+        run(install.arg(cluster.data()))?;
         Ok(cluster)
+    }
+
+    /// Creates a certificate for `localhost`, and for no other name.
+    fn create_certificate(&self) -> Result<()> {
+        run(unprivileged("openssl")?
+            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"])
+            .args(["-nodes", "-days", "2", "-subj", "/CN=localhost"])
+            .args(["-addext", "subjectAltName=DNS:localhost"])
+            .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+            .arg("-keyout")
+            .arg(self.data().join("server.key"))
+            .arg("-out")
+            .arg(self.data().join("server.crt")))
+        .map(drop)
     }
 
     fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
-    /// Host and port, as a URL has them.
+    /// Returns host and port as they are in a URL.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// The URL of its first database.
+    /// Returns the URL of the first database.
     pub fn url(&self) -> String {
         Self::url_of(&[self], "postgres")
     }
 
-    /// The URL of a database on whichever of these clusters takes writes.
+    /// Returns the URL of a database on the one of these clusters that accepts writes.
     pub fn url_of(clusters: &[&Self], database: &str) -> String {
         let hosts: Vec<String> = clusters.iter().map(|cluster| cluster.address()).collect();
         format!("postgres://{USER}:{ENCODED_PASSWORD}@{}/{database}", hosts.join(","))
     }
 
-    /// Starts the server, which must not run.
+    /// Starts the server after it was killed.
     ///
     /// # Errors
-    /// Where it does not accept connections in time; its log is shown.
-    pub fn resume(&mut self) -> Result<()> {
-        let log =
-            fs::File::create(self.folder.path().join("log")).map_err(|error| unmade(&error))?;
+    /// If it does not accept connections within a minute; the message has its log.
+    pub fn restart(&mut self) -> Result<()> {
+        let log = self.folder.path().join("log");
         let server = tool("postgres")?
             .arg("-D")
             .arg(self.data())
-            .args([
-                "-p",
-                &self.port.to_string(),
-                "-h",
-                "127.0.0.1",
-                "-c",
-                "fsync=on",
-                "-c",
-                "ssl=on",
-            ])
             .arg("-k")
             .arg(self.data())
-            .stderr(log)
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string()])
+            .args(["-c", "fsync=on", "-c", "ssl=on"])
+            .stderr(fs::File::create(&log)?)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .spawn()
-            .map_err(|error| unmade(&error))?;
+            .spawn()?;
         self.server = Some(server);
-        let deadline = Instant::now() + PATIENCE;
-        while !self.accepts()? {
-            if Instant::now() > deadline || self.has_ended() {
-                let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        let deadline = Instant::now() + START_TIMEOUT;
+        while !self.accepts_connections()? {
+            if Instant::now() > deadline || self.has_exited() {
+                let log = fs::read_to_string(&log).unwrap_or_default();
                 return Err(Failure::new(format!("PostgreSQL does not start:\n{log}")));
             }
             thread::sleep(Duration::from_millis(50));
@@ -159,7 +141,7 @@ impl Cluster {
         Ok(())
     }
 
-    fn accepts(&self) -> Result<bool> {
+    fn accepts_connections(&self) -> Result<bool> {
         if TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
             return Ok(false);
         }
@@ -168,62 +150,63 @@ impl Cluster {
         Ok(ready.is_ok_and(|status| status.success()))
     }
 
-    fn has_ended(&mut self) -> bool {
+    fn has_exited(&mut self) -> bool {
         self.server.as_mut().is_none_or(|server| !matches!(server.try_wait(), Ok(None)))
     }
 
+    /// Ends the server without a checkpoint, but lets it release its shared memory.
     fn stop(&mut self) -> Result<()> {
         let Some(mut server) = self.server.take() else { return Ok(()) };
-        // Clients are cut off, nothing is saved, and the system gets back what is shared.
-        finish(Command::new("kill").args(["-QUIT", &server.id().to_string()]))?;
-        server.wait().map(drop).map_err(|error| unmade(&error))
+        run(Command::new("kill").args(["-QUIT", &server.id().to_string()]))?;
+        server.wait()?;
+        Ok(())
     }
 
-    /// Kills the server and every process of it, with no chance to finish anything.
+    /// Kills every process of the server, so that none can finish anything.
     ///
     /// # Errors
-    /// Where it cannot be killed.
+    /// If it cannot be killed.
     pub fn kill(&mut self) -> Result<()> {
-        let Some(mut server) = self.server.take() else { return Ok(()) };
-        let main = server.id().to_string();
-        // Its processes see the death of the main one only at their next rest.
-        let children = finish(Command::new("ps").args(["-o", "pid=", "--ppid", &main]))?;
-        finish(Command::new("kill").arg("-9").arg(&main).args(children.split_whitespace()))?;
-        server.wait().map(drop).map_err(|error| unmade(&error))
+        // The child processes would notice the death of their parent only later.
+        self.signal("-KILL")?;
+        if let Some(mut server) = self.server.take() {
+            server.wait()?;
+        }
+        Ok(())
     }
 
-    /// Sends a signal to every process of the server, such as `-STOP` and `-CONT`.
+    /// Sends a signal, such as `-STOP` or `-CONT`, to every process of the server.
     ///
     /// # Errors
-    /// Where it does not run.
+    /// If the processes cannot be listed or signalled.
     pub fn signal(&self, signal: &str) -> Result<()> {
         let Some(server) = &self.server else { return Ok(()) };
-        let main = server.id().to_string();
-        let children = finish(Command::new("ps").args(["-o", "pid=", "--ppid", &main]))?;
-        finish(Command::new("kill").arg(signal).arg(&main).args(children.split_whitespace()))
+        let parent = server.id().to_string();
+        let children = run(Command::new("ps").args(["-o", "pid=", "--ppid", &parent]))?;
+        run(Command::new("kill").arg(signal).arg(&parent).args(children.split_whitespace()))
             .map(drop)
     }
 
-    /// Makes a standby a primary, and returns when it takes writes.
+    /// Promotes a standby, and returns when it accepts writes.
     ///
     /// # Errors
-    /// Where it is none, or does not become one in time.
+    /// If it is not a standby, or is not promoted in time.
     pub fn promote(&self) -> Result<()> {
-        finish(tool("pg_ctl")?.arg("-D").arg(self.data()).args(["-w", "promote"])).map(drop)
+        run(tool("pg_ctl")?.arg("-D").arg(self.data()).args(["-w", "promote"])).map(drop)
     }
 
-    /// Runs statements on its first database, and returns what they print.
+    /// Executes statements in the first database, and returns what they print.
     ///
     /// # Errors
-    /// Where one of them fails.
-    pub fn run(&self, statements: &[&str]) -> Result<String> {
+    /// If a statement fails.
+    pub fn execute(&self, statements: &[&str]) -> Result<String> {
         let mut psql = tool("psql")?;
         psql.args(["--quiet", "--tuples-only", "--no-align", "-v", "ON_ERROR_STOP=1"]);
         psql.arg(self.url());
         for statement in statements {
             psql.args(["-c", statement]);
         }
-        finish(&mut psql)
+        run(&mut psql)
     }
 }
 
@@ -236,6 +219,6 @@ impl Drop for Cluster {
 }
 
 fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| unmade(&error))?;
-    Ok(listener.local_addr().map_err(|error| unmade(&error))?.port())
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(listener.local_addr()?.port())
 }

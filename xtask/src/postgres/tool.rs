@@ -1,5 +1,5 @@
-//! PostgreSQL's own programs, where this machine has them, run as a user that
-//! they accept. Nothing is installed, and no server is known here.
+//! The programs of an installed PostgreSQL, run as a user that they accept. This module must not
+//! install anything, and it does not know servers: see `cluster`.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -9,10 +9,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// PostgreSQL refuses to run as root; Debian's package makes this user for it.
+/// PostgreSQL refuses to run as root. Debian's package creates this user for it.
 pub const UNPRIVILEGED: &str = "postgres";
 
-/// Why there is no server: a sentence that says what to do.
+/// What to do if there is no PostgreSQL.
+pub const NOT_INSTALLED: &str =
+    "PostgreSQL is not installed: install it (Debian: `apt-get install postgresql`)";
+
+/// Why there is no server, in a sentence that says what to do.
 #[derive(Debug)]
 pub struct Failure(String);
 
@@ -30,40 +34,43 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self(format!("a temporary PostgreSQL cannot be made: {error}"))
+    }
+}
+
 pub type Result<T> = std::result::Result<T, Failure>;
 
-/// One of PostgreSQL's programs.
+/// Returns the command of one of PostgreSQL's programs.
 pub fn tool(name: &str) -> Result<Command> {
-    let folder = binaries().ok_or_else(|| {
-        Failure(
-            "no PostgreSQL is at hand: install it (Debian: `apt-get install postgresql`)"
-                .to_owned(),
-        )
-    })?;
+    let folder = binaries().ok_or_else(|| Failure(NOT_INSTALLED.to_owned()))?;
     unprivileged(folder.join(name))
 }
 
-/// A program that is run as a user that PostgreSQL accepts, and ended by the system itself should
-/// this process be killed.
+/// Returns a command that runs as a user that PostgreSQL accepts. The system ends it if this
+/// process is killed.
 pub fn unprivileged(program: impl AsRef<OsStr>) -> Result<Command> {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "QUIT"]);
     if is_root()? {
         command.args(["--reuid", UNPRIVILEGED, "--regid", UNPRIVILEGED, "--init-groups"]);
     }
-    // Its user may not enter the folder that this runs in.
+    // This user may not be allowed to enter the current folder.
     command.arg(program).current_dir("/");
     Ok(command)
 }
 
-/// Whether this machine has PostgreSQL's programs.
-pub fn is_at_hand() -> bool {
+/// Whether PostgreSQL is installed.
+pub fn is_installed() -> bool {
     binaries().is_some()
 }
 
+/// Returns the folder of the programs: that of `pg_config`, else of the newest Debian package.
 fn binaries() -> Option<PathBuf> {
-    let asked = Command::new("pg_config").arg("--bindir").output().ok();
-    let asked = asked.map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
+    let output = Command::new("pg_config").arg("--bindir").output().ok();
+    let configured =
+        output.map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
     let mut packaged: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
@@ -74,7 +81,7 @@ fn binaries() -> Option<PathBuf> {
         .collect();
     packaged.sort();
     let newest_first = packaged.into_iter().rev().map(|(_, folder)| folder);
-    asked.into_iter().chain(newest_first).find(|folder| has_server(folder))
+    configured.into_iter().chain(newest_first).find(|folder| has_server(folder))
 }
 
 fn has_server(folder: &Path) -> bool {
@@ -82,19 +89,15 @@ fn has_server(folder: &Path) -> bool {
 }
 
 pub fn is_root() -> Result<bool> {
-    fs::metadata("/proc/self").map(|process| process.uid() == 0).map_err(|error| unmade(&error))
+    Ok(fs::metadata("/proc/self")?.uid() == 0)
 }
 
 /// Runs a command to its end, and returns what it printed.
-pub fn finish(command: &mut Command) -> Result<String> {
-    let output = command.output().map_err(|error| unmade(&error))?;
+pub fn run(command: &mut Command) -> Result<String> {
+    let output = command.output()?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let errors = String::from_utf8_lossy(&output.stderr);
     Err(Failure(format!("{} failed: {}", command.get_program().display(), errors.trim())))
-}
-
-pub fn unmade(error: &io::Error) -> Failure {
-    Failure(format!("a temporary PostgreSQL cannot be made: {error}"))
 }

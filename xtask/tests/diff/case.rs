@@ -1,17 +1,17 @@
-//! One line of the corpus: a single change of one document, and its verdict. It
-//! reads and applies changes, and judges nothing.
+//! One line of the corpus: a single change of one document, and the expected result. This module
+//! reads and applies changes; `corpus` checks the results.
 
 use serde_json::Value;
 use xtask::diff::Pair;
 
-/// A change and what has to be said about it.
+/// A change, and what the comparison must find.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// The line, to show where it fails.
+    /// The line of the corpus, for messages.
     pub line: String,
-    /// Whether the change is drift.
+    /// Whether the change makes the documents differ.
     pub is_drift: bool,
-    /// What the finding must name.
+    /// The words that the finding must contain.
     pub names: Vec<String>,
     on_server: bool,
     change: String,
@@ -19,7 +19,7 @@ pub struct Case {
     value: String,
 }
 
-/// Every case of the corpus.
+/// Returns every case of the corpus.
 pub fn all() -> Vec<Case> {
     let lines = include_str!("corpus.txt").lines();
     lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(Case::parse).collect()
@@ -45,12 +45,12 @@ impl Case {
         }
     }
 
-    /// The pair with the change made; a change that changes nothing is a mistake in the corpus.
+    /// Returns the pair after the change. A change without effect is a mistake in the corpus.
     pub fn applied(&self, mut pair: Pair<Value>) -> Pair<Value> {
         let document = if self.on_server { &mut pair.served } else { &mut pair.documented };
         let before = document.clone();
         self.change(document);
-        assert_ne!(*document, before, "changes nothing: {}", self.line);
+        assert_ne!(*document, before, "the change has no effect: {}", self.line);
         pair
     }
 
@@ -60,10 +60,10 @@ impl Case {
         let last = last.replace("~1", "/");
         match self.change.as_str() {
             "set" => set(self.at(document, parent), &last, self.json()),
-            "drop" => drop(take(self.at(document, parent), &last)),
+            "drop" => drop(remove(self.at(document, parent), &last)),
             "rename" => {
                 let parent = self.at(document, parent);
-                let value = take(parent, &last);
+                let value = remove(parent, &last);
                 set(parent, &self.value, value);
             }
             "push" => {
@@ -74,25 +74,28 @@ impl Case {
             }
             "call" => {
                 let new = format!("{parent}/{}", self.value);
-                let value = take(self.at(document, parent), &last);
+                let value = remove(self.at(document, parent), &last);
                 set(self.at(document, parent), &self.value, value);
-                refer(document, &format!("#{pointer}"), &format!("#{new}"));
+                redirect(document, &format!("#{pointer}"), &format!("#{new}"));
             }
             "reverse" => self.at(document, &pointer).as_array_mut().unwrap().reverse(),
-            _ => panic!("no such change: {}", self.line),
+            _ => panic!("unknown change: {}", self.line),
         }
     }
 
     fn at<'a>(&self, document: &'a mut Value, pointer: &str) -> &'a mut Value {
-        document.pointer_mut(pointer).unwrap_or_else(|| panic!("leads nowhere: {}", self.line))
+        document
+            .pointer_mut(pointer)
+            .unwrap_or_else(|| panic!("the pointer leads nowhere: {}", self.line))
     }
 
     fn json(&self) -> Value {
-        serde_json::from_str(&self.value).unwrap_or_else(|_| panic!("no JSON: {}", self.line))
+        serde_json::from_str(&self.value)
+            .unwrap_or_else(|_| panic!("the value is not JSON: {}", self.line))
     }
 }
 
-/// Spells out the short forms of a pointer.
+/// Expands the short forms of a pointer.
 fn absolute(document: &Value, pointer: &str) -> String {
     let pointer = pointer.replace("JSON", "content/application~1json/schema");
     let (first, rest) = pointer
@@ -116,12 +119,12 @@ fn operation(document: &Value, id: &str) -> String {
     found.unwrap_or_else(|| panic!("no operation `{id}`"))
 }
 
-/// Makes every reference to `from` one to `to`.
-fn refer(value: &mut Value, from: &str, to: &str) {
+/// Replaces every reference to `from` by one to `to`.
+fn redirect(value: &mut Value, from: &str, to: &str) {
     match value {
         Value::String(text) if text == from => to.clone_into(text),
-        Value::Array(elements) => elements.iter_mut().for_each(|value| refer(value, from, to)),
-        Value::Object(members) => members.values_mut().for_each(|value| refer(value, from, to)),
+        Value::Array(elements) => elements.iter_mut().for_each(|value| redirect(value, from, to)),
+        Value::Object(members) => members.values_mut().for_each(|value| redirect(value, from, to)),
         _ => {}
     }
 }
@@ -133,9 +136,9 @@ fn set(parent: &mut Value, key: &str, value: Value) {
     }
 }
 
-fn take(parent: &mut Value, key: &str) -> Value {
+fn remove(parent: &mut Value, key: &str) -> Value {
     match parent {
         Value::Array(elements) => elements.remove(key.parse().unwrap()),
-        _ => parent.as_object_mut().unwrap().remove(key).expect("there is something to take"),
+        _ => parent.as_object_mut().unwrap().remove(key).expect("a member to remove"),
     }
 }

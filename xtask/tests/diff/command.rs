@@ -1,7 +1,7 @@
-//! The command line: exit codes, the sentences of what cannot be compared, and both
-//! formats. What is drift is the corpus' business.
+//! The command line: exit codes, both formats, and the error for each document that cannot be
+//! compared. The corpus tests which changes are differences.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -11,8 +11,8 @@ fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diff").join(name)
 }
 
-/// A file of this test with this text.
-fn written(name: &str, text: &str) -> PathBuf {
+/// Writes a file for this test.
+fn write(name: &str, text: &str) -> PathBuf {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::write(&file, text).unwrap();
     file
@@ -32,9 +32,9 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-/// The sentence for a contract that cannot be compared.
-fn refusal(name: &str, contract: &str) -> String {
-    let output = diff(&written(name, contract), &file("generated.json"), &[]);
+/// Returns the error for a contract that cannot be compared.
+fn comparison_error(name: &str, contract: &str) -> String {
+    let output = diff(&write(name, contract), &file("generated.json"), &[]);
     assert_eq!(output.status.code(), Some(2), "{contract}");
     assert!(output.stdout.is_empty());
     let text = text(&output.stderr).to_owned();
@@ -43,7 +43,7 @@ fn refusal(name: &str, contract: &str) -> String {
 }
 
 #[test]
-fn a_pair_that_agrees_exits_with_0_and_says_where_security_is_proven() {
+fn documents_that_agree_exit_with_0_and_name_the_tests_of_security() {
     let output = diff(&file("contract.yaml"), &file("generated.json"), &[]);
     assert_eq!(output.status.code(), Some(0));
     let text = text(&output.stdout);
@@ -52,9 +52,9 @@ fn a_pair_that_agrees_exits_with_0_and_says_where_security_is_proven() {
 }
 
 #[test]
-fn drift_exits_with_1_and_names_lines_on_both_sides() {
+fn documents_that_differ_exit_with_1_and_the_lines_on_both_sides() {
     let contract = std::fs::read_to_string(file("contract.yaml")).unwrap();
-    let contract = written("drift.yaml", &contract.replace("maximum: 100", "maximum: 200"));
+    let contract = write("drift.yaml", &contract.replace("maximum: 100", "maximum: 200"));
     let output = diff(&contract, &file("generated.json"), &[]);
     assert_eq!(output.status.code(), Some(1));
     let text = text(&output.stdout);
@@ -65,9 +65,9 @@ fn drift_exits_with_1_and_names_lines_on_both_sides() {
 }
 
 #[test]
-fn machines_get_one_object_with_the_documented_fields() {
+fn the_json_format_is_one_object_with_the_documented_fields() {
     let drifted = std::fs::read_to_string(file("contract.yaml")).unwrap();
-    let drifted = written("json.yaml", &drifted.replace("maximum: 100", "maximum: 200"));
+    let drifted = write("json.yaml", &drifted.replace("maximum: 100", "maximum: 200"));
     for (contract, findings) in [(file("contract.yaml"), 0), (drifted, 1)] {
         let output = diff(&contract, &file("generated.json"), &["--format", "json"]);
         let report: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -85,7 +85,7 @@ fn machines_get_one_object_with_the_documented_fields() {
 }
 
 #[test]
-fn what_cannot_be_compared_exits_with_2_and_one_sentence() {
+fn a_document_that_cannot_be_compared_exits_with_2_and_one_sentence() {
     let cases = [
         ("empty", "", "holds no document"),
         ("text", "just words", "it has no `openapi` version"),
@@ -98,7 +98,7 @@ fn what_cannot_be_compared_exits_with_2_and_one_sentence() {
         ("twice", "openapi: 3.0.3\npaths: {}\npaths: {}", "the key `paths` twice"),
         ("many", "openapi: 3.0.3\n---\nopenapi: 3.0.3", "more than one document"),
         ("merge", "a: &a {}\nb:\n  <<: *a", "merge key"),
-        ("infinite", "a: .inf", "which JSON has not"),
+        ("infinite", "a: .inf", "which JSON cannot hold"),
         ("huge", "a: 1e999", "out of range"),
         ("nowhere", "openapi: 3.0.3\npaths: {/a: {$ref: '#/b'}}", "`#/b`, which is not there"),
         ("outside", "openapi: 3.0.3\npaths: {/a: {$ref: b.yaml}}", "outside of the document"),
@@ -109,7 +109,7 @@ fn what_cannot_be_compared_exits_with_2_and_one_sentence() {
         ),
     ];
     for (name, contract, why) in cases {
-        let text = refusal(&format!("{name}.yaml"), contract);
+        let text = comparison_error(&format!("{name}.yaml"), contract);
         assert!(text.contains(why), "{name}: {text}");
         assert!(text.contains(name), "{name}: {text}");
     }
@@ -120,38 +120,38 @@ fn a_file_that_cannot_be_read_exits_with_2() {
     let output = diff(Path::new("/no/such/file.yaml"), &file("generated.json"), &[]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("/no/such/file.yaml cannot be read"));
-    std::fs::write(written("binary.yaml", ""), [0xff, 0xfe, 0x00]).unwrap();
+    std::fs::write(write("binary.yaml", ""), [0xff, 0xfe, 0x00]).unwrap();
     let binary = Path::new(env!("CARGO_TARGET_TMPDIR")).join("binary.yaml");
     assert_eq!(diff(&binary, &binary, &[]).status.code(), Some(2));
 }
 
 #[test]
-fn deep_nesting_is_refused_before_it_can_overflow() {
+fn deep_nesting_is_an_error_and_not_a_stack_overflow() {
     for depth in [150, 50_000] {
-        refusal("deep.json", &format!("{}1{}", "[".repeat(depth), "]".repeat(depth)));
+        comparison_error("deep.json", &format!("{}1{}", "[".repeat(depth), "]".repeat(depth)));
     }
-    let dashes = refusal("dashes.yaml", &format!("{}x", "- ".repeat(5_000)));
+    let dashes = comparison_error("dashes.yaml", &format!("{}x", "- ".repeat(5_000)));
     assert!(dashes.contains("nested more than"), "{dashes}");
 }
 
 #[test]
-fn aliases_that_multiply_without_end_are_refused() {
+fn aliases_that_multiply_without_end_are_an_error() {
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..9 {
         let last = format!("*a{}", level - 1);
         let ten = vec![last; 10].join(", ");
         writeln!(bomb, "a{level}: &a{level} [{ten}]").unwrap();
     }
-    assert!(refusal("bomb.yaml", &bomb).contains("more than 1000000 values"));
+    assert!(comparison_error("bomb.yaml", &bomb).contains("more than 1000000 values"));
 }
 
 #[test]
-fn yaml_says_what_json_says() {
+fn yaml_and_json_of_the_same_document_agree() {
     let yaml = "openapi: 3.0.3\npaths:\n  /a:\n    get: &get\n      operationId: a\n      \
                 responses: {200: {description: ok}}\n    put: *get\n";
     let json = r#"{"openapi": "3.0.3", "paths": {"/a": {
         "get": {"operationId": "a", "responses": {"200": {"description": "\ud83d\udc4d"}}},
         "put": {"operationId": "a", "responses": {"200": {"description": ""}}}}}}"#;
-    let output = diff(&written("same.yaml", yaml), &written("same.json", json), &[]);
+    let output = diff(&write("same.yaml", yaml), &write("same.json", json), &[]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 }

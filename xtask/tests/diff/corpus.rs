@@ -1,11 +1,11 @@
-//! The corpus: every drift is caught and named, and nothing else is called drift.
-//! The cases are data, in `corpus.txt`: no rule is spelled again here.
+//! The corpus: every difference is found and named, and nothing else is reported.
+//! The cases are data in `corpus.txt`; this module must not repeat a rule.
 
 use crate::case::{self, Case};
 use crate::pair::{outcome, pair, report};
 
-/// What is wrong with the verdict on a case, if anything is.
-fn complaint(case: &Case) -> Option<String> {
+/// Returns what is wrong with the result of a case, if anything is.
+fn mistake(case: &Case) -> Option<String> {
     let outcome = match outcome(case.applied(pair())) {
         Ok(outcome) => outcome,
         Err(why) => return Some(format!("could not compare: {}\n{why}", case.line)),
@@ -20,20 +20,20 @@ fn complaint(case: &Case) -> Option<String> {
 }
 
 #[test]
-fn the_pair_conforms() {
+fn the_documents_agree() {
     let outcome = outcome(pair()).unwrap();
     assert!(outcome.findings.is_empty(), "{}", report(&outcome));
     assert_eq!(outcome.operations, 7);
 }
 
 #[test]
-fn every_change_gets_its_verdict() {
-    let complaints: Vec<_> = case::all().iter().filter_map(complaint).collect();
-    assert!(complaints.is_empty(), "{} wrong:\n\n{}", complaints.len(), complaints.join("\n"));
+fn every_change_has_the_expected_result() {
+    let mistakes: Vec<_> = case::all().iter().filter_map(mistake).collect();
+    assert!(mistakes.is_empty(), "{} wrong:\n\n{}", mistakes.len(), mistakes.join("\n"));
 }
 
 #[test]
-fn the_corpus_is_large_and_a_third_of_it_keeps_the_meaning() {
+fn the_corpus_is_large_and_a_third_of_its_changes_make_no_difference() {
     let cases = case::all();
     let same = cases.iter().filter(|case| !case.is_drift).count();
     assert!(cases.len() >= 120, "{} cases", cases.len());

@@ -1,12 +1,12 @@
-//! Tests of `cargo xtask diff`, in one binary: the corpus of single changes, properties that hold
-//! for any document, the text of a finding, and the command line.
+//! Tests of `cargo xtask diff`: a corpus of single changes, edge cases, properties that hold for
+//! any document, the text of a finding, and the command line.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod case;
 mod command;
-mod corners;
 mod corpus;
+mod edge_cases;
 mod pair;
 mod properties;
 mod text;

@@ -1,14 +1,13 @@
-//! The two documents that agree, and what a comparison of any two says. The corpus
-//! changes copies of them, never these.
+//! Two documents that agree, and the comparison of any two. Tests change copies of the documents.
 
 use std::sync::LazyLock;
 
 use serde_json::Value;
-use xtask::diff::{Document, Outcome, Pair, Style, compare, human};
+use xtask::diff::{Document, Outcome, Pair, Style, compare, write_text};
 
-/// A contract written by hand.
+/// A contract, written by hand.
 pub const CONTRACT: &str = include_str!("contract.yaml");
-/// The same API as dropshot emits it.
+/// The same API, as dropshot emits it.
 pub const GENERATED: &str = include_str!("generated.json");
 
 static PAIR: LazyLock<Pair<Value>> = LazyLock::new(|| {
@@ -16,22 +15,22 @@ static PAIR: LazyLock<Pair<Value>> = LazyLock::new(|| {
     Pair { documented: value(CONTRACT), served: value(GENERATED) }
 });
 
-/// Both documents as plain values.
+/// Returns both documents as plain values.
 pub fn pair() -> Pair<Value> {
     PAIR.clone()
 }
 
-/// Compares two values; the error is the sentence that says why they cannot be compared.
+/// Compares two values. The error is a sentence that says why they cannot be compared.
 pub fn outcome(values: Pair<Value>) -> Result<Outcome, String> {
     let documented = Document::new("contract.yaml", values.documented)?;
     let served = Document::new("the server", values.served)?;
     Ok(compare(&Pair { documented, served }))
 }
 
-/// What a person reads about it.
+/// Returns the text for people.
 pub fn report(outcome: &Outcome) -> String {
     let mut out = Vec::new();
     let names = Pair { documented: "contract.yaml", served: "the server" };
-    human(&mut out, outcome, names, Style { colour: false }).unwrap();
+    write_text(&mut out, outcome, names, Style { colour: false }).unwrap();
     String::from_utf8(out).unwrap()
 }

@@ -1,5 +1,5 @@
-//! What holds for any document: it agrees with itself, spelling changes no verdict, and nothing
-//! that it may hold makes the comparison panic or run for ever.
+//! Properties of any document: it agrees with itself, another notation does not change the result,
+//! and no content makes the comparison panic or run for ever.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use xtask::diff::Pair;
 use crate::case;
 use crate::pair::{outcome, pair};
 
-/// Keywords and values that mean something to the checker, and some that do not.
+/// Values that mean something to the checker, and some that do not.
 fn leaf() -> impl Strategy<Value = Value> {
     prop_oneof![
         Just(Value::Null),
@@ -84,7 +84,7 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Every pointer in a document, in one order.
+/// Collects every pointer in a document.
 fn pointers(value: &Value, at: &str, all: &mut Vec<String>) {
     all.push(at.to_owned());
     let mut child = |key: &str, value| {
@@ -99,7 +99,7 @@ fn pointers(value: &Value, at: &str, all: &mut Vec<String>) {
     }
 }
 
-/// Replaces, removes or adds something somewhere.
+/// Replaces, removes or adds a value.
 fn mutate(document: &mut Value, place: prop::sample::Index, kind: u8, new: Value) {
     let mut all = Vec::new();
     pointers(document, "", &mut all);
@@ -121,7 +121,7 @@ fn mutate(document: &mut Value, place: prop::sample::Index, kind: u8, new: Value
     }
 }
 
-/// Schemas that lead to themselves, for mutations to point at.
+/// Adds recursive schemas, to which mutations can refer.
 fn with_loops(mut document: Value) -> Value {
     let schemas = document["components"]["schemas"].as_object_mut().unwrap();
     schemas.insert("Loop".into(), json!({"allOf": [{"$ref": "#/components/schemas/Loop"}]}));
@@ -132,7 +132,7 @@ fn with_loops(mut document: Value) -> Value {
     document
 }
 
-/// The value with every reference written out, as deep as the recursion of the pair needs.
+/// Replaces references by their targets, as deep as the recursion of the documents needs.
 fn inlined(value: &Value, root: &Value, depth: usize) -> Value {
     match value {
         Value::Array(elements) => elements.iter().map(|one| inlined(one, root, depth)).collect(),
@@ -149,28 +149,28 @@ fn inlined(value: &Value, root: &Value, depth: usize) -> Value {
     }
 }
 
-/// Where a reference leads; one in an example leads nowhere.
+/// Returns the target of a reference. A reference in an example has none.
 fn target<'a>(value: &Value, root: &'a Value) -> Option<&'a Value> {
     root.pointer(value.get("$ref")?.as_str()?.strip_prefix('#')?)
 }
 
-/// The text of a document with the members of every object in another order.
-fn shuffled(value: &Value) -> String {
+/// Returns the text of a document with reversed members in every object.
+fn reversed(value: &Value) -> String {
     match value {
         Value::Object(members) => {
             let members = members.iter().rev();
-            let members = members.map(|(key, value)| format!("{}:{}", json!(key), shuffled(value)));
+            let members = members.map(|(key, value)| format!("{}:{}", json!(key), reversed(value)));
             format!("{{{}}}", members.collect::<Vec<_>>().join(","))
         }
         Value::Array(elements) => {
-            format!("[{}]", elements.iter().map(shuffled).collect::<Vec<_>>().join(","))
+            format!("[{}]", elements.iter().map(reversed).collect::<Vec<_>>().join(","))
         }
         other => other.to_string(),
     }
 }
 
-/// The verdict, or `None` where there is none.
-fn verdict(pair: Pair<Value>) -> Option<bool> {
+/// Whether the documents agree, or `None` if they cannot be compared.
+fn agree(pair: Pair<Value>) -> Option<bool> {
     outcome(pair).ok().map(|outcome| outcome.findings.is_empty())
 }
 
@@ -180,30 +180,30 @@ fn every_document_of_the_corpus_agrees_with_itself() {
         let Pair { documented, served } = case.applied(pair());
         for document in [documented, served] {
             let twice = Pair { documented: document.clone(), served: document };
-            assert_eq!(verdict(twice), Some(true), "{}", case.line);
+            assert_eq!(agree(twice), Some(true), "{}", case.line);
         }
     }
 }
 
 #[test]
-fn writing_every_reference_out_changes_no_verdict() {
+fn replacing_references_by_their_targets_does_not_change_the_result() {
     for case in case::all() {
         let inlined = case.applied(pair()).map(|document| {
             let mut flat = inlined(&document, &document, 8);
-            // What is still referred to is the rest of the recursion.
+            // The deepest references remain.
             flat["components"] = document["components"].clone();
             flat
         });
-        assert_eq!(verdict(inlined), Some(!case.is_drift), "{}", case.line);
+        assert_eq!(agree(inlined), Some(!case.is_drift), "{}", case.line);
     }
 }
 
 #[test]
-fn the_order_of_keys_changes_no_verdict() {
+fn the_order_of_keys_does_not_change_the_result() {
     for case in case::all() {
-        let shuffled = case.applied(pair()).map(|document| shuffled(&document));
+        let reversed = case.applied(pair()).map(|document| reversed(&document));
         let documents =
-            shuffled.map(|text| xtask::diff::Document::parse("document", &text).unwrap());
+            reversed.map(|text| xtask::diff::Document::parse("document", &text).unwrap());
         let outcome = xtask::diff::compare(&documents);
         assert_eq!(outcome.findings.is_empty(), !case.is_drift, "{}", case.line);
     }
@@ -219,7 +219,7 @@ fn body(schemas: &Value) -> Value {
 }
 
 #[test]
-fn schemas_that_multiply_without_end_are_compared_in_time() {
+fn schemas_that_multiply_without_end_are_compared() {
     let to = |next: usize| json!({"$ref": format!("#/components/schemas/S{}", next % 12)});
     let ten = |next| json!((0..10).map(|_| to(next)).collect::<Vec<_>>());
     let tree = |at: usize| {
@@ -239,7 +239,7 @@ fn schemas_that_multiply_without_end_are_compared_in_time() {
         let schemas = (0..12).map(|at| (format!("S{at}"), shape(at))).collect::<Map<_, _>>();
         let document = body(&schemas.into());
         let twice = Pair { documented: document.clone(), served: document };
-        assert_eq!(verdict(twice), Some(true));
+        assert_eq!(agree(twice), Some(true));
     }
 }
 
@@ -256,7 +256,7 @@ proptest! {
             mutate(document, place, kind, new);
         }
         let twice = Pair { documented: pair.served.clone(), served: pair.served.clone() };
-        prop_assert_ne!(verdict(twice), Some(false));
-        verdict(pair);
+        prop_assert_ne!(agree(twice), Some(false));
+        agree(pair);
     }
 }

@@ -1,12 +1,12 @@
-//! The text of a finding, word for word: it is read by people who did not write the
-//! checker. It looks at wording alone, never at verdicts.
+//! The text of a finding, word for word, because its readers did not write the checker. Other
+//! modules test what is found.
 
 use serde_json::{Value, json};
 
 use crate::pair::{CONTRACT, GENERATED, outcome, pair};
-use xtask::diff::{Document, Pair, Style, compare, human};
+use xtask::diff::{Document, Pair, Style, compare, write_text};
 
-/// Everything that is printed about the contract and a server that declares null.
+/// Returns the report about a server that declares null.
 fn nullable(style: Style) -> String {
     let documented = Document::parse("contract.yaml", CONTRACT).unwrap();
     let mut served: Value = serde_json::from_str(GENERATED).unwrap();
@@ -15,12 +15,12 @@ fn nullable(style: Style) -> String {
     let outcome = compare(&Pair { documented, served });
     let mut out = Vec::new();
     let names = Pair { documented: "contract.yaml", served: "the server" };
-    human(&mut out, &outcome, names, style).unwrap();
+    write_text(&mut out, &outcome, names, style).unwrap();
     String::from_utf8(out).unwrap()
 }
 
 #[test]
-fn a_finding_reads_like_a_compilers() {
+fn a_finding_reads_like_a_compiler_error() {
     let expected = r#"error[response-null]: `born` may be sent as null, and is documented as integer (int64)
   --> contract.yaml:299:15 #/components/schemas/Book/properties/authors/items/properties/born
   ::: the server #/components/schemas/Author/properties/born
@@ -54,14 +54,14 @@ fn one_cause_is_one_finding_with_all_its_places() {
 }
 
 #[test]
-fn an_object_that_names_nothing_is_one_finding() {
+fn an_object_without_properties_is_one_finding() {
     let mut pair = pair();
     pair.served["components"]["schemas"]["Price"] = json!({"type": "object"});
     assert_eq!(places(pair)[0], "listBooks 200 `.books[].price`");
 }
 
 #[test]
-fn what_failed_once_in_a_body_is_reported_again_where_it_stands_again() {
+fn a_difference_that_occurs_twice_in_a_body_is_reported_twice() {
     let book = |born: &str| {
         let author = json!({"type": "object", "properties": {"born": {"type": born}}});
         let to = json!({"$ref": "#/components/schemas/Author"});
@@ -75,7 +75,7 @@ fn what_failed_once_in_a_body_is_reported_again_where_it_stands_again() {
     assert_eq!(places(pair), ["a request `.first.born`", "a request `.second.born`"]);
 }
 
-/// The places of the one finding about a pair.
+/// Returns the places of the only finding.
 fn places(pair: Pair<Value>) -> Vec<String> {
     let findings = outcome(pair).unwrap().findings;
     assert_eq!(findings.len(), 1, "{findings:#?}");
@@ -83,7 +83,7 @@ fn places(pair: Pair<Value>) -> Vec<String> {
 }
 
 #[test]
-fn colour_changes_no_word() {
+fn colour_does_not_change_the_text() {
     let coloured = nullable(Style { colour: true });
     let mut plain = coloured.clone();
     for code in ["\x1b[1;31m", "\x1b[1;34m", "\x1b[1m", "\x1b[0m"] {

@@ -1,16 +1,17 @@
-//! Containment of objects: names agree on both sides, and each property is contained in turn.
+//! Containment of objects: the names must agree on both sides, and each property is contained.
 //!
-//! Names come before shapes: an object that names properties on one side only is drift in both
-//! directions, whatever the other side would take.
+//! If only one side names properties, that is a difference in both directions, even if the other
+//! side allows any property.
 
 use std::collections::BTreeMap;
 
-use super::super::annotation::{self, Unsaid};
+use super::super::annotation::{self, MissingDefault};
 use super::super::case::{Case, Schema};
 use super::super::describe;
-use super::super::finding::{Direction, Finding, Pair, Rule, Side};
-use super::super::number::{End, Number, Range};
-use super::{Containment, Value};
+use super::super::finding::{Finding, Rule, Side};
+use super::super::number::{Bound, Number, Range};
+use super::super::pair::{Direction, Pair};
+use super::{Containment, Fit, Value};
 
 type Properties<'d> = BTreeMap<&'d str, Schema<'d>>;
 
@@ -18,105 +19,89 @@ type Properties<'d> = BTreeMap<&'d str, Schema<'d>>;
 struct Object<'a, 'd> {
     value: &'a Value<'a, 'd>,
     cases: Pair<&'a Case<'d>>,
-    named: Pair<Properties<'d>>,
+    properties: Pair<Properties<'d>>,
 }
 
 impl Containment {
     /// Compares two objects, property by property.
-    pub(super) fn object<'d>(
-        &mut self,
-        value: &Value<'_, 'd>,
-        small: &Case<'d>,
-        large: &Case<'d>,
-    ) -> Vec<Finding> {
-        let direction = value.place.direction;
-        let cases = Pair::of(direction, small, large);
-        let named = cases.as_ref().map(|case| visible(case, direction));
-        let object = Object { value, cases, named };
+    pub(super) fn object(&mut self, fit: &Fit<'_, '_>) -> Vec<Finding> {
+        let object = Object::new(fit);
         if let Some(finding) = object.unnamed() {
             return vec![finding];
         }
         let mut findings = object.missing();
         findings.extend(object.undocumented());
         findings.extend(object.required());
-        for (name, documented) in &object.named.documented {
-            if let Some(served) = object.named.served.get(name) {
-                let schemas = Pair { documented: documented.clone(), served: served.clone() };
-                let place = value.place.property(name);
-                findings.extend(self.schemas(&schemas, &place));
-                findings.extend(annotation::defaults(&schemas, &place, Unsaid::Counts));
-            }
+        for (name, schemas) in object.properties.matched() {
+            let (schemas, location) = (schemas.cloned(), object.value.location.property(name));
+            findings.extend(self.compare(&schemas, &location));
+            let missing = MissingDefault::Differs;
+            findings.extend(annotation::compare_defaults(&schemas, &location, missing));
         }
-        findings.extend(self.further(value, small, large));
+        findings.extend(self.additional_properties(fit));
         findings
     }
 
-    /// What nobody names.
-    fn further(
-        &mut self,
-        value: &Value<'_, '_>,
-        small: &Case<'_>,
-        large: &Case<'_>,
-    ) -> Vec<Finding> {
-        match (small.further(), large.further()) {
+    fn additional_properties(&mut self, fit: &Fit<'_, '_>) -> Vec<Finding> {
+        let Fit { value, small, large } = fit;
+        match (small.additional_schemas(), large.additional_schemas()) {
             (None, _) | (_, Some([])) => Vec::new(),
             (Some(_), None) => {
-                let members = |case: &Case<'_>| match case.further() {
-                    Some(_) => "an object with any other members".to_owned(),
-                    None => describe::case(case),
-                };
-                vec![value.differs(Rule::Further, &members(small), &members(large))]
+                let (some, known) = ("an object with any other members", describe::case(large));
+                vec![value.differs(Rule::AdditionalProperties, some, &known)]
             }
             (Some(some), Some(more)) => {
-                let some = Schema::all_of(&small.from, some);
-                let more = Schema::all_of(&large.from, more);
-                let schemas = Pair::of(value.place.direction, some, more);
-                self.schemas(&schemas, &value.place.members())
+                self.compare(&fit.part(some, more), &value.location.additional_properties())
             }
         }
     }
 }
 
-/// The properties that are sent in this direction.
+/// Returns the properties that are sent in this direction.
 fn visible<'d>(case: &Case<'d>, direction: Direction) -> Properties<'d> {
     let hides = match direction {
         Direction::Request => "readOnly",
         Direction::Response => "writeOnly",
     };
     let properties = case.properties.iter();
-    let schemas = properties.map(|(name, all)| (*name, Schema::all_of(&case.from, all)));
+    let schemas = properties.map(|(name, all)| (*name, Schema::all_of(&case.origin, all)));
     schemas.filter(|(_, schema)| !annotation::flag(schema, hides)).collect()
 }
 
-/// How many members the object has, by its bounds and by what it names.
+/// Returns how many properties the object can have, by its bounds and by what it names.
 pub fn count(case: &Case<'_>, direction: Direction) -> Range {
-    let named = visible(case, direction);
+    let visible = visible(case, direction);
     let is_sent =
-        |name: &&&str| named.contains_key(**name) || !case.properties.contains_key(**name);
-    let size = |count| Some(End::closed(Number::size(count)));
-    let low = size(case.required.iter().filter(is_sent).count());
-    let high = if case.further().is_none() { size(named.len()) } else { None };
-    case.range.and(Range { low, high })
+        |name: &&&str| visible.contains_key(**name) || !case.properties.contains_key(**name);
+    let bound = |count| Bound::inclusive(Number::from_count(count));
+    let low = bound(case.required.iter().filter(is_sent).count());
+    let high = case.additional_schemas().is_none().then(|| bound(visible.len()));
+    case.range.intersect(Range { low: Some(low), high })
 }
 
-impl Object<'_, '_> {
-    /// An object that names nothing on one side only: one finding, not one a name.
+impl<'a, 'd> Object<'a, 'd> {
+    fn new(fit: &Fit<'a, 'd>) -> Self {
+        let direction = fit.value.location.direction;
+        let cases = Pair::from_ordered(direction, fit.small, fit.large);
+        let properties = cases.map(|case| visible(case, direction));
+        Self { value: fit.value, cases, properties }
+    }
+
+    /// Makes one finding, not one for each name, if only one side names properties.
     fn unnamed(&self) -> Option<Finding> {
-        let (documented, served) = (&self.named.documented, &self.named.served);
-        let subject = self.value.place.subject();
-        let names = |named: &Properties<'_>| describe::names(named.keys().copied());
-        let (rule, title) = if self.cases.served.is_free() && !documented.is_empty() {
+        let Pair { documented, served } = &self.properties;
+        let subject = self.value.location.subject();
+        let names = |properties: &Properties<'_>| describe::names(properties.keys().copied());
+        let (rule, title) = if self.cases.served.is_free_form() && !documented.is_empty() {
             let names = names(documented);
-            (
-                Rule::MissingProperty,
-                format!("{subject} names {names} in the document, and nothing on the server"),
-            )
-        } else if self.cases.documented.is_free() && !served.is_empty() {
+            let title =
+                format!("{subject} names {names} in the document, and nothing on the server");
+            (Rule::MissingProperty, title)
+        } else if self.cases.documented.is_free_form() && !served.is_empty() {
             let names = names(served);
-            (
-                Rule::UndocumentedProperty,
-                format!("{subject} names {names} on the server, and nothing in the document"),
-            )
+            let title =
+                format!("{subject} names {names} on the server, and nothing in the document");
+            (Rule::UndocumentedProperty, title)
         } else {
             return None;
         };
@@ -124,79 +109,58 @@ impl Object<'_, '_> {
     }
 
     fn missing(&self) -> Vec<Finding> {
-        let missing = lonely(&self.named.documented, &self.named.served);
-        let finding = |(name, schema): (&str, &Schema<'_>)| {
-            let served = self.cases.served;
+        let server = self.cases.served;
+        let finding = |(name, schema): (&&str, &Schema<'_>)| {
             let title = format!("`{name}` is documented, and the server does not declare it");
-            Finding {
-                documented: Side::new(&schema.here, "a property"),
-                served: Side::new(&served.from, describe::case(served)),
-                ..self.named(Rule::MissingProperty, name, title)
-            }
+            let sides =
+                Side::pair((&schema.shown, "a property"), (&server.origin, describe::case(server)));
+            let location = self.value.location.property(name);
+            Finding::new(Rule::MissingProperty, title, sides, &location)
         };
-        missing.map(finding).collect()
+        self.properties.only_documented().map(finding).collect()
     }
 
     fn undocumented(&self) -> Vec<Finding> {
-        let extra = lonely(&self.named.served, &self.named.documented);
-        let finding = |(name, schema): (&str, &Schema<'_>)| {
-            let documented = self.cases.documented;
-            let needs =
-                if self.cases.served.required.contains(name) { "required" } else { "declared" };
+        let Pair { documented: contract, served: server } = self.cases;
+        let finding = |(name, schema): (&&str, &Schema<'_>)| {
+            let needs = if server.required.contains(name) { "required" } else { "declared" };
             let title = format!("`{name}` is {needs} by the server, and not documented");
-            Finding {
-                documented: Side::new(&documented.from, describe::case(documented)),
-                served: Side::new(&schema.here, "a property"),
-                ..self.named(Rule::UndocumentedProperty, name, title)
-            }
+            let sides = Side::pair(
+                (&contract.origin, describe::case(contract)),
+                (&schema.shown, "a property"),
+            );
+            let location = self.value.location.property(name);
+            Finding::new(Rule::UndocumentedProperty, title, sides, &location)
         };
-        extra.map(finding).collect()
+        self.properties.only_served().map(finding).collect()
     }
 
-    /// What the larger side requires, the smaller must require too.
+    /// Reports what the larger side requires and the smaller does not.
     fn required(&self) -> Vec<Finding> {
-        let direction = self.value.place.direction;
-        let (small, large) = self.cases.ordered(direction);
-        let named = [&self.named.documented, &self.named.served];
-        // What only one side names has been reported, and what is hidden is not sent.
-        let counts = |name: &&&str| {
-            named.iter().all(|all| all.contains_key(**name))
-                || !(small.properties.contains_key(**name) || large.properties.contains_key(**name))
-        };
-        let lacking = large.required.difference(&small.required);
-        lacking.filter(counts).map(|name| self.optional(name)).collect()
+        let (small, large) = self.cases.ordered(self.value.location.direction);
+        let optional = large.required.difference(&small.required);
+        let compared = optional.filter(|name| self.is_compared(name));
+        compared.filter_map(|name| self.optional(name)).collect()
     }
 
-    fn optional(&self, name: &str) -> Finding {
-        let direction = self.value.place.direction;
-        let title = match direction {
-            Direction::Request => {
-                format!("`{name}` is required by the server, and documented as optional")
-            }
-            Direction::Response => format!("`{name}` may be absent, and is documented as required"),
-        };
-        let says = Pair::of(direction, "optional", "required");
-        let node = |named: &Properties<'_>, case: &Case<'_>, says: &str| {
-            Side::new(named.get(name).map_or(&case.from, |schema| &schema.here), says)
-        };
-        Finding {
-            direction: Some(direction),
-            documented: node(&self.named.documented, self.cases.documented, says.documented),
-            served: node(&self.named.served, self.cases.served, says.served),
-            ..self.named(Rule::Required, name, title)
-        }
+    /// Whether both sides send the property, or neither of them names it. A property that only one
+    /// side names has a finding already.
+    fn is_compared(&self, name: &str) -> bool {
+        let is_sent = |properties: &Properties<'_>| properties.contains_key(name);
+        let is_named = |case: &Case<'_>| case.properties.contains_key(name);
+        let (sent, cases) = (&self.properties, &self.cases);
+        (is_sent(&sent.documented) && is_sent(&sent.served))
+            || !(is_named(cases.documented) || is_named(cases.served))
     }
 
-    fn named(&self, rule: Rule, name: &str, title: String) -> Finding {
-        let places = vec![self.value.place.property(name).to_string()];
-        Finding { direction: None, places, ..self.value.finding(rule, title) }
+    fn optional(&self, name: &str) -> Option<Finding> {
+        let (properties, cases) = (&self.properties, &self.cases);
+        let (documented, served) = (properties.documented.get(name), properties.served.get(name));
+        let nodes = Pair {
+            documented: documented.map_or(&cases.documented.origin, |schema| &schema.shown),
+            served: served.map_or(&cases.served.origin, |schema| &schema.shown),
+        };
+        let required = cases.map(|case| case.required.contains(name));
+        Finding::required(&nodes, required, &self.value.location.property(name))
     }
-}
-
-/// The properties that the other side does not name.
-fn lonely<'a, 'd>(
-    one: &'a Properties<'d>,
-    other: &'a Properties<'d>,
-) -> impl Iterator<Item = (&'d str, &'a Schema<'d>)> {
-    one.iter().filter(|(name, _)| !other.contains_key(*name)).map(|(name, schema)| (*name, schema))
 }

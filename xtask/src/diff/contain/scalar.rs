@@ -1,5 +1,5 @@
-//! Containment of one case in another of its kind, as far as it needs no other
-//! schema. What cannot be decided is reported, never taken for contained.
+//! Containment of one case in another of its kind, as far as it needs no other schema. A
+//! condition that cannot be decided is reported, never taken for contained.
 
 use regex::Regex;
 use serde_json::Value as Json;
@@ -8,12 +8,13 @@ use super::super::case::{Case, Kind, Opaque, contains};
 use super::super::describe;
 use super::super::finding::{Finding, Rule};
 use super::super::number::Number;
-use super::{Value, object};
+use super::{Fit, Value, object};
 
-/// Ranges of so many integers are compared with enumerations value by value.
-const MAX_MEMBERS: i128 = 1000;
+/// Longer ranges of integers are not compared with enumerations value by value.
+const MAX_INTEGERS: i128 = 1000;
 
-/// Decides a case of listed values, each of which may fit another case; `None` if it lists none.
+/// Compares a case of listed values, each of which may fit another case. Returns `None` if it
+/// lists none.
 pub fn enumerated(
     value: &Value<'_, '_>,
     case: &Case<'_>,
@@ -22,7 +23,7 @@ pub fn enumerated(
     if matches!(case.kind, Kind::Array | Kind::Object) {
         return None;
     }
-    let mut refused = case.values.clone().or_else(|| members(case, larger))?;
+    let mut refused = case.values.clone().or_else(|| integers(case, larger))?;
     refused.retain(|one| larger.iter().all(|other| refusal(one, case, other).is_some()));
     let Some(first) = refused.first() else { return Some(Vec::new()) };
     let rule = match larger {
@@ -34,71 +35,71 @@ pub fn enumerated(
     Some(vec![value.differs(rule, &small, &large)])
 }
 
-/// The integers of a short range, where the other side enumerates.
-fn members(case: &Case<'_>, larger: &[&Case<'_>]) -> Option<Vec<Json>> {
-    let enumerates = larger.iter().any(|other| other.values.is_some());
-    let members = case.range.members(MAX_MEMBERS).filter(|_| case.integer && enumerates)?;
-    members.map(Number::to_json).collect()
+/// Returns the integers of a short range, if the other side has an enumeration.
+fn integers(case: &Case<'_>, larger: &[&Case<'_>]) -> Option<Vec<Json>> {
+    let has_values = larger.iter().any(|other| other.values.is_some());
+    let integers = case.range.integers(MAX_INTEGERS).filter(|_| case.is_integer && has_values)?;
+    integers.map(Number::to_json).collect()
 }
 
-/// Why the larger case refuses a value of the smaller one, if it does.
+/// Returns why the larger case refuses a value of the smaller one, if it does.
 fn refusal(value: &Json, small: &Case<'_>, large: &Case<'_>) -> Option<Rule> {
     let number = Number::of(value);
-    let size = number.or_else(|| value.as_str().map(|text| Number::size(text.chars().count())));
-    let matched = |pattern: &&str| small.patterns.contains(pattern) || matches(pattern, value);
+    let length = || value.as_str().map(|text| Number::from_count(text.chars().count()));
+    let size = number.or_else(length);
+    let is_multiple = |step: &Number| number.is_some_and(|number| number.is_multiple_of(*step));
+    let is_matched = |pattern: &&str| small.patterns.contains(pattern) || matches(pattern, value);
     let rules = [
         (large.values.as_deref().is_none_or(|known| contains(known, value)), Rule::Enum),
-        (!large.integer || number.is_some_and(Number::is_whole), Rule::Type),
-        (size.is_none_or(|size| large.range.has(size)), range_rule(large.kind)),
-        (
-            large.multiples.iter().all(|step| number.is_some_and(|n| n.is_multiple_of(*step))),
-            Rule::Multiple,
-        ),
-        (foreign_formats(small, large).is_empty(), Rule::Format),
-        (large.patterns.iter().all(matched), Rule::Pattern),
-        (foreign_opaque(small, large).is_none(), Rule::Undecided),
+        (!large.is_integer || number.is_some_and(Number::is_whole), Rule::Type),
+        (size.is_none_or(|size| large.range.contains(size)), range_rule(large.kind)),
+        (large.multiples.iter().all(is_multiple), Rule::Multiple),
+        (has_formats(small, large), Rule::Format),
+        (large.patterns.iter().all(is_matched), Rule::Pattern),
+        (unmatched_keyword(small, large).is_none(), Rule::Undecided),
     ];
     rules.into_iter().find(|(holds, _)| !holds).map(|(_, rule)| rule)
 }
 
-/// A pattern that this engine does not read matches nothing, and so is drift.
+/// A pattern that this engine cannot read matches nothing, and so is reported.
 fn matches(pattern: &str, value: &Json) -> bool {
     let regex = Regex::new(pattern).ok();
     regex.zip(value.as_str()).is_some_and(|(regex, text)| regex.is_match(text))
 }
 
-/// Every condition of the larger case that the smaller does not keep.
-pub fn conditions(value: &Value<'_, '_>, small: &Case<'_>, large: &Case<'_>) -> Vec<Finding> {
+/// Reports every condition of the larger case that the smaller does not satisfy.
+pub fn conditions(fit: &Fit<'_, '_>) -> Vec<Finding> {
+    let Fit { value, small, large } = fit;
     let mut findings = Vec::new();
-    let mut differs = |holds: bool, rule| {
+    let mut check = |holds: bool, rule| {
         if !holds {
-            let [small, large] = [small, large].map(|case| describe::facet(rule, case));
+            let [small, large] = [small, large].map(|case| describe::for_rule(rule, case));
             findings.push(value.differs(rule, &small, &large));
         }
     };
-    differs(values_hold(small, large), Rule::Enum);
-    differs(small.integer || !large.integer, Rule::Type);
-    let another_type = large.integer && !small.integer;
+    check(has_values(small, large), Rule::Enum);
+    let is_other_type = large.is_integer && !small.is_integer;
+    check(!is_other_type, Rule::Type);
     let range = match small.kind {
-        Kind::Object => object::count(small, value.place.direction),
+        Kind::Object => object::count(small, value.location.direction),
         _ => small.range,
     };
-    differs(another_type || range.is_within(large.range), range_rule(small.kind));
-    differs(large.multiples.iter().all(|step| keeps_step(small, *step)), Rule::Multiple);
-    differs(foreign_formats(small, large).is_empty(), Rule::Format);
-    let patterns = large.patterns.is_subset(&small.patterns);
-    differs(patterns || !small.patterns.is_empty(), Rule::Pattern);
-    differs(small.unique || !large.unique || is_short(small), Rule::Unique);
-    if !patterns && !small.patterns.is_empty() {
+    check(is_other_type || range.is_within(large.range), range_rule(small.kind));
+    check(large.multiples.iter().all(|step| has_step(small, *step)), Rule::Multiple);
+    check(has_formats(small, large), Rule::Format);
+    let has_patterns = large.patterns.is_subset(&small.patterns);
+    check(has_patterns || !small.patterns.is_empty(), Rule::Pattern);
+    check(small.is_unique || !large.is_unique || has_at_most_one(small), Rule::Unique);
+    if !has_patterns && !small.patterns.is_empty() {
         findings.push(value.undecided("another pattern"));
     }
-    if let Some(keyword) = foreign_opaque(small, large) {
+    if let Some(keyword) = unmatched_keyword(small, large) {
         findings.push(value.undecided(&format!("`{keyword}`")));
     }
     findings
 }
 
-fn values_hold(small: &Case<'_>, large: &Case<'_>) -> bool {
+fn has_values(small: &Case<'_>, large: &Case<'_>) -> bool {
     match (&small.values, &large.values) {
         (_, None) => true,
         (None, Some(_)) => false,
@@ -106,31 +107,29 @@ fn values_hold(small: &Case<'_>, large: &Case<'_>) -> bool {
     }
 }
 
-fn keeps_step(small: &Case<'_>, step: Number) -> bool {
-    let whole = Some(Number::Whole(1)).filter(|_| small.integer);
-    small.multiples.iter().chain(&whole).any(|kept| kept.is_multiple_of(step))
+fn has_step(small: &Case<'_>, step: Number) -> bool {
+    let whole = small.is_integer.then_some(Number::Whole(1));
+    small.multiples.iter().chain(&whole).any(|known| known.is_multiple_of(step))
 }
 
-/// No two of at most one element are equal.
-fn is_short(case: &Case<'_>) -> bool {
-    case.range.high.is_some_and(|end| end.at <= Number::Whole(1))
+/// One element is always unique.
+fn has_at_most_one(case: &Case<'_>) -> bool {
+    case.range.high.is_some_and(|bound| bound.at <= Number::Whole(1))
 }
 
-/// What the larger side asks for and the smaller does not say; integers fit every width of floats.
-fn foreign_formats<'d>(small: &Case<'d>, large: &Case<'d>) -> Vec<&'d str> {
-    if small.kind == Kind::Number && small.integer && !large.integer {
-        return Vec::new();
-    }
-    large.formats.difference(&small.formats).copied().collect()
+/// Whether the smaller case has every format of the larger. Integers fit every float format.
+fn has_formats(small: &Case<'_>, large: &Case<'_>) -> bool {
+    let is_integer_in_floats = small.kind == Kind::Number && small.is_integer && !large.is_integer;
+    is_integer_in_floats || large.formats.is_subset(&small.formats)
 }
 
-/// A condition that only one side has: what it means is not known, not even that it narrows.
-fn foreign_opaque<'d>(small: &Case<'d>, large: &Case<'d>) -> Option<&'d str> {
-    let lonely = |one: &Case<'d>, other: &Case<'d>| {
-        let known = |opaque: &Opaque<'_>| other.opaque.iter().any(|known| known.is_same(opaque));
-        one.opaque.iter().find(|opaque| !known(opaque)).map(|opaque| opaque.keyword)
+/// Returns an opaque keyword that only one side has: nothing is known about its effect.
+fn unmatched_keyword<'d>(small: &Case<'d>, large: &Case<'d>) -> Option<&'d str> {
+    let unmatched = |one: &Case<'d>, other: &Case<'d>| {
+        let is_known = |opaque: &Opaque<'_>| other.opaque.iter().any(|known| known.is_same(opaque));
+        one.opaque.iter().find(|opaque| !is_known(opaque)).map(|opaque| opaque.keyword)
     };
-    lonely(large, small).or_else(|| lonely(small, large))
+    unmatched(large, small).or_else(|| unmatched(small, large))
 }
 
 fn range_rule(kind: Kind) -> Rule {

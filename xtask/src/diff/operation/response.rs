@@ -1,15 +1,15 @@
-//! Responses: successes by name, documented errors by whatever answers for
-//! them. An error that only the server declares is no drift; bodies are
-//! compared elsewhere.
+//! Responses: successes by status, documented errors by the declared responses that cover them.
+//! An error that only the server declares is no difference. `content` compares the bodies.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::document::Node;
-use super::super::finding::{Direction, Finding, Pair, Rule, Side};
-use super::super::place::Place;
+use super::super::finding::{Finding, Rule, Side};
+use super::super::location::Location;
+use super::super::pair::{Direction, Pair};
 use super::{Operation, content, parameter};
 
-/// Responses by status, as `200`, `4XX` or `default`.
+/// Responses by status: `200`, `4XX` or `default`.
 type Responses<'d> = BTreeMap<String, Node<'d>>;
 
 /// Compares the responses of one operation.
@@ -25,24 +25,26 @@ pub fn compare(operations: &Pair<Operation<'_>>) -> Vec<Finding> {
 fn responses<'d>(operation: &Operation<'d>) -> Responses<'d> {
     let Some(responses) = operation.node.get("responses") else { return Responses::new() };
     let members = responses.members().filter(|(status, _)| !status.starts_with("x-"));
-    members.map(|(status, node)| (normal(status), node)).collect()
+    members.map(|(status, node)| (normalize(status), node)).collect()
 }
 
-fn normal(status: &str) -> String {
+fn normalize(status: &str) -> String {
     if status == "default" { status.into() } else { status.to_ascii_uppercase() }
 }
 
-/// The statuses that are no errors; `default` is one where there is no other.
-fn successes<'a>(responses: &'a Responses<'_>) -> Vec<&'a str> {
-    let all = responses.keys().map(String::as_str);
+/// Returns the statuses that are not errors. `default` is a success if there is no other.
+fn successes<'a>(responses: &'a Responses<'_>) -> BTreeSet<&'a str> {
+    let statuses = || responses.keys().map(String::as_str);
     let is_success = |status: &&str| *status != "default" && !is_error_code(status);
-    let stated: Vec<_> = all.filter(is_success).collect();
-    let default = responses.get_key_value("default").map(|(status, _)| status.as_str());
-    if stated.is_empty() { default.into_iter().collect() } else { stated }
+    let successes: BTreeSet<_> = statuses().filter(is_success).collect();
+    if successes.is_empty() {
+        return statuses().filter(|status| *status == "default").collect();
+    }
+    successes
 }
 
-/// The wildcard that covers a status.
-fn class(status: &str) -> String {
+/// Returns the range of a status: `4XX` for `404`.
+fn range(status: &str) -> String {
     status.chars().take(1).chain("XX".chars()).collect()
 }
 
@@ -50,6 +52,7 @@ fn is_error_code(status: &str) -> bool {
     status.starts_with(['4', '5'])
 }
 
+/// Both sides of one operation with their responses.
 struct Exchange<'a, 'd> {
     operations: &'a Pair<Operation<'d>>,
     responses: &'a Pair<Responses<'d>>,
@@ -57,173 +60,161 @@ struct Exchange<'a, 'd> {
 
 impl Exchange<'_, '_> {
     fn is_error(&self, status: &str) -> bool {
-        !successes(&self.responses.documented).contains(&status)
+        !successes(&self.responses.documented).contains(status)
     }
 
-    fn place(&self, status: &str) -> Place {
-        Place::new(&self.operations.name(), Direction::Response, status, "the response body")
+    fn location(&self, part: &str, subject: &str) -> Location {
+        Location::new(&self.operations.name(), Direction::Response, part, subject)
+    }
+
+    fn body(&self, status: &str) -> Location {
+        self.location(status, "the response body")
     }
 
     fn successes(&self) -> Vec<Finding> {
-        let names = self.responses.as_ref().map(successes);
-        let lonely = |of: &[&'_ str], other: &[&str]| {
-            of.iter()
-                .filter(|name| !other.contains(name))
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-        };
-        let missing = lonely(&names.documented, &names.served);
-        let extra = lonely(&names.served, &names.documented);
-        let both = names.documented.iter().filter(|name| names.served.contains(name));
-        let mut findings: Vec<_> = both.flat_map(|name| self.response(name, name)).collect();
+        let Pair { documented, served } = self.responses.as_ref().map(successes);
+        let missing: Vec<_> = documented.difference(&served).collect();
+        let extra: Vec<_> = served.difference(&documented).collect();
+        let both = documented.intersection(&served);
+        let mut findings: Vec<_> = both.flat_map(|status| self.response(status, status)).collect();
         if let ([one], [two]) = (missing.as_slice(), extra.as_slice()) {
-            findings.push(self.status(one, Some(two)));
+            findings.push(self.missing(one, Some(two)));
             findings.extend(self.response(one, two));
             return findings;
         }
-        findings.extend(missing.iter().map(|status| self.status(status, None)));
+        findings.extend(missing.iter().map(|status| self.missing(status, None)));
         findings.extend(extra.iter().map(|status| self.undocumented(status)));
         findings
     }
 
     /// A documented status that the server does not declare, or declares as another.
-    fn status(&self, status: &str, instead: Option<&str>) -> Finding {
+    fn missing(&self, status: &str, instead: Option<&str>) -> Finding {
         let other =
             instead.map_or("does not declare it".into(), |it| format!("declares {it} instead"));
         let title =
             format!("{}: {status} is documented, and the server {other}", self.operations.name());
         let served = instead.and_then(|status| self.responses.served.get(status));
         let node = &self.operations.served.node;
-        let sides = Pair {
-            documented: Side::new(&self.responses.documented[status], status),
-            served: Side::new(served.unwrap_or(node), declared(&self.responses.served)),
-        };
-        Finding::new(Rule::MissingStatus, title, sides, &self.place(status).to_string())
+        let sides = Side::pair(
+            (&self.responses.documented[status], status),
+            (served.unwrap_or(node), statuses(&self.responses.served)),
+        );
+        Finding::new(Rule::MissingStatus, title, sides, &self.body(status))
     }
 
     fn undocumented(&self, status: &str) -> Finding {
-        let title = format!(
-            "{}: the server declares {status}, which is not documented",
-            self.operations.name()
-        );
+        let name = self.operations.name();
+        let title = format!("{name}: the server declares {status}, which is not documented");
         let node = &self.operations.documented.node;
-        let sides = Pair {
-            documented: Side::new(node, declared(&self.responses.documented)),
-            served: Side::new(&self.responses.served[status], status),
-        };
-        Finding::new(Rule::UndocumentedStatus, title, sides, &self.place(status).to_string())
+        let sides = Side::pair(
+            (node, statuses(&self.responses.documented)),
+            (&self.responses.served[status], status),
+        );
+        Finding::new(Rule::UndocumentedStatus, title, sides, &self.body(status))
     }
 
     fn error(&self, status: &str) -> Vec<Finding> {
-        let answers = self.answers(status);
-        let mut findings = Vec::new();
-        if answers.is_empty() {
-            findings.push(self.status(status, None));
+        let served = self.covering(status);
+        if served.is_empty() {
+            return vec![self.missing(status, None)];
         }
-        // A documented error without a body allows any.
-        findings.extend(answers.iter().flat_map(|answer| self.response(status, answer)));
-        findings
+        served.iter().flat_map(|served| self.response(status, served)).collect()
     }
 
-    /// The served statuses that may come where the document says `status`; none where some that
-    /// the document means would not be declared.
-    fn answers(&self, status: &str) -> BTreeSet<String> {
+    /// Returns the declared statuses that the server may send if the document says `status`. There
+    /// are none if the server leaves a part of `status` undeclared.
+    fn covering(&self, status: &str) -> BTreeSet<String> {
         let served = &self.responses.served;
-        let known = |name: &String| served.contains_key(name);
-        let range = class(status);
-        let by = |names: &[&String]| names.iter().copied().find(|name| known(name)).cloned();
-        let default = "default".to_owned();
-        if status != "default" && status != range {
-            return by(&[&status.to_owned(), &range, &default]).into_iter().collect();
-        }
-        let ranges = ["4XX", "5XX"].map(str::to_owned);
-        let mut answers: BTreeSet<_> = match status {
-            "default" if ranges.iter().all(known) => ranges.into_iter().collect(),
-            "default" => by(&[&default]).into_iter().collect(),
-            _ => by(&[&range, &default]).into_iter().collect(),
+        let first_of = |names: &[&str]| {
+            names.iter().find(|name| served.contains_key(**name)).map(ToString::to_string)
         };
-        if !answers.is_empty() {
-            answers.extend(served.keys().filter(|name| self.stands_for(status, name)).cloned());
+        let range = range(status);
+        if status != "default" && status != range {
+            return first_of(&[status, &range, "default"]).into_iter().collect();
         }
-        answers
+        let ranges = ["4XX", "5XX"];
+        let mut covering: BTreeSet<_> = match status {
+            "default" if ranges.iter().all(|range| served.contains_key(*range)) => {
+                ranges.map(str::to_owned).into()
+            }
+            "default" => first_of(&["default"]).into_iter().collect(),
+            _ => first_of(&[&range, "default"]).into_iter().collect(),
+        };
+        if !covering.is_empty() {
+            covering.extend(served.keys().filter(|name| self.is_covered(status, name)).cloned());
+        }
+        covering
     }
 
-    /// Whether a served error has no closer name in the document than `status`.
-    fn stands_for(&self, status: &str, served: &str) -> bool {
+    /// Whether `status` is the closest name in the document for a declared error.
+    fn is_covered(&self, status: &str, served: &str) -> bool {
         let documented = &self.responses.documented;
-        let range = class(served);
-        let closer = documented.contains_key(served) || documented.contains_key(&range);
+        let range = range(served);
         match status {
-            "default" => is_error_code(served) && !closer,
+            "default" => {
+                let is_closer = documented.contains_key(served) || documented.contains_key(&range);
+                is_error_code(served) && !is_closer
+            }
             _ => range == status && served != status && !documented.contains_key(served),
         }
     }
 
-    /// Compares the body and the headers of two responses that stand for each other.
+    /// Compares the bodies and the headers of two responses.
     fn response(&self, documented: &str, served: &str) -> Vec<Finding> {
-        let place = self.place(documented);
-        let pair = Pair {
+        let nodes = Pair {
             documented: self.responses.documented[documented].clone(),
             served: self.responses.served[served].clone(),
         };
-        let mut findings = self.headers(&pair, documented);
-        if !self.is_error(documented) || content::is_present(&pair.documented) {
-            findings.extend(content::compare(&pair, &place));
+        let mut findings = self.headers(&nodes, documented);
+        // A documented error without a body allows any.
+        if !self.is_error(documented) || content::is_present(&nodes.documented) {
+            findings.extend(content::compare(&nodes, &self.body(documented)));
         }
         findings
     }
 
-    /// Documented headers; the server may send more.
-    fn headers(&self, pair: &Pair<Node<'_>>, status: &str) -> Vec<Finding> {
-        let headers = pair.as_ref().map(headers);
-        let mut findings = Vec::new();
-        for (key, (name, documented)) in headers.documented {
-            let part = format!("{status} header `{name}`");
+    /// Compares the documented headers. The server may send more.
+    fn headers(&self, responses: &Pair<Node<'_>>, status: &str) -> Vec<Finding> {
+        let headers = responses.as_ref().map(headers);
+        let location = |name: &str| {
             let subject = format!("header `{name}`");
-            let place = Place::new(&self.operations.name(), Direction::Response, &part, &subject);
-            if let Some((_, served)) = headers.served.get(&key) {
-                let served = served.clone();
-                findings.extend(header(&Pair { documented, served }, &place));
-            } else {
-                findings.push(missing_header(&documented, &pair.served, &place));
-            }
+            self.location(&format!("{status} {subject}"), &subject)
+        };
+        let mut findings = Vec::new();
+        for (_, pair) in headers.matched() {
+            let ((name, documented), (_, served)) = (pair.documented, pair.served);
+            findings.extend(header(&Pair { documented, served }, &location(name)));
+        }
+        for (_, (name, documented)) in headers.only_documented() {
+            findings.push(missing_header(documented, &responses.served, &location(name)));
         }
         findings
     }
 }
 
-fn missing_header(documented: &Node<'_>, response: &Node<'_>, place: &Place) -> Finding {
-    let title = format!("{} is documented, and the server does not declare it", place.subject());
-    let sides = Pair {
-        documented: Side::new(documented, "a header"),
-        served: Side::new(response, "no such header"),
-    };
-    Finding::new(Rule::MissingHeader, title, sides, &place.to_string())
+fn missing_header(documented: &Node<'_>, response: &Node<'_>, location: &Location) -> Finding {
+    let subject = location.subject();
+    let title = format!("{subject} is documented, and the server does not declare it");
+    let sides = Side::pair((documented, "a header"), (response, "no such header"));
+    Finding::new(Rule::MissingHeader, title, sides, location)
 }
 
-fn declared(responses: &Responses<'_>) -> String {
-    let names: Vec<_> = responses.keys().map(String::as_str).collect();
-    if names.is_empty() { "no responses".into() } else { names.join(", ") }
-}
-
-/// Headers by name, which has no case; the content type is described by the content.
+/// Returns the headers by lower-case name. `content` describes the content type.
 fn headers<'d>(response: &Node<'d>) -> BTreeMap<String, (&'d str, Node<'d>)> {
     let Some(headers) = response.get("headers") else { return BTreeMap::new() };
     let members = headers.members().map(|(name, node)| (name.to_ascii_lowercase(), (name, node)));
     members.filter(|(key, _)| key != "content-type").collect()
 }
 
-fn header(pair: &Pair<Node<'_>>, place: &Place) -> Vec<Finding> {
-    let mut findings = parameter::value(pair, place);
-    findings.extend(parameter::style(pair, "header", place));
-    if pair.documented.flag("required") && !pair.served.flag("required") {
-        let title = format!("{} may be absent, and is documented as required", place.subject());
-        let sides = Pair {
-            documented: Side::new(&pair.documented, "required"),
-            served: Side::new(&pair.served, "optional"),
-        };
-        let finding = Finding::new(Rule::Required, title, sides, &place.to_string());
-        findings.push(Finding { direction: Some(place.direction), ..finding });
-    }
+fn header(nodes: &Pair<&Node<'_>>, location: &Location) -> Vec<Finding> {
+    let mut findings = parameter::value(nodes, location);
+    findings.extend(parameter::style(nodes, "header", location));
+    let required = nodes.map(|node| node.flag("required"));
+    findings.extend(Finding::required(nodes, required, location));
     findings
+}
+
+fn statuses(responses: &Responses<'_>) -> String {
+    let statuses: Vec<_> = responses.keys().map(String::as_str).collect();
+    if statuses.is_empty() { "no responses".into() } else { statuses.join(", ") }
 }

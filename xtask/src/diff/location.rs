@@ -1,38 +1,38 @@
-//! Where in an operation a comparison is, and which way the value travels, in
-//! the words of whoever reads about it. It compares nothing and holds no
-//! document.
+//! Where in an operation a value is, in words for the reader of a finding, and who sends it.
+//! It must not compare, and it holds no part of a document.
 
-use super::finding::Direction;
+use std::fmt;
 
-/// A value on its way through one operation.
+use super::pair::Direction;
+
+/// A value in one operation.
 #[derive(Clone, Debug)]
-pub struct Place {
-    /// The operation's name.
-    pub operation: String,
+pub struct Location {
     /// Who sends the value.
     pub direction: Direction,
+    operation: String,
     part: String,
     path: String,
     subject: String,
 }
 
-impl Place {
-    /// The root of a value: `part` says which of the operation, `subject` what it is called.
+impl Location {
+    /// The root of a value: `part` of the operation, which sentences call `subject`.
     pub fn new(operation: &str, direction: Direction, part: &str, subject: &str) -> Self {
         Self {
-            operation: operation.to_owned(),
             direction,
+            operation: operation.to_owned(),
             part: part.to_owned(),
             path: String::new(),
             subject: subject.to_owned(),
         }
     }
 
-    /// The body in one of its media types; JSON goes without saying.
+    /// The body in one of its media types. JSON is not named, because it is the usual one.
     #[must_use]
     pub fn in_media_type(&self, name: &str) -> Self {
-        let said = if name == "application/json" { String::new() } else { format!(" {name}") };
-        Self { part: format!("{}{said}", self.part), ..self.clone() }
+        let suffix = if name == "application/json" { String::new() } else { format!(" {name}") };
+        Self { part: format!("{}{suffix}", self.part), ..self.clone() }
     }
 
     /// A property of this object.
@@ -44,16 +44,16 @@ impl Place {
     /// The elements of this array.
     #[must_use]
     pub fn items(&self) -> Self {
-        self.each("[]")
+        self.with_suffix("[]")
     }
 
-    /// The members of this object that nobody names.
+    /// The additional properties of this object.
     #[must_use]
-    pub fn members(&self) -> Self {
-        self.each(".*")
+    pub fn additional_properties(&self) -> Self {
+        self.with_suffix(".*")
     }
 
-    fn each(&self, suffix: &str) -> Self {
+    fn with_suffix(&self, suffix: &str) -> Self {
         let subject = match self.subject.strip_suffix('`') {
             Some(name) => format!("{name}{suffix}`"),
             None => format!("`{suffix}` of {}", self.subject),
@@ -61,7 +61,7 @@ impl Place {
         Self { path: format!("{}{suffix}", self.path), subject, ..self.clone() }
     }
 
-    /// The same value, sent the other way.
+    /// The same value, sent in the other direction.
     #[must_use]
     pub fn reversed(&self) -> Self {
         let direction = match self.direction {
@@ -71,14 +71,14 @@ impl Place {
         Self { direction, ..self.clone() }
     }
 
-    /// What it is called.
+    /// What sentences call the value.
     pub fn subject(&self) -> &str {
         &self.subject
     }
 }
 
-impl std::fmt::Display for Place {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Location {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{} {}", self.operation, self.part)?;
         if self.path.is_empty() { Ok(()) } else { write!(out, " `{}`", self.path) }
     }
