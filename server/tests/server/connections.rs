@@ -1,5 +1,5 @@
-//! Connections that cost the server something and do nothing for it. What a
-//! request means, and what it is answered, is tested elsewhere.
+//! Connections and unread answers that use up the server's resources. The meaning of
+//! requests is tested elsewhere.
 
 use crate::support::database::Database;
 use crate::support::{PATIENCE, Running, eventually};
@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-/// What makes the server wait for more, in each of its ways.
+/// Every way to make the server wait for more.
 const STUCK: [(&str, &[u8]); 6] = [
     ("silent", b""),
     ("half a request line", b"GET /v1/us"),
@@ -18,7 +18,7 @@ const STUCK: [(&str, &[u8]); 6] = [
     ("idle after a request", b"GET /v1/user HTTP/1.1\r\nHost: localhost\r\n\r\n"),
 ];
 
-/// Whether the server has closed, whatever it said before.
+/// Whether the server has closed the connection. Skips what it has sent before.
 fn is_closed(stream: &mut TcpStream) -> bool {
     stream.set_nonblocking(true).unwrap();
     let mut bytes = [0; 4096];
@@ -32,7 +32,7 @@ fn is_closed(stream: &mut TcpStream) -> bool {
 }
 
 #[test]
-fn connections_that_do_nothing_are_closed() {
+fn idle_connections_are_closed() {
     let database = Database::new();
     let server = Running::start(&database, &["--idle-timeout", "1"]);
     let mut stuck: Vec<_> = STUCK
@@ -49,7 +49,7 @@ fn connections_that_do_nothing_are_closed() {
 }
 
 #[test]
-fn a_header_that_drips_does_not_keep_a_connection() {
+fn a_dripping_header_does_not_keep_a_connection_open() {
     let database = Database::new();
     let server = Running::start(&database, &["--idle-timeout", "1"]);
     let mut stream = server.connect();
@@ -59,7 +59,7 @@ fn a_header_that_drips_does_not_keep_a_connection() {
     assert!(dripped);
 }
 
-/// A connection that asked for a list which is longer than all buffers between.
+/// A connection that asked for a list that is longer than all buffers on the way.
 fn asks_for_a_long_list(server: &Running, database: &Database) -> TcpStream {
     database.add_tokens(120_000);
     let mut stream = server.connect();
@@ -84,9 +84,10 @@ fn unread_answers_to_one_user_are_bounded_and_others_are_served() {
     let database = Database::new();
     let email = ["--username", "bob", "--email", "bob@example.com"];
     database.run("user add", &email);
-    let membership = ["--organization", "acme", "--username", "bob", "--role", "admin"];
+    let membership = ["--organization", "acme", "--username", "bob", "--role", "viewer"];
     database.run("member set", &membership);
     let bob = database.run("token mint", &["--username", "bob", "--name", "all"]);
+    database.add_tokens_of(2, 5_000);
     database.add_tokens(120_000);
     let server = Running::start(&database, &[]);
     let list = "/v1/organizations/acme/api-tokens";
@@ -104,21 +105,20 @@ fn unread_answers_to_one_user_are_bounded_and_others_are_served() {
         })
         .collect();
     let heads: Vec<_> = unread.iter().map(waiting_head).collect();
-    let (served, refused): (Vec<_>, Vec<_>) =
+    let (listed, refused): (Vec<_>, Vec<_>) =
         heads.iter().partition(|head| head.starts_with("http/1.1 200"));
-    assert!(!served.is_empty() && !refused.is_empty());
+    assert!(!listed.is_empty() && !refused.is_empty());
     for head in refused {
         assert!(head.starts_with("http/1.1 503") && head.contains("\r\nretry-after: 1"), "{head}");
     }
     let answer = server.ask_as(bob.trim(), "GET", list, "");
     assert!(answer.status == 200 && answer.body.ends_with(b"]}\r\n0\r\n\r\n"));
     let grown = server.memory().saturating_sub(before);
-    eprintln!("served {} grown {grown} KiB", served.len());
     assert!(grown < 64 * 1024, "{grown} KiB");
 }
 
 #[test]
-fn an_answer_that_nobody_reads_does_not_keep_a_connection() {
+fn an_unread_answer_does_not_keep_a_connection_open() {
     let database = Database::new();
     let server = Running::start(&database, &["--idle-timeout", "1"]);
     let alone = server.sockets();
@@ -129,7 +129,7 @@ fn an_answer_that_nobody_reads_does_not_keep_a_connection() {
 }
 
 #[test]
-fn an_answer_that_is_read_slowly_is_not_cut() {
+fn a_slowly_read_answer_is_not_cut() {
     let database = Database::new();
     let server = Running::start(&database, &["--idle-timeout", "1"]);
     let mut stream = asks_for_a_long_list(&server, &database);
@@ -205,7 +205,7 @@ fn a_hundred_streams_of_http_2_do_not_grow_the_server() {
     assert!(server.memory() < before + 8 * 1024, "{before} {}", server.memory());
 }
 
-/// A request and its answer, over a connection that goes on.
+/// A request and its answer, over a connection that stays open.
 fn ask_once(stream: &mut TcpStream) {
     stream.write_all(b"GET /v1/user HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     let mut bytes = [0; 4096];
@@ -214,7 +214,7 @@ fn ask_once(stream: &mut TcpStream) {
 }
 
 #[test]
-fn requests_in_time_keep_a_connection() {
+fn timely_requests_keep_a_connection_open() {
     let database = Database::new();
     let server = Running::start(&database, &["--idle-timeout", "2"]);
     let mut stream = server.connect();
@@ -231,7 +231,7 @@ fn above_the_cap_the_oldest_idle_connection_goes_first() {
     let server = Running::start(&database, &["--max-connections", "4"]);
     let mut old: Vec<_> = (0..4).map(|_| server.connect()).collect();
     let mut new: Vec<_> = (0..4).map(|_| server.connect()).collect();
-    // Every look of the guard finds that the new ones were used later than the old ones.
+    // Every scan finds that the new ones were used later than the old ones.
     assert!(eventually(PATIENCE, || {
         new.iter_mut().for_each(ask_once);
         old.iter_mut().all(is_closed)
@@ -240,7 +240,7 @@ fn above_the_cap_the_oldest_idle_connection_goes_first() {
 }
 
 #[test]
-fn a_thousand_silent_connections_delay_nobody() {
+fn a_thousand_silent_connections_delay_no_request() {
     let database = Database::new();
     let server = Running::start(&database, &[]);
     let silent: Vec<_> = (0..1000).map(|_| server.connect()).collect();
@@ -253,7 +253,7 @@ fn a_thousand_silent_connections_delay_nobody() {
 }
 
 #[test]
-fn sigterm_ends_it_within_10_seconds_whatever_is_half_sent() {
+fn sigterm_ends_the_server_within_10_seconds_despite_half_sent_requests() {
     let database = Database::new();
     let mut server = Running::start(&database, &[]);
     let mut half_sent: Vec<_> = STUCK

@@ -1,6 +1,5 @@
-//! Requests that are wrong, each in one way: what the front door answers. No
-//! HTTP client puts them right on the way, and who may do what is tested
-//! elsewhere.
+//! Malformed requests, and how the front door answers them. They are sent as raw bytes,
+//! because HTTP clients would correct them. Permissions are tested elsewhere.
 
 use crate::support::Running;
 use crate::support::database::Database;
@@ -16,7 +15,7 @@ fn world() -> (Running, Database, String) {
     (server, database, header)
 }
 
-/// Sends this head, with its credential where `{auth}` stands, and this body.
+/// Sends this head, with the credential in place of `{auth}`, and this body.
 fn raw(server: &Running, auth: &str, head: &str, body: &str) -> Answer {
     let head = head.replace("{auth}", auth).replace('\n', "\r\n");
     server.send(format!("{head}\r\n\r\n{body}").as_bytes())
@@ -51,7 +50,7 @@ fn every_refusal_has_the_form_of_the_contract() {
 }
 
 #[test]
-fn a_wrong_method_hears_which_are_right() {
+fn a_wrong_method_is_answered_with_the_allowed_ones() {
     let (server, _database, _) = world();
     let answer = server.ask("PATCH", "/v1/auth/api-tokens/a", &[], "");
     assert_eq!((answer.status, answer.header("allow")), (405, Some("DELETE, POST")));
@@ -60,7 +59,7 @@ fn a_wrong_method_hears_which_are_right() {
 }
 
 #[test]
-fn what_other_forms_of_a_request_mean_is_the_same() {
+fn other_forms_of_a_request_mean_the_same() {
     let (server, _database, auth) = world();
     for head in [
         "GET http://localhost/v1/user HTTP/1.1\nHost: localhost\n{auth}\nConnection: close",
@@ -82,7 +81,7 @@ fn head_is_get_without_the_body() {
 }
 
 #[test]
-fn a_credential_is_asked_for_before_anything_is_parsed() {
+fn the_credential_is_checked_before_anything_is_parsed() {
     let (server, _database, _) = world();
     let bare = server.ask("POST", "/v1/auth/api-tokens/a", &[], "");
     assert_eq!((bare.status, bare.header("www-authenticate")), (401, Some("Bearer")));
@@ -98,23 +97,23 @@ fn a_credential_is_asked_for_before_anything_is_parsed() {
 }
 
 #[test]
-fn unknown_malformed_and_revoked_tokens_hear_the_same() {
+fn unknown_malformed_and_revoked_tokens_receive_the_same_answer() {
     let (server, database, _) = world();
     let mint = server.ask_as(&database.token, "POST", "/v1/auth/api-tokens/short", "");
     let revoked = mint.json()["token"].as_str().unwrap().to_owned();
     server.ask_as(&database.token, "DELETE", "/v1/auth/api-tokens/short", "");
     let other = Database::new();
-    let heard = [&revoked, &other.token, "orgt_", "x"].map(|token| {
+    let answers = [&revoked, &other.token, "orgt_", "x"].map(|token| {
         let answer = server.ask_as(token, "GET", "/v1/user", "");
         let challenge = answer.header("www-authenticate").map(ToOwned::to_owned);
         (answer.status, challenge, answer.body)
     });
-    assert_eq!(heard[0].1.as_deref(), Some(r#"Bearer error="invalid_token""#));
-    assert!(heard.iter().all(|one| *one == heard[0]), "{heard:?}");
+    assert_eq!(answers[0].1.as_deref(), Some(r#"Bearer error="invalid_token""#));
+    assert!(answers.iter().all(|one| *one == answers[0]), "{answers:?}");
 }
 
 #[test]
-fn a_body_is_exactly_one_object_of_known_members() {
+fn a_body_is_exactly_one_object_with_known_members() {
     let (server, database, _) = world();
     for body in [
         "{} {}",
@@ -142,7 +141,7 @@ fn a_body_is_exactly_one_object_of_known_members() {
 }
 
 #[test]
-fn a_body_says_that_it_is_json_or_says_nothing() {
+fn a_body_is_declared_as_json_or_not_at_all() {
     let (server, _database, auth) = world();
     for (status, lines) in [
         (200, ""),
@@ -167,7 +166,7 @@ fn a_body_above_64_kib_is_refused_and_the_connection_closes() {
     let fits = format!("{}{{}}", " ".repeat(65_534));
     let head = format!("{post}\nConnection: close\nContent-Length: {}", fits.len());
     assert_eq!(raw(&server, &auth, &head, &fits).status, 200);
-    // Announced and never sent: nobody waits for it.
+    // Announced and never sent: the server does not wait for it.
     let announced = raw(&server, &auth, &format!("{post}\nContent-Length: 9999999"), "");
     assert_eq!(announced.status, 413);
     let chunk = format!("10000\r\n{}\r\n", " ".repeat(65_536));
@@ -176,7 +175,7 @@ fn a_body_above_64_kib_is_refused_and_the_connection_closes() {
 }
 
 #[test]
-fn a_body_that_is_announced_is_waited_for_once_the_credential_is_good() {
+fn an_announced_body_is_awaited_after_the_credential_is_accepted() {
     let (server, database, _) = world();
     let mut stream = server.connect();
     let head = format!(
@@ -194,7 +193,7 @@ fn a_body_that_is_announced_is_waited_for_once_the_credential_is_good() {
 }
 
 #[test]
-fn a_body_that_does_not_arrive_is_given_up() {
+fn a_body_that_does_not_arrive_is_answered_408() {
     let (server, _database, auth) = world();
     let head = "POST /v1/auth/api-tokens/a HTTP/1.1\nHost: a\n{auth}\nContent-Length: 9";
     let answer = raw(&server, &auth, head, "{");
@@ -202,7 +201,7 @@ fn a_body_that_does_not_arrive_is_given_up() {
 }
 
 #[test]
-fn the_access_log_has_one_line_a_request_and_nothing_secret() {
+fn the_access_log_has_one_line_per_request_and_no_secret() {
     let database = Database::new();
     let path = database.folder().join("log");
     let mut command = database.command("serve");

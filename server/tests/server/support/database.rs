@@ -63,11 +63,16 @@ impl Database {
 
     /// Adds tokens of alice's for the organization, more than requests could mint in time.
     pub fn add_tokens(&self, count: u32) {
+        self.add_tokens_of(1, count);
+    }
+
+    /// Does the same for the user with this key.
+    pub fn add_tokens_of(&self, user: u32, count: u32) {
         let statement =
             "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1)
             INSERT INTO tokens (id, digest, name, user_id, organization_id, scopes, created_at)
-            SELECT randomblob(16), randomblob(32), 'bulk-' || n, 1, 1, 0, 0 FROM n";
-        rusqlite::Connection::open(self.path()).unwrap().execute(statement, [count]).unwrap();
+            SELECT randomblob(16), randomblob(32), 'bulk-' || n, ?2, 1, 0, 0 FROM n";
+        rusqlite::Connection::open(self.path()).unwrap().execute(statement, [count, user]).unwrap();
     }
 
     /// Changes it behind the program's back.
