@@ -1,9 +1,9 @@
 //! An API-token service for organizations that keeps to `openapi.yaml`.
 //!
-//! A request travels one way: [`front`] (dispatch, limits, envelope),
-//! `handlers` (authenticate, call, wrap), [`service`] (the domain's verbs, with
-//! the policy of [`access`]), [`store`] (what is kept). The last two name no
-//! layer before them; the others share the types of [`front`] and [`api`].
+//! A request passes the modules in one direction: [`front`] (dispatch, limits, access log),
+//! `handlers` (authenticate, call, wrap), [`service`] (domain functions, with the policy of
+//! [`access`]), [`store`] (persistence). The first two share the types of [`http`] and [`api`];
+//! `service` and `store` use none of the layers before them.
 
 pub mod access;
 pub mod api;
