@@ -12,8 +12,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What all responses may occupy, in bytes.
-const TOTAL: usize = 48 * 1024 * 1024;
+/// What all responses may occupy, in bytes. In addition, 1,024 connections with a small response
+/// each take about 34 MiB.
+const TOTAL: usize = 24 * 1024 * 1024;
 
 /// What the responses to one user may occupy.
 const PER_USER: usize = TOTAL / 4;
@@ -22,7 +23,7 @@ const PER_USER: usize = TOTAL / 4;
 const SMALL: usize = 16 * 1024;
 
 /// What a streamed response reserves: a piece, and the records that it is made of.
-const STREAM: usize = 256 * 1024;
+const STREAM: usize = 128 * 1024;
 
 /// How long a reader must have taken nothing before its connection may be closed.
 const STALLED: Duration = Duration::from_secs(1);
@@ -72,13 +73,13 @@ impl Budget {
         peer: SocketAddr,
         bytes: usize,
     ) -> Result<Reservation> {
-        match self.lock().reserve(user, peer, bytes, Instant::now()) {
-            Ok(id) => Ok(Reservation { budget: Arc::clone(self), id }),
-            Err(slowest) => {
-                slowest.into_iter().for_each(|peer| self.connections.close(peer));
-                Err(Error::Busy)
+        let id = self.lock().reserve(user, peer, bytes, Instant::now()).map_err(|slowest| {
+            if let Some(peer) = slowest {
+                self.connections.close(peer);
             }
-        }
+            Error::Busy
+        })?;
+        Ok(Reservation { budget: Arc::clone(self), id })
     }
 
     fn lock(&self) -> MutexGuard<'_, Ledger> {
@@ -133,7 +134,7 @@ impl Ledger {
         bytes: usize,
         now: Instant,
     ) -> std::result::Result<u64, Option<SocketAddr>> {
-        // A single response may be larger than the share, but not beside others.
+        // A single response may be larger than the share, but only alone.
         let bytes = bytes.min(PER_USER);
         if self.sum(|entry| entry.user == user) + bytes > PER_USER {
             return Err(self.close_slowest(now, |entry| entry.user == user));
@@ -180,10 +181,10 @@ mod tests {
     #[test]
     fn a_user_gets_a_quarter_and_others_still_get_theirs() {
         let (mut ledger, now) = (Ledger::default(), Instant::now());
-        for port in 0..12 {
+        for port in 0..6 {
             assert!(ledger.reserve(1, peer(port), MIB, now).is_ok());
         }
-        assert_eq!(ledger.reserve(1, peer(12), 1, now), Err(None));
+        assert_eq!(ledger.reserve(1, peer(6), 1, now), Err(None));
         for user in 2..5 {
             assert!(ledger.reserve(user, peer(20), PER_USER, now).is_ok());
         }
@@ -220,7 +221,8 @@ mod tests {
             ledger.reserve(user, peer(9), PER_USER, later).unwrap();
         }
         assert_eq!(ledger.reserve(5, peer(10), 1, now + STALLED * 9), Err(Some(peer(9))));
-        assert!(ledger.entries.values().find(|entry| entry.is_closing).unwrap().user == 1);
+        let closing = ledger.entries.values().find(|entry| entry.is_closing);
+        assert_eq!(closing.map(|entry| entry.user), Some(1));
     }
 
     #[test]

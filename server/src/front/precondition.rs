@@ -1,4 +1,4 @@
-//! Preconditions of every request, whatever its path (RFC 9110, RFC 9112).
+//! Preconditions of all requests to any path (RFC 9110, RFC 9112).
 //!
 //! Reads no body, and knows no operation and no credential.
 

@@ -90,3 +90,87 @@ impl<S, R> Drop for Writer<S, R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt;
+    use http_body_util::BodyExt;
+    use slog::{Discard, Drain, Level, OwnedKVList, Record, o};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Count(Arc<AtomicUsize>);
+
+    impl Count {
+        fn increment(&self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+
+        fn get(&self) -> usize {
+            self.0.load(Ordering::SeqCst)
+        }
+    }
+
+    impl Progress for Count {
+        fn record_progress(&self) {
+            self.increment();
+        }
+    }
+
+    #[derive(Clone, Default)]
+    struct Levels(Arc<Mutex<Vec<Level>>>);
+
+    impl Drain for Levels {
+        type Ok = ();
+        type Err = slog::Never;
+
+        fn log(
+            &self,
+            record: &Record<'_>,
+            _: &OwnedKVList,
+        ) -> std::result::Result<(), slog::Never> {
+            self.0.lock().unwrap().push(record.level());
+            Ok(())
+        }
+    }
+
+    /// What is logged about these pieces if a reader takes at most `count` of them.
+    fn logged(pieces: Vec<Result<Bytes>>, count: usize) -> Vec<Level> {
+        let levels = Levels::default();
+        let log = Logger::root(levels.clone().fuse(), o!());
+        let mut body = body(stream::iter(pieces), Count::default(), log);
+        // The second poll comes after the body has yielded.
+        (0..2 * count).for_each(|_| drop(body.frame().now_or_never()));
+        drop(body);
+        let levels = levels.0.lock().unwrap();
+        levels.clone()
+    }
+
+    #[test]
+    fn the_next_piece_is_made_only_after_the_previous_one_is_dropped() {
+        let (made, taken) = (Count::default(), Count::default());
+        let maker = made.clone();
+        let pieces = stream::repeat_with(move || {
+            maker.increment();
+            Ok(Bytes::from_static(b"piece"))
+        });
+        let mut body = body(pieces, taken.clone(), Logger::root(Discard, o!()));
+        let first = body.frame().now_or_never().expect("a piece");
+        assert!(body.frame().now_or_never().is_none() && made.get() == 1 && taken.get() == 0);
+        drop(first);
+        assert!(body.frame().now_or_never().is_none(), "it yields once");
+        assert!(made.get() == 1 && taken.get() == 1);
+        assert!(body.frame().now_or_never().is_some() && made.get() == 2);
+    }
+
+    #[test]
+    fn a_list_that_breaks_off_or_is_abandoned_is_logged() {
+        let piece = || Ok(Bytes::from_static(b"piece"));
+        assert_eq!(logged(vec![piece(), piece()], 3), []);
+        assert_eq!(logged(vec![piece(), piece()], 1), [Level::Info]);
+        assert_eq!(logged(vec![piece(), Err(Error::DeadCredential)], 2), [Level::Error]);
+        assert_eq!(logged(vec![piece()], 0), [], "HEAD reads no piece");
+    }
+}

@@ -67,11 +67,11 @@ pub fn whole(text: Bytes, reservation: Option<impl Send + 'static>) -> Response<
 /// Answers 200 with a JSON text in pieces. If a piece fails the connection breaks, so that no
 /// reader takes a part for the whole. `log` must carry the request's id.
 pub fn pieces(
-    pieces: impl Stream<Item = Result<Bytes, Error>> + Send + 'static,
+    stream: impl Stream<Item = Result<Bytes, Error>> + Send + 'static,
     reservation: impl Progress,
     log: Logger,
 ) -> Response<Body> {
-    json(StatusCode::OK, pieces::body(pieces, reservation, log))
+    json(StatusCode::OK, pieces::body(stream, reservation, log))
 }
 
 /// Answers an error, with the headers that its kind requires.

@@ -88,8 +88,11 @@ impl Operator<'_> {
             mint_for(&mut change, new, username, user)?;
             Ok((change, ()))
         });
-        let taken =
-            || format!("{username} has a token named {name} already: revoke it, or choose another name");
+        let taken = || {
+            format!(
+                "{username} has a token named {name} already: revoke it, or choose another name"
+            )
+        };
         minted.await.map_err(|error| error.or_taken(taken))?;
         Ok(mint.into_minted().token)
     }

@@ -16,3 +16,4 @@ mod properties;
 mod requests;
 mod support;
 mod throttle;
+mod upgrade;

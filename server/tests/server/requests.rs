@@ -114,7 +114,7 @@ fn unknown_malformed_and_revoked_tokens_receive_the_same_answer() {
 }
 
 #[test]
-fn a_body_is_exactly_one_object_of_known_members() {
+fn a_body_is_exactly_one_object_with_known_members() {
     let (server, database, _) = world();
     for body in [
         "{} {}",

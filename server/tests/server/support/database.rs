@@ -41,6 +41,24 @@ impl Database {
         vec![Self::new(), Self::at(url, tempfile::tempdir().unwrap())]
     }
 
+    /// Copies a database file. No token of it is known.
+    pub fn copy_of(file: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::copy(file, folder.path().join(FILE)).unwrap();
+        let url = format!("sqlite://{}", folder.path().join(FILE).display());
+        Self { folder, url, token: String::new() }
+    }
+
+    /// Runs the statements of a file on a new database on PostgreSQL, if that is available. No token
+    /// of it is known.
+    pub fn restored_from(file: &str) -> Option<Self> {
+        let (server, folder) = (empty::server()?, tempfile::tempdir().unwrap());
+        let url = Runtime::new().unwrap().block_on(empty::Database::on(&server)).url;
+        let database = Self { folder, url, token: String::new() };
+        database.tamper(&std::fs::read_to_string(file).unwrap());
+        Some(database)
+    }
+
     fn within(folder: TempDir) -> Self {
         let url = format!("sqlite://{}", folder.path().join(FILE).display());
         Self::at(url, folder)
@@ -63,11 +81,16 @@ impl Database {
 
     /// Adds tokens of alice's for the organization, faster than requests could mint them.
     pub fn add_tokens(&self, count: u32) {
+        self.add_tokens_of(1, count);
+    }
+
+    /// Does the same for the user with this key.
+    pub fn add_tokens_of(&self, user: u32, count: u32) {
         let statement =
             "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1)
             INSERT INTO tokens (id, digest, name, user_id, organization_id, scopes, created_at)
-            SELECT randomblob(16), randomblob(32), 'bulk-' || n, 1, 1, 0, 0 FROM n";
-        rusqlite::Connection::open(self.path()).unwrap().execute(statement, [count]).unwrap();
+            SELECT randomblob(16), randomblob(32), 'bulk-' || n, ?2, 1, 0, 0 FROM n";
+        rusqlite::Connection::open(self.path()).unwrap().execute(statement, [count, user]).unwrap();
     }
 
     /// Changes rows outside the program.

@@ -1,0 +1,95 @@
+//! Databases of version 1, made by the program of that version: they are upgraded when they are
+//! opened, and everything answers as before. `fixtures/version-1` has the databases, their tokens,
+//! and what version 1 answered.
+
+use crate::support::Running;
+use crate::support::database::Database;
+use serde_json::Value;
+
+/// Databases of version 1, each with its tokens and answers.
+fn fixtures() -> Vec<(Database, Value)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/version-1");
+    let answers = |backend: &str| {
+        let file = std::fs::read_to_string(format!("{folder}/{backend}.json")).unwrap();
+        serde_json::from_str(&file).unwrap()
+    };
+    let mut fixtures = vec![(Database::copy_of(&format!("{folder}/sqlite.db")), answers("sqlite"))];
+    if let Some(database) = Database::restored_from(&format!("{folder}/postgres.sql")) {
+        fixtures.push((database, answers("postgres")));
+    }
+    fixtures
+}
+
+fn token<'a>(fixture: &'a Value, name: &str) -> &'a str {
+    fixture["alive"][name].as_str().unwrap()
+}
+
+#[test]
+fn a_database_of_version_1_answers_as_before() {
+    for (database, fixture) in fixtures() {
+        let server = Running::start(&database, &[]);
+        for answer in fixture["answers"].as_array().unwrap() {
+            let (path, name) =
+                (answer["path"].as_str().unwrap(), answer["token"].as_str().unwrap());
+            let now = server.ask_as(token(&fixture, name), "GET", path, "");
+            assert_eq!((now.status, now.json()), (200, answer["body"].clone()), "{name} {path}");
+        }
+        let tokens = fixture["alive"].as_object().unwrap().values();
+        let revoked = fixture["revoked"].as_array().unwrap().iter();
+        for (token, status) in
+            tokens.map(|token| (token, 200)).chain(revoked.map(|token| (token, 401)))
+        {
+            let answer = server.ask_as(token.as_str().unwrap(), "GET", "/v1/auth/validate", "");
+            assert_eq!(answer.status, status, "{token}");
+        }
+    }
+}
+
+#[test]
+fn a_database_of_version_1_keeps_its_audit_chains_and_its_server_wide_chain_is_closed() {
+    for (database, fixture) in fixtures() {
+        let before = database.run("audit verify", &[]);
+        assert!(before.starts_with("22 entries of 2 organizations are whole\n"), "{before}");
+        assert!(before.contains("no organization: 3 entries end in "), "{before}");
+        let server = Running::start(&database, &[]);
+        let alice = token(&fixture, "first");
+        for (path, body) in [("unrestricted", ""), ("bound", r#"{"organization":"acme"}"#)] {
+            let path = format!("/v1/auth/api-tokens/{path}");
+            assert_eq!(server.ask_as(alice, "POST", &path, body).status, 200);
+        }
+        let after = database.run("audit verify", &[]);
+        assert!(after.contains("user alice: 1 entries end in "), "{after}");
+        let acme = "organization acme: 17 entries end in ";
+        assert!(after.contains(acme) && !before.contains(acme), "{after}");
+        let closed = |report: &str| {
+            report.lines().find(|line| line.starts_with("no organization")).unwrap().to_owned()
+        };
+        assert_eq!(closed(&after), closed(&before));
+        database.run("check", &[]);
+    }
+}
+
+#[test]
+fn tokens_minted_after_the_upgrade_are_listed_last() {
+    for (database, fixture) in fixtures() {
+        let server = Running::start(&database, &[]);
+        let alice = token(&fixture, "first");
+        let path = "/v1/auth/api-tokens/newest";
+        assert_eq!(server.ask_as(alice, "POST", path, r#"{"organization":"acme"}"#).status, 200);
+        for list in ["/v1/organizations/acme/api-tokens", "/v1/auth/api-tokens"] {
+            let list = server.ask_as(alice, "GET", list, "").json();
+            assert_eq!(list["tokens"].as_array().unwrap().last().unwrap()["name"], "newest");
+        }
+    }
+}
+
+#[test]
+fn the_upgrade_undoes_nothing_that_the_closed_chain_proves() {
+    for (database, _) in fixtures() {
+        database.run("check", &[]);
+        database.tamper("DELETE FROM audit_log WHERE organization_id IS NULL AND sequence = 2");
+        let output = database.command("audit verify").output().unwrap();
+        let said = crate::support::database::text(&output);
+        assert!(!output.status.success() && said.contains("no organization: entry 2 "), "{said}");
+    }
+}
