@@ -2,6 +2,7 @@
 //! needs. Without a PostgreSQL server its tests are listed as ignored, never as passed.
 
 mod copying;
+mod counting;
 #[path = "../support/database.rs"]
 mod database;
 mod failing;
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
         storing::trials(),
         racing::trials(),
         copying::trials(),
+        counting::trials(),
         failing::trials(),
         trusting::trials(),
     ]

@@ -225,7 +225,7 @@ impl Walk {
                 Ordering::Less => walked.fault(walked.entries + 1, CUT, &mut report),
                 Ordering::Greater => walked.fault(head.entries + 1, FORGED, &mut report),
                 Ordering::Equal if walked.hash != head.hash => {
-                    walked.fault(head.entries, CHANGED, &mut report);
+                    walked.fault(head.entries.max(1), CHANGED, &mut report);
                 }
                 Ordering::Equal => {}
             }

@@ -1,0 +1,154 @@
+//! How much work each operation asks of the database: statements on SQLite, round trips on
+//! PostgreSQL. A number that grows here has to be intended.
+
+use crate::stage::{Backend, Stage, acme, bound, credential, name, trials};
+use libtest_mimic::Trial;
+use orgtokens_server::caller::{Credential, Role};
+use orgtokens_server::records::MintRequest;
+use orgtokens_server::scope::RequestedScope;
+use orgtokens_server::service::Service;
+use orgtokens_server::store::Store;
+use std::fmt::Debug;
+
+pub fn trials() -> Vec<Trial> {
+    trials!(
+        Backend::BOTH,
+        reads_cost_as_few_statements_and_round_trips_as_listed,
+        changes_cost_as_few_statements_and_round_trips_as_listed,
+        a_cascade_costs_as_much_for_many_tokens_as_for_one,
+    )
+}
+
+/// A service that counts its own work alone.
+struct Counted {
+    service: Service,
+    backend: Backend,
+}
+
+impl Counted {
+    async fn new(stage: &Stage, backend: Backend) -> Self {
+        let store = Store::open(&stage.database.url).await.expect("the same database");
+        Self { service: Service::new(store), backend }
+    }
+
+    /// Requires that `work` costs so many statements on SQLite, and round trips on PostgreSQL.
+    async fn costs<T, E: Debug>(
+        &self,
+        what: &str,
+        [statements, round_trips]: [u64; 2],
+        work: impl Future<Output = Result<T, E>>,
+    ) -> T {
+        let counts = || {
+            let counts = self.service.store().counts();
+            match self.backend {
+                Backend::Sqlite => counts.statements(),
+                Backend::Postgres => counts.round_trips(),
+            }
+        };
+        let before = counts();
+        let value = work.await.expect(what);
+        let expected = if self.backend == Backend::Sqlite { statements } else { round_trips };
+        assert_eq!(counts() - before, expected, "{what}");
+        value
+    }
+}
+
+/// What a request with a body does: it checks the credential, then reads the body.
+async fn mint(
+    service: &Service,
+    with: &Credential,
+    token: &str,
+    request: &MintRequest,
+) -> orgtokens_server::error::Result<Credential> {
+    service.may_mint(with).await?;
+    let minted = service.mint_token(with, &name(token), request).await?;
+    Ok(credential(&minted.token))
+}
+
+fn grouped() -> MintRequest {
+    let scopes = Some(vec![RequestedScope::Read]);
+    MintRequest { group: Some(name("default")), scopes, ..bound() }
+}
+
+async fn with_a_group(backend: Backend) -> (Stage, Counted) {
+    let stage = Stage::new(backend).await;
+    let (group, location) = (name("default"), name("lhr"));
+    stage.here.create_group(&stage.owner, &acme(), group, location).await.expect("a group");
+    stage.member("bob", Role::Member).await;
+    mint(&stage.here, &stage.owner, "bound", &bound()).await.expect("a token");
+    let counted = Counted::new(&stage, backend).await;
+    (stage, counted)
+}
+
+async fn reads_cost_as_few_statements_and_round_trips_as_listed(backend: Backend) {
+    let (stage, counted) = with_a_group(backend).await;
+    let (service, owner, slug) = (&counted.service, &stage.owner, &acme());
+    counted.costs("validate", [1, 1], service.validate(owner)).await;
+    counted.costs("user", [1, 1], service.get_user(owner)).await;
+    let list = service.list_organization_tokens(owner, slug, None);
+    let page = counted.costs("organization tokens", [2, 1], list).await;
+    assert_eq!(page.items.len(), 1);
+    let page = counted.costs("own tokens", [2, 1], service.list_own_tokens(owner, None)).await;
+    assert_eq!(page.items.len(), 2);
+    counted.costs("organizations", [2, 2], service.list_organizations(owner, None)).await;
+    counted.costs("organization", [1, 1], service.get_organization(owner, slug)).await;
+    counted.costs("members", [2, 2], service.list_members(owner, slug, None)).await;
+    counted.costs("member", [1, 1], service.get_member(owner, slug, &name("bob"))).await;
+    counted.costs("groups", [2, 2], service.list_groups(owner, slug, None)).await;
+    counted.costs("group", [1, 1], service.get_group(owner, slug, &name("default"))).await;
+    counted.costs("audit logs", [2, 2], service.list_audit_logs(owner, slug, 1, 100)).await;
+}
+
+async fn changes_cost_as_few_statements_and_round_trips_as_listed(backend: Backend) {
+    let (stage, counted) = with_a_group(backend).await;
+    let (service, owner, slug) = (&counted.service, &stage.owner, &acme());
+    let plain = MintRequest::default();
+    counted.costs("unrestricted mint", [5, 3], mint(service, owner, "one", &plain)).await;
+    let request = bound();
+    let key = counted.costs("bound mint", [5, 3], mint(service, owner, "two", &request)).await;
+    counted.costs("group mint", [5, 3], mint(service, owner, "three", &grouped())).await;
+
+    let (one, two) = (name("one"), service.authenticate(&key).await.expect("live").token);
+    counted.costs("revoke own", [5, 3], service.revoke_own_token(owner, &one)).await;
+    let revoke = service.revoke_organization_token(owner, slug, two);
+    counted.costs("revoke by id", [4, 2], revoke).await;
+
+    stage.member("carol", Role::Member).await;
+    let carol = &name("carol");
+    let update = service.update_member(owner, slug, carol, Role::Admin);
+    counted.costs("update member", [4, 2], update).await;
+    counted.costs("remove member", [5, 3], service.remove_member(owner, slug, carol)).await;
+    let add = service.add_member(owner, slug, carol, Role::Viewer);
+    counted.costs("add member", [4, 2], add).await;
+
+    let create = service.create_group(owner, slug, name("other"), name("lhr"));
+    counted.costs("create group", [4, 2], create).await;
+    counted.costs("delete group", [5, 3], service.delete_group(owner, slug, &name("other"))).await;
+}
+
+async fn a_cascade_costs_as_much_for_many_tokens_as_for_one(backend: Backend) {
+    let (stage, counted) = with_a_group(backend).await;
+    let (service, owner, slug) = (&counted.service, &stage.owner, &acme());
+    let carol = stage.member("carol", Role::Admin).await;
+    for number in 0..300 {
+        let request = if number % 2 == 0 { bound() } else { grouped() };
+        mint(&stage.here, &carol, &format!("t{number}"), &request).await.expect("a token");
+    }
+    assert_eq!(stage.bound_tokens().await, 301);
+    let group = &name("default");
+    counted.costs("delete group", [5, 3], service.delete_group(owner, slug, group)).await;
+    assert_eq!(stage.bound_tokens().await, 151);
+    let carol = &name("carol");
+    counted.costs("remove member", [5, 3], service.remove_member(owner, slug, carol)).await;
+    assert_eq!(stage.bound_tokens().await, 1);
+
+    let logged = service.list_audit_logs(owner, slug, 1, 303).await.expect("a page").0;
+    let messages: Vec<_> = logged.iter().rev().map(|entry| entry.message.as_str()).collect();
+    assert_eq!(messages[1], "revoked token t1 of carol by group-delete");
+    assert_eq!(messages[150], "revoked token t299 of carol by group-delete");
+    assert_eq!(messages[151], "deleted group default");
+    assert_eq!(messages[152], "revoked token t0 of carol by org-member-rm");
+    assert_eq!(messages[302], "removed carol");
+    let report = orgtokens_server::service::Operator(service).verify_audit().await;
+    assert_eq!(report.expect("a report").faults, []);
+}
