@@ -201,7 +201,7 @@ fn a_hundred_streams_of_http_2_do_not_grow_the_server() {
     let mut stream = server.connect();
     stream.write_all(&http_2_requests(&database.token, 100)).unwrap();
     assert!(eventually(PATIENCE, || is_closed(&mut stream)));
-    assert!(eventually(PATIENCE, || server.sockets() == alone));
+    assert!(eventually(PATIENCE, || server.sockets() <= alone));
     assert!(server.memory() < before + 8 * 1024, "{before} {}", server.memory());
 }
 
