@@ -16,11 +16,11 @@ mod tokens;
 
 pub use crate::error::StoreError as Error;
 pub use access::{Access, FoundToken, Reach, TargetMember};
-pub use audit::{AuditFault, AuditHead, AuditReport, Chain, ChainHead};
+pub use audit::{AuditFault, AuditHead, AuditReport, Author, Chain, ChainHead, NewEntry};
 pub use copy::{Copied, copy};
 pub use operator::FoundUser;
 pub use snapshot::{Counts, Snapshot, Transaction};
-pub use tokens::{Doomed, Position, TokenQuery};
+pub use tokens::{Position, TokenQuery};
 
 use crate::caller::UserId;
 use crate::name::Slug;

@@ -2,10 +2,15 @@
 //! which token. It never shows a secret.
 
 use crate::caller::{Caller, Origin, Role};
-use crate::name::Name;
-use crate::records::{AuditLog, Group, OrganizationToken, Token};
+use crate::error::{Error, Result};
+use crate::name::{Name, Slug};
+use crate::records::{Group, Token};
+use crate::scope::Scopes;
+use crate::store::{Author, ChainHead, NewEntry, Transaction};
+use crate::token::TokenId;
 use chrono::Utc;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use uuid::Uuid;
 
 /// Who makes a change.
 #[derive(Clone, Copy)]
@@ -19,7 +24,7 @@ pub enum Actor<'a> {
 /// A change.
 pub enum Event<'a> {
     TokenCreate { token: &'a Token, owner: &'a Name },
-    TokenRevoke { token: &'a OrganizationToken, cause: &'static str },
+    TokenRevoke { token: &'a Token, owner: &'a Name, cause: &'static str },
     MemberAdd { username: &'a Name, role: Role },
     MemberUpdate { username: &'a Name, from: Role, to: Role },
     MemberRemove { username: &'a Name },
@@ -27,91 +32,138 @@ pub enum Event<'a> {
     GroupDelete(&'a Group),
 }
 
-impl Actor<'_> {
-    /// Returns the entry of a change that is made now.
-    pub fn entry(self, event: Event<'_>) -> AuditLog {
-        let (code, message, data) = event.describe();
-        let mut data = if let Value::Object(data) = data { data } else { Map::new() };
-        let (author, origin) = match self {
-            Self::Caller(caller, origin) => {
-                let acting = json!({"id": caller.token, "name": caller.token_name});
-                data.insert("acting_token".to_owned(), acting);
-                (caller.username.to_string(), origin)
-            }
-            Self::Operator => ("operator".to_owned(), Origin::Cli),
-        };
-        AuditLog { code: code.to_owned(), message, origin, author, created_at: Utc::now(), data }
-    }
-
-    /// Returns the entries of tokens that were revoked for `cause`, then the entry of the cause.
-    pub fn cascade(
-        self,
-        cause: &'static str,
-        revoked: &[OrganizationToken],
-        event: Event<'_>,
-    ) -> Vec<AuditLog> {
-        let revoked = revoked.iter().map(|token| self.entry(Event::TokenRevoke { token, cause }));
-        revoked.chain([self.entry(event)]).collect()
-    }
+/// Adds the entries of changes to a chain, in this order.
+pub fn record<'a>(
+    change: &mut Transaction,
+    head: &mut ChainHead,
+    actor: Actor<'_>,
+    events: impl IntoIterator<Item = Event<'a>>,
+) -> Result<()> {
+    let (name, origin, acting_token) = match actor {
+        Actor::Caller(caller, origin) => {
+            let (id, name) = (caller.token, &caller.token_name);
+            (caller.username.as_str(), origin, Some(ActingToken { id, name }))
+        }
+        Actor::Operator => ("operator", Origin::Cli, None),
+    };
+    let author = Author { name, origin, time: Utc::now() };
+    let entries: Result<Vec<_>> =
+        events.into_iter().map(|event| event.entry(acting_token.as_ref())).collect();
+    change.record(head, &author, entries?);
+    Ok(())
 }
 
-impl Event<'_> {
+/// The data of an entry: what was changed, and the token that acted.
+#[derive(Default, Serialize)]
+struct Data<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acting_token: Option<&'a ActingToken<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<GroupData<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    member: Option<MemberData<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_role: Option<Role>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<TokenData<'a>>,
+}
+
+#[derive(Serialize)]
+struct ActingToken<'a> {
+    id: TokenId,
+    name: &'a Name,
+}
+
+#[derive(Serialize)]
+struct GroupData<'a> {
+    location: &'a Name,
+    name: &'a Name,
+    uuid: Uuid,
+}
+
+#[derive(Serialize)]
+struct MemberData<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<Role>,
+    username: &'a Name,
+}
+
+#[derive(Serialize)]
+struct TokenData<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<&'a Name>,
+    id: TokenId,
+    name: &'a Name,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization: Option<&'a Slug>,
+    owner: &'a Name,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scopes: Option<Scopes>,
+}
+
+impl<'a> Event<'a> {
+    fn entry(self, acting_token: Option<&'a ActingToken<'a>>) -> Result<NewEntry> {
+        let (code, message, data) = self.describe();
+        let data = serde_json::to_string(&Data { acting_token, ..data });
+        let data = data.map_err(|error| Error::internal(format!("no JSON form: {error}")))?;
+        Ok(NewEntry { code, message, data })
+    }
+
     /// Returns the code, the message and the data of the entry.
-    fn describe(self) -> (&'static str, String, Value) {
+    fn describe(self) -> (&'static str, String, Data<'a>) {
         match self {
             Self::TokenCreate { token, owner } => (
                 "user-token-create",
                 format!("minted token {} of {owner}", token.name),
-                json!({"token": describe_token(token, Some(owner))}),
+                Data { token: Some(token_data(token, owner)), ..Data::default() },
             ),
-            Self::TokenRevoke { token: OrganizationToken { token, owner }, cause } => {
-                let owner = owner.as_ref().map(|owner| &owner.username);
-                let name = owner.map_or("", Name::as_str);
-                (
-                    "user-token-revoke",
-                    format!("revoked token {} of {name} by {cause}", token.name),
-                    json!({"token": describe_token(token, owner), "cause": cause}),
-                )
-            }
+            Self::TokenRevoke { token, owner, cause } => (
+                "user-token-revoke",
+                format!("revoked token {} of {owner} by {cause}", token.name),
+                Data {
+                    token: Some(token_data(token, owner)),
+                    cause: Some(cause),
+                    ..Data::default()
+                },
+            ),
             Self::MemberAdd { username, role } => (
                 "org-member-add",
                 format!("added {username} as {role}"),
-                json!({"member": {"username": username, "role": role}}),
+                member_data(username, Some(role), None),
             ),
             Self::MemberUpdate { username, from, to } => (
                 "org-member-update",
                 format!("changed {username} from {from} to {to}"),
-                json!({"member": {"username": username, "role": to}, "previous_role": from}),
+                member_data(username, Some(to), Some(from)),
             ),
-            Self::MemberRemove { username } => (
-                "org-member-rm",
-                format!("removed {username}"),
-                json!({"member": {"username": username}}),
-            ),
+            Self::MemberRemove { username } => {
+                ("org-member-rm", format!("removed {username}"), member_data(username, None, None))
+            }
             Self::GroupCreate(group) => (
                 "group-create",
                 format!("created group {} in {}", group.name, group.primary),
-                describe_group(group),
+                group_data(group),
             ),
             Self::GroupDelete(group) => {
-                ("group-delete", format!("deleted group {}", group.name), describe_group(group))
+                ("group-delete", format!("deleted group {}", group.name), group_data(group))
             }
         }
     }
 }
 
-fn describe_token(token: &Token, owner: Option<&Name>) -> Value {
-    let mut data = json!({"id": token.id, "name": token.name, "owner": owner});
-    if let Some(organization) = &token.organization {
-        data["organization"] = json!(organization);
-    }
-    if let Some(group) = &token.group {
-        data["group"] = json!(group);
-        data["scopes"] = json!(token.scopes);
-    }
-    data
+fn token_data<'a>(token: &'a Token, owner: &'a Name) -> TokenData<'a> {
+    let Token { name, id, organization, group, scopes, .. } = token;
+    let (organization, group) = (organization.as_ref(), group.as_ref());
+    TokenData { group, id: *id, name, organization, owner, scopes: *scopes }
 }
 
-fn describe_group(group: &Group) -> Value {
-    json!({"group": {"name": group.name, "uuid": group.uuid, "location": group.primary}})
+fn member_data(username: &Name, role: Option<Role>, previous_role: Option<Role>) -> Data<'_> {
+    Data { member: Some(MemberData { role, username }), previous_role, ..Data::default() }
+}
+
+fn group_data(group: &Group) -> Data<'_> {
+    let (location, name, uuid) = (&group.primary, &group.name, group.uuid);
+    Data { group: Some(GroupData { location, name, uuid }), ..Data::default() }
 }

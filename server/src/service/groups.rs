@@ -1,13 +1,13 @@
 //! Groups. Deleting a group revokes its tokens.
 
-use super::audit::{Actor, Event};
+use super::audit::{Actor, Event, record};
 use super::{PAGE, Service, accept, accept_with, reach};
 use crate::access::{Action, Extent};
 use crate::caller::{Binding, Caller, Credential};
 use crate::error::{Error, Result};
 use crate::name::{Name, Slug};
 use crate::records::{Group, Page};
-use crate::store::{Doomed, Turn};
+use crate::store::Turn;
 use uuid::Uuid;
 
 impl Service {
@@ -70,7 +70,7 @@ impl Service {
             let (caller, mut reach, _) = reach(access, Action::ManageGroups)?;
             change.insert_group(reach.id, new);
             let actor = Actor::Caller(&caller, credential.origin);
-            change.record(&mut reach.head, &[actor.entry(Event::GroupCreate(new))])?;
+            record(&mut change, &mut reach.head, actor, [Event::GroupCreate(new)])?;
             Ok((change, ()))
         });
         let taken =
@@ -95,10 +95,13 @@ impl Service {
                 let (caller, mut reach, _) = reach(access, Action::ManageGroups)?;
                 let group = group.ok_or(Error::NO_GROUP)?;
                 let actor = Actor::Caller(&caller, credential.origin);
-                let revoked = change.delete_tokens(Doomed::Group(group.uuid)).await?;
+                let revoked = change.delete_group_tokens(group.uuid, slug, name).await?;
                 change.delete_group(group.uuid);
-                let entries = actor.cascade("group-delete", &revoked, Event::GroupDelete(&group));
-                change.record(&mut reach.head, &entries)?;
+                let cause = "group-delete";
+                let revocations =
+                    revoked.iter().map(|(token, owner)| Event::TokenRevoke { token, owner, cause });
+                let events = revocations.chain([Event::GroupDelete(&group)]);
+                record(&mut change, &mut reach.head, actor, events)?;
                 Ok((change, group))
             },
         )

@@ -1,14 +1,14 @@
 //! Members. Removing a member revokes the tokens that the member has in the organization, and an
 //! organization always keeps an owner.
 
-use super::audit::{Actor, Event};
+use super::audit::{Actor, Event, record};
 use super::{PAGE, Service, accept, accept_with, reach};
 use crate::access::Action;
 use crate::caller::{Credential, Role};
 use crate::error::{Error, Result};
 use crate::name::{Name, Slug};
 use crate::records::{Member, Page};
-use crate::store::{Doomed, Reach, TargetMember, Transaction, Turn};
+use crate::store::{Reach, TargetMember, Transaction, Turn};
 
 impl Service {
     /// Lists the members of an organization, by username.
@@ -115,12 +115,14 @@ impl Service {
                 let target =
                     target.filter(|target| target.role.is_some()).ok_or(Error::NO_MEMBER)?;
                 keep_an_owner(username, &target)?;
-                let revoked = change.delete_tokens(Doomed::Member(reach.id, target.user)).await?;
+                let revoked = change.delete_member_tokens(reach.id, target.user, slug).await?;
                 change.delete_member(reach.id, username);
                 let actor = Actor::Caller(&caller, credential.origin);
-                let removal = Event::MemberRemove { username };
-                let entries = actor.cascade("org-member-rm", &revoked, removal);
-                change.record(&mut reach.head, &entries)?;
+                let (owner, cause) = (username, "org-member-rm");
+                let revocations =
+                    revoked.iter().map(|token| Event::TokenRevoke { token, owner, cause });
+                let events = revocations.chain([Event::MemberRemove { username }]);
+                record(&mut change, &mut reach.head, actor, events)?;
                 Ok((change, ()))
             },
         )
@@ -151,7 +153,7 @@ pub(super) fn set_role(
         }
     };
     if let Some(event) = event {
-        change.record(&mut reach.head, &[actor.entry(event)])?;
+        record(change, &mut reach.head, actor, [event])?;
     }
     Ok(Member { username: username.clone(), role, email: target.email })
 }

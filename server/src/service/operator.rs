@@ -2,7 +2,7 @@
 //! audit log names the operator as their author; a new user belongs to nothing yet, so adding one
 //! has no entry.
 
-use super::audit::{Actor, Event};
+use super::audit::{Actor, Event, record};
 use super::tokens::Mint;
 use super::{Service, Written, commit, members, retry};
 use crate::caller::{Binding, Role};
@@ -149,7 +149,7 @@ async fn add_organization(
     let (id, mut head) = added.map_err(|error| Error::from(error).or_taken(taken))?;
     change.insert_member(id, user.id, owner, Role::Owner);
     let event = Event::MemberAdd { username: owner, role: Role::Owner };
-    Ok(change.record(&mut head, &[Actor::Operator.entry(event)])?)
+    record(change, &mut head, Actor::Operator, [event])
 }
 
 fn mint_for(

@@ -1,6 +1,6 @@
 //! Minting, listing and revoking tokens. A secret is returned once and never stored.
 
-use super::audit::{Actor, Event};
+use super::audit::{Actor, Event, record};
 use super::{PAGE, Service, accept, accept_with, reach};
 use crate::access::{Action, Extent, OwnAction, decide_own, may_do_all};
 use crate::caller::{Binding, Credential, UserId};
@@ -128,19 +128,18 @@ impl Service {
             .await?;
         decide_own(&access.caller.binding, OwnAction::ManageTokens)?;
         let located = located.ok_or(Error::NO_TOKEN)?;
-        let turn = match &located.token.token.organization {
+        let turn = match &located.token.organization {
             Some(slug) => Turn::Organization(slug.clone()),
             None => Turn::User(access.caller.user),
         };
-        let located = located.token.token.id;
+        let located = located.token.id;
         self.write_revocation(credential, &turn, |mut change| async move {
             let found = change.access_to_own_token(credential, name).await?;
             let (Access { caller, mut user_head, organization }, token) =
                 accept_with(credential, found)?;
             // A token that got the name meanwhile is another one.
-            let token = token.filter(|token| {
-                token.token.token.id == located && is_within(&caller.binding, token)
-            });
+            let token = token
+                .filter(|token| token.token.id == located && is_within(&caller.binding, token));
             let token = token.ok_or(Error::NO_TOKEN)?;
             let mut head = organization.map(|reach| reach.head);
             let head = head.as_mut().unwrap_or(&mut user_head);
@@ -228,7 +227,7 @@ impl Mint {
     ) -> Result<()> {
         change.insert_token(&self.token, &self.secret.digest(), user, binding);
         let event = Event::TokenCreate { token: &self.token, owner };
-        Ok(change.record(head, &[actor.entry(event)])?)
+        record(change, head, actor, [event])
     }
 
     /// Returns the answer that shows the secret.
@@ -243,7 +242,7 @@ fn revoke(
     head: &mut ChainHead,
     found: &FoundToken,
 ) -> Result<()> {
-    change.delete_token(found.token.token.id);
-    let event = Event::TokenRevoke { token: &found.token, cause: "revoke" };
-    Ok(change.record(head, &[actor.entry(event)])?)
+    change.delete_token(found.token.id);
+    let event = Event::TokenRevoke { token: &found.token, owner: &found.owner, cause: "revoke" };
+    record(change, head, actor, [event])
 }

@@ -7,7 +7,7 @@ use super::connection::{Row, Statement, Value, sql};
 use super::{Result, Snapshot, Transaction, rows};
 use crate::caller::{Caller, Credential, OrganizationId, Role, UserId};
 use crate::name::{Name, Slug};
-use crate::records::{Group, OrganizationToken};
+use crate::records::{Group, Token};
 use crate::token::TokenId;
 use chrono::Utc;
 
@@ -39,11 +39,13 @@ pub struct Reach {
 /// A live token that a request names.
 #[derive(Clone, Debug)]
 pub struct FoundToken {
-    /// The token, with its owner.
-    pub token: OrganizationToken,
+    /// The token.
+    pub token: Token,
+    /// The name of the user who minted it.
+    pub owner: Name,
     /// The organization that it is bound to.
     pub organization: Option<OrganizationId>,
-    /// Who minted it.
+    /// The user who minted it.
     pub user: UserId,
 }
 
@@ -96,16 +98,14 @@ const ACCESS_TO_GROUP: &str = access!(
 );
 
 const ACCESS_TO_TOKEN: &str = access!(
-    ", x.id, x.name, x.created_at, x.scopes, g.name, w.username, w.email, o.slug,
-     x.organization_id, x.user_id",
+    ", x.id, x.name, x.created_at, x.scopes, g.name, w.username, o.slug, x.organization_id, x.user_id",
     "LEFT JOIN organizations o ON o.slug = $3",
     "LEFT JOIN tokens x ON x.id = $4 LEFT JOIN users w ON w.id = x.user_id
      LEFT JOIN organization_groups g ON g.uuid = x.group_uuid"
 );
 
 const ACCESS_TO_OWN_TOKEN: &str = access!(
-    ", x.id, x.name, x.created_at, x.scopes, g.name, u.username, u.email, o.slug,
-     x.organization_id, x.user_id",
+    ", x.id, x.name, x.created_at, x.scopes, g.name, u.username, o.slug, x.organization_id, x.user_id",
     "LEFT JOIN tokens x ON x.user_id = u.id AND x.name = $3
      LEFT JOIN organizations o ON o.id = x.organization_id",
     "LEFT JOIN organization_groups g ON g.uuid = x.group_uuid"

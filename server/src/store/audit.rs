@@ -6,34 +6,57 @@ pub(super) mod chain;
 pub use chain::{AuditFault, AuditHead, AuditReport, Chain, ChainHead};
 
 use super::connection::{Statement, Value, sql};
-use super::{Error, Result, Snapshot, Transaction, rows};
-use crate::caller::{OrganizationId, UserId};
+use super::{Result, Snapshot, Transaction, rows};
+use crate::caller::{OrganizationId, Origin, UserId};
 use crate::name::{Name, Slug};
 use crate::records::AuditLog;
 use chain::{Hash, Walk};
-use serde_json::json;
+use chrono::{DateTime, Utc};
 
 /// How many entries [`Snapshot::verify_audit`] reads at once.
 const PAGE: usize = 1_000;
 
-/// How many entries one statement adds at most: as much as arrives well within its time-out.
+/// How many entries one statement adds at most: as many as are added well within its time-out.
 const BULK: usize = 50_000;
 
-const INSERT: &str = "INSERT INTO audit_log (organization_id, user_id, sequence, code, message,
-     origin, author, created_at, data, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+const INSERT: &str = "INSERT INTO audit_log (organization_id, user_id, origin, author, created_at,
+     sequence, code, message, data, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 
-/// Adds the entries of a JSON array, each an array of the columns from `sequence` on.
-const INSERT_MANY_SQLITE: &str = "INSERT INTO audit_log (organization_id, user_id, sequence, code,
-     message, origin, author, created_at, data, hash)
-     SELECT $1, $2, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
-     value ->> 6, unhex(value ->> 7) FROM json_each($3) ORDER BY key";
+/// Adds the entries of a JSON array, each an array of its columns from `sequence` on.
+const INSERT_MANY_SQLITE: &str = "INSERT INTO audit_log (organization_id, user_id, origin, author,
+     created_at, sequence, code, message, data, hash)
+     SELECT $1, $2, $3, $4, $5, value ->> 0, value ->> 1, value ->> 2, value ->> 3,
+     unhex(value ->> 4) FROM json_each($6) ORDER BY key";
 
+/// Adds the entries of four arrays, whose sequence starts after `$6`.
 const INSERT_MANY_POSTGRES: &str =
-    "INSERT INTO audit_log (organization_id, user_id, sequence, code,
-     message, origin, author, created_at, data, hash)
-     SELECT $1, $2, (value ->> 0)::bigint, value ->> 1, value ->> 2, value ->> 3, value ->> 4,
-     (value ->> 5)::bigint, value ->> 6, decode(value ->> 7, 'hex')
-     FROM json_array_elements($3::text::json) WITH ORDINALITY AS e (value, key) ORDER BY key";
+    "INSERT INTO audit_log (organization_id, user_id, origin, author,
+     created_at, sequence, code, message, data, hash)
+     SELECT $1, $2, $3, $4, $5, $6 + key, code, message, data, hash
+     FROM unnest($7::text[], $8::text[], $9::text[], $10::bytea[])
+     WITH ORDINALITY AS e (code, message, data, hash, key) ORDER BY key";
+
+/// Who makes a change, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Author<'a> {
+    /// The username, or `operator`.
+    pub name: &'a str,
+    /// Where the change came from.
+    pub origin: Origin,
+    /// When it is made.
+    pub time: DateTime<Utc>,
+}
+
+/// What an entry says of a change.
+#[derive(Clone, Debug)]
+pub struct NewEntry {
+    /// What happened, as a word.
+    pub code: &'static str,
+    /// What happened, as a sentence.
+    pub message: String,
+    /// What was changed, as a JSON object.
+    pub data: String,
+}
 
 impl Snapshot {
     /// Returns at most `limit` entries of an organization's log, newest first, from the one with
@@ -102,76 +125,74 @@ impl Snapshot {
 impl Transaction {
     /// Adds entries to a chain, in this order. `head` must be what this transaction read under its
     /// lock; it is moved to the new end.
-    ///
-    /// # Errors
-    /// [`Error::Broken`] if an entry has no JSON form.
-    pub fn record(&mut self, head: &mut ChainHead, entries: &[AuditLog]) -> Result<()> {
-        let mut links = Vec::with_capacity(entries.len());
-        for entry in entries {
-            let data = serde_json::to_string(&entry.data);
-            let data = data.map_err(|error| Error::Broken(format!("no JSON form: {error}")))?;
-            let hash = head.append(entry, &data);
-            links.push((head.entries, entry, data, hash));
-        }
-        let (organization, user) = head.chain.keys();
-        let owner = [Value::from(organization), Value::from(user)];
-        if let [(sequence, entry, data, hash)] = links.as_slice() {
-            self.execute(insert(owner, *sequence, entry, data, hash));
-        } else {
-            for links in links.chunks(BULK) {
-                self.execute(self.insert_many(owner.clone(), links));
-            }
+    pub fn record(&mut self, head: &mut ChainHead, author: &Author<'_>, entries: Vec<NewEntry>) {
+        let mut entries = entries.into_iter().peekable();
+        while entries.peek().is_some() {
+            let start = head.entries;
+            let links: Vec<_> = entries
+                .by_ref()
+                .take(BULK)
+                .map(|entry| (head.append(author, &entry), entry))
+                .collect();
+            let statement = insert(head.chain, author, start, links, self.connection.is_postgres());
+            self.execute(statement);
         }
         let (update, key) = match head.chain {
             Chain::Organization(id) => {
                 ("UPDATE organizations SET entries = $1, hash = $2 WHERE id = $3", id.0)
             }
             Chain::User(id) => ("UPDATE users SET entries = $1, hash = $2 WHERE id = $3", id.0),
-            Chain::Closed => return Err(Error::Broken("the chain is closed".to_owned())),
+            Chain::Closed => ("UPDATE closed_chain SET entries = $1, hash = $2 WHERE id = $3", 0),
         };
         let parameters = [head.entries.into(), head.hash.as_slice().into(), key.into()];
         self.execute(sql(update, parameters));
-        Ok(())
-    }
-
-    fn insert_many(
-        &self,
-        [organization, user]: [Value; 2],
-        links: &[(i64, &AuditLog, String, Hash)],
-    ) -> Statement {
-        let row = |(sequence, entry, data, hash): &(i64, &AuditLog, String, Hash)| {
-            let time = entry.created_at.timestamp_millis();
-            let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-            let (code, message, author) = (&entry.code, &entry.message, &entry.author);
-            json!([sequence, code, message, entry.origin, author, time, data, hash])
-        };
-        let rows: serde_json::Value = links.iter().map(row).collect();
-        let is_postgres = self.connection.is_postgres();
-        let statement = if is_postgres { INSERT_MANY_POSTGRES } else { INSERT_MANY_SQLITE };
-        sql(statement, [organization, user, Value::Text(rows.to_string())])
     }
 }
 
+/// Returns the statement that adds entries with their hashes, whose sequence starts after `start`.
 fn insert(
-    [organization, user]: [Value; 2],
-    sequence: i64,
-    entry: &AuditLog,
-    data: &str,
-    hash: &Hash,
+    chain: Chain,
+    author: &Author<'_>,
+    start: i64,
+    links: Vec<(Hash, NewEntry)>,
+    is_postgres: bool,
 ) -> Statement {
-    sql(
-        INSERT,
-        [
-            organization,
-            user,
-            sequence.into(),
-            entry.code.as_str().into(),
-            entry.message.as_str().into(),
-            entry.origin.as_str().into(),
-            entry.author.as_str().into(),
-            entry.created_at.timestamp_millis().into(),
-            data.into(),
-            hash.as_slice().into(),
-        ],
-    )
+    let (organization, user) = chain.keys();
+    let time = author.time.timestamp_millis();
+    let mut parameters: Vec<Value> =
+        vec![organization.into(), user.into(), author.origin.as_str().into()];
+    parameters.extend([author.name.into(), time.into()]);
+    if let [(hash, NewEntry { code, message, data })] = links.as_slice() {
+        parameters.extend([(start + 1).into(), (*code).into()]);
+        parameters.extend([message.as_str().into(), data.as_str().into(), hash.as_slice().into()]);
+        return sql(INSERT, parameters);
+    }
+    if is_postgres {
+        let (mut codes, mut messages, mut data, mut hashes) = (vec![], vec![], vec![], vec![]);
+        for (hash, entry) in links {
+            codes.push(entry.code.to_owned());
+            messages.push(entry.message);
+            data.push(entry.data);
+            hashes.push(hash.to_vec());
+        }
+        parameters.extend([start.into(), Value::Texts(codes), Value::Texts(messages)]);
+        parameters.extend([Value::Texts(data), Value::Blobs(hashes)]);
+        return sql(INSERT_MANY_POSTGRES, parameters);
+    }
+    let row = |(sequence, (hash, entry)): (i64, &(Hash, NewEntry))| {
+        let NewEntry { code, message, data } = entry;
+        let (high, low) = hash.split_at(16);
+        let hex =
+            [high, low].map(|half| half.iter().fold(0, |all, byte| all << 8 | u128::from(*byte)));
+        serde_json::json!([
+            sequence,
+            code,
+            message,
+            data,
+            format!("{:032x}{:032x}", hex[0], hex[1])
+        ])
+    };
+    let rows: serde_json::Value = (start + 1..).zip(&links).map(row).collect();
+    parameters.push(Value::Text(rows.to_string()));
+    sql(INSERT_MANY_SQLITE, parameters)
 }

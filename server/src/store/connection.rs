@@ -14,6 +14,10 @@ pub enum Value {
     Text(String),
     Bytes(Vec<u8>),
     Null,
+    /// An array, for PostgreSQL alone.
+    Texts(Vec<String>),
+    /// An array, for PostgreSQL alone.
+    Blobs(Vec<Vec<u8>>),
 }
 
 impl From<i64> for Value {

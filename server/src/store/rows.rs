@@ -91,34 +91,42 @@ fn reach(row: &dyn Row, _: usize) -> Result<Reach> {
     Ok(Reach { id, slug: parse_text(row, 12)?, role: parse_text(row, 13)?, head })
 }
 
-/// Reads columns: id, name, time, scopes, group, owner's name, owner's address, organization. The
-/// last four may be null.
+/// Reads columns: id, name, time, scopes, group's name. The last may be null.
+pub fn bound_token(row: &dyn Row, from: usize) -> Result<Token> {
+    let scopes = scopes(row, from + 3)?;
+    let is_group_bound = scopes != Scopes::default();
+    Ok(Token {
+        id: token_id(row, from)?,
+        name: parse_text(row, from + 1)?,
+        created_at: time(row, from + 2)?,
+        organization: None,
+        group: if is_group_bound { optional(row, from + 4, parse_text)? } else { None },
+        scopes: is_group_bound.then_some(scopes),
+    })
+}
+
+/// Reads columns: those of [`bound_token`], owner's name, owner's address, organization. The last
+/// three may be null.
 pub fn token(row: &dyn Row, from: usize) -> Result<OrganizationToken> {
-    let group = optional(row, from + 4, parse_text)?;
-    let scopes = if group.is_some() { Some(scopes(row, from + 3)?) } else { None };
     let owner = optional(row, from + 5, |row, column| {
         let email = row.text(column + 1)?.to_owned();
         Ok(TokenOwner { username: parse_text(row, column)?, email })
     })?;
-    let token = Token {
-        id: token_id(row, from)?,
-        name: parse_text(row, from + 1)?,
-        created_at: time(row, from + 2)?,
-        organization: optional(row, from + 7, parse_text)?,
-        group,
-        scopes,
-    };
-    Ok(OrganizationToken { token, owner })
+    let organization = optional(row, from + 7, parse_text)?;
+    Ok(OrganizationToken { token: Token { organization, ..bound_token(row, from)? }, owner })
 }
 
-/// Reads columns: those of a token, organization id, user id. The id of the token may be null.
+/// Reads columns: those of [`bound_token`], owner's name, organization, organization id, user id. The
+/// id of the token may be null.
 pub fn found_token(row: &dyn Row, from: usize) -> Result<Option<FoundToken>> {
     optional(row, from, |row, from| {
+        let organization = optional(row, from + 6, parse_text)?;
         Ok(FoundToken {
-            token: token(row, from)?,
-            organization: optional(row, from + 8, |row, column| row.integer(column))?
+            token: Token { organization, ..bound_token(row, from)? },
+            owner: parse_text(row, from + 5)?,
+            organization: optional(row, from + 7, |row, column| row.integer(column))?
                 .map(OrganizationId),
-            user: UserId(row.integer(from + 9)?),
+            user: UserId(row.integer(from + 8)?),
         })
     })
 }

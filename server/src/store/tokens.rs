@@ -5,7 +5,7 @@ use super::access::{Access, access_columns, parameters};
 use super::connection::{Row, Statement, Value, sql};
 use super::{Result, Snapshot, Transaction, rows};
 use crate::caller::{Binding, Credential, OrganizationId, Role, UserId};
-use crate::name::Slug;
+use crate::name::{Name, Slug};
 use crate::records::{OrganizationToken, Page, Token};
 use crate::token::{TokenDigest, TokenId};
 use uuid::Uuid;
@@ -15,15 +15,6 @@ pub type Position = i64;
 
 /// A page of tokens, in the order of minting.
 pub type TokenPage = Page<OrganizationToken, Position>;
-
-/// The tokens that end together.
-#[derive(Clone, Copy, Debug)]
-pub enum Doomed {
-    /// Those of a user that are bound to an organization or to its groups.
-    Member(OrganizationId, UserId),
-    /// Those that are bound to a group.
-    Group(Uuid),
-}
 
 /// Which page of which list, read through a credential.
 #[derive(Clone, Copy, Debug)]
@@ -267,33 +258,51 @@ impl Transaction {
         self.execute(sql("DELETE FROM tokens WHERE id = $1", [id.as_bytes().into()]));
     }
 
-    /// Revokes tokens in one statement and returns them with their owners, in the order of minting.
-    pub async fn delete_tokens(&mut self, doomed: Doomed) -> Result<Vec<OrganizationToken>> {
-        macro_rules! delete {
-            ($condition:literal) => {
-                concat!(
-                    "DELETE FROM tokens WHERE ",
-                    $condition,
-                    " RETURNING position, id, name, created_at, scopes,
-                     (SELECT g.name FROM organization_groups g WHERE g.uuid = tokens.group_uuid),
-                     (SELECT u.username FROM users u WHERE u.id = tokens.user_id),
-                     (SELECT u.email FROM users u WHERE u.id = tokens.user_id),
-                     (SELECT o.slug FROM organizations o WHERE o.id = tokens.organization_id)"
-                )
-            };
-        }
-        let statement = match doomed {
-            Doomed::Member(organization, user) => sql(
-                delete!("user_id = $1 AND organization_id = $2"),
-                [user.0.into(), organization.0.into()],
-            ),
-            Doomed::Group(group) => {
-                sql(delete!("group_uuid = $1"), [group.as_bytes().as_slice().into()])
-            }
-        };
-        let read = |row: &dyn Row| Ok((row.integer(0)?, rows::token(row, 1)?));
+    /// Revokes the tokens of a user that are bound to an organization or to its groups, in one
+    /// statement. Returns them in the order of minting.
+    pub async fn delete_member_tokens(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+        slug: &Slug,
+    ) -> Result<Vec<Token>> {
+        let statement = sql(
+            "DELETE FROM tokens WHERE user_id = $1 AND organization_id = $2
+             RETURNING position, id, name, created_at, scopes,
+             (SELECT g.name FROM organization_groups g WHERE g.uuid = tokens.group_uuid)",
+            [user.0.into(), organization.0.into()],
+        );
+        let read = |row: &dyn Row| Ok((row.integer(0)?, rows::bound_token(row, 1)?));
         let mut tokens = self.change_many(statement, read).await?;
         tokens.sort_unstable_by_key(|(position, _)| *position);
-        Ok(tokens.into_iter().map(|(_, token)| token).collect())
+        let with_slug = |(_, token)| Token { organization: Some(slug.clone()), ..token };
+        Ok(tokens.into_iter().map(with_slug).collect())
+    }
+
+    /// Revokes the tokens that are bound to a group, in one statement. Returns them with their
+    /// owners, in the order of minting.
+    pub async fn delete_group_tokens(
+        &mut self,
+        uuid: Uuid,
+        slug: &Slug,
+        group: &Name,
+    ) -> Result<Vec<(Token, Name)>> {
+        let statement = sql(
+            "DELETE FROM tokens WHERE group_uuid = $1
+             RETURNING position, id, name, created_at, scopes,
+             (SELECT u.username FROM users u WHERE u.id = tokens.user_id)",
+            [uuid.as_bytes().as_slice().into()],
+        );
+        let read = |row: &dyn Row| {
+            let owner: Name = rows::parse_text(row, 5)?;
+            Ok((row.integer(0)?, rows::bound_token(row, 1)?, owner))
+        };
+        let mut tokens = self.change_many(statement, read).await?;
+        tokens.sort_unstable_by_key(|(position, ..)| *position);
+        let with_names = |(_, token, owner)| {
+            let (organization, group) = (Some(slug.clone()), Some(group.clone()));
+            (Token { organization, group, ..token }, owner)
+        };
+        Ok(tokens.into_iter().map(with_names).collect())
     }
 }

@@ -9,7 +9,7 @@ use orgtokens_server::error::Error;
 use orgtokens_server::records::MintRequest;
 use orgtokens_server::scope::RequestedScope;
 use orgtokens_server::service::Operator;
-use orgtokens_server::store::{Doomed, Store, Turn};
+use orgtokens_server::store::{Store, Turn};
 
 /// How often each race is run.
 const ROUNDS: usize = 15;
@@ -89,8 +89,9 @@ async fn a_mint_that_waited_for_the_removal_of_its_user_is_refused(backend: Back
         let (service, bob) = (stage.here.clone(), bob.clone());
         async move { service.mint_token(&bob, &name("late"), &bound()).await }
     });
-    let bound = Doomed::Member(reach.id, target.expect("bob").user);
-    assert_eq!(removal.delete_tokens(bound).await.expect("an answer"), []);
+    let bob = target.expect("bob").user;
+    let revoked = removal.delete_member_tokens(reach.id, bob, &slug).await;
+    assert_eq!(revoked.expect("an answer"), []);
     removal.delete_member(reach.id, &username);
     removal.commit().await.expect("committed");
     let minted = minting.await.expect("an answer");

@@ -2,8 +2,8 @@
 //! no database. It notices changes made behind the program's back, unless they rewrite the end of
 //! the chain too: for that, compare the heads with a copy that is kept elsewhere.
 
+use super::{Author, NewEntry};
 use crate::caller::{OrganizationId, UserId};
-use crate::records::AuditLog;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
@@ -75,18 +75,18 @@ impl ChainHead {
         Self { chain, entries: 0, hash: START }
     }
 
-    /// Moves the end behind a new entry, whose data has this JSON text, and returns its hash.
-    pub(super) fn append(&mut self, entry: &AuditLog, data: &str) -> Hash {
+    /// Moves the end behind a new entry and returns its hash.
+    pub(super) fn append(&mut self, author: &Author<'_>, entry: &NewEntry) -> Hash {
         self.entries += 1;
         let link = Link {
             chain: self.chain,
             sequence: self.entries,
-            code: &entry.code,
+            code: entry.code,
             message: &entry.message,
-            origin: entry.origin.as_str(),
-            author: &entry.author,
-            created_at: entry.created_at.timestamp_millis(),
-            data,
+            origin: author.origin.as_str(),
+            author: author.name,
+            created_at: author.time.timestamp_millis(),
+            data: &entry.data,
         };
         self.hash = link.hash(&self.hash);
         self.hash

@@ -17,6 +17,8 @@ impl ToSql for Value {
             Self::Integer(value) if *kind == Type::INT8 => value.to_sql(kind, out),
             Self::Text(value) if *kind == Type::TEXT => value.to_sql(kind, out),
             Self::Bytes(value) if *kind == Type::BYTEA => value.to_sql(kind, out),
+            Self::Texts(values) if *kind == Type::TEXT_ARRAY => values.to_sql(kind, out),
+            Self::Blobs(values) if *kind == Type::BYTEA_ARRAY => values.to_sql(kind, out),
             _ => Err(format!("the statement wants {kind}").into()),
         }
     }
