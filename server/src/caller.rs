@@ -166,4 +166,6 @@ pub struct Caller {
     pub email: String,
     /// Where it acts.
     pub binding: Binding,
+    /// Where the request came from.
+    pub origin: Origin,
 }

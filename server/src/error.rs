@@ -4,6 +4,9 @@
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// No live token of an enabled user has this digest.
+    #[error("the credential is not accepted")]
+    NotAccepted,
     /// A unique name is taken.
     #[error("it exists already")]
     Exists,
@@ -117,6 +120,7 @@ impl From<StoreError> for Error {
         match error {
             StoreError::Unknown(_) => Self::OutcomeUnknown(error),
             StoreError::Broken(_) => Self::Internal(error),
+            StoreError::NotAccepted => Self::DeadCredential,
             StoreError::Exists => Self::Taken,
             StoreError::Unavailable(_) | StoreError::Full(_) | StoreError::Contended(_) => {
                 Self::Unavailable(error)

@@ -48,10 +48,8 @@ impl Service {
     /// # Errors
     /// [`Error::DeadCredential`] if it is unknown, revoked or expired, or its user is disabled.
     pub async fn authenticate(&self, credential: &Credential) -> Result<Caller> {
-        let access = self
-            .read_once(|mut view| async move { Ok(view.access(credential, None).await?) })
-            .await?;
-        Ok(accept(credential, access)?.caller)
+        self.read_once(|mut view| async move { Ok(view.access(credential, None).await?.caller) })
+            .await
     }
 
     /// Runs an operation that reads.
@@ -70,6 +68,15 @@ impl Service {
     {
         let operation = &operation;
         retry(move || async move { operation(self.store.read_once().await?).await }).await
+    }
+
+    /// Runs an operation that reads a page of tokens.
+    async fn read_page<T, F>(&self, operation: impl Fn(Snapshot) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let operation = &operation;
+        retry(move || async move { operation(self.store.read_page().await?).await }).await
     }
 
     /// Runs an operation that writes under the lock of `turn`, and commits.
@@ -154,19 +161,6 @@ async fn retry<T, F: Future<Output = Result<T>>>(attempt: impl Fn() -> F) -> Res
         }
     }
     attempt().await
-}
-
-/// Requires that the store accepted the credential.
-fn accept(credential: &Credential, access: Option<Access>) -> Result<Access> {
-    let access = access.ok_or(Error::DeadCredential)?;
-    credential.accept(&access.caller);
-    Ok(access)
-}
-
-/// Like [`accept`], for a statement that read its target too.
-fn accept_with<T>(credential: &Credential, found: Option<(Access, T)>) -> Result<(Access, T)> {
-    let (access, target) = found.unzip();
-    Ok((accept(credential, access)?, target.ok_or(Error::DeadCredential)?))
 }
 
 /// Returns the organization that the request names, and how much of `action` the caller may do in

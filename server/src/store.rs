@@ -128,6 +128,11 @@ impl Store {
         self.snapshot(false).await
     }
 
+    /// Begins to read a page of tokens, which is one statement on PostgreSQL.
+    pub async fn read_page(&self) -> Result<Snapshot> {
+        self.snapshot(matches!(self.backend, Backend::Sqlite(_))).await
+    }
+
     async fn snapshot(&self, is_transaction: bool) -> Result<Snapshot> {
         let connection = match &self.backend {
             Backend::Sqlite(sqlite) => Connection::Reader(sqlite.read(is_transaction)?),

@@ -16,7 +16,7 @@ use uuid::Uuid;
 #[derive(Clone, Copy)]
 pub enum Actor<'a> {
     /// The holder of a token.
-    Caller(&'a Caller, Origin),
+    Caller(&'a Caller),
     /// The user of the server's own command line.
     Operator,
 }
@@ -40,9 +40,9 @@ pub fn record<'a>(
     events: impl IntoIterator<Item = Event<'a>>,
 ) -> Result<()> {
     let (name, origin, acting_token) = match actor {
-        Actor::Caller(caller, origin) => {
+        Actor::Caller(caller) => {
             let (id, name) = (caller.token, &caller.token_name);
-            (caller.username.as_str(), origin, Some(ActingToken { id, name }))
+            (caller.username.as_str(), caller.origin, Some(ActingToken { id, name }))
         }
         Actor::Operator => ("operator", Origin::Cli, None),
     };

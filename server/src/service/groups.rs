@@ -1,7 +1,7 @@
 //! Groups. Deleting a group revokes its tokens.
 
 use super::audit::{Actor, Event, record};
-use super::{PAGE, Service, accept, accept_with, reach};
+use super::{PAGE, Service, reach};
 use crate::access::{Action, Extent};
 use crate::caller::{Binding, Caller, Credential};
 use crate::error::{Error, Result};
@@ -20,7 +20,7 @@ impl Service {
     ) -> Result<Page<Group, Name>> {
         let after = after.as_ref();
         self.read(|mut view| async move {
-            let access = accept(credential, view.access(credential, Some(slug)).await?)?;
+            let access = view.access(credential, Some(slug)).await?;
             let (caller, reach, extent) = reach(access, Action::ReadGroups)?;
             Ok(match (extent, caller.binding) {
                 (Extent::Own, Binding::Group { group, .. }) => {
@@ -40,8 +40,7 @@ impl Service {
         name: &Name,
     ) -> Result<Group> {
         self.read_once(|mut view| async move {
-            let found = view.access_to_group(credential, slug, name).await?;
-            let (access, group) = accept_with(credential, found)?;
+            let (access, group) = view.access_to_group(credential, slug, name).await?;
             let (caller, _, extent) = reach(access, Action::ReadGroups)?;
             match extent {
                 Extent::All => group.ok_or(Error::NO_GROUP),
@@ -66,11 +65,15 @@ impl Service {
         let new = &group;
         let turn = Turn::Organization(slug.clone());
         let created = self.write(credential, &turn, |mut change| async move {
-            let access = accept(credential, change.access(credential, Some(slug)).await?)?;
+            let access = change.access(credential, Some(slug)).await?;
             let (caller, mut reach, _) = reach(access, Action::ManageGroups)?;
             change.insert_group(reach.id, new);
-            let actor = Actor::Caller(&caller, credential.origin);
-            record(&mut change, &mut reach.head, actor, [Event::GroupCreate(new)])?;
+            record(
+                &mut change,
+                &mut reach.head,
+                Actor::Caller(&caller),
+                [Event::GroupCreate(new)],
+            )?;
             Ok((change, ()))
         });
         let taken =
@@ -86,25 +89,20 @@ impl Service {
         slug: &Slug,
         name: &Name,
     ) -> Result<Group> {
-        self.write_revocation(
-            credential,
-            &Turn::Organization(slug.clone()),
-            |mut change| async move {
-                let found = change.access_to_group(credential, slug, name).await?;
-                let (access, group) = accept_with(credential, found)?;
-                let (caller, mut reach, _) = reach(access, Action::ManageGroups)?;
-                let group = group.ok_or(Error::NO_GROUP)?;
-                let actor = Actor::Caller(&caller, credential.origin);
-                let revoked = change.delete_group_tokens(group.uuid, slug, name).await?;
-                change.delete_group(group.uuid);
-                let cause = "group-delete";
-                let revocations =
-                    revoked.iter().map(|(token, owner)| Event::TokenRevoke { token, owner, cause });
-                let events = revocations.chain([Event::GroupDelete(&group)]);
-                record(&mut change, &mut reach.head, actor, events)?;
-                Ok((change, group))
-            },
-        )
+        let turn = Turn::Organization(slug.clone());
+        self.write_revocation(credential, &turn, |mut change| async move {
+            let (access, group) = change.access_to_group(credential, slug, name).await?;
+            let (caller, mut reach, _) = reach(access, Action::ManageGroups)?;
+            let group = group.ok_or(Error::NO_GROUP)?;
+            let revoked = change.delete_group_tokens(group.uuid, slug, name).await?;
+            change.delete_group(group.uuid);
+            let cause = "group-delete";
+            let revocations =
+                revoked.iter().map(|(token, owner)| Event::TokenRevoke { token, owner, cause });
+            let events = revocations.chain([Event::GroupDelete(&group)]);
+            record(&mut change, &mut reach.head, Actor::Caller(&caller), events)?;
+            Ok((change, group))
+        })
         .await
     }
 }

@@ -2,7 +2,7 @@
 //! organization always keeps an owner.
 
 use super::audit::{Actor, Event, record};
-use super::{PAGE, Service, accept, accept_with, reach};
+use super::{PAGE, Service, reach};
 use crate::access::Action;
 use crate::caller::{Credential, Role};
 use crate::error::{Error, Result};
@@ -20,7 +20,7 @@ impl Service {
     ) -> Result<Page<Member, Name>> {
         let after = after.as_ref();
         self.read(|mut view| async move {
-            let access = accept(credential, view.access(credential, Some(slug)).await?)?;
+            let access = view.access(credential, Some(slug)).await?;
             let (_, reach, _) = reach(access, Action::Read)?;
             Ok(view.members(reach.id, after, PAGE).await?)
         })
@@ -35,8 +35,7 @@ impl Service {
         username: &Name,
     ) -> Result<Member> {
         self.read_once(|mut view| async move {
-            let found = view.access_to_member(credential, slug, username).await?;
-            let (access, target) = accept_with(credential, found)?;
+            let (access, target) = view.access_to_member(credential, slug, username).await?;
             reach(access, Action::Read)?;
             let (email, role) = target.map(|target| (target.email, target.role)).unzip();
             let role = role.flatten().ok_or(Error::NO_MEMBER)?;
@@ -84,12 +83,12 @@ impl Service {
         check: impl Fn(Option<Role>) -> Result<()>,
     ) -> Result<Member> {
         let check = &check;
-        self.write(credential, &Turn::Organization(slug.clone()), |mut change| async move {
-            let found = change.access_to_member(credential, slug, username).await?;
-            let (access, target) = accept_with(credential, found)?;
+        let turn = Turn::Organization(slug.clone());
+        self.write(credential, &turn, |mut change| async move {
+            let (access, target) = change.access_to_member(credential, slug, username).await?;
             let (caller, mut reach, _) = reach(access, Action::ManageMembers)?;
             check(target.as_ref().and_then(|target| target.role))?;
-            let actor = Actor::Caller(&caller, credential.origin);
+            let actor = Actor::Caller(&caller);
             let member = set_role(&mut change, actor, &mut reach, username, target, role)?;
             Ok((change, member))
         })
@@ -103,29 +102,23 @@ impl Service {
         slug: &Slug,
         username: &Name,
     ) -> Result<()> {
-        self.write_revocation(
-            credential,
-            &Turn::Organization(slug.clone()),
-            |mut change| async move {
-                let found = change.access_to_member(credential, slug, username).await?;
-                let (access, target) = accept_with(credential, found)?;
-                let is_self = *username == access.caller.username;
-                let action = if is_self { Action::Leave } else { Action::ManageMembers };
-                let (caller, mut reach, _) = reach(access, action)?;
-                let target =
-                    target.filter(|target| target.role.is_some()).ok_or(Error::NO_MEMBER)?;
-                keep_an_owner(username, &target)?;
-                let revoked = change.delete_member_tokens(reach.id, target.user, slug).await?;
-                change.delete_member(reach.id, username);
-                let actor = Actor::Caller(&caller, credential.origin);
-                let (owner, cause) = (username, "org-member-rm");
-                let revocations =
-                    revoked.iter().map(|token| Event::TokenRevoke { token, owner, cause });
-                let events = revocations.chain([Event::MemberRemove { username }]);
-                record(&mut change, &mut reach.head, actor, events)?;
-                Ok((change, ()))
-            },
-        )
+        let turn = Turn::Organization(slug.clone());
+        self.write_revocation(credential, &turn, |mut change| async move {
+            let (access, target) = change.access_to_member(credential, slug, username).await?;
+            let is_self = *username == access.caller.username;
+            let action = if is_self { Action::Leave } else { Action::ManageMembers };
+            let (caller, mut reach, _) = reach(access, action)?;
+            let target = target.filter(|target| target.role.is_some()).ok_or(Error::NO_MEMBER)?;
+            keep_an_owner(username, &target)?;
+            let revoked = change.delete_member_tokens(reach.id, target.user, slug).await?;
+            change.delete_member(reach.id, username);
+            let (owner, cause) = (username, "org-member-rm");
+            let revocations =
+                revoked.iter().map(|token| Event::TokenRevoke { token, owner, cause });
+            let events = revocations.chain([Event::MemberRemove { username }]);
+            record(&mut change, &mut reach.head, Actor::Caller(&caller), events)?;
+            Ok((change, ()))
+        })
         .await
     }
 }

@@ -1,6 +1,6 @@
 //! The caller's user, the organizations that the caller reaches, and their audit logs.
 
-use super::{PAGE, Service, accept, reach};
+use super::{PAGE, Service, reach};
 use crate::access::{Action, OwnAction, decide_own};
 use crate::caller::Credential;
 use crate::error::Result;
@@ -23,7 +23,7 @@ impl Service {
     ) -> Result<Page<Organization, Slug>> {
         let after = after.as_ref();
         self.read(|mut view| async move {
-            let caller = accept(credential, view.access(credential, None).await?)?.caller;
+            let caller = view.access(credential, None).await?.caller;
             decide_own(&caller.binding, OwnAction::ListOrganizations)?;
             let bound = caller.binding.organization();
             Ok(view.organizations(caller.user, bound, after, PAGE).await?)
@@ -38,7 +38,7 @@ impl Service {
         slug: &Slug,
     ) -> Result<Organization> {
         self.read_once(|mut view| async move {
-            let access = accept(credential, view.access(credential, Some(slug)).await?)?;
+            let access = view.access(credential, Some(slug)).await?;
             let (_, reach, _) = reach(access, Action::Read)?;
             Ok(Organization::new(reach.slug))
         })
@@ -56,7 +56,7 @@ impl Service {
     ) -> Result<(Vec<AuditLog>, u64)> {
         let skip = i64::from(page.saturating_sub(1)) * i64::from(page_size);
         self.read(|mut view| async move {
-            let access = accept(credential, view.access(credential, Some(slug)).await?)?;
+            let access = view.access(credential, Some(slug)).await?;
             let (_, reach, _) = reach(access, Action::ReadAudit)?;
             let total = reach.head.entries;
             let entries = view.audit_page(reach.id, total - skip, page_size).await?;

@@ -1,9 +1,9 @@
 //! Minting, listing and revoking tokens. A secret is returned once and never stored.
 
 use super::audit::{Actor, Event, record};
-use super::{PAGE, Service, accept, accept_with, reach};
+use super::{PAGE, Service, reach};
 use crate::access::{Action, Extent, OwnAction, decide_own, may_do_all};
-use crate::caller::{Binding, Credential, UserId};
+use crate::caller::{Binding, Caller, Credential, UserId};
 use crate::error::{Error, Result};
 use crate::name::{Name, Slug};
 use crate::records::{MintRequest, MintedToken, OrganizationToken, Page, Token};
@@ -23,9 +23,8 @@ impl Service {
     ) -> Result<Page<OrganizationToken, Position>> {
         let query = TokenQuery { credential, after: after.unwrap_or(0), limit: PAGE };
         let sees_all = |role| may_do_all(role, Action::ManageTokens);
-        self.read(|mut view| async move {
-            let found = view.organization_tokens(query, slug, sees_all).await?;
-            let (access, page) = accept_with(credential, found)?;
+        self.read_page(|mut view| async move {
+            let (access, page) = view.organization_tokens(query, slug, sees_all).await?;
             reach(access, Action::ManageTokens)?;
             Ok(page)
         })
@@ -39,8 +38,8 @@ impl Service {
         after: Option<Position>,
     ) -> Result<Page<Token, Position>> {
         let query = TokenQuery { credential, after: after.unwrap_or(0), limit: PAGE };
-        self.read(|mut view| async move {
-            let (access, page) = accept_with(credential, view.own_tokens(query).await?)?;
+        self.read_page(|mut view| async move {
+            let (access, page) = view.own_tokens(query).await?;
             decide_own(&access.caller.binding, OwnAction::ManageTokens)?;
             Ok(page)
         })
@@ -77,7 +76,7 @@ impl Service {
             let head = organization.map(|reach| reach.head);
             let head = &mut head.filter(|_| binding != Binding::Unrestricted);
             let head = head.as_mut().unwrap_or(&mut user_head);
-            let actor = Actor::Caller(&caller, credential.origin);
+            let actor = Actor::Caller(&caller);
             new.add(&mut change, actor, (caller.user, &caller.username), &binding, head)?;
             Ok((change, ()))
         });
@@ -99,22 +98,18 @@ impl Service {
         slug: &Slug,
         id: TokenId,
     ) -> Result<()> {
-        self.write_revocation(
-            credential,
-            &Turn::Organization(slug.clone()),
-            |mut change| async move {
-                let found = change.access_to_token(credential, slug, id).await?;
-                let (access, token) = accept_with(credential, found)?;
-                let (caller, mut reach, extent) = reach(access, Action::ManageTokens)?;
-                let token = token.filter(|token| {
-                    token.organization == Some(reach.id)
-                        && (extent == Extent::All || token.user == caller.user)
-                });
-                let actor = Actor::Caller(&caller, credential.origin);
-                revoke(&mut change, actor, &mut reach.head, &token.ok_or(Error::NO_TOKEN)?)?;
-                Ok((change, ()))
-            },
-        )
+        let turn = Turn::Organization(slug.clone());
+        self.write_revocation(credential, &turn, |mut change| async move {
+            let (access, token) = change.access_to_token(credential, slug, id).await?;
+            let (caller, mut reach, extent) = reach(access, Action::ManageTokens)?;
+            let token = token.filter(|token| {
+                token.organization == Some(reach.id)
+                    && (extent == Extent::All || token.user == caller.user)
+            });
+            let token = token.ok_or(Error::NO_TOKEN)?;
+            revoke(&mut change, &caller, &mut reach.head, &token)?;
+            Ok((change, ()))
+        })
         .await
     }
 
@@ -122,9 +117,9 @@ impl Service {
     pub async fn revoke_own_token(&self, credential: &Credential, name: &Name) -> Result<()> {
         // What to lock depends on where the token is bound.
         let (access, located) = self
-            .read_once(|mut view| async move {
-                accept_with(credential, view.access_to_own_token(credential, name).await?)
-            })
+            .read_once(
+                |mut view| async move { Ok(view.access_to_own_token(credential, name).await?) },
+            )
             .await?;
         decide_own(&access.caller.binding, OwnAction::ManageTokens)?;
         let located = located.ok_or(Error::NO_TOKEN)?;
@@ -134,16 +129,15 @@ impl Service {
         };
         let located = located.token.id;
         self.write_revocation(credential, &turn, |mut change| async move {
-            let found = change.access_to_own_token(credential, name).await?;
-            let (Access { caller, mut user_head, organization }, token) =
-                accept_with(credential, found)?;
+            let (access, token) = change.access_to_own_token(credential, name).await?;
+            let Access { caller, mut user_head, organization } = access;
             // A token that got the name meanwhile is another one.
             let token = token
                 .filter(|token| token.token.id == located && is_within(&caller.binding, token));
             let token = token.ok_or(Error::NO_TOKEN)?;
             let mut head = organization.map(|reach| reach.head);
             let head = head.as_mut().unwrap_or(&mut user_head);
-            revoke(&mut change, Actor::Caller(&caller, credential.origin), head, &token)?;
+            revoke(&mut change, &caller, head, &token)?;
             Ok((change, ()))
         })
         .await
@@ -200,8 +194,7 @@ impl Mint {
     ) -> Result<(Access, Binding)> {
         let Token { organization, group, scopes, .. } = &self.token;
         let (Some(slug), Some(group), Some(scopes)) = (organization, group, scopes) else {
-            let found = change.access(credential, organization.as_ref()).await?;
-            let access = accept(credential, found)?;
+            let access = change.access(credential, organization.as_ref()).await?;
             if organization.is_none() {
                 decide_own(&access.caller.binding, OwnAction::MintUnrestricted)?;
                 return Ok((access, Binding::Unrestricted));
@@ -209,8 +202,7 @@ impl Mint {
             let (_, reach, _) = reach(access.clone(), Action::MintToken)?;
             return Ok((access, Binding::Organization(reach.id)));
         };
-        let found = change.access_to_group(credential, slug, group).await?;
-        let (access, group) = accept_with(credential, found)?;
+        let (access, group) = change.access_to_group(credential, slug, group).await?;
         let (_, reach, _) = reach(access.clone(), Action::MintGroupToken)?;
         let group = group.ok_or(Error::NO_GROUP)?.uuid;
         Ok((access, Binding::Group { organization: reach.id, group, scopes: *scopes }))
@@ -238,11 +230,11 @@ impl Mint {
 
 fn revoke(
     change: &mut Transaction,
-    actor: Actor<'_>,
+    caller: &Caller,
     head: &mut ChainHead,
     found: &FoundToken,
 ) -> Result<()> {
     change.delete_token(found.token.id);
     let event = Event::TokenRevoke { token: &found.token, owner: &found.owner, cause: "revoke" };
-    record(change, head, actor, [event])
+    record(change, head, Actor::Caller(caller), [event])
 }

@@ -4,7 +4,7 @@
 
 use super::audit::chain::ChainHead;
 use super::connection::{Row, Statement, Value, sql};
-use super::{Result, Snapshot, Transaction, rows};
+use super::{Error, Result, Snapshot, Transaction, rows};
 use crate::caller::{Caller, Credential, OrganizationId, Role, UserId};
 use crate::name::{Name, Slug};
 use crate::records::{Group, Token};
@@ -132,15 +132,14 @@ pub(super) fn parameters<const N: usize>(credential: &Credential, more: [Value; 
 }
 
 impl Snapshot {
-    /// Returns who asks and, if `slug` is given, their place in that organization. `None` if the
-    /// credential is not accepted.
-    pub async fn access(
-        &mut self,
-        credential: &Credential,
-        slug: Option<&Slug>,
-    ) -> Result<Option<Access>> {
-        let slug = slug.map(Slug::as_str).into();
-        self.first(sql(ACCESS, parameters(credential, [slug])), rows::access).await
+    /// Returns who asks and, if `slug` is given, their place in that organization.
+    ///
+    /// # Errors
+    /// [`Error::NotAccepted`], like all functions of this module.
+    pub async fn access(&mut self, credential: &Credential, slug: Option<&Slug>) -> Result<Access> {
+        let statement = sql(ACCESS, parameters(credential, [slug.map(Slug::as_str).into()]));
+        let found = self.first(statement, |row| rows::access(row, credential)).await?;
+        found.ok_or(Error::NotAccepted)
     }
 
     /// Like [`Snapshot::access`], with the group of this name.
@@ -149,10 +148,9 @@ impl Snapshot {
         credential: &Credential,
         slug: &Slug,
         group: &Name,
-    ) -> Result<Option<(Access, Option<Group>)>> {
+    ) -> Result<(Access, Option<Group>)> {
         let more = [slug.as_str().into(), group.as_str().into()];
-        let statement = sql(ACCESS_TO_GROUP, parameters(credential, more));
-        self.first(statement, with_target(rows::found_group)).await
+        self.access_to(ACCESS_TO_GROUP, credential, more, rows::found_group).await
     }
 
     /// Like [`Snapshot::access`], with the live token of this id. It may belong to another
@@ -162,10 +160,9 @@ impl Snapshot {
         credential: &Credential,
         slug: &Slug,
         token: TokenId,
-    ) -> Result<Option<(Access, Option<FoundToken>)>> {
+    ) -> Result<(Access, Option<FoundToken>)> {
         let more = [slug.as_str().into(), token.as_bytes().into()];
-        let statement = sql(ACCESS_TO_TOKEN, parameters(credential, more));
-        self.first(statement, with_target(rows::found_token)).await
+        self.access_to(ACCESS_TO_TOKEN, credential, more, rows::found_token).await
     }
 
     /// Returns who asks, the live token of this name of their user, and their place in the
@@ -174,9 +171,9 @@ impl Snapshot {
         &mut self,
         credential: &Credential,
         name: &Name,
-    ) -> Result<Option<(Access, Option<FoundToken>)>> {
-        let statement = sql(ACCESS_TO_OWN_TOKEN, parameters(credential, [name.as_str().into()]));
-        self.first(statement, with_target(rows::found_token)).await
+    ) -> Result<(Access, Option<FoundToken>)> {
+        let more = [name.as_str().into()];
+        self.access_to(ACCESS_TO_OWN_TOKEN, credential, more, rows::found_token).await
     }
 
     /// Like [`Snapshot::access`], with the user of this name, whether they are a member or not.
@@ -185,17 +182,22 @@ impl Snapshot {
         credential: &Credential,
         slug: &Slug,
         username: &Name,
-    ) -> Result<Option<(Access, Option<TargetMember>)>> {
+    ) -> Result<(Access, Option<TargetMember>)> {
         let more = [slug.as_str().into(), username.as_str().into()];
-        let statement = sql(ACCESS_TO_MEMBER, parameters(credential, more));
-        self.first(statement, with_target(rows::target_member)).await
+        self.access_to(ACCESS_TO_MEMBER, credential, more, rows::target_member).await
     }
-}
 
-fn with_target<T>(
-    target: fn(&dyn Row, usize) -> Result<Option<T>>,
-) -> impl Fn(&dyn Row) -> Result<(Access, Option<T>)> {
-    move |row| Ok((rows::access(row)?, target(row, TARGET)?))
+    async fn access_to<T: Send, const N: usize>(
+        &mut self,
+        statement: &'static str,
+        credential: &Credential,
+        more: [Value; N],
+        target: fn(&dyn Row, usize) -> Result<Option<T>>,
+    ) -> Result<(Access, Option<T>)> {
+        let statement = sql(statement, parameters(credential, more));
+        let read = |row: &dyn Row| Ok((rows::access(row, credential)?, target(row, TARGET)?));
+        self.first(statement, read).await?.ok_or(Error::NotAccepted)
+    }
 }
 
 impl Transaction {

@@ -5,7 +5,7 @@ use super::access::{Access, FoundToken, Reach, TargetMember};
 use super::audit::chain::{Chain, ChainHead, Hash, Link};
 use super::connection::Row;
 use super::{Error, Result};
-use crate::caller::{Binding, Caller, OrganizationId, Role, UserId};
+use crate::caller::{Binding, Caller, Credential, OrganizationId, Role, UserId};
 use crate::records::{AuditLog, Group, Member, OrganizationToken, Token, TokenOwner};
 use crate::scope::Scopes;
 use crate::token::TokenId;
@@ -70,7 +70,7 @@ fn binding(row: &dyn Row, from: usize) -> Result<Binding> {
 }
 
 /// Reads the columns of `access_columns!`.
-pub fn access(row: &dyn Row) -> Result<Access> {
+pub fn access(row: &dyn Row, credential: &Credential) -> Result<Access> {
     let user = UserId(row.integer(6)?);
     let caller = Caller {
         token: token_id(row, 0)?,
@@ -80,7 +80,9 @@ pub fn access(row: &dyn Row) -> Result<Access> {
         user,
         username: parse_text(row, 7)?,
         email: row.text(8)?.to_owned(),
+        origin: credential.origin,
     };
+    credential.accept(&caller);
     let user_head = head(row, 9, Chain::User(user))?;
     Ok(Access { caller, user_head, organization: optional(row, 13, reach)? })
 }

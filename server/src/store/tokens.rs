@@ -3,7 +3,7 @@
 
 use super::access::{Access, access_columns, parameters};
 use super::connection::{Row, Statement, Value, sql};
-use super::{Result, Snapshot, Transaction, rows};
+use super::{Error, Result, Snapshot, Transaction, rows};
 use crate::caller::{Binding, Credential, OrganizationId, Role, UserId};
 use crate::name::{Name, Slug};
 use crate::records::{OrganizationToken, Page, Token};
@@ -121,16 +121,14 @@ impl Snapshot {
         query: TokenQuery<'_>,
         slug: &Slug,
         sees_all: fn(Role) -> bool,
-    ) -> Result<Option<(Access, TokenPage)>> {
+    ) -> Result<(Access, TokenPage)> {
         if self.connection.is_postgres() {
             let roles = Role::ALL.iter().filter(|role| sees_all(**role));
             let roles: Vec<_> = roles.map(|role| role.as_str()).collect();
             let more = Some(roles.join(",").as_str().into());
             return self.page_with_access(ORGANIZATION_WITH_ACCESS, query, Some(slug), more).await;
         }
-        let Some(access) = self.access(query.credential, Some(slug)).await? else {
-            return Ok(None);
-        };
+        let access = self.access(query.credential, Some(slug)).await?;
         let (after, limit) = (query.after.into(), i64::from(query.limit).into());
         let page = match &access.organization {
             None => TokenPage { items: Vec::new(), next: None },
@@ -144,7 +142,7 @@ impl Snapshot {
             }
             Some(reach) => self.own_page(access.caller.user, Some(reach.id), query).await?,
         };
-        Ok(Some((access, page)))
+        Ok((access, page))
     }
 
     /// Returns who asks and a page of the tokens of their user, within the token's binding. It is
@@ -152,18 +150,16 @@ impl Snapshot {
     pub async fn own_tokens(
         &mut self,
         query: TokenQuery<'_>,
-    ) -> Result<Option<(Access, Page<Token, Position>)>> {
-        let found = if self.connection.is_postgres() {
+    ) -> Result<(Access, Page<Token, Position>)> {
+        let (access, page) = if self.connection.is_postgres() {
             self.page_with_access(OWN_WITH_ACCESS, query, None, None).await?
         } else {
-            let Some(access) = self.access(query.credential, None).await? else { return Ok(None) };
-            let caller = &access.caller;
-            let page = self.own_page(caller.user, caller.binding.organization(), query).await?;
-            Some((access, page))
+            let access = self.access(query.credential, None).await?;
+            let (user, binding) = (access.caller.user, access.caller.binding);
+            (access, self.own_page(user, binding.organization(), query).await?)
         };
-        Ok(found.map(|(access, TokenPage { items, next })| {
-            (access, Page { items: items.into_iter().map(|item| item.token).collect(), next })
-        }))
+        let items = page.items.into_iter().map(|item| item.token).collect();
+        Ok((access, Page { items, next: page.next }))
     }
 
     async fn own_page(
@@ -191,7 +187,7 @@ impl Snapshot {
         query: TokenQuery<'_>,
         slug: Option<&Slug>,
         more: Option<Value>,
-    ) -> Result<Option<(Access, TokenPage)>> {
+    ) -> Result<(Access, TokenPage)> {
         let (after, limit) = (query.after.into(), i64::from(query.limit).into());
         let mut parameters =
             parameters(query.credential, [slug.map(Slug::as_str).into(), after, limit]);
@@ -199,7 +195,7 @@ impl Snapshot {
         let mut access = None;
         let read = |row: &dyn Row| {
             if access.is_none() {
-                access = Some(rows::access(row)?);
+                access = Some(rows::access(row, query.credential)?);
             }
             // Without a token there is one row, for the access alone.
             let found = |row: &dyn Row| Ok((row.integer(16)?, rows::token(row, 17)?));
@@ -207,7 +203,7 @@ impl Snapshot {
         };
         let tokens = self.all(sql(statement, parameters), read).await?;
         let page = page_of(tokens.into_iter().flatten().collect(), query.limit);
-        Ok(access.map(|access| (access, page)))
+        Ok((access.ok_or(Error::NotAccepted)?, page))
     }
 }
 

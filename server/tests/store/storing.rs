@@ -97,8 +97,8 @@ async fn tokens_are_paged_oldest_first(backend: Backend) {
         let (mut paged, mut after) = (Vec::new(), Some(0));
         while let Some(position) = after {
             let query = TokenQuery { credential: &stage.owner, after: position, limit: 3 };
-            let found = view.organization_tokens(query, &slug, sees_all).await.expect("a page");
-            let (_, page) = found.expect("a live token");
+            let found = view.organization_tokens(query, &slug, sees_all).await;
+            let (_, page) = found.expect("a page");
             assert!(page.items.len() <= 3);
             paged.extend(page.items.iter().map(|item| item.token.id));
             after = page.next;
