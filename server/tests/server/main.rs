@@ -14,6 +14,7 @@ mod failover;
 mod files;
 mod properties;
 mod requests;
+mod revocation;
 mod support;
 mod throttle;
 mod upgrade;

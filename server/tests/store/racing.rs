@@ -6,6 +6,7 @@ use futures::future::{join, join_all};
 use libtest_mimic::Trial;
 use orgtokens_server::caller::Role;
 use orgtokens_server::error::Error;
+use orgtokens_server::name::Slug;
 use orgtokens_server::records::MintRequest;
 use orgtokens_server::scope::RequestedScope;
 use orgtokens_server::service::Operator;
@@ -15,8 +16,14 @@ use orgtokens_server::store::{Store, Turn};
 const ROUNDS: usize = 15;
 
 pub fn trials() -> Vec<Trial> {
-    trials!(
+    let mut trials: Vec<Trial> = trials!(
+        [Backend::Postgres],
+        a_locked_organization_delays_no_other_one_and_no_read,
+        a_locked_user_delays_no_other_one,
+    );
+    let on_both: Vec<Trial> = trials!(
         Backend::BOTH,
+        tokens_are_listed_in_the_order_in_which_servers_minted_them,
         of_twelve_mints_of_one_name_exactly_one_succeeds,
         a_removed_member_leaves_no_bound_token_even_if_a_mint_races,
         a_mint_that_waited_for_the_removal_of_its_user_is_refused,
@@ -25,7 +32,9 @@ pub fn trials() -> Vec<Trial> {
         two_tokens_that_revoke_each_other_leave_one_token,
         a_revoked_token_mints_nothing_afterwards,
         the_audit_chain_stays_intact_under_concurrent_writers,
-    )
+    );
+    trials.extend(on_both);
+    trials
 }
 
 async fn of_twelve_mints_of_one_name_exactly_one_succeeds(backend: Backend) {
@@ -205,4 +214,60 @@ async fn a_revoked_token_mints_nothing_afterwards(backend: Backend) {
             }
         }
     }
+}
+
+async fn tokens_are_listed_in_the_order_in_which_servers_minted_them(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let mut minted = Vec::new();
+    for round in 0..40 {
+        let service = if round % 2 == 0 { &stage.here } else { &stage.there };
+        let name = name(&format!("token-{round}"));
+        minted.push(service.mint_token(&stage.owner, &name, &bound()).await.expect("a token").id);
+    }
+    let page = stage.here.list_organization_tokens(&stage.owner, &acme(), None).await;
+    let page = page.expect("a page");
+    assert_eq!(page.items.iter().map(|item| item.token.id).collect::<Vec<_>>(), minted);
+    let own = stage.there.list_own_tokens(&stage.owner, None).await.expect("a page");
+    assert_eq!(own.items.iter().skip(1).map(|token| token.id).collect::<Vec<_>>(), minted);
+}
+
+async fn a_locked_organization_delays_no_other_one_and_no_read(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let globex: Slug = "globex".parse().expect("a slug");
+    Operator(&stage.here).add_organization(&globex, &name("owner")).await.expect("globex");
+    let store = Store::open(&stage.database.url).await.expect("the same database");
+    let mut lock = store.write(&Turn::Free).await.expect("a transaction");
+    lock.lock_organization_as_operator(&acme());
+    lock.flush().await.expect("a lock");
+    // More waiters than the pool has connections for writers.
+    let waiters = (0..20).map(|number| {
+        let (service, owner) = (stage.here.clone(), stage.owner.clone());
+        let token = name(&format!("waiting-{number}"));
+        tokio::spawn(async move { service.mint_token(&owner, &token, &bound()).await })
+    });
+    let waiters: Vec<_> = waiters.collect();
+    let elsewhere = MintRequest { organization: Some(globex), ..MintRequest::default() };
+    for (number, request) in [elsewhere, MintRequest::default()].iter().enumerate() {
+        let token = name(&format!("free-{number}"));
+        stage.here.mint_token(&stage.owner, &token, request).await.expect("no wait");
+    }
+    let page = stage.here.list_organization_tokens(&stage.owner, &acme(), None).await;
+    assert_eq!(page.expect("no wait").items, []);
+    lock.commit().await.expect("the lock released");
+    for waiter in join_all(waiters).await {
+        waiter.expect("no panic").expect("a token");
+    }
+}
+
+async fn a_locked_user_delays_no_other_one(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let bob = stage.member("bob", Role::Member).await;
+    let store = Store::open(&stage.database.url).await.expect("the same database");
+    let mut lock = store.write(&Turn::Free).await.expect("a transaction");
+    lock.lock_user_as_operator(&name("owner"));
+    lock.flush().await.expect("a lock");
+    let plain = MintRequest::default();
+    stage.here.mint_token(&bob, &name("unrestricted"), &plain).await.expect("no wait");
+    // The same user mints into an organization meanwhile.
+    stage.here.mint_token(&stage.owner, &name("bound"), &bound()).await.expect("no wait");
 }
