@@ -68,49 +68,51 @@ const OWN: &str = page!(
 );
 
 /// The same lists for PostgreSQL, in one round trip with who asks: `c` is the access, `p` the page.
+/// Subqueries read what belongs to a token, so no plan can read a whole table for it.
 macro_rules! page_with_access {
-    ($organization:literal, $owner:literal, $first:literal, $second:literal) => {
+    ($owner:literal, $organization:literal, $first:literal, $second:literal) => {
         concat!(
-            "SELECT c.*, p.position, p.id, p.name, p.created_at, p.scopes, g.name, ",
+            "SELECT c.*, p.position, p.id, p.name, p.created_at, p.scopes,
+             (SELECT g.name FROM organization_groups g WHERE g.uuid = p.group_uuid), ",
             $owner,
-            ", s.slug FROM (SELECT ",
+            ", ",
+            $organization,
+            " FROM (SELECT ",
             access_columns!(),
             " FROM tokens t JOIN users u ON u.id = t.user_id AND t.digest = $1
-              AND (t.expires_at IS NULL OR t.expires_at > $2) AND u.disabled = 0
-              LEFT JOIN organizations o ON ",
-            $organization,
-            " LEFT JOIN members m ON m.organization_id = o.id AND m.user_id = u.id)
-              AS c (token_id, token_name, binding, group_uuid, scopes, expires_at, user_id, username,
-              email, user_entries, user_hash, organization_id, slug, role, entries, hash)
-              LEFT JOIN LATERAL ((SELECT * FROM tokens t WHERE ",
+             AND (t.expires_at IS NULL OR t.expires_at > $2) AND u.disabled = 0
+             LEFT JOIN organizations o ON o.slug = $3
+             LEFT JOIN members m ON m.organization_id = o.id AND m.user_id = u.id)
+             AS c (token_id, token_name, binding, group_uuid, scopes, expires_at, user_id, username,
+             email, user_entries, user_hash, organization_id, slug, role, entries, hash)
+             LEFT JOIN LATERAL ((SELECT * FROM tokens t WHERE ",
             $first,
-            " ORDER BY t.position LIMIT $5) UNION ALL (SELECT * FROM tokens t WHERE ",
+            " AND t.position > $4 ORDER BY t.position LIMIT $5)
+             UNION ALL (SELECT * FROM tokens t WHERE ",
             $second,
-            " ORDER BY t.position LIMIT $5)) AS p ON true
-              LEFT JOIN users w ON w.id = p.user_id
-              LEFT JOIN organization_groups g ON g.uuid = p.group_uuid
-              LEFT JOIN organizations s ON s.id = p.organization_id ORDER BY p.position"
+            " AND t.position > $4 ORDER BY t.position LIMIT $5)) AS p ON true ORDER BY p.position"
         )
     };
 }
 
 /// `$3` is the slug, `$6` the roles that see all tokens.
 const ORGANIZATION_WITH_ACCESS: &str = page_with_access!(
-    "o.slug = $3",
-    "CASE WHEN c.role = ANY (string_to_array($6, ',')) THEN w.username END,
-     CASE WHEN c.role = ANY (string_to_array($6, ',')) THEN w.email END",
-    "c.role = ANY (string_to_array($6, ',')) AND t.organization_id = c.organization_id
-     AND t.position > $4",
+    "CASE WHEN c.role = ANY (string_to_array($6, ','))
+     THEN (SELECT w.username FROM users w WHERE w.id = p.user_id) END,
+     CASE WHEN c.role = ANY (string_to_array($6, ','))
+     THEN (SELECT w.email FROM users w WHERE w.id = p.user_id) END",
+    "c.slug",
+    "c.role = ANY (string_to_array($6, ',')) AND t.organization_id = c.organization_id",
     "NOT c.role = ANY (string_to_array($6, ',')) AND t.organization_id = c.organization_id
-     AND t.user_id = c.user_id AND t.position > $4"
+     AND t.user_id = c.user_id"
 );
 
 /// `$3` is no slug.
 const OWN_WITH_ACCESS: &str = page_with_access!(
-    "o.slug = $3",
     "NULL, NULL",
-    "c.binding IS NULL AND t.user_id = c.user_id AND t.position > $4",
-    "t.organization_id = c.binding AND t.user_id = c.user_id AND t.position > $4"
+    "(SELECT s.slug FROM organizations s WHERE s.id = p.organization_id)",
+    "c.binding IS NULL AND t.user_id = c.user_id",
+    "t.organization_id = c.binding AND t.user_id = c.user_id"
 );
 
 impl Snapshot {
