@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 const PAGE: usize = 1_000;
 
 /// How many entries one statement adds at most: as many as are added well within its time-out.
-const BULK: usize = 50_000;
+const BULK: usize = 100_000;
 
 const INSERT: &str = "INSERT INTO audit_log (organization_id, user_id, origin, author, created_at,
      sequence, code, message, data, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
@@ -179,20 +179,14 @@ fn insert(
         parameters.extend([Value::Texts(data), Value::Blobs(hashes)]);
         return sql(INSERT_MANY_POSTGRES, parameters);
     }
-    let row = |(sequence, (hash, entry)): (i64, &(Hash, NewEntry))| {
-        let NewEntry { code, message, data } = entry;
-        let (high, low) = hash.split_at(16);
-        let hex =
-            [high, low].map(|half| half.iter().fold(0, |all, byte| all << 8 | u128::from(*byte)));
-        serde_json::json!([
-            sequence,
-            code,
-            message,
-            data,
-            format!("{:032x}{:032x}", hex[0], hex[1])
-        ])
-    };
-    let rows: serde_json::Value = (start + 1..).zip(&links).map(row).collect();
-    parameters.push(Value::Text(rows.to_string()));
+    let rows: Vec<_> = (start + 1..)
+        .zip(links)
+        .map(|(sequence, (hash, NewEntry { code, message, data }))| {
+            let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            (sequence, code, message, data, hash)
+        })
+        .collect();
+    let rows = serde_json::to_string(&rows).expect("numbers and text have a JSON form");
+    parameters.push(Value::Text(rows));
     sql(INSERT_MANY_SQLITE, parameters)
 }
