@@ -17,7 +17,7 @@ pub use operator::Operator;
 use crate::access::{self, Action, Extent};
 use crate::caller::{Caller, Credential};
 use crate::error::{Error, Result, StoreError};
-use crate::store::{Access, Reach, Snapshot, Store, Transaction, Turn};
+use crate::store::{Access, Purpose, Reach, Snapshot, Store, Transaction, Turn, View};
 use std::sync::Arc;
 
 /// How often an operation is run again after the database rolled it back in favor of another one.
@@ -48,102 +48,60 @@ impl Service {
     /// # Errors
     /// [`Error::DeadCredential`] if it is unknown, revoked or expired, or its user is disabled.
     pub async fn authenticate(&self, credential: &Credential) -> Result<Caller> {
-        self.read_once(|mut view| async move { Ok(view.access(credential, None).await?.caller) })
-            .await
-    }
-
-    /// Runs an operation that reads.
-    async fn read<T, F>(&self, operation: impl Fn(Snapshot) -> F) -> Result<T>
-    where
-        F: Future<Output = Result<T>>,
-    {
-        let operation = &operation;
-        retry(move || async move { operation(self.store.read().await?).await }).await
-    }
-
-    /// Runs an operation that reads with one statement.
-    async fn read_once<T, F>(&self, operation: impl Fn(Snapshot) -> F) -> Result<T>
-    where
-        F: Future<Output = Result<T>>,
-    {
-        let operation = &operation;
-        retry(move || async move { operation(self.store.read_once().await?).await }).await
-    }
-
-    /// Runs an operation that reads a page of tokens.
-    async fn read_page<T, F>(&self, operation: impl Fn(Snapshot) -> F) -> Result<T>
-    where
-        F: Future<Output = Result<T>>,
-    {
-        let operation = &operation;
-        retry(move || async move { operation(self.store.read_page().await?).await }).await
-    }
-
-    /// Runs an operation that writes under the lock of `turn`, and commits.
-    async fn write<T, F>(
-        &self,
-        credential: &Credential,
-        turn: &Turn,
-        operation: impl Fn(Transaction) -> F,
-    ) -> Result<T>
-    where
-        F: Future<Output = Written<T>>,
-    {
-        self.join_queue(credential, turn).await?;
-        let operation = &operation;
-        retry(move || async move {
-            let change = self.store.write(turn).await?;
-            commit(operation(locked(change, credential, turn))).await
+        self.read(View::Statement, |mut view| async move {
+            Ok(view.access(credential, None).await?.caller)
         })
         .await
     }
 
-    /// Like [`Service::write`], for an operation that revokes tokens: if the disk is full, it runs
-    /// again with the space that is reserved for this.
-    async fn write_revocation<T, F>(
+    /// Runs an operation that reads.
+    async fn read<T, F>(&self, view: View, operation: impl Fn(Snapshot) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let operation = &operation;
+        retry(move || async move { operation(self.store.read(view).await?).await }).await
+    }
+
+    /// Runs an operation that writes under the lock of `turn`, and commits. If a revocation finds
+    /// the disk full, it runs again with the space that is reserved for this.
+    async fn write<T, F>(
         &self,
         credential: &Credential,
         turn: &Turn,
+        purpose: Purpose,
         operation: impl Fn(Transaction) -> F,
     ) -> Result<T>
     where
         F: Future<Output = Written<T>>,
     {
-        self.join_queue(credential, turn).await?;
+        // A dead credential must not wait with others for its turn.
+        if self.store.is_busy(turn) && credential.accepted_as().is_none() {
+            self.authenticate(credential).await?;
+        }
         let operation = &operation;
         let attempt = move || async move {
-            let change = self.store.write_revocation(turn).await?;
-            commit(operation(locked(change, credential, turn))).await
+            let mut change = self.store.write(turn, purpose).await?;
+            match turn {
+                Turn::Organization(slug) => change.lock_organization(credential, slug),
+                Turn::User(_) => change.lock_user(credential),
+                Turn::Free => {}
+            }
+            commit(operation(change)).await
         };
         match retry(attempt).await {
-            Err(Error::Unavailable(StoreError::Full(_))) if self.store.release_reserve().await => {
+            Err(Error::Unavailable(StoreError::Full(_)))
+                if purpose == Purpose::Revocation && self.store.release_reserve().await =>
+            {
                 retry(attempt).await
             }
             outcome => outcome,
         }
     }
-
-    /// Refuses a dead credential before it waits with others for its turn.
-    async fn join_queue(&self, credential: &Credential, turn: &Turn) -> Result<()> {
-        if self.store.is_busy(turn) && credential.accepted_as().is_none() {
-            self.authenticate(credential).await?;
-        }
-        Ok(())
-    }
 }
 
-/// What an operation returns that writes: its transaction, for the commit, and its value.
+/// What an operation that writes returns: its transaction, for the commit, and its value.
 type Written<T> = Result<(Transaction, T)>;
-
-/// Adds the lock of `turn`, which goes out with the first query.
-fn locked(mut change: Transaction, credential: &Credential, turn: &Turn) -> Transaction {
-    match turn {
-        Turn::Organization(slug) => change.lock_organization(credential, slug),
-        Turn::User(_) => change.lock_user(credential),
-        Turn::Free => {}
-    }
-    change
-}
 
 async fn commit<T>(operation: impl Future<Output = Written<T>>) -> Result<T> {
     let (change, value) = operation.await?;

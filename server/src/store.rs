@@ -62,6 +62,26 @@ pub enum Turn {
     Free,
 }
 
+/// What a [`Snapshot`] is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// One statement, which needs no transaction around it.
+    Statement,
+    /// A page of tokens, which is one statement on PostgreSQL.
+    TokenPage,
+    /// Several statements that see the same state.
+    Snapshot,
+}
+
+/// What a [`Transaction`] is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Any change.
+    Change,
+    /// A change that revokes tokens: it must work on a full disk.
+    Revocation,
+}
+
 /// An initialised database, ready to be read and written.
 #[derive(Debug)]
 pub struct Store {
@@ -96,7 +116,7 @@ impl Store {
             DatabaseUrl::Network(url) => Backend::Postgres(Postgres::open(url, pool).await?),
         });
         // An `init` that broke off leaves tables without rows.
-        if store.read_once().await?.is_initialised().await? {
+        if store.read(View::Statement).await?.is_initialised().await? {
             Ok(store)
         } else {
             Err(Error::Broken(format!("the database was never initialised: {INIT}")))
@@ -118,26 +138,12 @@ impl Store {
         Self { backend, counts: Arc::default() }
     }
 
-    /// Begins to read, with one view for all statements.
-    pub async fn read(&self) -> Result<Snapshot> {
-        self.snapshot(true).await
-    }
-
-    /// Begins to read with one statement, which needs no transaction around it.
-    pub async fn read_once(&self) -> Result<Snapshot> {
-        self.snapshot(false).await
-    }
-
-    /// Begins to read a page of tokens, which is one statement on PostgreSQL.
-    pub async fn read_page(&self) -> Result<Snapshot> {
-        self.snapshot(matches!(self.backend, Backend::Sqlite(_))).await
-    }
-
-    async fn snapshot(&self, is_transaction: bool) -> Result<Snapshot> {
+    /// Begins to read.
+    pub async fn read(&self, view: View) -> Result<Snapshot> {
         let connection = match &self.backend {
-            Backend::Sqlite(sqlite) => Connection::Reader(sqlite.read(is_transaction)?),
+            Backend::Sqlite(sqlite) => Connection::Reader(sqlite.read(view != View::Statement)?),
             Backend::Postgres(postgres) => {
-                Connection::Session(Box::new(postgres.read(is_transaction).await?))
+                Connection::Session(Box::new(postgres.read(view == View::Snapshot).await?))
             }
         };
         Ok(Snapshot::new(connection, &self.counts))
@@ -151,20 +157,13 @@ impl Store {
         }
     }
 
-    /// Begins to write, when it is the turn of this change.
-    pub async fn write(&self, turn: &Turn) -> Result<Transaction> {
-        self.transaction(turn, true).await
-    }
-
-    /// Like [`Store::write`], for a change that revokes tokens: it may use the reserve of a full
-    /// disk.
-    pub async fn write_revocation(&self, turn: &Turn) -> Result<Transaction> {
-        self.transaction(turn, false).await
-    }
-
-    async fn transaction(&self, turn: &Turn, needs_reserve: bool) -> Result<Transaction> {
+    /// Begins to write, when it is the turn of this change. A revocation may use the reserve of a
+    /// full disk.
+    pub async fn write(&self, turn: &Turn, purpose: Purpose) -> Result<Transaction> {
         let connection = match &self.backend {
-            Backend::Sqlite(sqlite) => Connection::Writer(sqlite.write(needs_reserve).await?),
+            Backend::Sqlite(sqlite) => {
+                Connection::Writer(sqlite.write(purpose == Purpose::Change).await?)
+            }
             Backend::Postgres(postgres) => {
                 Connection::Session(Box::new(postgres.write(turn).await?))
             }
@@ -172,7 +171,7 @@ impl Store {
         Ok(Transaction::new(connection, &self.counts))
     }
 
-    /// Reserves disk space for [`Store::write_revocation`]. On a full disk that fails and reading
+    /// Reserves disk space for revocations. On a full disk that fails and reading
     /// goes on: changes then say what is wrong.
     pub fn hold_reserve(&self) {
         if let Backend::Sqlite(sqlite) = &self.backend {
@@ -180,7 +179,7 @@ impl Store {
         }
     }
 
-    /// Releases the disk space that is reserved for [`Store::write_revocation`], and returns whether
+    /// Releases the disk space that is reserved for revocations, and returns whether
     /// there can be any.
     pub async fn release_reserve(&self) -> bool {
         match &self.backend {

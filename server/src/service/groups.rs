@@ -7,7 +7,7 @@ use crate::caller::{Binding, Caller, Credential};
 use crate::error::{Error, Result};
 use crate::name::{Name, Slug};
 use crate::records::{Group, Page};
-use crate::store::Turn;
+use crate::store::{Purpose, Turn, View};
 use uuid::Uuid;
 
 impl Service {
@@ -19,7 +19,7 @@ impl Service {
         after: Option<Name>,
     ) -> Result<Page<Group, Name>> {
         let after = after.as_ref();
-        self.read(|mut view| async move {
+        self.read(View::Snapshot, |mut view| async move {
             let access = view.access(credential, Some(slug)).await?;
             let (caller, reach, extent) = reach(access, Action::ReadGroups)?;
             Ok(match (extent, caller.binding) {
@@ -39,7 +39,7 @@ impl Service {
         slug: &Slug,
         name: &Name,
     ) -> Result<Group> {
-        self.read_once(|mut view| async move {
+        self.read(View::Statement, |mut view| async move {
             let (access, group) = view.access_to_group(credential, slug, name).await?;
             let (caller, _, extent) = reach(access, Action::ReadGroups)?;
             match extent {
@@ -64,7 +64,7 @@ impl Service {
         let group = Group::new(name, Uuid::new_v4(), location, version);
         let new = &group;
         let turn = Turn::Organization(slug.clone());
-        let created = self.write(credential, &turn, |mut change| async move {
+        let created = self.write(credential, &turn, Purpose::Change, |mut change| async move {
             let access = change.access(credential, Some(slug)).await?;
             let (caller, mut reach, _) = reach(access, Action::ManageGroups)?;
             change.insert_group(reach.id, new);
@@ -90,7 +90,7 @@ impl Service {
         name: &Name,
     ) -> Result<Group> {
         let turn = Turn::Organization(slug.clone());
-        self.write_revocation(credential, &turn, |mut change| async move {
+        self.write(credential, &turn, Purpose::Revocation, |mut change| async move {
             let (access, group) = change.access_to_group(credential, slug, name).await?;
             let (caller, mut reach, _) = reach(access, Action::ManageGroups)?;
             let group = group.ok_or(Error::NO_GROUP)?;

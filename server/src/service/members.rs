@@ -8,7 +8,7 @@ use crate::caller::{Credential, Role};
 use crate::error::{Error, Result};
 use crate::name::{Name, Slug};
 use crate::records::{Member, Page};
-use crate::store::{Reach, TargetMember, Transaction, Turn};
+use crate::store::{Purpose, Reach, TargetMember, Transaction, Turn, View};
 
 impl Service {
     /// Lists the members of an organization, by username.
@@ -19,7 +19,7 @@ impl Service {
         after: Option<Name>,
     ) -> Result<Page<Member, Name>> {
         let after = after.as_ref();
-        self.read(|mut view| async move {
+        self.read(View::Snapshot, |mut view| async move {
             let access = view.access(credential, Some(slug)).await?;
             let (_, reach, _) = reach(access, Action::Read)?;
             Ok(view.members(reach.id, after, PAGE).await?)
@@ -34,7 +34,7 @@ impl Service {
         slug: &Slug,
         username: &Name,
     ) -> Result<Member> {
-        self.read_once(|mut view| async move {
+        self.read(View::Statement, |mut view| async move {
             let (access, target) = view.access_to_member(credential, slug, username).await?;
             reach(access, Action::Read)?;
             let (email, role) = target.map(|target| (target.email, target.role)).unzip();
@@ -84,7 +84,7 @@ impl Service {
     ) -> Result<Member> {
         let check = &check;
         let turn = Turn::Organization(slug.clone());
-        self.write(credential, &turn, |mut change| async move {
+        self.write(credential, &turn, Purpose::Change, |mut change| async move {
             let (access, target) = change.access_to_member(credential, slug, username).await?;
             let (caller, mut reach, _) = reach(access, Action::ManageMembers)?;
             check(target.as_ref().and_then(|target| target.role))?;
@@ -103,7 +103,7 @@ impl Service {
         username: &Name,
     ) -> Result<()> {
         let turn = Turn::Organization(slug.clone());
-        self.write_revocation(credential, &turn, |mut change| async move {
+        self.write(credential, &turn, Purpose::Revocation, |mut change| async move {
             let (access, target) = change.access_to_member(credential, slug, username).await?;
             let is_self = *username == access.caller.username;
             let action = if is_self { Action::Leave } else { Action::ManageMembers };

@@ -9,7 +9,7 @@ use crate::caller::{Binding, Role};
 use crate::error::{Error, Result};
 use crate::name::{Email, Name, Slug};
 use crate::records::{Member, MintRequest};
-use crate::store::{self, AuditReport, CheckReport, FoundUser, Transaction, Turn};
+use crate::store::{self, AuditReport, CheckReport, FoundUser, Purpose, Transaction, Turn, View};
 use crate::token::PlainToken;
 use std::path::Path;
 
@@ -118,7 +118,7 @@ impl Operator<'_> {
     /// # Errors
     /// The store's own, as for [`Operator::back_up`].
     pub async fn verify_audit(&self) -> store::Result<AuditReport> {
-        self.0.store.read().await?.verify_audit().await
+        self.0.store.read(View::Snapshot).await?.verify_audit().await
     }
 
     async fn write<T, F>(&self, operation: impl Fn(Transaction) -> F) -> Result<T>
@@ -126,9 +126,9 @@ impl Operator<'_> {
         F: Future<Output = Written<T>>,
     {
         let operation = &operation;
-        retry(
-            move || async move { commit(operation(self.0.store.write(&Turn::Free).await?)).await },
-        )
+        retry(move || async move {
+            commit(operation(self.0.store.write(&Turn::Free, Purpose::Change).await?)).await
+        })
         .await
     }
 }

@@ -6,6 +6,7 @@ use crate::caller::Credential;
 use crate::error::Result;
 use crate::name::Slug;
 use crate::records::{AuditLog, Organization, Page, User};
+use crate::store::View;
 
 impl Service {
     /// Returns the caller's user.
@@ -22,7 +23,7 @@ impl Service {
         after: Option<Slug>,
     ) -> Result<Page<Organization, Slug>> {
         let after = after.as_ref();
-        self.read(|mut view| async move {
+        self.read(View::Snapshot, |mut view| async move {
             let caller = view.access(credential, None).await?.caller;
             decide_own(&caller.binding, OwnAction::ListOrganizations)?;
             let bound = caller.binding.organization();
@@ -37,7 +38,7 @@ impl Service {
         credential: &Credential,
         slug: &Slug,
     ) -> Result<Organization> {
-        self.read_once(|mut view| async move {
+        self.read(View::Statement, |mut view| async move {
             let access = view.access(credential, Some(slug)).await?;
             let (_, reach, _) = reach(access, Action::Read)?;
             Ok(Organization::new(reach.slug))
@@ -55,7 +56,7 @@ impl Service {
         page_size: u32,
     ) -> Result<(Vec<AuditLog>, u64)> {
         let skip = i64::from(page.saturating_sub(1)) * i64::from(page_size);
-        self.read(|mut view| async move {
+        self.read(View::Snapshot, |mut view| async move {
             let access = view.access(credential, Some(slug)).await?;
             let (_, reach, _) = reach(access, Action::ReadAudit)?;
             let total = reach.head.entries;

@@ -8,7 +8,9 @@ use crate::error::{Error, Result};
 use crate::name::{Name, Slug};
 use crate::records::{MintRequest, MintedToken, OrganizationToken, Page, Token};
 use crate::scope::Scopes;
-use crate::store::{Access, ChainHead, FoundToken, Position, TokenQuery, Transaction, Turn};
+use crate::store::{
+    Access, ChainHead, FoundToken, Position, Purpose, Snapshot, TokenQuery, Transaction, Turn, View,
+};
 use crate::token::{PlainToken, TokenId};
 use chrono::{DateTime, Utc};
 
@@ -23,7 +25,7 @@ impl Service {
     ) -> Result<Page<OrganizationToken, Position>> {
         let query = TokenQuery { credential, after: after.unwrap_or(0), limit: PAGE };
         let sees_all = |role| may_do_all(role, Action::ManageTokens);
-        self.read_page(|mut view| async move {
+        self.read(View::TokenPage, |mut view| async move {
             let (access, page) = view.organization_tokens(query, slug, sees_all).await?;
             reach(access, Action::ManageTokens)?;
             Ok(page)
@@ -38,7 +40,7 @@ impl Service {
         after: Option<Position>,
     ) -> Result<Page<Token, Position>> {
         let query = TokenQuery { credential, after: after.unwrap_or(0), limit: PAGE };
-        self.read_page(|mut view| async move {
+        self.read(View::TokenPage, |mut view| async move {
             let (access, page) = view.own_tokens(query).await?;
             decide_own(&access.caller.binding, OwnAction::ManageTokens)?;
             Ok(page)
@@ -70,7 +72,7 @@ impl Service {
             None => Turn::User(self.user(credential).await?),
         };
         let new = &mint;
-        let minted = self.write(credential, &turn, |mut change| async move {
+        let minted = self.write(credential, &turn, Purpose::Change, |mut change| async move {
             let (access, binding) = new.binding(&mut change, credential).await?;
             let Access { caller, mut user_head, organization } = access;
             let head = organization.map(|reach| reach.head);
@@ -99,7 +101,7 @@ impl Service {
         id: TokenId,
     ) -> Result<()> {
         let turn = Turn::Organization(slug.clone());
-        self.write_revocation(credential, &turn, |mut change| async move {
+        self.write(credential, &turn, Purpose::Revocation, |mut change| async move {
             let (access, token) = change.access_to_token(credential, slug, id).await?;
             let (caller, mut reach, extent) = reach(access, Action::ManageTokens)?;
             let token = token.filter(|token| {
@@ -116,11 +118,10 @@ impl Service {
     /// Revokes a token of the caller's user, within the token's binding.
     pub async fn revoke_own_token(&self, credential: &Credential, name: &Name) -> Result<()> {
         // What to lock depends on where the token is bound.
-        let (access, located) = self
-            .read_once(
-                |mut view| async move { Ok(view.access_to_own_token(credential, name).await?) },
-            )
-            .await?;
+        let find = |mut view: Snapshot| async move {
+            Ok(view.access_to_own_token(credential, name).await?)
+        };
+        let (access, located) = self.read(View::Statement, find).await?;
         decide_own(&access.caller.binding, OwnAction::ManageTokens)?;
         let located = located.ok_or(Error::NO_TOKEN)?;
         let turn = match &located.token.organization {
@@ -128,7 +129,7 @@ impl Service {
             None => Turn::User(access.caller.user),
         };
         let located = located.token.id;
-        self.write_revocation(credential, &turn, |mut change| async move {
+        self.write(credential, &turn, Purpose::Revocation, |mut change| async move {
             let (access, token) = change.access_to_own_token(credential, name).await?;
             let Access { caller, mut user_head, organization } = access;
             // A token that got the name meanwhile is another one.

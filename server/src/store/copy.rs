@@ -2,7 +2,7 @@
 //! several, and back. The source is only read. The target is filled in one transaction.
 
 use super::connection::{Connection, Row, Value, sql};
-use super::{Error, Result, Snapshot, Store, Transaction, Turn};
+use super::{Error, Purpose, Result, Snapshot, Store, Transaction, Turn, View};
 
 /// How many rows are copied at once.
 const PAGE: i64 = 1_000;
@@ -28,7 +28,8 @@ pub async fn copy(
     to: &Store,
     mut progress: impl FnMut(Copied),
 ) -> Result<Vec<Copied>> {
-    let (mut source, mut target) = (from.read().await?, to.write(&Turn::Free).await?);
+    let (mut source, mut target) =
+        (from.read(View::Snapshot).await?, to.write(&Turn::Free, Purpose::Change).await?);
     target.lock_database();
     for table in &TABLES {
         require_empty(&mut target, table).await?;

@@ -8,7 +8,7 @@ use libtest_mimic::Trial;
 use orgtokens_server::caller::{Role, UserId};
 use orgtokens_server::name::Name;
 use orgtokens_server::records::MintRequest;
-use orgtokens_server::store::{Error, Result, Store, Transaction, Turn};
+use orgtokens_server::store::{Error, Purpose, Result, Store, Transaction, Turn, View};
 use std::time::{Duration, Instant};
 
 /// How long to wait for something that will happen.
@@ -46,14 +46,14 @@ async fn store(stage: &Stage, pool: usize) -> Store {
 }
 
 async fn add_user(store: &Store, username: &Name) -> Result<UserId> {
-    let mut change = store.write(&Turn::Free).await?;
+    let mut change = store.write(&Turn::Free, Purpose::Change).await?;
     let email = "eve@example.com".parse().expect("an address");
     let user = change.insert_user(username, &email).await?;
     change.commit().await.map(|()| user.id)
 }
 
 async fn is_there(store: &Store, username: &Name) -> Result<bool> {
-    Ok(store.read().await?.user(username).await?.is_some())
+    Ok(store.read(View::Snapshot).await?.user(username).await?.is_some())
 }
 
 /// Waits until `holds` is true. Panics after `PATIENCE`.
@@ -97,11 +97,11 @@ async fn an_exhausted_pool_is_unavailable_and_recovers(backend: Backend) {
     let store = store(&stage, 2).await;
     let mut views = Vec::new();
     for _ in 0..2 {
-        let mut view = store.read().await.expect("a view");
+        let mut view = store.read(View::Snapshot).await.expect("a view");
         view.user(&name("owner")).await.expect("an answer");
         views.push(view);
     }
-    let refused = store.read().await.expect_err("a third");
+    let refused = store.read(View::Snapshot).await.expect_err("a third");
     assert!(matches!(refused, Error::Unavailable(_)), "{refused:?}");
     drop(views);
     assert!(is_there(&store, &name("owner")).await.expect("an answer"));
@@ -122,8 +122,8 @@ async fn a_deadlock_is_contention_for_exactly_one_transaction(backend: Backend) 
     let stage = Stage::new(backend).await;
     let bob = stage.member("bob", Role::Viewer).await;
     let store = store(&stage, 4).await;
-    let mut one = store.write(&Turn::Free).await.expect("a transaction");
-    let mut two = store.write(&Turn::Free).await.expect("a transaction");
+    let mut one = store.write(&Turn::Free, Purpose::Change).await.expect("a transaction");
+    let mut two = store.write(&Turn::Free, Purpose::Change).await.expect("a transaction");
     let lock = async |change: &mut Transaction, username: &str| {
         change.lock_user_as_operator(&name(username));
         change.flush().await

@@ -5,7 +5,7 @@ use crate::stage::{Backend, Stage, acme, all, bound, credential, name, trials};
 use libtest_mimic::Trial;
 use orgtokens_server::caller::Role;
 use orgtokens_server::error::Error;
-use orgtokens_server::store::{Store, TokenQuery, Turn};
+use orgtokens_server::store::{Purpose, Store, TokenQuery, Turn, View};
 
 pub fn trials() -> Vec<Trial> {
     trials!(
@@ -38,11 +38,11 @@ async fn a_dropped_transaction_leaves_nothing_behind(backend: Backend) {
     let store = Store::open_pooled(&stage.database.url, 1.try_into().expect("not 0"));
     let store = store.await.expect("the same database");
     for _ in 0..5 {
-        let mut change = store.write(&Turn::Free).await.expect("a transaction");
+        let mut change = store.write(&Turn::Free, Purpose::Change).await.expect("a transaction");
         let email = "eve@example.com".parse().expect("an address");
         change.insert_user(&name("eve"), &email).await.expect("a new user, every time");
         drop(change);
-        let found = store.read().await.expect("a view").user(&name("eve")).await;
+        let found = store.read(View::Snapshot).await.expect("a view").user(&name("eve")).await;
         assert_eq!(found.expect("an answer"), None);
     }
 }
@@ -91,7 +91,7 @@ async fn tokens_are_paged_oldest_first(backend: Backend) {
             .push(stage.here.mint_token(&stage.owner, &name, &bound()).await.expect("a token").id);
     }
     let store = Store::open(&stage.database.url).await.expect("the same database");
-    let mut view = store.read().await.expect("a view");
+    let mut view = store.read(View::Snapshot).await.expect("a view");
     let slug = acme();
     for sees_all in [|_| true, |_| false] {
         let (mut paged, mut after) = (Vec::new(), Some(0));

@@ -5,7 +5,7 @@
 use crate::database::{Database, connect};
 use crate::stage::{Backend, trials};
 use libtest_mimic::Trial;
-use orgtokens_server::store::{Result, Store};
+use orgtokens_server::store::{Result, Store, View};
 
 pub fn trials() -> Vec<Trial> {
     trials!(
@@ -25,7 +25,13 @@ async fn connections_are_encrypted_unless_tls_is_disabled(backend: Backend) {
         let database = backend.database().await;
         let store = open(&database, "127.0.0.1", options).await.expect("a store");
         // The connection of this read stays open in the pool.
-        store.read().await.expect("a view").is_initialised().await.expect("an answer");
+        store
+            .read(View::Snapshot)
+            .await
+            .expect("a view")
+            .is_initialised()
+            .await
+            .expect("an answer");
         let question = "SELECT bool_or(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
                         WHERE datname = current_database() AND pid <> pg_backend_pid()";
         let watcher = connect(&database.url).await;
