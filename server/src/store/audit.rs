@@ -182,7 +182,7 @@ fn insert(
     let rows: Vec<_> = (start + 1..)
         .zip(links)
         .map(|(sequence, (hash, NewEntry { code, message, data }))| {
-            let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            let hash = hash.iter().fold(String::new(), |hash, byte| hash + &format!("{byte:02x}"));
             (sequence, code, message, data, hash)
         })
         .collect();
