@@ -10,7 +10,7 @@ use crate::store::{Author, ChainHead, NewEntry, Transaction};
 use crate::token::TokenId;
 use chrono::Utc;
 use serde::Serialize;
-use uuid::Uuid;
+use serde_json::{Value, json};
 
 /// Who makes a change.
 #[derive(Clone, Copy)]
@@ -53,21 +53,13 @@ pub fn record<'a>(
     Ok(())
 }
 
-/// The data of an entry: what was changed, and the token that acted.
-#[derive(Default, Serialize)]
+/// The data of an entry: the token that acted, and what was changed.
+#[derive(Serialize)]
 struct Data<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     acting_token: Option<&'a ActingToken<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cause: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    group: Option<GroupData<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    member: Option<MemberData<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    previous_role: Option<Role>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<TokenData<'a>>,
+    #[serde(flatten)]
+    subject: Subject<'a>,
 }
 
 #[derive(Serialize)]
@@ -77,17 +69,14 @@ struct ActingToken<'a> {
 }
 
 #[derive(Serialize)]
-struct GroupData<'a> {
-    location: &'a Name,
-    name: &'a Name,
-    uuid: Uuid,
-}
-
-#[derive(Serialize)]
-struct MemberData<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    role: Option<Role>,
-    username: &'a Name,
+#[serde(untagged)]
+enum Subject<'a> {
+    Token {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cause: Option<&'static str>,
+        token: TokenData<'a>,
+    },
+    Other(Value),
 }
 
 #[derive(Serialize)]
@@ -105,42 +94,43 @@ struct TokenData<'a> {
 
 impl<'a> Event<'a> {
     fn entry(self, acting_token: Option<&'a ActingToken<'a>>) -> Result<NewEntry> {
-        let (code, message, data) = self.describe();
-        let data = serde_json::to_string(&Data { acting_token, ..data });
+        let (code, message, subject) = self.describe();
+        let data = serde_json::to_string(&Data { acting_token, subject });
         let data = data.map_err(|error| Error::internal(format!("no JSON form: {error}")))?;
         Ok(NewEntry { code, message, data })
     }
 
-    /// Returns the code, the message and the data of the entry.
-    fn describe(self) -> (&'static str, String, Data<'a>) {
+    /// Returns the code and the message of the entry, and what was changed.
+    fn describe(self) -> (&'static str, String, Subject<'a>) {
         match self {
             Self::TokenCreate { token, owner } => (
                 "user-token-create",
                 format!("minted token {} of {owner}", token.name),
-                Data { token: Some(token_data(token, owner)), ..Data::default() },
+                Subject::Token { cause: None, token: token_data(token, owner) },
             ),
             Self::TokenRevoke { token, owner, cause } => (
                 "user-token-revoke",
                 format!("revoked token {} of {owner} by {cause}", token.name),
-                Data {
-                    token: Some(token_data(token, owner)),
-                    cause: Some(cause),
-                    ..Data::default()
-                },
+                Subject::Token { cause: Some(cause), token: token_data(token, owner) },
             ),
             Self::MemberAdd { username, role } => (
                 "org-member-add",
                 format!("added {username} as {role}"),
-                member_data(username, Some(role), None),
+                Subject::Other(json!({"member": {"username": username, "role": role}})),
             ),
-            Self::MemberUpdate { username, from, to } => (
-                "org-member-update",
-                format!("changed {username} from {from} to {to}"),
-                member_data(username, Some(to), Some(from)),
-            ),
-            Self::MemberRemove { username } => {
-                ("org-member-rm", format!("removed {username}"), member_data(username, None, None))
+            Self::MemberUpdate { username, from, to } => {
+                let member = json!({"username": username, "role": to});
+                (
+                    "org-member-update",
+                    format!("changed {username} from {from} to {to}"),
+                    Subject::Other(json!({"member": member, "previous_role": from})),
+                )
             }
+            Self::MemberRemove { username } => (
+                "org-member-rm",
+                format!("removed {username}"),
+                Subject::Other(json!({"member": {"username": username}})),
+            ),
             Self::GroupCreate(group) => (
                 "group-create",
                 format!("created group {} in {}", group.name, group.primary),
@@ -159,11 +149,7 @@ fn token_data<'a>(token: &'a Token, owner: &'a Name) -> TokenData<'a> {
     TokenData { group, id: *id, name, organization, owner, scopes: *scopes }
 }
 
-fn member_data(username: &Name, role: Option<Role>, previous_role: Option<Role>) -> Data<'_> {
-    Data { member: Some(MemberData { role, username }), previous_role, ..Data::default() }
-}
-
-fn group_data(group: &Group) -> Data<'_> {
-    let (location, name, uuid) = (&group.primary, &group.name, group.uuid);
-    Data { group: Some(GroupData { location, name, uuid }), ..Data::default() }
+fn group_data(group: &Group) -> Subject<'_> {
+    let (name, uuid, location) = (&group.name, group.uuid, &group.primary);
+    Subject::Other(json!({"group": {"name": name, "uuid": uuid, "location": location}}))
 }
