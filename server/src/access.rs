@@ -91,12 +91,11 @@ fn decide_role(role: Role, action: Action) -> Result<Extent> {
         Leave, ManageGroups, ManageMembers, ManageTokens, MintGroupToken, MintToken, Read,
         ReadAudit, ReadGroups,
     };
-    match (action, role) {
-        (Read | ReadGroups | Leave | MintToken, _) | (_, Role::Owner | Role::Admin) => {
-            Ok(Extent::All)
-        }
-        (ManageTokens, Role::Member | Role::Viewer) => Ok(Extent::Own),
-        (ManageGroups | ManageMembers | MintGroupToken | ReadAudit, _) => Err(ROLE),
+    match action {
+        Read | ReadGroups | Leave | MintToken => Ok(Extent::All),
+        _ if matches!(role, Role::Owner | Role::Admin) => Ok(Extent::All),
+        ManageTokens => Ok(Extent::Own),
+        ManageGroups | ManageMembers | MintGroupToken | ReadAudit => Err(ROLE),
     }
 }
 

@@ -10,55 +10,40 @@ use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-#[derive(Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct OrganizationPath {
-    pub organization_slug: Slug,
+/// Declares the variables of paths.
+macro_rules! paths {
+    ($($path:ident { $($variable:ident: $type:ty),+ })+) => {$(
+        #[derive(Clone, Deserialize, JsonSchema)]
+        #[serde(rename_all = "camelCase")]
+        pub struct $path {
+            $(pub $variable: $type,)+
+        }
+    )+};
+}
+
+paths! {
+    OrganizationPath { organization_slug: Slug }
+    OrganizationTokenPath { organization_slug: Slug, token_id: TokenId }
+    TokenPath { token_name: Name }
+    MemberPath { organization_slug: Slug, username: Name }
+    GroupPath { organization_slug: Slug, group_name: Name }
 }
 
 #[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct OrganizationTokenPath {
-    pub organization_slug: Slug,
-    pub token_id: TokenId,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TokenPath {
-    pub token_name: Name,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct MemberPath {
-    pub organization_slug: Slug,
-    pub username: Name,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct GroupPath {
-    pub organization_slug: Slug,
-    pub group_name: Name,
-}
-
-#[derive(Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct PageQuery {
-    #[serde(default = "first_page", deserialize_with = "page")]
+    #[serde(deserialize_with = "page")]
     #[schemars(range(min = 1))]
     pub page: u32,
-    #[serde(default = "default_page_size", deserialize_with = "page_size")]
+    #[serde(deserialize_with = "page_size")]
     #[schemars(range(min = 1, max = 1000))]
     pub page_size: u32,
 }
 
-fn first_page() -> u32 {
-    1
-}
-
-fn default_page_size() -> u32 {
-    100
+impl Default for PageQuery {
+    fn default() -> Self {
+        Self { page: 1, page_size: 100 }
+    }
 }
 
 fn page<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
@@ -69,10 +54,11 @@ fn page_size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error
     whole_number(deserializer, "page_size", 1_000)
 }
 
-fn whole_number<'de, D>(deserializer: D, name: &str, greatest: u32) -> Result<u32, D::Error>
-where
-    D: Deserializer<'de>,
-{
+fn whole_number<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    name: &str,
+    greatest: u32,
+) -> Result<u32, D::Error> {
     let text = String::deserialize(deserializer)?;
     let is_plain = !text.starts_with(['+', '0']);
     let number = text.parse().ok().filter(|number| is_plain && (1..=greatest).contains(number));

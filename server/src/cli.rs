@@ -207,26 +207,16 @@ enum AuditCommand {
 #[derive(Args)]
 struct Database {
     /// The database: a file, or `postgres://user:password@host/name`
-    #[arg(
-        long = "database",
-        value_name = "URL",
-        env = "ORGTOKENS_DATABASE",
-        default_value = "sqlite://orgtokens.db",
-        hide_env_values = true
-    )]
+    #[arg(long = "database", value_name = "URL", default_value = "sqlite://orgtokens.db")]
+    #[arg(env = "ORGTOKENS_DATABASE", hide_env_values = true)]
     url: String,
 }
 
 #[derive(Args)]
 struct Listen {
     /// The address to listen on; port 0 is any free port
-    #[arg(
-        long = "listen",
-        value_name = "ADDR",
-        env = "ORGTOKENS_LISTEN",
-        default_value = "127.0.0.1:8080"
-    )]
-    address: SocketAddr,
+    #[arg(long, value_name = "ADDR", env = "ORGTOKENS_LISTEN", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
 }
 
 impl Database {
@@ -241,7 +231,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Serve { database, pool_size, listen, settings } => {
             let store = Store::open_pooled(&database.url, pool_size).await?;
             store.hold_reserve();
-            serve::serve(Service::new(store), listen.address, &settings, |_| String::new()).await
+            serve::serve(Service::new(store), listen.listen, &settings, |_| String::new()).await
         }
         Command::Init { database, organization, username, email } => {
             let service = Service::new(Store::create(&database.url).await?);
@@ -269,7 +259,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
         Command::Copy { from, to } => copy::copy(&from, &to).await,
         Command::Openapi => print(&format!("{:#}", document()?)),
-        Command::Demo { listen } => demo::demo(listen.address).await,
+        Command::Demo { listen } => demo::demo(listen.listen).await,
     }
 }
 

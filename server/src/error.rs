@@ -73,13 +73,10 @@ impl Error {
     /// The answer for every organization that the credential does not reach.
     pub const NO_ORGANIZATION: Self =
         Self::NotFound("no such organization, or this credential does not reach it");
-    /// The answer for every token that the caller may not revoke.
     pub const NO_TOKEN: Self = Self::NotFound("no such token, or it is not yours to revoke");
-    /// The answer for an unknown group in an organization that the caller sees.
     pub const NO_GROUP: Self = Self::NotFound("no such group in this organization");
     /// The answer to a group-bound token for every other group, existing or not.
     pub const OTHER_GROUP: Self = Self::TokenTooNarrow("this token is bound to another group");
-    /// The answer for an unknown member of an organization that the caller sees.
     pub const NO_MEMBER: Self = Self::NotFound("no such member of this organization");
     pub const NO_USER: Self =
         Self::NotFound("no such user: add the user with `orgtokens-server user add` first");

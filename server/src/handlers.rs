@@ -15,20 +15,15 @@ use crate::front::Context;
 use crate::http::{Answer, Body, Deferred, Optional};
 use crate::records::{MintRequest, MintedToken};
 use answer::{answer, answer_list};
-use dropshot::{
-    ApiDescription, ApiDescriptionRegisterError, Path, Query, RequestContext, endpoint,
-};
+use dropshot::{ApiDescription, ApiDescriptionRegisterError, Query, RequestContext, endpoint};
 
 type Rqctx = RequestContext<Context>;
-type PathOf<T> = Deferred<Path<T>>;
+type Path<T> = Deferred<dropshot::Path<T>>;
 
 /// The expiry of a token that does not expire.
 const NEVER: i64 = -1;
 
-/// Returns every operation, for the router and the document.
-///
-/// # Errors
-/// If two of them conflict.
+/// Returns every operation, for the router and the document. It fails if two of them conflict.
 pub fn operations() -> Result<ApiDescription<Context>, ApiDescriptionRegisterError> {
     let mut operations = ApiDescription::new();
     operations.register(list_organization_api_tokens)?;
@@ -54,14 +49,11 @@ pub fn operations() -> Result<ApiDescription<Context>, ApiDescriptionRegisterErr
 }
 
 /// List Organization API Tokens
-#[endpoint {
-    method = GET,
-    path = "/v1/organizations/{organizationSlug}/api-tokens",
-    operation_id = "listOrganizationAPITokens",
-}]
+#[endpoint { operation_id = "listOrganizationAPITokens", method = GET,
+    path = "/v1/organizations/{organizationSlug}/api-tokens" }]
 async fn list_organization_api_tokens(
     rqctx: Rqctx,
-    path: PathOf<OrganizationPath>,
+    path: Path<OrganizationPath>,
 ) -> Answer<OrganizationTokenList> {
     answer_list(rqctx, path.get(), |service, credential, path, after| async move {
         service.list_organization_tokens(&credential, &path.organization_slug, after).await
@@ -70,14 +62,11 @@ async fn list_organization_api_tokens(
 }
 
 /// Revoke Organization API Token
-#[endpoint {
-    method = DELETE,
-    path = "/v1/organizations/{organizationSlug}/api-tokens/{tokenId}",
-    operation_id = "revokeOrganizationAPIToken",
-}]
+#[endpoint { operation_id = "revokeOrganizationAPIToken", method = DELETE,
+    path = "/v1/organizations/{organizationSlug}/api-tokens/{tokenId}" }]
 async fn revoke_organization_api_token(
     rqctx: Rqctx,
-    path: PathOf<OrganizationTokenPath>,
+    path: Path<OrganizationTokenPath>,
 ) -> Answer<RevokedToken> {
     answer(rqctx, async |service, credential| {
         let OrganizationTokenPath { organization_slug, token_id } = path.get()?;
@@ -88,7 +77,7 @@ async fn revoke_organization_api_token(
 }
 
 /// List API Tokens
-#[endpoint { method = GET, path = "/v1/auth/api-tokens", operation_id = "listAPITokens" }]
+#[endpoint { operation_id = "listAPITokens", method = GET, path = "/v1/auth/api-tokens" }]
 async fn list_api_tokens(rqctx: Rqctx) -> Answer<TokenList> {
     answer_list(rqctx, Ok(()), |service, credential, (), after| async move {
         service.list_own_tokens(&credential, after).await
@@ -97,14 +86,11 @@ async fn list_api_tokens(rqctx: Rqctx) -> Answer<TokenList> {
 }
 
 /// Create API Token
-#[endpoint {
-    method = POST,
-    path = "/v1/auth/api-tokens/{tokenName}",
-    operation_id = "createAPIToken",
-}]
+#[endpoint { operation_id = "createAPIToken", method = POST,
+    path = "/v1/auth/api-tokens/{tokenName}" }]
 async fn create_api_token(
     rqctx: Rqctx,
-    path: PathOf<TokenPath>,
+    path: Path<TokenPath>,
     body: Body<Optional<MintRequest>>,
 ) -> Answer<MintedToken> {
     answer(rqctx, async |service, credential| {
@@ -116,12 +102,9 @@ async fn create_api_token(
 }
 
 /// Revoke API Token
-#[endpoint {
-    method = DELETE,
-    path = "/v1/auth/api-tokens/{tokenName}",
-    operation_id = "revokeAPIToken",
-}]
-async fn revoke_api_token(rqctx: Rqctx, path: PathOf<TokenPath>) -> Answer<RevokedToken> {
+#[endpoint { operation_id = "revokeAPIToken", method = DELETE,
+    path = "/v1/auth/api-tokens/{tokenName}" }]
+async fn revoke_api_token(rqctx: Rqctx, path: Path<TokenPath>) -> Answer<RevokedToken> {
     answer(rqctx, async |service, credential| {
         let name = path.get()?.token_name;
         service.revoke_own_token(&credential, &name).await?;
@@ -131,7 +114,7 @@ async fn revoke_api_token(rqctx: Rqctx, path: PathOf<TokenPath>) -> Answer<Revok
 }
 
 /// Validate API Token
-#[endpoint { method = GET, path = "/v1/auth/validate", operation_id = "validateAPIToken" }]
+#[endpoint { operation_id = "validateAPIToken", method = GET, path = "/v1/auth/validate" }]
 async fn validate_api_token(rqctx: Rqctx) -> Answer<TokenExpiry> {
     answer(rqctx, async |service, credential| {
         let expires_at = service.validate(&credential).await?;
@@ -141,13 +124,13 @@ async fn validate_api_token(rqctx: Rqctx) -> Answer<TokenExpiry> {
 }
 
 /// Get Current User
-#[endpoint { method = GET, path = "/v1/user", operation_id = "getCurrentUser" }]
+#[endpoint { operation_id = "getCurrentUser", method = GET, path = "/v1/user" }]
 async fn get_current_user(rqctx: Rqctx) -> Answer<CurrentUser> {
     answer(rqctx, async |service, credential| service.get_user(&credential).await).await
 }
 
 /// List Organizations
-#[endpoint { method = GET, path = "/v1/organizations", operation_id = "listOrganizations" }]
+#[endpoint { operation_id = "listOrganizations", method = GET, path = "/v1/organizations" }]
 async fn list_organizations(rqctx: Rqctx) -> Answer<OrganizationList> {
     answer_list(rqctx, Ok(()), |service, credential, (), after| async move {
         service.list_organizations(&credential, after).await
@@ -156,14 +139,11 @@ async fn list_organizations(rqctx: Rqctx) -> Answer<OrganizationList> {
 }
 
 /// Get Organization
-#[endpoint {
-    method = GET,
-    path = "/v1/organizations/{organizationSlug}",
-    operation_id = "getOrganization",
-}]
+#[endpoint { operation_id = "getOrganization", method = GET,
+    path = "/v1/organizations/{organizationSlug}" }]
 async fn get_organization(
     rqctx: Rqctx,
-    path: PathOf<OrganizationPath>,
+    path: Path<OrganizationPath>,
 ) -> Answer<OrganizationResponse> {
     answer(rqctx, async |service, credential| {
         service.get_organization(&credential, &path.get()?.organization_slug).await
@@ -172,14 +152,11 @@ async fn get_organization(
 }
 
 /// List Organization Members
-#[endpoint {
-    method = GET,
-    path = "/v1/organizations/{organizationSlug}/members",
-    operation_id = "listOrganizationMembers",
-}]
+#[endpoint { operation_id = "listOrganizationMembers", method = GET,
+    path = "/v1/organizations/{organizationSlug}/members" }]
 async fn list_organization_members(
     rqctx: Rqctx,
-    path: PathOf<OrganizationPath>,
+    path: Path<OrganizationPath>,
 ) -> Answer<MemberList> {
     answer_list(rqctx, path.get(), |service, credential, path, after| async move {
         service.list_members(&credential, &path.organization_slug, after).await
@@ -188,14 +165,11 @@ async fn list_organization_members(
 }
 
 /// Add Organization Member
-#[endpoint {
-    method = POST,
-    path = "/v1/organizations/{organizationSlug}/members",
-    operation_id = "addOrganizationMember",
-}]
+#[endpoint { operation_id = "addOrganizationMember", method = POST,
+    path = "/v1/organizations/{organizationSlug}/members" }]
 async fn add_organization_member(
     rqctx: Rqctx,
-    path: PathOf<OrganizationPath>,
+    path: Path<OrganizationPath>,
     body: Body<AddMemberRequest>,
 ) -> Answer<MemberAdded> {
     answer(rqctx, async |service, credential| {
@@ -209,12 +183,9 @@ async fn add_organization_member(
 }
 
 /// Get Organization Member
-#[endpoint {
-    method = GET,
-    path = "/v1/organizations/{organizationSlug}/members/{username}",
-    operation_id = "getOrganizationMember",
-}]
-async fn get_organization_member(rqctx: Rqctx, path: PathOf<MemberPath>) -> Answer<MemberResponse> {
+#[endpoint { operation_id = "getOrganizationMember", method = GET,
+    path = "/v1/organizations/{organizationSlug}/members/{username}" }]
+async fn get_organization_member(rqctx: Rqctx, path: Path<MemberPath>) -> Answer<MemberResponse> {
     answer(rqctx, async |service, credential| {
         let MemberPath { organization_slug, username } = path.get()?;
         service.get_member(&credential, &organization_slug, &username).await
@@ -223,14 +194,11 @@ async fn get_organization_member(rqctx: Rqctx, path: PathOf<MemberPath>) -> Answ
 }
 
 /// Update Member Role
-#[endpoint {
-    method = PATCH,
-    path = "/v1/organizations/{organizationSlug}/members/{username}",
-    operation_id = "updateMemberRole",
-}]
+#[endpoint { operation_id = "updateMemberRole", method = PATCH,
+    path = "/v1/organizations/{organizationSlug}/members/{username}" }]
 async fn update_member_role(
     rqctx: Rqctx,
-    path: PathOf<MemberPath>,
+    path: Path<MemberPath>,
     body: Body<UpdateMemberRequest>,
 ) -> Answer<MemberResponse> {
     answer(rqctx, async |service, credential| {
@@ -243,15 +211,9 @@ async fn update_member_role(
 }
 
 /// Remove Organization Member
-#[endpoint {
-    method = DELETE,
-    path = "/v1/organizations/{organizationSlug}/members/{username}",
-    operation_id = "removeOrganizationMember",
-}]
-async fn remove_organization_member(
-    rqctx: Rqctx,
-    path: PathOf<MemberPath>,
-) -> Answer<MemberRemoved> {
+#[endpoint { operation_id = "removeOrganizationMember", method = DELETE,
+    path = "/v1/organizations/{organizationSlug}/members/{username}" }]
+async fn remove_organization_member(rqctx: Rqctx, path: Path<MemberPath>) -> Answer<MemberRemoved> {
     answer(rqctx, async |service, credential| {
         let MemberPath { organization_slug, username } = path.get()?;
         service.remove_member(&credential, &organization_slug, &username).await?;
@@ -261,12 +223,9 @@ async fn remove_organization_member(
 }
 
 /// List Groups
-#[endpoint {
-    method = GET,
-    path = "/v1/organizations/{organizationSlug}/groups",
-    operation_id = "listGroups",
-}]
-async fn list_groups(rqctx: Rqctx, path: PathOf<OrganizationPath>) -> Answer<GroupList> {
+#[endpoint { operation_id = "listGroups", method = GET,
+    path = "/v1/organizations/{organizationSlug}/groups" }]
+async fn list_groups(rqctx: Rqctx, path: Path<OrganizationPath>) -> Answer<GroupList> {
     answer_list(rqctx, path.get(), |service, credential, path, after| async move {
         service.list_groups(&credential, &path.organization_slug, after).await
     })
@@ -274,14 +233,11 @@ async fn list_groups(rqctx: Rqctx, path: PathOf<OrganizationPath>) -> Answer<Gro
 }
 
 /// Create Group
-#[endpoint {
-    method = POST,
-    path = "/v1/organizations/{organizationSlug}/groups",
-    operation_id = "createGroup",
-}]
+#[endpoint { operation_id = "createGroup", method = POST,
+    path = "/v1/organizations/{organizationSlug}/groups" }]
 async fn create_group(
     rqctx: Rqctx,
-    path: PathOf<OrganizationPath>,
+    path: Path<OrganizationPath>,
     body: Body<CreateGroupRequest>,
 ) -> Answer<GroupResponse> {
     answer(rqctx, async |service, credential| {
@@ -294,12 +250,9 @@ async fn create_group(
 }
 
 /// Get Group
-#[endpoint {
-    method = GET,
-    path = "/v1/organizations/{organizationSlug}/groups/{groupName}",
-    operation_id = "getGroup",
-}]
-async fn get_group(rqctx: Rqctx, path: PathOf<GroupPath>) -> Answer<GroupResponse> {
+#[endpoint { operation_id = "getGroup", method = GET,
+    path = "/v1/organizations/{organizationSlug}/groups/{groupName}" }]
+async fn get_group(rqctx: Rqctx, path: Path<GroupPath>) -> Answer<GroupResponse> {
     answer(rqctx, async |service, credential| {
         let GroupPath { organization_slug, group_name } = path.get()?;
         service.get_group(&credential, &organization_slug, &group_name).await
@@ -308,12 +261,9 @@ async fn get_group(rqctx: Rqctx, path: PathOf<GroupPath>) -> Answer<GroupRespons
 }
 
 /// Delete Group
-#[endpoint {
-    method = DELETE,
-    path = "/v1/organizations/{organizationSlug}/groups/{groupName}",
-    operation_id = "deleteGroup",
-}]
-async fn delete_group(rqctx: Rqctx, path: PathOf<GroupPath>) -> Answer<GroupResponse> {
+#[endpoint { operation_id = "deleteGroup", method = DELETE,
+    path = "/v1/organizations/{organizationSlug}/groups/{groupName}" }]
+async fn delete_group(rqctx: Rqctx, path: Path<GroupPath>) -> Answer<GroupResponse> {
     answer(rqctx, async |service, credential| {
         let GroupPath { organization_slug, group_name } = path.get()?;
         service.delete_group(&credential, &organization_slug, &group_name).await
@@ -322,14 +272,11 @@ async fn delete_group(rqctx: Rqctx, path: PathOf<GroupPath>) -> Answer<GroupResp
 }
 
 /// List Organization Audit Logs
-#[endpoint {
-    method = GET,
-    path = "/v1/organizations/{organizationSlug}/audit-logs",
-    operation_id = "listOrganizationAuditLogs",
-}]
+#[endpoint { operation_id = "listOrganizationAuditLogs", method = GET,
+    path = "/v1/organizations/{organizationSlug}/audit-logs" }]
 async fn list_organization_audit_logs(
     rqctx: Rqctx,
-    path: PathOf<OrganizationPath>,
+    path: Path<OrganizationPath>,
     query: Deferred<Query<PageQuery>>,
 ) -> Answer<AuditLogPage> {
     answer(rqctx, async |service, credential| {
