@@ -87,15 +87,11 @@ pub fn may_do_all(role: Role, action: Action) -> bool {
 }
 
 fn decide_role(role: Role, action: Action) -> Result<Extent> {
-    use Action::{
-        Leave, ManageGroups, ManageMembers, ManageTokens, MintGroupToken, MintToken, Read,
-        ReadAudit, ReadGroups,
-    };
     match action {
-        Read | ReadGroups | Leave | MintToken => Ok(Extent::All),
+        Action::Read | Action::ReadGroups | Action::Leave | Action::MintToken => Ok(Extent::All),
         _ if matches!(role, Role::Owner | Role::Admin) => Ok(Extent::All),
-        ManageTokens => Ok(Extent::Own),
-        ManageGroups | ManageMembers | MintGroupToken | ReadAudit => Err(ROLE),
+        Action::ManageTokens => Ok(Extent::Own),
+        _ => Err(ROLE),
     }
 }
 

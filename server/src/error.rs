@@ -87,6 +87,7 @@ impl Error {
     }
 
     /// Gives [`Error::Taken`] this message, and returns every other error as it is.
+    #[must_use]
     pub fn or_taken(self, message: impl FnOnce() -> String) -> Self {
         match self {
             Self::Taken => Self::Conflict(message()),

@@ -68,8 +68,8 @@ async fn revoke_organization_api_token(
     rqctx: Rqctx,
     path: Path<OrganizationTokenPath>,
 ) -> Answer<RevokedToken> {
-    answer(rqctx, async |service, credential| {
-        let OrganizationTokenPath { organization_slug, token_id } = path.get()?;
+    answer(rqctx, path.get(), async |service, credential, path| {
+        let OrganizationTokenPath { organization_slug, token_id } = path;
         service.revoke_organization_token(&credential, &organization_slug, token_id).await?;
         Ok(token_id.to_string())
     })
@@ -93,7 +93,7 @@ async fn create_api_token(
     path: Path<TokenPath>,
     body: Body<Optional<MintRequest>>,
 ) -> Answer<MintedToken> {
-    answer(rqctx, async |service, credential| {
+    answer(rqctx, Ok(path), async |service, credential, path| {
         service.may_mint(&credential).await?;
         let (name, request) = (path.get()?.token_name, body.read_or_default().await?);
         service.mint_token(&credential, &name, &request).await
@@ -105,10 +105,9 @@ async fn create_api_token(
 #[endpoint { operation_id = "revokeAPIToken", method = DELETE,
     path = "/v1/auth/api-tokens/{tokenName}" }]
 async fn revoke_api_token(rqctx: Rqctx, path: Path<TokenPath>) -> Answer<RevokedToken> {
-    answer(rqctx, async |service, credential| {
-        let name = path.get()?.token_name;
-        service.revoke_own_token(&credential, &name).await?;
-        Ok(name.to_string())
+    answer(rqctx, path.get(), async |service, credential, path| {
+        service.revoke_own_token(&credential, &path.token_name).await?;
+        Ok(path.token_name.to_string())
     })
     .await
 }
@@ -116,7 +115,7 @@ async fn revoke_api_token(rqctx: Rqctx, path: Path<TokenPath>) -> Answer<Revoked
 /// Validate API Token
 #[endpoint { operation_id = "validateAPIToken", method = GET, path = "/v1/auth/validate" }]
 async fn validate_api_token(rqctx: Rqctx) -> Answer<TokenExpiry> {
-    answer(rqctx, async |service, credential| {
+    answer(rqctx, Ok(()), async |service, credential, ()| {
         let expires_at = service.validate(&credential).await?;
         Ok(expires_at.map_or(NEVER, |time| time.timestamp()))
     })
@@ -126,7 +125,7 @@ async fn validate_api_token(rqctx: Rqctx) -> Answer<TokenExpiry> {
 /// Get Current User
 #[endpoint { operation_id = "getCurrentUser", method = GET, path = "/v1/user" }]
 async fn get_current_user(rqctx: Rqctx) -> Answer<CurrentUser> {
-    answer(rqctx, async |service, credential| service.get_user(&credential).await).await
+    answer(rqctx, Ok(()), async |service, credential, ()| service.get_user(&credential).await).await
 }
 
 /// List Organizations
@@ -145,8 +144,8 @@ async fn get_organization(
     rqctx: Rqctx,
     path: Path<OrganizationPath>,
 ) -> Answer<OrganizationResponse> {
-    answer(rqctx, async |service, credential| {
-        service.get_organization(&credential, &path.get()?.organization_slug).await
+    answer(rqctx, path.get(), async |service, credential, path| {
+        service.get_organization(&credential, &path.organization_slug).await
     })
     .await
 }
@@ -172,10 +171,10 @@ async fn add_organization_member(
     path: Path<OrganizationPath>,
     body: Body<AddMemberRequest>,
 ) -> Answer<MemberAdded> {
-    answer(rqctx, async |service, credential| {
+    answer(rqctx, path.get(), async |service, credential, path| {
         service.authenticate(&credential).await?;
-        let slug = path.get()?.organization_slug;
-        let AddMemberRequest { username, role } = body.read().await?;
+        let (slug, request) = (path.organization_slug, body.read().await?);
+        let AddMemberRequest { username, role } = request;
         let member = service.add_member(&credential, &slug, &username, role.into()).await?;
         Ok(MemberAdded { member: username, role: member.role })
     })
@@ -186,9 +185,8 @@ async fn add_organization_member(
 #[endpoint { operation_id = "getOrganizationMember", method = GET,
     path = "/v1/organizations/{organizationSlug}/members/{username}" }]
 async fn get_organization_member(rqctx: Rqctx, path: Path<MemberPath>) -> Answer<MemberResponse> {
-    answer(rqctx, async |service, credential| {
-        let MemberPath { organization_slug, username } = path.get()?;
-        service.get_member(&credential, &organization_slug, &username).await
+    answer(rqctx, path.get(), async |service, credential, path| {
+        service.get_member(&credential, &path.organization_slug, &path.username).await
     })
     .await
 }
@@ -201,9 +199,9 @@ async fn update_member_role(
     path: Path<MemberPath>,
     body: Body<UpdateMemberRequest>,
 ) -> Answer<MemberResponse> {
-    answer(rqctx, async |service, credential| {
+    answer(rqctx, path.get(), async |service, credential, path| {
         service.authenticate(&credential).await?;
-        let MemberPath { organization_slug, username } = path.get()?;
+        let MemberPath { organization_slug, username } = path;
         let role = body.read().await?.role.into();
         service.update_member(&credential, &organization_slug, &username, role).await
     })
@@ -214,10 +212,9 @@ async fn update_member_role(
 #[endpoint { operation_id = "removeOrganizationMember", method = DELETE,
     path = "/v1/organizations/{organizationSlug}/members/{username}" }]
 async fn remove_organization_member(rqctx: Rqctx, path: Path<MemberPath>) -> Answer<MemberRemoved> {
-    answer(rqctx, async |service, credential| {
-        let MemberPath { organization_slug, username } = path.get()?;
-        service.remove_member(&credential, &organization_slug, &username).await?;
-        Ok(username)
+    answer(rqctx, path.get(), async |service, credential, path| {
+        service.remove_member(&credential, &path.organization_slug, &path.username).await?;
+        Ok(path.username)
     })
     .await
 }
@@ -240,11 +237,10 @@ async fn create_group(
     path: Path<OrganizationPath>,
     body: Body<CreateGroupRequest>,
 ) -> Answer<GroupResponse> {
-    answer(rqctx, async |service, credential| {
+    answer(rqctx, path.get(), async |service, credential, path| {
         service.authenticate(&credential).await?;
-        let slug = path.get()?.organization_slug;
         let CreateGroupRequest { name, location } = body.read().await?;
-        service.create_group(&credential, &slug, name, location).await
+        service.create_group(&credential, &path.organization_slug, name, location).await
     })
     .await
 }
@@ -253,9 +249,8 @@ async fn create_group(
 #[endpoint { operation_id = "getGroup", method = GET,
     path = "/v1/organizations/{organizationSlug}/groups/{groupName}" }]
 async fn get_group(rqctx: Rqctx, path: Path<GroupPath>) -> Answer<GroupResponse> {
-    answer(rqctx, async |service, credential| {
-        let GroupPath { organization_slug, group_name } = path.get()?;
-        service.get_group(&credential, &organization_slug, &group_name).await
+    answer(rqctx, path.get(), async |service, credential, path| {
+        service.get_group(&credential, &path.organization_slug, &path.group_name).await
     })
     .await
 }
@@ -264,9 +259,8 @@ async fn get_group(rqctx: Rqctx, path: Path<GroupPath>) -> Answer<GroupResponse>
 #[endpoint { operation_id = "deleteGroup", method = DELETE,
     path = "/v1/organizations/{organizationSlug}/groups/{groupName}" }]
 async fn delete_group(rqctx: Rqctx, path: Path<GroupPath>) -> Answer<GroupResponse> {
-    answer(rqctx, async |service, credential| {
-        let GroupPath { organization_slug, group_name } = path.get()?;
-        service.delete_group(&credential, &organization_slug, &group_name).await
+    answer(rqctx, path.get(), async |service, credential, path| {
+        service.delete_group(&credential, &path.organization_slug, &path.group_name).await
     })
     .await
 }
@@ -279,8 +273,8 @@ async fn list_organization_audit_logs(
     path: Path<OrganizationPath>,
     query: Deferred<Query<PageQuery>>,
 ) -> Answer<AuditLogPage> {
-    answer(rqctx, async |service, credential| {
-        let (slug, query) = (path.get()?.organization_slug, query.get()?);
+    answer(rqctx, path.get(), async |service, credential, path| {
+        let (slug, query) = (path.organization_slug, query.get()?);
         let PageQuery { page, page_size } = query;
         let (logs, total) = service.list_audit_logs(&credential, &slug, page, page_size).await?;
         Ok(AuditLogPage::new(logs, total, &query))

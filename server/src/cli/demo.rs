@@ -60,27 +60,19 @@ async fn fill(service: &Service) -> anyhow::Result<Vec<Row>> {
             let (group, location) = (parse("default")?, parse("lhr")?);
             service.create_group(&credential, &slug, group, location).await?;
         }
-        for (binding, name, request) in requests(role, &slug)? {
+        let mut request =
+            MintRequest { organization: Some(slug.clone()), ..MintRequest::default() };
+        let minted = service.mint_token(&credential, &parse("my-org")?, &request).await?;
+        rows.push(row(role, "organization my-org", "my-org", &minted.token));
+        if matches!(role, Role::Owner | Role::Admin) {
+            request.group = Some(parse("default")?);
+            request.scopes = Some(vec![RequestedScope::ReadOnly]);
+            let name = "my-org-default";
             let minted = service.mint_token(&credential, &parse(name)?, &request).await?;
-            rows.push(row(role, binding, name, &minted.token));
+            rows.push(row(role, "group default, read", name, &minted.token));
         }
     }
     Ok(rows)
-}
-
-/// Returns the bound tokens that a caller of this role may mint: where they act, name, request.
-fn requests(
-    role: Role,
-    slug: &Slug,
-) -> anyhow::Result<Vec<(&'static str, &'static str, MintRequest)>> {
-    let organization = MintRequest { organization: Some(slug.clone()), ..MintRequest::default() };
-    let (group, scopes) = (Some(parse("default")?), Some(vec![RequestedScope::ReadOnly]));
-    let group = MintRequest { group, scopes, ..organization.clone() };
-    let mut requests = vec![("organization my-org", "my-org", organization)];
-    if matches!(role, Role::Owner | Role::Admin) {
-        requests.push(("group default, read", "my-org-default", group));
-    }
-    Ok(requests)
 }
 
 fn curl_lines(token: &str, address: SocketAddr) -> String {

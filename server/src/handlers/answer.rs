@@ -10,17 +10,21 @@ use crate::records::Page;
 use crate::service::Service;
 use bytes::Bytes;
 use dropshot::Body;
-use futures::{StreamExt, stream};
+use futures::{Stream, StreamExt, stream};
 use http::Response;
 use serde::Serialize;
 use std::sync::Arc;
 
-/// Answers with what `call` returns.
-pub async fn answer<T: From<V> + Serialize, V>(
+/// Answers with what `call` returns for the credential and the parameters.
+pub async fn answer<T: From<V> + Serialize, P, V>(
     rqctx: Rqctx,
-    call: impl AsyncFnOnce(Service, Arc<Credential>) -> Result<V>,
+    parameters: Result<P>,
+    call: impl AsyncFnOnce(Service, Arc<Credential>, P) -> Result<V>,
 ) -> Answer<T> {
-    let (credential, outcome) = with_credential(&rqctx, call).await;
+    let (credential, outcome) = with_credential(&rqctx, async |service, credential| {
+        call(service, credential, parameters?).await
+    })
+    .await;
     let response = outcome
         .and_then(|value| whole(&rqctx, credential.as_deref(), reply::to_json(&T::from(value))?));
     Ok(reply(response, credential.as_deref()))
@@ -46,8 +50,21 @@ where
         Ok((read(None).await?, read))
     })
     .await;
-    let response = outcome
-        .and_then(|(first, read)| list::<L, I, C, F>(&rqctx, credential.as_deref(), first, read));
+    let response = outcome.and_then(|(first, read)| {
+        let text = reply::to_json(&L::from(first.items))?;
+        if first.next.is_none() {
+            return whole(&rqctx, credential.as_deref(), text);
+        }
+        let rest = stream::try_unfold(first.next, move |after| {
+            let page = after.is_some().then(|| read(after));
+            async move {
+                let Some(page) = page else { return Ok(None) };
+                let Page { items, next } = page.await?;
+                Ok(Some((later_piece::<L, I>(items, next.is_none())?, next)))
+            }
+        });
+        pieces(&rqctx, credential.as_deref(), text, rest)
+    });
     Ok(reply(response, credential.as_deref()))
 }
 
@@ -62,34 +79,17 @@ fn whole(rqctx: &Rqctx, credential: Option<&Credential>, text: Bytes) -> Result<
     Ok(reply::whole(text, reservation))
 }
 
-/// Answers with `first` and the pages after it, which `read` returns.
-fn list<L, I, C, F>(
+/// Answers with the first page of a list, without its [`END`], and the `rest`.
+fn pieces(
     rqctx: &Rqctx,
     credential: Option<&Credential>,
-    first: Page<I, C>,
-    read: impl Fn(Option<C>) -> F + Send + 'static,
-) -> Result<Response<Body>>
-where
-    L: From<Vec<I>> + Serialize,
-    C: Send + 'static,
-    F: Future<Output = Result<Page<I, C>>> + Send + 'static,
-{
-    let text = reply::to_json(&L::from(first.items))?;
-    if first.next.is_none() {
-        return whole(rqctx, credential, text);
-    }
-    let rest = stream::try_unfold(first.next, move |after| {
-        let page = after.is_some().then(|| read(after));
-        async move {
-            let Some(page) = page else { return Ok(None) };
-            let Page { items, next } = page.await?;
-            Ok(Some((later_piece::<L, I>(items, next.is_none())?, next)))
-        }
-    });
+    first: Bytes,
+    rest: impl Stream<Item = Result<Bytes>> + Send + 'static,
+) -> Result<Response<Body>> {
     let (context, peer) = (rqctx.context(), rqctx.request.remote_addr());
     let reservation = context.budget.reserve_stream(user(credential), peer)?;
     let log = context.request_log(&rqctx.request_id);
-    let first = stream::once(async move { Ok(text.slice(..text.len() - END.len())) });
+    let first = stream::once(async move { Ok(first.slice(..first.len() - END.len())) });
     Ok(reply::pieces(first.chain(rest), reservation, log))
 }
 
