@@ -215,8 +215,9 @@ struct Database {
 #[derive(Args)]
 struct Listen {
     /// The address to listen on; port 0 is any free port
-    #[arg(long, value_name = "ADDR", env = "ORGTOKENS_LISTEN", default_value = "127.0.0.1:8080")]
-    listen: SocketAddr,
+    #[arg(long = "listen", value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    #[arg(env = "ORGTOKENS_LISTEN")]
+    address: SocketAddr,
 }
 
 impl Database {
@@ -231,7 +232,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Serve { database, pool_size, listen, settings } => {
             let store = Store::open_pooled(&database.url, pool_size).await?;
             store.hold_reserve();
-            serve::serve(Service::new(store), listen.listen, &settings, |_| String::new()).await
+            serve::serve(Service::new(store), listen.address, &settings, |_| String::new()).await
         }
         Command::Init { database, organization, username, email } => {
             let service = Service::new(Store::create(&database.url).await?);
@@ -259,7 +260,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
         Command::Copy { from, to } => copy::copy(&from, &to).await,
         Command::Openapi => print(&format!("{:#}", document()?)),
-        Command::Demo { listen } => demo::demo(listen.listen).await,
+        Command::Demo { listen } => demo::demo(listen.address).await,
     }
 }
 

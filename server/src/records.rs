@@ -175,7 +175,7 @@ pub struct AuditLog {
     pub data: serde_json::Map<String, serde_json::Value>,
 }
 
-/// A part of a list, and where the next part starts.
+/// A part of a list, and the position of the next part.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page<T, C> {
     pub items: Vec<T>,
