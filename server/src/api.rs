@@ -1,224 +1,172 @@
-//! The API as dropshot sees it: paths, parameters, request bodies, response bodies. The document
-//! that this emits is compared with `openapi.yaml`.
+//! The wire types of the API, named as the schemas of `openapi.yaml`, which describes them: the
+//! parameters, request bodies and response bodies. What bodies carry is in `records`; the operations
+//! are in `handlers`.
 
-pub mod types;
+use crate::caller::Role;
+use crate::name::{Name, Quoted, Slug};
+use crate::records::{AuditLog, Group, Member, Organization, OrganizationToken, Token, User};
+use crate::token::TokenId;
+use schemars::JsonSchema;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::http::{Answer, Body, Deferred, Optional};
-use crate::records::{MintRequest, MintedToken};
-use dropshot::{Path, Query, RequestContext};
-use types::{
-    AddMemberRequest, AuditLogPage, CreateGroupRequest, CurrentUser, GroupList, GroupPath,
-    GroupResponse, MemberAdded, MemberList, MemberPath, MemberRemoved, MemberResponse,
-    OrganizationList, OrganizationPath, OrganizationResponse, OrganizationTokenList,
-    OrganizationTokenPath, PageQuery, RevokedToken, TokenExpiry, TokenList, TokenPath,
-    UpdateMemberRequest,
-};
+/// Declares the variables of paths.
+macro_rules! paths {
+    ($($path:ident { $($variable:ident: $type:ty),+ })+) => {$(
+        #[derive(Clone, Deserialize, JsonSchema)]
+        #[serde(rename_all = "camelCase")]
+        pub struct $path {
+            $(pub $variable: $type,)+
+        }
+    )+};
+}
 
-/// The operations of the contract.
-#[dropshot::api_description]
-pub trait Api {
-    /// The state that handlers share.
-    type Context;
+paths! {
+    OrganizationPath { organization_slug: Slug }
+    OrganizationTokenPath { organization_slug: Slug, token_id: TokenId }
+    TokenPath { token_name: Name }
+    MemberPath { organization_slug: Slug, username: Name }
+    GroupPath { organization_slug: Slug, group_name: Name }
+}
 
-    /// List Organization API Tokens
-    #[endpoint {
-        method = GET,
-        path = "/v1/organizations/{organizationSlug}/api-tokens",
-        operation_id = "listOrganizationAPITokens",
-    }]
-    async fn list_organization_api_tokens(
-        rqctx: RequestContext<Self::Context>,
-        path: Deferred<Path<OrganizationPath>>,
-    ) -> Answer<OrganizationTokenList>;
+#[derive(Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct PageQuery {
+    #[serde(deserialize_with = "page")]
+    #[schemars(range(min = 1))]
+    pub page: u32,
+    #[serde(deserialize_with = "page_size")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub page_size: u32,
+}
 
-    /// Revoke Organization API Token
-    #[endpoint {
-        method = DELETE,
-        path = "/v1/organizations/{organizationSlug}/api-tokens/{tokenId}",
-        operation_id = "revokeOrganizationAPIToken",
-    }]
-    async fn revoke_organization_api_token(
-        rqctx: RequestContext<Self::Context>,
-        path: Deferred<Path<OrganizationTokenPath>>,
-    ) -> Answer<RevokedToken>;
+impl Default for PageQuery {
+    fn default() -> Self {
+        Self { page: 1, page_size: 100 }
+    }
+}
 
-    /// List API Tokens
-    #[endpoint {
-        method = GET,
-        path = "/v1/auth/api-tokens",
-        operation_id = "listAPITokens",
-    }]
-    async fn list_api_tokens(rqctx: RequestContext<Self::Context>) -> Answer<TokenList>;
+fn page<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    whole_number(deserializer, "page", u32::MAX)
+}
 
-    /// Create API Token
-    #[endpoint {
-        method = POST,
-        path = "/v1/auth/api-tokens/{tokenName}",
-        operation_id = "createAPIToken",
-    }]
-    async fn create_api_token(
-        rqctx: RequestContext<Self::Context>,
-        path: Deferred<Path<TokenPath>>,
-        body: Body<Optional<MintRequest>>,
-    ) -> Answer<MintedToken>;
+fn page_size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    whole_number(deserializer, "page_size", 1_000)
+}
 
-    /// Revoke API Token
-    #[endpoint {
-        method = DELETE,
-        path = "/v1/auth/api-tokens/{tokenName}",
-        operation_id = "revokeAPIToken",
-    }]
-    async fn revoke_api_token(
-        rqctx: RequestContext<Self::Context>,
-        path: Deferred<Path<TokenPath>>,
-    ) -> Answer<RevokedToken>;
+fn whole_number<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    name: &str,
+    greatest: u32,
+) -> Result<u32, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let is_plain = !text.starts_with(['+', '0']);
+    let number = text.parse().ok().filter(|number| is_plain && (1..=greatest).contains(number));
+    let expected = format_args!("a {name}: use a whole number from 1 to {greatest}");
+    number.ok_or_else(|| D::Error::custom(format_args!("{} is not {expected}", Quoted(&text))))
+}
 
-    /// Validate API Token
-    #[endpoint {
-        method = GET,
-        path = "/v1/auth/validate",
-        operation_id = "validateAPIToken",
-    }]
-    async fn validate_api_token(rqctx: RequestContext<Self::Context>) -> Answer<TokenExpiry>;
+/// Declares response bodies with one member each.
+macro_rules! responses {
+    ($($body:ident { $member:ident: $type:ty })+) => {$(
+        #[derive(Serialize, JsonSchema)]
+        pub struct $body {
+            pub $member: $type,
+        }
 
-    /// Get Current User
-    #[endpoint {
-        method = GET,
-        path = "/v1/user",
-        operation_id = "getCurrentUser",
-    }]
-    async fn get_current_user(rqctx: RequestContext<Self::Context>) -> Answer<CurrentUser>;
+        impl From<$type> for $body {
+            fn from($member: $type) -> Self {
+                Self { $member }
+            }
+        }
+    )+};
+}
 
-    /// List Organizations
-    #[endpoint {
-        method = GET,
-        path = "/v1/organizations",
-        operation_id = "listOrganizations",
-    }]
-    async fn list_organizations(rqctx: RequestContext<Self::Context>) -> Answer<OrganizationList>;
+responses! {
+    OrganizationTokenList { tokens: Vec<OrganizationToken> }
+    TokenList { tokens: Vec<Token> }
+    RevokedToken { token: String }
+    TokenExpiry { exp: i64 }
+    CurrentUser { user: User }
+    OrganizationList { organizations: Vec<Organization> }
+    OrganizationResponse { organization: Organization }
+    MemberList { members: Vec<Member> }
+    MemberResponse { member: Member }
+    MemberRemoved { member: Name }
+    GroupList { groups: Vec<Group> }
+    GroupResponse { group: Group }
+}
 
-    /// Get Organization
-    #[endpoint {
-        method = GET,
-        path = "/v1/organizations/{organizationSlug}",
-        operation_id = "getOrganization",
-    }]
-    async fn get_organization(
-        rqctx: RequestContext<Self::Context>,
-        path: Deferred<Path<OrganizationPath>>,
-    ) -> Answer<OrganizationResponse>;
+/// The roles that the API gives; an owner is made by the command line.
+#[derive(Clone, Copy, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AssignableRole {
+    /// Manages members and groups.
+    Admin,
+    /// Reads, and mints for themself.
+    #[default]
+    Member,
+    /// Like a member, as far as tokens are concerned.
+    Viewer,
+}
 
-    /// List Organization Members
-    #[endpoint {
-        method = GET,
-        path = "/v1/organizations/{organizationSlug}/members",
-        operation_id = "listOrganizationMembers",
-    }]
-    async fn list_organization_members(
-        rqctx: RequestContext<Self::Context>,
-        path: Deferred<Path<OrganizationPath>>,
-    ) -> Answer<MemberList>;
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AddMemberRequest {
+    pub username: Name,
+    #[serde(default)]
+    pub role: AssignableRole,
+}
 
-    /// Add Organization Member
-    #[endpoint {
-        method = POST,
-        path = "/v1/organizations/{organizationSlug}/members",
-        operation_id = "addOrganizationMember",
-    }]
-    async fn add_organization_member(
-        rqctx: RequestContext<Self::Context>,
-        path: Deferred<Path<OrganizationPath>>,
-        body: Body<AddMemberRequest>,
-    ) -> Answer<MemberAdded>;
+#[derive(Serialize, JsonSchema)]
+pub struct MemberAdded {
+    pub member: Name,
+    pub role: Role,
+}
 
-    /// Get Organization Member
-    #[endpoint {
-        method = GET,
-        path = "/v1/organizations/{organizationSlug}/members/{username}",
-        operation_id = "getOrganizationMember",
-    }]
-    async fn get_organization_member(
-        rqctx: RequestContext<Self::Context>,
-        path: Deferred<Path<MemberPath>>,
-    ) -> Answer<MemberResponse>;
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateMemberRequest {
+    pub role: AssignableRole,
+}
 
-    /// Update Member Role
-    #[endpoint {
-        method = PATCH,
-        path = "/v1/organizations/{organizationSlug}/members/{username}",
-        operation_id = "updateMemberRole",
-    }]
-    async fn update_member_role(
-        rqctx: RequestContext<Self::Context>,
-        path: Deferred<Path<MemberPath>>,
-        body: Body<UpdateMemberRequest>,
-    ) -> Answer<MemberResponse>;
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateGroupRequest {
+    pub name: Name,
+    pub location: Name,
+}
 
-    /// Remove Organization Member
-    #[endpoint {
-        method = DELETE,
-        path = "/v1/organizations/{organizationSlug}/members/{username}",
-        operation_id = "removeOrganizationMember",
-    }]
-    async fn remove_organization_member(
-        rqctx: RequestContext<Self::Context>,
-        path: Deferred<Path<MemberPath>>,
-    ) -> Answer<MemberRemoved>;
+#[derive(Serialize, JsonSchema)]
+pub struct AuditLogPage {
+    /// Newest first.
+    pub audit_logs: Vec<AuditLog>,
+    pub pagination: Pagination,
+}
 
-    /// List Groups
-    #[endpoint {
-        method = GET,
-        path = "/v1/organizations/{organizationSlug}/groups",
-        operation_id = "listGroups",
-    }]
-    async fn list_groups(
-        rqctx: RequestContext<Self::Context>,
-        path: Deferred<Path<OrganizationPath>>,
-    ) -> Answer<GroupList>;
+#[derive(Serialize, JsonSchema)]
+pub struct Pagination {
+    pub page: u32,
+    pub page_size: u32,
+    pub total_pages: u64,
+    pub total_rows: u64,
+}
 
-    /// Create Group
-    #[endpoint {
-        method = POST,
-        path = "/v1/organizations/{organizationSlug}/groups",
-        operation_id = "createGroup",
-    }]
-    async fn create_group(
-        rqctx: RequestContext<Self::Context>,
-        path: Deferred<Path<OrganizationPath>>,
-        body: Body<CreateGroupRequest>,
-    ) -> Answer<GroupResponse>;
+impl AuditLogPage {
+    /// Returns a page of a log with `total_rows` entries.
+    pub fn new(audit_logs: Vec<AuditLog>, total_rows: u64, query: &PageQuery) -> Self {
+        let PageQuery { page, page_size } = *query;
+        let total_pages = total_rows.div_ceil(u64::from(page_size));
+        Self { audit_logs, pagination: Pagination { page, page_size, total_pages, total_rows } }
+    }
+}
 
-    /// Get Group
-    #[endpoint {
-        method = GET,
-        path = "/v1/organizations/{organizationSlug}/groups/{groupName}",
-        operation_id = "getGroup",
-    }]
-    async fn get_group(
-        rqctx: RequestContext<Self::Context>,
-        path: Deferred<Path<GroupPath>>,
-    ) -> Answer<GroupResponse>;
-
-    /// Delete Group
-    #[endpoint {
-        method = DELETE,
-        path = "/v1/organizations/{organizationSlug}/groups/{groupName}",
-        operation_id = "deleteGroup",
-    }]
-    async fn delete_group(
-        rqctx: RequestContext<Self::Context>,
-        path: Deferred<Path<GroupPath>>,
-    ) -> Answer<GroupResponse>;
-
-    /// List Organization Audit Logs
-    #[endpoint {
-        method = GET,
-        path = "/v1/organizations/{organizationSlug}/audit-logs",
-        operation_id = "listOrganizationAuditLogs",
-    }]
-    async fn list_organization_audit_logs(
-        rqctx: RequestContext<Self::Context>,
-        path: Deferred<Path<OrganizationPath>>,
-        query: Deferred<Query<PageQuery>>,
-    ) -> Answer<AuditLogPage>;
+impl From<AssignableRole> for Role {
+    fn from(role: AssignableRole) -> Self {
+        match role {
+            AssignableRole::Admin => Self::Admin,
+            AssignableRole::Member => Self::Member,
+            AssignableRole::Viewer => Self::Viewer,
+        }
+    }
 }

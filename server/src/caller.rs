@@ -1,6 +1,8 @@
 //! Who asks: the credential of a request, and the user, role and binding behind it. What they may
 //! do is decided in `access`.
 
+#![expect(missing_docs, reason = "most names say it all")]
+
 use crate::name::{Name, Quoted};
 use crate::scope::Scopes;
 use crate::token::{PlainToken, TokenDigest, TokenId};
@@ -21,7 +23,8 @@ pub struct OrganizationId(pub i64);
 pub struct UserId(pub i64);
 
 macro_rules! words {
-    ($(#[$doc:meta])* $type:ident, $what:literal, { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ }) => {
+    ($(#[$doc:meta])* $type:ident, $what:literal,
+     { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
         #[serde(rename_all = "lowercase")]
@@ -30,10 +33,8 @@ macro_rules! words {
         }
 
         impl $type {
-            /// Every value.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// Returns the word for the wire and the store.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }
             }
@@ -49,10 +50,13 @@ macro_rules! words {
             type Err = String;
 
             fn from_str(text: &str) -> Result<Self, String> {
-                Self::ALL.iter().copied().find(|value| value.as_str() == text).ok_or_else(|| {
-                    let known: Vec<_> = Self::ALL.iter().map(|value| value.as_str()).collect();
-                    format!("{} is not {}: use one of {}", Quoted(text), $what, known.join(", "))
-                })
+                match text {
+                    $($text => Ok(Self::$variant),)+
+                    _ => Err(format!(
+                        "{} is not {}: use one of {}",
+                        Quoted(text), $what, [$($text),+].join(", ")
+                    )),
+                }
             }
         }
     };
@@ -75,9 +79,7 @@ words!(
 words!(
     /// Where a change came from, as the audit log says it.
     Origin, "an origin", {
-        /// A command line.
         Cli = "cli",
-        /// Anything else.
         Web = "web"
     }
 );
@@ -85,15 +87,11 @@ words!(
 /// Where a token acts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Binding {
-    /// Everywhere its user may act.
     Unrestricted,
-    /// In one organization.
     Organization(OrganizationId),
     /// On one group, pinned by its UUID, within scopes.
     Group {
-        /// The group's organization.
         organization: OrganizationId,
-        /// The group.
         group: Uuid,
         /// What the token may do there.
         scopes: Scopes,
@@ -103,11 +101,9 @@ pub enum Binding {
 impl Binding {
     /// Returns the organization of an organization-bound or group-bound token.
     pub fn organization(&self) -> Option<OrganizationId> {
-        match self {
+        match *self {
             Self::Unrestricted => None,
-            Self::Organization(organization) | Self::Group { organization, .. } => {
-                Some(*organization)
-            }
+            Self::Organization(id) | Self::Group { organization: id, .. } => Some(id),
         }
     }
 }
@@ -115,9 +111,7 @@ impl Binding {
 /// What a request proves itself with. It holds the token's digest, never the token.
 #[derive(Clone, Debug)]
 pub struct Credential {
-    /// What the store looks the token up by.
     pub digest: TokenDigest,
-    /// Where the request came from.
     pub origin: Origin,
     accepted_as: OnceLock<(TokenId, UserId)>,
 }
@@ -152,19 +146,13 @@ impl Credential {
 /// A live token and the user who minted it.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// The token's public id.
     pub token: TokenId,
-    /// The token's name.
     pub token_name: Name,
     /// When the token expires, if it does.
     pub expires_at: Option<DateTime<Utc>>,
-    /// The user it acts as.
     pub user: UserId,
-    /// That user's name.
     pub username: Name,
-    /// That user's email address.
     pub email: String,
-    /// Where it acts.
     pub binding: Binding,
     /// Where the request came from.
     pub origin: Origin,

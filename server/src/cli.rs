@@ -1,8 +1,6 @@
-//! The commands: their arguments, their help, and what each one calls. No rule
-//! of the domain is written here, and no token shown but by a command that
-//! minted it.
+//! The commands: their arguments, their help, and what each one calls. No rule of the domain is
+//! here, and a token is shown only by the command that minted it.
 
-mod audit;
 mod check;
 mod copy;
 mod demo;
@@ -34,12 +32,12 @@ pub struct Arguments {
 enum Command {
     /// Serve the API
     #[command(
-        after_help = "Example:\n  orgtokens-server serve --database sqlite://orgtokens.db --listen 127.0.0.1:8080\n\nThe first line on stdout says where it listens; logs go to stderr. SIGTERM and\nCtrl-C shut down gracefully."
+        after_help = "Example:\n  orgtokens-server serve --database sqlite://orgtokens.db --listen 127.0.0.1:8080\n\nThe first line on stdout has the address; logs go to stderr. SIGTERM and\nCtrl-C shut down gracefully."
     )]
     Serve {
         #[command(flatten)]
         database: Database,
-        /// How many connections to keep to a PostgreSQL
+        /// How many connections to keep to PostgreSQL
         #[arg(long, value_name = "COUNT", env = "ORGTOKENS_POOL_SIZE", default_value_t = store::POOL_SIZE)]
         pool_size: NonZeroUsize,
         #[command(flatten)]
@@ -47,7 +45,7 @@ enum Command {
         #[command(flatten)]
         settings: Settings,
     },
-    /// Make a database with an organization, its owner, and a first token, which is printed
+    /// Create a database with an organization, its owner and a first token, and print the token
     #[command(
         after_help = "Example:\n  orgtokens-server init --organization my-org --username alice --email alice@example.com"
     )]
@@ -70,7 +68,7 @@ enum Command {
     /// Manage organizations
     #[command(subcommand)]
     Organization(OrganizationCommand),
-    /// Manage members, owners too
+    /// Manage members and owners
     #[command(subcommand)]
     Member(MemberCommand),
     /// Manage tokens
@@ -78,42 +76,40 @@ enum Command {
     Token(TokenCommand),
     /// Copy the database to a new file, while it is served
     #[command(
-        after_help = "Example:\n  orgtokens-server backup orgtokens-2026-01-31.db\n\nTo restore it, stop the server, and put the copy in the place of the database:\nremove the files that end in -wal and -shm beside it first."
+        after_help = "Example:\n  orgtokens-server backup orgtokens-2026-01-31.db\n\nTo restore it, stop the server, remove the database and its files that end in -wal and\n-shm, and put the copy in its place."
     )]
     Backup {
         #[command(flatten)]
         database: Database,
-        /// The file to make; it must not exist
+        /// The file to create; it must not exist
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
-    /// Look for damage in the database and its audit log, and say what is found
-    #[command(
-        after_help = "Example:\n  orgtokens-server check\n\nIt fails where anything is wrong."
-    )]
+    /// Look for damage in the database and its audit log
+    #[command(after_help = "Example:\n  orgtokens-server check\n\nIt fails if something is wrong.")]
     Check {
         #[command(flatten)]
         database: Database,
     },
-    /// Look after the audit log
+    /// Verify the audit log
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Copy a whole database into a new one, to move from SQLite to PostgreSQL or back
     #[command(
-        after_help = "Example:\n  orgtokens-server copy --from sqlite://orgtokens.db --to postgres://user:password@host/name\n\nStop the servers on the source first: what they change meanwhile is not copied. The source\nis only read; the target has to be empty, and is filled whole or not at all. Passwords in\narguments show in `ps`: the variables keep them out of it."
+        after_help = "Example:\n  orgtokens-server copy --from sqlite://orgtokens.db --to postgres://user:password@host/name\n\nStop the servers on the source first: what they change during the copy is not copied. The\nsource is only read. The target must be empty; it is filled completely or not at all.\nPasswords in arguments are visible in `ps`: use the environment variables instead."
     )]
     Copy {
         /// The database to read
         #[arg(long, value_name = "URL", env = "ORGTOKENS_COPY_FROM", hide_env_values = true)]
         from: String,
-        /// The database to make
+        /// The database to create
         #[arg(long, value_name = "URL", env = "ORGTOKENS_COPY_TO", hide_env_values = true)]
         to: String,
     },
     /// Print the OpenAPI document that the server generates
     #[command(after_help = "Example:\n  orgtokens-server openapi > generated.json")]
     Openapi,
-    /// Serve a temporary database with an organization to play with
+    /// Serve a temporary database with an example organization
     #[command(after_help = "Example:\n  orgtokens-server demo --listen 127.0.0.1:0")]
     Demo {
         #[command(flatten)]
@@ -151,7 +147,7 @@ enum OrganizationCommand {
         /// A new slug
         #[arg(long, value_name = "SLUG")]
         organization: Slug,
-        /// The username of a user who exists
+        /// The username of an existing user
         #[arg(long, value_name = "NAME")]
         owner: Name,
     },
@@ -169,7 +165,7 @@ enum MemberCommand {
         /// The slug of an organization
         #[arg(long, value_name = "SLUG")]
         organization: Slug,
-        /// The username of a user who exists
+        /// The username of an existing user
         #[arg(long, value_name = "NAME")]
         username: Name,
         /// owner, admin, member or viewer
@@ -187,7 +183,7 @@ enum TokenCommand {
     Mint {
         #[command(flatten)]
         database: Database,
-        /// The username of a user who exists
+        /// The username of an existing user
         #[arg(long, value_name = "NAME")]
         username: Name,
         /// A name that is new among the user's tokens
@@ -198,9 +194,9 @@ enum TokenCommand {
 
 #[derive(Subcommand)]
 enum AuditCommand {
-    /// Say whether any entry was removed, changed or moved, and which
+    /// Find entries that were removed, changed or moved
     #[command(
-        after_help = "Example:\n  orgtokens-server audit verify\n\nIt fails where an entry is not as it was written. Whoever may write the database may\nalso rewrite the end of a chain: keep the lines it prints elsewhere, and compare."
+        after_help = "Example:\n  orgtokens-server audit verify\n\nIt fails if an entry was tampered with. Someone who can write to the database can also\nrewrite the end of a chain: keep the printed lines elsewhere, and compare."
     )]
     Verify {
         #[command(flatten)]
@@ -210,26 +206,17 @@ enum AuditCommand {
 
 #[derive(Args)]
 struct Database {
-    /// Where the database is: a file, or `postgres://user:password@host/name`
-    #[arg(
-        long = "database",
-        value_name = "URL",
-        env = "ORGTOKENS_DATABASE",
-        default_value = "sqlite://orgtokens.db",
-        hide_env_values = true
-    )]
+    /// The database: a file, or `postgres://user:password@host/name`
+    #[arg(long = "database", value_name = "URL", default_value = "sqlite://orgtokens.db")]
+    #[arg(env = "ORGTOKENS_DATABASE", hide_env_values = true)]
     url: String,
 }
 
 #[derive(Args)]
 struct Listen {
-    /// The address to listen on; port 0 is any free one
-    #[arg(
-        long = "listen",
-        value_name = "ADDR",
-        env = "ORGTOKENS_LISTEN",
-        default_value = "127.0.0.1:8080"
-    )]
+    /// The address to listen on; port 0 is any free port
+    #[arg(long = "listen", value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    #[arg(env = "ORGTOKENS_LISTEN")]
     address: SocketAddr,
 }
 
@@ -239,13 +226,13 @@ impl Database {
     }
 }
 
-/// Does what the arguments say.
+/// Runs the command.
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Serve { database, pool_size, listen, settings } => {
             let store = Store::open_pooled(&database.url, pool_size).await?;
             store.hold_reserve();
-            serve::serve(Service::new(store), listen.address, &settings).await
+            serve::serve(Service::new(store), listen.address, &settings, |_| String::new()).await
         }
         Command::Init { database, organization, username, email } => {
             let service = Service::new(Store::create(&database.url).await?);
@@ -267,9 +254,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Backup { database, file } => {
             Ok(Operator(&database.open().await?).back_up(&file).await?)
         }
-        Command::Check { database } => check::check(&database.open().await?).await,
+        Command::Check { database } => check::check(Operator(&database.open().await?)).await,
         Command::Audit(AuditCommand::Verify { database }) => {
-            audit::verify(&database.open().await?).await
+            check::verify(Operator(&database.open().await?)).await
         }
         Command::Copy { from, to } => copy::copy(&from, &to).await,
         Command::Openapi => print(&format!("{:#}", document()?)),
@@ -277,17 +264,17 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
 }
 
-/// The plain text of a token, for whoever runs the command that minted it.
+/// Returns the plain text of a token, for the output of the command that minted it.
 fn plain_text(token: &PlainToken) -> &str {
     token.reveal()
 }
 
 fn print_token(token: &PlainToken) -> anyhow::Result<()> {
     print(plain_text(token))
-        .context("the token was minted and nobody saw it: revoke it, and mint another one")
+        .context("the token was minted but could not be printed: revoke it and mint another one")
 }
 
-/// One text on stdout, at once.
+/// Prints to stdout without a buffer.
 fn print(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{text}").and_then(|()| out.flush()).context("stdout cannot be written")

@@ -1,22 +1,21 @@
 //! The errors of the domain and of the store: kinds, each with a message that is safe to show to
 //! clients. Nothing here chooses a status or a header, and no message carries a credential.
 
+#![expect(missing_docs, reason = "the messages say what most of the variants mean")]
+
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// No live token of an enabled user has this digest.
     #[error("the credential is not accepted")]
     NotAccepted,
-    /// A unique name is taken.
     #[error("it exists already")]
     Exists,
-    /// The database is locked or cannot be reached.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
-    /// The disk is full or fails.
     #[error("the database has no room: {0}")]
     Full(String),
-    /// The database rolled the transaction back in favor of another one; it may be run again.
+    /// The transaction may be run again.
     #[error("the transaction was rolled back in favor of another one: {0}")]
     Contended(String),
     /// A commit was sent and not confirmed; it must not be run again.
@@ -33,13 +32,11 @@ pub enum Error {
     /// A name, slug, id, parameter or body is malformed.
     #[error("{0}")]
     Invalid(String),
-    /// The request has no credential.
     #[error("no credential: send a token as `Authorization: Bearer <token>`")]
     NoCredential,
     /// The credential is unknown, malformed, revoked or expired; the message does not say which.
     #[error("the token is not accepted: mint a new one")]
     DeadCredential,
-    /// The user's role is too low.
     #[error("{0}")]
     RoleTooLow(&'static str),
     /// The token is too narrow; the user's role plays no part (RFC 6750, `insufficient_scope`).
@@ -51,53 +48,39 @@ pub enum Error {
     /// It exists already, or the change would break a rule of what exists.
     #[error("{0}")]
     Conflict(String),
-    /// A unique name is taken.
     #[error("the name is taken: choose another one")]
     Taken,
-    /// The body is larger than this many bytes.
     #[error("the body is larger than {0} bytes: send a smaller one")]
     TooLarge(usize),
-    /// The body is not declared as JSON.
     #[error("the body is {0}: send `application/json`")]
     UnsupportedMediaType(String),
-    /// The body did not arrive in time.
     #[error("the body did not arrive in time: send it again")]
     Timeout,
-    /// The client has sent too many bad credentials.
     #[error("too many bad credentials from your address: try again in a second")]
     TooManyRequests,
-    /// Unread answers use all the memory that they may use.
     #[error("too many answers wait to be read: read them, or try again in a second")]
     Busy,
-    /// The store cannot answer at the moment.
     #[error("the database cannot answer at the moment: try again")]
     Unavailable(#[source] StoreError),
-    /// A change was sent to be committed, and the database did not confirm it.
     #[error(
         "the outcome is unknown: the database did not confirm the change, look before you repeat it"
     )]
     OutcomeUnknown(#[source] StoreError),
-    /// Something broke; the log has the reason.
     #[error("internal error, the server's log has the reason")]
     Internal(#[source] StoreError),
 }
 
-/// What most functions of this crate return.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     /// The answer for every organization that the credential does not reach.
     pub const NO_ORGANIZATION: Self =
         Self::NotFound("no such organization, or this credential does not reach it");
-    /// The answer for every token that the caller may not revoke.
     pub const NO_TOKEN: Self = Self::NotFound("no such token, or it is not yours to revoke");
-    /// The answer for an unknown group in an organization that the caller sees.
     pub const NO_GROUP: Self = Self::NotFound("no such group in this organization");
     /// The answer to a group-bound token for every other group, existing or not.
     pub const OTHER_GROUP: Self = Self::TokenTooNarrow("this token is bound to another group");
-    /// The answer for an unknown member of an organization that the caller sees.
     pub const NO_MEMBER: Self = Self::NotFound("no such member of this organization");
-    /// The answer for an unknown user.
     pub const NO_USER: Self =
         Self::NotFound("no such user: add the user with `orgtokens-server user add` first");
 

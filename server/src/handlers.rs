@@ -1,10 +1,10 @@
-//! The operations of `api`: take the request apart, call one function of the service, wrap what it
-//! returns. They decide nothing, choose no status, and never use the store.
+//! The operations of the contract: each takes the request apart, calls one function of the service,
+//! and wraps what it returns. They decide nothing, choose no status, and never use the store. The
+//! document that they make is compared with `openapi.yaml`.
 
 mod answer;
 
-use crate::api::Api;
-use crate::api::types::{
+use crate::api::{
     AddMemberRequest, AuditLogPage, CreateGroupRequest, CurrentUser, GroupList, GroupPath,
     GroupResponse, MemberAdded, MemberList, MemberPath, MemberRemoved, MemberResponse,
     OrganizationList, OrganizationPath, OrganizationResponse, OrganizationTokenList,
@@ -15,228 +15,269 @@ use crate::front::Context;
 use crate::http::{Answer, Body, Deferred, Optional};
 use crate::records::{MintRequest, MintedToken};
 use answer::{answer, answer_list};
-use dropshot::{Path, Query, RequestContext};
-
-/// The contract over the service.
-#[derive(Debug)]
-pub enum Handlers {}
+use dropshot::{ApiDescription, ApiDescriptionRegisterError, Query, RequestContext, endpoint};
 
 type Rqctx = RequestContext<Context>;
+type Path<T> = Deferred<dropshot::Path<T>>;
 
 /// The expiry of a token that does not expire.
 const NEVER: i64 = -1;
 
-impl Api for Handlers {
-    type Context = Context;
+/// Returns every operation, for the router and the document. It fails if two of them conflict.
+pub fn operations() -> Result<ApiDescription<Context>, ApiDescriptionRegisterError> {
+    let mut operations = ApiDescription::new();
+    operations.register(list_organization_api_tokens)?;
+    operations.register(revoke_organization_api_token)?;
+    operations.register(list_api_tokens)?;
+    operations.register(create_api_token)?;
+    operations.register(revoke_api_token)?;
+    operations.register(validate_api_token)?;
+    operations.register(get_current_user)?;
+    operations.register(list_organizations)?;
+    operations.register(get_organization)?;
+    operations.register(list_organization_members)?;
+    operations.register(add_organization_member)?;
+    operations.register(get_organization_member)?;
+    operations.register(update_member_role)?;
+    operations.register(remove_organization_member)?;
+    operations.register(list_groups)?;
+    operations.register(create_group)?;
+    operations.register(get_group)?;
+    operations.register(delete_group)?;
+    operations.register(list_organization_audit_logs)?;
+    Ok(operations)
+}
 
-    async fn list_organization_api_tokens(
-        rqctx: Rqctx,
-        path: Deferred<Path<OrganizationPath>>,
-    ) -> Answer<OrganizationTokenList> {
-        answer_list(rqctx, path.get(), |service, credential, path, after| async move {
-            service.list_organization_tokens(&credential, &path.organization_slug, after).await
-        })
-        .await
-    }
+/// List Organization API Tokens
+#[endpoint { operation_id = "listOrganizationAPITokens", method = GET,
+    path = "/v1/organizations/{organizationSlug}/api-tokens" }]
+async fn list_organization_api_tokens(
+    rqctx: Rqctx,
+    path: Path<OrganizationPath>,
+) -> Answer<OrganizationTokenList> {
+    answer_list(rqctx, path.get(), |service, credential, path, after| async move {
+        service.list_organization_tokens(&credential, &path.organization_slug, after).await
+    })
+    .await
+}
 
-    async fn revoke_organization_api_token(
-        rqctx: Rqctx,
-        path: Deferred<Path<OrganizationTokenPath>>,
-    ) -> Answer<RevokedToken> {
-        answer(rqctx, async |service, credential| {
-            let OrganizationTokenPath { organization_slug, token_id } = path.get()?;
-            service.revoke_organization_token(&credential, &organization_slug, token_id).await?;
-            Ok(RevokedToken { token: token_id.to_string() })
-        })
-        .await
-    }
+/// Revoke Organization API Token
+#[endpoint { operation_id = "revokeOrganizationAPIToken", method = DELETE,
+    path = "/v1/organizations/{organizationSlug}/api-tokens/{tokenId}" }]
+async fn revoke_organization_api_token(
+    rqctx: Rqctx,
+    path: Path<OrganizationTokenPath>,
+) -> Answer<RevokedToken> {
+    answer(rqctx, path.get(), async |service, credential, path| {
+        let OrganizationTokenPath { organization_slug, token_id } = path;
+        service.revoke_organization_token(&credential, &organization_slug, token_id).await?;
+        Ok(token_id.to_string())
+    })
+    .await
+}
 
-    async fn list_api_tokens(rqctx: Rqctx) -> Answer<TokenList> {
-        answer_list(rqctx, Ok(()), |service, credential, (), after| async move {
-            service.list_own_tokens(&credential, after).await
-        })
-        .await
-    }
+/// List API Tokens
+#[endpoint { operation_id = "listAPITokens", method = GET, path = "/v1/auth/api-tokens" }]
+async fn list_api_tokens(rqctx: Rqctx) -> Answer<TokenList> {
+    answer_list(rqctx, Ok(()), |service, credential, (), after| async move {
+        service.list_own_tokens(&credential, after).await
+    })
+    .await
+}
 
-    async fn create_api_token(
-        rqctx: Rqctx,
-        path: Deferred<Path<TokenPath>>,
-        body: Body<Optional<MintRequest>>,
-    ) -> Answer<MintedToken> {
-        answer(rqctx, async |service, credential| {
-            service.may_mint(&credential).await?;
-            let (name, request) = (path.get()?.token_name, body.read_or_default().await?);
-            service.mint_token(&credential, &name, &request).await
-        })
-        .await
-    }
+/// Create API Token
+#[endpoint { operation_id = "createAPIToken", method = POST,
+    path = "/v1/auth/api-tokens/{tokenName}" }]
+async fn create_api_token(
+    rqctx: Rqctx,
+    path: Path<TokenPath>,
+    body: Body<Optional<MintRequest>>,
+) -> Answer<MintedToken> {
+    answer(rqctx, Ok(path), async |service, credential, path| {
+        service.may_mint(&credential).await?;
+        let (name, request) = (path.get()?.token_name, body.read_or_default().await?);
+        service.mint_token(&credential, &name, &request).await
+    })
+    .await
+}
 
-    async fn revoke_api_token(
-        rqctx: Rqctx,
-        path: Deferred<Path<TokenPath>>,
-    ) -> Answer<RevokedToken> {
-        answer(rqctx, async |service, credential| {
-            let name = path.get()?.token_name;
-            service.revoke_own_token(&credential, &name).await?;
-            Ok(RevokedToken { token: name.to_string() })
-        })
-        .await
-    }
+/// Revoke API Token
+#[endpoint { operation_id = "revokeAPIToken", method = DELETE,
+    path = "/v1/auth/api-tokens/{tokenName}" }]
+async fn revoke_api_token(rqctx: Rqctx, path: Path<TokenPath>) -> Answer<RevokedToken> {
+    answer(rqctx, path.get(), async |service, credential, path| {
+        service.revoke_own_token(&credential, &path.token_name).await?;
+        Ok(path.token_name.to_string())
+    })
+    .await
+}
 
-    async fn validate_api_token(rqctx: Rqctx) -> Answer<TokenExpiry> {
-        answer(rqctx, async |service, credential| {
-            let expires_at = service.validate(&credential).await?;
-            Ok(TokenExpiry { exp: expires_at.map_or(NEVER, |time| time.timestamp()) })
-        })
-        .await
-    }
+/// Validate API Token
+#[endpoint { operation_id = "validateAPIToken", method = GET, path = "/v1/auth/validate" }]
+async fn validate_api_token(rqctx: Rqctx) -> Answer<TokenExpiry> {
+    answer(rqctx, Ok(()), async |service, credential, ()| {
+        let expires_at = service.validate(&credential).await?;
+        Ok(expires_at.map_or(NEVER, |time| time.timestamp()))
+    })
+    .await
+}
 
-    async fn get_current_user(rqctx: Rqctx) -> Answer<CurrentUser> {
-        answer(rqctx, async |service, credential| {
-            Ok(CurrentUser { user: service.get_user(&credential).await? })
-        })
-        .await
-    }
+/// Get Current User
+#[endpoint { operation_id = "getCurrentUser", method = GET, path = "/v1/user" }]
+async fn get_current_user(rqctx: Rqctx) -> Answer<CurrentUser> {
+    answer(rqctx, Ok(()), async |service, credential, ()| service.get_user(&credential).await).await
+}
 
-    async fn list_organizations(rqctx: Rqctx) -> Answer<OrganizationList> {
-        answer_list(rqctx, Ok(()), |service, credential, (), after| async move {
-            service.list_organizations(&credential, after).await
-        })
-        .await
-    }
+/// List Organizations
+#[endpoint { operation_id = "listOrganizations", method = GET, path = "/v1/organizations" }]
+async fn list_organizations(rqctx: Rqctx) -> Answer<OrganizationList> {
+    answer_list(rqctx, Ok(()), |service, credential, (), after| async move {
+        service.list_organizations(&credential, after).await
+    })
+    .await
+}
 
-    async fn get_organization(
-        rqctx: Rqctx,
-        path: Deferred<Path<OrganizationPath>>,
-    ) -> Answer<OrganizationResponse> {
-        answer(rqctx, async |service, credential| {
-            let slug = path.get()?.organization_slug;
-            Ok(OrganizationResponse {
-                organization: service.get_organization(&credential, &slug).await?,
-            })
-        })
-        .await
-    }
+/// Get Organization
+#[endpoint { operation_id = "getOrganization", method = GET,
+    path = "/v1/organizations/{organizationSlug}" }]
+async fn get_organization(
+    rqctx: Rqctx,
+    path: Path<OrganizationPath>,
+) -> Answer<OrganizationResponse> {
+    answer(rqctx, path.get(), async |service, credential, path| {
+        service.get_organization(&credential, &path.organization_slug).await
+    })
+    .await
+}
 
-    async fn list_organization_members(
-        rqctx: Rqctx,
-        path: Deferred<Path<OrganizationPath>>,
-    ) -> Answer<MemberList> {
-        answer_list(rqctx, path.get(), |service, credential, path, after| async move {
-            service.list_members(&credential, &path.organization_slug, after).await
-        })
-        .await
-    }
+/// List Organization Members
+#[endpoint { operation_id = "listOrganizationMembers", method = GET,
+    path = "/v1/organizations/{organizationSlug}/members" }]
+async fn list_organization_members(
+    rqctx: Rqctx,
+    path: Path<OrganizationPath>,
+) -> Answer<MemberList> {
+    answer_list(rqctx, path.get(), |service, credential, path, after| async move {
+        service.list_members(&credential, &path.organization_slug, after).await
+    })
+    .await
+}
 
-    async fn add_organization_member(
-        rqctx: Rqctx,
-        path: Deferred<Path<OrganizationPath>>,
-        body: Body<AddMemberRequest>,
-    ) -> Answer<MemberAdded> {
-        answer(rqctx, async |service, credential| {
-            service.authenticate(&credential).await?;
-            let slug = path.get()?.organization_slug;
-            let AddMemberRequest { username, role } = body.read().await?;
-            let member = service.add_member(&credential, &slug, &username, role.into()).await?;
-            Ok(MemberAdded { member: username, role: member.role })
-        })
-        .await
-    }
+/// Add Organization Member
+#[endpoint { operation_id = "addOrganizationMember", method = POST,
+    path = "/v1/organizations/{organizationSlug}/members" }]
+async fn add_organization_member(
+    rqctx: Rqctx,
+    path: Path<OrganizationPath>,
+    body: Body<AddMemberRequest>,
+) -> Answer<MemberAdded> {
+    answer(rqctx, path.get(), async |service, credential, path| {
+        service.authenticate(&credential).await?;
+        let (slug, request) = (path.organization_slug, body.read().await?);
+        let AddMemberRequest { username, role } = request;
+        let member = service.add_member(&credential, &slug, &username, role.into()).await?;
+        Ok(MemberAdded { member: username, role: member.role })
+    })
+    .await
+}
 
-    async fn get_organization_member(
-        rqctx: Rqctx,
-        path: Deferred<Path<MemberPath>>,
-    ) -> Answer<MemberResponse> {
-        answer(rqctx, async |service, credential| {
-            let MemberPath { organization_slug, username } = path.get()?;
-            let member = service.get_member(&credential, &organization_slug, &username).await?;
-            Ok(MemberResponse { member })
-        })
-        .await
-    }
+/// Get Organization Member
+#[endpoint { operation_id = "getOrganizationMember", method = GET,
+    path = "/v1/organizations/{organizationSlug}/members/{username}" }]
+async fn get_organization_member(rqctx: Rqctx, path: Path<MemberPath>) -> Answer<MemberResponse> {
+    answer(rqctx, path.get(), async |service, credential, path| {
+        service.get_member(&credential, &path.organization_slug, &path.username).await
+    })
+    .await
+}
 
-    async fn update_member_role(
-        rqctx: Rqctx,
-        path: Deferred<Path<MemberPath>>,
-        body: Body<UpdateMemberRequest>,
-    ) -> Answer<MemberResponse> {
-        answer(rqctx, async |service, credential| {
-            service.authenticate(&credential).await?;
-            let MemberPath { organization_slug: slug, username } = path.get()?;
-            let role = body.read().await?.role.into();
-            let member = service.update_member(&credential, &slug, &username, role).await?;
-            Ok(MemberResponse { member })
-        })
-        .await
-    }
+/// Update Member Role
+#[endpoint { operation_id = "updateMemberRole", method = PATCH,
+    path = "/v1/organizations/{organizationSlug}/members/{username}" }]
+async fn update_member_role(
+    rqctx: Rqctx,
+    path: Path<MemberPath>,
+    body: Body<UpdateMemberRequest>,
+) -> Answer<MemberResponse> {
+    answer(rqctx, path.get(), async |service, credential, path| {
+        service.authenticate(&credential).await?;
+        let MemberPath { organization_slug, username } = path;
+        let role = body.read().await?.role.into();
+        service.update_member(&credential, &organization_slug, &username, role).await
+    })
+    .await
+}
 
-    async fn remove_organization_member(
-        rqctx: Rqctx,
-        path: Deferred<Path<MemberPath>>,
-    ) -> Answer<MemberRemoved> {
-        answer(rqctx, async |service, credential| {
-            let MemberPath { organization_slug, username } = path.get()?;
-            service.remove_member(&credential, &organization_slug, &username).await?;
-            Ok(MemberRemoved { member: username })
-        })
-        .await
-    }
+/// Remove Organization Member
+#[endpoint { operation_id = "removeOrganizationMember", method = DELETE,
+    path = "/v1/organizations/{organizationSlug}/members/{username}" }]
+async fn remove_organization_member(rqctx: Rqctx, path: Path<MemberPath>) -> Answer<MemberRemoved> {
+    answer(rqctx, path.get(), async |service, credential, path| {
+        service.remove_member(&credential, &path.organization_slug, &path.username).await?;
+        Ok(path.username)
+    })
+    .await
+}
 
-    async fn list_groups(
-        rqctx: Rqctx,
-        path: Deferred<Path<OrganizationPath>>,
-    ) -> Answer<GroupList> {
-        answer_list(rqctx, path.get(), |service, credential, path, after| async move {
-            service.list_groups(&credential, &path.organization_slug, after).await
-        })
-        .await
-    }
+/// List Groups
+#[endpoint { operation_id = "listGroups", method = GET,
+    path = "/v1/organizations/{organizationSlug}/groups" }]
+async fn list_groups(rqctx: Rqctx, path: Path<OrganizationPath>) -> Answer<GroupList> {
+    answer_list(rqctx, path.get(), |service, credential, path, after| async move {
+        service.list_groups(&credential, &path.organization_slug, after).await
+    })
+    .await
+}
 
-    async fn create_group(
-        rqctx: Rqctx,
-        path: Deferred<Path<OrganizationPath>>,
-        body: Body<CreateGroupRequest>,
-    ) -> Answer<GroupResponse> {
-        answer(rqctx, async |service, credential| {
-            service.authenticate(&credential).await?;
-            let slug = path.get()?.organization_slug;
-            let CreateGroupRequest { name, location } = body.read().await?;
-            let group = service.create_group(&credential, &slug, name, location).await?;
-            Ok(GroupResponse { group })
-        })
-        .await
-    }
+/// Create Group
+#[endpoint { operation_id = "createGroup", method = POST,
+    path = "/v1/organizations/{organizationSlug}/groups" }]
+async fn create_group(
+    rqctx: Rqctx,
+    path: Path<OrganizationPath>,
+    body: Body<CreateGroupRequest>,
+) -> Answer<GroupResponse> {
+    answer(rqctx, path.get(), async |service, credential, path| {
+        service.authenticate(&credential).await?;
+        let CreateGroupRequest { name, location } = body.read().await?;
+        service.create_group(&credential, &path.organization_slug, name, location).await
+    })
+    .await
+}
 
-    async fn get_group(rqctx: Rqctx, path: Deferred<Path<GroupPath>>) -> Answer<GroupResponse> {
-        answer(rqctx, async |service, credential| {
-            let GroupPath { organization_slug, group_name } = path.get()?;
-            let group = service.get_group(&credential, &organization_slug, &group_name).await?;
-            Ok(GroupResponse { group })
-        })
-        .await
-    }
+/// Get Group
+#[endpoint { operation_id = "getGroup", method = GET,
+    path = "/v1/organizations/{organizationSlug}/groups/{groupName}" }]
+async fn get_group(rqctx: Rqctx, path: Path<GroupPath>) -> Answer<GroupResponse> {
+    answer(rqctx, path.get(), async |service, credential, path| {
+        service.get_group(&credential, &path.organization_slug, &path.group_name).await
+    })
+    .await
+}
 
-    async fn delete_group(rqctx: Rqctx, path: Deferred<Path<GroupPath>>) -> Answer<GroupResponse> {
-        answer(rqctx, async |service, credential| {
-            let GroupPath { organization_slug, group_name } = path.get()?;
-            let group = service.delete_group(&credential, &organization_slug, &group_name).await?;
-            Ok(GroupResponse { group })
-        })
-        .await
-    }
+/// Delete Group
+#[endpoint { operation_id = "deleteGroup", method = DELETE,
+    path = "/v1/organizations/{organizationSlug}/groups/{groupName}" }]
+async fn delete_group(rqctx: Rqctx, path: Path<GroupPath>) -> Answer<GroupResponse> {
+    answer(rqctx, path.get(), async |service, credential, path| {
+        service.delete_group(&credential, &path.organization_slug, &path.group_name).await
+    })
+    .await
+}
 
-    async fn list_organization_audit_logs(
-        rqctx: Rqctx,
-        path: Deferred<Path<OrganizationPath>>,
-        query: Deferred<Query<PageQuery>>,
-    ) -> Answer<AuditLogPage> {
-        answer(rqctx, async |service, credential| {
-            let (slug, query) = (path.get()?.organization_slug, query.get()?);
-            let PageQuery { page, page_size } = query;
-            let (entries, total) =
-                service.list_audit_logs(&credential, &slug, page, page_size).await?;
-            Ok(AuditLogPage::new(entries, total, &query))
-        })
-        .await
-    }
+/// List Organization Audit Logs
+#[endpoint { operation_id = "listOrganizationAuditLogs", method = GET,
+    path = "/v1/organizations/{organizationSlug}/audit-logs" }]
+async fn list_organization_audit_logs(
+    rqctx: Rqctx,
+    path: Path<OrganizationPath>,
+    query: Deferred<Query<PageQuery>>,
+) -> Answer<AuditLogPage> {
+    answer(rqctx, path.get(), async |service, credential, path| {
+        let (slug, query) = (path.organization_slug, query.get()?);
+        let PageQuery { page, page_size } = query;
+        let (logs, total) = service.list_audit_logs(&credential, &slug, page, page_size).await?;
+        Ok(AuditLogPage::new(logs, total, &query))
+    })
+    .await
 }

@@ -1,16 +1,16 @@
 //! An API-token service for organizations that keeps the contract of `openapi.yaml`.
 //!
-//! A request travels one way: [`front`] (dispatch, limits, headers), `handlers` (take apart, call,
-//! wrap), [`service`] (the operations, decided by [`access`]), [`store`] (persistence). `service` and
+//! A request travels one way: `front` (dispatch, limits, headers), `handlers` (take apart, call,
+//! wrap), [`service`] (the operations, decided by `access`), [`store`] (persistence). `service` and
 //! `store` know no HTTP; [`http`] is the vocabulary of the others.
 
-pub mod access;
-pub mod api;
+mod access;
+mod api;
 mod auth;
 pub mod caller;
 pub mod document;
 pub mod error;
-pub mod front;
+mod front;
 mod handlers;
 pub mod http;
 pub mod name;

@@ -1,5 +1,4 @@
-//! The command line: it reads arguments, calls the library, and prints. No rules of
-//! the domain are written here.
+//! The command line: it reads arguments, calls the library, and prints. No rule of the domain is here.
 
 mod cli;
 
@@ -9,7 +8,7 @@ use rustix::fs::Mode;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // Every file that is made from here on is its owner's alone.
+    // Only the owner may read or write the files that this process creates.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     match run(cli::Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -21,9 +20,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: cli::Arguments) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Runtime::new().context("no threads can be started")?;
+    let runtime = tokio::runtime::Runtime::new().context("cannot start threads")?;
     let done = runtime.block_on(cli::run(arguments));
-    // A change that is still under way was not answered, and is undone: nobody waits for it.
+    // A change that is still running was not answered, and is rolled back: no client waits for it.
     runtime.shutdown_background();
     done
 }

@@ -1,10 +1,7 @@
-//! The two lexical forms of the contract: organization slugs, and names (of
-//! tokens, users, groups, locations). A value of these types is well formed;
-//! nothing here knows whether what it names exists.
+//! The text forms of the contract: organization slugs, names (of tokens, users, groups, locations)
+//! and email addresses. A value is well formed; nothing here knows whether what it names exists.
 
 use schemars::JsonSchema;
-use schemars::r#gen::SchemaGenerator;
-use schemars::schema::{InstanceType, Schema, SchemaObject, StringValidation};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -12,16 +9,20 @@ use std::str::FromStr;
 /// How many characters a name has at most.
 const LONGEST: usize = 64;
 
-/// The form of a name, as the contract spells it.
-const PATTERN: &str = "^[A-Za-z0-9._-]{1,64}$";
-
-fn is_well_formed(text: &str) -> bool {
+fn is_name(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     // As path segments, dots alone are resolved away by clients (RFC 3986, 5.2.4).
     (1..=LONGEST).contains(&text.len()) && text.chars().all(allowed) && !matches!(text, "." | "..")
 }
 
-/// Foreign text as an error quotes it: escaped, and cut where it is long.
+fn is_email(text: &str) -> bool {
+    let forbidden = |c: char| c.is_whitespace() || c.is_control();
+    let is_address =
+        |(user, host): (&str, &str)| !user.is_empty() && !host.is_empty() && !host.contains('@');
+    text.len() <= 254 && !text.contains(forbidden) && text.split_once('@').is_some_and(is_address)
+}
+
+/// Foreign text as an error quotes it: escaped, and cut if it is long.
 pub struct Quoted<'a>(pub &'a str);
 
 impl fmt::Display for Quoted<'_> {
@@ -32,15 +33,15 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-macro_rules! well_formed_text {
-    ($(#[$doc:meta])* $type:ident, $what:literal) => {
+macro_rules! text {
+    ($(#[$doc:meta])* $type:ident $field:tt, $is_valid:ident, $expected:literal) => {
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
         #[serde(try_from = "String")]
-        pub struct $type(String);
+        pub struct $type $field;
 
         impl $type {
-            /// The text itself.
+            /// Returns the text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -50,14 +51,7 @@ macro_rules! well_formed_text {
             type Err = String;
 
             fn from_str(text: &str) -> Result<Self, String> {
-                if is_well_formed(text) {
-                    Ok(Self(text.to_owned()))
-                } else {
-                    Err(format!(
-                        "{} is not {}: use 1 to {LONGEST} letters, digits, `.`, `_` or `-`",
-                        Quoted(text), $what
-                    ))
-                }
+                text.to_owned().try_into()
             }
         }
 
@@ -65,7 +59,11 @@ macro_rules! well_formed_text {
             type Error = String;
 
             fn try_from(text: String) -> Result<Self, String> {
-                text.parse()
+                if $is_valid(&text) {
+                    Ok(Self(text))
+                } else {
+                    Err(format!("{} is not {}", Quoted(&text), $expected))
+                }
             }
         }
 
@@ -77,82 +75,26 @@ macro_rules! well_formed_text {
     };
 }
 
-well_formed_text!(
+text!(
     /// The name of a token, a user or a group, or a location.
-    Name,
-    "a name"
+    Name(#[schemars(regex(pattern = "^[A-Za-z0-9._-]{1,64}$"))] String),
+    is_name,
+    "a name: use 1 to 64 letters, digits, `.`, `_` or `-`"
 );
-well_formed_text!(
-    /// The slug of an organization.
-    Slug,
-    "an organization slug"
+text!(
+    /// The slug of an organization. The user's document puts no pattern on it, so neither does the
+    /// server.
+    #[schemars(transparent)]
+    Slug(String),
+    is_name,
+    "an organization slug: use 1 to 64 letters, digits, `.`, `_` or `-`"
 );
-
-/// A string schema with a pattern, as the contract declares it.
-pub(crate) fn patterned(pattern: &str) -> Schema {
-    SchemaObject {
-        instance_type: Some(InstanceType::String.into()),
-        string: Some(Box::new(StringValidation {
-            pattern: Some(pattern.to_owned()),
-            ..StringValidation::default()
-        })),
-        ..SchemaObject::default()
-    }
-    .into()
-}
-
-impl JsonSchema for Name {
-    fn schema_name() -> String {
-        "Name".to_owned()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        patterned(PATTERN)
-    }
-}
-
-// The user's document puts no pattern on slugs, so neither does the server.
-impl JsonSchema for Slug {
-    fn is_referenceable() -> bool {
-        false
-    }
-
-    fn schema_name() -> String {
-        "Slug".to_owned()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        String::json_schema(generator)
-    }
-}
-
-/// An email address, as far as it can be told without sending to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Email(String);
-
-impl Email {
-    /// The text itself.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Email {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let fits =
-            text.len() <= 254 && !text.contains(|c: char| c.is_whitespace() || c.is_control());
-        match text.split_once('@') {
-            Some((user, host))
-                if fits && !user.is_empty() && !host.is_empty() && !host.contains('@') =>
-            {
-                Ok(Self(text.to_owned()))
-            }
-            _ => Err(format!("{} is not an email address: write it as user@host", Quoted(text))),
-        }
-    }
-}
+text!(
+    /// An email address, as far as it can be checked without sending to it.
+    Email(String),
+    is_email,
+    "an email address: write it as user@host"
+);
 
 #[cfg(test)]
 mod tests {

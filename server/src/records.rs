@@ -1,6 +1,8 @@
 //! The things of the contract, named as its schemas: what the store reads, the service returns and
 //! the API declares. They hold no keys of the store, and no plain token but [`MintedToken`].
 
+#![expect(missing_docs, reason = "openapi.yaml describes the members")]
+
 use crate::caller::{Caller, Origin, Role};
 use crate::name::{Name, Slug};
 use crate::scope::{RequestedScope, Scope, Scopes};
@@ -15,17 +17,13 @@ use uuid::Uuid;
 pub struct Token {
     /// The token name, unique among its user's tokens.
     pub name: Name,
-    /// The token ID.
     pub id: TokenId,
-    /// The organization that it is bound to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Slug")]
     pub organization: Option<Slug>,
-    /// The group that it is bound to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Name")]
     pub group: Option<Name>,
-    /// The expanded scopes, on group-bound tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Vec<Scope>")]
     pub scopes: Option<Scopes>,
@@ -42,21 +40,16 @@ fn date<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::
 /// A token, as the organization that it is bound to sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct OrganizationToken {
-    /// What its own user sees.
     #[serde(flatten)]
     pub token: Token,
-    /// Who minted it, for owners and admins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "TokenOwner")]
     pub owner: Option<TokenOwner>,
 }
 
-/// Who minted a token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TokenOwner {
-    /// The username.
     pub username: Name,
-    /// The email address.
     pub email: String,
 }
 
@@ -65,15 +58,12 @@ pub struct TokenOwner {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MintRequest {
-    /// The slug of the organization to bind the token to.
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "Slug")]
     pub organization: Option<Slug>,
-    /// The group to bind the token to.
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "Name")]
     pub group: Option<Name>,
-    /// What the token may do in the group.
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "Vec<RequestedScope>", length(min = 1))]
     pub scopes: Option<Vec<RequestedScope>>,
@@ -91,11 +81,8 @@ where
 /// A token that was just minted. This is the one answer that shows a secret.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct MintedToken {
-    /// The token name.
     pub name: Name,
-    /// The token ID.
     pub id: TokenId,
-    /// The secret.
     #[serde(serialize_with = "reveal")]
     #[schemars(with = "String")]
     pub token: PlainToken,
@@ -105,16 +92,12 @@ fn reveal<S: Serializer>(token: &PlainToken, serializer: S) -> Result<S::Ok, S::
     serializer.serialize_str(token.reveal())
 }
 
-/// A user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct User {
-    /// The username.
     pub username: Name,
-    /// The full name, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub name: Option<String>,
-    /// The email address.
     pub email: String,
 }
 
@@ -124,21 +107,14 @@ impl From<Caller> for User {
     }
 }
 
-/// An organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Organization {
-    /// The display name.
     pub name: Slug,
-    /// The slug that paths use.
     pub slug: Slug,
-    /// Whether it belongs to a person or a team.
     #[serde(rename = "type")]
     pub kind: OrganizationKind,
-    /// Whether use above a quota is billed.
     pub overages: bool,
-    /// Whether reads are blocked because a quota is used up.
     pub blocked_reads: bool,
-    /// Whether writes are blocked because a quota is used up.
     pub blocked_writes: bool,
 }
 
@@ -159,31 +135,23 @@ pub enum OrganizationKind {
     Team,
 }
 
-/// A member of an organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Member {
-    /// The username.
     pub username: Name,
-    /// The role.
     pub role: Role,
-    /// The email address.
     pub email: String,
 }
 
-/// A group of an organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Group {
-    /// The name, unique in the organization.
     pub name: Name,
     /// What group-bound tokens are pinned to.
     pub uuid: Uuid,
     /// The version of the server that made it.
     pub version: String,
-    /// Where it is.
     pub locations: Vec<Name>,
     /// The location that takes the writes.
     pub primary: Name,
-    /// Whether it is protected from deletion.
     pub delete_protection: bool,
 }
 
@@ -195,28 +163,21 @@ impl Group {
     }
 }
 
-/// An entry of the audit log.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct AuditLog {
-    /// What happened, as a word.
     pub code: String,
-    /// What happened, as a sentence.
     pub message: String,
     /// `cli` or `web`.
     #[schemars(with = "String")]
     pub origin: Origin,
-    /// Who did it.
     pub author: String,
-    /// When.
     pub created_at: DateTime<Utc>,
-    /// What was changed, and the token that acted.
     pub data: serde_json::Map<String, serde_json::Value>,
 }
 
-/// A part of a list, and where the next part starts.
+/// A part of a list, and the position of the next part.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page<T, C> {
-    /// The items, in the order of the list.
     pub items: Vec<T>,
     /// What comes before the next page; `None` after the last one.
     pub next: Option<C>,

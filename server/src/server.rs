@@ -2,10 +2,9 @@
 //!
 //! It connects the parts. Requests are handled in `front`, signals in the command line.
 
-use crate::api::api_mod;
 use crate::front::throttle::Throttle;
 use crate::front::{self, Context, connections};
-use crate::handlers::Handlers;
+use crate::handlers;
 use crate::http::MAX_BODY_BYTES;
 use crate::service::Service;
 use anyhow::{Context as _, anyhow};
@@ -106,7 +105,7 @@ impl Server {
         listen: SocketAddr,
         log: Logger,
     ) -> anyhow::Result<Self> {
-        let operations = api_mod::api_description::<Handlers>()?;
+        let operations = handlers::operations()?;
         let throttle =
             Throttle::new(settings.bad_credentials_per_second, settings.trusted_proxies.clone());
         let context = Context::new(service, operations, throttle, log);

@@ -1,22 +1,18 @@
-//! The credential and its public id.
-//!
-//! A plaintext token leaves this type through [`PlainToken::reveal`] alone, which
-//! is called in two places: the answer of mint, and the command line. Only its
-//! digest is ever stored, looked up or compared.
+//! The credential and its public id. A plaintext token leaves its type through
+//! [`PlainToken::reveal`] alone, which is called in two places: the answer of mint, and the command
+//! line. Only its digest is ever stored, looked up or compared.
 
-use crate::name::patterned;
+use crate::name::Quoted;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use schemars::JsonSchema;
-use schemars::r#gen::SchemaGenerator;
-use schemars::schema::Schema;
 use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::str::FromStr;
 use uuid::Uuid;
 
-/// What every token begins with, so that secret scanners can tell one.
+/// What every token begins with, so that secret scanners find it.
 pub const PREFIX: &str = "orgt_";
 /// 128 bits in base 62.
 const SECRET_DIGITS: usize = 22;
@@ -27,43 +23,37 @@ const CHECKSUM_DIGITS: usize = 6;
 #[derive(Clone, PartialEq, Eq)]
 pub struct PlainToken(String);
 
-/// Why a text is no token. It never carries the text.
+/// Why a text is not a token. It never carries the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the variants mean")]
 pub enum MalformedToken {
-    /// It does not begin with [`PREFIX`].
     #[error("a token begins with `{PREFIX}`")]
     Prefix,
-    /// It is too short or too long.
     #[error("a token has {} characters", PREFIX.len() + SECRET_DIGITS + CHECKSUM_DIGITS)]
     Length,
-    /// It has a character that is no base 62 digit, or encodes more than 128 bits.
     #[error("after its prefix a token has letters and digits only")]
     Alphabet,
-    /// Its last characters are not the checksum of the others.
     #[error("the token's checksum is wrong: part of it was changed or lost")]
     Checksum,
 }
 
 impl PlainToken {
-    /// A new token, from the operating system's generator.
-    ///
-    /// # Errors
-    /// Where that generator fails.
+    /// Returns a new token, or the error of the operating system's generator.
     pub fn generate() -> Result<Self, getrandom::Error> {
         let mut secret = [0; 16];
         getrandom::fill(&mut secret)?;
-        let body =
-            format!("{PREFIX}{:0>SECRET_DIGITS$}", base62::encode(u128::from_be_bytes(secret)));
+        let secret = base62::encode(u128::from_be_bytes(secret));
+        let body = format!("{PREFIX}{secret:0>SECRET_DIGITS$}");
         let checksum = checksum(&body);
         Ok(Self(body + &checksum))
     }
 
-    /// What is stored of the token, and what it is looked up by.
+    /// Returns what is stored of the token, and what it is looked up by.
     pub fn digest(&self) -> TokenDigest {
         TokenDigest(Sha256::digest(&self.0).into())
     }
 
-    /// The plain text, for the one answer that shows it.
+    /// Returns the plain text, for the one answer that shows it.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -81,9 +71,9 @@ impl FromStr for PlainToken {
         if digits.len() != SECRET_DIGITS + CHECKSUM_DIGITS {
             return Err(MalformedToken::Length);
         }
-        if !digits.bytes().all(|byte| byte.is_ascii_alphanumeric())
-            || base62::decode(&digits[..SECRET_DIGITS]).is_err()
-        {
+        let is_alphanumeric = digits.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        // 22 digits may also encode more than 128 bits.
+        if !is_alphanumeric || base62::decode(&digits[..SECRET_DIGITS]).is_err() {
             return Err(MalformedToken::Alphabet);
         }
         let (body, sum) = text.split_at(PREFIX.len() + SECRET_DIGITS);
@@ -109,7 +99,7 @@ impl TokenDigest {
     /// A digest that no token has: finding one would break SHA-256.
     pub const NONE: Self = Self([0; 32]);
 
-    /// The bytes that are stored.
+    /// Returns the bytes to store.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -121,24 +111,23 @@ impl fmt::Debug for TokenDigest {
     }
 }
 
-/// The public id of a token: a version 7 UUID, so ids sort by the time of minting,
-/// written as 22 characters of unpadded base64url.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+/// The public id of a token: a version 7 UUID, written as 22 characters of unpadded base64url.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
-pub struct TokenId(Uuid);
+pub struct TokenId(#[schemars(with = "String", regex(pattern = "^[A-Za-z0-9_-]{22}$"))] Uuid);
 
 impl TokenId {
-    /// The id of a token that is minted now; later ones of this process are greater.
+    /// Returns a new id. It is greater than every earlier one of this process.
     pub fn generate() -> Self {
         Self(Uuid::now_v7())
     }
 
-    /// The id that these stored bytes spell.
+    /// Returns the id of these stored bytes.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(Uuid::from_bytes(bytes))
     }
 
-    /// The bytes that are stored, in the order of minting.
+    /// Returns the bytes to store.
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
@@ -161,12 +150,10 @@ impl FromStr for TokenId {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
-        bytes.map(Self::from_bytes).ok_or_else(|| {
-            format!(
-                "{} is not a token id: use the 22 characters that the lists show",
-                crate::name::Quoted(text)
-            )
-        })
+        let expected = "use the 22 characters that the lists show";
+        bytes
+            .map(Self::from_bytes)
+            .ok_or_else(|| format!("{} is not a token id: {expected}", Quoted(text)))
     }
 }
 
@@ -175,16 +162,6 @@ impl TryFrom<String> for TokenId {
 
     fn try_from(text: String) -> Result<Self, String> {
         text.parse()
-    }
-}
-
-impl JsonSchema for TokenId {
-    fn schema_name() -> String {
-        "TokenId".to_owned()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        patterned("^[A-Za-z0-9_-]{22}$")
     }
 }
 

@@ -1,5 +1,5 @@
-//! `copy`: one database into another, with its progress on a terminal. It knows
-//! neither rows nor backends: what is copied, and how, is the store's business.
+//! `copy`: copies one database into another, and shows the progress on a terminal. The store knows
+//! what is copied, and how.
 
 use super::print;
 use anyhow::Context;
@@ -11,30 +11,22 @@ use std::io::{self, IsTerminal, Write};
 pub async fn copy(from: &str, to: &str) -> anyhow::Result<()> {
     let source = Store::open(from).await.context("the source")?;
     let target = Store::create(to).await.context("the target")?;
-    let is_watched = io::stderr().is_terminal();
-    let copied = store::copy(&source, &target, |progress| {
-        if is_watched {
-            show(progress);
-        }
-    })
-    .await?;
-    if is_watched {
-        eprintln!();
-    }
-    print(&table(&copied))
-}
-
-fn show(Copied { table, rows, of }: Copied) {
-    let mut terminal = io::stderr().lock();
-    // Nobody waits for a progress line that cannot be shown.
-    let _ = write!(terminal, "\r\x1b[K{table}: {rows} of {of}").and_then(|()| terminal.flush());
-}
-
-fn table(copied: &[Copied]) -> String {
+    let copied = store::copy(&source, &target, show).await?;
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_header(["table", "rows", "of"]);
     for Copied { table: name, rows, of } in copied {
-        table.add_row([(*name).to_owned(), rows.to_string(), of.to_string()]);
+        table.add_row([name.to_owned(), rows.to_string(), of.to_string()]);
     }
-    table.to_string()
+    print(&table.to_string())
+}
+
+/// Shows how far a table is copied, on the line of the one before.
+fn show(Copied { table, rows, of }: Copied) {
+    let mut stderr = io::stderr().lock();
+    if stderr.is_terminal() {
+        let end = if rows == of { "\n" } else { "" };
+        // The copy goes on even if a progress line cannot be shown.
+        let _ = write!(stderr, "\r\x1b[K{table}: {rows} of {of}{end}");
+        let _ = stderr.flush();
+    }
 }

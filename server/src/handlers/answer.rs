@@ -1,66 +1,70 @@
-//! What every handler does alike: it finds the credential, calls the service, and wraps what comes
-//! back, failures included. It knows no operation and decides nothing.
+//! What all handlers have in common: they find the credential, call the service, and wrap what it
+//! returns, failures included. Nothing here knows an operation or decides anything.
 
 use super::Rqctx;
-use crate::api::types::List;
 use crate::auth::with_credential;
 use crate::caller::Credential;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::http::{Answer, Reply, reply};
 use crate::records::Page;
 use crate::service::Service;
 use bytes::Bytes;
 use dropshot::Body;
-use futures::{StreamExt, stream};
+use futures::{Stream, StreamExt, stream};
 use http::Response;
 use serde::Serialize;
 use std::sync::Arc;
 
-/// Answers with what `call` returns.
-pub async fn answer<T: Serialize>(
+/// Answers with what `call` returns for the credential and the parameters.
+pub async fn answer<T: From<V> + Serialize, P, V>(
     rqctx: Rqctx,
-    call: impl AsyncFnOnce(Service, Arc<Credential>) -> Result<T>,
+    parameters: Result<P>,
+    call: impl AsyncFnOnce(Service, Arc<Credential>, P) -> Result<V>,
 ) -> Answer<T> {
-    let (credential, outcome) = with_credential(&rqctx, call).await;
-    let response = match (&credential, outcome) {
-        (Some(credential), Ok(value)) => {
-            reply::to_json(&value).and_then(|text| whole(&rqctx, credential, text))
-        }
-        (_, outcome) => Err(outcome.err().unwrap_or(Error::NoCredential)),
-    };
+    let (credential, outcome) = with_credential(&rqctx, async |service, credential| {
+        call(service, credential, parameters?).await
+    })
+    .await;
+    let response = outcome
+        .and_then(|value| whole(&rqctx, credential.as_deref(), reply::to_json(&T::from(value))?));
     Ok(reply(response, credential.as_deref()))
 }
 
 /// Answers with a list that `read` returns page by page, each after the one before was sent. A list
 /// of one page is sent whole.
-pub async fn answer_list<L, P, C, F>(
+pub async fn answer_list<L, I, P, C, F>(
     rqctx: Rqctx,
     parameters: Result<P>,
     read: impl Fn(Service, Arc<Credential>, P, Option<C>) -> F + Send + 'static,
 ) -> Answer<L>
 where
-    L: List,
+    L: From<Vec<I>> + Serialize,
     P: Clone + Send + 'static,
     C: Send + 'static,
-    F: Future<Output = Result<Page<L::Item, C>>> + Send + 'static,
+    F: Future<Output = Result<Page<I, C>>> + Send + 'static,
 {
     let (credential, outcome) = with_credential(&rqctx, async |service, credential| {
         let parameters = parameters?;
-        let first = read(service, credential, parameters.clone(), None);
-        Ok((first.await?, parameters))
+        let read =
+            move |after| read(service.clone(), Arc::clone(&credential), parameters.clone(), after);
+        Ok((read(None).await?, read))
     })
     .await;
-    let response = match (&credential, outcome) {
-        (Some(credential), Ok((first, parameters))) => {
-            let (service, credential) = (rqctx.context().service.clone(), Arc::clone(credential));
-            let for_pages = Arc::clone(&credential);
-            let next = move |after| {
-                read(service.clone(), Arc::clone(&for_pages), parameters.clone(), Some(after))
-            };
-            list::<L, C, F>(&rqctx, &credential, first, next)
+    let response = outcome.and_then(|(first, read)| {
+        let text = reply::to_json(&L::from(first.items))?;
+        if first.next.is_none() {
+            return whole(&rqctx, credential.as_deref(), text);
         }
-        (_, outcome) => Err(outcome.err().unwrap_or(Error::NoCredential)),
-    };
+        let rest = stream::try_unfold(first.next, move |after| {
+            let page = after.is_some().then(|| read(after));
+            async move {
+                let Some(page) = page else { return Ok(None) };
+                let Page { items, next } = page.await?;
+                Ok(Some((later_piece::<L, I>(items, next.is_none())?, next)))
+            }
+        });
+        pieces(&rqctx, credential.as_deref(), text, rest)
+    });
     Ok(reply(response, credential.as_deref()))
 }
 
@@ -69,76 +73,59 @@ fn reply<T>(response: Result<Response<Body>>, credential: Option<&Credential>) -
     Reply::new(response.unwrap_or_else(|error| reply::failed(&error)), token)
 }
 
-fn whole(rqctx: &Rqctx, credential: &Credential, text: Bytes) -> Result<Response<Body>> {
+fn whole(rqctx: &Rqctx, credential: Option<&Credential>, text: Bytes) -> Result<Response<Body>> {
     let (budget, peer) = (&rqctx.context().budget, rqctx.request.remote_addr());
     let reservation = budget.reserve_whole(user(credential), peer, text.len())?;
     Ok(reply::whole(text, reservation))
 }
 
-/// Answers with `first` and the pages after it.
-fn list<L: List, C: Send + 'static, F>(
+/// Answers with the first page of a list, without its [`END`], and the `rest`.
+fn pieces(
     rqctx: &Rqctx,
-    credential: &Credential,
-    first: Page<L::Item, C>,
-    next: impl Fn(C) -> F + Send + 'static,
-) -> Result<Response<Body>>
-where
-    F: Future<Output = Result<Page<L::Item, C>>> + Send + 'static,
-{
-    let text = reply::to_json(&L::from(first.items))?;
-    let Some(after) = first.next else { return whole(rqctx, credential, text) };
-    let rest = stream::try_unfold(Some(after), move |after| {
-        let page = after.map(&next);
-        async move {
-            let Some(page) = page else { return Ok(None) };
-            let Page { items, next } = page.await?;
-            Ok(Some((later_piece::<L>(items, next.is_none())?, next)))
-        }
-    });
-    let context = rqctx.context();
-    let peer = rqctx.request.remote_addr();
+    credential: Option<&Credential>,
+    first: Bytes,
+    rest: impl Stream<Item = Result<Bytes>> + Send + 'static,
+) -> Result<Response<Body>> {
+    let (context, peer) = (rqctx.context(), rqctx.request.remote_addr());
     let reservation = context.budget.reserve_stream(user(credential), peer)?;
     let log = context.request_log(&rqctx.request_id);
-    let first = stream::once(async move { Ok(text.slice(..text.len() - END.len())) });
+    let first = stream::once(async move { Ok(first.slice(..first.len() - END.len())) });
     Ok(reply::pieces(first.chain(rest), reservation, log))
 }
 
-fn user(credential: &Credential) -> i64 {
-    credential.accepted_as().map_or(0, |(_, user)| user.0)
+fn user(credential: Option<&Credential>) -> i64 {
+    credential.and_then(Credential::accepted_as).map_or(0, |(_, user)| user.0)
 }
 
 /// How the text of every list ends: the end of its array and of its object.
 const END: &str = "]}";
 
 /// Returns the text of a page as the continuation of a list that was cut before its [`END`].
-fn later_piece<L: List>(items: Vec<L::Item>, is_last: bool) -> Result<Bytes> {
-    let (start, is_empty) =
-        (reply::to_json(&L::from(Vec::new()))?.len() - END.len(), items.is_empty());
+fn later_piece<L: From<Vec<I>> + Serialize, I>(items: Vec<I>, is_last: bool) -> Result<Bytes> {
+    let start = reply::to_json(&L::from(Vec::new()))?.len() - END.len();
+    let separator = if items.is_empty() { "" } else { "," };
     let text = reply::to_json(&L::from(items))?;
-    let text = if is_last { text } else { text.slice(..text.len() - END.len()) };
-    let items = text.slice(start..);
-    Ok(if is_empty { items } else { [b",", items.as_ref()].concat().into() })
+    let end = if is_last { text.len() } else { text.len() - END.len() };
+    Ok([separator.as_bytes(), &text[start..end]].concat().into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::types::{
-        GroupList, MemberList, OrganizationList, OrganizationTokenList, TokenList,
-    };
+    use crate::api::{GroupList, MemberList, OrganizationList, OrganizationTokenList, TokenList};
     use crate::records::Organization;
 
     #[test]
     fn every_list_ends_with_its_array() {
-        fn text<L: List>() -> Bytes {
+        fn text<L: From<Vec<I>> + Serialize, I>() -> Bytes {
             reply::to_json(&L::from(Vec::new())).unwrap()
         }
         for text in [
-            text::<OrganizationTokenList>(),
-            text::<TokenList>(),
-            text::<OrganizationList>(),
-            text::<MemberList>(),
-            text::<GroupList>(),
+            text::<OrganizationTokenList, _>(),
+            text::<TokenList, _>(),
+            text::<OrganizationList, _>(),
+            text::<MemberList, _>(),
+            text::<GroupList, _>(),
         ] {
             assert!(text.ends_with(b"[]}"), "{text:?}");
         }
@@ -152,7 +139,7 @@ mod tests {
         let whole = |slugs| reply::to_json(&OrganizationList::from(items(slugs))).unwrap();
         let first = whole(&["a", "b"]);
         let piece =
-            |slugs, is_last| later_piece::<OrganizationList>(items(slugs), is_last).unwrap();
+            |slugs, is_last| later_piece::<OrganizationList, _>(items(slugs), is_last).unwrap();
         let pieces =
             [first.slice(..first.len() - END.len()), piece(&["c"], false), piece(&["d"], true)];
         assert_eq!(pieces.concat(), whole(&["a", "b", "c", "d"]));

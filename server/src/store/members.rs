@@ -103,7 +103,7 @@ impl Transaction {
         ));
     }
 
-    /// Removes a member; [`Transaction::delete_tokens`] revokes the member's tokens.
+    /// Removes a member; [`Transaction::delete_member_tokens`] revokes the member's tokens.
     pub fn delete_member(&mut self, organization: OrganizationId, username: &Name) {
         self.execute(sql(
             "DELETE FROM members WHERE organization_id = $1 AND username = $2",
