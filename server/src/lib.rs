@@ -1,6 +1,6 @@
 //! An API-token service for organizations that keeps the contract of `openapi.yaml`.
 //!
-//! A request travels one way: [`front`] (dispatch, limits, headers), `handlers` (take apart, call,
+//! A request travels one way: `front` (dispatch, limits, headers), `handlers` (take apart, call,
 //! wrap), [`service`] (the operations, decided by [`access`]), [`store`] (persistence). `service` and
 //! `store` know no HTTP; [`http`] is the vocabulary of the others.
 
@@ -10,7 +10,7 @@ mod auth;
 pub mod caller;
 pub mod document;
 pub mod error;
-pub mod front;
+mod front;
 mod handlers;
 pub mod http;
 pub mod name;

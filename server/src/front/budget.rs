@@ -6,7 +6,6 @@
 
 use super::connections::Connections;
 use crate::error::{Error, Result};
-use crate::http::Progress;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,7 +28,6 @@ const STREAM: usize = 128 * 1024;
 const STALLED: Duration = Duration::from_secs(1);
 
 /// The memory for responses that wait to be read.
-#[derive(Debug)]
 pub struct Budget {
     ledger: Mutex<Ledger>,
     connections: Arc<Connections>,
@@ -37,22 +35,16 @@ pub struct Budget {
 
 impl Budget {
     /// A budget that closes slow readers among `connections`.
-    pub fn new(connections: Arc<Connections>) -> Arc<Self> {
-        Arc::new(Self { ledger: Mutex::default(), connections })
+    pub fn new(connections: Arc<Connections>) -> Self {
+        Self { ledger: Mutex::default(), connections }
     }
 
-    /// Reserves memory for a streamed response.
-    ///
-    /// # Errors
-    /// [`Error::Busy`] if it does not fit.
+    /// Reserves memory for a streamed response, like [`Budget::reserve`].
     pub fn reserve_stream(self: &Arc<Self>, user: i64, peer: SocketAddr) -> Result<Reservation> {
         self.reserve(user, peer, STREAM)
     }
 
-    /// Reserves memory for a whole response, unless it is small.
-    ///
-    /// # Errors
-    /// [`Error::Busy`] if it does not fit.
+    /// Reserves memory for a whole response, like [`Budget::reserve`], unless it is small.
     pub fn reserve_whole(
         self: &Arc<Self>,
         user: i64,
@@ -62,21 +54,14 @@ impl Budget {
         (bytes > SMALL).then(|| self.reserve(user, peer, bytes)).transpose()
     }
 
-    /// Reserves `bytes` until the result is dropped. If they do not fit, closes the connection of
-    /// the slowest reader.
+    /// Reserves `bytes` until the result is dropped.
     ///
     /// # Errors
-    /// [`Error::Busy`] if they do not fit.
-    pub fn reserve(
-        self: &Arc<Self>,
-        user: i64,
-        peer: SocketAddr,
-        bytes: usize,
-    ) -> Result<Reservation> {
-        let id = self.lock().reserve(user, peer, bytes, Instant::now()).map_err(|slowest| {
-            if let Some(peer) = slowest {
-                self.connections.close(peer);
-            }
+    /// [`Error::Busy`] if they do not fit. Then the connection of the slowest reader is closed.
+    fn reserve(self: &Arc<Self>, user: i64, peer: SocketAddr, bytes: usize) -> Result<Reservation> {
+        let reserved = self.lock().reserve(user, peer, bytes, Instant::now());
+        let id = reserved.map_err(|slowest| {
+            slowest.inspect(|peer| self.connections.close(*peer));
             Error::Busy
         })?;
         Ok(Reservation { budget: Arc::clone(self), id })
@@ -88,14 +73,14 @@ impl Budget {
 }
 
 /// A part of the budget. Dropping it frees the part.
-#[derive(Debug)]
 pub struct Reservation {
     budget: Arc<Budget>,
     id: u64,
 }
 
-impl Progress for Reservation {
-    fn record_progress(&self) {
+impl Reservation {
+    /// Records that the reader has taken a part of the response.
+    pub fn record_progress(&self) {
         if let Some(entry) = self.budget.lock().entries.get_mut(&self.id) {
             entry.progress = Instant::now();
         }
@@ -108,14 +93,13 @@ impl Drop for Reservation {
     }
 }
 
-/// The reservations. Pure: the caller passes the time.
-#[derive(Debug, Default)]
+/// The reservations by their ids.
+#[derive(Default)]
 struct Ledger {
     entries: HashMap<u64, Entry>,
     next_id: u64,
 }
 
-#[derive(Debug)]
 struct Entry {
     user: i64,
     peer: SocketAddr,
@@ -136,35 +120,24 @@ impl Ledger {
     ) -> std::result::Result<u64, Option<SocketAddr>> {
         // A single response may be larger than the share, but only alone.
         let bytes = bytes.min(PER_USER);
-        if self.sum(|entry| entry.user == user) + bytes > PER_USER {
-            return Err(self.close_slowest(now, |entry| entry.user == user));
-        }
-        if self.sum(|_| true) + bytes > TOTAL {
-            return Err(self.close_slowest(now, |_| true));
+        let total: usize = self.entries.values().map(|entry| entry.bytes).sum();
+        let own = self.entries.values().filter(|entry| entry.user == user);
+        let exceeds_share = own.map(|entry| entry.bytes).sum::<usize>() + bytes > PER_USER;
+        if exceeds_share || total + bytes > TOTAL {
+            let stalled = self.entries.values_mut().filter(|entry| {
+                let may_close = entry.user == user || !exceeds_share;
+                may_close && !entry.is_closing && now.duration_since(entry.progress) >= STALLED
+            });
+            let slowest = stalled.min_by_key(|entry| entry.progress);
+            return Err(slowest.map(|entry| {
+                entry.is_closing = true;
+                entry.peer
+            }));
         }
         self.next_id += 1;
         let entry = Entry { user, peer, bytes, progress: now, is_closing: false };
         self.entries.insert(self.next_id, entry);
         Ok(self.next_id)
-    }
-
-    fn sum(&self, belongs: impl Fn(&Entry) -> bool) -> usize {
-        self.entries.values().filter(|entry| belongs(entry)).map(|entry| entry.bytes).sum()
-    }
-
-    fn close_slowest(
-        &mut self,
-        now: Instant,
-        belongs: impl Fn(&Entry) -> bool,
-    ) -> Option<SocketAddr> {
-        let is_stalled = |entry: &Entry| now.duration_since(entry.progress) >= STALLED;
-        let stalled = self
-            .entries
-            .values_mut()
-            .filter(|entry| belongs(entry) && is_stalled(entry) && !entry.is_closing);
-        let slowest = stalled.min_by_key(|entry| entry.progress)?;
-        slowest.is_closing = true;
-        Some(slowest.peer)
     }
 }
 
@@ -227,7 +200,7 @@ mod tests {
 
     #[test]
     fn progress_is_recorded_and_dropping_a_reservation_frees_it() {
-        let budget = Budget::new(Arc::default());
+        let budget = Arc::new(Budget::new(Arc::default()));
         let reservation = budget.reserve(1, peer(1), MIB).unwrap();
         let before = budget.lock().entries[&reservation.id].progress;
         reservation.record_progress();

@@ -100,7 +100,7 @@ where
     let reservation = context.budget.reserve_stream(user(credential), peer)?;
     let log = context.request_log(&rqctx.request_id);
     let first = stream::once(async move { Ok(text.slice(..text.len() - END.len())) });
-    Ok(reply::pieces(first.chain(rest), reservation, log))
+    Ok(reply::pieces(first.chain(rest), move || reservation.record_progress(), log))
 }
 
 fn user(credential: &Credential) -> i64 {
