@@ -95,12 +95,10 @@ fn dispatcher(operations: ApiDescription<Context>) -> Box<Dispatch> {
 /// HEAD is GET without the body. Methods are case-sensitive, but the router ignores case: `get`
 /// must find no operation, like CONNECT.
 fn routed_method(method: &Method) -> Method {
-    if method == Method::HEAD {
-        Method::GET
-    } else if method.as_str().bytes().any(|byte| byte.is_ascii_lowercase()) {
-        Method::CONNECT
-    } else {
-        method.clone()
+    match method.as_str() {
+        "HEAD" => Method::GET,
+        name if name.bytes().any(|byte| byte.is_ascii_lowercase()) => Method::CONNECT,
+        _ => method.clone(),
     }
 }
 
@@ -113,8 +111,11 @@ async fn handle(
     let server = Arc::clone(&rqctx.server);
     let (method, peer) = (rqctx.request.method().clone(), rqctx.request.remote_addr());
     let log = server.private.request_log(&rqctx.request_id);
-    let _active = server.private.connections.begin_request(peer);
-    let mut response = answer(rqctx, request.into_inner()).await;
+    // dropshot runs this function to its end, even if the client has gone.
+    server.private.connections.begin_request(peer);
+    let answer = AssertUnwindSafe(answer(rqctx, request.into_inner())).catch_unwind();
+    let mut response = answer.await.unwrap_or_else(|_| broken("a handler panicked"));
+    server.private.connections.end_request(peer);
     // Answers depend on the credential, so no cache may keep them.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     log::write(&log, &method, peer, &response, started.elapsed());
@@ -129,9 +130,7 @@ async fn answer(rqctx: RequestContext<Context>, request: Request) -> Response {
         }
         return response;
     }
-    let work = async { (server.private.dispatch)(rqctx, request).await };
-    let done = AssertUnwindSafe(work).catch_unwind().await;
-    done.unwrap_or_else(|_| broken("a handler panicked"))
+    (server.private.dispatch)(rqctx, request).await
 }
 
 fn broken(reason: &str) -> Response {

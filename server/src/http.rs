@@ -5,7 +5,7 @@
 
 mod body;
 mod deferred;
-mod pieces;
+pub(crate) mod pieces;
 pub(crate) mod reply;
 
 pub use body::parse_object;

@@ -7,7 +7,7 @@ use crate::front::throttle::Throttle;
 use crate::front::{self, Context};
 use crate::handlers::Handlers;
 use crate::service::Service;
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, Error};
 use clap::{Args, value_parser};
 use dropshot::{ConfigDropshot, HttpServer, ServerBuilder};
 use ipnet::IpNet;
@@ -124,9 +124,9 @@ impl Server {
     /// # Errors
     /// If some of them did not end in time.
     pub async fn close(self, timeout: Duration) -> anyhow::Result<()> {
-        match tokio::time::timeout(timeout, self.http.close()).await {
-            Ok(closed) => closed.map_err(|error| anyhow!(error)),
-            Err(_) => Err(anyhow!("some requests did not end within {timeout:?}")),
-        }
+        let closed = tokio::time::timeout(timeout, self.http.close()).await;
+        closed
+            .with_context(|| format!("some requests did not end within {timeout:?}"))?
+            .map_err(Error::msg)
     }
 }

@@ -42,10 +42,15 @@ struct Requests {
 }
 
 impl Connections {
-    /// Counts a request of `peer` as active until the result is dropped.
-    pub fn begin_request(self: &Arc<Self>, peer: SocketAddr) -> ActiveRequest {
+    pub fn begin_request(&self, peer: SocketAddr) {
         self.change(peer, |requests| requests.active += 1);
-        ActiveRequest { connections: Arc::clone(self), peer }
+    }
+
+    pub fn end_request(&self, peer: SocketAddr) {
+        self.change(peer, |requests| {
+            requests.active = requests.active.saturating_sub(1);
+            requests.latest = Instant::now();
+        });
     }
 
     /// Closes the connection of `peer` in a moment, even if it is busy.
@@ -79,38 +84,39 @@ impl Connections {
     }
 
     async fn reap(self: Arc<Self>, port: u16, max: NonZeroUsize, idle_timeout: Duration) {
-        let mut progress = HashMap::new();
+        let mut known: HashMap<u64, Socket> = HashMap::new();
         loop {
             let period = PERIOD.min(idle_timeout / 4);
             if tokio::time::timeout(period, self.close_demanded.notified()).await.is_ok() {
                 tokio::time::sleep(GRACE).await;
             }
-            let (sockets, now) = (socket::accepted(port), Instant::now());
-            let latest = |socket| Progress::latest(socket, &progress, now);
-            progress = sockets.iter().map(latest).collect();
-            let states = self.states(&sockets, &progress, now);
+            let now = Instant::now();
+            let mut sockets = socket::accepted(port, now);
+            for socket in &mut sockets {
+                if let Some(known) = known.get(&socket.cookie)
+                    && socket.acknowledged.saturating_sub(known.acknowledged) < READ_BYTES
+                {
+                    (socket.acknowledged, socket.progress) = (known.acknowledged, known.progress);
+                }
+            }
+            let states = self.states(&sockets, now);
             for index in to_close(&states, max, idle_timeout, now) {
                 sockets[index].close();
             }
             self.forget(idle_timeout, now);
+            known = sockets.into_iter().map(|socket| (socket.cookie, socket)).collect();
         }
     }
 
-    fn states(
-        &self,
-        sockets: &[Socket],
-        progress: &HashMap<u64, Progress>,
-        now: Instant,
-    ) -> Vec<State> {
+    fn states(&self, sockets: &[Socket], now: Instant) -> Vec<State> {
         let known = self.lock();
-        let state = |socket: &Socket| {
-            let (requests, progress) = (known.get(&socket.peer), progress[&socket.cookie].at);
-            let close_at = requests.and_then(|requests| requests.close_at);
-            State {
-                must_close: close_at.is_some_and(|at| at <= now),
-                is_busy: requests.is_some_and(|requests| requests.active > 0),
-                idle_since: requests.map_or(progress, |requests| progress.max(requests.latest)),
-            }
+        let state = |socket: &Socket| match known.get(&socket.peer) {
+            Some(requests) => State {
+                must_close: requests.close_at.is_some_and(|at| at <= now),
+                is_busy: requests.active > 0,
+                idle_since: requests.latest.max(socket.progress),
+            },
+            None => State { must_close: false, is_busy: false, idle_since: socket.progress },
         };
         sockets.iter().map(state).collect()
     }
@@ -122,38 +128,5 @@ impl Connections {
             let is_recent = now.duration_since(requests.latest) < idle_timeout;
             requests.active > 0 || requests.close_at.is_some() || is_recent
         });
-    }
-}
-
-/// A request that is being handled.
-pub struct ActiveRequest {
-    connections: Arc<Connections>,
-    peer: SocketAddr,
-}
-
-impl Drop for ActiveRequest {
-    fn drop(&mut self) {
-        self.connections.change(self.peer, |requests| {
-            requests.active = requests.active.saturating_sub(1);
-            requests.latest = Instant::now();
-        });
-    }
-}
-
-/// How far the peer of a connection has read.
-#[derive(Clone, Copy)]
-struct Progress {
-    acknowledged: u64,
-    /// When it last read a part of a response, or else when the connection was first seen.
-    at: Instant,
-}
-
-impl Progress {
-    /// Returns the progress of a connection under the kernel's name for its socket.
-    fn latest(socket: &Socket, known: &HashMap<u64, Self>, now: Instant) -> (u64, Self) {
-        let new = Self { acknowledged: socket.acknowledged, at: now };
-        let old = known.get(&socket.cookie).copied();
-        let old = old.filter(|old| new.acknowledged.saturating_sub(old.acknowledged) < READ_BYTES);
-        (socket.cookie, old.unwrap_or(new))
     }
 }

@@ -6,7 +6,7 @@ use crate::api::types::List;
 use crate::auth::with_credential;
 use crate::caller::Credential;
 use crate::error::{Error, Result};
-use crate::http::{Answer, Reply, reply};
+use crate::http::{Answer, Reply, pieces, reply};
 use crate::records::Page;
 use crate::service::Service;
 use bytes::Bytes;
@@ -100,7 +100,8 @@ where
     let reservation = context.budget.reserve_stream(user(credential), peer)?;
     let log = context.request_log(&rqctx.request_id);
     let first = stream::once(async move { Ok(text.slice(..text.len() - END.len())) });
-    Ok(reply::pieces(first.chain(rest), move || reservation.record_progress(), log))
+    let taken = move || reservation.record_progress();
+    Ok(reply::ok(pieces::body(first.chain(rest), taken, log)))
 }
 
 fn user(credential: &Credential) -> i64 {

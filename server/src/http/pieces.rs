@@ -24,8 +24,9 @@ impl<T> AsRef<[u8]> for Held<T> {
     }
 }
 
-/// Makes a body of `pieces`, and calls `taken` when the reader has taken one. Drops both when the
-/// body is written or dropped.
+/// Makes a body of `pieces`, and calls `taken` when the reader has taken one. Both are dropped when
+/// the body is written or dropped. If a piece fails the connection breaks, so that no reader takes a
+/// part for the whole. `log` must carry the request's id.
 pub fn body(
     pieces: impl Stream<Item = Result<Bytes>> + Send + 'static,
     taken: impl Fn() + Send + 'static,

@@ -2,16 +2,14 @@
 //!
 //! The reason for an internal failure goes to the log only, never into a response.
 
-use super::pieces::{self, Held};
+use super::pieces::Held;
 use crate::error::Error;
 use crate::token::TokenId;
 use bytes::Bytes;
 use dropshot::{Body, ErrorStatusCode, HttpError, HttpResponse, HttpResponseError, HttpResponseOk};
-use futures::Stream;
 use http::{HeaderValue, Response, StatusCode, header};
 use schemars::JsonSchema;
 use serde::Serialize;
-use slog::Logger;
 use std::error::Error as _;
 use std::marker::PhantomData;
 
@@ -91,18 +89,12 @@ pub fn to_json(value: &impl Serialize) -> Result<Bytes, Error> {
 
 /// Answers 200 with a whole JSON text. `reservation` is held until it is written.
 pub fn whole(text: Bytes, reservation: Option<impl Send + 'static>) -> Response<Body> {
-    json(StatusCode::OK, Bytes::from_owner(Held(text, reservation)).into())
+    ok(Bytes::from_owner(Held(text, reservation)).into())
 }
 
-/// Answers 200 with a JSON text in pieces, and calls `taken` when the reader has taken one. If a
-/// piece fails the connection breaks, so that no reader takes a part for the whole. `log` must
-/// carry the request's id.
-pub fn pieces(
-    stream: impl Stream<Item = Result<Bytes, Error>> + Send + 'static,
-    taken: impl Fn() + Send + 'static,
-    log: Logger,
-) -> Response<Body> {
-    json(StatusCode::OK, pieces::body(stream, taken, log))
+/// Answers 200 with a JSON text.
+pub fn ok(body: Body) -> Response<Body> {
+    json(StatusCode::OK, body)
 }
 
 /// Answers an error, with the headers that its kind requires.

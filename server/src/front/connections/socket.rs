@@ -10,7 +10,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use std::mem::{size_of, zeroed};
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fs, io};
 
 /// How many connections may wait to be accepted. With dropshot's 128, a client above that waits a
@@ -28,12 +28,14 @@ pub struct Socket {
     pub peer: SocketAddr,
     /// How many bytes its peer has acknowledged.
     pub acknowledged: u64,
+    /// When its peer last read a part of a response, or else when the socket was first seen.
+    pub progress: Instant,
     /// Whether bytes wait for its peer.
     is_unread: bool,
 }
 
 impl Socket {
-    fn new(number: RawFd) -> io::Result<Self> {
+    fn new(number: RawFd, now: Instant) -> io::Result<Self> {
         let socket = borrow(number);
         let cookie = sockopt::socket_cookie(socket)?;
         // Fails for a listening socket, which has no peer.
@@ -43,7 +45,8 @@ impl Socket {
             return Err(io::ErrorKind::NotConnected.into());
         }
         let is_unread = info.tcpi_unacked > 0 || info.tcpi_notsent_bytes > 0;
-        Ok(Self { number, cookie, peer, acknowledged: info.tcpi_bytes_acked, is_unread })
+        let acknowledged = info.tcpi_bytes_acked;
+        Ok(Self { number, cookie, peer, acknowledged, progress: now, is_unread })
     }
 
     /// Closes the connection in both directions. Its task notices at once.
@@ -63,8 +66,8 @@ impl Socket {
 }
 
 /// Returns the open connections on the local `port`.
-pub fn accepted(port: u16) -> Vec<Socket> {
-    numbers_on(port).filter_map(|number| Socket::new(number).ok()).collect()
+pub fn accepted(port: u16, now: Instant) -> Vec<Socket> {
+    numbers_on(port).filter_map(|number| Socket::new(number, now).ok()).collect()
 }
 
 /// Lengthens the accept queue, and turns Nagle's algorithm off, which accepted sockets inherit:
