@@ -62,7 +62,7 @@ async fn admit(
     if credential.is_malformed() {
         return Err(Error::DeadCredential);
     }
-    let _turn = throttle.turn(client, Instant::now()).await;
+    let _turn = throttle.lookup.lock().await;
     service.authenticate(credential).await.map(drop)
 }
 

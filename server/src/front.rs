@@ -4,72 +4,47 @@
 //! operation among the routes of `api` and runs it, then adds headers and writes the
 //! access log. It decides nothing about tokens. Start reading at `handle`.
 
-pub(crate) mod budget;
+pub mod budget;
 mod catch_all;
-pub(crate) mod connections;
+mod connections;
 mod log;
 mod precondition;
-pub(crate) mod throttle;
+pub mod throttle;
 
 pub use catch_all::catch_all_routes;
 
+use crate::error::Error;
 use crate::http::reply;
 use crate::service::Service;
 use budget::Budget;
 use catch_all::AnyPath;
 use connections::Connections;
-use dropshot::{ApiDescription, HttpError, RawRequest, RequestContext};
+use dropshot::{ApiDescription, HttpError, Path, RawRequest, RequestContext};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use http::{HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
+use log::Operation;
 use slog::{Logger, o};
 use std::collections::HashMap;
-use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 use throttle::Throttle;
 
-/// A request as dropshot passes it on.
 type Request = hyper::Request<dropshot::Body>;
+type Response = hyper::Response<dropshot::Body>;
 /// Finds a request's operation and runs it.
 type Dispatch =
-    dyn Fn(RequestContext<Context>, Request) -> BoxFuture<'static, Outcome> + Send + Sync;
-
-/// A response, and the operation that made it, if any.
-struct Outcome {
-    response: Response<dropshot::Body>,
-    operation: Option<Operation>,
-}
-
-impl From<Response<dropshot::Body>> for Outcome {
-    fn from(response: Response<dropshot::Body>) -> Self {
-        Self { response, operation: None }
-    }
-}
-
-/// An operation as the access log names it.
-struct Operation {
-    id: String,
-    /// The path template. The log must not contain the variables' values.
-    path: Arc<str>,
-}
+    dyn Fn(RequestContext<Context>, Request) -> BoxFuture<'static, Response> + Send + Sync;
 
 /// The state that all handlers share.
 pub struct Context {
-    /// The domain.
     pub service: Service,
     dispatch: Box<Dispatch>,
-    pub(crate) connections: Arc<Connections>,
-    pub(crate) budget: Arc<Budget>,
-    pub(crate) throttle: Throttle,
+    pub connections: Arc<Connections>,
+    pub budget: Arc<Budget>,
+    pub throttle: Throttle,
     log: Logger,
-}
-
-impl fmt::Debug for Context {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context").field("service", &self.service).finish_non_exhaustive()
-    }
 }
 
 impl Context {
@@ -81,38 +56,37 @@ impl Context {
         log: Logger,
     ) -> Self {
         let (dispatch, connections) = (dispatcher(operations), Arc::<Connections>::default());
-        let budget = Budget::new(Arc::clone(&connections));
+        let budget = Arc::new(Budget::new(Arc::clone(&connections)));
         Self { service, dispatch, connections, budget, throttle, log }
     }
 
     /// Returns a logger that adds the request's id to each line.
-    pub(crate) fn request_log(&self, request_id: &str) -> Logger {
+    pub fn request_log(&self, request_id: &str) -> Logger {
         self.log.new(o!("request_id" => request_id.to_owned()))
     }
 }
 
 fn dispatcher(operations: ApiDescription<Context>) -> Box<Dispatch> {
     // The router's type is not exported, so only a closure can keep it.
-    let router = Arc::new(operations.into_router());
-    let paths: HashMap<String, Arc<str>> = router
-        .endpoints(None)
-        .map(|(path, _, endpoint)| (endpoint.operation_id.clone(), path.into()))
-        .collect();
+    let router = operations.into_router();
+    let endpoints = router.endpoints(None);
+    let paths: HashMap<String, String> =
+        endpoints.map(|(path, _, endpoint)| (endpoint.operation_id.clone(), path)).collect();
     Box::new(move |mut rqctx, request| {
         let method = routed_method(request.method());
         let found = match router.lookup_route(&method, request.uri().path().into(), None) {
             Ok(found) => found,
-            Err(error) => return std::future::ready(reply::no_route(&error).into()).boxed(),
+            Err(error) => return std::future::ready(reply::no_route(&error)).boxed(),
         };
         let id = found.endpoint.operation_id.clone();
         let path = paths.get(&id).cloned().unwrap_or_default();
-        let operation = Some(Operation { id, path });
         rqctx.endpoint = found.endpoint;
         async move {
-            // Handlers answer failures as replies. An error here is a bug.
             let answered = found.handler.handle_request(rqctx, request).await;
-            let response = answered.unwrap_or_else(|_| reply::broken("a handler failed"));
-            Outcome { response, operation }
+            // Handlers answer failures as replies. An error here is a bug.
+            let mut response = answered.unwrap_or_else(|_| broken("a handler failed"));
+            response.extensions_mut().insert(Operation { id, path });
+            response
         }
         .boxed()
     })
@@ -121,42 +95,46 @@ fn dispatcher(operations: ApiDescription<Context>) -> Box<Dispatch> {
 /// HEAD is GET without the body. Methods are case-sensitive, but the router ignores case: `get`
 /// must find no operation, like CONNECT.
 fn routed_method(method: &Method) -> Method {
-    if method == Method::HEAD {
-        Method::GET
-    } else if method.as_str().bytes().any(|byte| byte.is_ascii_lowercase()) {
-        Method::CONNECT
-    } else {
-        method.clone()
+    match method.as_str() {
+        "HEAD" => Method::GET,
+        name if name.bytes().any(|byte| byte.is_ascii_lowercase()) => Method::CONNECT,
+        _ => method.clone(),
     }
 }
 
 async fn handle(
     rqctx: RequestContext<Context>,
-    _: AnyPath,
+    _: Path<AnyPath>,
     request: RawRequest,
-) -> Result<Response<dropshot::Body>, HttpError> {
+) -> Result<Response, HttpError> {
     let started = Instant::now();
     let server = Arc::clone(&rqctx.server);
-    let _active = server.private.connections.begin_request(rqctx.request.remote_addr());
-    let entry = log::Entry::new(&rqctx);
-    let Outcome { mut response, operation } = answer(rqctx, request.into_inner()).await;
+    let (method, peer) = (rqctx.request.method().clone(), rqctx.request.remote_addr());
+    let log = server.private.request_log(&rqctx.request_id);
+    // dropshot runs this function to its end, even if the client has gone.
+    server.private.connections.begin_request(peer);
+    let answer = AssertUnwindSafe(answer(rqctx, request.into_inner())).catch_unwind();
+    let mut response = answer.await.unwrap_or_else(|_| broken("a handler panicked"));
+    server.private.connections.end_request(peer);
     // Answers depend on the credential, so no cache may keep them.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    entry.write(&server.private.log, operation.as_ref(), &response, started.elapsed());
+    log::write(&log, &method, peer, &response, started.elapsed());
     Ok(response)
 }
 
-async fn answer(rqctx: RequestContext<Context>, request: Request) -> Outcome {
+async fn answer(rqctx: RequestContext<Context>, request: Request) -> Response {
     let server = Arc::clone(&rqctx.server);
     if let Some(response) = precondition::check(&request) {
         if response.status() == StatusCode::HTTP_VERSION_NOT_SUPPORTED {
             server.private.connections.close(rqctx.request.remote_addr());
         }
-        return response.into();
+        return response;
     }
-    let work = async { (server.private.dispatch)(rqctx, request).await };
-    let done = AssertUnwindSafe(work).catch_unwind().await;
-    done.unwrap_or_else(|_| reply::broken("a handler panicked").into())
+    (server.private.dispatch)(rqctx, request).await
+}
+
+fn broken(reason: &str) -> Response {
+    reply::failed(&Error::internal(reason))
 }
 
 #[cfg(test)]

@@ -5,18 +5,10 @@
 
 mod body;
 mod deferred;
-mod error_body;
-mod pieces;
+pub(crate) mod pieces;
 pub(crate) mod reply;
 
-pub(crate) use body::OPTIONAL_BODY;
-pub use body::{Body, MAX_BODY_BYTES, Optional, parse_object};
-pub use deferred::Deferred;
-pub use error_body::ErrorBody;
-pub use reply::{Answer, Reply};
-
-/// A limited resource that a response uses until it is written. Dropping it frees the resource.
-pub trait Progress: Send + 'static {
-    /// Records that the reader has taken a part of the response.
-    fn record_progress(&self);
-}
+pub use body::parse_object;
+pub(crate) use body::{Body, OPTIONAL_BODY, Optional};
+pub(crate) use deferred::Deferred;
+pub(crate) use reply::{Answer, Reply};

@@ -3,20 +3,19 @@
 //! It connects the parts. Requests are handled in `front`, signals in the command line.
 
 use crate::front::throttle::Throttle;
-use crate::front::{self, Context, connections};
+use crate::front::{self, Context};
 use crate::handlers;
-use crate::http::MAX_BODY_BYTES;
 use crate::service::Service;
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, Error};
 use clap::{Args, value_parser};
 use dropshot::{ConfigDropshot, HttpServer, ServerBuilder};
 use ipnet::IpNet;
 use slog::{Discard, Logger, o};
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 const MAX_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(1024).expect("it is not zero");
 const IDLE_TIMEOUT: u64 = 30;
@@ -77,13 +76,7 @@ impl Default for Settings {
 pub struct Server {
     http: HttpServer<Context>,
     #[expect(dead_code, reason = "dropping it stops the task")]
-    reaper: connections::Reaper,
-}
-
-impl fmt::Debug for Server {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("address", &self.address()).finish_non_exhaustive()
-    }
+    reaper: JoinSet<()>,
 }
 
 impl Server {
@@ -96,9 +89,6 @@ impl Server {
     }
 
     /// Like [`Server::start`], with other settings.
-    ///
-    /// # Errors
-    /// If the address is not available.
     pub fn start_with(
         settings: &Settings,
         service: Service,
@@ -106,28 +96,20 @@ impl Server {
         log: Logger,
     ) -> anyhow::Result<Self> {
         let operations = handlers::operations()?;
-        let throttle =
-            Throttle::new(settings.bad_credentials_per_second, settings.trusted_proxies.clone());
+        let trusted_proxies = settings.trusted_proxies.clone();
+        let throttle = Throttle::new(settings.bad_credentials_per_second, trusted_proxies);
         let context = Context::new(service, operations, throttle, log);
         let connections = Arc::clone(&context.connections);
-        let config = ConfigDropshot {
-            bind_address: listen,
-            default_request_body_max_bytes: MAX_BODY_BYTES,
-            ..ConfigDropshot::default()
-        };
+        let config = ConfigDropshot { bind_address: listen, ..ConfigDropshot::default() };
         // dropshot logs whole URIs with their queries, so its log is dropped.
         let silent = Logger::root(Discard, o!());
-        let http = ServerBuilder::new(front::catch_all_routes()?, context, silent)
-            .config(config)
-            .start()
-            .with_context(|| {
-                format!("cannot listen on {listen}: choose another address with --listen")
-            })?;
-        let reaper = connections.start_reaper(
-            http.local_addr(),
-            settings.max_connections,
-            Duration::from_secs(settings.idle_timeout),
-        );
+        let server = ServerBuilder::new(front::catch_all_routes()?, context, silent).config(config);
+        let http = server.start().with_context(|| {
+            format!("cannot listen on {listen}: choose another address with --listen")
+        })?;
+        let idle_timeout = Duration::from_secs(settings.idle_timeout);
+        let address = http.local_addr();
+        let reaper = connections.start_reaper(address, settings.max_connections, idle_timeout);
         Ok(Self { http, reaper })
     }
 
@@ -141,9 +123,9 @@ impl Server {
     /// # Errors
     /// If some of them did not end in time.
     pub async fn close(self, timeout: Duration) -> anyhow::Result<()> {
-        match tokio::time::timeout(timeout, self.http.close()).await {
-            Ok(closed) => closed.map_err(|error| anyhow!(error)),
-            Err(_) => Err(anyhow!("some requests did not end within {timeout:?}")),
-        }
+        let closed = tokio::time::timeout(timeout, self.http.close()).await;
+        closed
+            .with_context(|| format!("some requests did not end within {timeout:?}"))?
+            .map_err(Error::msg)
     }
 }

@@ -2,50 +2,41 @@
 //!
 //! It contains no token, query string or body, and of a path only the template.
 
-use super::{Context, Operation};
+use super::Response;
 use crate::http::reply::Note;
-use dropshot::RequestContext;
-use http::{Method, Response};
+use http::Method;
 use slog::{Logger, error, info};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// The part of a log entry that is known before the request is handled.
-pub struct Entry {
-    method: Method,
-    peer: SocketAddr,
-    request_id: String,
+/// The operation that made a response.
+#[derive(Clone)]
+pub struct Operation {
+    pub id: String,
+    /// The path template. The log must not contain the variables' values.
+    pub path: String,
 }
 
-impl Entry {
-    pub fn new(rqctx: &RequestContext<Context>) -> Self {
-        Self {
-            method: rqctx.request.method().clone(),
-            peer: rqctx.request.remote_addr(),
-            request_id: rqctx.request_id.clone(),
-        }
+/// Writes the lines of a request. `log` must carry its id.
+pub fn write(
+    log: &Logger,
+    method: &Method,
+    peer: SocketAddr,
+    response: &Response,
+    latency: Duration,
+) {
+    let note = response.extensions().get::<Note>().cloned().unwrap_or_default();
+    let operation = response.extensions().get::<Operation>();
+    if let Some(reason) = note.reason {
+        error!(log, "request failed"; "reason" => reason);
     }
-
-    pub fn write(
-        self,
-        log: &Logger,
-        operation: Option<&Operation>,
-        response: &Response<dropshot::Body>,
-        latency: Duration,
-    ) {
-        let note = response.extensions().get::<Note>().cloned().unwrap_or_default();
-        if let Some(reason) = note.reason {
-            error!(log, "request failed"; "reason" => reason, "request_id" => &self.request_id);
-        }
-        info!(log, "request";
-            "method" => self.method.as_str(),
-            "route" => operation.map_or("-", |operation| &operation.path),
-            "operation" => operation.map_or("-", |operation| &operation.id),
-            "status" => response.status().as_u16(),
-            "latency_us" => latency.as_micros(),
-            "token_id" => note.token.map_or("-".to_owned(), |token| token.to_string()),
-            "peer" => self.peer,
-            "request_id" => &self.request_id,
-        );
-    }
+    info!(log, "request";
+        "method" => method.as_str(),
+        "route" => operation.map_or("-", |operation| &operation.path),
+        "operation" => operation.map_or("-", |operation| &operation.id),
+        "status" => response.status().as_u16(),
+        "latency_us" => latency.as_micros(),
+        "token_id" => note.token.map_or("-".to_owned(), |token| token.to_string()),
+        "peer" => peer,
+    );
 }

@@ -2,75 +2,52 @@
 //!
 //! Reads no body, and knows no operation and no credential.
 
-use super::Request;
+use super::{Request, Response};
 use crate::http::reply;
 use http::uri::Authority;
-use http::{HeaderMap, Response, StatusCode, Version, header};
+use http::{HeaderValue, StatusCode, Version, header};
 
 /// The largest sum of header names and values that is accepted.
 const MAX_HEADER_BYTES: usize = 64 * 1024;
 
-type Refusal = (StatusCode, String);
-
 /// Returns the refusal of a request that breaks a precondition.
-pub fn check(request: &Request) -> Option<Response<dropshot::Body>> {
-    let (status, message) = unsupported_version(request.version())
-        .or_else(|| too_large(request.headers()))
-        .or_else(|| unclear_host(request))
-        .or_else(|| unknown_expectation(request.headers()))
-        .or_else(|| empty_segment(request.uri().path()))?;
+pub fn check(request: &Request) -> Option<Response> {
+    let (version, headers, path) = (request.version(), request.headers(), request.uri().path());
+    let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let hosts = headers.get_all(header::HOST).iter().count();
+    let (status, message) = if version > Version::HTTP_11 {
+        // One connection of HTTP/2 carries hundreds of requests, so the cap on connections would
+        // not limit the responses in memory.
+        let message = format!("{version:?} is not supported: use HTTP/1.1");
+        (StatusCode::HTTP_VERSION_NOT_SUPPORTED, message)
+    } else if size > MAX_HEADER_BYTES {
+        let message = format!("the headers are larger than {MAX_HEADER_BYTES} bytes: send fewer");
+        (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, message)
+    } else if hosts > 1 || hosts == 0 && version == Version::HTTP_11 {
+        (StatusCode::BAD_REQUEST, format!("{hosts} Host headers: send exactly one"))
+    } else if !headers.get_all(header::HOST).iter().all(is_host) {
+        let message = "the Host header is not a host: send host or host:port";
+        (StatusCode::BAD_REQUEST, message.to_owned())
+    } else if !headers.get_all(header::EXPECT).iter().all(is_known_expectation) {
+        let message = "the expectation cannot be met: expect `100-continue`, or nothing";
+        (StatusCode::EXPECTATION_FAILED, message.to_owned())
+    } else if path.contains("//") || path.len() > 1 && path.ends_with('/') {
+        // dropshot skips empty segments, so an empty variable would turn a path into another
+        // operation's path.
+        (StatusCode::NOT_FOUND, reply::NO_PATH.to_owned())
+    } else {
+        return None;
+    };
     Some(reply::refuse(status, message))
 }
 
-/// One connection of HTTP/2 carries hundreds of requests, so the cap on connections would not
-/// limit the responses in memory.
-fn unsupported_version(version: Version) -> Option<Refusal> {
-    (version > Version::HTTP_11).then(|| {
-        let message = format!("{version:?} is not supported: use HTTP/1.1");
-        (StatusCode::HTTP_VERSION_NOT_SUPPORTED, message)
-    })
-}
-
-fn too_large(headers: &HeaderMap) -> Option<Refusal> {
-    let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-    (size > MAX_HEADER_BYTES).then(|| {
-        let message = format!("the headers are larger than {MAX_HEADER_BYTES} bytes: send fewer");
-        (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, message)
-    })
-}
-
-fn unclear_host(request: &Request) -> Option<Refusal> {
-    let hosts = request.headers().get_all(header::HOST);
-    let count = hosts.iter().count();
-    if count > 1 || count == 0 && request.version() == Version::HTTP_11 {
-        let message = format!("{count} Host headers: send exactly one");
-        return Some((StatusCode::BAD_REQUEST, message));
-    }
-    (!hosts.iter().all(|host| is_host(host.as_bytes()))).then(|| {
-        let message = "the Host header is not a host: send host or host:port";
-        (StatusCode::BAD_REQUEST, message.to_owned())
-    })
-}
-
-fn is_host(text: &[u8]) -> bool {
+fn is_host(value: &HeaderValue) -> bool {
     // An authority may also contain user information.
-    Authority::try_from(text).is_ok_and(|host| !host.as_str().contains('@'))
+    Authority::try_from(value.as_bytes()).is_ok_and(|host| !host.as_str().contains('@'))
 }
 
-fn unknown_expectation(headers: &HeaderMap) -> Option<Refusal> {
-    let mut expected = headers.get_all(header::EXPECT).iter();
-    let known = expected.all(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
-    (!known).then(|| {
-        let message = "the expectation cannot be met: expect `100-continue`, or nothing";
-        (StatusCode::EXPECTATION_FAILED, message.to_owned())
-    })
-}
-
-/// dropshot skips empty segments, so an empty variable would turn a path into another
-/// operation's path.
-fn empty_segment(path: &str) -> Option<Refusal> {
-    (path.contains("//") || path.len() > 1 && path.ends_with('/'))
-        .then(|| (StatusCode::NOT_FOUND, reply::NO_PATH.to_owned()))
+fn is_known_expectation(value: &HeaderValue) -> bool {
+    value.as_bytes().eq_ignore_ascii_case(b"100-continue")
 }
 
 #[cfg(test)]

@@ -5,15 +5,13 @@
 
 mod client;
 
-use client::Proxies;
 use http::HeaderMap;
 use ipnet::IpNet;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// How many clients are kept in memory. Above that, new clients have no allowance.
 const MAX_CLIENTS: usize = 16 * 1024;
@@ -22,14 +20,15 @@ const MAX_CLIENTS: usize = 16 * 1024;
 const BURST: Duration = Duration::from_secs(1);
 
 /// Counts bad credentials by client.
-#[derive(Debug)]
 pub struct Throttle {
     /// The share of a second that one bad credential uses up.
     cost: Duration,
-    proxies: Proxies,
+    trusted_proxies: Vec<IpNet>,
     /// Until when each client has used its allowance. Times in the past mean a full allowance.
     used_until: Mutex<HashMap<IpAddr, Instant>>,
-    lookups: Semaphore,
+    /// Clients above the limit share one lookup at a time, so their good credentials are still
+    /// found.
+    pub lookup: tokio::sync::Mutex<()>,
 }
 
 impl Throttle {
@@ -37,21 +36,17 @@ impl Throttle {
     pub fn new(per_second: NonZeroU32, trusted: Vec<IpNet>) -> Self {
         Self {
             cost: Duration::from_secs(1) / per_second.get(),
-            proxies: Proxies(trusted),
+            trusted_proxies: trusted,
             used_until: Mutex::default(),
-            lookups: Semaphore::new(1),
+            lookup: tokio::sync::Mutex::default(),
         }
     }
 
-    /// Returns the client that sent a request.
+    /// Returns the address that stands for a client: with IPv6 each has a whole /64.
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        client_network(self.proxies.client(peer, headers))
-    }
-
-    /// Waits until this client may look a credential up. Clients above the limit share one slot,
-    /// so their good credentials are still found, but the database sees one lookup at a time.
-    pub async fn turn(&self, client: IpAddr, now: Instant) -> Option<SemaphorePermit<'_>> {
-        if self.is_spent(client, now) { self.lookups.acquire().await.ok() } else { None }
+        let address = client::find(&self.trusted_proxies, peer, headers);
+        // An IPv4 address has no 64 bits, so it stands for itself.
+        IpNet::new(address, 64).map_or(address, |network| network.network())
     }
 
     /// Counts a bad credential, and returns whether it was within the allowance.
@@ -81,14 +76,6 @@ impl Throttle {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, Instant>> {
         self.used_until.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Returns the address that stands for a client: with IPv6 each has a whole /64.
-fn client_network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(long) => Ipv6Addr::from_bits(long.to_bits() >> 64 << 64).into(),
     }
 }
 

@@ -5,7 +5,7 @@ use super::Rqctx;
 use crate::auth::with_credential;
 use crate::caller::Credential;
 use crate::error::Result;
-use crate::http::{Answer, Reply, reply};
+use crate::http::{Answer, Reply, pieces, reply};
 use crate::records::Page;
 use crate::service::Service;
 use bytes::Bytes;
@@ -63,7 +63,7 @@ where
                 Ok(Some((later_piece::<L, I>(items, next.is_none())?, next)))
             }
         });
-        pieces(&rqctx, credential.as_deref(), text, rest)
+        send_pages(&rqctx, credential.as_deref(), text, rest)
     });
     Ok(reply(response, credential.as_deref()))
 }
@@ -80,7 +80,7 @@ fn whole(rqctx: &Rqctx, credential: Option<&Credential>, text: Bytes) -> Result<
 }
 
 /// Answers with the first page of a list, without its [`END`], and the `rest`.
-fn pieces(
+fn send_pages(
     rqctx: &Rqctx,
     credential: Option<&Credential>,
     first: Bytes,
@@ -90,7 +90,8 @@ fn pieces(
     let reservation = context.budget.reserve_stream(user(credential), peer)?;
     let log = context.request_log(&rqctx.request_id);
     let first = stream::once(async move { Ok(first.slice(..first.len() - END.len())) });
-    Ok(reply::pieces(first.chain(rest), reservation, log))
+    let taken = move || reservation.record_progress();
+    Ok(reply::ok(pieces::body(first.chain(rest), taken, log)))
 }
 
 fn user(credential: Option<&Credential>) -> i64 {

@@ -11,34 +11,23 @@ use dropshot::{
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-/// The result of extracting an `E`.
-#[derive(Debug)]
+/// The result of extracting an `E`. Reading it fails with [`Error::Invalid`].
 pub struct Deferred<E>(std::result::Result<E, HttpError>);
 
-impl<E> Deferred<E> {
-    fn extracted(self) -> Result<E> {
-        self.0.map_err(|error| Error::Invalid(error.external_message))
-    }
-}
-
 impl<T: JsonSchema + Send + Sync> Deferred<Path<T>> {
-    /// Returns the path's variables.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] if one of them is malformed.
     pub fn get(self) -> Result<T> {
-        self.extracted().map(Path::into_inner)
+        self.0.map(Path::into_inner).map_err(invalid)
     }
 }
 
 impl<T: JsonSchema + DeserializeOwned + Send + Sync> Deferred<Query<T>> {
-    /// Returns the query's parameters.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] if one of them is malformed.
     pub fn get(self) -> Result<T> {
-        self.extracted().map(Query::into_inner)
+        self.0.map(Query::into_inner).map_err(invalid)
     }
+}
+
+fn invalid(error: HttpError) -> Error {
+    Error::Invalid(error.external_message)
 }
 
 #[async_trait]

@@ -3,15 +3,15 @@
 //! The next piece is made only after the previous one was written to the socket, so a
 //! response occupies the memory of one piece, even if it is read slowly.
 
-use super::Progress;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use bytes::Bytes;
 use dropshot::Body;
-use futures::{Stream, StreamExt, stream};
+use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt};
 use http_body_util::StreamBody;
 use hyper::body::Frame;
 use slog::{Logger, error, info};
-use std::pin::Pin;
+use std::error::Error as _;
 use sync_wrapper::SyncStream;
 use tokio::sync::oneshot;
 
@@ -24,71 +24,59 @@ impl<T> AsRef<[u8]> for Held<T> {
     }
 }
 
-/// Makes a body of `pieces`. `reservation` is held until the body is written or dropped.
+/// Makes a body of `pieces`, and calls `taken` when the reader has taken one. Both are dropped when
+/// the body is written or dropped. If a piece fails the connection breaks, so that no reader takes a
+/// part for the whole. `log` must carry the request's id.
 pub fn body(
     pieces: impl Stream<Item = Result<Bytes>> + Send + 'static,
-    reservation: impl Progress,
+    taken: impl Fn() + Send + 'static,
     log: Logger,
 ) -> Body {
-    let (pieces, state, written) = (Box::pin(pieces), State::Unread, None);
-    let writer = Writer { pieces, reservation, log, state, written };
+    let (pieces, taken) = (pieces.boxed(), Box::new(taken));
+    let writer = Writer { pieces, taken, log, is_reading: false, written: None };
     Body::wrap(StreamBody::new(SyncStream::new(stream::try_unfold(writer, Writer::next))))
 }
 
-struct Writer<S, R> {
-    pieces: Pin<Box<S>>,
-    reservation: R,
+struct Writer {
+    pieces: BoxStream<'static, Result<Bytes>>,
+    taken: Box<dyn Fn() + Send>,
     log: Logger,
-    state: State,
+    /// Whether the reader has begun, and is not at the end.
+    is_reading: bool,
     /// Fails when the previous piece is dropped.
     written: Option<oneshot::Receiver<()>>,
 }
 
-/// How far the reader has come.
-#[derive(PartialEq)]
-enum State {
-    Unread,
-    Reading,
-    Ended,
-}
-
-impl<S: Stream<Item = Result<Bytes>>, R: Progress> Writer<S, R> {
+impl Writer {
     async fn next(mut self) -> Result<Option<(Frame<Bytes>, Self)>> {
-        self.state = State::Reading;
-        self.wait_until_written().await;
-        let piece = self.pieces.next().await.transpose();
-        if !matches!(piece, Ok(Some(_))) {
-            self.state = State::Ended;
-        }
-        // The error makes hyper break the connection.
-        let piece = piece.inspect_err(|error| self.log_failure(error))?;
-        Ok(piece.map(|piece| {
-            let (sender, receiver) = oneshot::channel();
-            self.written = Some(receiver);
-            (Frame::data(Bytes::from_owner(Held(piece, sender))), self)
-        }))
-    }
-
-    async fn wait_until_written(&mut self) {
+        self.is_reading = true;
         if let Some(written) = self.written.take() {
             let _ = written.await;
-            self.reservation.record_progress();
+            (self.taken)();
             // A fast reader must not keep the thread from other connections: they run when this task
             // waits for the runtime to look for new events. It does not wait for the first yield,
             // because dropping the piece has woken it already.
             tokio::task::yield_now().await;
             tokio::task::yield_now().await;
         }
-    }
-
-    fn log_failure(&self, error: &Error) {
-        error!(self.log, "a list broke off"; "reason" => super::reply::reason(error));
+        let piece = self.pieces.next().await.transpose();
+        self.is_reading = matches!(piece, Ok(Some(_)));
+        // The error makes hyper break the connection.
+        let piece = piece.inspect_err(|error| {
+            let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+            error!(self.log, "a list broke off"; "reason" => reason);
+        })?;
+        Ok(piece.map(|piece| {
+            let (sender, receiver) = oneshot::channel();
+            self.written = Some(receiver);
+            (Frame::data(Bytes::from_owner(Held(piece, sender))), self)
+        }))
     }
 }
 
-impl<S, R> Drop for Writer<S, R> {
+impl Drop for Writer {
     fn drop(&mut self) {
-        if self.state == State::Reading {
+        if self.is_reading {
             info!(self.log, "a list was not read to its end");
         }
     }
@@ -97,6 +85,7 @@ impl<S, R> Drop for Writer<S, R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
     use futures::FutureExt;
     use http_body_util::BodyExt;
     use slog::{Discard, Drain, Level, OwnedKVList, Record, o};
@@ -113,12 +102,6 @@ mod tests {
 
         fn get(&self) -> usize {
             self.0.load(Ordering::SeqCst)
-        }
-    }
-
-    impl Progress for Count {
-        fn record_progress(&self) {
-            self.increment();
         }
     }
 
@@ -143,7 +126,7 @@ mod tests {
     fn logged(pieces: Vec<Result<Bytes>>, count: usize) -> Vec<Level> {
         let levels = Levels::default();
         let log = Logger::root(levels.clone().fuse(), o!());
-        let mut body = body(stream::iter(pieces), Count::default(), log);
+        let mut body = body(stream::iter(pieces), || (), log);
         // The body yields twice between two pieces.
         (0..3 * count).for_each(|_| drop(body.frame().now_or_never()));
         drop(body);
@@ -159,7 +142,9 @@ mod tests {
             maker.increment();
             Ok(Bytes::from_static(b"piece"))
         });
-        let mut body = body(pieces, taken.clone(), Logger::root(Discard, o!()));
+        let counter = taken.clone();
+        let log = Logger::root(Discard, o!());
+        let mut body = body(pieces, move || counter.increment(), log);
         let first = body.frame().now_or_never().expect("a piece");
         assert!(body.frame().now_or_never().is_none() && made.get() == 1 && taken.get() == 0);
         drop(first);

@@ -3,8 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-/// The state of a connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct State {
     /// Whether it must be closed, even if it is busy.
     pub must_close: bool,
@@ -23,16 +22,16 @@ pub fn to_close(
     idle_timeout: Duration,
     now: Instant,
 ) -> Vec<usize> {
-    let is_expired =
-        |index: &usize| now.duration_since(connections[*index].idle_since) >= idle_timeout;
-    let (mut closing, mut idle): (Vec<usize>, Vec<usize>) = (0..connections.len())
+    let mut closing: Vec<usize> = (0..connections.len())
         .filter(|index| connections[*index].must_close || !connections[*index].is_busy)
-        .partition(|index| connections[*index].must_close);
-    idle.sort_by_key(|index| connections[*index].idle_since);
-    let expired = idle.partition_point(is_expired);
-    let above = (connections.len() - closing.len()).saturating_sub(max.get());
-    idle.truncate(expired.max(above));
-    closing.append(&mut idle);
+        .collect();
+    closing.sort_by_key(|index| (!connections[*index].must_close, connections[*index].idle_since));
+    let due = closing.partition_point(|index| {
+        let State { must_close, idle_since, .. } = connections[*index];
+        must_close || now.duration_since(idle_since) >= idle_timeout
+    });
+    let above = connections.len().saturating_sub(max.get());
+    closing.truncate(due.max(above));
     closing
 }
 

@@ -10,15 +10,17 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use std::mem::{size_of, zeroed};
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fs, io};
 
 /// How many connections may wait to be accepted. With dropshot's 128, a client above that waits a
 /// second until it tries again.
 const BACKLOG: i32 = 4096;
 
+/// The states of a connection that this side has not closed: established, and closed by the peer.
+const OPEN: [u8; 2] = [1, 8];
+
 /// An accepted connection.
-#[derive(Debug)]
 pub struct Socket {
     number: RawFd,
     /// The kernel's name for it, which is never reused.
@@ -26,11 +28,27 @@ pub struct Socket {
     pub peer: SocketAddr,
     /// How many bytes its peer has acknowledged.
     pub acknowledged: u64,
+    /// When its peer last read a part of a response, or else when the socket was first seen.
+    pub progress: Instant,
     /// Whether bytes wait for its peer.
     is_unread: bool,
 }
 
 impl Socket {
+    fn new(number: RawFd, now: Instant) -> io::Result<Self> {
+        let socket = borrow(number);
+        let cookie = sockopt::socket_cookie(socket)?;
+        // Fails for a listening socket, which has no peer.
+        let peer = net::getpeername(socket)?.ok_or(io::ErrorKind::NotConnected)?.try_into()?;
+        let info = information(socket)?;
+        if !OPEN.contains(&info.tcpi_state) {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        let is_unread = info.tcpi_unacked > 0 || info.tcpi_notsent_bytes > 0;
+        let acknowledged = info.tcpi_bytes_acked;
+        Ok(Self { number, cookie, peer, acknowledged, progress: now, is_unread })
+    }
+
     /// Closes the connection in both directions. Its task notices at once.
     pub fn close(&self) {
         let socket = borrow(self.number);
@@ -48,27 +66,14 @@ impl Socket {
 }
 
 /// Returns the open connections on the local `port`.
-pub fn accepted(port: u16) -> Vec<Socket> {
-    let numbers = numbers_on(port).into_iter();
-    numbers.filter_map(|number| describe(number).ok()).collect()
-}
-
-fn describe(number: RawFd) -> io::Result<Socket> {
-    let socket = borrow(number);
-    let cookie = sockopt::socket_cookie(socket)?;
-    // Fails for a listening socket, which has no peer.
-    let peer = net::getpeername(socket)?.ok_or(io::ErrorKind::NotConnected)?;
-    let peer = SocketAddr::try_from(peer)?;
-    let info = information(socket)?;
-    let is_unread = info.tcpi_unacked > 0 || info.tcpi_notsent_bytes > 0;
-    Ok(Socket { number, cookie, peer, acknowledged: info.tcpi_bytes_acked, is_unread })
+pub fn accepted(port: u16, now: Instant) -> Vec<Socket> {
+    numbers_on(port).filter_map(|number| Socket::new(number, now).ok()).collect()
 }
 
 /// Lengthens the accept queue, and turns Nagle's algorithm off, which accepted sockets inherit:
 /// it would delay the second part of a response.
-pub fn tune_listener(address: SocketAddr) {
-    for number in numbers_on(address.port()) {
-        let socket = borrow(number);
+pub fn tune_listener(port: u16) {
+    for socket in numbers_on(port).map(borrow) {
         if sockopt::socket_acceptconn(socket) == Ok(true) {
             let _ = net::listen(socket, BACKLOG);
             let _ = sockopt::set_tcp_nodelay(socket, true);
@@ -85,14 +90,14 @@ pub fn raise_descriptor_limit() {
 }
 
 /// Returns the numbers of the sockets on the local `port`.
-fn numbers_on(port: u16) -> Vec<RawFd> {
-    let Ok(open) = fs::read_dir("/proc/self/fd") else { return Vec::new() };
-    let numbers = open.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let is_ours = |number: &RawFd| {
+fn numbers_on(port: u16) -> impl Iterator<Item = RawFd> {
+    let open = fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    let numbers = open.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    numbers.filter(move |number| {
         let name = net::getsockname(borrow(*number)).ok();
-        name.and_then(|name| SocketAddr::try_from(name).ok()).is_some_and(|own| own.port() == port)
-    };
-    numbers.filter(is_ours).collect()
+        let name = name.and_then(|name| SocketAddr::try_from(name).ok());
+        name.is_some_and(|name| name.port() == port)
+    })
 }
 
 #[expect(unsafe_code, reason = "dropshot exposes no socket, so only the number is known")]
@@ -104,19 +109,14 @@ fn borrow(number: RawFd) -> BorrowedFd<'static> {
 
 #[expect(unsafe_code, reason = "no safe wrapper has TCP_INFO")]
 fn information(socket: BorrowedFd<'_>) -> io::Result<libc::tcp_info> {
+    let number = socket.as_raw_fd();
     // SAFETY: `tcp_info` has integer fields only, so zeros are valid.
     let mut info: libc::tcp_info = unsafe { zeroed() };
     let mut size = libc::socklen_t::try_from(size_of::<libc::tcp_info>()).unwrap_or_default();
-    let pointer = (&raw mut info).cast();
+    let (info_pointer, size_pointer) = ((&raw mut info).cast(), &raw mut size);
     // SAFETY: the kernel writes at most `size` bytes, and `info` has that size.
     let result = unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_INFO,
-            pointer,
-            &raw mut size,
-        )
+        libc::getsockopt(number, libc::IPPROTO_TCP, libc::TCP_INFO, info_pointer, size_pointer)
     };
     if result == 0 { Ok(info) } else { Err(io::Error::last_os_error()) }
 }

@@ -1,54 +1,35 @@
 //! Finds the client of a request: the peer, or the address that a trusted proxy names.
 //! Headers from other peers are ignored.
 
-use http::header::FORWARDED;
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
 
-const X_FORWARDED_FOR: &str = "x-forwarded-for";
-
-/// The networks of trusted proxies.
-#[derive(Debug)]
-pub struct Proxies(pub Vec<IpNet>);
-
-impl Proxies {
-    /// Returns the right-most address that is not a trusted proxy. Addresses left of it may be
-    /// forged.
-    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let mut client = peer.to_canonical();
-        if !self.trust(client) {
-            return client;
-        }
-        for hop in hops(headers).into_iter().rev() {
-            match hop {
-                Some(address) if self.trust(address) => client = address,
-                Some(address) => return address,
-                None => return client,
-            }
-        }
-        client
+/// Returns the right-most address that is not a trusted proxy. Addresses left of it may be forged.
+pub fn find(trusted: &[IpNet], peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
+    let (mut client, mut hops) = (peer.to_canonical(), hops(headers));
+    while is_trusted(client)
+        && let Some(Some(hop)) = hops.pop()
+    {
+        client = hop;
     }
-
-    fn trust(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(&address))
-    }
+    client
 }
 
 /// Returns the addresses that a request passed, nearest last; `None` for an invalid one.
 fn hops(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
-    let list = |name: &str| -> Vec<String> {
-        let values = headers.get_all(name).iter().map(HeaderValue::as_bytes);
-        let text = values.map(String::from_utf8_lossy).collect::<Vec<_>>().join(",");
-        text.split(',').map(str::trim).filter(|hop| !hop.is_empty()).map(str::to_owned).collect()
-    };
-    let (plain, forwarded) = (list(X_FORWARDED_FOR), list(FORWARDED.as_str()));
+    let plain: Vec<_> = elements(headers, "x-forwarded-for").map(address).collect();
+    let forwarded: Vec<_> = elements(headers, "forwarded").map(forwarded_for).collect();
     // A proxy writes one of the two headers. The other one is forged, but either could be it.
-    if !plain.is_empty() && !forwarded.is_empty() {
-        return Vec::new();
-    }
-    let plain = plain.iter().map(|hop| address(hop));
-    plain.chain(forwarded.iter().map(|hop| forwarded_for(hop))).collect()
+    if plain.is_empty() || forwarded.is_empty() { [plain, forwarded].concat() } else { Vec::new() }
+}
+
+fn elements<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str> {
+    let values = headers.get_all(name).iter();
+    let elements = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let elements = elements.map(|element| str::from_utf8(element).unwrap_or("invalid").trim());
+    elements.filter(|element| !element.is_empty())
 }
 
 /// Parses the `for` of an element of `Forwarded` (RFC 7239, 4).
@@ -62,9 +43,8 @@ fn forwarded_for(element: &str) -> Option<IpAddr> {
 /// Parses an address with or without a port, as proxies write it.
 fn address(text: &str) -> Option<IpAddr> {
     let bare = text.trim_start_matches('[').trim_end_matches(']');
-    let address = bare.parse().ok();
-    let address = address.or_else(|| text.parse().ok().map(|address: SocketAddr| address.ip()));
-    address.map(|address: IpAddr| address.to_canonical())
+    let address = bare.parse().or_else(|_| text.parse().map(|address: SocketAddr| address.ip()));
+    address.ok().map(|address: IpAddr| address.to_canonical())
 }
 
 #[cfg(test)]
@@ -73,12 +53,12 @@ mod tests {
     use http::HeaderName;
 
     fn client(peer: &str, headers: &[(&str, &str)]) -> String {
-        let proxies = Proxies(vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()]);
+        let proxies = ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
         let headers = headers
             .iter()
             .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()))
             .collect();
-        proxies.client(peer.parse().unwrap(), &headers).to_string()
+        find(&proxies, peer.parse().unwrap(), &headers).to_string()
     }
 
     #[test]
