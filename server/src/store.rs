@@ -27,6 +27,7 @@ use crate::name::Slug;
 use connection::Connection;
 use postgres::Postgres;
 use sqlite::Sqlite;
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
@@ -63,16 +64,21 @@ pub enum Turn {
 }
 
 /// An initialised database, ready to be read and written.
-#[derive(Debug)]
 pub struct Store {
     backend: Backend,
     counts: Arc<Counts>,
 }
 
-#[derive(Debug)]
 enum Backend {
     Sqlite(Sqlite),
     Postgres(Postgres),
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The URL may have a password.
+        f.write_str("Store(..)")
+    }
 }
 
 impl Store {
@@ -91,15 +97,11 @@ impl Store {
     /// # Errors
     /// Those of [`Store::open`].
     pub async fn open_pooled(url: &str, pool: NonZeroUsize) -> Result<Self> {
-        let store = Self::new(match DatabaseUrl::parse(url)? {
-            DatabaseUrl::File(path) => Backend::Sqlite(Sqlite::open(path).await?),
-            DatabaseUrl::Network(url) => Backend::Postgres(Postgres::open(url, pool).await?),
-        });
+        let store = Self::connect(url, pool, false).await?;
         // An `init` that broke off leaves tables without rows.
-        if store.read_once().await?.is_initialised().await? {
-            Ok(store)
-        } else {
-            Err(Error::Broken(format!("the database was never initialised: {INIT}")))
+        match store.read_once().await?.is_initialised().await? {
+            true => Ok(store),
+            false => Err(never_initialised()),
         }
     }
 
@@ -108,14 +110,27 @@ impl Store {
     /// # Errors
     /// Those of [`Store::open`], except for a database that was never initialised.
     pub async fn create(url: &str) -> Result<Self> {
-        Ok(Self::new(match DatabaseUrl::parse(url)? {
-            DatabaseUrl::File(path) => Backend::Sqlite(Sqlite::create(path).await?),
-            DatabaseUrl::Network(url) => Backend::Postgres(Postgres::create(url, POOL_SIZE).await?),
-        }))
+        Self::connect(url, POOL_SIZE, true).await
     }
 
-    fn new(backend: Backend) -> Self {
-        Self { backend, counts: Arc::default() }
+    async fn connect(url: &str, pool: NonZeroUsize, creates: bool) -> Result<Self> {
+        let backend = match url.split_once("://") {
+            Some(("sqlite", path)) if is_file_path(path) => {
+                Backend::Sqlite(Sqlite::open(path, creates).await?)
+            }
+            Some(("postgres" | "postgresql", _)) => {
+                Backend::Postgres(Postgres::open(url, pool, creates).await?)
+            }
+            // The URL may carry a password, so no error shows it.
+            _ => {
+                return Err(Error::Broken(
+                    "the database URL names no known backend: write it as sqlite://orgtokens.db or \
+                     postgres://user:password@host/name"
+                        .to_owned(),
+                ));
+            }
+        };
+        Ok(Self { backend, counts: Arc::default() })
     }
 
     /// Begins to read, with one view for all statements.
@@ -130,9 +145,9 @@ impl Store {
 
     async fn snapshot(&self, is_transaction: bool) -> Result<Snapshot> {
         let connection = match &self.backend {
-            Backend::Sqlite(sqlite) => Connection::Reader(sqlite.read(is_transaction)?),
+            Backend::Sqlite(sqlite) => Connection::Sqlite(sqlite.read(is_transaction)?),
             Backend::Postgres(postgres) => {
-                Connection::Session(Box::new(postgres.read(is_transaction).await?))
+                Connection::Postgres(Box::new(postgres.read(is_transaction).await?))
             }
         };
         Ok(Snapshot::new(connection, &self.counts))
@@ -159,9 +174,9 @@ impl Store {
 
     async fn transaction(&self, turn: &Turn, needs_reserve: bool) -> Result<Transaction> {
         let connection = match &self.backend {
-            Backend::Sqlite(sqlite) => Connection::Writer(sqlite.write(needs_reserve).await?),
+            Backend::Sqlite(sqlite) => Connection::Sqlite(sqlite.write(needs_reserve).await?),
             Backend::Postgres(postgres) => {
-                Connection::Session(Box::new(postgres.write(turn).await?))
+                Connection::Postgres(Box::new(postgres.write(turn).await?))
             }
         };
         Ok(Transaction::new(connection, &self.counts))
@@ -221,23 +236,17 @@ fn is_file_path(path: &str) -> bool {
     !path.is_empty() && !path.starts_with(':') && !path.starts_with("file:") && !path.contains('?')
 }
 
-/// Where a database is.
-enum DatabaseUrl<'a> {
-    File(&'a str),
-    Network(&'a str),
+fn never_initialised() -> Error {
+    Error::Broken(format!("the database was never initialised: {INIT}"))
 }
 
-impl<'a> DatabaseUrl<'a> {
-    fn parse(url: &'a str) -> Result<Self> {
-        match url.split_once("://") {
-            Some(("sqlite", path)) if is_file_path(path) => Ok(Self::File(path)),
-            Some(("postgres" | "postgresql", _)) => Ok(Self::Network(url)),
-            // The URL may carry a password, so no error shows it.
-            _ => Err(Error::Broken(
-                "the database URL names no known backend: write it as sqlite://orgtokens.db or \
-                 postgres://user:password@host/name"
-                    .to_owned(),
-            )),
-        }
-    }
+/// Returns the version of a schema, unless it is newer than this program's.
+fn known_version(version: i64, latest: usize) -> Result<usize> {
+    let known = usize::try_from(version).ok().filter(|version| *version <= latest);
+    known.ok_or_else(|| {
+        Error::Broken(format!(
+            "the database has version {version}, newer than this program's {latest}: run the newer \
+             program"
+        ))
+    })
 }

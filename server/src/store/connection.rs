@@ -3,9 +3,8 @@
 //!
 //! Parameters are `$1`, `$2`, ... in the order of their first appearance.
 
-use super::postgres::Session;
-use super::sqlite::{Reader, Writer};
-use super::{Error, Result};
+use super::{Error, Result, postgres, sqlite};
+use std::borrow::Cow;
 
 /// A parameter of a statement, or a column of a row that outlives it.
 #[derive(Clone, Debug)]
@@ -47,46 +46,81 @@ impl<T: Into<Self>> From<Option<T>> for Value {
 /// A statement with its parameters.
 #[derive(Debug)]
 pub struct Statement {
-    pub sql: &'static str,
+    pub sql: Cow<'static, str>,
     pub parameters: Vec<Value>,
 }
 
 /// Returns a statement with its parameters.
-pub fn sql(sql: &'static str, parameters: impl Into<Vec<Value>>) -> Statement {
-    Statement { sql, parameters: parameters.into() }
+pub fn sql(sql: impl Into<Cow<'static, str>>, parameters: impl Into<Vec<Value>>) -> Statement {
+    Statement { sql: sql.into(), parameters: parameters.into() }
+}
+
+/// A column of a row.
+pub enum Column<'a> {
+    Integer(i64),
+    Text(&'a str),
+    Bytes(&'a [u8]),
+    Null,
+}
+
+impl From<Column<'_>> for Value {
+    fn from(column: Column<'_>) -> Self {
+        match column {
+            Column::Integer(value) => value.into(),
+            Column::Text(value) => value.into(),
+            Column::Bytes(value) => value.into(),
+            Column::Null => Self::Null,
+        }
+    }
 }
 
 /// A row. Asking a column for a type that it does not hold is [`Error::Broken`].
 pub trait Row {
-    fn integer(&self, column: usize) -> Result<i64>;
-    fn text(&self, column: usize) -> Result<&str>;
-    fn bytes(&self, column: usize) -> Result<&[u8]>;
-    fn is_null(&self, column: usize) -> bool;
+    fn column(&self, index: usize) -> Result<Column<'_>>;
+
+    fn integer(&self, index: usize) -> Result<i64> {
+        let Column::Integer(value) = self.column(index)? else { return Err(corrupt(index)) };
+        Ok(value)
+    }
+
+    fn text(&self, index: usize) -> Result<&str> {
+        let Column::Text(value) = self.column(index)? else { return Err(corrupt(index)) };
+        Ok(value)
+    }
+
+    fn bytes(&self, index: usize) -> Result<&[u8]> {
+        let Column::Bytes(value) = self.column(index)? else { return Err(corrupt(index)) };
+        Ok(value)
+    }
+
+    fn is_null(&self, index: usize) -> bool {
+        matches!(self.column(index), Ok(Column::Null))
+    }
 }
 
-/// Receives the rows of a statement, one by one.
-pub type Each<'a> = dyn FnMut(&dyn Row) -> Result<()> + Send + 'a;
+/// Returns the error for a column that does not hold what its table says.
+pub fn corrupt(index: usize) -> Error {
+    Error::Broken(format!("the database is damaged: column {index} of a row has another type"))
+}
 
 /// One open transaction of a backend. Dropping it rolls it back.
 pub enum Connection {
-    Reader(Reader),
-    Writer(Writer),
-    Session(Box<Session>),
+    Sqlite(sqlite::Session),
+    Postgres(Box<postgres::Session>),
 }
 
 impl Connection {
-    /// Runs the statements of `before`, then `statement`, whose rows go to `each`. This is one round
-    /// trip.
-    pub async fn query(
+    /// Runs the statements of `before`, then `statement`, and returns what `map` makes of its rows.
+    /// This is one round trip.
+    pub async fn query<T: Send>(
         &mut self,
         before: Vec<Statement>,
         statement: &Statement,
-        each: &mut Each<'_>,
-    ) -> Result<()> {
+        map: impl FnMut(&dyn Row) -> Result<T> + Send,
+    ) -> Result<Vec<T>> {
         match self {
-            Self::Reader(reader) => reader.query(statement, each),
-            Self::Writer(writer) => writer.query(&before, statement, each),
-            Self::Session(session) => session.query(before, Some((statement, each))).await,
+            Self::Sqlite(session) => session.query(&before, statement, map),
+            Self::Postgres(session) => session.query(before, statement, map).await,
         }
     }
 
@@ -98,24 +132,17 @@ impl Connection {
         statement: Statement,
         map: fn(&dyn Row) -> Result<T>,
     ) -> Result<Vec<T>> {
-        if let Self::Writer(writer) = self {
-            return writer.query_blocking(before, statement, map).await;
+        match self {
+            Self::Sqlite(session) => session.query_blocking(before, statement, map).await,
+            Self::Postgres(session) => session.query(before, &statement, map).await,
         }
-        let mut found = Vec::new();
-        let mut each = |row: &dyn Row| {
-            found.push(map(row)?);
-            Ok(())
-        };
-        self.query(before, &statement, &mut each).await?;
-        Ok(found)
     }
 
     /// Runs statements without rows in one round trip.
     pub async fn run(&mut self, statements: Vec<Statement>) -> Result<()> {
         match self {
-            Self::Reader(_) => Err(Error::Broken("a reader cannot change anything".to_owned())),
-            Self::Writer(writer) => writer.run_blocking(statements).await,
-            Self::Session(session) => session.query(statements, None).await,
+            Self::Sqlite(session) => session.run(statements).await,
+            Self::Postgres(session) => session.run(statements).await,
         }
     }
 
@@ -127,14 +154,18 @@ impl Connection {
     /// nothing was changed.
     pub async fn commit(self, statements: Vec<Statement>) -> Result<()> {
         match self {
-            Self::Reader(_) => Err(Error::Broken("a reader cannot change anything".to_owned())),
-            Self::Writer(writer) => writer.commit(statements).await,
-            Self::Session(session) => session.commit(statements).await,
+            Self::Sqlite(session) => session.commit(statements).await,
+            Self::Postgres(session) => session.commit(statements).await,
         }
     }
 
     /// Whether it is PostgreSQL: several transactions write at once, and each query is a round trip.
     pub fn is_postgres(&self) -> bool {
-        matches!(self, Self::Session(_))
+        matches!(self, Self::Postgres(_))
     }
+}
+
+/// Returns the error of a session whose transaction has ended.
+pub fn failed_before() -> Error {
+    Error::Unavailable("the transaction failed before".to_owned())
 }

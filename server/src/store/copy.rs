@@ -1,7 +1,7 @@
 //! Copies one database into another, on either backend: it moves a service from one machine to
 //! several, and back. The source is only read. The target is filled in one transaction.
 
-use super::connection::{Connection, Row, Value, sql};
+use super::connection::{Row, Statement, Value, sql};
 use super::{Error, Result, Snapshot, Store, Transaction, Turn};
 
 /// How many rows are copied at once.
@@ -30,190 +30,133 @@ pub async fn copy(
 ) -> Result<Vec<Copied>> {
     let (mut source, mut target) = (from.read().await?, to.write(&Turn::Free).await?);
     target.lock_database();
-    for table in &TABLES {
-        require_empty(&mut target, table).await?;
+    for Table { name, .. } in &TABLES {
+        let rows = count(&mut target, name).await?;
+        if rows != 0 {
+            return Err(Error::Broken(format!(
+                "the target is not empty, its table {name} has {rows} rows: name a new database, \
+                 not one that `init` filled"
+            )));
+        }
     }
-    let mut copied = Vec::new();
+    let mut counted = Vec::new();
     for table in &TABLES {
-        copy_table(&mut source, &mut target, table, &mut progress).await?;
-        copied.push(verified(&mut source, &mut target, table).await?);
-    }
-    if let Connection::Session(session) = &mut target.connection {
-        session.reset_sequences().await?;
+        let copied = table.copy(&mut source, &mut target, &mut progress).await?;
+        if copied.rows != copied.of {
+            let Copied { table, rows, of } = copied;
+            return Err(Error::Broken(format!(
+                "{rows} of {of} rows of {table} arrived, so nothing was kept: copy again"
+            )));
+        }
+        counted.push(copied);
     }
     target.commit().await?;
-    Ok(copied)
+    Ok(counted)
 }
 
-async fn require_empty(target: &mut Transaction, table: &Table) -> Result<()> {
-    match count(target, table).await? {
-        0 => Ok(()),
-        rows => Err(Error::Broken(format!(
-            "the target is not empty, its table {} has {rows} rows: name a new database, not one \
-             that `init` filled",
-            table.name
-        ))),
-    }
-}
-
-async fn copy_table(
-    source: &mut Snapshot,
-    target: &mut Transaction,
-    table: &Table,
-    progress: &mut impl FnMut(Copied),
-) -> Result<()> {
-    let of = count(source, table).await?;
-    let (mut rows, mut after) = (0, table.start());
-    loop {
-        let page = table.page(source, &after).await?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = last[..table.key].to_vec();
-        rows += i64::try_from(page.len()).unwrap_or(PAGE);
-        for row in page {
-            target.execute(sql(table.insert, row));
-        }
-        target.flush().await?;
-        progress(Copied { table: table.name, rows, of });
-    }
-}
-
-async fn verified(
-    source: &mut Snapshot,
-    target: &mut Transaction,
-    table: &Table,
-) -> Result<Copied> {
-    let (of, rows) = (count(source, table).await?, count(target, table).await?);
-    if rows == of {
-        return Ok(Copied { table: table.name, rows, of });
-    }
-    Err(Error::Broken(format!(
-        "{} of {of} rows of {} arrived, so nothing was kept: copy again",
-        rows, table.name
-    )))
-}
-
-async fn count(view: &mut Snapshot, table: &Table) -> Result<i64> {
-    let counted = view.first(sql(table.count, []), |row| row.integer(0)).await?;
-    counted.ok_or_else(|| Error::Broken("a count returned no row".to_owned()))
-}
-
-/// A table: its columns, of which the first `key` identify a row, and its statements.
+/// A table: the columns that identify a row, and all columns, of which they are the first.
 struct Table {
     name: &'static str,
-    key: usize,
-    columns: &'static [Kind],
-    count: &'static str,
-    page: &'static str,
-    insert: &'static str,
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Integer,
-    Text,
-    Bytes,
-}
-
-fn read(row: &dyn Row, column: usize, kind: Kind) -> Result<Value> {
-    Ok(match kind {
-        _ if row.is_null(column) => Value::Null,
-        Kind::Integer => Value::Integer(row.integer(column)?),
-        Kind::Text => row.text(column)?.into(),
-        Kind::Bytes => row.bytes(column)?.into(),
-    })
-}
-
-impl Table {
-    /// Returns values before the key of every row.
-    fn start(&self) -> Vec<Value> {
-        let smallest = |kind: &Kind| match kind {
-            Kind::Integer => Value::Integer(i64::MIN),
-            Kind::Text => Value::Text(String::new()),
-            Kind::Bytes => Value::Bytes(Vec::new()),
-        };
-        self.columns.iter().take(self.key).map(smallest).collect()
-    }
-
-    async fn page(&self, source: &mut Snapshot, after: &[Value]) -> Result<Vec<Vec<Value>>> {
-        let mut parameters = after.to_vec();
-        parameters.push(PAGE.into());
-        let read_row = |row: &dyn Row| {
-            let columns = self.columns.iter().enumerate();
-            columns.map(|(column, kind)| read(row, column, *kind)).collect()
-        };
-        source.all(sql(self.page, parameters), read_row).await
-    }
-}
-
-macro_rules! table {
-    ($name:literal, $key:literal, $columns:literal, [$($kind:ident)*], $after:literal, $values:literal) => {
-        Table {
-            name: $name,
-            key: $key,
-            columns: &[$(Kind::$kind),*],
-            count: concat!("SELECT count(*) FROM ", $name),
-            page: concat!("SELECT ", $columns, " FROM ", $name, " WHERE ", $after),
-            insert: concat!("INSERT INTO ", $name, " (", $columns, ") VALUES (", $values, ")"),
-        }
-    };
+    key: &'static str,
+    columns: &'static str,
 }
 
 /// Every table, each after those that it refers to.
 const TABLES: [Table; 7] = [
-    table!(
-        "users",
-        1,
-        "id, username, email, disabled, entries, hash",
-        [Integer Text Text Integer Integer Bytes],
-        "id > $1 ORDER BY id LIMIT $2",
-        "$1, $2, $3, $4, $5, $6"
-    ),
-    table!(
-        "organizations",
-        1,
-        "id, slug, entries, hash",
-        [Integer Text Integer Bytes],
-        "id > $1 ORDER BY id LIMIT $2",
-        "$1, $2, $3, $4"
-    ),
-    table!(
-        "members",
-        2,
-        "organization_id, username, user_id, role",
-        [Integer Text Integer Text],
-        "(organization_id, username) > ($1, $2) ORDER BY organization_id, username LIMIT $3",
-        "$1, $2, $3, $4"
-    ),
-    table!(
-        "organization_groups",
-        1,
-        "uuid, organization_id, name, location, version",
-        [Bytes Integer Text Text Text],
-        "uuid > $1 ORDER BY uuid LIMIT $2",
-        "$1, $2, $3, $4, $5"
-    ),
-    table!(
-        "tokens",
-        1,
-        "position, id, digest, name, user_id, organization_id, group_uuid, scopes, created_at, expires_at",
-        [Integer Bytes Bytes Text Integer Integer Bytes Integer Integer Integer],
-        "position > $1 ORDER BY position LIMIT $2",
-        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10"
-    ),
-    table!(
-        "audit_log",
-        1,
-        "id, organization_id, user_id, sequence, code, message, origin, author, created_at, data, hash",
-        [Integer Integer Integer Integer Text Text Text Text Integer Text Bytes],
-        "id > $1 ORDER BY id LIMIT $2",
-        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11"
-    ),
-    table!(
-        "closed_chain",
-        1,
-        "id, entries, hash",
-        [Integer Integer Bytes],
-        "id > $1 ORDER BY id LIMIT $2",
-        "$1, $2, $3"
-    ),
+    Table { name: "users", key: "id", columns: "id, username, email, disabled, entries, hash" },
+    Table { name: "organizations", key: "id", columns: "id, slug, entries, hash" },
+    Table {
+        name: "members",
+        key: "organization_id, username",
+        columns: "organization_id, username, user_id, role",
+    },
+    Table {
+        name: "organization_groups",
+        key: "uuid",
+        columns: "uuid, organization_id, name, location, version",
+    },
+    Table {
+        name: "tokens",
+        key: "position",
+        columns: "position, id, digest, name, user_id, organization_id, group_uuid, scopes, \
+                  created_at, expires_at",
+    },
+    Table {
+        name: "audit_log",
+        key: "id",
+        columns: "id, organization_id, user_id, sequence, code, message, origin, author, \
+                  created_at, data, hash",
+    },
+    Table { name: "closed_chain", key: "id", columns: "id, entries, hash" },
 ];
+
+impl Table {
+    async fn copy(
+        &self,
+        source: &mut Snapshot,
+        target: &mut Transaction,
+        progress: &mut impl FnMut(Copied),
+    ) -> Result<Copied> {
+        let mut copied = Copied { table: self.name, rows: 0, of: count(source, self.name).await? };
+        let width = self.columns.split(", ").count();
+        let values =
+            |row: &dyn Row| (0..width).map(|index| Ok(row.column(index)?.into())).collect();
+        let mut after = Vec::new();
+        loop {
+            let page: Vec<Vec<Value>> = source.all(self.page(after), values).await?;
+            let Some(last) = page.last() else { break };
+            after = last[..self.key.split(", ").count()].to_vec();
+            for row in page {
+                target.execute(self.insert(row));
+                copied.rows += 1;
+            }
+            target.flush().await?;
+            progress(copied);
+        }
+        if target.connection.is_postgres() {
+            self.optimize(target).await?;
+        }
+        copied.rows = count(target, self.name).await?;
+        Ok(copied)
+    }
+
+    /// Returns the statement that reads the rows after this key, or the first ones.
+    fn page(&self, after: Vec<Value>) -> Statement {
+        let Self { name, key, columns } = self;
+        let range = match after.len() {
+            0 => String::new(),
+            count => format!("WHERE ({key}) > ({})", placeholders(count)),
+        };
+        let page = format!("SELECT {columns} FROM {name} {range} ORDER BY {key} LIMIT {PAGE}");
+        sql(page, after)
+    }
+
+    fn insert(&self, row: Vec<Value>) -> Statement {
+        let values = placeholders(row.len());
+        sql(format!("INSERT INTO {} ({}) VALUES ({values})", self.name, self.columns), row)
+    }
+
+    /// Tells PostgreSQL how many rows there are, and makes new ids start after theirs.
+    async fn optimize(&self, target: &mut Transaction) -> Result<()> {
+        let Self { name, key, .. } = self;
+        target.execute(sql(format!("ANALYZE {name}"), []));
+        if matches!(*key, "id" | "position") {
+            let reset = format!(
+                "SELECT setval(pg_get_serial_sequence('{name}', '{key}'), max({key})) FROM {name} \
+                 HAVING max({key}) > 0"
+            );
+            target.execute(sql(reset, []));
+        }
+        target.flush().await
+    }
+}
+
+async fn count(view: &mut Snapshot, table: &str) -> Result<i64> {
+    let counted = sql(format!("SELECT count(*) FROM {table}"), []);
+    let counted = view.first(counted, |row| row.integer(0)).await?;
+    counted.ok_or_else(|| Error::Broken("a count returned no row".to_owned()))
+}
+
+fn placeholders(count: usize) -> String {
+    (1..=count).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
+}

@@ -1,5 +1,5 @@
 //! A transaction, and how statements run in it. The questions and changes of the domain are in the
-//! modules beside this one; nothing here decides who may read or change what.
+//! modules next to this one; nothing here decides who may read or change what.
 
 use super::Result;
 use super::connection::{Connection, Row, Statement};
@@ -63,16 +63,10 @@ impl Snapshot {
     pub(super) async fn all<T: Send>(
         &mut self,
         statement: Statement,
-        mut map: impl FnMut(&dyn Row) -> Result<T> + Send,
+        map: impl FnMut(&dyn Row) -> Result<T> + Send,
     ) -> Result<Vec<T>> {
-        let mut found = Vec::new();
-        let mut each = |row: &dyn Row| {
-            found.push(map(row)?);
-            Ok(())
-        };
         let before = self.take_pending(1);
-        self.connection.query(before, &statement, &mut each).await?;
-        Ok(found)
+        self.connection.query(before, &statement, map).await
     }
 
     /// Returns the statements that go out with `more` others, and counts them all.

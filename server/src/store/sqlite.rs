@@ -4,23 +4,21 @@
 //! Commits are synced (`synchronous=FULL`). It knows statements and rows, nothing of the domain.
 
 mod backup;
-mod file;
 mod open;
 mod reserve;
 
-use super::connection::{Each, Row, Statement, Value};
+use super::connection::{Column, Row, Statement, Value, corrupt, failed_before};
 use super::{CheckReport, Error, Result};
 use reserve::Reserve;
-use rusqlite::ErrorCode::DatabaseBusy;
+use rusqlite::ErrorCode;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, sleep, timeout_at};
 
-type IdleReaders = Arc<Mutex<Vec<rusqlite::Connection>>>;
+type Shared = Arc<tokio::sync::Mutex<rusqlite::Connection>>;
 
 /// How long a change waits for its turn.
 const TURN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,55 +29,44 @@ const BUSY_WAIT: Duration = Duration::from_millis(10);
 /// An open database file.
 pub struct Sqlite {
     path: PathBuf,
-    writer: Arc<tokio::sync::Mutex<rusqlite::Connection>>,
-    readers: IdleReaders,
-    reserve: Arc<Reserve>,
-}
-
-impl fmt::Debug for Sqlite {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sqlite").field("path", &self.path).finish_non_exhaustive()
-    }
+    writer: Shared,
+    readers: Mutex<Vec<Shared>>,
+    reserve: Reserve,
 }
 
 impl Sqlite {
-    /// Opens a database that was initialised.
-    pub async fn open(path: &str) -> Result<Self> {
-        Self::start(path.into(), file::require, open::require_initialised).await
-    }
-
-    /// Makes the database, or opens the existing one.
-    pub async fn create(path: &str) -> Result<Self> {
-        Self::start(path.into(), file::create, |_| Ok(())).await
-    }
-
-    async fn start(
-        path: PathBuf,
-        prepare: fn(&Path) -> Result<()>,
-        require: fn(&rusqlite::Connection) -> Result<()>,
-    ) -> Result<Self> {
+    /// Opens a database that was initialised, or with `creates` any that may be.
+    pub async fn open(path: &str, creates: bool) -> Result<Self> {
+        let path = PathBuf::from(path);
         // The check for damage and migrations may take long.
         run_blocking(move || {
-            prepare(&path)?;
-            let mut writer = open::accept(&path)?;
-            require(&writer)?;
-            open::migrate(&mut writer)?;
-            writer.busy_timeout(Duration::ZERO).map_err(map_error)?;
-            let reserve = Arc::new(Reserve::for_database(&path));
-            let writer = Arc::new(tokio::sync::Mutex::new(writer));
-            Ok(Self { path, writer, readers: IdleReaders::default(), reserve })
+            let writer = Arc::new(open::open(&path, creates)?.into());
+            let reserve = Reserve::for_database(&path);
+            Ok(Self { path, writer, readers: Mutex::default(), reserve })
         })
         .await
     }
 
     /// Begins to read.
-    pub fn read(&self, is_transaction: bool) -> Result<Reader> {
-        let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = idle.map_or_else(|| open::connect(&self.path), Ok)?;
+    pub fn read(&self, is_transaction: bool) -> Result<Session> {
+        let open = self.reader()?;
         if is_transaction {
-            connection.execute_batch("BEGIN").map_err(map_error)?;
+            open.0.execute_batch("BEGIN")?;
         }
-        Ok(Reader { connection: Some(connection), idle: Arc::clone(&self.readers) })
+        Ok(Session(Some(open)))
+    }
+
+    /// Returns a connection that is not in use, or a new one.
+    fn reader(&self) -> Result<Open> {
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = readers.iter().filter_map(|reader| Arc::clone(reader).try_lock_owned().ok());
+        // One that could not end its transaction would still see an old state.
+        if let Some(reader) = idle.find(|reader| reader.is_autocommit()) {
+            return Ok(Open(reader));
+        }
+        let new: Shared = Arc::new(open::connect(&self.path)?.into());
+        readers.push(Arc::clone(&new));
+        Ok(Open(new.try_lock_owned().expect("no one else uses a new connection")))
     }
 
     /// Returns whether a change is being made.
@@ -88,7 +75,7 @@ impl Sqlite {
     }
 
     /// Begins to write, when it is the turn of this change.
-    pub async fn write(&self, needs_reserve: bool) -> Result<Writer> {
+    pub async fn write(&self, needs_reserve: bool) -> Result<Session> {
         let deadline = Instant::now() + TURN_TIMEOUT;
         let turn = timeout_at(deadline, Arc::clone(&self.writer).lock_owned()).await;
         let connection = turn.map_err(|_| {
@@ -99,12 +86,13 @@ impl Sqlite {
         }
         // Other processes write too: this waits here, not in the middle, and not on the thread.
         while let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
-            if error.sqlite_error_code() != Some(DatabaseBusy) || Instant::now() >= deadline {
-                return Err(map_error(error));
+            let is_busy = error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy);
+            if !is_busy || Instant::now() >= deadline {
+                return Err(error.into());
             }
             sleep(BUSY_WAIT).await;
         }
-        Ok(Writer(Some(OpenTransaction(connection))))
+        Ok(Session(Some(Open(connection))))
     }
 
     /// Reserves disk space for revocations.
@@ -141,35 +129,16 @@ async fn run_blocking<T: Send + 'static>(
     done.map_err(|error| Error::Broken(error.to_string()))?
 }
 
-/// A view of the last commit. Dropping it ends it.
-pub struct Reader {
-    connection: Option<rusqlite::Connection>,
-    idle: IdleReaders,
+/// Returns the folder of a file.
+fn folder(file: &Path) -> &Path {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
 }
 
-impl Reader {
-    pub fn query(&self, statement: &Statement, each: &mut Each<'_>) -> Result<()> {
-        match &self.connection {
-            Some(connection) => query(connection, statement, each),
-            None => Err(Error::Broken("a reader is used after its end".to_owned())),
-        }
-    }
-}
+/// A connection while a session uses it. Dropping it rolls back what was not committed.
+struct Open(OwnedMutexGuard<rusqlite::Connection>);
 
-impl Drop for Reader {
-    fn drop(&mut self) {
-        let Some(connection) = self.connection.take() else { return };
-        // A connection that cannot end its transaction is closed instead.
-        if connection.is_autocommit() || connection.execute_batch("COMMIT").is_ok() {
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-        }
-    }
-}
-
-/// A transaction of the one writer. Dropping it rolls it back.
-struct OpenTransaction(OwnedMutexGuard<rusqlite::Connection>);
-
-impl Drop for OpenTransaction {
+impl Drop for Open {
     fn drop(&mut self) {
         if !self.0.is_autocommit() {
             // If even this fails, the next BEGIN says so.
@@ -178,25 +147,43 @@ impl Drop for OpenTransaction {
     }
 }
 
-impl OpenTransaction {
+impl Open {
     fn run(&self, statements: &[Statement]) -> Result<()> {
-        statements.iter().try_for_each(|statement| query(&self.0, statement, &mut |_| Ok(())))
+        statements.iter().try_for_each(|statement| self.query(statement, |_| Ok(())).map(drop))
+    }
+
+    fn query<T>(
+        &self,
+        statement: &Statement,
+        mut map: impl FnMut(&dyn Row) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut prepared = self.0.prepare_cached(&statement.sql)?;
+        for (index, value) in (1..).zip(&statement.parameters) {
+            debug_assert_eq!(prepared.parameter_name(index), Some(format!("${index}").as_str()));
+            prepared.raw_bind_parameter(index, to_sql(value))?;
+        }
+        let mut rows = prepared.raw_query();
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(map(row)?);
+        }
+        Ok(found)
     }
 }
 
-/// The one writer, in a transaction. Without it the transaction failed.
-pub struct Writer(Option<OpenTransaction>);
+/// The statements of one transaction, or one that stands alone. Without its connection it failed.
+pub struct Session(Option<Open>);
 
-impl Writer {
-    pub fn query(
-        &mut self,
+impl Session {
+    pub fn query<T>(
+        &self,
         before: &[Statement],
         statement: &Statement,
-        each: &mut Each<'_>,
-    ) -> Result<()> {
-        let Some(open) = &self.0 else { return Err(failed_before()) };
+        map: impl FnMut(&dyn Row) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let open = self.0.as_ref().ok_or_else(failed_before)?;
         open.run(before)?;
-        query(&open.0, statement, each)
+        open.query(statement, map)
     }
 
     pub async fn query_blocking<T: Send + 'static>(
@@ -207,17 +194,12 @@ impl Writer {
     ) -> Result<Vec<T>> {
         self.blocking(move |open| {
             open.run(&before)?;
-            let mut found = Vec::new();
-            query(&open.0, &statement, &mut |row| {
-                found.push(map(row)?);
-                Ok(())
-            })?;
-            Ok(found)
+            open.query(&statement, map)
         })
         .await
     }
 
-    pub async fn run_blocking(&mut self, statements: Vec<Statement>) -> Result<()> {
+    pub async fn run(&mut self, statements: Vec<Statement>) -> Result<()> {
         self.blocking(move |open| open.run(&statements)).await
     }
 
@@ -225,45 +207,20 @@ impl Writer {
     pub async fn commit(mut self, statements: Vec<Statement>) -> Result<()> {
         self.blocking(move |open| {
             open.run(&statements)?;
-            open.0.execute_batch("COMMIT").map_err(map_error)
+            Ok(open.0.execute_batch("COMMIT")?)
         })
         .await
     }
 
     async fn blocking<T: Send + 'static>(
         &mut self,
-        work: impl FnOnce(&OpenTransaction) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&Open) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let open = self.0.take().ok_or_else(failed_before)?;
-        let (open, done) = run_blocking(move || {
-            let done = work(&open)?;
-            Ok((open, done))
-        })
-        .await?;
+        let (open, done) = run_blocking(move || work(&open).map(|done| (open, done))).await?;
         self.0 = Some(open);
         Ok(done)
     }
-}
-
-fn failed_before() -> Error {
-    Error::Unavailable("the transaction failed before".to_owned())
-}
-
-fn query(
-    connection: &rusqlite::Connection,
-    statement: &Statement,
-    each: &mut Each<'_>,
-) -> Result<()> {
-    let mut prepared = connection.prepare_cached(statement.sql).map_err(map_error)?;
-    for (index, value) in (1..).zip(&statement.parameters) {
-        debug_assert_eq!(prepared.parameter_name(index), Some(format!("${index}").as_str()));
-        prepared.raw_bind_parameter(index, to_sql(value)).map_err(map_error)?;
-    }
-    let mut rows = prepared.raw_query();
-    while let Some(row) = rows.next().map_err(map_error)? {
-        each(row)?;
-    }
-    Ok(())
 }
 
 fn to_sql(value: &Value) -> ToSqlOutput<'_> {
@@ -277,49 +234,34 @@ fn to_sql(value: &Value) -> ToSqlOutput<'_> {
 }
 
 impl Row for rusqlite::Row<'_> {
-    fn integer(&self, column: usize) -> Result<i64> {
-        self.get_ref(column).map_err(map_error)?.as_i64().map_err(|error| corrupt(&error))
-    }
-
-    fn text(&self, column: usize) -> Result<&str> {
-        self.get_ref(column).map_err(map_error)?.as_str().map_err(|error| corrupt(&error))
-    }
-
-    fn bytes(&self, column: usize) -> Result<&[u8]> {
-        self.get_ref(column).map_err(map_error)?.as_blob().map_err(|error| corrupt(&error))
-    }
-
-    fn is_null(&self, column: usize) -> bool {
-        matches!(self.get_ref(column), Ok(ValueRef::Null))
+    fn column(&self, index: usize) -> Result<Column<'_>> {
+        let value = self.get_ref(index)?;
+        Ok(match value {
+            ValueRef::Integer(value) => Column::Integer(value),
+            ValueRef::Blob(value) => Column::Bytes(value),
+            ValueRef::Null => Column::Null,
+            ValueRef::Text(_) | ValueRef::Real(_) => {
+                Column::Text(value.as_str().map_err(|_| corrupt(index))?)
+            }
+        })
     }
 }
 
-fn corrupt(error: &dyn std::error::Error) -> Error {
-    Error::Broken(format!("the database is damaged: {error}"))
-}
-
-/// Returns what an error of SQLite means to the domain.
-#[expect(clippy::needless_pass_by_value, reason = "`map_err` passes it by value")]
-fn map_error(error: rusqlite::Error) -> Error {
-    use rusqlite::ErrorCode::{
-        CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, ReadOnly, SystemIoFailure,
-    };
-    use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
-    match error.sqlite_error() {
-        Some(failure)
-            if matches!(
-                failure.extended_code,
-                SQLITE_CONSTRAINT_UNIQUE | SQLITE_CONSTRAINT_PRIMARYKEY
-            ) =>
-        {
-            Error::Exists
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
+        let extended = error.sqlite_error().map(|failure| failure.extended_code);
+        if let Some(SQLITE_CONSTRAINT_UNIQUE | SQLITE_CONSTRAINT_PRIMARYKEY) = extended {
+            return Self::Exists;
         }
-        Some(failure) if matches!(failure.code, DatabaseBusy | DatabaseLocked | ReadOnly) => {
-            Error::Unavailable(error.to_string())
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::ReadOnly) => {
+                Self::Unavailable(error.to_string())
+            }
+            Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => {
+                Self::Full(error.to_string())
+            }
+            _ => Self::Broken(format!("the database refused a statement: {error}")),
         }
-        Some(failure) if matches!(failure.code, DiskFull | SystemIoFailure | CannotOpen) => {
-            Error::Full(error.to_string())
-        }
-        _ => Error::Broken(format!("the database refused a statement: {error}")),
     }
 }

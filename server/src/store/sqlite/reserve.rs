@@ -3,6 +3,7 @@
 //! it up.
 
 use super::super::{Error, Result};
+use super::folder;
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -45,20 +46,16 @@ impl Reserve {
     }
 
     fn make(&self) -> io::Result<()> {
-        let size = u64::try_from(SIZE).unwrap_or(u64::MAX);
-        match fs::metadata(&self.path) {
-            Ok(file) if file.len() == size => return Ok(()),
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {}
+        if fs::metadata(&self.path).is_ok_and(|file| file.len() == SIZE as u64) {
+            return Ok(());
         }
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let disk = rustix::fs::statvfs(folder.unwrap_or(Path::new(".")))?;
-        if disk.f_bavail.saturating_mul(disk.f_frsize) < 2 * size {
+        let disk = rustix::fs::statvfs(folder(&self.path))?;
+        if disk.f_bavail.saturating_mul(disk.f_frsize) < 2 * SIZE as u64 {
             return Err(ErrorKind::StorageFull.into());
         }
-        let mut file = OpenOptions::new();
-        let file = file.write(true).create(true).truncate(true).mode(0o600).open(&self.path);
-        let mut file = file?;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let mut file = options.open(&self.path)?;
         // Written zeros are allocated on every file system.
         file.write_all(&vec![0; SIZE])?;
         file.sync_all()

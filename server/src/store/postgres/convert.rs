@@ -1,0 +1,96 @@
+//! Parameters, columns and errors of the driver. No type is converted into another. Details of
+//! errors are left out, because they quote values.
+
+use super::super::Error;
+use super::super::Result as StoreResult;
+use super::super::connection::{Column, Row, Value};
+use bytes::BytesMut;
+use std::error::Error as StdError;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+
+type Result<T> = std::result::Result<T, Box<dyn StdError + Sync + Send>>;
+
+// The server infers the types of parameters from the columns they are compared with, also for nulls;
+// every type but the schema's three is a mistake in a statement.
+impl ToSql for Value {
+    fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull> {
+        match self {
+            Self::Null => Ok(IsNull::Yes),
+            Self::Integer(value) if *kind == Type::INT8 => value.to_sql(kind, out),
+            Self::Text(value) if *kind == Type::TEXT => value.to_sql(kind, out),
+            Self::Bytes(value) if *kind == Type::BYTEA => value.to_sql(kind, out),
+            Self::Texts(values) if *kind == Type::TEXT_ARRAY => values.to_sql(kind, out),
+            Self::Blobs(values) if *kind == Type::BYTEA_ARRAY => values.to_sql(kind, out),
+            _ => Err(format!("the statement wants {kind}").into()),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+impl<'a> FromSql<'a> for Column<'a> {
+    fn from_sql(kind: &Type, bytes: &'a [u8]) -> Result<Self> {
+        match *kind {
+            Type::INT8 => i64::from_sql(kind, bytes).map(Self::Integer),
+            Type::TEXT => <&str>::from_sql(kind, bytes).map(Self::Text),
+            Type::BYTEA => Ok(Self::Bytes(bytes)),
+            _ => Err(format!("no column has the type {kind}").into()),
+        }
+    }
+
+    fn from_sql_null(_: &Type) -> Result<Self> {
+        Ok(Self::Null)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
+impl Row for tokio_postgres::Row {
+    fn column(&self, index: usize) -> StoreResult<Column<'_>> {
+        Ok(self.try_get(index)?)
+    }
+}
+
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let Some(refusal) = error.as_db_error() else {
+            let source = error.source().map_or_else(String::new, |source| format!(": {source}"));
+            return Self::Unavailable(format!("{error}{source}"));
+        };
+        let (code, message) = (refusal.code(), refusal.message());
+        let message = format!("{message} ({})", code.code());
+        match *code {
+            SqlState::INVALID_CATALOG_NAME => {
+                Self::Unavailable(format!("{message}: make it with `createdb` first"))
+            }
+            SqlState::UNIQUE_VIOLATION => Self::Exists,
+            SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => {
+                Self::Contended(message)
+            }
+            _ if is_temporary(code) => Self::Unavailable(message),
+            _ => Self::Broken(format!("the database refused a statement: {message}")),
+        }
+    }
+}
+
+/// Whether another connection, or the same one later, may succeed.
+fn is_temporary(code: &SqlState) -> bool {
+    let states = [
+        SqlState::READ_ONLY_SQL_TRANSACTION,
+        SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+        SqlState::LOCK_NOT_AVAILABLE,
+        // The schema changed under a prepared statement.
+        SqlState::FEATURE_NOT_SUPPORTED,
+        SqlState::INVALID_SQL_STATEMENT_NAME,
+    ];
+    // Connections, authentication, resources, operators, the system.
+    let classes = ["08", "28", "53", "57", "58"];
+    states.contains(code) || classes.iter().any(|class| code.code().starts_with(class))
+}
