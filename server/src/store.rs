@@ -24,8 +24,8 @@ pub use tokens::{Position, TokenQuery};
 
 use crate::caller::UserId;
 use crate::name::Slug;
-use connection::Connection;
 use postgres::Postgres;
+use snapshot::Connection;
 use sqlite::Sqlite;
 use std::fmt;
 use std::num::NonZeroUsize;

@@ -1,9 +1,9 @@
-//! What both backends provide: statements with positional parameters, rows by column, and a commit.
-//! It knows nothing of the domain.
+//! What both backends work with: statements with positional parameters, and rows by column. It knows
+//! nothing of the domain.
 //!
 //! Parameters are `$1`, `$2`, ... in the order of their first appearance.
 
-use super::{Error, Result, postgres, sqlite};
+use super::{Error, Result};
 use std::borrow::Cow;
 
 /// A parameter of a statement, or a column of a row that outlives it.
@@ -13,9 +13,8 @@ pub enum Value {
     Text(String),
     Bytes(Vec<u8>),
     Null,
-    /// An array, for PostgreSQL alone.
+    // Arrays, for PostgreSQL alone.
     Texts(Vec<String>),
-    /// An array, for PostgreSQL alone.
     Blobs(Vec<Vec<u8>>),
 }
 
@@ -101,68 +100,6 @@ pub trait Row {
 /// Returns the error for a column that does not hold what its table says.
 pub fn corrupt(index: usize) -> Error {
     Error::Broken(format!("the database is damaged: column {index} of a row has another type"))
-}
-
-/// One open transaction of a backend. Dropping it rolls it back.
-pub enum Connection {
-    Sqlite(sqlite::Session),
-    Postgres(Box<postgres::Session>),
-}
-
-impl Connection {
-    /// Runs the statements of `before`, then `statement`, and returns what `map` makes of its rows.
-    /// This is one round trip.
-    pub async fn query<T: Send>(
-        &mut self,
-        before: Vec<Statement>,
-        statement: &Statement,
-        map: impl FnMut(&dyn Row) -> Result<T> + Send,
-    ) -> Result<Vec<T>> {
-        match self {
-            Self::Sqlite(session) => session.query(&before, statement, map),
-            Self::Postgres(session) => session.query(before, statement, map).await,
-        }
-    }
-
-    /// Like [`Connection::query`], for a statement that changes many rows: no worker thread waits
-    /// for it.
-    pub async fn query_many<T: Send + 'static>(
-        &mut self,
-        before: Vec<Statement>,
-        statement: Statement,
-        map: fn(&dyn Row) -> Result<T>,
-    ) -> Result<Vec<T>> {
-        match self {
-            Self::Sqlite(session) => session.query_blocking(before, statement, map).await,
-            Self::Postgres(session) => session.query(before, &statement, map).await,
-        }
-    }
-
-    /// Runs statements without rows in one round trip.
-    pub async fn run(&mut self, statements: Vec<Statement>) -> Result<()> {
-        match self {
-            Self::Sqlite(session) => session.run(statements).await,
-            Self::Postgres(session) => session.run(statements).await,
-        }
-    }
-
-    /// Runs statements and makes everything durable, in one round trip. It returns after the sync,
-    /// and cannot be cancelled.
-    ///
-    /// # Errors
-    /// [`Error::Unknown`] if it may have happened nevertheless; every other error means that
-    /// nothing was changed.
-    pub async fn commit(self, statements: Vec<Statement>) -> Result<()> {
-        match self {
-            Self::Sqlite(session) => session.commit(statements).await,
-            Self::Postgres(session) => session.commit(statements).await,
-        }
-    }
-
-    /// Whether it is PostgreSQL: several transactions write at once, and each query is a round trip.
-    pub fn is_postgres(&self) -> bool {
-        matches!(self, Self::Postgres(_))
-    }
 }
 
 /// Returns the error of a session whose transaction has ended.

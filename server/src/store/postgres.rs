@@ -51,7 +51,6 @@ impl Postgres {
         Ok(Session { lease, begin, has_begun: false, _turn: None })
     }
 
-    /// Returns whether another change has this turn.
     pub fn is_busy(&self, turn: &Turn) -> bool {
         self.turns.is_held(turn)
     }

@@ -1,8 +1,9 @@
 //! A transaction, and how statements run in it. The questions and changes of the domain are in the
 //! modules next to this one; nothing here decides who may read or change what.
 
-use super::Result;
-use super::connection::{Connection, Row, Statement};
+use super::connection::{Row, Statement};
+use super::{Result, postgres, sqlite};
+use sqlite::Open;
 use std::fmt;
 use std::mem;
 use std::ops::{Deref, DerefMut};
@@ -30,6 +31,19 @@ impl Counts {
     /// Returns how often a request waited for the database; on SQLite, how often it called it.
     pub fn round_trips(&self) -> u64 {
         self.round_trips.load(Ordering::Relaxed)
+    }
+}
+
+/// One open transaction of a backend. Dropping it rolls it back.
+pub(super) enum Connection {
+    Sqlite(sqlite::Session),
+    Postgres(Box<postgres::Session>),
+}
+
+impl Connection {
+    /// Whether several transactions write at once, and each query is a round trip.
+    pub(super) fn is_postgres(&self) -> bool {
+        matches!(self, Self::Postgres(_))
     }
 }
 
@@ -66,7 +80,10 @@ impl Snapshot {
         map: impl FnMut(&dyn Row) -> Result<T> + Send,
     ) -> Result<Vec<T>> {
         let before = self.take_pending(1);
-        self.connection.query(before, &statement, map).await
+        match &mut self.connection {
+            Connection::Sqlite(session) => session.query(&before, &statement, map),
+            Connection::Postgres(session) => session.query(before, &statement, map).await,
+        }
     }
 
     /// Returns the statements that go out with `more` others, and counts them all.
@@ -100,14 +117,17 @@ impl Transaction {
         Self(Snapshot::new(connection, counts))
     }
 
-    /// Makes every change durable; it returns after the sync.
+    /// Makes every change durable; it returns after the sync, and cannot be cancelled.
     ///
     /// # Errors
-    /// Those of the changes that did not go out before, and [`super::Error::Unknown`] if the
-    /// database does not confirm the commit.
+    /// Those of the changes that did not go out before; nothing was changed then. After
+    /// [`super::Error::Unknown`] the changes may be there nevertheless.
     pub async fn commit(mut self) -> Result<()> {
         let pending = self.0.take_pending(0);
-        self.0.connection.commit(pending).await
+        match self.0.connection {
+            Connection::Sqlite(mut session) => session.blocking(pending, Open::commit).await,
+            Connection::Postgres(session) => session.commit(pending).await,
+        }
     }
 
     /// Adds a change.
@@ -125,16 +145,25 @@ impl Transaction {
     /// Runs the changes and locks that were added.
     pub async fn flush(&mut self) -> Result<()> {
         let pending = self.0.take_pending(0);
-        self.0.connection.run(pending).await
+        match &mut self.0.connection {
+            Connection::Sqlite(session) => session.blocking(pending, |_| Ok(())).await,
+            Connection::Postgres(session) => session.run(pending).await,
+        }
     }
 
-    /// Runs a statement that changes many rows and returns what `map` makes of its rows.
+    /// Runs a statement that changes many rows, for which no worker thread waits, and returns what
+    /// `map` makes of its rows.
     pub(super) async fn change_many<T: Send + 'static>(
         &mut self,
         statement: Statement,
         map: fn(&dyn Row) -> Result<T>,
     ) -> Result<Vec<T>> {
         let before = self.0.take_pending(1);
-        self.0.connection.query_many(before, statement, map).await
+        match &mut self.0.connection {
+            Connection::Sqlite(session) => {
+                session.blocking(before, move |open| open.query(&statement, map)).await
+            }
+            Connection::Postgres(session) => session.query(before, &statement, map).await,
+        }
     }
 }

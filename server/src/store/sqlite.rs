@@ -47,7 +47,6 @@ impl Sqlite {
         .await
     }
 
-    /// Begins to read.
     pub fn read(&self, is_transaction: bool) -> Result<Session> {
         let open = self.reader()?;
         if is_transaction {
@@ -69,7 +68,6 @@ impl Sqlite {
         Ok(Open(new.try_lock_owned().expect("no one else uses a new connection")))
     }
 
-    /// Returns whether a change is being made.
     pub fn is_busy(&self) -> bool {
         self.writer.try_lock().is_err()
     }
@@ -95,12 +93,10 @@ impl Sqlite {
         Ok(Session(Some(Open(connection))))
     }
 
-    /// Reserves disk space for revocations.
     pub fn hold_reserve(&self) -> Result<()> {
         self.reserve.hold()
     }
 
-    /// Releases the reserved disk space.
     pub async fn release_reserve(&self) {
         let connection = Arc::clone(&self.writer).lock_owned().await;
         self.reserve.release();
@@ -108,13 +104,11 @@ impl Sqlite {
         let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     }
 
-    /// Copies the database to a new file.
     pub async fn back_up(&self, target: &Path) -> Result<()> {
         let (path, target) = (self.path.clone(), target.to_owned());
         run_blocking(move || backup::back_up(&open::connect(&path)?, &target)).await
     }
 
-    /// Checks every page, index, row and reference.
     pub async fn check(&self) -> Result<CheckReport> {
         let path = self.path.clone();
         run_blocking(move || backup::check(&open::connect(&path)?)).await
@@ -136,7 +130,7 @@ fn folder(file: &Path) -> &Path {
 }
 
 /// A connection while a session uses it. Dropping it rolls back what was not committed.
-struct Open(OwnedMutexGuard<rusqlite::Connection>);
+pub struct Open(OwnedMutexGuard<rusqlite::Connection>);
 
 impl Drop for Open {
     fn drop(&mut self) {
@@ -152,7 +146,11 @@ impl Open {
         statements.iter().try_for_each(|statement| self.query(statement, |_| Ok(())).map(drop))
     }
 
-    fn query<T>(
+    pub fn commit(&self) -> Result<()> {
+        Ok(self.0.execute_batch("COMMIT")?)
+    }
+
+    pub fn query<T>(
         &self,
         statement: &Statement,
         mut map: impl FnMut(&dyn Row) -> Result<T>,
@@ -186,38 +184,18 @@ impl Session {
         open.query(statement, map)
     }
 
-    pub async fn query_blocking<T: Send + 'static>(
+    /// Runs statements and then `work` on the blocking pool.
+    pub async fn blocking<T: Send + 'static>(
         &mut self,
         before: Vec<Statement>,
-        statement: Statement,
-        map: fn(&dyn Row) -> Result<T>,
-    ) -> Result<Vec<T>> {
-        self.blocking(move |open| {
-            open.run(&before)?;
-            open.query(&statement, map)
-        })
-        .await
-    }
-
-    pub async fn run(&mut self, statements: Vec<Statement>) -> Result<()> {
-        self.blocking(move |open| open.run(&statements)).await
-    }
-
-    /// Runs the statements and COMMIT, whose sync no worker thread waits for.
-    pub async fn commit(mut self, statements: Vec<Statement>) -> Result<()> {
-        self.blocking(move |open| {
-            open.run(&statements)?;
-            Ok(open.0.execute_batch("COMMIT")?)
-        })
-        .await
-    }
-
-    async fn blocking<T: Send + 'static>(
-        &mut self,
         work: impl FnOnce(&Open) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let open = self.0.take().ok_or_else(failed_before)?;
-        let (open, done) = run_blocking(move || work(&open).map(|done| (open, done))).await?;
+        let (open, done) = run_blocking(move || {
+            open.run(&before)?;
+            work(&open).map(|done| (open, done))
+        })
+        .await?;
         self.0 = Some(open);
         Ok(done)
     }

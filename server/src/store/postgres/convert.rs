@@ -3,26 +3,24 @@
 
 use super::super::Error;
 use super::super::Result as StoreResult;
-use super::super::connection::{Column, Row, Value};
+use super::super::connection::{Column, Row, Value, corrupt};
 use bytes::BytesMut;
 use std::error::Error as StdError;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
 type Result<T> = std::result::Result<T, Box<dyn StdError + Sync + Send>>;
 
-// The server infers the types of parameters from the columns they are compared with, also for nulls;
-// every type but the schema's three is a mistake in a statement.
+// The server infers the types of parameters from the columns they are compared with, also for nulls.
 impl ToSql for Value {
     fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull> {
         match self {
             Self::Null => Ok(IsNull::Yes),
-            Self::Integer(value) if *kind == Type::INT8 => value.to_sql(kind, out),
-            Self::Text(value) if *kind == Type::TEXT => value.to_sql(kind, out),
-            Self::Bytes(value) if *kind == Type::BYTEA => value.to_sql(kind, out),
-            Self::Texts(values) if *kind == Type::TEXT_ARRAY => values.to_sql(kind, out),
-            Self::Blobs(values) if *kind == Type::BYTEA_ARRAY => values.to_sql(kind, out),
-            _ => Err(format!("the statement wants {kind}").into()),
+            Self::Integer(value) => value.to_sql_checked(kind, out),
+            Self::Text(value) => value.to_sql_checked(kind, out),
+            Self::Bytes(value) => value.to_sql_checked(kind, out),
+            Self::Texts(values) => values.to_sql_checked(kind, out),
+            Self::Blobs(values) => values.to_sql_checked(kind, out),
         }
     }
 
@@ -33,28 +31,16 @@ impl ToSql for Value {
     to_sql_checked!();
 }
 
-impl<'a> FromSql<'a> for Column<'a> {
-    fn from_sql(kind: &Type, bytes: &'a [u8]) -> Result<Self> {
-        match *kind {
-            Type::INT8 => i64::from_sql(kind, bytes).map(Self::Integer),
-            Type::TEXT => <&str>::from_sql(kind, bytes).map(Self::Text),
-            Type::BYTEA => Ok(Self::Bytes(bytes)),
-            _ => Err(format!("no column has the type {kind}").into()),
-        }
-    }
-
-    fn from_sql_null(_: &Type) -> Result<Self> {
-        Ok(Self::Null)
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-}
-
 impl Row for tokio_postgres::Row {
     fn column(&self, index: usize) -> StoreResult<Column<'_>> {
-        Ok(self.try_get(index)?)
+        let kind = self.columns().get(index).map(|column| column.type_());
+        let column = match kind {
+            Some(&Type::INT8) => self.try_get::<_, Option<_>>(index)?.map(Column::Integer),
+            Some(&Type::TEXT) => self.try_get::<_, Option<_>>(index)?.map(Column::Text),
+            Some(&Type::BYTEA) => self.try_get::<_, Option<_>>(index)?.map(Column::Bytes),
+            _ => return Err(corrupt(index)),
+        };
+        Ok(column.unwrap_or(Column::Null))
     }
 }
 

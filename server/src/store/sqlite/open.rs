@@ -148,7 +148,7 @@ fn upgrade(connection: &mut Connection) -> Result<()> {
         return Err(damaged(fault));
     }
     change.pragma_update(None, "application_id", APPLICATION_ID)?;
-    change.pragma_update(None, "user_version", MIGRATIONS.len())?;
+    change.execute_batch(&format!("PRAGMA user_version = {}", MIGRATIONS.len()))?;
     Ok(change.commit()?)
 }
 

@@ -8,24 +8,18 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Enough for the pages of some hundred changes.
 const SIZE: usize = 1024 * 1024;
 
-/// The file, and whether it exists.
-#[derive(Debug)]
-pub struct Reserve {
-    path: PathBuf,
-    exists: AtomicBool,
-}
+/// The path of the file.
+pub struct Reserve(PathBuf);
 
 impl Reserve {
-    /// Returns the reserve of a database. The first change makes it.
     pub fn for_database(database: &Path) -> Self {
         let mut path = database.as_os_str().to_owned();
         path.push("-reserve");
-        Self { path: path.into(), exists: AtomicBool::new(false) }
+        Self(path.into())
     }
 
     /// Makes the file unless it exists.
@@ -33,38 +27,31 @@ impl Reserve {
     /// # Errors
     /// [`Error::Unavailable`] if there is no room for it.
     pub fn hold(&self) -> Result<()> {
-        if self.exists.load(Ordering::Relaxed) {
+        if fs::metadata(&self.0).is_ok_and(|file| file.len() == SIZE as u64) {
             return Ok(());
         }
         self.make().map_err(|error| {
             // A part of the file would take the space that it must keep.
-            let _ = fs::remove_file(&self.path);
-            Error::Unavailable(format!("no room on the disk for {}: {error}", self.path.display()))
-        })?;
-        self.exists.store(true, Ordering::Relaxed);
-        Ok(())
+            self.release();
+            Error::Unavailable(format!("no room on the disk for {}: {error}", self.0.display()))
+        })
     }
 
     fn make(&self) -> io::Result<()> {
-        if fs::metadata(&self.path).is_ok_and(|file| file.len() == SIZE as u64) {
-            return Ok(());
-        }
-        let disk = rustix::fs::statvfs(folder(&self.path))?;
+        let disk = rustix::fs::statvfs(folder(&self.0))?;
         if disk.f_bavail.saturating_mul(disk.f_frsize) < 2 * SIZE as u64 {
             return Err(ErrorKind::StorageFull.into());
         }
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
-        let mut file = options.open(&self.path)?;
+        let mut file = options.open(&self.0)?;
         // Written zeros are allocated on every file system.
         file.write_all(&vec![0; SIZE])?;
         file.sync_all()
     }
 
-    /// Removes the file.
     pub fn release(&self) {
-        self.exists.store(false, Ordering::Relaxed);
-        let _ = fs::remove_file(&self.path);
+        let _ = fs::remove_file(&self.0);
     }
 }
 
