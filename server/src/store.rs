@@ -93,22 +93,14 @@ impl Store {
     }
 
     /// Like [`Store::open`], with at most `pool` connections to PostgreSQL.
-    ///
-    /// # Errors
-    /// Those of [`Store::open`].
     pub async fn open_pooled(url: &str, pool: NonZeroUsize) -> Result<Self> {
         let store = Self::connect(url, pool, false).await?;
         // An `init` that broke off leaves tables without rows.
-        match store.read_once().await?.is_initialised().await? {
-            true => Ok(store),
-            false => Err(never_initialised()),
-        }
+        let is_initialised = store.read_once().await?.is_initialised().await?;
+        if is_initialised { Ok(store) } else { Err(never_initialised()) }
     }
 
-    /// Makes the database at `url`, or opens the existing one.
-    ///
-    /// # Errors
-    /// Those of [`Store::open`], except for a database that was never initialised.
+    /// Like [`Store::open`], and makes the database unless it exists.
     pub async fn create(url: &str) -> Result<Self> {
         Self::connect(url, POOL_SIZE, true).await
     }
@@ -123,10 +115,9 @@ impl Store {
             }
             // The URL may carry a password, so no error shows it.
             _ => {
-                return Err(Error::Broken(
+                return Err(broken(
                     "the database URL names no known backend: write it as sqlite://orgtokens.db or \
-                     postgres://user:password@host/name"
-                        .to_owned(),
+                     postgres://user:password@host/name",
                 ));
             }
         };
@@ -210,7 +201,7 @@ impl Store {
     pub async fn back_up(&self, target: &Path) -> Result<()> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.back_up(target).await,
-            Backend::Postgres(_) => Err(Error::Broken(format!(
+            Backend::Postgres(_) => Err(broken(format!(
                 "only SQLite is copied to a file, so {} was not made: use pg_dump",
                 target.display()
             ))),
@@ -236,17 +227,20 @@ fn is_file_path(path: &str) -> bool {
     !path.is_empty() && !path.starts_with(':') && !path.starts_with("file:") && !path.contains('?')
 }
 
+/// Returns the error for what only a person can repair.
+fn broken(reason: impl Into<String>) -> Error {
+    Error::Broken(reason.into())
+}
+
 fn never_initialised() -> Error {
-    Error::Broken(format!("the database was never initialised: {INIT}"))
+    broken(format!("the database was never initialised: {INIT}"))
 }
 
 /// Returns the version of a schema, unless it is newer than this program's.
 fn known_version(version: i64, latest: usize) -> Result<usize> {
     let known = usize::try_from(version).ok().filter(|version| *version <= latest);
     known.ok_or_else(|| {
-        Error::Broken(format!(
-            "the database has version {version}, newer than this program's {latest}: run the newer \
-             program"
-        ))
+        let newer = format!("version {version}, newer than this program's {latest}");
+        broken(format!("the database has {newer}: run the newer program"))
     })
 }

@@ -2,7 +2,7 @@
 //! several, and back. The source is only read. The target is filled in one transaction.
 
 use super::connection::{Row, Statement, Value, sql};
-use super::{Error, Result, Snapshot, Store, Transaction, Turn};
+use super::{Result, Snapshot, Store, Transaction, Turn, broken};
 
 /// How many rows are copied at once.
 const PAGE: i64 = 1_000;
@@ -22,7 +22,7 @@ pub struct Copied {
 /// returns the counts.
 ///
 /// # Errors
-/// [`Error::Broken`] if the target is not empty or the counts differ; the target is unchanged.
+/// [`super::Error::Broken`] if the target is not empty or the counts differ; the target is unchanged.
 pub async fn copy(
     from: &Store,
     to: &Store,
@@ -33,7 +33,7 @@ pub async fn copy(
     for Table { name, .. } in &TABLES {
         let rows = count(&mut target, name).await?;
         if rows != 0 {
-            return Err(Error::Broken(format!(
+            return Err(broken(format!(
                 "the target is not empty, its table {name} has {rows} rows: name a new database, \
                  not one that `init` filled"
             )));
@@ -44,7 +44,7 @@ pub async fn copy(
         let copied = table.copy(&mut source, &mut target, &mut progress).await?;
         if copied.rows != copied.of {
             let Copied { table, rows, of } = copied;
-            return Err(Error::Broken(format!(
+            return Err(broken(format!(
                 "{rows} of {of} rows of {table} arrived, so nothing was kept: copy again"
             )));
         }
@@ -154,7 +154,7 @@ impl Table {
 async fn count(view: &mut Snapshot, table: &str) -> Result<i64> {
     let counted = sql(format!("SELECT count(*) FROM {table}"), []);
     let counted = view.first(counted, |row| row.integer(0)).await?;
-    counted.ok_or_else(|| Error::Broken("a count returned no row".to_owned()))
+    counted.ok_or_else(|| broken("a count returned no row"))
 }
 
 fn placeholders(count: usize) -> String {

@@ -3,7 +3,6 @@
 
 use super::connection::{Row, Statement};
 use super::{Result, postgres, sqlite};
-use sqlite::Open;
 use std::fmt;
 use std::mem;
 use std::ops::{Deref, DerefMut};
@@ -81,7 +80,10 @@ impl Snapshot {
     ) -> Result<Vec<T>> {
         let before = self.take_pending(1);
         match &mut self.connection {
-            Connection::Sqlite(session) => session.query(&before, &statement, map),
+            Connection::Sqlite(session) => {
+                session.run(&before)?;
+                session.query(&statement, map)
+            }
             Connection::Postgres(session) => session.query(before, &statement, map).await,
         }
     }
@@ -125,7 +127,9 @@ impl Transaction {
     pub async fn commit(mut self) -> Result<()> {
         let pending = self.0.take_pending(0);
         match self.0.connection {
-            Connection::Sqlite(mut session) => session.blocking(pending, Open::commit).await,
+            Connection::Sqlite(mut session) => {
+                session.blocking(pending, sqlite::Session::commit).await
+            }
             Connection::Postgres(session) => session.commit(pending).await,
         }
     }
@@ -161,7 +165,7 @@ impl Transaction {
         let before = self.0.take_pending(1);
         match &mut self.0.connection {
             Connection::Sqlite(session) => {
-                session.blocking(before, move |open| open.query(&statement, map)).await
+                session.blocking(before, move |session| session.query(&statement, map)).await
             }
             Connection::Postgres(session) => session.query(before, &statement, map).await,
         }

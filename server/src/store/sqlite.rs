@@ -8,7 +8,7 @@ mod open;
 mod reserve;
 
 use super::connection::{Column, Row, Statement, Value, corrupt, failed_before};
-use super::{CheckReport, Error, Result};
+use super::{CheckReport, Error, Result, broken};
 use reserve::Reserve;
 use rusqlite::ErrorCode;
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -48,24 +48,24 @@ impl Sqlite {
     }
 
     pub fn read(&self, is_transaction: bool) -> Result<Session> {
-        let open = self.reader()?;
+        let reader = self.reader()?;
         if is_transaction {
-            open.0.execute_batch("BEGIN")?;
+            reader.execute_batch("BEGIN")?;
         }
-        Ok(Session(Some(open)))
+        Ok(Session(Some(reader)))
     }
 
     /// Returns a connection that is not in use, or a new one.
-    fn reader(&self) -> Result<Open> {
+    fn reader(&self) -> Result<OwnedMutexGuard<rusqlite::Connection>> {
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         let mut idle = readers.iter().filter_map(|reader| Arc::clone(reader).try_lock_owned().ok());
         // One that could not end its transaction would still see an old state.
         if let Some(reader) = idle.find(|reader| reader.is_autocommit()) {
-            return Ok(Open(reader));
+            return Ok(reader);
         }
         let new: Shared = Arc::new(open::connect(&self.path)?.into());
         readers.push(Arc::clone(&new));
-        Ok(Open(new.try_lock_owned().expect("no one else uses a new connection")))
+        Ok(new.try_lock_owned().expect("no one else uses a new connection"))
     }
 
     pub fn is_busy(&self) -> bool {
@@ -90,7 +90,7 @@ impl Sqlite {
             }
             sleep(BUSY_WAIT).await;
         }
-        Ok(Session(Some(Open(connection))))
+        Ok(Session(Some(connection)))
     }
 
     pub fn hold_reserve(&self) -> Result<()> {
@@ -120,7 +120,7 @@ async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| Error::Broken(error.to_string()))?
+    done.map_err(|error| broken(error.to_string()))?
 }
 
 /// Returns the folder of a file.
@@ -129,25 +129,26 @@ fn folder(file: &Path) -> &Path {
     folder.unwrap_or(Path::new("."))
 }
 
-/// A connection while a session uses it. Dropping it rolls back what was not committed.
-pub struct Open(OwnedMutexGuard<rusqlite::Connection>);
+/// One transaction, or a statement that stands alone. Without its connection it failed. Dropping it
+/// rolls back what was not committed.
+pub struct Session(Option<OwnedMutexGuard<rusqlite::Connection>>);
 
-impl Drop for Open {
+impl Drop for Session {
     fn drop(&mut self) {
-        if !self.0.is_autocommit() {
+        if let Some(connection) = self.0.as_ref().filter(|connection| !connection.is_autocommit()) {
             // If even this fails, the next BEGIN says so.
-            let _ = self.0.execute_batch("ROLLBACK");
+            let _ = connection.execute_batch("ROLLBACK");
         }
     }
 }
 
-impl Open {
-    fn run(&self, statements: &[Statement]) -> Result<()> {
-        statements.iter().try_for_each(|statement| self.query(statement, |_| Ok(())).map(drop))
+impl Session {
+    fn connection(&self) -> Result<&rusqlite::Connection> {
+        self.0.as_deref().ok_or_else(failed_before)
     }
 
-    pub fn commit(&self) -> Result<()> {
-        Ok(self.0.execute_batch("COMMIT")?)
+    pub fn run(&self, statements: &[Statement]) -> Result<()> {
+        statements.iter().try_for_each(|statement| self.query(statement, |_| Ok(())).map(drop))
     }
 
     pub fn query<T>(
@@ -155,7 +156,7 @@ impl Open {
         statement: &Statement,
         mut map: impl FnMut(&dyn Row) -> Result<T>,
     ) -> Result<Vec<T>> {
-        let mut prepared = self.0.prepare_cached(&statement.sql)?;
+        let mut prepared = self.connection()?.prepare_cached(&statement.sql)?;
         for (index, value) in (1..).zip(&statement.parameters) {
             debug_assert_eq!(prepared.parameter_name(index), Some(format!("${index}").as_str()));
             prepared.raw_bind_parameter(index, to_sql(value))?;
@@ -167,36 +168,24 @@ impl Open {
         }
         Ok(found)
     }
-}
 
-/// The statements of one transaction, or one that stands alone. Without its connection it failed.
-pub struct Session(Option<Open>);
-
-impl Session {
-    pub fn query<T>(
-        &self,
-        before: &[Statement],
-        statement: &Statement,
-        map: impl FnMut(&dyn Row) -> Result<T>,
-    ) -> Result<Vec<T>> {
-        let open = self.0.as_ref().ok_or_else(failed_before)?;
-        open.run(before)?;
-        open.query(statement, map)
+    pub fn commit(&self) -> Result<()> {
+        Ok(self.connection()?.execute_batch("COMMIT")?)
     }
 
     /// Runs statements and then `work` on the blocking pool.
     pub async fn blocking<T: Send + 'static>(
         &mut self,
         before: Vec<Statement>,
-        work: impl FnOnce(&Open) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&Self) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let open = self.0.take().ok_or_else(failed_before)?;
-        let (open, done) = run_blocking(move || {
-            open.run(&before)?;
-            work(&open).map(|done| (open, done))
+        let session = Self(self.0.take());
+        let (session, done) = run_blocking(move || {
+            session.run(&before)?;
+            work(&session).map(|done| (session, done))
         })
         .await?;
-        self.0 = Some(open);
+        *self = session;
         Ok(done)
     }
 }

@@ -3,7 +3,7 @@
 //! A connection comes back only after its transaction has ended; in every other case it is closed
 //! and another one takes its place.
 
-use super::super::{Error, Result};
+use super::super::{Error, Result, broken};
 use super::link::{ANSWER_TIMEOUT, Link};
 use super::url::Target;
 use std::num::NonZeroUsize;
@@ -60,7 +60,7 @@ impl Pool {
                 unclaimed.put_back();
             }
         });
-        receiver.await.unwrap_or_else(|_| Err(Error::Broken("connecting panicked".to_owned())))
+        receiver.await.unwrap_or_else(|_| Err(broken("connecting panicked")))
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Link>> {

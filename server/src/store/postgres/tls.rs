@@ -1,7 +1,7 @@
 //! TLS to the database, as far as `sslmode` asks for it: encryption alone, the certificate's
 //! authority, or its name too. It knows nothing of PostgreSQL.
 
-use super::super::{Error, Result as StoreResult};
+use super::super::{Result as StoreResult, broken};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
@@ -41,7 +41,7 @@ pub fn connector(verify: &Verify) -> StoreResult<MakeRustlsConnect> {
     };
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| Error::Broken(error.to_string()))?;
+        .map_err(|error| broken(error.to_string()))?;
     let config = config.dangerous().with_custom_certificate_verifier(verifier);
     Ok(MakeRustlsConnect::new(config.with_no_client_auth()))
 }
@@ -51,7 +51,7 @@ fn authority(
     provider: &Arc<CryptoProvider>,
 ) -> StoreResult<Arc<WebPkiServerVerifier>> {
     let unusable = |what: String| {
-        Error::Broken(format!(
+        broken(format!(
             "no certificate authorities to verify the database with ({what}): name a PEM file \
              with sslrootcert="
         ))

@@ -2,7 +2,7 @@
 //!
 //! No error shows any part of the URL, which may carry a password.
 
-use super::super::{Error, Result};
+use super::super::{Result, broken};
 use super::tls::{self, Verify};
 use percent_encoding::percent_decode_str;
 use std::path::PathBuf;
@@ -61,18 +61,16 @@ fn one_per_host(base: &str) -> impl Iterator<Item = String> {
 fn configure(url: &str, mode: SslMode) -> Result<Config> {
     // The parser's own error may quote a piece of the password.
     let mut config: Config = url.parse().map_err(|_| {
-        Error::Broken(
+        broken(
             "the database URL cannot be read: write it as postgres://user:password@host:port/name, \
              every special character of the password percent-encoded, and after `?` only options \
-             that are documented"
-                .to_owned(),
+             that are documented",
         )
     })?;
     if config.get_target_session_attrs() == TargetSessionAttrs::ReadOnly {
-        return Err(Error::Broken(
+        return Err(broken(
             "target_session_attrs=read-only names a standby, which may not know yet what was \
-             revoked: leave it out"
-                .to_owned(),
+             revoked: leave it out",
         ));
     }
     config.target_session_attrs(TargetSessionAttrs::ReadWrite).ssl_mode(mode);
@@ -94,10 +92,9 @@ fn security(mode: &str, roots: Option<PathBuf>) -> Result<(SslMode, Verify)> {
         "require" if roots.is_none() => Ok((SslMode::Require, Verify::Nothing)),
         "require" | "verify-ca" => Ok((SslMode::Require, Verify::Authority(roots))),
         "verify-full" => Ok((SslMode::Require, Verify::AuthorityAndName(roots))),
-        _ => Err(Error::Broken(
+        _ => Err(broken(
             "the database URL has an unknown sslmode: use disable, prefer, require, verify-ca or \
-             verify-full"
-                .to_owned(),
+             verify-full",
         )),
     }
 }

@@ -1,7 +1,7 @@
 //! Backup of a database that is in use, and the check of every page. Neither changes the database or
 //! overwrites another file.
 
-use super::super::{CheckReport, Error, Result};
+use super::super::{CheckReport, Error, Result, broken};
 use super::{folder, open};
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
@@ -23,12 +23,10 @@ const FAULTS: u32 = 100;
 pub fn back_up(source: &Connection, target: &Path) -> Result<()> {
     let name = target.display();
     if target.exists() {
-        return Err(Error::Broken(format!(
-            "{name} exists already: name a new file for the backup"
-        )));
+        return Err(broken(format!("{name} exists already: name a new file for the backup")));
     }
     let not_written =
-        |error: io::Error| Error::Broken(format!("the backup {name} cannot be written: {error}"));
+        |error: io::Error| broken(format!("the backup {name} cannot be written: {error}"));
     // Only its owner may read such a file, and it is removed if this fails.
     let partial = tempfile::Builder::new().prefix(".backup-").tempfile_in(folder(target));
     let partial = partial.map_err(not_written)?;
@@ -43,9 +41,7 @@ fn copy(source: &Connection, target: &Path) -> Result<()> {
         return Err(Error::Unavailable("another process uses it: try again".to_owned()));
     }
     if let Some(fault) = open::faults(&copy, open::WHOLE_CHECK, 1)?.first() {
-        return Err(Error::Broken(format!(
-            "the database is damaged ({fault}): no backup was made of it"
-        )));
+        return Err(broken(format!("the database is damaged ({fault}): no backup was made of it")));
     }
     copy.close().map_err(|(_, error)| error.into())
 }

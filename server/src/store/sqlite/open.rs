@@ -1,7 +1,7 @@
 //! Connections and the schema: the settings of every connection, the files that are refused, and the
 //! migrations. A file that is refused is never changed.
 
-use super::super::{Error, INIT, Result, known_version, never_initialised};
+use super::super::{Error, INIT, Result, broken, known_version, never_initialised};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use std::fmt::Display;
@@ -40,7 +40,7 @@ pub fn open(path: &Path, creates: bool) -> Result<Connection> {
     if creates {
         create(path)?;
     } else if !path.is_file() {
-        return Err(Error::Broken(format!("{} does not exist: {INIT}", path.display())));
+        return Err(broken(format!("{} does not exist: {INIT}", path.display())));
     }
     let mut writer = connect(path)?;
     let keep_as_is = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
@@ -58,10 +58,11 @@ pub fn open(path: &Path, creates: bool) -> Result<Connection> {
 
 /// Makes an empty file that only its owner may read, unless the file exists.
 fn create(path: &Path) -> Result<()> {
-    // SQLite gives its other files the permissions of this one.
+    // SQLite gives its other files the permissions of this one. An existing file is not opened here:
+    // closing it would release the locks that this process has on it.
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-            Err(Error::Broken(format!("{} cannot be made: {error}", path.display())))
+            Err(broken(format!("{} cannot be made: {error}", path.display())))
         }
         _ => Ok(()),
     }
@@ -92,7 +93,7 @@ pub fn faults(connection: &Connection, check: &str, limit: u32) -> rusqlite::Res
 }
 
 fn damaged(fault: &dyn Display) -> Error {
-    Error::Broken(format!("the database is damaged ({fault}): restore a backup"))
+    broken(format!("the database is damaged ({fault}): restore a backup"))
 }
 
 /// Connects to a file that exists.
@@ -100,7 +101,7 @@ pub fn connect(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     configure(&connection).map_err(|error| {
-        Error::Broken(format!("{} is no database of this program: {error}", path.display()))
+        broken(format!("{} is no database of this program: {error}", path.display()))
     })?;
     Ok(connection)
 }
@@ -169,8 +170,6 @@ pub fn version(connection: &Connection) -> Result<usize> {
     match integer("PRAGMA application_id")? {
         APPLICATION_ID => known_version(version, MIGRATIONS.len()),
         0 if version == 0 && integer("SELECT count(*) FROM sqlite_schema")? == 0 => Ok(0),
-        _ => Err(Error::Broken(
-            "the file is a database of another program: name another file".to_owned(),
-        )),
+        _ => Err(broken("the file is a database of another program: name another file")),
     }
 }
