@@ -39,6 +39,10 @@ pub const POOL_SIZE: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not 0");
 const INIT: &str =
     "`orgtokens-server init --organization SLUG --username NAME --email ADDR` makes a database";
 
+/// The URL may carry a password, so this does not show it.
+const UNKNOWN_URL: &str = "the database URL names no known backend: write it as \
+    sqlite://orgtokens.db or postgres://user:password@host/name";
+
 /// What most functions of this module return.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -113,13 +117,7 @@ impl Store {
             Some(("postgres" | "postgresql", _)) => {
                 Backend::Postgres(Postgres::open(url, pool, creates).await?)
             }
-            // The URL may carry a password, so no error shows it.
-            _ => {
-                return Err(broken(
-                    "the database URL names no known backend: write it as sqlite://orgtokens.db or \
-                     postgres://user:password@host/name",
-                ));
-            }
+            _ => return Err(broken(UNKNOWN_URL)),
         };
         Ok(Self { backend, counts: Arc::default() })
     }
@@ -138,7 +136,7 @@ impl Store {
         let connection = match &self.backend {
             Backend::Sqlite(sqlite) => Connection::Sqlite(sqlite.read(is_transaction)?),
             Backend::Postgres(postgres) => {
-                Connection::Postgres(Box::new(postgres.read(is_transaction).await?))
+                Connection::Postgres(postgres.read(is_transaction).await?)
             }
         };
         Ok(Snapshot::new(connection, &self.counts))
@@ -157,8 +155,7 @@ impl Store {
         self.transaction(turn, true).await
     }
 
-    /// Like [`Store::write`], for a change that revokes tokens: it may use the reserve of a full
-    /// disk.
+    /// Like [`Store::write`], for revocations: they may use the reserve of a full disk.
     pub async fn write_revocation(&self, turn: &Turn) -> Result<Transaction> {
         self.transaction(turn, false).await
     }
@@ -166,9 +163,7 @@ impl Store {
     async fn transaction(&self, turn: &Turn, needs_reserve: bool) -> Result<Transaction> {
         let connection = match &self.backend {
             Backend::Sqlite(sqlite) => Connection::Sqlite(sqlite.write(needs_reserve).await?),
-            Backend::Postgres(postgres) => {
-                Connection::Postgres(Box::new(postgres.write(turn).await?))
-            }
+            Backend::Postgres(postgres) => Connection::Postgres(postgres.write(turn).await?),
         };
         Ok(Transaction::new(connection, &self.counts))
     }
@@ -177,7 +172,7 @@ impl Store {
     /// goes on: changes then say what is wrong.
     pub fn hold_reserve(&self) {
         if let Backend::Sqlite(sqlite) = &self.backend {
-            let _ = sqlite.hold_reserve();
+            let _ = sqlite.reserve.hold();
         }
     }
 
@@ -196,8 +191,7 @@ impl Store {
     /// Copies everything to a new file, while others read and write.
     ///
     /// # Errors
-    /// If the file exists or cannot be written, or the database is PostgreSQL. No part of a copy is
-    /// left.
+    /// If the file exists, or the database is PostgreSQL. No part of a copy is left.
     pub async fn back_up(&self, target: &Path) -> Result<()> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.back_up(target).await,

@@ -1,7 +1,7 @@
 //! Copies one database into another, on either backend: it moves a service from one machine to
 //! several, and back. The source is only read. The target is filled in one transaction.
 
-use super::connection::{Row, Statement, Value, sql};
+use super::connection::{Row, Value, sql};
 use super::{Result, Snapshot, Store, Transaction, Turn, broken};
 
 /// How many rows are copied at once.
@@ -30,7 +30,7 @@ pub async fn copy(
 ) -> Result<Vec<Copied>> {
     let (mut source, mut target) = (from.read().await?, to.write(&Turn::Free).await?);
     target.lock_database();
-    for Table { name, .. } in &TABLES {
+    for (name, ..) in TABLES {
         let rows = count(&mut target, name).await?;
         if rows != 0 {
             return Err(broken(format!(
@@ -39,116 +39,87 @@ pub async fn copy(
             )));
         }
     }
-    let mut counted = Vec::new();
-    for table in &TABLES {
-        let copied = table.copy(&mut source, &mut target, &mut progress).await?;
-        if copied.rows != copied.of {
-            let Copied { table, rows, of } = copied;
-            return Err(broken(format!(
-                "{rows} of {of} rows of {table} arrived, so nothing was kept: copy again"
-            )));
-        }
-        counted.push(copied);
+    let mut copied = Vec::new();
+    for table in TABLES {
+        copied.push(copy_table(&mut source, &mut target, table, &mut progress).await?);
+    }
+    if let Some(Copied { table, rows, of }) = copied.iter().find(|table| table.rows != table.of) {
+        let lost = format!("{rows} of {of} rows of {table} arrived");
+        return Err(broken(format!("{lost}, so nothing was kept: copy again")));
     }
     target.commit().await?;
-    Ok(counted)
+    Ok(copied)
 }
 
-/// A table: the columns that identify a row, and all columns, of which they are the first.
-struct Table {
-    name: &'static str,
-    key: &'static str,
-    columns: &'static str,
-}
+/// A table: its name, the columns that identify a row, and the others.
+type Table = (&'static str, &'static str, &'static str);
 
 /// Every table, each after those that it refers to.
 const TABLES: [Table; 7] = [
-    Table { name: "users", key: "id", columns: "id, username, email, disabled, entries, hash" },
-    Table { name: "organizations", key: "id", columns: "id, slug, entries, hash" },
-    Table {
-        name: "members",
-        key: "organization_id, username",
-        columns: "organization_id, username, user_id, role",
-    },
-    Table {
-        name: "organization_groups",
-        key: "uuid",
-        columns: "uuid, organization_id, name, location, version",
-    },
-    Table {
-        name: "tokens",
-        key: "position",
-        columns: "position, id, digest, name, user_id, organization_id, group_uuid, scopes, \
-                  created_at, expires_at",
-    },
-    Table {
-        name: "audit_log",
-        key: "id",
-        columns: "id, organization_id, user_id, sequence, code, message, origin, author, \
-                  created_at, data, hash",
-    },
-    Table { name: "closed_chain", key: "id", columns: "id, entries, hash" },
+    ("users", "id", "username, email, disabled, entries, hash"),
+    ("organizations", "id", "slug, entries, hash"),
+    ("members", "organization_id, username", "user_id, role"),
+    ("organization_groups", "uuid", "organization_id, name, location, version"),
+    (
+        "tokens",
+        "position",
+        "id, digest, name, user_id, organization_id, group_uuid, scopes, created_at, expires_at",
+    ),
+    (
+        "audit_log",
+        "id",
+        "organization_id, user_id, sequence, code, message, origin, author, created_at, data, hash",
+    ),
+    ("closed_chain", "id", "entries, hash"),
 ];
 
-impl Table {
-    async fn copy(
-        &self,
-        source: &mut Snapshot,
-        target: &mut Transaction,
-        progress: &mut impl FnMut(Copied),
-    ) -> Result<Copied> {
-        let mut copied = Copied { table: self.name, rows: 0, of: count(source, self.name).await? };
-        let width = self.columns.split(", ").count();
-        let values =
-            |row: &dyn Row| (0..width).map(|index| Ok(row.column(index)?.into())).collect();
-        let mut after = Vec::new();
-        loop {
-            let page: Vec<Vec<Value>> = source.all(self.page(after), values).await?;
-            let Some(last) = page.last() else { break };
-            after = last[..self.key.split(", ").count()].to_vec();
-            for row in page {
-                target.execute(self.insert(row));
-                copied.rows += 1;
-            }
-            target.flush().await?;
-            progress(copied);
-        }
-        if target.connection.is_postgres() {
-            self.optimize(target).await?;
-        }
-        copied.rows = count(target, self.name).await?;
-        Ok(copied)
-    }
-
-    /// Returns the statement that reads the rows after this key, or the first ones.
-    fn page(&self, after: Vec<Value>) -> Statement {
-        let Self { name, key, columns } = self;
+/// Copies a table page by page, and counts what has arrived.
+async fn copy_table(
+    source: &mut Snapshot,
+    target: &mut Transaction,
+    (name, key, others): Table,
+    progress: &mut impl FnMut(Copied),
+) -> Result<Copied> {
+    let columns = format!("{key}, {others}");
+    let width = columns.split(", ").count();
+    let insert = format!("INSERT INTO {name} ({columns}) VALUES ({})", placeholders(width));
+    let values = |row: &dyn Row| (0..width).map(|index| Ok(row.column(index)?.into())).collect();
+    let mut copied = Copied { table: name, rows: 0, of: count(source, name).await? };
+    let mut after = Vec::new();
+    loop {
         let range = match after.len() {
             0 => String::new(),
-            count => format!("WHERE ({key}) > ({})", placeholders(count)),
+            keys => format!("WHERE ({key}) > ({})", placeholders(keys)),
         };
         let page = format!("SELECT {columns} FROM {name} {range} ORDER BY {key} LIMIT {PAGE}");
-        sql(page, after)
-    }
-
-    fn insert(&self, row: Vec<Value>) -> Statement {
-        let values = placeholders(row.len());
-        sql(format!("INSERT INTO {} ({}) VALUES ({values})", self.name, self.columns), row)
-    }
-
-    /// Tells PostgreSQL how many rows there are, and makes new ids start after theirs.
-    async fn optimize(&self, target: &mut Transaction) -> Result<()> {
-        let Self { name, key, .. } = self;
-        target.execute(sql(format!("ANALYZE {name}"), []));
-        if matches!(*key, "id" | "position") {
-            let reset = format!(
-                "SELECT setval(pg_get_serial_sequence('{name}', '{key}'), max({key})) FROM {name} \
-                 HAVING max({key}) > 0"
-            );
-            target.execute(sql(reset, []));
+        let page: Vec<Vec<Value>> = source.all(sql(page, after), values).await?;
+        let Some(last) = page.last() else { break };
+        after = last[..key.split(", ").count()].to_vec();
+        for row in page {
+            target.execute(sql(insert.clone(), row));
+            copied.rows += 1;
         }
-        target.flush().await
+        target.flush().await?;
+        progress(copied);
     }
+    if target.connection.is_postgres() {
+        optimize(target, name, key).await?;
+    }
+    copied.rows = count(target, name).await?;
+    Ok(copied)
+}
+
+/// Tells PostgreSQL how many rows there are, and makes new ids start after theirs.
+async fn optimize(target: &mut Transaction, name: &str, key: &str) -> Result<()> {
+    target.execute(sql(format!("ANALYZE {name}"), []));
+    if let "id" | "position" = key {
+        let reset = format!(
+            "SELECT setval(pg_get_serial_sequence('{name}', '{key}'), max({key})) FROM {name} \
+             HAVING max({key}) > 0"
+        );
+        target.execute(sql(reset, []));
+    }
+    target.flush().await
 }
 
 async fn count(view: &mut Snapshot, table: &str) -> Result<i64> {

@@ -74,7 +74,7 @@ impl Postgres {
 
 /// One transaction, or a statement that stands alone. Without its lease it is over.
 pub struct Session {
-    lease: Option<Lease>,
+    lease: Option<Box<Lease>>,
     /// Goes out before the first statement.
     begin: Option<&'static str>,
     has_begun: bool,
@@ -142,7 +142,7 @@ impl Session {
     }
 
     /// Takes the connection. BEGIN goes out with the first statements.
-    fn begin_with(&mut self, statements: &mut Vec<Statement>) -> Result<Lease> {
+    fn begin_with(&mut self, statements: &mut Vec<Statement>) -> Result<Box<Lease>> {
         if let Some(begin) = self.begin.take() {
             statements.insert(0, sql(begin, []));
             self.has_begun = true;

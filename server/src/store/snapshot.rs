@@ -36,7 +36,7 @@ impl Counts {
 /// One open transaction of a backend. Dropping it rolls it back.
 pub(super) enum Connection {
     Sqlite(sqlite::Session),
-    Postgres(Box<postgres::Session>),
+    Postgres(postgres::Session),
 }
 
 impl Connection {

@@ -19,10 +19,10 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, sleep, timeout_at};
 
 type Shared = Arc<tokio::sync::Mutex<rusqlite::Connection>>;
+type Guard = OwnedMutexGuard<rusqlite::Connection>;
 
 /// How long a change waits for its turn.
 const TURN_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// How long it waits before it asks again if another process writes.
 const BUSY_WAIT: Duration = Duration::from_millis(10);
 
@@ -31,7 +31,7 @@ pub struct Sqlite {
     path: PathBuf,
     writer: Shared,
     readers: Mutex<Vec<Shared>>,
-    reserve: Reserve,
+    pub reserve: Reserve,
 }
 
 impl Sqlite {
@@ -56,7 +56,7 @@ impl Sqlite {
     }
 
     /// Returns a connection that is not in use, or a new one.
-    fn reader(&self) -> Result<OwnedMutexGuard<rusqlite::Connection>> {
+    fn reader(&self) -> Result<Guard> {
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         let mut idle = readers.iter().filter_map(|reader| Arc::clone(reader).try_lock_owned().ok());
         // One that could not end its transaction would still see an old state.
@@ -80,7 +80,7 @@ impl Sqlite {
             Error::Unavailable(format!("other changes took longer than {TURN_TIMEOUT:?}"))
         })?;
         if needs_reserve {
-            self.hold_reserve()?;
+            self.reserve.hold()?;
         }
         // Other processes write too: this waits here, not in the middle, and not on the thread.
         while let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
@@ -91,10 +91,6 @@ impl Sqlite {
             sleep(BUSY_WAIT).await;
         }
         Ok(Session(Some(connection)))
-    }
-
-    pub fn hold_reserve(&self) -> Result<()> {
-        self.reserve.hold()
     }
 
     pub async fn release_reserve(&self) {
@@ -131,7 +127,7 @@ fn folder(file: &Path) -> &Path {
 
 /// One transaction, or a statement that stands alone. Without its connection it failed. Dropping it
 /// rolls back what was not committed.
-pub struct Session(Option<OwnedMutexGuard<rusqlite::Connection>>);
+pub struct Session(Option<Guard>);
 
 impl Drop for Session {
     fn drop(&mut self) {

@@ -47,8 +47,8 @@ impl Row for tokio_postgres::Row {
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         let Some(refusal) = error.as_db_error() else {
-            let source = error.source().map_or_else(String::new, |source| format!(": {source}"));
-            return Self::Unavailable(format!("{error}{source}"));
+            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            return Self::Unavailable(format!("{error}{cause}"));
         };
         let (code, message) = (refusal.code(), refusal.message());
         let message = format!("{message} ({})", code.code());

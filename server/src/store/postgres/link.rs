@@ -19,8 +19,7 @@ use tokio_postgres::{AsyncMessage, Client, Config, Statement as Prepared};
 
 /// How long one host may take from the first packet to a ready session.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(4);
-/// How long an answer may take: the server ends statements at 5 s, and the error needs time to
-/// arrive.
+/// How long an answer may take: the server ends statements at 5 s, and its error needs time.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// The server ends statements and lock waits itself, also for a lost client; lock waits end later
@@ -113,10 +112,8 @@ impl Link {
         try_join!(self.run_all(before, &all), rows).map(|((), found)| found)
     }
 
-    /// Runs statements without rows and COMMIT, in one round trip.
-    ///
-    /// # Errors
-    /// [`Error::Unknown`] if the commit may have happened nevertheless.
+    /// Runs statements without rows and COMMIT, in one round trip. It is [`Error::Unknown`] if the
+    /// commit may have happened nevertheless.
     pub async fn commit(&mut self, statements: &[Statement]) -> Result<()> {
         let all = self.prepare_all(statements).await?;
         self.has_warned.store(false, Ordering::SeqCst);

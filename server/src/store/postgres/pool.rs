@@ -32,13 +32,14 @@ impl Pool {
     }
 
     /// Returns a connection.
-    pub async fn lease(self: &Arc<Self>, is_writer: bool) -> Result<Lease> {
+    pub async fn lease(self: &Arc<Self>, is_writer: bool) -> Result<Box<Lease>> {
         let lease = async {
             let writer = if is_writer { Some(permit(&self.writers).await) } else { None };
             let permits = (permit(&self.places).await, writer);
             while let Some(link) = self.idle().pop() {
                 if !link.is_closed() {
-                    return Ok(Lease { link, pool: Arc::clone(self), _permits: permits });
+                    let pool = Arc::clone(self);
+                    return Ok(Box::new(Lease { link, pool, _permits: permits }));
                 }
             }
             self.open(permits).await
@@ -50,12 +51,12 @@ impl Pool {
 
     /// Opens a connection. Connecting goes on if the request stops waiting, so that a host late in
     /// the list is reached at last.
-    async fn open(self: &Arc<Self>, permits: Permits) -> Result<Lease> {
+    async fn open(self: &Arc<Self>, permits: Permits) -> Result<Box<Lease>> {
         let (sender, receiver) = oneshot::channel();
         let pool = Arc::clone(self);
         tokio::spawn(async move {
             let opened = Link::open(&pool.target).await;
-            let leased = opened.map(|link| Lease { link, pool, _permits: permits });
+            let leased = opened.map(|link| Box::new(Lease { link, pool, _permits: permits }));
             if let Err(Ok(unclaimed)) = sender.send(leased) {
                 unclaimed.put_back();
             }

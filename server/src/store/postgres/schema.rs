@@ -21,10 +21,8 @@ const SCHEMA_TABLE: &str = "CREATE TABLE IF NOT EXISTS orgtokens_schema (version
     INSERT INTO orgtokens_schema (version)
     SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM orgtokens_schema)";
 
-/// Upgrades an older database. `creates` makes the tables of an empty one.
-///
-/// # Errors
-/// If it was never initialised, or is newer than this program.
+/// Upgrades an older database, and refuses a newer one. Only `creates` makes the tables of an empty
+/// one.
 pub async fn upgrade(target: &Target, creates: bool) -> Result<()> {
     let mut link = Link::open(target).await?;
     match version(&mut link).await? {

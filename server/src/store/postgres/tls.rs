@@ -27,10 +27,7 @@ pub enum Verify {
     AuthorityAndName(Option<PathBuf>),
 }
 
-/// Returns what connections make TLS with.
-///
-/// # Errors
-/// If no authorities can be read.
+/// Returns what connections make TLS with, or an error if no authorities can be read.
 pub fn connector(verify: &Verify) -> StoreResult<MakeRustlsConnect> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let any_name = |authority| Arc::new(AnyName { authority, provider: Arc::clone(&provider) });

@@ -1,6 +1,5 @@
-//! The database URL: which servers, under which name, and with how much TLS.
-//!
-//! No error shows any part of the URL, which may carry a password.
+//! The database URL: which servers, under which name, and with how much TLS. No error shows any part
+//! of the URL, which may carry a password.
 
 use super::super::{Result, broken};
 use super::tls::{self, Verify};
@@ -24,9 +23,6 @@ pub struct Target {
 
 impl Target {
     /// Reads a URL such as `postgres://user:password@one:5432,two:5432/name?sslmode=require`.
-    ///
-    /// # Errors
-    /// If it is malformed, or asks for what this program does not do.
     pub fn parse(url: &str) -> Result<Self> {
         let (base, query) = url.split_once('?').unwrap_or((url, ""));
         let (mut mode, mut roots, mut others) = ("prefer", None, Vec::new());

@@ -12,14 +12,10 @@ use tempfile::NamedTempFile;
 
 /// Copies every page at once: one consistent view, for which no writer waits.
 const ALL_PAGES: i32 = -1;
-
 /// How many faults are reported at most.
 const FAULTS: u32 = 100;
 
 /// Copies the database of `source` to a new file at `target`, all of it or nothing.
-///
-/// # Errors
-/// If the file exists, or there is no room for it.
 pub fn back_up(source: &Connection, target: &Path) -> Result<()> {
     let name = target.display();
     if target.exists() {

@@ -13,29 +13,22 @@ use std::time::{Duration, Instant};
 
 /// "orgt" in ASCII: tells this program's files from other SQLite databases.
 const APPLICATION_ID: i64 = 0x6f72_6774;
-
 /// Each upgrades the schema by one version; `user_version` counts those that ran.
 const MIGRATIONS: [&str; 2] = [
     include_str!("../../../migrations/sqlite/0001_initial.sql"),
     include_str!("../../../migrations/sqlite/0002_chains_and_order.sql"),
 ];
-
 /// How long a statement waits for another process.
 const BUSY: Duration = Duration::from_secs(5);
-
 /// How long the check for damage at start may take; `check` does the rest of a large file.
 const CHECK_TIMEOUT: Duration = Duration::from_millis(1_500);
-
 /// How many steps of SQLite's virtual machine run between two looks at the clock.
 const STEPS: i32 = 10_000;
-
 /// The pragma that checks everything.
 pub const WHOLE_CHECK: &str = "integrity_check";
 
-/// Connects the writer and upgrades the schema. `creates` makes the file unless it exists.
-///
-/// # Errors
-/// If the file is damaged, another program's, newer, or was never initialised. It is left as it was.
+/// Connects the writer and upgrades the schema. A file that is damaged, another program's or newer is
+/// left as it was. Only `creates` makes a file or the tables of an empty one.
 pub fn open(path: &Path, creates: bool) -> Result<Connection> {
     if creates {
         create(path)?;

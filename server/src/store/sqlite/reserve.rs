@@ -22,10 +22,7 @@ impl Reserve {
         Self(path.into())
     }
 
-    /// Makes the file unless it exists.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] if there is no room for it.
+    /// Makes the file unless it exists. Without room for it this is [`Error::Unavailable`].
     pub fn hold(&self) -> Result<()> {
         if fs::metadata(&self.0).is_ok_and(|file| file.len() == SIZE as u64) {
             return Ok(());
