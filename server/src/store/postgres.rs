@@ -92,17 +92,19 @@ impl Drop for Session {
 }
 
 impl Session {
-    /// Runs statements without rows, then one with rows, in one round trip. A connection that is
-    /// silent or broken is closed, and a failed transaction ends here.
+    /// Runs statements in one round trip, and returns what `map` makes of the rows of the last one.
+    /// A connection that is silent or broken is closed, and a failed transaction ends here.
     pub async fn query<T: Send>(
         &mut self,
-        mut before: Vec<Statement>,
-        statement: &Statement,
+        mut statements: Vec<Statement>,
         map: impl FnMut(&dyn Row) -> Result<T> + Send,
     ) -> Result<Vec<T>> {
-        let mut lease = self.begin_with(&mut before)?;
+        if statements.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut lease = self.begin_with(&mut statements)?;
         // If the request is dropped meanwhile, so is the connection: it may be in the middle.
-        let answer = timeout(ANSWER_TIMEOUT, lease.link.query(&before, statement, map)).await;
+        let answer = timeout(ANSWER_TIMEOUT, lease.link.query(&statements, map)).await;
         let answer = answer.unwrap_or_else(|_| {
             let message = format!("the database did not answer within {ANSWER_TIMEOUT:?}");
             Err(Error::Unavailable(message))
@@ -114,12 +116,6 @@ impl Session {
             Err(_) => {}
         }
         answer
-    }
-
-    /// Runs statements without rows in one round trip.
-    pub async fn run(&mut self, mut statements: Vec<Statement>) -> Result<()> {
-        let Some(last) = statements.pop() else { return Ok(()) };
-        self.query(statements, &last, |_| Ok(())).await.map(drop)
     }
 
     /// Runs the statements and COMMIT in one round trip.

@@ -78,19 +78,17 @@ impl Snapshot {
         statement: Statement,
         map: impl FnMut(&dyn Row) -> Result<T> + Send,
     ) -> Result<Vec<T>> {
-        let before = self.take_pending(1);
+        self.pending.push(statement);
+        let statements = self.take_pending();
         match &mut self.connection {
-            Connection::Sqlite(session) => {
-                session.run(&before)?;
-                session.query(&statement, map)
-            }
-            Connection::Postgres(session) => session.query(before, &statement, map).await,
+            Connection::Sqlite(session) => session.query(&statements, map),
+            Connection::Postgres(session) => session.query(statements, map).await,
         }
     }
 
-    /// Returns the statements that go out with `more` others, and counts them all.
-    fn take_pending(&mut self, more: usize) -> Vec<Statement> {
-        self.counts.add(self.pending.len() + more);
+    /// Returns the statements that go out now, and counts them.
+    fn take_pending(&mut self) -> Vec<Statement> {
+        self.counts.add(self.pending.len());
         mem::take(&mut self.pending)
     }
 }
@@ -125,12 +123,10 @@ impl Transaction {
     /// Those of the changes that did not go out before; nothing was changed then. After
     /// [`super::Error::Unknown`] the changes may be there nevertheless.
     pub async fn commit(mut self) -> Result<()> {
-        let pending = self.0.take_pending(0);
+        let statements = self.0.take_pending();
         match self.0.connection {
-            Connection::Sqlite(mut session) => {
-                session.blocking(pending, sqlite::Session::commit).await
-            }
-            Connection::Postgres(session) => session.commit(pending).await,
+            Connection::Sqlite(session) => session.commit(statements).await,
+            Connection::Postgres(session) => session.commit(statements).await,
         }
     }
 
@@ -148,11 +144,7 @@ impl Transaction {
 
     /// Runs the changes and locks that were added.
     pub async fn flush(&mut self) -> Result<()> {
-        let pending = self.0.take_pending(0);
-        match &mut self.0.connection {
-            Connection::Sqlite(session) => session.blocking(pending, |_| Ok(())).await,
-            Connection::Postgres(session) => session.run(pending).await,
-        }
+        self.run_many(|_| Ok(())).await.map(drop)
     }
 
     /// Runs a statement that changes many rows, for which no worker thread waits, and returns what
@@ -162,12 +154,18 @@ impl Transaction {
         statement: Statement,
         map: fn(&dyn Row) -> Result<T>,
     ) -> Result<Vec<T>> {
-        let before = self.0.take_pending(1);
+        self.execute(statement);
+        self.run_many(map).await
+    }
+
+    async fn run_many<T: Send + 'static>(
+        &mut self,
+        map: fn(&dyn Row) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let statements = self.0.take_pending();
         match &mut self.0.connection {
-            Connection::Sqlite(session) => {
-                session.blocking(before, move |session| session.query(&statement, map)).await
-            }
-            Connection::Postgres(session) => session.query(before, &statement, map).await,
+            Connection::Sqlite(session) => session.query_blocking(statements, map).await,
+            Connection::Postgres(session) => session.query(statements, map).await,
         }
     }
 }

@@ -7,7 +7,7 @@ mod backup;
 mod open;
 mod reserve;
 
-use super::connection::{Column, Row, Statement, Value, corrupt, failed_before};
+use super::connection::{Column, Row, Statement, Value, corrupt, failed_before, sql};
 use super::{CheckReport, Error, Result, broken};
 use reserve::Reserve;
 use rusqlite::ErrorCode;
@@ -139,51 +139,55 @@ impl Drop for Session {
 }
 
 impl Session {
-    fn connection(&self) -> Result<&rusqlite::Connection> {
-        self.0.as_deref().ok_or_else(failed_before)
-    }
-
-    pub fn run(&self, statements: &[Statement]) -> Result<()> {
-        statements.iter().try_for_each(|statement| self.query(statement, |_| Ok(())).map(drop))
-    }
-
+    /// Runs statements, and returns what `map` makes of the rows of the last one.
     pub fn query<T>(
         &self,
-        statement: &Statement,
-        mut map: impl FnMut(&dyn Row) -> Result<T>,
+        statements: &[Statement],
+        map: impl FnMut(&dyn Row) -> Result<T>,
     ) -> Result<Vec<T>> {
-        let mut prepared = self.connection()?.prepare_cached(&statement.sql)?;
-        for (index, value) in (1..).zip(&statement.parameters) {
-            debug_assert_eq!(prepared.parameter_name(index), Some(format!("${index}").as_str()));
-            prepared.raw_bind_parameter(index, to_sql(value))?;
+        let connection = self.0.as_ref().ok_or_else(failed_before)?;
+        let Some((last, before)) = statements.split_last() else { return Ok(Vec::new()) };
+        for statement in before {
+            query(connection, statement, |_| Ok(()))?;
         }
-        let mut rows = prepared.raw_query();
-        let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            found.push(map(row)?);
-        }
+        query(connection, last, map)
+    }
+
+    pub async fn query_blocking<T: Send + 'static>(
+        &mut self,
+        statements: Vec<Statement>,
+        map: fn(&dyn Row) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let session = Self(self.0.take());
+        let work = move || session.query(&statements, map).map(|found| (session, found));
+        let (session, found) = run_blocking(work).await?;
+        *self = session;
         Ok(found)
     }
 
-    pub fn commit(&self) -> Result<()> {
-        Ok(self.connection()?.execute_batch("COMMIT")?)
+    /// Runs the statements and COMMIT, whose sync no worker thread waits for.
+    pub async fn commit(mut self, mut statements: Vec<Statement>) -> Result<()> {
+        statements.push(sql("COMMIT", []));
+        self.query_blocking(statements, |_| Ok(())).await.map(drop)
     }
+}
 
-    /// Runs statements and then `work` on the blocking pool.
-    pub async fn blocking<T: Send + 'static>(
-        &mut self,
-        before: Vec<Statement>,
-        work: impl FnOnce(&Self) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        let session = Self(self.0.take());
-        let (session, done) = run_blocking(move || {
-            session.run(&before)?;
-            work(&session).map(|done| (session, done))
-        })
-        .await?;
-        *self = session;
-        Ok(done)
+fn query<T>(
+    connection: &rusqlite::Connection,
+    statement: &Statement,
+    mut map: impl FnMut(&dyn Row) -> Result<T>,
+) -> Result<Vec<T>> {
+    let mut prepared = connection.prepare_cached(&statement.sql)?;
+    for (index, value) in (1..).zip(&statement.parameters) {
+        debug_assert_eq!(prepared.parameter_name(index), Some(format!("${index}").as_str()));
+        prepared.raw_bind_parameter(index, to_sql(value))?;
     }
+    let mut rows = prepared.raw_query();
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(map(row)?);
+    }
+    Ok(found)
 }
 
 fn to_sql(value: &Value) -> ToSqlOutput<'_> {

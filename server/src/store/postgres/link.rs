@@ -90,17 +90,16 @@ impl Link {
         Ok(self.client.batch_execute(statements).await?)
     }
 
-    /// Runs statements without rows, then one with rows, in one round trip.
+    /// Runs statements in one round trip, and returns what `map` makes of the rows of the last one.
     pub async fn query<T: Send>(
         &mut self,
-        before: &[Statement],
-        statement: &Statement,
+        statements: &[Statement],
         mut map: impl FnMut(&dyn Row) -> Result<T> + Send,
     ) -> Result<Vec<T>> {
-        let all = self.prepare_all(before).await?;
-        let prepared = self.prepare(statement).await?;
+        let prepared = self.prepare(statements).await?;
+        let Some((last, before)) = statements.split_last() else { return Ok(Vec::new()) };
         let rows = async {
-            let rows = self.client.query_raw(&prepared, bind(statement)).await?;
+            let rows = self.client.query_raw(&prepared[before.len()], bind(last)).await?;
             pin_mut!(rows);
             let mut found = Vec::new();
             while let Some(row) = rows.try_next().await? {
@@ -109,15 +108,15 @@ impl Link {
             Ok(found)
         };
         // Polled in this order, so sent in this order; the first error is the first one's.
-        try_join!(self.run_all(before, &all), rows).map(|((), found)| found)
+        try_join!(self.run_all(before, &prepared), rows).map(|((), found)| found)
     }
 
     /// Runs statements without rows and COMMIT, in one round trip. It is [`Error::Unknown`] if the
     /// commit may have happened nevertheless.
     pub async fn commit(&mut self, statements: &[Statement]) -> Result<()> {
-        let all = self.prepare_all(statements).await?;
+        let prepared = self.prepare(statements).await?;
         self.has_warned.store(false, Ordering::SeqCst);
-        let (changed, committed) = join!(self.run_all(statements, &all), self.run("COMMIT"));
+        let (changed, committed) = join!(self.run_all(statements, &prepared), self.run("COMMIT"));
         // After an error that the database itself reported, COMMIT rolls back.
         let is_decided = committed.is_ok();
         match changed.and(committed) {
@@ -132,21 +131,16 @@ impl Link {
         }
     }
 
-    async fn prepare_all(&mut self, statements: &[Statement]) -> Result<Vec<Prepared>> {
+    async fn prepare(&mut self, statements: &[Statement]) -> Result<Vec<Prepared>> {
         let mut all = Vec::new();
-        for statement in statements {
-            all.push(self.prepare(statement).await?);
+        for Statement { sql, .. } in statements {
+            if !self.prepared.contains_key(sql.as_ref()) {
+                let prepared = self.client.prepare(sql).await?;
+                self.prepared.insert(sql.to_string(), prepared);
+            }
+            all.push(self.prepared[sql.as_ref()].clone());
         }
         Ok(all)
-    }
-
-    async fn prepare(&mut self, Statement { sql, .. }: &Statement) -> Result<Prepared> {
-        if let Some(prepared) = self.prepared.get(sql.as_ref()) {
-            return Ok(prepared.clone());
-        }
-        let prepared = self.client.prepare(sql).await?;
-        self.prepared.insert(sql.to_string(), prepared.clone());
-        Ok(prepared)
     }
 
     async fn run_all(&self, statements: &[Statement], prepared: &[Prepared]) -> Result<()> {

@@ -63,5 +63,5 @@ pub async fn version(link: &mut Link) -> Result<Option<usize>> {
 }
 
 async fn integer(link: &mut Link, statement: &'static str) -> Result<Option<i64>> {
-    Ok(link.query(&[], &sql(statement, []), |row| row.integer(0)).await?.pop())
+    Ok(link.query(&[sql(statement, [])], |row| row.integer(0)).await?.pop())
 }
