@@ -165,7 +165,7 @@ impl Store {
             Backend::Sqlite(sqlite) => Connection::Sqlite(sqlite.write(needs_reserve).await?),
             Backend::Postgres(postgres) => Connection::Postgres(postgres.write(turn).await?),
         };
-        Ok(Transaction::new(connection, &self.counts))
+        Ok(Transaction(Snapshot::new(connection, &self.counts)))
     }
 
     /// Reserves disk space for [`Store::write_revocation`]. On a full disk that fails and reading
@@ -195,10 +195,7 @@ impl Store {
     pub async fn back_up(&self, target: &Path) -> Result<()> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.back_up(target).await,
-            Backend::Postgres(_) => Err(broken(format!(
-                "only SQLite is copied to a file, so {} was not made: use pg_dump",
-                target.display()
-            ))),
+            Backend::Postgres(_) => Err(broken("only SQLite is copied to a file: use pg_dump")),
         }
     }
 

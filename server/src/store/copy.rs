@@ -33,10 +33,8 @@ pub async fn copy(
     for (name, ..) in TABLES {
         let rows = count(&mut target, name).await?;
         if rows != 0 {
-            return Err(broken(format!(
-                "the target is not empty, its table {name} has {rows} rows: name a new database, \
-                 not one that `init` filled"
-            )));
+            let found = format!("the target is not empty, its table {name} has {rows} rows");
+            return Err(broken(format!("{found}: name a database that `init` has not filled")));
         }
     }
     let mut copied = Vec::new();

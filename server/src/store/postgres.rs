@@ -106,8 +106,7 @@ impl Session {
         // If the request is dropped meanwhile, so is the connection: it may be in the middle.
         let answer = timeout(ANSWER_TIMEOUT, lease.link.query(&statements, map)).await;
         let answer = answer.unwrap_or_else(|_| {
-            let message = format!("the database did not answer within {ANSWER_TIMEOUT:?}");
-            Err(Error::Unavailable(message))
+            Err(Error::Unavailable(format!("no answer within {ANSWER_TIMEOUT:?}")))
         });
         match &answer {
             Ok(_) => self.lease = Some(lease),

@@ -17,11 +17,6 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn add(&self, statements: usize) {
-        self.statements.fetch_add(statements as u64, Ordering::Relaxed);
-        self.round_trips.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// Returns how many statements ran.
     pub fn statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
@@ -88,7 +83,8 @@ impl Snapshot {
 
     /// Returns the statements that go out now, and counts them.
     fn take_pending(&mut self) -> Vec<Statement> {
-        self.counts.add(self.pending.len());
+        self.counts.statements.fetch_add(self.pending.len() as u64, Ordering::Relaxed);
+        self.counts.round_trips.fetch_add(1, Ordering::Relaxed);
         mem::take(&mut self.pending)
     }
 }
@@ -96,7 +92,7 @@ impl Snapshot {
 /// A transaction that may write. Its changes go out with its next query or with its commit, so an
 /// error of a change shows there. Dropping it rolls everything back.
 #[derive(Debug)]
-pub struct Transaction(Snapshot);
+pub struct Transaction(pub(super) Snapshot);
 
 impl Deref for Transaction {
     type Target = Snapshot;
@@ -113,10 +109,6 @@ impl DerefMut for Transaction {
 }
 
 impl Transaction {
-    pub(super) fn new(connection: Connection, counts: &Arc<Counts>) -> Self {
-        Self(Snapshot::new(connection, counts))
-    }
-
     /// Makes every change durable; it returns after the sync, and cannot be cancelled.
     ///
     /// # Errors
@@ -147,8 +139,7 @@ impl Transaction {
         self.run_many(|_| Ok(())).await.map(drop)
     }
 
-    /// Runs a statement that changes many rows, for which no worker thread waits, and returns what
-    /// `map` makes of its rows.
+    /// Runs a statement that changes many rows, for which no worker thread waits.
     pub(super) async fn change_many<T: Send + 'static>(
         &mut self,
         statement: Statement,

@@ -10,7 +10,10 @@ mod reserve;
 use super::connection::{Column, Row, Statement, Value, corrupt, failed_before, sql};
 use super::{CheckReport, Error, Result, broken};
 use reserve::Reserve;
-use rusqlite::ErrorCode;
+use rusqlite::ErrorCode::{
+    CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, NotADatabase, ReadOnly, SystemIoFailure,
+};
+use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -84,8 +87,7 @@ impl Sqlite {
         }
         // Other processes write too: this waits here, not in the middle, and not on the thread.
         while let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
-            let is_busy = error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy);
-            if !is_busy || Instant::now() >= deadline {
+            if error.sqlite_error_code() != Some(DatabaseBusy) || Instant::now() >= deadline {
                 return Err(error.into());
             }
             sleep(BUSY_WAIT).await;
@@ -216,19 +218,15 @@ impl Row for rusqlite::Row<'_> {
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
-        let extended = error.sqlite_error().map(|failure| failure.extended_code);
-        if let Some(SQLITE_CONSTRAINT_UNIQUE | SQLITE_CONSTRAINT_PRIMARYKEY) = extended {
-            return Self::Exists;
-        }
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::ReadOnly) => {
-                Self::Unavailable(error.to_string())
+        let message = error.to_string();
+        match error.sqlite_error().map(|failure| (failure.code, failure.extended_code)) {
+            Some((_, SQLITE_CONSTRAINT_UNIQUE | SQLITE_CONSTRAINT_PRIMARYKEY)) => Self::Exists,
+            Some((DatabaseBusy | DatabaseLocked | ReadOnly, _)) => Self::Unavailable(message),
+            Some((DiskFull | SystemIoFailure | CannotOpen, _)) => Self::Full(message),
+            Some((NotADatabase, _)) => {
+                Self::Broken(format!("no database of this program: {message}"))
             }
-            Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => {
-                Self::Full(error.to_string())
-            }
-            _ => Self::Broken(format!("the database refused a statement: {error}")),
+            _ => Self::Broken(format!("the database refused a statement: {message}")),
         }
     }
 }

@@ -1,9 +1,8 @@
 //! Parameters, columns and errors of the driver. No type is converted into another. Details of
 //! errors are left out, because they quote values.
 
-use super::super::Error;
-use super::super::Result as StoreResult;
 use super::super::connection::{Column, Row, Value, corrupt};
+use super::super::{Error, Result as StoreResult};
 use bytes::BytesMut;
 use std::error::Error as StdError;
 use tokio_postgres::error::SqlState;

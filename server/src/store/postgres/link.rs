@@ -14,7 +14,6 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_postgres::error::Severity;
-use tokio_postgres::types::ToSql;
 use tokio_postgres::{AsyncMessage, Client, Config, Statement as Prepared};
 
 /// How long one host may take from the first packet to a ready session.
@@ -99,7 +98,7 @@ impl Link {
         let prepared = self.prepare(statements).await?;
         let Some((last, before)) = statements.split_last() else { return Ok(Vec::new()) };
         let rows = async {
-            let rows = self.client.query_raw(&prepared[before.len()], bind(last)).await?;
+            let rows = self.client.query_raw(&prepared[before.len()], &last.parameters).await?;
             pin_mut!(rows);
             let mut found = Vec::new();
             while let Some(row) = rows.try_next().await? {
@@ -145,12 +144,7 @@ impl Link {
 
     async fn run_all(&self, statements: &[Statement], prepared: &[Prepared]) -> Result<()> {
         let runs = statements.iter().zip(prepared);
-        let runs =
-            runs.map(|(statement, prepared)| self.client.execute_raw(prepared, bind(statement)));
+        let runs = runs.map(|(run, prepared)| self.client.execute_raw(prepared, &run.parameters));
         Ok(try_join_all(runs).await.map(drop)?)
     }
-}
-
-fn bind(statement: &Statement) -> impl ExactSizeIterator<Item = &(dyn ToSql + Sync)> {
-    statement.parameters.iter().map(|value| value as &(dyn ToSql + Sync))
 }

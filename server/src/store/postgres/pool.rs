@@ -6,6 +6,7 @@
 use super::super::{Error, Result, broken};
 use super::link::{ANSWER_TIMEOUT, Link};
 use super::url::Target;
+use std::iter;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -31,29 +32,23 @@ impl Pool {
         Arc::new(Self { target, idle: Mutex::default(), places, writers })
     }
 
-    /// Returns a connection.
     pub async fn lease(self: &Arc<Self>, is_writer: bool) -> Result<Box<Lease>> {
-        let lease = async {
-            let writer = if is_writer { Some(permit(&self.writers).await) } else { None };
-            let permits = (permit(&self.places).await, writer);
-            while let Some(link) = self.idle().pop() {
-                if !link.is_closed() {
-                    let pool = Arc::clone(self);
-                    return Ok(Box::new(Lease { link, pool, _permits: permits }));
-                }
-            }
-            self.open(permits).await
-        };
-        timeout(POOL_TIMEOUT, lease).await.unwrap_or_else(|_| {
+        timeout(POOL_TIMEOUT, self.wait(is_writer)).await.unwrap_or_else(|_| {
             Err(Error::Unavailable(format!("no connection was free within {POOL_TIMEOUT:?}")))
         })
     }
 
-    /// Opens a connection. Connecting goes on if the request stops waiting, so that a host late in
-    /// the list is reached at last.
-    async fn open(self: &Arc<Self>, permits: Permits) -> Result<Box<Lease>> {
-        let (sender, receiver) = oneshot::channel();
+    async fn wait(self: &Arc<Self>, is_writer: bool) -> Result<Box<Lease>> {
+        let writer = if is_writer { Some(permit(&self.writers).await) } else { None };
+        let permits = (permit(&self.places).await, writer);
         let pool = Arc::clone(self);
+        let idle = iter::from_fn(|| self.idle().pop()).find(|link| !link.is_closed());
+        if let Some(link) = idle {
+            return Ok(Box::new(Lease { link, pool, _permits: permits }));
+        }
+        // Connecting goes on if the request stops waiting, so that a host late in the list is reached
+        // at last.
+        let (sender, receiver) = oneshot::channel();
         tokio::spawn(async move {
             let opened = Link::open(&pool.target).await;
             let leased = opened.map(|link| Box::new(Lease { link, pool, _permits: permits }));

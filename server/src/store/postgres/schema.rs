@@ -2,7 +2,7 @@
 //! never changed.
 
 use super::super::connection::sql;
-use super::super::{Error, Result, known_version, never_initialised};
+use super::super::{Result, known_version, never_initialised};
 use super::link::Link;
 use super::url::Target;
 
@@ -35,11 +35,10 @@ pub async fn upgrade(target: &Target, creates: bool) -> Result<()> {
 async fn migrate(link: &mut Link) -> Result<()> {
     // Migrations, and waiting for another server's, may take long.
     link.run("SET statement_timeout = 0; SET lock_timeout = 0").await?;
-    match link.run(LOCK).await {
-        Ok(()) | Err(Error::Broken(_)) => {}
-        // Some engines answer this for a lock that they do not support.
-        Err(Error::Unavailable(_)) if !link.is_closed() => {}
-        Err(error) => return Err(error),
+    if let Err(error) = link.run(LOCK).await
+        && link.is_closed()
+    {
+        return Err(error);
     }
     // Closing the connection releases the lock.
     link.run("BEGIN").await?;

@@ -7,9 +7,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -48,10 +46,7 @@ fn authority(
     provider: &Arc<CryptoProvider>,
 ) -> StoreResult<Arc<WebPkiServerVerifier>> {
     let unusable = |what: String| {
-        broken(format!(
-            "no certificate authorities to verify the database with ({what}): name a PEM file \
-             with sslrootcert="
-        ))
+        broken(format!("no usable certificate authorities ({what}): name a file with sslrootcert="))
     };
     let certificates = match file {
         None => rustls_native_certs::load_native_certs().certs,
@@ -112,7 +107,7 @@ impl ServerCertVerifier for AnyName {
         verify_tls13_signature(message, certificate, signed, algorithms)
     }
 
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

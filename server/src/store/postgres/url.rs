@@ -15,6 +15,10 @@ const CONNECT: Duration = Duration::from_secs(3);
 /// How long the peer may leave what was sent unacknowledged before the connection is given up.
 const SILENCE: Duration = Duration::from_secs(10);
 
+const UNREADABLE: &str = "the database URL cannot be read: write it as \
+    postgres://user:password@host:port/name, every special character of the password \
+    percent-encoded, and after `?` only options that are documented";
+
 /// Where to connect, in the order in which the hosts are tried.
 pub struct Target {
     pub hosts: Vec<Config>,
@@ -47,22 +51,13 @@ impl Target {
 fn one_per_host(base: &str) -> impl Iterator<Item = String> {
     let (scheme, rest) = base.split_once("://").unwrap_or(("postgres", base));
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let (user, hosts) = match authority.rsplit_once('@') {
-        Some((user, hosts)) => (format!("{user}@"), hosts),
-        None => (String::new(), authority),
-    };
+    let (user, hosts) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
     hosts.split(',').map(move |host| format!("{scheme}://{user}{host}/{path}"))
 }
 
 fn configure(url: &str, mode: SslMode) -> Result<Config> {
     // The parser's own error may quote a piece of the password.
-    let mut config: Config = url.parse().map_err(|_| {
-        broken(
-            "the database URL cannot be read: write it as postgres://user:password@host:port/name, \
-             every special character of the password percent-encoded, and after `?` only options \
-             that are documented",
-        )
-    })?;
+    let mut config: Config = url.parse().map_err(|_| broken(UNREADABLE))?;
     if config.get_target_session_attrs() == TargetSessionAttrs::ReadOnly {
         return Err(broken(
             "target_session_attrs=read-only names a standby, which may not know yet what was \

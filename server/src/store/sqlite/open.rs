@@ -93,13 +93,6 @@ fn damaged(fault: &dyn Display) -> Error {
 pub fn connect(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    configure(&connection).map_err(|error| {
-        broken(format!("{} is no database of this program: {error}", path.display()))
-    })?;
-    Ok(connection)
-}
-
-fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
     // Without this, SQLite prepares join statements again at every run to use its statistics.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
@@ -111,7 +104,7 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     // The first statement that reads the file: it refuses what is no database.
     connection.pragma_query_value(None, "application_id", |row| row.get::<_, i64>(0))?;
-    Ok(())
+    Ok(connection)
 }
 
 /// Upgrades an empty or older database.
