@@ -24,9 +24,10 @@ pub use tokens::{Position, TokenQuery};
 
 use crate::caller::UserId;
 use crate::name::Slug;
-use connection::Connection;
 use postgres::Postgres;
+use snapshot::Connection;
 use sqlite::Sqlite;
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
@@ -37,6 +38,10 @@ pub const POOL_SIZE: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not 0");
 /// The command that makes a database, as errors name it.
 const INIT: &str =
     "`orgtokens-server init --organization SLUG --username NAME --email ADDR` makes a database";
+
+/// The URL may carry a password, so this does not show it.
+const UNKNOWN_URL: &str = "the database URL names no known backend: write it as \
+    sqlite://orgtokens.db or postgres://user:password@host/name";
 
 /// What most functions of this module return.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -83,16 +88,21 @@ pub enum Purpose {
 }
 
 /// An initialised database, ready to be read and written.
-#[derive(Debug)]
 pub struct Store {
     backend: Backend,
     counts: Arc<Counts>,
 }
 
-#[derive(Debug)]
 enum Backend {
     Sqlite(Sqlite),
     Postgres(Postgres),
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The URL may have a password.
+        f.write_str("Store(..)")
+    }
 }
 
 impl Store {
@@ -107,43 +117,37 @@ impl Store {
     }
 
     /// Like [`Store::open`], with at most `pool` connections to PostgreSQL.
-    ///
-    /// # Errors
-    /// Those of [`Store::open`].
     pub async fn open_pooled(url: &str, pool: NonZeroUsize) -> Result<Self> {
-        let store = Self::new(match DatabaseUrl::parse(url)? {
-            DatabaseUrl::File(path) => Backend::Sqlite(Sqlite::open(path).await?),
-            DatabaseUrl::Network(url) => Backend::Postgres(Postgres::open(url, pool).await?),
-        });
+        let store = Self::connect(url, pool, false).await?;
         // An `init` that broke off leaves tables without rows.
-        if store.read(View::Statement).await?.is_initialised().await? {
-            Ok(store)
-        } else {
-            Err(Error::Broken(format!("the database was never initialised: {INIT}")))
-        }
+        let is_initialised = store.read(View::Statement).await?.is_initialised().await?;
+        if is_initialised { Ok(store) } else { Err(never_initialised()) }
     }
 
-    /// Makes the database at `url`, or opens the existing one.
-    ///
-    /// # Errors
-    /// Those of [`Store::open`], except for a database that was never initialised.
+    /// Like [`Store::open`], and makes the database unless it exists.
     pub async fn create(url: &str) -> Result<Self> {
-        Ok(Self::new(match DatabaseUrl::parse(url)? {
-            DatabaseUrl::File(path) => Backend::Sqlite(Sqlite::create(path).await?),
-            DatabaseUrl::Network(url) => Backend::Postgres(Postgres::create(url, POOL_SIZE).await?),
-        }))
+        Self::connect(url, POOL_SIZE, true).await
     }
 
-    fn new(backend: Backend) -> Self {
-        Self { backend, counts: Arc::default() }
+    async fn connect(url: &str, pool: NonZeroUsize, creates: bool) -> Result<Self> {
+        let backend = match url.split_once("://") {
+            Some(("sqlite", path)) if is_file_path(path) => {
+                Backend::Sqlite(Sqlite::open(path, creates).await?)
+            }
+            Some(("postgres" | "postgresql", _)) => {
+                Backend::Postgres(Postgres::open(url, pool, creates).await?)
+            }
+            _ => return Err(broken(UNKNOWN_URL)),
+        };
+        Ok(Self { backend, counts: Arc::default() })
     }
 
     /// Begins to read.
     pub async fn read(&self, view: View) -> Result<Snapshot> {
         let connection = match &self.backend {
-            Backend::Sqlite(sqlite) => Connection::Reader(sqlite.read(view != View::Statement)?),
+            Backend::Sqlite(sqlite) => Connection::Sqlite(sqlite.read(view != View::Statement)?),
             Backend::Postgres(postgres) => {
-                Connection::Session(Box::new(postgres.read(view == View::Snapshot).await?))
+                Connection::Postgres(postgres.read(view == View::Snapshot).await?)
             }
         };
         Ok(Snapshot::new(connection, &self.counts))
@@ -162,20 +166,18 @@ impl Store {
     pub async fn write(&self, turn: &Turn, purpose: Purpose) -> Result<Transaction> {
         let connection = match &self.backend {
             Backend::Sqlite(sqlite) => {
-                Connection::Writer(sqlite.write(purpose == Purpose::Change).await?)
+                Connection::Sqlite(sqlite.write(purpose == Purpose::Change).await?)
             }
-            Backend::Postgres(postgres) => {
-                Connection::Session(Box::new(postgres.write(turn).await?))
-            }
+            Backend::Postgres(postgres) => Connection::Postgres(postgres.write(turn).await?),
         };
-        Ok(Transaction::new(connection, &self.counts))
+        Ok(Transaction(Snapshot::new(connection, &self.counts)))
     }
 
     /// Reserves disk space for revocations. On a full disk that fails and reading
     /// goes on: changes then say what is wrong.
     pub fn hold_reserve(&self) {
         if let Backend::Sqlite(sqlite) = &self.backend {
-            let _ = sqlite.hold_reserve();
+            let _ = sqlite.reserve.hold();
         }
     }
 
@@ -194,15 +196,11 @@ impl Store {
     /// Copies everything to a new file, while others read and write.
     ///
     /// # Errors
-    /// If the file exists or cannot be written, or the database is PostgreSQL. No part of a copy is
-    /// left.
+    /// If the file exists, or the database is PostgreSQL. No part of a copy is left.
     pub async fn back_up(&self, target: &Path) -> Result<()> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.back_up(target).await,
-            Backend::Postgres(_) => Err(Error::Broken(format!(
-                "only SQLite is copied to a file, so {} was not made: use pg_dump",
-                target.display()
-            ))),
+            Backend::Postgres(_) => Err(broken("only SQLite is copied to a file: use pg_dump")),
         }
     }
 
@@ -225,23 +223,20 @@ fn is_file_path(path: &str) -> bool {
     !path.is_empty() && !path.starts_with(':') && !path.starts_with("file:") && !path.contains('?')
 }
 
-/// Where a database is.
-enum DatabaseUrl<'a> {
-    File(&'a str),
-    Network(&'a str),
+/// Returns the error for what only a person can repair.
+fn broken(reason: impl Into<String>) -> Error {
+    Error::Broken(reason.into())
 }
 
-impl<'a> DatabaseUrl<'a> {
-    fn parse(url: &'a str) -> Result<Self> {
-        match url.split_once("://") {
-            Some(("sqlite", path)) if is_file_path(path) => Ok(Self::File(path)),
-            Some(("postgres" | "postgresql", _)) => Ok(Self::Network(url)),
-            // The URL may carry a password, so no error shows it.
-            _ => Err(Error::Broken(
-                "the database URL names no known backend: write it as sqlite://orgtokens.db or \
-                 postgres://user:password@host/name"
-                    .to_owned(),
-            )),
-        }
-    }
+fn never_initialised() -> Error {
+    broken(format!("the database was never initialised: {INIT}"))
+}
+
+/// Returns the version of a schema, unless it is newer than this program's.
+fn known_version(version: i64, latest: usize) -> Result<usize> {
+    let known = usize::try_from(version).ok().filter(|version| *version <= latest);
+    known.ok_or_else(|| {
+        let newer = format!("version {version}, newer than this program's {latest}");
+        broken(format!("the database has {newer}: run the newer program"))
+    })
 }

@@ -1,8 +1,8 @@
 //! Copies one database into another, on either backend: it moves a service from one machine to
 //! several, and back. The source is only read. The target is filled in one transaction.
 
-use super::connection::{Connection, Row, Value, sql};
-use super::{Error, Purpose, Result, Snapshot, Store, Transaction, Turn, View};
+use super::connection::{Row, Value, sql};
+use super::{Purpose, Result, Snapshot, Store, Transaction, Turn, View, broken};
 
 /// How many rows are copied at once.
 const PAGE: i64 = 1_000;
@@ -22,7 +22,7 @@ pub struct Copied {
 /// returns the counts.
 ///
 /// # Errors
-/// [`Error::Broken`] if the target is not empty or the counts differ; the target is unchanged.
+/// [`super::Error::Broken`] if the target is not empty or the counts differ; the target is unchanged.
 pub async fn copy(
     from: &Store,
     to: &Store,
@@ -31,190 +31,102 @@ pub async fn copy(
     let (mut source, mut target) =
         (from.read(View::Snapshot).await?, to.write(&Turn::Free, Purpose::Change).await?);
     target.lock_database();
-    for table in &TABLES {
-        require_empty(&mut target, table).await?;
+    for (name, ..) in TABLES {
+        let rows = count(&mut target, name).await?;
+        if rows != 0 {
+            let found = format!("the target is not empty, its table {name} has {rows} rows");
+            return Err(broken(format!("{found}: name a database that `init` has not filled")));
+        }
     }
     let mut copied = Vec::new();
-    for table in &TABLES {
-        copy_table(&mut source, &mut target, table, &mut progress).await?;
-        copied.push(verified(&mut source, &mut target, table).await?);
+    for table in TABLES {
+        copied.push(copy_table(&mut source, &mut target, table, &mut progress).await?);
     }
-    if let Connection::Session(session) = &mut target.connection {
-        session.reset_sequences().await?;
+    if let Some(Copied { table, rows, of }) = copied.iter().find(|table| table.rows != table.of) {
+        let lost = format!("{rows} of {of} rows of {table} arrived");
+        return Err(broken(format!("{lost}, so nothing was kept: copy again")));
     }
     target.commit().await?;
     Ok(copied)
 }
 
-async fn require_empty(target: &mut Transaction, table: &Table) -> Result<()> {
-    match count(target, table).await? {
-        0 => Ok(()),
-        rows => Err(Error::Broken(format!(
-            "the target is not empty, its table {} has {rows} rows: name a new database, not one \
-             that `init` filled",
-            table.name
-        ))),
-    }
-}
-
-async fn copy_table(
-    source: &mut Snapshot,
-    target: &mut Transaction,
-    table: &Table,
-    progress: &mut impl FnMut(Copied),
-) -> Result<()> {
-    let of = count(source, table).await?;
-    let (mut rows, mut after) = (0, table.start());
-    loop {
-        let page = table.page(source, &after).await?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = last[..table.key].to_vec();
-        rows += i64::try_from(page.len()).unwrap_or(PAGE);
-        for row in page {
-            target.execute(sql(table.insert, row));
-        }
-        target.flush().await?;
-        progress(Copied { table: table.name, rows, of });
-    }
-}
-
-async fn verified(
-    source: &mut Snapshot,
-    target: &mut Transaction,
-    table: &Table,
-) -> Result<Copied> {
-    let (of, rows) = (count(source, table).await?, count(target, table).await?);
-    if rows == of {
-        return Ok(Copied { table: table.name, rows, of });
-    }
-    Err(Error::Broken(format!(
-        "{} of {of} rows of {} arrived, so nothing was kept: copy again",
-        rows, table.name
-    )))
-}
-
-async fn count(view: &mut Snapshot, table: &Table) -> Result<i64> {
-    let counted = view.first(sql(table.count, []), |row| row.integer(0)).await?;
-    counted.ok_or_else(|| Error::Broken("a count returned no row".to_owned()))
-}
-
-/// A table: its columns, of which the first `key` identify a row, and its statements.
-struct Table {
-    name: &'static str,
-    key: usize,
-    columns: &'static [Kind],
-    count: &'static str,
-    page: &'static str,
-    insert: &'static str,
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Integer,
-    Text,
-    Bytes,
-}
-
-fn read(row: &dyn Row, column: usize, kind: Kind) -> Result<Value> {
-    Ok(match kind {
-        _ if row.is_null(column) => Value::Null,
-        Kind::Integer => Value::Integer(row.integer(column)?),
-        Kind::Text => row.text(column)?.into(),
-        Kind::Bytes => row.bytes(column)?.into(),
-    })
-}
-
-impl Table {
-    /// Returns values before the key of every row.
-    fn start(&self) -> Vec<Value> {
-        let smallest = |kind: &Kind| match kind {
-            Kind::Integer => Value::Integer(i64::MIN),
-            Kind::Text => Value::Text(String::new()),
-            Kind::Bytes => Value::Bytes(Vec::new()),
-        };
-        self.columns.iter().take(self.key).map(smallest).collect()
-    }
-
-    async fn page(&self, source: &mut Snapshot, after: &[Value]) -> Result<Vec<Vec<Value>>> {
-        let mut parameters = after.to_vec();
-        parameters.push(PAGE.into());
-        let read_row = |row: &dyn Row| {
-            let columns = self.columns.iter().enumerate();
-            columns.map(|(column, kind)| read(row, column, *kind)).collect()
-        };
-        source.all(sql(self.page, parameters), read_row).await
-    }
-}
-
-macro_rules! table {
-    ($name:literal, $key:literal, $columns:literal, [$($kind:ident)*], $after:literal, $values:literal) => {
-        Table {
-            name: $name,
-            key: $key,
-            columns: &[$(Kind::$kind),*],
-            count: concat!("SELECT count(*) FROM ", $name),
-            page: concat!("SELECT ", $columns, " FROM ", $name, " WHERE ", $after),
-            insert: concat!("INSERT INTO ", $name, " (", $columns, ") VALUES (", $values, ")"),
-        }
-    };
-}
+/// A table: its name, the columns that identify a row, and the others.
+type Table = (&'static str, &'static str, &'static str);
 
 /// Every table, each after those that it refers to.
 const TABLES: [Table; 7] = [
-    table!(
-        "users",
-        1,
-        "id, username, email, disabled, entries, hash",
-        [Integer Text Text Integer Integer Bytes],
-        "id > $1 ORDER BY id LIMIT $2",
-        "$1, $2, $3, $4, $5, $6"
-    ),
-    table!(
-        "organizations",
-        1,
-        "id, slug, entries, hash",
-        [Integer Text Integer Bytes],
-        "id > $1 ORDER BY id LIMIT $2",
-        "$1, $2, $3, $4"
-    ),
-    table!(
-        "members",
-        2,
-        "organization_id, username, user_id, role",
-        [Integer Text Integer Text],
-        "(organization_id, username) > ($1, $2) ORDER BY organization_id, username LIMIT $3",
-        "$1, $2, $3, $4"
-    ),
-    table!(
-        "organization_groups",
-        1,
-        "uuid, organization_id, name, location, version",
-        [Bytes Integer Text Text Text],
-        "uuid > $1 ORDER BY uuid LIMIT $2",
-        "$1, $2, $3, $4, $5"
-    ),
-    table!(
+    ("users", "id", "username, email, disabled, entries, hash"),
+    ("organizations", "id", "slug, entries, hash"),
+    ("members", "organization_id, username", "user_id, role"),
+    ("organization_groups", "uuid", "organization_id, name, location, version"),
+    (
         "tokens",
-        1,
-        "position, id, digest, name, user_id, organization_id, group_uuid, scopes, created_at, expires_at",
-        [Integer Bytes Bytes Text Integer Integer Bytes Integer Integer Integer],
-        "position > $1 ORDER BY position LIMIT $2",
-        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10"
+        "position",
+        "id, digest, name, user_id, organization_id, group_uuid, scopes, created_at, expires_at",
     ),
-    table!(
+    (
         "audit_log",
-        1,
-        "id, organization_id, user_id, sequence, code, message, origin, author, created_at, data, hash",
-        [Integer Integer Integer Integer Text Text Text Text Integer Text Bytes],
-        "id > $1 ORDER BY id LIMIT $2",
-        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11"
+        "id",
+        "organization_id, user_id, sequence, code, message, origin, author, created_at, data, hash",
     ),
-    table!(
-        "closed_chain",
-        1,
-        "id, entries, hash",
-        [Integer Integer Bytes],
-        "id > $1 ORDER BY id LIMIT $2",
-        "$1, $2, $3"
-    ),
+    ("closed_chain", "id", "entries, hash"),
 ];
+
+/// Copies a table page by page, and counts what has arrived.
+async fn copy_table(
+    source: &mut Snapshot,
+    target: &mut Transaction,
+    (name, key, others): Table,
+    progress: &mut impl FnMut(Copied),
+) -> Result<Copied> {
+    let columns = format!("{key}, {others}");
+    let width = columns.split(", ").count();
+    let insert = format!("INSERT INTO {name} ({columns}) VALUES ({})", placeholders(width));
+    let values = |row: &dyn Row| (0..width).map(|index| Ok(row.column(index)?.into())).collect();
+    let mut copied = Copied { table: name, rows: 0, of: count(source, name).await? };
+    let mut after = Vec::new();
+    loop {
+        let range = match after.len() {
+            0 => String::new(),
+            keys => format!("WHERE ({key}) > ({})", placeholders(keys)),
+        };
+        let page = format!("SELECT {columns} FROM {name} {range} ORDER BY {key} LIMIT {PAGE}");
+        let page: Vec<Vec<Value>> = source.all(sql(page, after), values).await?;
+        let Some(last) = page.last() else { break };
+        after = last[..key.split(", ").count()].to_vec();
+        for row in page {
+            target.execute(sql(insert.clone(), row));
+            copied.rows += 1;
+        }
+        target.flush().await?;
+        progress(copied);
+    }
+    if target.connection.is_postgres() {
+        optimize(target, name, key).await?;
+    }
+    copied.rows = count(target, name).await?;
+    Ok(copied)
+}
+
+/// Tells PostgreSQL how many rows there are, and makes new ids start after theirs.
+async fn optimize(target: &mut Transaction, name: &str, key: &str) -> Result<()> {
+    target.execute(sql(format!("ANALYZE {name}"), []));
+    if let "id" | "position" = key {
+        let reset = format!(
+            "SELECT setval(pg_get_serial_sequence('{name}', '{key}'), max({key})) FROM {name} \
+             HAVING max({key}) > 0"
+        );
+        target.execute(sql(reset, []));
+    }
+    target.flush().await
+}
+
+async fn count(view: &mut Snapshot, table: &str) -> Result<i64> {
+    let counted = sql(format!("SELECT count(*) FROM {table}"), []);
+    let counted = view.first(counted, |row| row.integer(0)).await?;
+    counted.ok_or_else(|| broken("a count returned no row"))
+}
+
+fn placeholders(count: usize) -> String {
+    (1..=count).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
+}

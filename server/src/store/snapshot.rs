@@ -1,8 +1,8 @@
 //! A transaction, and how statements run in it. The questions and changes of the domain are in the
-//! modules beside this one; nothing here decides who may read or change what.
+//! modules next to this one; nothing here decides who may read or change what.
 
-use super::Result;
-use super::connection::{Connection, Row, Statement};
+use super::connection::{Row, Statement};
+use super::{Result, postgres, sqlite};
 use std::fmt;
 use std::mem;
 use std::ops::{Deref, DerefMut};
@@ -17,11 +17,6 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn add(&self, statements: usize) {
-        self.statements.fetch_add(statements as u64, Ordering::Relaxed);
-        self.round_trips.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// Returns how many statements ran.
     pub fn statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
@@ -30,6 +25,19 @@ impl Counts {
     /// Returns how often a request waited for the database; on SQLite, how often it called it.
     pub fn round_trips(&self) -> u64 {
         self.round_trips.load(Ordering::Relaxed)
+    }
+}
+
+/// One open transaction of a backend. Dropping it rolls it back.
+pub(super) enum Connection {
+    Sqlite(sqlite::Session),
+    Postgres(postgres::Session),
+}
+
+impl Connection {
+    /// Whether several transactions write at once, and each query is a round trip.
+    pub(super) fn is_postgres(&self) -> bool {
+        matches!(self, Self::Postgres(_))
     }
 }
 
@@ -63,21 +71,20 @@ impl Snapshot {
     pub(super) async fn all<T: Send>(
         &mut self,
         statement: Statement,
-        mut map: impl FnMut(&dyn Row) -> Result<T> + Send,
+        map: impl FnMut(&dyn Row) -> Result<T> + Send,
     ) -> Result<Vec<T>> {
-        let mut found = Vec::new();
-        let mut each = |row: &dyn Row| {
-            found.push(map(row)?);
-            Ok(())
-        };
-        let before = self.take_pending(1);
-        self.connection.query(before, &statement, &mut each).await?;
-        Ok(found)
+        self.pending.push(statement);
+        let statements = self.take_pending();
+        match &mut self.connection {
+            Connection::Sqlite(session) => session.query(&statements, map),
+            Connection::Postgres(session) => session.query(statements, map).await,
+        }
     }
 
-    /// Returns the statements that go out with `more` others, and counts them all.
-    fn take_pending(&mut self, more: usize) -> Vec<Statement> {
-        self.counts.add(self.pending.len() + more);
+    /// Returns the statements that go out now, and counts them.
+    fn take_pending(&mut self) -> Vec<Statement> {
+        self.counts.statements.fetch_add(self.pending.len() as u64, Ordering::Relaxed);
+        self.counts.round_trips.fetch_add(1, Ordering::Relaxed);
         mem::take(&mut self.pending)
     }
 }
@@ -85,7 +92,7 @@ impl Snapshot {
 /// A transaction that may write. Its changes go out with its next query or with its commit, so an
 /// error of a change shows there. Dropping it rolls everything back.
 #[derive(Debug)]
-pub struct Transaction(Snapshot);
+pub struct Transaction(pub(super) Snapshot);
 
 impl Deref for Transaction {
     type Target = Snapshot;
@@ -102,18 +109,17 @@ impl DerefMut for Transaction {
 }
 
 impl Transaction {
-    pub(super) fn new(connection: Connection, counts: &Arc<Counts>) -> Self {
-        Self(Snapshot::new(connection, counts))
-    }
-
-    /// Makes every change durable; it returns after the sync.
+    /// Makes every change durable; it returns after the sync, and cannot be cancelled.
     ///
     /// # Errors
-    /// Those of the changes that did not go out before, and [`super::Error::Unknown`] if the
-    /// database does not confirm the commit.
+    /// Those of the changes that did not go out before; nothing was changed then. After
+    /// [`super::Error::Unknown`] the changes may be there nevertheless.
     pub async fn commit(mut self) -> Result<()> {
-        let pending = self.0.take_pending(0);
-        self.0.connection.commit(pending).await
+        let statements = self.0.take_pending();
+        match self.0.connection {
+            Connection::Sqlite(session) => session.commit(statements).await,
+            Connection::Postgres(session) => session.commit(statements).await,
+        }
     }
 
     /// Adds a change.
@@ -130,17 +136,27 @@ impl Transaction {
 
     /// Runs the changes and locks that were added.
     pub async fn flush(&mut self) -> Result<()> {
-        let pending = self.0.take_pending(0);
-        self.0.connection.run(pending).await
+        self.run_many(|_| Ok(())).await.map(drop)
     }
 
-    /// Runs a statement that changes many rows and returns what `map` makes of its rows.
+    /// Runs a statement that changes many rows, for which no worker thread waits.
     pub(super) async fn change_many<T: Send + 'static>(
         &mut self,
         statement: Statement,
         map: fn(&dyn Row) -> Result<T>,
     ) -> Result<Vec<T>> {
-        let before = self.0.take_pending(1);
-        self.0.connection.query_many(before, statement, map).await
+        self.execute(statement);
+        self.run_many(map).await
+    }
+
+    async fn run_many<T: Send + 'static>(
+        &mut self,
+        map: fn(&dyn Row) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let statements = self.0.take_pending();
+        match &mut self.0.connection {
+            Connection::Sqlite(session) => session.query_blocking(statements, map).await,
+            Connection::Postgres(session) => session.query(statements, map).await,
+        }
     }
 }

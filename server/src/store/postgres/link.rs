@@ -1,9 +1,8 @@
 //! One connection to the database: its settings, its prepared statements, and whether the database
 //! sent a warning. It knows no transactions.
 
-use super::super::connection::{Each, Statement};
+use super::super::connection::{Row, Statement};
 use super::super::{Error, Result};
-use super::failure::{map_commit_error, map_error};
 use super::url::Target;
 use futures::future::try_join_all;
 use futures::{TryStreamExt, join, pin_mut, try_join};
@@ -12,17 +11,14 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::task::AbortHandle;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_postgres::error::Severity;
-use tokio_postgres::types::ToSql;
-use tokio_postgres::{AsyncMessage, Client, Config, Connection, Statement as Prepared};
+use tokio_postgres::{AsyncMessage, Client, Config, Statement as Prepared};
 
 /// How long one host may take from the first packet to a ready session.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(4);
-/// How long an answer may take: the server ends statements at 5 s, and the error needs time to
-/// arrive.
+/// How long an answer may take: the server ends statements at 5 s, and its error needs time.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// The server ends statements and lock waits itself, also for a lost client; lock waits end later
@@ -39,15 +35,10 @@ const PLANNER: &str = "SET random_page_cost = 1.1";
 /// An open connection; dropping it closes it at once.
 pub struct Link {
     client: Client,
-    prepared: HashMap<&'static str, Prepared>,
+    prepared: HashMap<String, Prepared>,
     has_warned: Arc<AtomicBool>,
-    driver: AbortHandle,
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        self.driver.abort();
-    }
+    /// Moves the messages of the connection.
+    _driver: JoinSet<()>,
 }
 
 impl Link {
@@ -65,10 +56,22 @@ impl Link {
     }
 
     async fn open_one(host: &Config, target: &Target) -> Result<Self> {
-        let (client, connection) = host.connect(target.tls.clone()).await.map_err(map_error)?;
+        let (client, mut connection) = host.connect(target.tls.clone()).await?;
         let has_warned = Arc::new(AtomicBool::new(false));
-        let driver = tokio::spawn(drive(connection, Arc::clone(&has_warned))).abort_handle();
-        let link = Self { client, prepared: HashMap::new(), has_warned, driver };
+        let warned = Arc::clone(&has_warned);
+        let mut driver = JoinSet::new();
+        driver.spawn(async move {
+            while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await
+            {
+                // It is noted before the answer that it belongs to is passed on.
+                if let AsyncMessage::Notice(notice) = message
+                    && notice.parsed_severity() == Some(Severity::Warning)
+                {
+                    warned.store(true, Ordering::SeqCst);
+                }
+            }
+        });
+        let link = Self { client, prepared: HashMap::new(), has_warned, _driver: driver };
         link.run(SETTINGS).await?;
         match link.run(PLANNER).await {
             Ok(()) | Err(Error::Broken(_)) => Ok(link),
@@ -81,113 +84,67 @@ impl Link {
         self.client.is_closed()
     }
 
-    /// Forgets the warnings of the database, and returns whether there were any.
-    pub fn take_warning(&self) -> bool {
-        self.has_warned.swap(false, Ordering::SeqCst)
-    }
-
     /// Runs one text of statements without parameters or rows.
     pub async fn run(&self, statements: &str) -> Result<()> {
-        self.client.batch_execute(statements).await.map_err(map_error)
+        Ok(self.client.batch_execute(statements).await?)
     }
 
-    /// Runs statements without rows, then one whose rows go to its `Each`, in one round trip. `begin`
-    /// goes out before them.
-    pub async fn query(
+    /// Runs statements in one round trip, and returns what `map` makes of the rows of the last one.
+    pub async fn query<T: Send>(
         &mut self,
-        begin: Option<&'static str>,
-        before: &[Statement],
-        statement: Option<(&Statement, &mut Each<'_>)>,
-    ) -> Result<()> {
-        let main = statement.as_ref().map(|(statement, _)| *statement);
-        let prepared = self.prepare_all(before.iter().chain(main)).await?;
-        let client = &self.client;
+        statements: &[Statement],
+        mut map: impl FnMut(&dyn Row) -> Result<T> + Send,
+    ) -> Result<Vec<T>> {
+        let prepared = self.prepare(statements).await?;
+        let Some((last, before)) = statements.split_last() else { return Ok(Vec::new()) };
         let rows = async {
-            let Some(((statement, each), prepared)) = statement.zip(prepared.last()) else {
-                return Ok(());
-            };
-            let rows = client.query_raw(prepared, bind(statement)).await.map_err(map_error)?;
+            let rows = self.client.query_raw(&prepared[before.len()], &last.parameters).await?;
             pin_mut!(rows);
-            while let Some(row) = rows.try_next().await.map_err(map_error)? {
-                each(&row)?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.try_next().await? {
+                found.push(map(&row)?);
             }
-            Ok(())
+            Ok(found)
         };
         // Polled in this order, so sent in this order; the first error is the first one's.
-        try_join!(begin_with(client, begin), run_all(client, before, &prepared), rows).map(drop)
+        try_join!(self.run_all(before, &prepared), rows).map(|((), found)| found)
     }
 
-    /// Runs statements without rows and COMMIT, in one round trip. `begin` goes out before them.
-    ///
-    /// # Errors
-    /// [`Error::Unknown`] if the commit may have happened nevertheless.
-    pub async fn commit(
-        &mut self,
-        begin: Option<&'static str>,
-        statements: &[Statement],
-    ) -> Result<()> {
-        let prepared = self.prepare_all(statements.iter()).await?;
-        let client = &self.client;
-        let (started, changed, committed) = join!(
-            begin_with(client, begin),
-            run_all(client, statements, &prepared),
-            client.batch_execute("COMMIT")
-        );
-        match started.and(changed) {
-            Ok(()) => committed.map_err(map_commit_error),
-            // After an error that the database itself reported, COMMIT rolls back.
-            Err(error) if committed.is_ok() => Err(error),
-            Err(error @ (Error::Exists | Error::Contended(_))) => Err(error),
-            Err(error) => Err(Error::Unknown(error.to_string())),
+    /// Runs statements without rows and COMMIT, in one round trip. It is [`Error::Unknown`] if the
+    /// commit may have happened nevertheless.
+    pub async fn commit(&mut self, statements: &[Statement]) -> Result<()> {
+        let prepared = self.prepare(statements).await?;
+        self.has_warned.store(false, Ordering::SeqCst);
+        let (changed, committed) = join!(self.run_all(statements, &prepared), self.run("COMMIT"));
+        // After an error that the database itself reported, COMMIT rolls back.
+        let is_decided = committed.is_ok();
+        match changed.and(committed) {
+            // PostgreSQL warns, and reports success, if it stopped waiting for its standby.
+            Ok(()) if self.has_warned.load(Ordering::SeqCst) => {
+                Err(Error::Unknown("the database warned during COMMIT".to_owned()))
+            }
+            Err(error) if !is_decided && !matches!(error, Error::Exists | Error::Contended(_)) => {
+                Err(Error::Unknown(error.to_string()))
+            }
+            outcome => outcome,
         }
     }
 
-    async fn prepare_all<'a>(
-        &mut self,
-        statements: impl Iterator<Item = &'a Statement>,
-    ) -> Result<Vec<Prepared>> {
+    async fn prepare(&mut self, statements: &[Statement]) -> Result<Vec<Prepared>> {
         let mut all = Vec::new();
         for Statement { sql, .. } in statements {
-            let prepared = match self.prepared.get(sql) {
-                Some(prepared) => prepared.clone(),
-                None => self.client.prepare(sql).await.map_err(map_error)?,
-            };
-            self.prepared.entry(sql).or_insert_with(|| prepared.clone());
-            all.push(prepared);
+            if !self.prepared.contains_key(sql.as_ref()) {
+                let prepared = self.client.prepare(sql).await?;
+                self.prepared.insert(sql.to_string(), prepared);
+            }
+            all.push(self.prepared[sql.as_ref()].clone());
         }
         Ok(all)
     }
-}
 
-async fn begin_with(client: &Client, begin: Option<&'static str>) -> Result<()> {
-    match begin {
-        Some(begin) => client.batch_execute(begin).await.map_err(map_error),
-        None => Ok(()),
-    }
-}
-
-async fn run_all(client: &Client, statements: &[Statement], prepared: &[Prepared]) -> Result<()> {
-    let runs = statements.iter().zip(prepared);
-    let runs = runs.map(|(statement, prepared)| client.execute_raw(prepared, bind(statement)));
-    try_join_all(runs).await.map(drop).map_err(map_error)
-}
-
-fn bind(statement: &Statement) -> impl ExactSizeIterator<Item = &(dyn ToSql + Sync)> {
-    statement.parameters.iter().map(|value| value as &(dyn ToSql + Sync))
-}
-
-/// Moves the messages of a connection until it ends. It notes a warning before it passes on the
-/// answer that the warning belongs to.
-async fn drive<S, T>(mut connection: Connection<S, T>, has_warned: Arc<AtomicBool>)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-    T: AsyncRead + AsyncWrite + Unpin,
-{
-    while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
-        if let AsyncMessage::Notice(notice) = message
-            && notice.parsed_severity() == Some(Severity::Warning)
-        {
-            has_warned.store(true, Ordering::SeqCst);
-        }
+    async fn run_all(&self, statements: &[Statement], prepared: &[Prepared]) -> Result<()> {
+        let runs = statements.iter().zip(prepared);
+        let runs = runs.map(|(run, prepared)| self.client.execute_raw(prepared, &run.parameters));
+        Ok(try_join_all(runs).await.map(drop)?)
     }
 }

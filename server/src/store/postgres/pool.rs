@@ -3,11 +3,12 @@
 //! A connection comes back only after its transaction has ended; in every other case it is closed
 //! and another one takes its place.
 
-use super::super::{Error, Result};
+use super::super::{Error, Result, broken};
 use super::link::{ANSWER_TIMEOUT, Link};
 use super::url::Target;
+use std::iter;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -18,7 +19,6 @@ const POOL_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub struct Pool {
     target: Target,
-    size: NonZeroUsize,
     idle: Mutex<Vec<Link>>,
     places: Arc<Semaphore>,
     writers: Arc<Semaphore>,
@@ -26,75 +26,48 @@ pub struct Pool {
 
 impl Pool {
     pub fn new(target: Target, size: NonZeroUsize) -> Arc<Self> {
-        Arc::new(Self {
-            target,
-            size,
-            idle: Mutex::default(),
-            places: Arc::new(Semaphore::new(size.get())),
-            // Writers wait for locks and for standbys: the other half of the places is for readers.
-            writers: Arc::new(Semaphore::new(size.get().div_ceil(2))),
+        let places = Arc::new(Semaphore::new(size.get()));
+        // Writers wait for locks and for standbys: the other half of the places is for readers.
+        let writers = Arc::new(Semaphore::new(size.get().div_ceil(2)));
+        Arc::new(Self { target, idle: Mutex::default(), places, writers })
+    }
+
+    pub async fn lease(self: &Arc<Self>, is_writer: bool) -> Result<Box<Lease>> {
+        timeout(POOL_TIMEOUT, self.wait(is_writer)).await.unwrap_or_else(|_| {
+            Err(Error::Unavailable(format!("no connection was free within {POOL_TIMEOUT:?}")))
         })
     }
 
-    pub fn size(&self) -> NonZeroUsize {
-        self.size
-    }
-
-    /// Returns a connection for reading.
-    pub async fn reader(self: &Arc<Self>) -> Result<Lease> {
-        with_timeout(self.lease(None)).await
-    }
-
-    /// Returns a connection for writing.
-    pub async fn writer(self: &Arc<Self>) -> Result<Lease> {
-        with_timeout(async {
-            let turn = permit(&self.writers).await?;
-            self.lease(Some(turn)).await
-        })
-        .await
-    }
-
-    async fn lease(self: &Arc<Self>, turn: Option<OwnedSemaphorePermit>) -> Result<Lease> {
-        let permits = (permit(&self.places).await?, turn);
-        while let Some(link) = self.idle().pop() {
-            if !link.is_closed() {
-                return Ok(Lease { link, pool: Arc::clone(self), _permits: permits });
-            }
-        }
-        self.open(permits).await
-    }
-
-    /// Opens a connection. Connecting goes on if the request stops waiting, so that a host late in
-    /// the list is reached at last.
-    async fn open(self: &Arc<Self>, permits: Permits) -> Result<Lease> {
-        let (sender, receiver) = oneshot::channel();
+    async fn wait(self: &Arc<Self>, is_writer: bool) -> Result<Box<Lease>> {
+        let writer = if is_writer { Some(permit(&self.writers).await) } else { None };
+        let permits = (permit(&self.places).await, writer);
         let pool = Arc::clone(self);
+        let idle = iter::from_fn(|| self.idle().pop()).find(|link| !link.is_closed());
+        if let Some(link) = idle {
+            return Ok(Box::new(Lease { link, pool, _permits: permits }));
+        }
+        // Connecting goes on if the request stops waiting, so that a host late in the list is reached
+        // at last.
+        let (sender, receiver) = oneshot::channel();
         tokio::spawn(async move {
             let opened = Link::open(&pool.target).await;
-            let leased = opened.map(|link| Lease { link, pool, _permits: permits });
+            let leased = opened.map(|link| Box::new(Lease { link, pool, _permits: permits }));
             if let Err(Ok(unclaimed)) = sender.send(leased) {
                 unclaimed.put_back();
             }
         });
-        receiver.await.unwrap_or_else(|_| Err(Error::Broken("connecting panicked".to_owned())))
+        receiver.await.unwrap_or_else(|_| Err(broken("connecting panicked")))
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Link>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Link>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 type Permits = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
 
-async fn permit(semaphore: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
-    let permit = Arc::clone(semaphore).acquire_owned().await;
-    permit.map_err(|error| Error::Broken(error.to_string()))
-}
-
-async fn with_timeout<T>(wait: impl Future<Output = Result<T>>) -> Result<T> {
-    timeout(POOL_TIMEOUT, wait).await.unwrap_or_else(|_| {
-        Err(Error::Unavailable(format!("no connection was free within {POOL_TIMEOUT:?}")))
-    })
+async fn permit(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+    Arc::clone(semaphore).acquire_owned().await.expect("the semaphore is never closed")
 }
 
 /// A connection in use. Dropping it closes it.

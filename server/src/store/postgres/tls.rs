@@ -1,78 +1,67 @@
-//! TLS to the database, as far as `sslmode` asks for it: encryption alone, the
-//! certificate's authority, or its name too. It knows nothing of PostgreSQL.
+//! TLS to the database, as far as `sslmode` asks for it: encryption alone, the certificate's
+//! authority, or its name too. It knows nothing of PostgreSQL.
 
-use super::super::{Error, Result};
+use super::super::{Result as StoreResult, broken};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// What is verified of the database's certificate; where no file of authorities is named, the
-/// system's count.
+type Result<T> = std::result::Result<T, rustls::Error>;
+
+/// What is verified of the database's certificate. Without a file of authorities, those of the
+/// system count.
 pub enum Verify {
-    /// Nothing: it keeps listeners out, but not who pretends to be the database.
+    /// Nothing: this keeps listeners out, but not an impostor of the database.
     Nothing,
-    /// That an authority signed it, for whatever name.
+    /// That an authority signed it, for any name.
     Authority(Option<PathBuf>),
     /// That an authority signed it for the host's name.
     AuthorityAndName(Option<PathBuf>),
 }
 
-/// What connections make TLS with.
-///
-/// # Errors
-/// Where no authorities can be read.
-pub fn connector(verify: &Verify) -> Result<MakeRustlsConnect> {
+/// Returns what connections make TLS with, or an error if no authorities can be read.
+pub fn connector(verify: &Verify) -> StoreResult<MakeRustlsConnect> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let authority = match verify {
-        Verify::Nothing => None,
-        Verify::Authority(roots) | Verify::AuthorityAndName(roots) => {
-            Some(authorities(roots.as_deref(), &provider)?)
-        }
+    let any_name = |authority| Arc::new(AnyName { authority, provider: Arc::clone(&provider) });
+    let verifier: Arc<dyn ServerCertVerifier> = match verify {
+        Verify::Nothing => any_name(None),
+        Verify::Authority(roots) => any_name(Some(authority(roots.as_deref(), &provider)?)),
+        Verify::AuthorityAndName(roots) => authority(roots.as_deref(), &provider)?,
     };
-    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+    let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| Error::Broken(error.to_string()))?;
-    let verifier: Arc<dyn ServerCertVerifier> = match (verify, authority) {
-        (Verify::AuthorityAndName(_), Some(authority)) => authority,
-        (_, authority) => Arc::new(AnyName { authority, provider }),
-    };
+        .map_err(|error| broken(error.to_string()))?;
     let config = config.dangerous().with_custom_certificate_verifier(verifier);
     Ok(MakeRustlsConnect::new(config.with_no_client_auth()))
 }
 
-fn authorities(
+fn authority(
     file: Option<&Path>,
     provider: &Arc<CryptoProvider>,
-) -> Result<Arc<WebPkiServerVerifier>> {
+) -> StoreResult<Arc<WebPkiServerVerifier>> {
     let unusable = |what: String| {
-        Error::Broken(format!(
-            "no certificate authorities to verify the database with ({what}): name a PEM file \
-             with sslrootcert="
-        ))
+        broken(format!("no usable certificate authorities ({what}): name a file with sslrootcert="))
+    };
+    let certificates = match file {
+        None => rustls_native_certs::load_native_certs().certs,
+        Some(file) => CertificateDer::pem_file_iter(file)
+            .and_then(Iterator::collect)
+            .map_err(|error| unusable(format!("{}: {error}", file.display())))?,
     };
     let mut roots = RootCertStore::empty();
-    if let Some(file) = file {
-        let found = CertificateDer::pem_file_iter(file)
-            .and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>);
-        let found = found.map_err(|error| unusable(format!("{}: {error}", file.display())))?;
-        roots.add_parsable_certificates(found);
-    } else {
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    }
+    roots.add_parsable_certificates(certificates);
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
         .build()
         .map_err(|error| unusable(error.to_string()))
 }
 
-/// Accepts a certificate for whatever name, and without an `authority` from anybody.
+/// Accepts a certificate for any name, and without an `authority` every certificate.
 #[derive(Debug)]
 struct AnyName {
     authority: Option<Arc<WebPkiServerVerifier>>,
@@ -87,7 +76,7 @@ impl ServerCertVerifier for AnyName {
         name: &ServerName<'_>,
         ocsp: &[u8],
         now: UnixTime,
-    ) -> std::result::Result<ServerCertVerified, rustls::Error> {
+    ) -> Result<ServerCertVerified> {
         let Some(authority) = &self.authority else { return Ok(ServerCertVerified::assertion()) };
         match authority.verify_server_cert(end_entity, intermediates, name, ocsp, now) {
             // The name is compared last, when all else was found good.
@@ -103,7 +92,7 @@ impl ServerCertVerifier for AnyName {
         message: &[u8],
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
-    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+    ) -> Result<HandshakeSignatureValid> {
         let algorithms = &self.provider.signature_verification_algorithms;
         verify_tls12_signature(message, certificate, signed, algorithms)
     }
@@ -113,12 +102,12 @@ impl ServerCertVerifier for AnyName {
         message: &[u8],
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
-    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+    ) -> Result<HandshakeSignatureValid> {
         let algorithms = &self.provider.signature_verification_algorithms;
         verify_tls13_signature(message, certificate, signed, algorithms)
     }
 
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

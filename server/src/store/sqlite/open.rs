@@ -1,55 +1,76 @@
 //! Connections and the schema: the settings of every connection, the files that are refused, and the
 //! migrations. A file that is refused is never changed.
 
-use super::super::{Error, INIT, Result};
-use super::map_error;
+use super::super::{Error, INIT, Result, broken, known_version, never_initialised};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use std::fmt::Display;
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// "orgt" in ASCII: tells this program's files from other SQLite databases.
 const APPLICATION_ID: i64 = 0x6f72_6774;
-
 /// Each upgrades the schema by one version; `user_version` counts those that ran.
-const MIGRATIONS: &[&str] = &[
+const MIGRATIONS: [&str; 2] = [
     include_str!("../../../migrations/sqlite/0001_initial.sql"),
     include_str!("../../../migrations/sqlite/0002_chains_and_order.sql"),
 ];
-
 /// How long a statement waits for another process.
 const BUSY: Duration = Duration::from_secs(5);
-
 /// How long the check for damage at start may take; `check` does the rest of a large file.
 const CHECK_TIMEOUT: Duration = Duration::from_millis(1_500);
-
 /// How many steps of SQLite's virtual machine run between two looks at the clock.
 const STEPS: i32 = 10_000;
+/// The pragma that checks everything.
+pub const WHOLE_CHECK: &str = "integrity_check";
 
-/// Connects the writer to a sound file that is this program's, or empty.
-///
-/// # Errors
-/// For every other file, which is left as it was.
-pub fn accept(path: &Path) -> Result<Connection> {
+/// Connects the writer and upgrades the schema. A file that is damaged, another program's or newer is
+/// left as it was. Only `creates` makes a file or the tables of an empty one.
+pub fn open(path: &Path, creates: bool) -> Result<Connection> {
+    if creates {
+        create(path)?;
+    } else if !path.is_file() {
+        return Err(broken(format!("{} does not exist: {INIT}", path.display())));
+    }
     let mut writer = connect(path)?;
     let keep_as_is = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
-    writer.set_db_config(keep_as_is, true).map_err(map_error)?;
-    version(&writer)?;
+    writer.set_db_config(keep_as_is, true)?;
+    if version(&writer)? == 0 && !creates {
+        return Err(never_initialised());
+    }
     check_quickly(&mut writer)?;
-    writer.set_db_config(keep_as_is, false).map_err(map_error)?;
+    writer.set_db_config(keep_as_is, false)?;
+    migrate(&mut writer)?;
+    // Changes wait for other processes without a thread.
+    writer.busy_timeout(Duration::ZERO)?;
     Ok(writer)
+}
+
+/// Makes an empty file that only its owner may read, unless the file exists.
+fn create(path: &Path) -> Result<()> {
+    // SQLite gives its other files the permissions of this one. An existing file is not opened here:
+    // closing it would release the locks that this process has on it.
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            Err(broken(format!("{} cannot be made: {error}", path.display())))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Checks for damage, for as long as a start may take.
 fn check_quickly(connection: &mut Connection) -> Result<()> {
     let deadline = Instant::now() + CHECK_TIMEOUT;
-    let is_late = move || Instant::now() >= deadline;
-    connection.progress_handler(STEPS, Some(is_late)).map_err(map_error)?;
+    connection.progress_handler(STEPS, Some(move || Instant::now() >= deadline))?;
     // The quick check reads every page, the whole one compares indexes with their tables too.
-    let found = faults(connection, "quick_check", 1).and_then(|found| {
-        if found.is_empty() { faults(connection, WHOLE_CHECK, 1) } else { Ok(found) }
-    });
-    connection.progress_handler(0, None::<fn() -> bool>).map_err(map_error)?;
+    let found = match faults(connection, "quick_check", 1) {
+        Ok(none) if none.is_empty() => faults(connection, WHOLE_CHECK, 1),
+        found => found,
+    };
+    connection.progress_handler(0, None::<fn() -> bool>)?;
     match found {
         Ok(faults) => faults.first().map_or(Ok(()), |fault| Err(damaged(fault))),
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => Ok(()),
@@ -57,32 +78,21 @@ fn check_quickly(connection: &mut Connection) -> Result<()> {
     }
 }
 
-/// The pragma that checks everything.
-pub const WHOLE_CHECK: &str = "integrity_check";
-
 /// Runs a checking pragma and returns at most `limit` faults.
 pub fn faults(connection: &Connection, check: &str, limit: u32) -> rusqlite::Result<Vec<String>> {
     let mut check = connection.prepare(&format!("PRAGMA {check}({limit})"))?;
     let lines = check.query_map([], |row| row.get::<_, String>(0))?;
-    let lines: Vec<_> = lines.collect::<rusqlite::Result<_>>()?;
-    Ok(lines.into_iter().filter(|line| line != "ok").collect())
+    lines.filter(|line| !matches!(line.as_deref(), Ok("ok"))).collect()
 }
 
-fn damaged(fault: &dyn std::fmt::Display) -> Error {
-    Error::Broken(format!("the database is damaged ({fault}): restore a backup"))
+fn damaged(fault: &dyn Display) -> Error {
+    broken(format!("the database is damaged ({fault}): restore a backup"))
 }
 
 /// Connects to a file that exists.
 pub fn connect(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(map_error)?;
-    configure(&connection).map_err(|error| {
-        Error::Broken(format!("{} is no database of this program: {error}", path.display()))
-    })?;
-    Ok(connection)
-}
-
-fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
     // Without this, SQLite prepares join statements again at every run to use its statistics.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
@@ -94,49 +104,39 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     // The first statement that reads the file: it refuses what is no database.
     connection.pragma_query_value(None, "application_id", |row| row.get::<_, i64>(0))?;
-    Ok(())
+    Ok(connection)
 }
 
-/// Refuses a database without tables.
-pub fn require_initialised(connection: &Connection) -> Result<()> {
-    match version(connection)? {
-        0 => Err(Error::Broken(format!("the database was never initialised: {INIT}"))),
-        _ => Ok(()),
-    }
-}
-
-/// Upgrades an empty or older database, and refuses every other one untouched.
-pub fn migrate(connection: &mut Connection) -> Result<()> {
-    connection.pragma_update(None, "journal_mode", "WAL").map_err(map_error)?;
+/// Upgrades an empty or older database.
+fn migrate(connection: &mut Connection) -> Result<()> {
+    connection.pragma_update(None, "journal_mode", "WAL")?;
     let before = version(connection)?;
     if before == MIGRATIONS.len() {
         return Ok(());
     }
     // Tables that others refer to are replaced, which SQLite allows with foreign keys off alone; that
     // setting cannot change inside a transaction.
-    connection.pragma_update(None, "foreign_keys", false).map_err(map_error)?;
+    connection.pragma_update(None, "foreign_keys", false)?;
     upgrade(connection)?;
     if before == 0 {
         // A new file starts without the pages of tables that later migrations replaced.
-        connection.execute_batch("VACUUM").map_err(map_error)?;
+        connection.execute_batch("VACUUM")?;
     }
-    connection.pragma_update(None, "foreign_keys", true).map_err(map_error)
+    Ok(connection.pragma_update(None, "foreign_keys", true)?)
 }
 
 fn upgrade(connection: &mut Connection) -> Result<()> {
-    let change =
-        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(map_error)?;
+    let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have been faster.
     for migration in &MIGRATIONS[version(&change)?..] {
-        change.execute_batch(migration).map_err(map_error)?;
+        change.execute_batch(migration)?;
     }
-    if let Some(fault) = dangling_references(&change, 1).map_err(map_error)?.first() {
+    if let Some(fault) = dangling_references(&change, 1)?.first() {
         return Err(damaged(fault));
     }
-    change.pragma_update(None, "application_id", APPLICATION_ID).map_err(map_error)?;
-    let latest = i64::try_from(MIGRATIONS.len()).expect("migrations are few");
-    change.pragma_update(None, "user_version", latest).map_err(map_error)?;
-    change.commit().map_err(map_error)
+    change.pragma_update(None, "application_id", APPLICATION_ID)?;
+    change.execute_batch(&format!("PRAGMA user_version = {}", MIGRATIONS.len()))?;
+    Ok(change.commit()?)
 }
 
 /// Returns at most `limit` rows that refer to a row that does not exist, a sentence each.
@@ -151,20 +151,11 @@ pub fn dangling_references(connection: &Connection, limit: usize) -> rusqlite::R
 
 /// Returns how many migrations ran on this database.
 pub fn version(connection: &Connection) -> Result<usize> {
-    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let tables = "SELECT count(*) FROM sqlite_schema";
-    let tables: i64 = connection.query_row(tables, [], |row| row.get(0)).map_err(map_error)?;
-    let (application, version) =
-        (pragma("application_id").map_err(map_error)?, pragma("user_version").map_err(map_error)?);
-    match usize::try_from(version) {
-        Ok(0) if application == 0 && tables == 0 => Ok(0),
-        Ok(version) if application == APPLICATION_ID && version <= MIGRATIONS.len() => Ok(version),
-        Ok(version) if application == APPLICATION_ID => Err(Error::Broken(format!(
-            "the database has version {version}, newer than this program's {}: run the newer program",
-            MIGRATIONS.len()
-        ))),
-        _ => Err(Error::Broken(
-            "the file is a database of another program: name another file".to_owned(),
-        )),
+    let integer = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let version = integer("PRAGMA user_version")?;
+    match integer("PRAGMA application_id")? {
+        APPLICATION_ID => known_version(version, MIGRATIONS.len()),
+        0 if version == 0 && integer("SELECT count(*) FROM sqlite_schema")? == 0 => Ok(0),
+        _ => Err(broken("the file is a database of another program: name another file")),
     }
 }

@@ -3,71 +3,52 @@
 //! it up.
 
 use super::super::{Error, Result};
+use super::folder;
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Enough for the pages of some hundred changes.
 const SIZE: usize = 1024 * 1024;
 
-/// The file, and whether it exists.
-#[derive(Debug)]
-pub struct Reserve {
-    path: PathBuf,
-    exists: AtomicBool,
-}
+/// The path of the file.
+pub struct Reserve(PathBuf);
 
 impl Reserve {
-    /// Returns the reserve of a database. The first change makes it.
     pub fn for_database(database: &Path) -> Self {
         let mut path = database.as_os_str().to_owned();
         path.push("-reserve");
-        Self { path: path.into(), exists: AtomicBool::new(false) }
+        Self(path.into())
     }
 
-    /// Makes the file unless it exists.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] if there is no room for it.
+    /// Makes the file unless it exists. Without room for it this is [`Error::Unavailable`].
     pub fn hold(&self) -> Result<()> {
-        if self.exists.load(Ordering::Relaxed) {
+        if fs::metadata(&self.0).is_ok_and(|file| file.len() == SIZE as u64) {
             return Ok(());
         }
         self.make().map_err(|error| {
             // A part of the file would take the space that it must keep.
-            let _ = fs::remove_file(&self.path);
-            Error::Unavailable(format!("no room on the disk for {}: {error}", self.path.display()))
-        })?;
-        self.exists.store(true, Ordering::Relaxed);
-        Ok(())
+            self.release();
+            Error::Unavailable(format!("no room on the disk for {}: {error}", self.0.display()))
+        })
     }
 
     fn make(&self) -> io::Result<()> {
-        let size = u64::try_from(SIZE).unwrap_or(u64::MAX);
-        match fs::metadata(&self.path) {
-            Ok(file) if file.len() == size => return Ok(()),
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let disk = rustix::fs::statvfs(folder.unwrap_or(Path::new(".")))?;
-        if disk.f_bavail.saturating_mul(disk.f_frsize) < 2 * size {
+        let disk = rustix::fs::statvfs(folder(&self.0))?;
+        if disk.f_bavail.saturating_mul(disk.f_frsize) < 2 * SIZE as u64 {
             return Err(ErrorKind::StorageFull.into());
         }
-        let mut file = OpenOptions::new();
-        let file = file.write(true).create(true).truncate(true).mode(0o600).open(&self.path);
-        let mut file = file?;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let mut file = options.open(&self.0)?;
         // Written zeros are allocated on every file system.
         file.write_all(&vec![0; SIZE])?;
         file.sync_all()
     }
 
-    /// Removes the file.
     pub fn release(&self) {
-        self.exists.store(false, Ordering::Relaxed);
-        let _ = fs::remove_file(&self.path);
+        let _ = fs::remove_file(&self.0);
     }
 }
 
