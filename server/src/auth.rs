@@ -4,7 +4,6 @@
 use crate::caller::{Credential, Origin};
 use crate::error::{Error, Result};
 use crate::front::Context;
-use crate::front::throttle::Throttle;
 use crate::service::Service;
 use crate::token::PlainToken;
 use dropshot::RequestContext;
@@ -23,14 +22,14 @@ pub async fn with_credential<T>(
     rqctx: &RequestContext<Context>,
     call: impl AsyncFnOnce(Service, Arc<Credential>) -> Result<T>,
 ) -> (Option<Arc<Credential>>, Result<T>) {
-    let Context { service, throttle, .. } = rqctx.context();
-    let headers = rqctx.request.headers();
+    let (context, headers) = (rqctx.context(), rqctx.request.headers());
+    let Context { service, throttle, .. } = context;
     let credential = match credential(headers) {
         Ok(credential) => Arc::new(credential),
         Err(error) => return (None, Err(error)),
     };
     let client = throttle.client(rqctx.request.remote_addr().ip(), headers);
-    let mut outcome = match admit(service, throttle, client, &credential).await {
+    let mut outcome = match admit(context, client, &credential).await {
         Ok(()) => call(service.clone(), Arc::clone(&credential)).await,
         Err(error) => Err(error),
     };
@@ -50,12 +49,8 @@ pub async fn with_credential<T>(
 
 /// Checks the credential first if its client has sent too many bad ones: those are looked up one at
 /// a time, and malformed ones not at all.
-async fn admit(
-    service: &Service,
-    throttle: &Throttle,
-    client: IpAddr,
-    credential: &Credential,
-) -> Result<()> {
+async fn admit(context: &Context, client: IpAddr, credential: &Credential) -> Result<()> {
+    let Context { service, throttle, .. } = context;
     if !throttle.is_spent(client, Instant::now()) {
         return Ok(());
     }
@@ -73,23 +68,21 @@ fn credential(headers: &HeaderMap) -> Result<Credential> {
     if values.next().is_some() {
         return Err(Error::Invalid("two Authorization headers: send exactly one".to_owned()));
     }
-    let (scheme, token) =
-        value.to_str().ok().and_then(|text| text.split_once(' ')).unwrap_or_default();
+    let text = value.to_str().unwrap_or_default();
+    let (scheme, token) = text.split_once(' ').unwrap_or_default();
     let token = token.trim_start_matches(' ');
     if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
         return Err(Error::NoCredential);
     }
     let origin = origin(headers);
-    let token = token.parse::<PlainToken>();
-    Ok(token
-        .map_or_else(|_| Credential::malformed(origin), |token| Credential::new(&token, origin)))
+    let good = token.parse::<PlainToken>().map(|token| Credential::new(&token, origin));
+    Ok(good.unwrap_or_else(|_| Credential::malformed(origin)))
 }
 
 /// Returns whether the User-Agent names a command line. Nothing else of it is used.
 fn origin(headers: &HeaderMap) -> Origin {
-    let agent =
-        headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-    let mut words = agent.split(|c: char| !c.is_ascii_alphanumeric());
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    let mut words = agent.unwrap_or_default().split(|c: char| !c.is_ascii_alphanumeric());
     if words.any(|word| word.eq_ignore_ascii_case("cli")) { Origin::Cli } else { Origin::Web }
 }
 

@@ -7,14 +7,13 @@
 pub mod budget;
 mod catch_all;
 mod connections;
-mod log;
 mod precondition;
 pub mod throttle;
 
 pub use catch_all::catch_all_routes;
 
 use crate::error::Error;
-use crate::http::reply;
+use crate::http::reply::{self, Note};
 use crate::service::Service;
 use budget::Budget;
 use catch_all::AnyPath;
@@ -23,9 +22,9 @@ use dropshot::{ApiDescription, HttpError, Path, RawRequest, RequestContext};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{HeaderValue, Method, StatusCode, header};
-use log::Operation;
-use slog::{Logger, o};
+use slog::{Logger, error, info, o};
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
@@ -36,6 +35,14 @@ type Response = hyper::Response<dropshot::Body>;
 /// Finds a request's operation and runs it.
 type Dispatch =
     dyn Fn(RequestContext<Context>, Request) -> BoxFuture<'static, Response> + Send + Sync;
+
+/// The operation that made a response.
+#[derive(Clone)]
+struct Operation {
+    id: String,
+    /// The path template. The log must not contain the variables' values.
+    path: String,
+}
 
 /// The state that all handlers share.
 pub struct Context {
@@ -118,8 +125,33 @@ async fn handle(
     server.private.connections.end_request(peer);
     // Answers depend on the credential, so no cache may keep them.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    log::write(&log, &method, peer, &response, started.elapsed());
+    write_log(&log, &method, peer, &response, started);
     Ok(response)
+}
+
+/// Writes one line per request, and one more if the server failed. No token, query string or body
+/// is logged, and of a path only the template.
+fn write_log(
+    log: &Logger,
+    method: &Method,
+    peer: SocketAddr,
+    response: &Response,
+    started: Instant,
+) {
+    let note = response.extensions().get::<Note>().cloned().unwrap_or_default();
+    let operation = response.extensions().get::<Operation>();
+    if let Some(reason) = note.reason {
+        error!(log, "request failed"; "reason" => reason);
+    }
+    info!(log, "request";
+        "method" => method.as_str(),
+        "route" => operation.map_or("-", |operation| &operation.path),
+        "operation" => operation.map_or("-", |operation| &operation.id),
+        "status" => response.status().as_u16(),
+        "latency_us" => started.elapsed().as_micros(),
+        "token_id" => note.token.map_or("-".to_owned(), |token| token.to_string()),
+        "peer" => peer,
+    );
 }
 
 async fn answer(rqctx: RequestContext<Context>, request: Request) -> Response {

@@ -4,11 +4,10 @@
 //! decides nothing. Errors become statuses in `reply`.
 
 mod body;
-mod deferred;
+mod extract;
 pub(crate) mod pieces;
 pub(crate) mod reply;
 
 pub use body::parse_object;
-pub(crate) use body::{Body, OPTIONAL_BODY, Optional};
-pub(crate) use deferred::Deferred;
+pub(crate) use extract::{Body, Deferred, OPTIONAL_BODY, Optional};
 pub(crate) use reply::{Answer, Reply};

@@ -78,14 +78,14 @@ impl Budget {
     }
 
     /// Returns the id of the new reservation, or else the peer to close, if any.
-    fn insert(&self, new: Entry) -> std::result::Result<u64, Option<SocketAddr>> {
+    fn insert(&self, mut new: Entry) -> std::result::Result<u64, Option<SocketAddr>> {
         let mut reservations = self.lock();
         // A single response may be larger than the share, but only alone.
-        let bytes = new.bytes.min(PER_USER);
+        new.bytes = new.bytes.min(PER_USER);
         let total: usize = reservations.values().map(|entry| entry.bytes).sum();
         let own = reservations.values().filter(|entry| entry.user == new.user);
-        let exceeds_share = own.map(|entry| entry.bytes).sum::<usize>() + bytes > PER_USER;
-        if exceeds_share || total + bytes > TOTAL {
+        let exceeds_share = own.map(|entry| entry.bytes).sum::<usize>() + new.bytes > PER_USER;
+        if exceeds_share || total + new.bytes > TOTAL {
             let stalled = reservations.values_mut().filter(|entry| {
                 let is_stalled = new.progress.duration_since(entry.progress) >= STALLED;
                 is_stalled && !entry.is_closing && (entry.user == new.user || !exceeds_share)
@@ -97,7 +97,7 @@ impl Budget {
             }));
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        reservations.insert(id, Entry { bytes, ..new });
+        reservations.insert(id, new);
         Ok(id)
     }
 

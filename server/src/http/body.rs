@@ -1,25 +1,14 @@
-//! Request bodies: read on demand, within a size and a time limit.
+//! Reads request bodies within a size and a time limit.
 //!
 //! A body is accepted only if it is exactly one JSON object with known members.
-//! The extractor reads nothing, so a handler can check the credential first.
 
 use crate::error::{Error, Result};
-use async_trait::async_trait;
-use dropshot::{
-    ApiEndpointBodyContentType, ExclusiveExtractor, ExtractorMetadata, HttpError, RequestContext,
-    ServerContext, TypedBody,
-};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as _;
-use schemars::JsonSchema;
-use schemars::r#gen::SchemaGenerator;
-use schemars::schema::Schema;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Display;
-use std::marker::PhantomData;
 use std::time::Duration;
 
 /// The largest body that is accepted.
@@ -28,53 +17,21 @@ const MAX_BYTES: usize = 64 * 1024;
 /// How long a body may take to arrive.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Marks the schema of an optional body. `document` turns the mark into `required: false`, because
-/// extractor metadata cannot express it.
-pub const OPTIONAL_BODY: &str = "x-optional-body";
-
-/// A body that has not been read yet.
-pub struct Body<T> {
+/// Reads and parses a body, if there is one.
+pub async fn read<T: DeserializeOwned>(
     request: hyper::Request<dropshot::Body>,
-    content: PhantomData<fn() -> T>,
-}
-
-/// Declares that a body may be absent or empty: both mean `T::default()`.
-#[derive(Deserialize)]
-#[serde(transparent)]
-pub struct Optional<T>(T);
-
-impl<T: DeserializeOwned> Body<T> {
-    /// Reads and parses the body.
-    ///
-    /// # Errors
-    /// [`Error::TooLarge`], [`Error::Timeout`], [`Error::UnsupportedMediaType`], or
-    /// [`Error::Invalid`] with the reason.
-    pub async fn read(self) -> Result<T> {
-        let missing = || Error::Invalid("there is no body: send a JSON object".to_owned());
-        read(self.request).await?.ok_or_else(missing)
-    }
-}
-
-impl<T: DeserializeOwned + Default> Body<Optional<T>> {
-    /// Reads and parses the body like [`Body::read`], or returns the default if there is none.
-    pub async fn read_or_default(self) -> Result<T> {
-        Ok(read(self.request).await?.unwrap_or_default())
-    }
-}
-
-async fn read<T: DeserializeOwned>(request: hyper::Request<dropshot::Body>) -> Result<Option<T>> {
+) -> Result<Option<T>> {
     let (parts, body) = request.into_parts();
     // What `Content-Length` announces. It is refused before the client sends it.
     if body.size_hint().lower() > MAX_BYTES as u64 {
         return Err(Error::TooLarge(MAX_BYTES));
     }
+    let incomplete = || Error::Invalid("the body is incomplete: send it again".to_owned());
     let reading = tokio::time::timeout(TIMEOUT, Limited::new(body, MAX_BYTES).collect());
     let bytes = match reading.await {
         Err(_) => return Err(Error::Timeout),
         Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(Error::TooLarge(MAX_BYTES)),
-        Ok(Err(_)) => {
-            return Err(Error::Invalid("the body is incomplete: send it again".to_owned()));
-        }
+        Ok(Err(_)) => return Err(incomplete()),
         Ok(Ok(body)) => body.to_bytes(),
     };
     // Some clients declare a media type but send an empty body, so it is not checked.
@@ -124,30 +81,4 @@ fn is_json(media_type: &HeaderValue) -> bool {
     let is_utf_8 = |charset: &str| charset.trim_matches('"') == "utf-8";
     parts.next() == Some("application/json")
         && parts.filter_map(|parameter| parameter.strip_prefix("charset=")).all(is_utf_8)
-}
-
-#[async_trait]
-impl<T: JsonSchema + DeserializeOwned + Send + Sync + 'static> ExclusiveExtractor for Body<T> {
-    async fn from_request<Context: ServerContext>(
-        _: &RequestContext<Context>,
-        request: hyper::Request<dropshot::Body>,
-    ) -> std::result::Result<Self, HttpError> {
-        Ok(Self { request, content: PhantomData })
-    }
-
-    fn metadata(body_content_type: ApiEndpointBodyContentType) -> ExtractorMetadata {
-        TypedBody::<T>::metadata(body_content_type)
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for Optional<T> {
-    fn schema_name() -> String {
-        T::schema_name()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let mut schema = T::json_schema(generator).into_object();
-        schema.extensions.insert(OPTIONAL_BODY.to_owned(), true.into());
-        schema.into()
-    }
 }

@@ -41,7 +41,7 @@ struct Writer {
     pieces: BoxStream<'static, Result<Bytes>>,
     taken: Box<dyn Fn() + Send>,
     log: Logger,
-    /// Whether the reader has begun, and is not at the end.
+    /// Whether the reader has started, and is not at the end.
     is_reading: bool,
     /// Fails when the previous piece is dropped.
     written: Option<oneshot::Receiver<()>>,

@@ -61,10 +61,7 @@ impl<T> Reply<T> {
     }
 }
 
-impl<T> HttpResponse for Reply<T>
-where
-    T: JsonSchema + Serialize + Send + Sync + 'static,
-{
+impl<T: JsonSchema + Serialize + Send + Sync + 'static> HttpResponse for Reply<T> {
     fn to_result(self) -> Result<Response<Body>, HttpError> {
         Ok(self.response)
     }

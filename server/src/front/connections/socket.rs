@@ -17,9 +17,6 @@ use std::{fs, io};
 /// second until it tries again.
 const BACKLOG: i32 = 4096;
 
-/// The states of a connection that this side has not closed: established, and closed by the peer.
-const OPEN: [u8; 2] = [1, 8];
-
 /// An accepted connection.
 pub struct Socket {
     number: RawFd,
@@ -41,9 +38,6 @@ impl Socket {
         // Fails for a listening socket, which has no peer.
         let peer = net::getpeername(socket)?.ok_or(io::ErrorKind::NotConnected)?.try_into()?;
         let info = information(socket)?;
-        if !OPEN.contains(&info.tcpi_state) {
-            return Err(io::ErrorKind::NotConnected.into());
-        }
         let is_unread = info.tcpi_unacked > 0 || info.tcpi_notsent_bytes > 0;
         let acknowledged = info.tcpi_bytes_acked;
         Ok(Self { number, cookie, peer, acknowledged, progress: now, is_unread })

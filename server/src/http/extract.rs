@@ -1,0 +1,103 @@
+//! Extractors that report a failure only when the handler asks for the value.
+//!
+//! So a missing credential is answered before a malformed path, query or body.
+
+use super::body;
+use crate::error::{Error, Result};
+use async_trait::async_trait;
+use dropshot::{
+    ApiEndpointBodyContentType, ExclusiveExtractor, ExtractorMetadata, HttpError, Path, Query,
+    RequestContext, ServerContext, SharedExtractor, TypedBody,
+};
+use schemars::JsonSchema;
+use schemars::r#gen::SchemaGenerator;
+use schemars::schema::Schema;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use std::marker::PhantomData;
+
+/// The result of extracting an `E`. Reading it fails with [`Error::Invalid`].
+pub struct Deferred<E>(std::result::Result<E, HttpError>);
+
+impl<T: JsonSchema + Send + Sync> Deferred<Path<T>> {
+    pub fn get(self) -> Result<T> {
+        self.0.map(Path::into_inner).map_err(invalid)
+    }
+}
+
+impl<T: JsonSchema + DeserializeOwned + Send + Sync> Deferred<Query<T>> {
+    pub fn get(self) -> Result<T> {
+        self.0.map(Query::into_inner).map_err(invalid)
+    }
+}
+
+fn invalid(error: HttpError) -> Error {
+    Error::Invalid(error.external_message)
+}
+
+#[async_trait]
+impl<E: SharedExtractor> SharedExtractor for Deferred<E> {
+    async fn from_request<Context: ServerContext>(
+        rqctx: &RequestContext<Context>,
+    ) -> std::result::Result<Self, HttpError> {
+        Ok(Self(E::from_request(rqctx).await))
+    }
+
+    fn metadata(body_content_type: ApiEndpointBodyContentType) -> ExtractorMetadata {
+        E::metadata(body_content_type)
+    }
+}
+
+/// Marks the schema of an optional body. `document` turns the mark into `required: false`, because
+/// extractor metadata cannot express it.
+pub const OPTIONAL_BODY: &str = "x-optional-body";
+
+/// A body that has not been read yet.
+pub struct Body<T> {
+    request: hyper::Request<dropshot::Body>,
+    content: PhantomData<fn() -> T>,
+}
+
+/// Declares that a body may be absent or empty: both mean `T::default()`.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub struct Optional<T>(T);
+
+impl<T: DeserializeOwned> Body<T> {
+    pub async fn read(self) -> Result<T> {
+        let missing = || Error::Invalid("there is no body: send a JSON object".to_owned());
+        body::read(self.request).await?.ok_or_else(missing)
+    }
+}
+
+impl<T: DeserializeOwned + Default> Body<Optional<T>> {
+    pub async fn read_or_default(self) -> Result<T> {
+        Ok(body::read(self.request).await?.unwrap_or_default())
+    }
+}
+
+#[async_trait]
+impl<T: JsonSchema + DeserializeOwned + Send + Sync + 'static> ExclusiveExtractor for Body<T> {
+    async fn from_request<Context: ServerContext>(
+        _: &RequestContext<Context>,
+        request: hyper::Request<dropshot::Body>,
+    ) -> std::result::Result<Self, HttpError> {
+        Ok(Self { request, content: PhantomData })
+    }
+
+    fn metadata(body_content_type: ApiEndpointBodyContentType) -> ExtractorMetadata {
+        TypedBody::<T>::metadata(body_content_type)
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Optional<T> {
+    fn schema_name() -> String {
+        T::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = T::json_schema(generator).into_object();
+        schema.extensions.insert(OPTIONAL_BODY.to_owned(), true.into());
+        schema.into()
+    }
+}
