@@ -9,7 +9,6 @@ mod link;
 mod pool;
 mod schema;
 mod tls;
-mod turns;
 mod url;
 
 use super::connection::{Row, Statement, failed_before, sql};
@@ -19,9 +18,7 @@ use pool::{Lease, Pool};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::OwnedMutexGuard;
 use tokio::time::timeout;
-use turns::Turns;
 use url::Target;
 
 const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
@@ -33,7 +30,6 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A database on another machine, through a pool of connections.
 pub struct Postgres {
     pool: Arc<Pool>,
-    turns: Turns,
 }
 
 impl Postgres {
@@ -41,30 +37,29 @@ impl Postgres {
     pub async fn open(url: &str, pool: NonZeroUsize, creates: bool) -> Result<Self> {
         let target = Target::parse(url)?;
         schema::upgrade(&target, creates).await?;
-        Ok(Self { pool: Pool::new(target, pool), turns: Turns::default() })
+        Ok(Self { pool: Pool::new(target, pool) })
     }
 
     /// Begins to read. BEGIN goes out with the first query.
     pub async fn read(&self, is_transaction: bool) -> Result<Session> {
-        let lease = Some(self.pool.lease(false).await?);
+        let lease = Some(self.pool.lease(None).await?);
         let begin = is_transaction.then_some(BEGIN_READING);
-        Ok(Session { lease, begin, has_begun: false, _turn: None })
+        Ok(Session { lease, begin, has_begun: false })
     }
 
     pub fn is_busy(&self, turn: &Turn) -> bool {
-        self.turns.is_held(turn)
+        self.pool.turns.is_held(turn)
     }
 
     /// Begins to write, when it is the turn of this change. BEGIN goes out with the first query.
     pub async fn write(&self, turn: &Turn) -> Result<Session> {
-        let turn = self.turns.take(turn).await?;
-        let lease = Some(self.pool.lease(true).await?);
-        Ok(Session { lease, begin: Some(BEGIN_WRITING), has_begun: false, _turn: turn })
+        let lease = Some(self.pool.lease(Some(turn)).await?);
+        Ok(Session { lease, begin: Some(BEGIN_WRITING), has_begun: false })
     }
 
     /// Checks what the server does not check itself: the version of the schema.
     pub async fn check(&self) -> Result<CheckReport> {
-        let mut lease = self.pool.lease(false).await?;
+        let mut lease = self.pool.lease(None).await?;
         let version = schema::version(&mut lease.link).await?.unwrap_or(0);
         lease.put_back();
         let sound = vec![format!("the schema has version {version}")];
@@ -78,7 +73,6 @@ pub struct Session {
     /// Goes out before the first statement.
     begin: Option<&'static str>,
     has_begun: bool,
-    _turn: Option<OwnedMutexGuard<()>>,
 }
 
 impl Drop for Session {

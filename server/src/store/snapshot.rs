@@ -1,5 +1,5 @@
 //! A transaction, and how statements run in it. The questions and changes of the domain are in the
-//! modules next to this one; nothing here decides who may read or change what.
+//! modules next to this one.
 
 use super::connection::{Row, Statement};
 use super::{Result, postgres, sqlite};

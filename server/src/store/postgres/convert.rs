@@ -32,8 +32,7 @@ impl ToSql for Value {
 
 impl Row for tokio_postgres::Row {
     fn column(&self, index: usize) -> StoreResult<Column<'_>> {
-        let kind = self.columns().get(index).map(|column| column.type_());
-        let column = match kind {
+        let column = match self.columns().get(index).map(tokio_postgres::Column::type_) {
             Some(&Type::INT8) => self.try_get::<_, Option<_>>(index)?.map(Column::Integer),
             Some(&Type::TEXT) => self.try_get::<_, Option<_>>(index)?.map(Column::Text),
             Some(&Type::BYTEA) => self.try_get::<_, Option<_>>(index)?.map(Column::Bytes),

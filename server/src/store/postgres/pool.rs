@@ -1,24 +1,27 @@
-//! The connections of one server: a limited number, and one second to get one.
-//!
-//! A connection comes back only after its transaction has ended; in every other case it is closed
-//! and another one takes its place.
+//! What requests of one server wait for: a connection, of which there is a limited number, and the
+//! turn of a change. Changes that would wait for the same row lock wait for their turn instead,
+//! without a connection, so those of one organization cannot use up the pool.
 
-use super::super::{Error, Result, broken};
+use super::super::{Error, Result, Turn, broken};
 use super::link::{ANSWER_TIMEOUT, Link};
 use super::url::Target;
+use std::collections::HashMap;
 use std::iter;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::timeout;
 
 /// How long a request waits for a connection.
 const POOL_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a change waits for its turn: longer than a change of many rows may take.
+const TURN_TIMEOUT: Duration = Duration::from_secs(4);
 
 pub struct Pool {
     target: Target,
+    pub turns: Turns,
     idle: Mutex<Vec<Link>>,
     places: Arc<Semaphore>,
     writers: Arc<Semaphore>,
@@ -29,29 +32,35 @@ impl Pool {
         let places = Arc::new(Semaphore::new(size.get()));
         // Writers wait for locks and for standbys: the other half of the places is for readers.
         let writers = Arc::new(Semaphore::new(size.get().div_ceil(2)));
-        Arc::new(Self { target, idle: Mutex::default(), places, writers })
+        Arc::new(Self { target, turns: Turns::default(), idle: Mutex::default(), places, writers })
     }
 
-    pub async fn lease(self: &Arc<Self>, is_writer: bool) -> Result<Box<Lease>> {
-        timeout(POOL_TIMEOUT, self.wait(is_writer)).await.unwrap_or_else(|_| {
-            Err(Error::Unavailable(format!("no connection was free within {POOL_TIMEOUT:?}")))
-        })
+    /// Waits for a connection, and for a change first for its turn.
+    pub async fn lease(self: &Arc<Self>, turn: Option<&Turn>) -> Result<Box<Lease>> {
+        let held = self.turns.take(turn.unwrap_or(&Turn::Free)).await?;
+        let lease = timeout(POOL_TIMEOUT, self.wait(turn.is_some())).await;
+        let mut lease = lease.map_err(|_| {
+            Error::Unavailable(format!("no connection was free within {POOL_TIMEOUT:?}"))
+        })??;
+        lease.turn = held;
+        Ok(lease)
     }
 
     async fn wait(self: &Arc<Self>, is_writer: bool) -> Result<Box<Lease>> {
         let writer = if is_writer { Some(permit(&self.writers).await) } else { None };
         let permits = (permit(&self.places).await, writer);
         let pool = Arc::clone(self);
+        let lease = |link| Box::new(Lease { link, pool, turn: None, _permits: permits });
         let idle = iter::from_fn(|| self.idle().pop()).find(|link| !link.is_closed());
         if let Some(link) = idle {
-            return Ok(Box::new(Lease { link, pool, _permits: permits }));
+            return Ok(lease(link));
         }
         // Connecting goes on if the request stops waiting, so that a host late in the list is reached
         // at last.
         let (sender, receiver) = oneshot::channel();
+        let pool = Arc::clone(self);
         tokio::spawn(async move {
-            let opened = Link::open(&pool.target).await;
-            let leased = opened.map(|link| Box::new(Lease { link, pool, _permits: permits }));
+            let leased = Link::open(&pool.target).await.map(lease);
             if let Err(Ok(unclaimed)) = sender.send(leased) {
                 unclaimed.put_back();
             }
@@ -64,24 +73,25 @@ impl Pool {
     }
 }
 
+type HeldTurn = Option<OwnedMutexGuard<()>>;
 type Permits = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
 
 async fn permit(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
     Arc::clone(semaphore).acquire_owned().await.expect("the semaphore is never closed")
 }
 
-/// A connection in use. Dropping it closes it.
+/// A connection in use. Dropping it closes it, and another one takes its place.
 pub struct Lease {
     pub link: Link,
     pool: Arc<Pool>,
+    turn: HeldTurn,
     _permits: Permits,
 }
 
 impl Lease {
-    /// Makes the connection available to the next request.
+    /// Makes the connection available to the next request. Its transaction must have ended.
     pub fn put_back(self) {
-        let Self { link, pool, _permits } = self;
-        pool.idle().push(link);
+        self.pool.idle().push(self.link);
     }
 
     /// Like [`Lease::put_back`], after the transaction was rolled back.
@@ -93,5 +103,88 @@ impl Lease {
                 self.put_back();
             }
         });
+    }
+}
+
+type Queue = tokio::sync::Mutex<()>;
+
+/// The turns that are held or waited for, each as long as a change refers to its queue.
+#[derive(Default)]
+pub struct Turns(Mutex<HashMap<Turn, Weak<Queue>>>);
+
+impl Turns {
+    /// Waits for a turn, which ends when the result is dropped. [`Turn::Free`] is never waited for.
+    pub async fn take(&self, turn: &Turn) -> Result<HeldTurn> {
+        if *turn == Turn::Free {
+            return Ok(None);
+        }
+        let held = timeout(TURN_TIMEOUT, self.queue(turn).lock_owned()).await;
+        held.map(Some).map_err(|_| {
+            Error::Unavailable(format!("other changes took longer than {TURN_TIMEOUT:?}"))
+        })
+    }
+
+    /// Returns whether a change has this turn.
+    pub fn is_held(&self, turn: &Turn) -> bool {
+        let queue = self.lock().get(turn).and_then(Weak::upgrade);
+        queue.is_some_and(|queue| queue.try_lock().is_err())
+    }
+
+    fn queue(&self, turn: &Turn) -> Arc<Queue> {
+        let mut turns = self.lock();
+        turns.retain(|_, queue| queue.strong_count() > 0);
+        turns.get(turn).and_then(Weak::upgrade).unwrap_or_else(|| {
+            let queue = Arc::default();
+            turns.insert(turn.clone(), Arc::downgrade(&queue));
+            queue
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Turn, Weak<Queue>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn organization(slug: &str) -> Turn {
+        Turn::Organization(slug.parse().unwrap())
+    }
+
+    /// Takes another turn, and requires that it is the only one that is remembered.
+    async fn require_forgotten(turns: &Turns) {
+        let other = organization("other");
+        let _held = turns.take(&other).await.unwrap();
+        assert_eq!(turns.lock().keys().collect::<Vec<_>>(), [&other]);
+    }
+
+    #[tokio::test]
+    async fn a_turn_is_held_by_one_change_and_forgotten_after_the_last() {
+        let turns = Turns::default();
+        let turn = organization("acme");
+        let first = turns.take(&turn).await.unwrap();
+        assert!(turns.is_held(&turn));
+        let mut second = Box::pin(turns.take(&turn));
+        assert!(futures::poll!(&mut second).is_pending());
+        drop(first);
+        let second = second.await.unwrap();
+        assert!(turns.is_held(&turn) && second.is_some());
+        drop(second);
+        assert!(!turns.is_held(&turn));
+        require_forgotten(&turns).await;
+    }
+
+    #[tokio::test]
+    async fn a_change_that_stops_waiting_leaves_nothing_behind() {
+        let turns = Turns::default();
+        let turn = organization("acme");
+        let first = turns.take(&turn).await.unwrap();
+        let mut second = Box::pin(turns.take(&turn));
+        assert!(futures::poll!(&mut second).is_pending());
+        drop(second);
+        drop(first);
+        require_forgotten(&turns).await;
     }
 }

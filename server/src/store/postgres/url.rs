@@ -19,7 +19,7 @@ const UNREADABLE: &str = "the database URL cannot be read: write it as \
     postgres://user:password@host:port/name, every special character of the password \
     percent-encoded, and after `?` only options that are documented";
 
-/// Where to connect, in the order in which the hosts are tried.
+/// The hosts to connect to, in the order in which they are tried.
 pub struct Target {
     pub hosts: Vec<Config>,
     pub tls: MakeRustlsConnect,

@@ -10,8 +10,6 @@ use std::io;
 use std::path::Path;
 use tempfile::NamedTempFile;
 
-/// Copies every page at once: one consistent view, for which no writer waits.
-const ALL_PAGES: i32 = -1;
 /// How many faults are reported at most.
 const FAULTS: u32 = 100;
 
@@ -32,8 +30,8 @@ pub fn back_up(source: &Connection, target: &Path) -> Result<()> {
 
 fn copy(source: &Connection, target: &Path) -> Result<()> {
     let mut copy = Connection::open(target)?;
-    let step = Backup::new(source, &mut copy)?.step(ALL_PAGES)?;
-    if !matches!(step, StepResult::Done) {
+    // -1 copies every page at once: one consistent view, for which no writer waits.
+    if !matches!(Backup::new(source, &mut copy)?.step(-1)?, StepResult::Done) {
         return Err(Error::Unavailable("another process uses it: try again".to_owned()));
     }
     if let Some(fault) = open::faults(&copy, open::WHOLE_CHECK, 1)?.first() {

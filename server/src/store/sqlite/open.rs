@@ -18,12 +18,8 @@ const MIGRATIONS: [&str; 2] = [
     include_str!("../../../migrations/sqlite/0001_initial.sql"),
     include_str!("../../../migrations/sqlite/0002_chains_and_order.sql"),
 ];
-/// How long a statement waits for another process.
-const BUSY: Duration = Duration::from_secs(5);
 /// How long the check for damage at start may take; `check` does the rest of a large file.
 const CHECK_TIMEOUT: Duration = Duration::from_millis(1_500);
-/// How many steps of SQLite's virtual machine run between two looks at the clock.
-const STEPS: i32 = 10_000;
 /// The pragma that checks everything.
 pub const WHOLE_CHECK: &str = "integrity_check";
 
@@ -64,7 +60,8 @@ fn create(path: &Path) -> Result<()> {
 /// Checks for damage, for as long as a start may take.
 fn check_quickly(connection: &mut Connection) -> Result<()> {
     let deadline = Instant::now() + CHECK_TIMEOUT;
-    connection.progress_handler(STEPS, Some(move || Instant::now() >= deadline))?;
+    // The clock is read after every 10,000 steps of SQLite's virtual machine.
+    connection.progress_handler(10_000, Some(move || Instant::now() >= deadline))?;
     // The quick check reads every page, the whole one compares indexes with their tables too.
     let found = match faults(connection, "quick_check", 1) {
         Ok(none) if none.is_empty() => faults(connection, WHOLE_CHECK, 1),
@@ -93,7 +90,8 @@ fn damaged(fault: &dyn Display) -> Error {
 pub fn connect(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY)?;
+    // Statements wait this long for another process.
+    connection.busy_timeout(Duration::from_secs(5))?;
     // Without this, SQLite prepares join statements again at every run to use its statistics.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);
