@@ -87,7 +87,9 @@ impl Service {
                 Turn::User(_) => change.lock_user(credential),
                 Turn::Free => {}
             }
-            commit(operation(change)).await
+            let (change, value) = operation(change).await?;
+            change.commit().await?;
+            Ok(value)
         };
         match retry(attempt).await {
             Err(Error::Unavailable(StoreError::Full(_)))
@@ -102,12 +104,6 @@ impl Service {
 
 /// What an operation that writes returns: its transaction, for the commit, and its value.
 type Written<T> = Result<(Transaction, T)>;
-
-async fn commit<T>(operation: impl Future<Output = Written<T>>) -> Result<T> {
-    let (change, value) = operation.await?;
-    change.commit().await?;
-    Ok(value)
-}
 
 /// Runs `attempt` again if the database rolled it back. A commit whose outcome is unknown is never
 /// run again.

@@ -66,14 +66,10 @@ impl Service {
         let turn = Turn::Organization(slug.clone());
         let created = self.write(credential, &turn, Purpose::Change, |mut change| async move {
             let access = change.access(credential, Some(slug)).await?;
-            let (caller, mut reach, _) = reach(access, Action::ManageGroups)?;
+            let (caller, reach, _) = reach(access, Action::ManageGroups)?;
             change.insert_group(reach.id, new);
-            record(
-                &mut change,
-                &mut reach.head,
-                Actor::Caller(&caller),
-                [Event::GroupCreate(new)],
-            )?;
+            let event = Event::GroupCreate(new);
+            record(&mut change, reach.head, Actor::Caller(&caller), [event])?;
             Ok((change, ()))
         });
         let taken =
@@ -92,7 +88,7 @@ impl Service {
         let turn = Turn::Organization(slug.clone());
         self.write(credential, &turn, Purpose::Revocation, |mut change| async move {
             let (access, group) = change.access_to_group(credential, slug, name).await?;
-            let (caller, mut reach, _) = reach(access, Action::ManageGroups)?;
+            let (caller, reach, _) = reach(access, Action::ManageGroups)?;
             let group = group.ok_or(Error::NO_GROUP)?;
             let revoked = change.delete_group_tokens(group.uuid, slug, name).await?;
             change.delete_group(group.uuid);
@@ -100,7 +96,7 @@ impl Service {
             let revocations =
                 revoked.iter().map(|(token, owner)| Event::TokenRevoke { token, owner, cause });
             let events = revocations.chain([Event::GroupDelete(&group)]);
-            record(&mut change, &mut reach.head, Actor::Caller(&caller), events)?;
+            record(&mut change, reach.head, Actor::Caller(&caller), events)?;
             Ok((change, group))
         })
         .await

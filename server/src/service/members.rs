@@ -86,10 +86,10 @@ impl Service {
         let turn = Turn::Organization(slug.clone());
         self.write(credential, &turn, Purpose::Change, |mut change| async move {
             let (access, target) = change.access_to_member(credential, slug, username).await?;
-            let (caller, mut reach, _) = reach(access, Action::ManageMembers)?;
+            let (caller, reach, _) = reach(access, Action::ManageMembers)?;
             check(target.as_ref().and_then(|target| target.role))?;
             let actor = Actor::Caller(&caller);
-            let member = set_role(&mut change, actor, &mut reach, username, target, role)?;
+            let member = set_role(&mut change, actor, reach, username, target, role)?;
             Ok((change, member))
         })
         .await
@@ -107,7 +107,7 @@ impl Service {
             let (access, target) = change.access_to_member(credential, slug, username).await?;
             let is_self = *username == access.caller.username;
             let action = if is_self { Action::Leave } else { Action::ManageMembers };
-            let (caller, mut reach, _) = reach(access, action)?;
+            let (caller, reach, _) = reach(access, action)?;
             let target = target.filter(|target| target.role.is_some()).ok_or(Error::NO_MEMBER)?;
             keep_an_owner(username, &target)?;
             let revoked = change.delete_member_tokens(reach.id, target.user, slug).await?;
@@ -116,7 +116,7 @@ impl Service {
             let revocations =
                 revoked.iter().map(|token| Event::TokenRevoke { token, owner, cause });
             let events = revocations.chain([Event::MemberRemove { username }]);
-            record(&mut change, &mut reach.head, Actor::Caller(&caller), events)?;
+            record(&mut change, reach.head, Actor::Caller(&caller), events)?;
             Ok((change, ()))
         })
         .await
@@ -127,7 +127,7 @@ impl Service {
 pub(super) fn set_role(
     change: &mut Transaction,
     actor: Actor<'_>,
-    reach: &mut Reach,
+    reach: Reach,
     username: &Name,
     target: Option<TargetMember>,
     role: Role,
@@ -146,7 +146,7 @@ pub(super) fn set_role(
         }
     };
     if let Some(event) = event {
-        record(change, &mut reach.head, actor, [event])?;
+        record(change, reach.head, actor, [event])?;
     }
     Ok(Member { username: username.clone(), role, email: target.email })
 }

@@ -4,7 +4,7 @@
 
 use super::audit::{Actor, Event, record};
 use super::tokens::Mint;
-use super::{Service, Written, commit, members, retry};
+use super::{Service, members, retry};
 use crate::caller::{Binding, Role};
 use crate::error::{Error, Result};
 use crate::name::{Email, Name, Slug};
@@ -29,17 +29,17 @@ impl Operator<'_> {
         let name = FIRST_TOKEN.parse().map_err(|error: String| Error::internal(error))?;
         let mint = Mint::new(&name, &MintRequest::default())?;
         let new = &mint;
-        self.write(|mut change| async move {
+        self.write(async |change| {
             change.lock_database();
             if change.is_initialised().await? {
                 return Err(Error::Conflict(
                     "the database was initialised already: nothing was changed".to_owned(),
                 ));
             }
-            let user = add_user(&mut change, username, email).await?;
-            add_organization(&mut change, slug, (&user, username)).await?;
-            mint_for(&mut change, new, username, user)?;
-            Ok((change, ()))
+            let user = add_user(change, username, email).await?;
+            add_organization(change, slug, (&user, username)).await?;
+            mint_for(change, new, username, user)?;
+            Ok(())
         })
         .await?;
         Ok(mint.into_minted().token)
@@ -47,33 +47,33 @@ impl Operator<'_> {
 
     /// Adds a user, who is a member of nothing yet.
     pub async fn add_user(&self, username: &Name, email: &Email) -> Result<()> {
-        self.write(|mut change| async move {
-            add_user(&mut change, username, email).await?;
-            Ok((change, ()))
+        self.write(async |change| {
+            add_user(change, username, email).await?;
+            Ok(())
         })
         .await
     }
 
     /// Adds an organization with its owner.
     pub async fn add_organization(&self, slug: &Slug, owner: &Name) -> Result<()> {
-        self.write(|mut change| async move {
+        self.write(async |change| {
             let user = change.user(owner).await?.ok_or(Error::NO_USER)?;
-            add_organization(&mut change, slug, (&user, owner)).await?;
-            Ok((change, ()))
+            add_organization(change, slug, (&user, owner)).await?;
+            Ok(())
         })
         .await
     }
 
     /// Gives a user any role in an organization.
     pub async fn set_member(&self, slug: &Slug, username: &Name, role: Role) -> Result<Member> {
-        self.write(|mut change| async move {
+        self.write(async |change| {
             change.lock_organization_as_operator(slug);
             let found = change.organization_and_user(slug, username).await?;
             let no_organization = Error::NotFound("no such organization: add it first");
-            let (mut reach, target) = found.ok_or(no_organization)?;
+            let (reach, target) = found.ok_or(no_organization)?;
             let actor = Actor::Operator;
-            let member = members::set_role(&mut change, actor, &mut reach, username, target, role)?;
-            Ok((change, member))
+            let member = members::set_role(change, actor, reach, username, target, role)?;
+            Ok(member)
         })
         .await
     }
@@ -82,11 +82,11 @@ impl Operator<'_> {
     pub async fn mint_token(&self, username: &Name, name: &Name) -> Result<PlainToken> {
         let mint = Mint::new(name, &MintRequest::default())?;
         let new = &mint;
-        let minted = self.write(|mut change| async move {
+        let minted = self.write(async |change| {
             change.lock_user_as_operator(username);
             let user = change.user(username).await?.ok_or(Error::NO_USER)?;
-            mint_for(&mut change, new, username, user)?;
-            Ok((change, ()))
+            mint_for(change, new, username, user)?;
+            Ok(())
         });
         let taken = || {
             format!(
@@ -121,13 +121,12 @@ impl Operator<'_> {
         self.0.store.read(View::Snapshot).await?.verify_audit().await
     }
 
-    async fn write<T, F>(&self, operation: impl Fn(Transaction) -> F) -> Result<T>
-    where
-        F: Future<Output = Written<T>>,
-    {
-        let operation = &operation;
-        retry(move || async move {
-            commit(operation(self.0.store.write(&Turn::Free, Purpose::Change).await?)).await
+    async fn write<T>(&self, operation: impl AsyncFn(&mut Transaction) -> Result<T>) -> Result<T> {
+        retry(async || {
+            let mut change = self.0.store.write(&Turn::Free, Purpose::Change).await?;
+            let value = operation(&mut change).await?;
+            change.commit().await?;
+            Ok(value)
         })
         .await
     }
@@ -146,17 +145,17 @@ async fn add_organization(
 ) -> Result<()> {
     let taken = || format!("there is an organization {slug} already: choose another slug");
     let added = change.insert_organization(slug).await;
-    let (id, mut head) = added.map_err(|error| Error::from(error).or_taken(taken))?;
+    let (id, head) = added.map_err(|error| Error::from(error).or_taken(taken))?;
     change.insert_member(id, user.id, owner, Role::Owner);
     let event = Event::MemberAdd { username: owner, role: Role::Owner };
-    record(change, &mut head, Actor::Operator, [event])
+    record(change, head, Actor::Operator, [event])
 }
 
 fn mint_for(
     change: &mut Transaction,
     mint: &Mint,
     username: &Name,
-    FoundUser { id, mut head }: FoundUser,
+    FoundUser { id, head }: FoundUser,
 ) -> Result<()> {
-    mint.add(change, Actor::Operator, (id, username), &Binding::Unrestricted, &mut head)
+    mint.add(change, Actor::Operator, (id, username), &Binding::Unrestricted, head)
 }

@@ -73,13 +73,9 @@ impl Service {
         };
         let new = &mint;
         let minted = self.write(credential, &turn, Purpose::Change, |mut change| async move {
-            let (access, binding) = new.binding(&mut change, credential).await?;
-            let Access { caller, mut user_head, organization } = access;
-            let head = organization.map(|reach| reach.head);
-            let head = &mut head.filter(|_| binding != Binding::Unrestricted);
-            let head = head.as_mut().unwrap_or(&mut user_head);
-            let actor = Actor::Caller(&caller);
-            new.add(&mut change, actor, (caller.user, &caller.username), &binding, head)?;
+            let (caller, head, binding) = new.binding(&mut change, credential).await?;
+            let owner = (caller.user, &caller.username);
+            new.add(&mut change, Actor::Caller(&caller), owner, &binding, head)?;
             Ok((change, ()))
         });
         minted.await.map_err(|error| error.or_taken(|| not_available(name)))?;
@@ -103,13 +99,13 @@ impl Service {
         let turn = Turn::Organization(slug.clone());
         self.write(credential, &turn, Purpose::Revocation, |mut change| async move {
             let (access, token) = change.access_to_token(credential, slug, id).await?;
-            let (caller, mut reach, extent) = reach(access, Action::ManageTokens)?;
+            let (caller, reach, extent) = reach(access, Action::ManageTokens)?;
             let token = token.filter(|token| {
                 token.organization == Some(reach.id)
                     && (extent == Extent::All || token.user == caller.user)
             });
             let token = token.ok_or(Error::NO_TOKEN)?;
-            revoke(&mut change, &caller, &mut reach.head, &token)?;
+            revoke(&mut change, &caller, reach.head, &token)?;
             Ok((change, ()))
         })
         .await
@@ -131,13 +127,12 @@ impl Service {
         let located = located.token.id;
         self.write(credential, &turn, Purpose::Revocation, |mut change| async move {
             let (access, token) = change.access_to_own_token(credential, name).await?;
-            let Access { caller, mut user_head, organization } = access;
+            let Access { caller, user_head, organization } = access;
             // A token that got the name meanwhile is another one.
             let token = token
                 .filter(|token| token.token.id == located && is_within(&caller.binding, token));
             let token = token.ok_or(Error::NO_TOKEN)?;
-            let mut head = organization.map(|reach| reach.head);
-            let head = head.as_mut().unwrap_or(&mut user_head);
+            let head = organization.map_or(user_head, |reach| reach.head);
             revoke(&mut change, &caller, head, &token)?;
             Ok((change, ()))
         })
@@ -187,26 +182,28 @@ impl Mint {
         Ok(Self { token: Token { name, id, organization, group, scopes, created_at }, secret })
     }
 
-    /// Returns who asks and where the token acts, if the policy allows it.
+    /// Returns who asks, the audit chain and where the token acts, if the policy allows it.
     async fn binding(
         &self,
         change: &mut Transaction,
         credential: &Credential,
-    ) -> Result<(Access, Binding)> {
+    ) -> Result<(Caller, ChainHead, Binding)> {
         let Token { organization, group, scopes, .. } = &self.token;
-        let (Some(slug), Some(group), Some(scopes)) = (organization, group, scopes) else {
-            let access = change.access(credential, organization.as_ref()).await?;
-            if organization.is_none() {
-                decide_own(&access.caller.binding, OwnAction::MintUnrestricted)?;
-                return Ok((access, Binding::Unrestricted));
-            }
-            let (_, reach, _) = reach(access.clone(), Action::MintToken)?;
-            return Ok((access, Binding::Organization(reach.id)));
+        let Some(slug) = organization else {
+            let Access { caller, user_head, .. } = change.access(credential, None).await?;
+            decide_own(&caller.binding, OwnAction::MintUnrestricted)?;
+            return Ok((caller, user_head, Binding::Unrestricted));
+        };
+        let (Some(group), Some(scopes)) = (group, *scopes) else {
+            let access = change.access(credential, Some(slug)).await?;
+            let (caller, reach, _) = reach(access, Action::MintToken)?;
+            return Ok((caller, reach.head, Binding::Organization(reach.id)));
         };
         let (access, group) = change.access_to_group(credential, slug, group).await?;
-        let (_, reach, _) = reach(access.clone(), Action::MintGroupToken)?;
+        let (caller, reach, _) = reach(access, Action::MintGroupToken)?;
         let group = group.ok_or(Error::NO_GROUP)?.uuid;
-        Ok((access, Binding::Group { organization: reach.id, group, scopes: *scopes }))
+        let binding = Binding::Group { organization: reach.id, group, scopes };
+        Ok((caller, reach.head, binding))
     }
 
     /// Adds the token of a user, with its audit entry.
@@ -216,7 +213,7 @@ impl Mint {
         actor: Actor<'_>,
         (user, owner): (UserId, &Name),
         binding: &Binding,
-        head: &mut ChainHead,
+        head: ChainHead,
     ) -> Result<()> {
         change.insert_token(&self.token, &self.secret.digest(), user, binding);
         let event = Event::TokenCreate { token: &self.token, owner };
@@ -232,7 +229,7 @@ impl Mint {
 fn revoke(
     change: &mut Transaction,
     caller: &Caller,
-    head: &mut ChainHead,
+    head: ChainHead,
     found: &FoundToken,
 ) -> Result<()> {
     change.delete_token(found.token.id);
