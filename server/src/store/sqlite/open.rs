@@ -69,9 +69,9 @@ fn check_quickly(connection: &mut Connection) -> Result<()> {
     };
     connection.progress_handler(0, None::<fn() -> bool>)?;
     match found {
-        Ok(faults) => faults.first().map_or(Ok(()), |fault| Err(damaged(fault))),
+        Ok(faults) => faults.first().map_or(Ok(()), |fault| Err(corrupt(fault))),
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => Ok(()),
-        Err(error) => Err(damaged(&error)),
+        Err(error) => Err(corrupt(&error)),
     }
 }
 
@@ -82,7 +82,7 @@ pub fn faults(connection: &Connection, check: &str, limit: u32) -> rusqlite::Res
     lines.filter(|line| !matches!(line.as_deref(), Ok("ok"))).collect()
 }
 
-fn damaged(fault: &dyn Display) -> Error {
+fn corrupt(fault: &dyn Display) -> Error {
     broken(format!("the database is damaged ({fault}): restore a backup"))
 }
 
@@ -130,7 +130,7 @@ fn upgrade(connection: &mut Connection) -> Result<()> {
         change.execute_batch(migration)?;
     }
     if let Some(fault) = dangling_references(&change, 1)?.first() {
-        return Err(damaged(fault));
+        return Err(corrupt(fault));
     }
     change.pragma_update(None, "application_id", APPLICATION_ID)?;
     change.execute_batch(&format!("PRAGMA user_version = {}", MIGRATIONS.len()))?;

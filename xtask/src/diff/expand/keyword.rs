@@ -123,7 +123,7 @@ fn apply_keyword<'d>(case: &mut Case<'d>, keyword: &'d str, node: &Node<'d>) -> 
         ("additionalProperties", Kind::Object) => additional_properties(case, node),
         ("exclusiveMinimum" | "exclusiveMaximum", Kind::Number) if value.is_boolean() => true,
         (keyword, kind) => match bound_of(kind, keyword) {
-            Some(is_low) => bound(case, is_low, keyword.starts_with("exclusive"), value),
+            Some(is_low) => limit(case, is_low, keyword.starts_with("exclusive"), value),
             None => !LATER_KEYWORDS.contains(&keyword),
         },
     }
@@ -191,7 +191,7 @@ fn bound_of(kind: Kind, keyword: &str) -> Option<bool> {
     }
 }
 
-fn bound(case: &mut Case<'_>, is_low: bool, is_exclusive: bool, value: &Value) -> bool {
+fn limit(case: &mut Case<'_>, is_low: bool, is_exclusive: bool, value: &Value) -> bool {
     let Some(at) = Number::of(value) else { return false };
     let flag = if is_low { "exclusiveMinimum" } else { "exclusiveMaximum" };
     let is_exclusive = is_exclusive || (case.kind == Kind::Number && case.origin.flag(flag));
