@@ -35,7 +35,7 @@ pub enum Event<'a> {
 /// Adds the entries of changes to a chain, in this order.
 pub fn record<'a>(
     change: &mut Transaction,
-    mut head: ChainHead,
+    head: ChainHead,
     actor: Actor<'_>,
     events: impl IntoIterator<Item = Event<'a>>,
 ) -> Result<()> {
@@ -49,7 +49,7 @@ pub fn record<'a>(
     let author = Author { name, origin, time: Utc::now() };
     let entries: Result<Vec<_>> =
         events.into_iter().map(|event| event.entry(acting_token.as_ref())).collect();
-    change.record(&mut head, &author, entries?);
+    change.record(head, &author, entries?);
     Ok(())
 }
 

@@ -123,9 +123,9 @@ impl Snapshot {
 }
 
 impl Transaction {
-    /// Adds entries to a chain, in this order. `head` must be what this transaction read under its
-    /// lock; it is moved to the new end.
-    pub fn record(&mut self, head: &mut ChainHead, author: &Author<'_>, entries: Vec<NewEntry>) {
+    /// Adds entries to the chain that ends with `head`, in this order. This transaction must have
+    /// read `head` under its lock.
+    pub fn record(&mut self, mut head: ChainHead, author: &Author<'_>, entries: Vec<NewEntry>) {
         let mut entries = entries.into_iter().peekable();
         while entries.peek().is_some() {
             let start = head.entries;
