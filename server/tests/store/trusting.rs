@@ -50,15 +50,18 @@ async fn a_certificate_is_verified_as_far_as_sslmode_asks(backend: Backend) {
     std::fs::write(&file, certificate).expect("a file");
     let root = format!("sslrootcert={}", file.display());
     for (host, mode, root, is_trusted) in [
-        ("127.0.0.1", "require", "sslrootcert=system", true),
-        ("127.0.0.1", "verify-ca", "sslrootcert=system", false),
-        ("localhost", "verify-full", "sslrootcert=system", false),
-        ("127.0.0.1", "verify-ca", &root, true),
-        ("127.0.0.1", "require", &root, true),
-        ("localhost", "verify-full", &root, true),
-        ("127.0.0.1", "verify-full", &root, false),
+        ("127.0.0.1", "", "sslrootcert=system", false),
+        ("127.0.0.1", "sslmode=require", "sslrootcert=system", false),
+        ("127.0.0.1", "sslmode=verify-ca", "sslrootcert=system", false),
+        ("localhost", "sslmode=verify-full", "sslrootcert=system", false),
+        ("127.0.0.1", "sslmode=require", "", true),
+        ("127.0.0.1", "sslmode=verify-ca", "", false),
+        ("127.0.0.1", "sslmode=verify-ca", &root, true),
+        ("127.0.0.1", "sslmode=require", &root, true),
+        ("localhost", "sslmode=verify-full", &root, true),
+        ("127.0.0.1", "sslmode=verify-full", &root, false),
     ] {
-        let opened = open(&database, host, &format!("sslmode={mode}&{root}")).await;
+        let opened = open(&database, host, &format!("{mode}&{root}")).await;
         assert_eq!(opened.is_ok(), is_trusted, "{host} {mode} {root}: {opened:?}");
     }
 }

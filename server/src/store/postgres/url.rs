@@ -29,14 +29,11 @@ impl Target {
     /// Reads a URL such as `postgres://user:password@one:5432,two:5432/name?sslmode=require`.
     pub fn parse(url: &str) -> Result<Self> {
         let (base, query) = url.split_once('?').unwrap_or((url, ""));
-        let (mut mode, mut roots, mut others) = ("prefer", None, Vec::new());
+        let (mut mode, mut roots, mut others) = (None, None, Vec::new());
         for option in query.split('&').filter(|option| !option.is_empty()) {
             match option.split_once('=') {
-                Some(("sslmode", value)) => mode = value,
-                Some(("sslrootcert", "system")) => {}
-                Some(("sslrootcert", path)) => {
-                    roots = Some(percent_decode_str(path).decode_utf8_lossy().into_owned().into());
-                }
+                Some(("sslmode", value)) => mode = Some(value),
+                Some(("sslrootcert", value)) => roots = Some(value),
                 _ => others.push(option),
             }
         }
@@ -75,14 +72,22 @@ fn configure(url: &str, mode: SslMode) -> Result<Config> {
 }
 
 /// Returns what `sslmode` and `sslrootcert` mean, in libpq's words.
-fn security(mode: &str, roots: Option<PathBuf>) -> Result<(SslMode, Verify)> {
-    match mode {
+fn security(mode: Option<&str>, roots: Option<&str>) -> Result<(SslMode, Verify)> {
+    let is_system = roots == Some("system");
+    let file = roots.filter(|_| !is_system);
+    let file = file.map(|path| PathBuf::from(&*percent_decode_str(path).decode_utf8_lossy()));
+    match mode.unwrap_or(if is_system { "verify-full" } else { "prefer" }) {
+        // Anyone can have a certificate that an authority of the system signed.
+        mode @ ("disable" | "prefer" | "require" | "verify-ca") if is_system => {
+            let weak = format!("sslmode={mode} is too weak for sslrootcert=system");
+            Err(broken(format!("{weak}: use verify-full, or leave sslmode out")))
+        }
         "disable" => Ok((SslMode::Disable, Verify::Nothing)),
         "prefer" => Ok((SslMode::Prefer, Verify::Nothing)),
         // With authorities of its own it has always meant `verify-ca`.
-        "require" if roots.is_none() => Ok((SslMode::Require, Verify::Nothing)),
-        "require" | "verify-ca" => Ok((SslMode::Require, Verify::Authority(roots))),
-        "verify-full" => Ok((SslMode::Require, Verify::AuthorityAndName(roots))),
+        "require" if file.is_none() => Ok((SslMode::Require, Verify::Nothing)),
+        "require" | "verify-ca" => Ok((SslMode::Require, Verify::Authority(file))),
+        "verify-full" => Ok((SslMode::Require, Verify::AuthorityAndName(file))),
         _ => Err(broken(
             "the database URL has an unknown sslmode: use disable, prefer, require, verify-ca or \
              verify-full",
@@ -122,5 +127,17 @@ mod tests {
         assert_eq!(mode("postgresql://u@h/name"), SslMode::Prefer);
         assert_eq!(mode("postgres://u@h/name?sslmode=disable"), SslMode::Disable);
         assert!(Target::parse("postgres://u@h/name?sslmode=allow").is_err());
+    }
+
+    #[test]
+    fn authorities_of_the_system_verify_the_name_and_allow_no_weaker_mode() {
+        let security = |mode, roots| security(mode, roots).map(|(mode, _)| mode);
+        assert_eq!(security(None, Some("system")).unwrap(), SslMode::Require);
+        assert_eq!(security(Some("verify-full"), Some("system")).unwrap(), SslMode::Require);
+        for mode in ["disable", "prefer", "require", "verify-ca"] {
+            let refusal = security(Some(mode), Some("system")).err().unwrap().to_string();
+            let names_both = refusal.contains(mode) && refusal.contains("use verify-full");
+            assert!(names_both && refusal.contains("leave sslmode out"), "{refusal}");
+        }
     }
 }
