@@ -7,13 +7,14 @@ mod backup;
 mod open;
 mod reserve;
 
-use super::connection::{Column, Row, Statement, Value, corrupt, failed_before, sql};
+use super::connection::{Column, Row, Statement, Value, corrupt, failed_before};
 use super::{CheckReport, Error, Result, broken};
 use reserve::Reserve;
 use rusqlite::ErrorCode::{
-    CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, NotADatabase, ReadOnly, SystemIoFailure,
+    CannotOpen, ConstraintViolation, DatabaseBusy, DatabaseLocked, DiskFull, NotADatabase,
+    ReadOnly, SystemIoFailure,
 };
-use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
+use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE, SQLITE_IOERR_WRITE};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -168,9 +169,27 @@ impl Session {
     }
 
     /// Runs the statements and COMMIT, whose sync no worker thread waits for.
-    pub async fn commit(mut self, mut statements: Vec<Statement>) -> Result<()> {
-        statements.push(sql("COMMIT", []));
-        self.query_blocking(statements, |_| Ok(())).await.map(drop)
+    pub async fn commit(mut self, statements: Vec<Statement>) -> Result<()> {
+        let session = Self(self.0.take());
+        run_blocking(move || {
+            session.query(&statements, |_| Ok(()))?;
+            commit(session.0.as_ref().ok_or_else(failed_before)?)
+        })
+        .await
+    }
+}
+
+fn commit(connection: &rusqlite::Connection) -> Result<()> {
+    let Err(error) = connection.execute_batch("COMMIT") else { return Ok(()) };
+    match error.sqlite_error().map(|failure| (failure.code, failure.extended_code)) {
+        // The log has no whole commit.
+        Some((ConstraintViolation | DiskFull, _) | (_, SQLITE_IOERR_WRITE)) => Err(error.into()),
+        // It has, but perhaps not on the disk: a crash would bring the change back that no one sees
+        // now. The next commit overwrites it.
+        _ => match open::write_application_id(connection) {
+            Ok(()) => Err(error.into()),
+            Err(_) => Err(Error::Unknown(format!("COMMIT failed: {error}"))),
+        },
     }
 }
 

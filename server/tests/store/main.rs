@@ -6,6 +6,7 @@ mod counting;
 #[path = "../support/database.rs"]
 mod database;
 mod failing;
+mod faults;
 mod racing;
 mod schema;
 mod stage;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         copying::trials(),
         counting::trials(),
         failing::trials(),
+        faults::trials(),
         trusting::trials(),
     ]
     .into_iter()

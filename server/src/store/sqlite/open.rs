@@ -132,9 +132,14 @@ fn upgrade(connection: &mut Connection) -> Result<()> {
     if let Some(fault) = dangling_references(&change, 1)?.first() {
         return Err(corrupt(fault));
     }
-    change.pragma_update(None, "application_id", APPLICATION_ID)?;
+    write_application_id(&change)?;
     change.execute_batch(&format!("PRAGMA user_version = {}", MIGRATIONS.len()))?;
     Ok(change.commit()?)
+}
+
+/// Writes what tells this program's files from others. It is a change even if it is there already.
+pub fn write_application_id(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "application_id", APPLICATION_ID)
 }
 
 /// Returns at most `limit` rows that refer to a row that does not exist, a sentence each.

@@ -1,0 +1,183 @@
+//! A disk that fails while SQLite commits: every write and sync of a commit fails once, and the
+//! answer is compared with what the process sees, and with what is there after a crash at that
+//! moment. The failing calls are real ones, of this program's `pwrite64` and `fsync`.
+
+use crate::stage::{Backend, Stage, name, trials};
+use libtest_mimic::Trial;
+use orgtokens_server::name::Name;
+use orgtokens_server::store::{Error, Purpose, Result, Store, Turn, View};
+use std::ffi::{c_int, c_void};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
+
+pub fn trials() -> Vec<Trial> {
+    trials!(
+        [Backend::Sqlite],
+        a_commit_that_fails_once_is_certainly_undone,
+        a_commit_on_a_disk_that_died_is_unknown_if_a_crash_may_bring_it_back,
+        a_commit_that_is_never_synced_is_unknown,
+    )
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Call {
+    Write,
+    Sync,
+}
+
+/// The calls on a log that fail, by their number.
+struct Faults {
+    log: PathBuf,
+    next: u32,
+    fails: Box<dyn Fn(u32, Call) -> bool + Send>,
+}
+
+/// The faults of every test that runs.
+static FAULTS: Mutex<Vec<Faults>> = Mutex::new(Vec::new());
+
+fn faults() -> MutexGuard<'static, Vec<Faults>> {
+    FAULTS.lock().expect("no test panics with the lock")
+}
+
+/// Counts a call on a file, and returns whether it fails.
+fn fails(file: c_int, call: Call) -> bool {
+    let mut all = faults();
+    // Most programs have no faults, and need no path.
+    if all.is_empty() {
+        return false;
+    }
+    let path = fs::read_link(format!("/proc/self/fd/{file}")).unwrap_or_default();
+    let Some(faults) = all.iter_mut().find(|faults| faults.log == path) else { return false };
+    faults.next += 1;
+    (faults.fails)(faults.next - 1, call)
+}
+
+#[expect(unsafe_code, reason = "these take the place of the C library's calls, which SQLite makes")]
+mod calls {
+    use super::{Call, c_int, c_void, fails};
+
+    fn input_output_error() -> c_int {
+        // SAFETY: it is the calling thread's own.
+        unsafe { *libc::__errno_location() = libc::EIO };
+        -1
+    }
+
+    #[unsafe(no_mangle)]
+    extern "C" fn fsync(file: c_int) -> c_int {
+        if fails(file, Call::Sync) {
+            return input_output_error();
+        }
+        // SAFETY: the call has no pointers.
+        let result = unsafe { libc::syscall(libc::SYS_fsync, file) };
+        c_int::try_from(result).expect("0 or -1")
+    }
+
+    #[unsafe(no_mangle)]
+    unsafe extern "C" fn pwrite64(
+        file: c_int,
+        data: *const c_void,
+        size: usize,
+        offset: i64,
+    ) -> isize {
+        if fails(file, Call::Write) {
+            return input_output_error() as isize;
+        }
+        // SAFETY: the caller's promise is passed on.
+        let result = unsafe { libc::syscall(libc::SYS_pwrite64, file, data, size, offset) };
+        isize::try_from(result).expect("a size")
+    }
+}
+
+/// Commits a new user while these calls on the log fail.
+async fn add_user(
+    store: &Store,
+    database: &Path,
+    username: &Name,
+    fails: impl Fn(u32, Call) -> bool + Send + 'static,
+) -> Result<()> {
+    let mut change = store.write(&Turn::Free, Purpose::Change).await?;
+    let email = "eve@example.com".parse().expect("an address");
+    change.insert_user(username, &email).await?;
+    let log = PathBuf::from(format!("{}-wal", database.display()));
+    faults().push(Faults { log: log.clone(), next: 0, fails: Box::new(fails) });
+    let outcome = change.commit().await;
+    faults().retain(|faults| faults.log != log);
+    outcome
+}
+
+async fn has(store: &Store, username: &Name) -> bool {
+    let found = store.read(View::Statement).await.expect("a view").user(username).await;
+    found.expect("an answer").is_some()
+}
+
+/// Returns whether the user is there if the process ends now: the files are copied, and recovered.
+async fn has_after_a_crash(database: &Path, username: &Name) -> bool {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let copy = folder.path().join("copy.db");
+    fs::copy(database, &copy).expect("a copy");
+    let log = format!("{}-wal", database.display());
+    fs::copy(log, folder.path().join("copy.db-wal")).expect("a copy of the log");
+    has(&Store::open(&format!("sqlite://{}", copy.display())).await.expect("a store"), username)
+        .await
+}
+
+/// What a commit with faults has led to.
+#[derive(Debug)]
+struct Outcome {
+    answer: Result<()>,
+    is_there: bool,
+    is_there_after_a_crash: bool,
+}
+
+/// Commits with faults that begin at each step, until there are none, and then without.
+async fn outcomes(fails: fn(u32, u32, Call) -> bool) -> Vec<Outcome> {
+    let stage = Stage::new(Backend::Sqlite).await;
+    let path = Path::new(stage.database.url.strip_prefix("sqlite://").expect("a file"));
+    let store = Store::open(&stage.database.url).await.expect("the same database");
+    let mut outcomes = Vec::new();
+    for step in 0.. {
+        let username = name(&format!("eve-{step}"));
+        let fails = move |call, kind| fails(step, call, kind);
+        let answer = add_user(&store, path, &username, fails).await;
+        let is_there_after_a_crash = has_after_a_crash(path, &username).await;
+        let is_there = has(&store, &username).await;
+        let is_done = answer.is_ok();
+        outcomes.push(Outcome { answer, is_there, is_there_after_a_crash });
+        let after = name(&format!("after-{step}"));
+        add_user(&store, path, &after, |_, _| false).await.expect("a disk that works again");
+        assert!(has_after_a_crash(path, &after).await);
+        if is_done {
+            break;
+        }
+    }
+    assert!(outcomes.len() > 5, "writes and a sync failed: {outcomes:?}");
+    outcomes
+}
+
+fn is_undone(outcome: &Outcome) -> bool {
+    let is_certain = matches!(outcome.answer, Err(Error::Full(_) | Error::Unavailable(_)));
+    is_certain && !outcome.is_there && !outcome.is_there_after_a_crash
+}
+
+async fn a_commit_that_fails_once_is_certainly_undone(_: Backend) {
+    let mut outcomes = outcomes(|step, call, _| call == step).await;
+    let last = outcomes.pop().expect("one without faults");
+    assert!(last.is_there && last.is_there_after_a_crash, "{last:?}");
+    assert!(outcomes.iter().all(is_undone), "{outcomes:?}");
+}
+
+async fn a_commit_on_a_disk_that_died_is_unknown_if_a_crash_may_bring_it_back(_: Backend) {
+    let mut outcomes = outcomes(|step, call, _| call >= step).await;
+    outcomes.pop();
+    let synced = outcomes.pop().expect("one whose sync failed");
+    assert!(matches!(synced.answer, Err(Error::Unknown(_))), "{synced:?}");
+    assert!(!synced.is_there && synced.is_there_after_a_crash, "{synced:?}");
+    assert!(outcomes.iter().all(is_undone), "{outcomes:?}");
+}
+
+async fn a_commit_that_is_never_synced_is_unknown(_: Backend) {
+    let mut outcomes = outcomes(|step, call, kind| call >= step && kind == Call::Sync).await;
+    outcomes.pop();
+    assert!(outcomes.iter().all(|outcome| matches!(outcome.answer, Err(Error::Unknown(_)))));
+}
