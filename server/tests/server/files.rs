@@ -4,10 +4,13 @@
 use crate::support::database::{Database, command, text};
 use crate::support::{Running, eventually};
 use rusqlite::Connection;
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Serves this file, which must fail within 5 s and leave the file unchanged. Returns what was
@@ -77,6 +80,10 @@ fn a_damaged_database_is_refused_and_check_reports_it() {
     refusal(&database.path());
 }
 
+fn names(folder: &Path) -> BTreeSet<OsString> {
+    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+}
+
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
@@ -134,6 +141,71 @@ fn a_backup_overwrites_nothing_and_leaves_no_partial_file() {
     }
     assert_eq!(fs::read(&taken).unwrap(), b"something");
     assert_eq!(fs::read_dir(database.folder()).unwrap().count(), before);
+}
+
+#[test]
+fn the_next_backup_removes_what_a_killed_one_left() {
+    let database = Database::new();
+    let before = names(database.folder());
+    let target = database.folder().join("copy.db");
+    let backup = database.command("backup");
+    let mut killed = Command::new("prlimit");
+    // A signal ends a process that makes a larger file.
+    killed.args(["--core=0", "--fsize=40000"]).arg(backup.get_program()).args(backup.get_args());
+    let Ok(status) = killed.arg(&target).status() else {
+        eprintln!("skipped: prlimit is not installed");
+        return;
+    };
+    assert!(status.signal().is_some(), "{status}");
+    let partial = database.folder().join("copy.db.partial");
+    assert!(mode(&partial) == 0o700 && !names(&partial).is_empty() && !target.exists());
+    database.run("backup", &[target.to_str().unwrap()]);
+    let left: Vec<_> = names(database.folder()).difference(&before).cloned().collect();
+    assert_eq!(left, ["copy.db"]);
+    assert!(command("check", &target).output().unwrap().status.success());
+}
+
+#[test]
+fn a_backup_removes_no_file_that_is_not_its_own() {
+    let database = Database::new();
+    let target = database.folder().join("copy.db");
+    let partial = database.folder().join("copy.db.partial");
+    let elsewhere = database.folder().join("elsewhere");
+    let refuse = || {
+        let output = database.command("backup").arg(&target).output().unwrap();
+        assert!(!output.status.success() && text(&output).contains("copy.db.partial"));
+        assert!(!target.exists());
+    };
+    fs::create_dir(&elsewhere).unwrap();
+    fs::write(elsewhere.join("copy-1"), "mine").unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &partial).unwrap();
+    refuse();
+    fs::remove_file(&partial).unwrap();
+    fs::write(&partial, "mine").unwrap();
+    refuse();
+    fs::remove_file(&partial).unwrap();
+    fs::create_dir(&partial).unwrap();
+    fs::write(partial.join("mine"), "mine").unwrap();
+    refuse();
+    assert_eq!(fs::read(partial.join("mine")).unwrap(), b"mine");
+    assert_eq!(fs::read(elsewhere.join("copy-1")).unwrap(), b"mine");
+}
+
+#[test]
+fn a_second_backup_to_the_same_file_is_refused_while_the_first_runs() {
+    let database = Database::new();
+    let target = database.folder().join("copy.db");
+    let partial = database.folder().join("copy.db.partial");
+    fs::create_dir(&partial).unwrap();
+    let running = fs::File::open(&partial).unwrap();
+    running.lock().unwrap();
+    let output = database.command("backup").arg(&target).output().unwrap();
+    assert!(!output.status.success());
+    assert!(text(&output).contains("another backup"), "{}", text(&output));
+    assert!(partial.exists() && !target.exists());
+    drop(running);
+    database.run("backup", &[target.to_str().unwrap()]);
+    assert!(!partial.exists() && target.exists());
 }
 
 #[test]

@@ -5,24 +5,79 @@ use super::super::{CheckReport, Error, Result, broken};
 use super::{folder, open};
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
-use std::fs::File;
-use std::io;
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use tempfile::NamedTempFile;
 
 /// How many faults are reported at most.
 const FAULTS: u32 = 100;
 
-/// Copies the database of `source` to a new file at `target`, all of it or nothing.
+/// How the names of the files in the folder of an incomplete copy begin.
+const PREFIX: &str = "copy-";
+
+/// Copies the database of `source` to a new file at `target`, all of it or nothing. Until it is
+/// complete, the copy and its journal are in the folder `target.partial`: if this is killed, the next
+/// backup to `target` removes them.
 pub fn back_up(source: &Connection, target: &Path) -> Result<()> {
     let name = target.display();
     if target.exists() {
         return Err(broken(format!("{name} exists already: name a new file for the backup")));
     }
-    let not_written =
-        |error: io::Error| broken(format!("the backup {name} cannot be written: {error}"));
-    // Only its owner may read such a file, and it is removed if this fails.
-    let partial = tempfile::Builder::new().prefix(".backup-").tempfile_in(folder(target));
+    let folder = target.with_added_extension("partial");
+    let _lock = make_folder(&folder).map_err(|error| match error.kind() {
+        ErrorKind::WouldBlock => broken(format!("another backup to {name} is running")),
+        _ => {
+            let folder = folder.display();
+            broken(format!("the backup {name} cannot be written: {folder}: {error}"))
+        }
+    })?;
+    let copied = copy_within(&folder, source, target);
+    let _ = fs::remove_dir(&folder);
+    copied
+}
+
+/// Makes a folder that only its owner may enter, in place of one that was left, and locks it.
+fn make_folder(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW;
+    match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(left) => remove_left(&File::from(left), path)?,
+        Err(Errno::NOENT) => {}
+        Err(error) => return Err(error.into()),
+    }
+    fs::DirBuilder::new().mode(0o700).create(path)?;
+    let folder = File::open(path)?;
+    lock(&folder)?;
+    Ok(folder)
+}
+
+fn remove_left(folder: &File, path: &Path) -> io::Result<()> {
+    lock(folder)?;
+    for entry in rustix::fs::Dir::read_from(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_bytes().starts_with(PREFIX.as_bytes()) {
+            rustix::fs::unlinkat(folder, entry.file_name(), AtFlags::empty())?;
+        }
+    }
+    fs::remove_dir(path)
+}
+
+fn lock(folder: &File) -> io::Result<()> {
+    match folder.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(ErrorKind::WouldBlock.into()),
+        // Some network file systems lock no folders. There a second backup makes the first one fail.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+    }
+}
+
+fn copy_within(folder: &Path, source: &Connection, target: &Path) -> Result<()> {
+    let not_written = |error: io::Error| {
+        broken(format!("the backup {} cannot be written: {error}", target.display()))
+    };
+    let partial = tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder);
     let partial = partial.map_err(not_written)?;
     copy(source, partial.path())?;
     keep(partial, target).map_err(not_written)
