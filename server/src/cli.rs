@@ -224,6 +224,10 @@ impl Database {
     async fn open(&self) -> anyhow::Result<Service> {
         Ok(Service::new(Store::open(&self.url).await?))
     }
+
+    async fn open_to_read(&self) -> anyhow::Result<Service> {
+        Ok(Service::new(Store::open_to_read(&self.url).await?))
+    }
 }
 
 /// Runs the command.
@@ -252,11 +256,13 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
             print_token(&Operator(&database.open().await?).mint_token(&username, &name).await?)
         }
         Command::Backup { database, file } => {
-            Ok(Operator(&database.open().await?).back_up(&file).await?)
+            Ok(Operator(&database.open_to_read().await?).back_up(&file).await?)
         }
-        Command::Check { database } => check::check(Operator(&database.open().await?)).await,
+        Command::Check { database } => {
+            check::check(Operator(&database.open_to_read().await?)).await
+        }
         Command::Audit(AuditCommand::Verify { database }) => {
-            check::verify(Operator(&database.open().await?)).await
+            check::verify(Operator(&database.open_to_read().await?)).await
         }
         Command::Copy { from, to } => copy::copy(&from, &to).await,
         Command::Openapi => print(&format!("{:#}", document()?)),

@@ -40,7 +40,7 @@ const INIT: &str =
     "`orgtokens-server init --organization SLUG --username NAME --email ADDR` makes a database";
 
 /// The URL may carry a password, so this does not show it.
-const UNKNOWN_URL: &str = "the database URL names no known backend: write it as \
+const UNKNOWN_URL: &str = "the database URL names no known backend: write it as orgtokens.db, \
     sqlite://orgtokens.db or postgres://user:password@host/name";
 
 /// What most functions of this module return.
@@ -87,6 +87,14 @@ pub enum Purpose {
     Revocation,
 }
 
+/// What a database is opened for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Intent {
+    Read,
+    Change,
+    Create,
+}
+
 /// An initialised database, ready to be read and written.
 pub struct Store {
     backend: Backend,
@@ -106,40 +114,47 @@ impl fmt::Debug for Store {
 }
 
 impl Store {
-    /// Opens the database at `url`, such as `sqlite://orgtokens.db` or
+    /// Opens the database at `url`, such as `orgtokens.db`, `sqlite://orgtokens.db` or
     /// `postgres://user:password@host/name`, and upgrades its schema.
     ///
     /// # Errors
-    /// If the URL names no known backend, or the database was never initialised, is another
-    /// program's, is damaged, or is newer than this program. It is left untouched.
+    /// If the URL names no known backend, or the database may not be written, was never initialised,
+    /// is another program's, is damaged, or is newer than this program. It is left untouched.
     pub async fn open(url: &str) -> Result<Self> {
         Self::open_pooled(url, POOL_SIZE).await
     }
 
     /// Like [`Store::open`], with at most `pool` connections to PostgreSQL.
     pub async fn open_pooled(url: &str, pool: NonZeroUsize) -> Result<Self> {
-        let store = Self::connect(url, pool, false).await?;
-        // An `init` that broke off leaves tables without rows.
-        let is_initialised = store.read(View::Statement).await?.is_initialised().await?;
-        if is_initialised { Ok(store) } else { Err(never_initialised()) }
+        Self::connect(url, pool, Intent::Change).await?.initialised().await
+    }
+
+    /// Like [`Store::open`], to read alone: of a file that may not be written it opens, and
+    /// upgrades, a temporary copy.
+    pub async fn open_to_read(url: &str) -> Result<Self> {
+        Self::connect(url, POOL_SIZE, Intent::Read).await?.initialised().await
     }
 
     /// Like [`Store::open`], and makes the database unless it exists.
     pub async fn create(url: &str) -> Result<Self> {
-        Self::connect(url, POOL_SIZE, true).await
+        Self::connect(url, POOL_SIZE, Intent::Create).await
     }
 
-    async fn connect(url: &str, pool: NonZeroUsize, creates: bool) -> Result<Self> {
-        let backend = match url.split_once("://") {
-            Some(("sqlite", path)) if is_file_path(path) => {
-                Backend::Sqlite(Sqlite::open(path, creates).await?)
+    async fn connect(url: &str, pool: NonZeroUsize, intent: Intent) -> Result<Self> {
+        let backend = match (url.split_once("://"), file_path(url)) {
+            (Some(("postgres" | "postgresql", _)), _) => {
+                Backend::Postgres(Postgres::open(url, pool, intent == Intent::Create).await?)
             }
-            Some(("postgres" | "postgresql", _)) => {
-                Backend::Postgres(Postgres::open(url, pool, creates).await?)
-            }
+            (_, Some(path)) => Backend::Sqlite(Sqlite::open(path, intent).await?),
             _ => return Err(broken(UNKNOWN_URL)),
         };
         Ok(Self { backend, counts: Arc::default() })
+    }
+
+    /// An `init` that broke off leaves tables without rows.
+    async fn initialised(self) -> Result<Self> {
+        let is_initialised = self.read(View::Statement).await?.is_initialised().await?;
+        if is_initialised { Ok(self) } else { Err(never_initialised()) }
     }
 
     /// Begins to read.
@@ -218,9 +233,14 @@ impl Store {
     }
 }
 
-/// Whether SQLite reads `path` as the path of a file, and nothing more.
-fn is_file_path(path: &str) -> bool {
-    !path.is_empty() && !path.starts_with(':') && !path.starts_with("file:") && !path.contains('?')
+/// Returns the path in the URL of a file, or in a text that can be nothing but a path. It is one that
+/// SQLite reads as a path and nothing more.
+fn file_path(url: &str) -> Option<&str> {
+    let path = url.strip_prefix("sqlite://");
+    // With any of these it may be a URL or a connection string, and have a password.
+    let path = path.or_else(|| Some(url).filter(|url| !url.contains([':', '@', '='])))?;
+    let is_special = path.is_empty() || path.starts_with(':') || path.starts_with("file:");
+    (!is_special && !path.contains('?')).then_some(path)
 }
 
 /// Returns the error for what only a person can repair.

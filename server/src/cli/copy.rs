@@ -9,7 +9,7 @@ use std::io::{self, IsTerminal, Write};
 
 /// Copies everything, and prints how many rows each table has.
 pub async fn copy(from: &str, to: &str) -> anyhow::Result<()> {
-    let source = Store::open(from).await.context("the source")?;
+    let source = Store::open_to_read(from).await.context("the source")?;
     let target = Store::create(to).await.context("the target")?;
     let copied = store::copy(&source, &target, show).await?;
     let mut table = Table::new();

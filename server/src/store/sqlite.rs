@@ -4,11 +4,12 @@
 //! Commits are synced (`synchronous=FULL`). It knows statements and rows, nothing of the domain.
 
 mod backup;
+mod files;
 mod open;
 mod reserve;
 
 use super::connection::{Column, Row, Statement, Value, corrupt, failed_before};
-use super::{CheckReport, Error, Result, broken};
+use super::{CheckReport, Error, Intent, Result, broken};
 use reserve::Reserve;
 use rusqlite::ErrorCode::{
     CannotOpen, ConstraintViolation, DatabaseBusy, DatabaseLocked, DiskFull, NotADatabase,
@@ -19,12 +20,15 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tempfile::TempDir;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, sleep, timeout_at};
 
 type Shared = Arc<tokio::sync::Mutex<rusqlite::Connection>>;
 type Guard = OwnedMutexGuard<rusqlite::Connection>;
 
+/// The name of the copy of a database that may only be read.
+const COPY: &str = "copy.db";
 /// How long a change waits for its turn.
 const TURN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long it waits before it asks again if another process writes.
@@ -36,17 +40,25 @@ pub struct Sqlite {
     writer: Shared,
     readers: Mutex<Vec<Shared>>,
     pub reserve: Reserve,
+    /// Holds the copy of a database that may only be read, and is removed last.
+    _copy: Option<TempDir>,
 }
 
 impl Sqlite {
-    /// Opens a database that was initialised, or with `creates` any that may be.
-    pub async fn open(path: &str, creates: bool) -> Result<Self> {
-        let path = PathBuf::from(path);
+    pub async fn open(path: &str, intent: Intent) -> Result<Self> {
+        let mut path = PathBuf::from(path);
         // The check for damage and migrations may take long.
         run_blocking(move || {
-            let writer = Arc::new(open::open(&path, creates)?.into());
+            let mut copy = None;
+            if intent == Intent::Read {
+                copy = files::copy_unless_writable(&path, COPY)?;
+            }
+            if let Some(folder) = &copy {
+                path = folder.path().join(COPY);
+            }
+            let writer = Arc::new(open::open(&path, intent == Intent::Create)?.into());
             let reserve = Reserve::for_database(&path);
-            Ok(Self { path, writer, readers: Mutex::default(), reserve })
+            Ok(Self { path, writer, readers: Mutex::default(), reserve, _copy: copy })
         })
         .await
     }
@@ -126,6 +138,13 @@ async fn run_blocking<T: Send + 'static>(
 fn folder(file: &Path) -> &Path {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     folder.unwrap_or(Path::new("."))
+}
+
+/// Returns the path of a file next to a database.
+fn companion(database: &Path, suffix: &str) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
 }
 
 /// One transaction, or a statement that stands alone. Without its connection it failed. Dropping it
@@ -240,7 +259,10 @@ impl From<rusqlite::Error> for Error {
         let message = error.to_string();
         match error.sqlite_error().map(|failure| (failure.code, failure.extended_code)) {
             Some((_, SQLITE_CONSTRAINT_UNIQUE | SQLITE_CONSTRAINT_PRIMARYKEY)) => Self::Exists,
-            Some((DatabaseBusy | DatabaseLocked | ReadOnly, _)) => Self::Unavailable(message),
+            Some((DatabaseBusy | DatabaseLocked, _)) => {
+                Self::Unavailable(format!("another process has locked it ({message}): try again"))
+            }
+            Some((ReadOnly, _)) => Self::Unavailable(message),
             Some((DiskFull | SystemIoFailure | CannotOpen, _)) => Self::Full(message),
             Some((NotADatabase, _)) => {
                 Self::Broken(format!("no database of this program: {message}"))

@@ -2,18 +2,18 @@
 //! is skipped if this machine does not allow its method. The machine's own disk is never
 //! filled.
 
-use crate::support::database::Database;
+use crate::support::database::{Database, text};
 use crate::support::{PATIENCE, Running, eventually};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 /// A disk of a few megabytes in a temporary folder. Dropping it unmounts it.
-struct SmallDisk(tempfile::TempDir);
+pub struct SmallDisk(pub tempfile::TempDir);
 
 impl SmallDisk {
     /// Mounts a disk. Returns `None`, and prints it, if mounting is not allowed here.
-    fn mount() -> Option<Self> {
+    pub fn mount() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(folder.path());
@@ -22,6 +22,12 @@ impl SmallDisk {
         }
         eprintln!("skipped: no disk can be mounted here");
         None
+    }
+
+    pub fn remount(&self, options: &str) {
+        let mut mount = Command::new("mount");
+        let output = mount.args(["-o", options]).arg(self.0.path()).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output));
     }
 }
 

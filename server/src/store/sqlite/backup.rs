@@ -8,7 +8,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::{self, File, TryLockError};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use tempfile::NamedTempFile;
@@ -27,17 +27,15 @@ pub fn back_up(source: &Connection, target: &Path) -> Result<()> {
     if target.exists() {
         return Err(broken(format!("{name} exists already: name a new file for the backup")));
     }
-    let folder = target.with_added_extension("partial");
-    let _lock = make_folder(&folder).map_err(|error| match error.kind() {
-        ErrorKind::WouldBlock => broken(format!("another backup to {name} is running")),
-        _ => {
-            let folder = folder.display();
-            broken(format!("the backup {name} cannot be written: {folder}: {error}"))
-        }
-    })?;
-    let copied = copy_within(&folder, source, target);
-    let _ = fs::remove_dir(&folder);
-    copied
+    let partial = target.with_added_extension("partial");
+    let not_written = |error: io::Error| {
+        broken(format!("the backup {name} cannot be written ({}): {error}", partial.display()))
+    };
+    let _lock = make_folder(&partial).map_err(not_written)?;
+    let copied = copy(source, &partial);
+    let kept = copied.and_then(|copy| keep(copy, target).map_err(not_written));
+    let _ = fs::remove_dir(&partial);
+    kept
 }
 
 /// Makes a folder that only its owner may enter, in place of one that was left, and locks it.
@@ -67,32 +65,30 @@ fn remove_left(folder: &File, path: &Path) -> io::Result<()> {
 
 fn lock(folder: &File) -> io::Result<()> {
     match folder.try_lock() {
-        Err(TryLockError::WouldBlock) => Err(ErrorKind::WouldBlock.into()),
+        Err(TryLockError::WouldBlock) => Err(io::Error::other("another backup to it is running")),
         // Some network file systems lock no folders. There a second backup makes the first one fail.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
     }
 }
 
-fn copy_within(folder: &Path, source: &Connection, target: &Path) -> Result<()> {
-    let not_written = |error: io::Error| {
-        broken(format!("the backup {} cannot be written: {error}", target.display()))
-    };
-    let partial = tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder);
-    let partial = partial.map_err(not_written)?;
-    copy(source, partial.path())?;
-    keep(partial, target).map_err(not_written)
+/// Copies every page at once: one consistent view, for which no writer waits.
+pub fn copy_pages(source: &Connection, target: &mut Connection) -> Result<()> {
+    match Backup::new(source, target)?.step(-1)? {
+        StepResult::Done => Ok(()),
+        _ => Err(Error::Unavailable("another process uses it: try again".to_owned())),
+    }
 }
 
-fn copy(source: &Connection, target: &Path) -> Result<()> {
-    let mut copy = Connection::open(target)?;
-    // -1 copies every page at once: one consistent view, for which no writer waits.
-    if !matches!(Backup::new(source, &mut copy)?.step(-1)?, StepResult::Done) {
-        return Err(Error::Unavailable("another process uses it: try again".to_owned()));
-    }
+fn copy(source: &Connection, folder: &Path) -> Result<NamedTempFile> {
+    let file = tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder);
+    let file = file.map_err(|error| broken(error.to_string()))?;
+    let mut copy = Connection::open(file.path())?;
+    copy_pages(source, &mut copy)?;
     if let Some(fault) = open::faults(&copy, open::WHOLE_CHECK, 1)?.first() {
         return Err(broken(format!("the database is damaged ({fault}): no backup was made of it")));
     }
-    copy.close().map_err(|(_, error)| error.into())
+    copy.close().map_err(|(_, error)| error)?;
+    Ok(file)
 }
 
 fn keep(partial: NamedTempFile, target: &Path) -> io::Result<()> {

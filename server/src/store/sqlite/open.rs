@@ -2,6 +2,7 @@
 //! migrations. A file that is refused is never changed.
 
 use super::super::{Error, INIT, Result, broken, known_version, never_initialised};
+use super::{files, folder};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use std::fmt::Display;
@@ -28,9 +29,10 @@ pub const WHOLE_CHECK: &str = "integrity_check";
 pub fn open(path: &Path, creates: bool) -> Result<Connection> {
     if creates {
         create(path)?;
-    } else if !path.is_file() {
+    } else if matches!(path.try_exists(), Ok(false)) {
         return Err(broken(format!("{} does not exist: {INIT}", path.display())));
     }
+    files::require_writable(path)?;
     let mut writer = connect(path)?;
     let keep_as_is = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
     writer.set_db_config(keep_as_is, true)?;
@@ -50,8 +52,12 @@ fn create(path: &Path) -> Result<()> {
     // SQLite gives its other files the permissions of this one. An existing file is not opened here:
     // closing it would release the locks that this process has on it.
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let folder = folder(path).display();
+            Err(broken(format!("the folder {folder} does not exist: make it first")))
+        }
         Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-            Err(broken(format!("{} cannot be made: {error}", path.display())))
+            Err(files::refusal(folder(path), &error))
         }
         _ => Ok(()),
     }
@@ -70,8 +76,11 @@ fn check_quickly(connection: &mut Connection) -> Result<()> {
     connection.progress_handler(0, None::<fn() -> bool>)?;
     match found {
         Ok(faults) => faults.first().map_or(Ok(()), |fault| Err(corrupt(fault))),
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => Ok(()),
-        Err(error) => Err(corrupt(&error)),
+        Err(error) => match error.sqlite_error_code() {
+            Some(ErrorCode::OperationInterrupted) => Ok(()),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Err(error.into()),
+            _ => Err(corrupt(&error)),
+        },
     }
 }
 

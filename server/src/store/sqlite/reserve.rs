@@ -3,7 +3,7 @@
 //! it up.
 
 use super::super::{Error, Result};
-use super::folder;
+use super::{companion, folder};
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -17,9 +17,7 @@ pub struct Reserve(PathBuf);
 
 impl Reserve {
     pub fn for_database(database: &Path) -> Self {
-        let mut path = database.as_os_str().to_owned();
-        path.push("-reserve");
-        Self(path.into())
+        Self(companion(database, "-reserve"))
     }
 
     /// Makes the file unless it exists. Without room for it this is [`Error::Unavailable`].

@@ -1,0 +1,101 @@
+//! Whether this process may use the files of a database, the sentences that say why not, and a
+//! private copy of a database that it may only read. It opens no file that it may write: closing that
+//! would release the locks that SQLite has on it in this process.
+
+use super::super::{Error, Result, broken};
+use super::{backup, companion, folder};
+use rusqlite::{Connection, OpenFlags};
+use rustix::fs::Access;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// What the names of SQLite's files add to the database's. The last one is the index of the log.
+const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
+
+/// Fails unless SQLite may write the database and its other files.
+pub fn require_writable(path: &Path) -> Result<()> {
+    require(path, Access::READ_OK | Access::WRITE_OK)?;
+    let folder = folder(path);
+    let access = rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK);
+    access.map_err(|error| refusal(folder, &error.into()))
+}
+
+fn require(path: &Path, access: Access) -> Result<()> {
+    let kind = fs::metadata(path).map_err(|error| refusal(path, &error))?;
+    if !kind.is_file() {
+        let kind = if kind.is_dir() { "a folder" } else { "no file" };
+        return Err(broken(format!("{} is {kind}: name a file", path.display())));
+    }
+    for file in SUFFIXES.map(|suffix| companion(path, suffix)) {
+        match rustix::fs::access(&file, access).map_err(io::Error::from) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(refusal(&file, &error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Returns the error for a file or folder that the system does not let this process use.
+pub fn refusal(path: &Path, error: &io::Error) -> Error {
+    let name = path.display();
+    // If the path itself cannot be seen, this is the folder that hides it.
+    let mut seen = path.ancestors().filter_map(|path| Some((path, fs::metadata(path).ok()?)));
+    broken(match (error.kind(), seen.next()) {
+        (ErrorKind::NotFound, _) => format!("{name} does not exist"),
+        (ErrorKind::ReadOnlyFilesystem, _) => {
+            format!("{name} is on a read-only file system: mount it writable, or name another file")
+        }
+        (ErrorKind::PermissionDenied, Some((path, seen))) => {
+            let (path, owner, mode) = (path.display(), seen.uid(), seen.mode() & 0o7777);
+            let user = rustix::process::geteuid().as_raw();
+            format!(
+                "permission denied: {path} belongs to user {owner} and has mode {mode:o}, and this \
+                 process runs as user {user}"
+            )
+        }
+        _ => format!("{name}: {error}"),
+    })
+}
+
+/// Copies the database to a temporary folder, as `file` there, unless this process may write it.
+pub fn copy_unless_writable(path: &Path, file: &str) -> Result<Option<TempDir>> {
+    if require_writable(path).is_ok() {
+        return Ok(None);
+    }
+    require(path, Access::READ_OK)?;
+    let no_copy = |error: io::Error| {
+        broken(format!(
+            "{} may only be read, and cannot be copied to a temporary folder: {error}: set TMPDIR",
+            path.display()
+        ))
+    };
+    let folder = tempfile::tempdir().map_err(no_copy)?;
+    let copy = folder.path().join(file);
+    let index = companion(path, "-shm");
+    if index.exists() {
+        // Another process may write: SQLite reads one consistent view, the log included.
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut target = Connection::open(&copy)?;
+        backup::copy_pages(&Connection::open_with_flags(path, flags)?, &mut target)?;
+        return Ok(Some(folder));
+    }
+    copy_file(path, &copy).map_err(no_copy)?;
+    let log = companion(path, "-wal");
+    if log.exists() {
+        copy_file(&log, &companion(&copy, "-wal")).map_err(no_copy)?;
+    }
+    if index.exists() {
+        return Err(Error::Unavailable("a server has just started: try again".to_owned()));
+    }
+    Ok(Some(folder))
+}
+
+/// Copies the content alone: the copy may be written.
+fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
+    io::copy(&mut File::open(from)?, &mut File::create_new(to)?).map(drop)
+}
