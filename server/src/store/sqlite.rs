@@ -10,6 +10,7 @@ mod reserve;
 
 use super::connection::{Column, Row, Statement, Value, corrupt, failed_before};
 use super::{CheckReport, Error, Intent, Result, broken};
+use parking_lot::Mutex;
 use reserve::Reserve;
 use rusqlite::ErrorCode::{
     CannotOpen, ConstraintViolation, DatabaseBusy, DatabaseLocked, DiskFull, NotADatabase,
@@ -18,7 +19,7 @@ use rusqlite::ErrorCode::{
 use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE, SQLITE_IOERR_WRITE};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::OwnedMutexGuard;
@@ -73,7 +74,7 @@ impl Sqlite {
 
     /// Returns a connection that is not in use, or a new one.
     fn reader(&self) -> Result<Guard> {
-        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut readers = self.readers.lock();
         let mut idle = readers.iter().filter_map(|reader| Arc::clone(reader).try_lock_owned().ok());
         // One that could not end its transaction would still see an old state.
         if let Some(reader) = idle.find(|reader| reader.is_autocommit()) {

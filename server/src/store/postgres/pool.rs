@@ -5,10 +5,11 @@
 use super::super::{Error, Result, Turn, broken};
 use super::link::{ANSWER_TIMEOUT, Link};
 use super::url::Target;
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::iter;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, oneshot};
@@ -37,12 +38,15 @@ impl Pool {
 
     /// Waits for a connection, and for a change first for its turn.
     pub async fn lease(self: &Arc<Self>, turn: Option<&Turn>) -> Result<Box<Lease>> {
-        let held = self.turns.take(turn.unwrap_or(&Turn::Free)).await?;
+        let turn_held = match turn {
+            None | Some(Turn::Free) => None,
+            Some(turn) => Some(self.turns.take(turn).await?),
+        };
         let lease = timeout(POOL_TIMEOUT, self.wait(turn.is_some())).await;
         let mut lease = lease.map_err(|_| {
             Error::Unavailable(format!("no connection was free within {POOL_TIMEOUT:?}"))
         })??;
-        lease.turn = held;
+        lease.turn = turn_held;
         Ok(lease)
     }
 
@@ -51,8 +55,8 @@ impl Pool {
         let permits = (permit(&self.places).await, writer);
         let pool = Arc::clone(self);
         let lease = |link| Box::new(Lease { link, pool, turn: None, _permits: permits });
-        let idle = iter::from_fn(|| self.idle().pop()).find(|link| !link.is_closed());
-        if let Some(link) = idle {
+        let mut idle = iter::from_fn(|| self.idle.lock().pop());
+        if let Some(link) = idle.find(|link| !link.is_closed()) {
             return Ok(lease(link));
         }
         // Connecting goes on if the request stops waiting, so that a host late in the list is reached
@@ -67,14 +71,7 @@ impl Pool {
         });
         receiver.await.unwrap_or_else(|_| Err(broken("connecting panicked")))
     }
-
-    fn idle(&self) -> MutexGuard<'_, Vec<Link>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
-
-type HeldTurn = Option<OwnedMutexGuard<()>>;
-type Permits = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
 
 async fn permit(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
     Arc::clone(semaphore).acquire_owned().await.expect("the semaphore is never closed")
@@ -84,14 +81,14 @@ async fn permit(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
 pub struct Lease {
     pub link: Link,
     pool: Arc<Pool>,
-    turn: HeldTurn,
-    _permits: Permits,
+    turn: Option<OwnedMutexGuard<()>>,
+    _permits: (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
 }
 
 impl Lease {
     /// Makes the connection available to the next request. Its transaction must have ended.
     pub fn put_back(self) {
-        self.pool.idle().push(self.link);
+        self.pool.idle.lock().push(self.link);
     }
 
     /// Like [`Lease::put_back`], after the transaction was rolled back.
@@ -106,42 +103,26 @@ impl Lease {
     }
 }
 
-type Queue = tokio::sync::Mutex<()>;
-
-/// The turns that are held or waited for, each as long as a change refers to its queue.
+/// The turns that are held or waited for. A change that does so has a second reference to its queue.
 #[derive(Default)]
-pub struct Turns(Mutex<HashMap<Turn, Weak<Queue>>>);
+pub struct Turns(Mutex<HashMap<Turn, Arc<tokio::sync::Mutex<()>>>>);
 
 impl Turns {
-    /// Waits for a turn, which ends when the result is dropped. [`Turn::Free`] is never waited for.
-    pub async fn take(&self, turn: &Turn) -> Result<HeldTurn> {
-        if *turn == Turn::Free {
-            return Ok(None);
-        }
-        let held = timeout(TURN_TIMEOUT, self.queue(turn).lock_owned()).await;
-        held.map(Some).map_err(|_| {
+    /// Waits for a turn, which ends when the result is dropped.
+    async fn take(&self, turn: &Turn) -> Result<OwnedMutexGuard<()>> {
+        let queue = {
+            let mut turns = self.0.lock();
+            turns.retain(|_, queue| Arc::strong_count(queue) > 1);
+            Arc::clone(turns.entry(turn.clone()).or_default())
+        };
+        timeout(TURN_TIMEOUT, queue.lock_owned()).await.map_err(|_| {
             Error::Unavailable(format!("other changes took longer than {TURN_TIMEOUT:?}"))
         })
     }
 
     /// Returns whether a change has this turn.
     pub fn is_held(&self, turn: &Turn) -> bool {
-        let queue = self.lock().get(turn).and_then(Weak::upgrade);
-        queue.is_some_and(|queue| queue.try_lock().is_err())
-    }
-
-    fn queue(&self, turn: &Turn) -> Arc<Queue> {
-        let mut turns = self.lock();
-        turns.retain(|_, queue| queue.strong_count() > 0);
-        turns.get(turn).and_then(Weak::upgrade).unwrap_or_else(|| {
-            let queue = Arc::default();
-            turns.insert(turn.clone(), Arc::downgrade(&queue));
-            queue
-        })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Turn, Weak<Queue>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().get(turn).is_some_and(|queue| queue.try_lock().is_err())
     }
 }
 
@@ -157,7 +138,7 @@ mod tests {
     async fn require_forgotten(turns: &Turns) {
         let other = organization("other");
         let _held = turns.take(&other).await.unwrap();
-        assert_eq!(turns.lock().keys().collect::<Vec<_>>(), [&other]);
+        assert_eq!(turns.0.lock().keys().collect::<Vec<_>>(), [&other]);
     }
 
     #[tokio::test]
@@ -170,7 +151,7 @@ mod tests {
         assert!(futures::poll!(&mut second).is_pending());
         drop(first);
         let second = second.await.unwrap();
-        assert!(turns.is_held(&turn) && second.is_some());
+        assert!(turns.is_held(&turn));
         drop(second);
         assert!(!turns.is_held(&turn));
         require_forgotten(&turns).await;
