@@ -28,8 +28,6 @@ use tokio::time::{Instant, sleep, timeout_at};
 type Shared = Arc<tokio::sync::Mutex<rusqlite::Connection>>;
 type Guard = OwnedMutexGuard<rusqlite::Connection>;
 
-/// The name of the copy of a database that may only be read.
-const COPY: &str = "copy.db";
 /// How long a change waits for its turn.
 const TURN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long it waits before it asks again if another process writes.
@@ -47,16 +45,13 @@ pub struct Sqlite {
 
 impl Sqlite {
     pub async fn open(path: &str, intent: Intent) -> Result<Self> {
-        let mut path = PathBuf::from(path);
+        let path = PathBuf::from(path);
         // The check for damage and migrations may take long.
         run_blocking(move || {
-            let mut copy = None;
-            if intent == Intent::Read {
-                copy = files::copy_unless_writable(&path, COPY)?;
-            }
-            if let Some(folder) = &copy {
-                path = folder.path().join(COPY);
-            }
+            let (path, copy) = match intent {
+                Intent::Read => files::copy_unless_writable(path)?,
+                Intent::Change | Intent::Create => (path, None),
+            };
             let writer = Arc::new(open::open(&path, intent == Intent::Create)?.into());
             let reserve = Reserve::for_database(&path);
             Ok(Self { path, writer, readers: Mutex::default(), reserve, _copy: copy })

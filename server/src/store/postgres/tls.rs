@@ -4,7 +4,8 @@
 use super::super::{Result as StoreResult, broken};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs};
+use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore};
@@ -28,7 +29,8 @@ pub enum Verify {
 /// Returns what connections make TLS with, or an error if no authorities can be read.
 pub fn connector(verify: &Verify) -> StoreResult<MakeRustlsConnect> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let any_name = |authority| Arc::new(AnyName { authority, provider: Arc::clone(&provider) });
+    let algorithms = provider.signature_verification_algorithms;
+    let any_name = |authority| Arc::new(AnyName { authority, algorithms });
     let verifier: Arc<dyn ServerCertVerifier> = match verify {
         Verify::Nothing => any_name(None),
         Verify::Authority(roots) => any_name(Some(authority(roots.as_deref(), &provider)?)),
@@ -65,7 +67,7 @@ fn authority(
 #[derive(Debug)]
 struct AnyName {
     authority: Option<Arc<WebPkiServerVerifier>>,
-    provider: Arc<CryptoProvider>,
+    algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl ServerCertVerifier for AnyName {
@@ -93,8 +95,7 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signed, algorithms)
+        verify_tls12_signature(message, certificate, signed, &self.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -103,11 +104,10 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signed, algorithms)
+        verify_tls13_signature(message, certificate, signed, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.algorithms.supported_schemes()
     }
 }

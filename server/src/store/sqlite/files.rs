@@ -9,7 +9,7 @@ use rustix::fs::Access;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// What the names of SQLite's files add to the database's. The last one is the index of the log.
@@ -62,37 +62,36 @@ pub fn refusal(path: &Path, error: &io::Error) -> Error {
     })
 }
 
-/// Copies the database to a temporary folder, as `file` there, unless this process may write it.
-pub fn copy_unless_writable(path: &Path, file: &str) -> Result<Option<TempDir>> {
-    if require_writable(path).is_ok() {
-        return Ok(None);
+/// Returns the path of a database that may be written: this one, or else a copy of it in a temporary
+/// folder.
+pub fn copy_unless_writable(path: PathBuf) -> Result<(PathBuf, Option<TempDir>)> {
+    if require_writable(&path).is_ok() {
+        return Ok((path, None));
     }
-    require(path, Access::READ_OK)?;
+    require(&path, Access::READ_OK)?;
     let no_copy = |error: io::Error| {
-        broken(format!(
-            "{} may only be read, and cannot be copied to a temporary folder: {error}: set TMPDIR",
-            path.display()
-        ))
+        let name = path.display();
+        broken(format!("{name} may only be read, and a temporary copy of it failed: {error}"))
     };
     let folder = tempfile::tempdir().map_err(no_copy)?;
-    let copy = folder.path().join(file);
-    let index = companion(path, "-shm");
-    if index.exists() {
+    let copy = folder.path().join("copy.db");
+    if companion(&path, "-shm").exists() {
         // Another process may write: SQLite reads one consistent view, the log included.
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut target = Connection::open(&copy)?;
-        backup::copy_pages(&Connection::open_with_flags(path, flags)?, &mut target)?;
-        return Ok(Some(folder));
+        let source = Connection::open_with_flags(&path, flags)?;
+        backup::copy_pages(&source, &mut Connection::open(&copy)?)?;
+        return Ok((copy, Some(folder)));
     }
-    copy_file(path, &copy).map_err(no_copy)?;
-    let log = companion(path, "-wal");
-    if log.exists() {
-        copy_file(&log, &companion(&copy, "-wal")).map_err(no_copy)?;
+    for suffix in ["", "-wal"] {
+        let (from, to) = (companion(&path, suffix), companion(&copy, suffix));
+        if from.exists() {
+            copy_file(&from, &to).map_err(no_copy)?;
+        }
     }
-    if index.exists() {
+    if companion(&path, "-shm").exists() {
         return Err(Error::Unavailable("a server has just started: try again".to_owned()));
     }
-    Ok(Some(folder))
+    Ok((copy, Some(folder)))
 }
 
 /// Copies the content alone: the copy may be written.
