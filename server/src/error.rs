@@ -13,7 +13,7 @@ pub enum StoreError {
     Exists,
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
-    #[error("the database has no room: {0}")]
+    #[error("the database cannot grow, its disk is full or fails: {0}")]
     Full(String),
     /// The transaction may be run again.
     #[error("the transaction was rolled back in favor of another one: {0}")]

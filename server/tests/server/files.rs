@@ -32,6 +32,10 @@ fn a_missing_or_empty_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
     assert!(refusal(&path).contains("orgtokens-server init"));
+    for name in ["check", "audit verify"] {
+        let said = text(&command(name, &path).output().unwrap());
+        assert!(said.contains("does not exist: `orgtokens-server init"), "{said}");
+    }
     assert!(!path.exists());
     fs::write(&path, "").unwrap();
     assert!(refusal(&path).contains("orgtokens-server init"));

@@ -84,7 +84,7 @@ fn require_refused(output: &Output, expected: &[&str]) {
     for part in expected {
         assert!(said.contains(part), "{part:?} is not in {said:?}");
     }
-    for wrong in ["no room", "another program", "damaged", "never initialised"] {
+    for wrong in ["disk is full", "another program", "damaged", "never initialised"] {
         assert!(!said.contains(wrong), "{said}");
     }
 }

@@ -2,7 +2,7 @@
 //! private copy of a database that it may only read. It opens no file that it may write: closing that
 //! would release the locks that SQLite has on it in this process.
 
-use super::super::{Error, Result, broken};
+use super::super::{Error, INIT, Result, broken};
 use super::{backup, companion, folder};
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::Access;
@@ -46,7 +46,7 @@ pub fn refusal(path: &Path, error: &io::Error) -> Error {
     // If the path itself cannot be seen, this is the folder that hides it.
     let mut seen = path.ancestors().filter_map(|path| Some((path, fs::metadata(path).ok()?)));
     broken(match (error.kind(), seen.next()) {
-        (ErrorKind::NotFound, _) => format!("{name} does not exist"),
+        (ErrorKind::NotFound, _) => format!("{name} does not exist: {INIT}"),
         (ErrorKind::ReadOnlyFilesystem, _) => {
             format!("{name} is on a read-only file system: mount it writable, or name another file")
         }

@@ -1,7 +1,7 @@
 //! Connections and the schema: the settings of every connection, the files that are refused, and the
 //! migrations. A file that is refused is never changed.
 
-use super::super::{Error, INIT, Result, broken, known_version, never_initialised};
+use super::super::{Error, Result, broken, known_version, never_initialised};
 use super::{files, folder};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
@@ -29,8 +29,6 @@ pub const WHOLE_CHECK: &str = "integrity_check";
 pub fn open(path: &Path, creates: bool) -> Result<Connection> {
     if creates {
         create(path)?;
-    } else if matches!(path.try_exists(), Ok(false)) {
-        return Err(broken(format!("{} does not exist: {INIT}", path.display())));
     }
     files::require_writable(path)?;
     let mut writer = connect(path)?;

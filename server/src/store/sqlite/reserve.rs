@@ -20,7 +20,7 @@ impl Reserve {
         Self(companion(database, "-reserve"))
     }
 
-    /// Makes the file unless it exists. Without room for it this is [`Error::Unavailable`].
+    /// Makes the file unless it exists. If it cannot be made this is [`Error::Unavailable`].
     pub fn hold(&self) -> Result<()> {
         if fs::metadata(&self.0).is_ok_and(|file| file.len() == SIZE as u64) {
             return Ok(());
@@ -28,7 +28,7 @@ impl Reserve {
         self.make().map_err(|error| {
             // A part of the file would take the space that it must keep.
             self.release();
-            Error::Unavailable(format!("no room on the disk for {}: {error}", self.0.display()))
+            Error::Unavailable(format!("{} cannot be written: {error}", self.0.display()))
         })
     }
 
