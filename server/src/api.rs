@@ -29,7 +29,7 @@ paths! {
     GroupPath { organization_slug: Slug, group_name: Name }
 }
 
-#[derive(Deserialize, JsonSchema)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(default)]
 pub struct PageQuery {
     #[serde(deserialize_with = "page")]

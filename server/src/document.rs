@@ -2,6 +2,7 @@
 //!
 //! `cargo xtask diff` compares it with `openapi.yaml`.
 
+use crate::api::PageQuery;
 use crate::handlers;
 use crate::http::OPTIONAL_BODY;
 use dropshot::semver::Version;
@@ -15,7 +16,21 @@ pub fn document() -> anyhow::Result<Value> {
     let version = Version::parse(env!("CARGO_PKG_VERSION"))?;
     let mut document = handlers::operations()?.openapi("orgtokens", version).json()?;
     mark_optional_bodies(&mut document);
+    state_defaults(&mut document, &serde_json::to_value(PageQuery::default())?);
     Ok(document)
+}
+
+/// dropshot drops the defaults of parameters.
+fn state_defaults(document: &mut Value, defaults: &Value) {
+    for operation in operations(document) {
+        let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+        for parameter in parameters.into_iter().flatten() {
+            let name = parameter["name"].as_str().unwrap_or_default();
+            if let Some(default) = defaults.get(name).filter(|_| parameter["in"] == "query") {
+                parameter["schema"]["default"] = default.clone();
+            }
+        }
+    }
 }
 
 /// dropshot emits `required: true` for every body, even for an optional one.
@@ -28,9 +43,7 @@ fn mark_optional_bodies(document: &mut Value) {
             Some(format!("#/components/schemas/{name}"))
         })
         .collect();
-    let paths = document["paths"].as_object_mut().into_iter().flatten();
-    let operations = paths.filter_map(|(_, path)| path.as_object_mut()).flatten();
-    for (_, operation) in operations {
+    for operation in operations(document) {
         let reference = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
         if optional.iter().any(|schema| reference == schema.as_str()) {
             operation["requestBody"]["required"] = Value::Bool(false);
@@ -38,9 +51,28 @@ fn mark_optional_bodies(document: &mut Value) {
     }
 }
 
+fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
+    let paths = document["paths"].as_object_mut().into_iter().flatten();
+    let paths = paths.filter_map(|(_, path)| path.as_object_mut());
+    paths.flatten().map(|(_, operation)| operation)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn query_parameters_state_the_defaults_that_the_code_uses() {
+        let document = document().unwrap();
+        let path = "/v1/organizations/{organizationSlug}/audit-logs";
+        let parameters = document["paths"][path]["get"]["parameters"].as_array().unwrap();
+        let default = |name| {
+            let parameter = parameters.iter().find(|parameter| parameter["name"] == name);
+            parameter.unwrap()["schema"]["default"].clone()
+        };
+        let PageQuery { page, page_size } = PageQuery::default();
+        assert_eq!([default("page"), default("page_size")], [page, page_size]);
+    }
 
     #[test]
     fn only_the_mint_body_is_optional() {

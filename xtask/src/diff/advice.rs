@@ -118,7 +118,10 @@ pub fn help(finding: &Finding) -> &'static str {
         | Rule::MissingProperty => "declare it on the server, or remove it from the document",
         Rule::Path => "route it as documented; the names of path parameters count",
         Rule::OperationId => "name it on the server: #[endpoint { operation_id = \"...\" }]",
-        Rule::Default => "state the same default on both sides: #[serde(default = \"...\")]",
+        Rule::Default => {
+            "state the same default on both sides: #[serde(default = \"...\")], and for a query \
+             parameter the constant that the server's document states"
+        }
         Rule::MissingHeader => "declare it on the server: HttpResponseHeaders",
         Rule::AdditionalProperties => "write the same `additionalProperties` on both sides",
         Rule::UndocumentedOperation => {

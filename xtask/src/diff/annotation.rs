@@ -14,15 +14,6 @@ use super::finding::{Finding, Rule, Side};
 use super::location::Location;
 use super::pair::Pair;
 
-/// What it means if only one side states a default.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum MissingDefault {
-    /// The sides differ.
-    Differs,
-    /// The sides agree, because the generator drops the defaults of parameters.
-    Agrees,
-}
-
 /// Whether any of the schemas sets the flag.
 pub fn flag(schema: &Schema<'_>, keyword: &str) -> bool {
     find_all(schema, keyword).iter().any(|node| node.value == &Value::Bool(true))
@@ -36,16 +27,11 @@ pub fn discriminators_differ(schemas: &Pair<Schema<'_>>) -> bool {
 }
 
 /// Compares the defaults of both sides.
-pub fn compare_defaults(
-    schemas: &Pair<Schema<'_>>,
-    location: &Location,
-    missing: MissingDefault,
-) -> Option<Finding> {
+pub fn compare_defaults(schemas: &Pair<Schema<'_>>, location: &Location) -> Option<Finding> {
     let defaults = schemas.as_ref().map(default);
     let agree = match (&defaults.documented, &defaults.served) {
         (Some(one), Some(two)) => json_equals(one.value, two.value),
-        (None, None) => true,
-        _ => missing == MissingDefault::Agrees,
+        (one, two) => one.is_none() && two.is_none(),
     };
     if agree {
         return None;

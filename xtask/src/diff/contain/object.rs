@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::annotation::{self, MissingDefault};
+use super::super::annotation;
 use super::super::case::{Case, Schema};
 use super::super::describe;
 use super::super::finding::{Finding, Rule, Side};
@@ -35,8 +35,7 @@ impl Containment {
         for (name, schemas) in object.properties.matched() {
             let (schemas, location) = (schemas.cloned(), object.value.location.property(name));
             findings.extend(self.compare(&schemas, &location));
-            let missing = MissingDefault::Differs;
-            findings.extend(annotation::compare_defaults(&schemas, &location, missing));
+            findings.extend(annotation::compare_defaults(&schemas, &location));
         }
         findings.extend(self.additional_properties(fit));
         findings

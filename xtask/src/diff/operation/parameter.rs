@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::annotation::{self, MissingDefault};
+use super::super::annotation;
 use super::super::case::{Kind, Schema};
 use super::super::contain::Containment;
 use super::super::document::Node;
@@ -123,7 +123,7 @@ fn parameter(nodes: &Pair<&Node<'_>>, within: &str, location: &Location) -> Vec<
     findings.extend(style(nodes, within, location));
     findings.extend(value(nodes, location));
     let schemas = nodes.map(|node| Schema::member(node, "schema"));
-    findings.extend(annotation::compare_defaults(&schemas, location, MissingDefault::Agrees));
+    findings.extend(annotation::compare_defaults(&schemas, location));
     findings
 }
 
