@@ -10,23 +10,36 @@ use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// Declares the variables of paths.
-macro_rules! paths {
-    ($($path:ident { $($variable:ident: $type:ty),+ })+) => {$(
+/// Declares the variables of the paths below an organization. Their slug may be any text, as the
+/// user's document says.
+macro_rules! organization_paths {
+    ($($path:ident { $($variable:ident: $type:ty)? })+) => {$(
         #[derive(Clone, Deserialize, JsonSchema)]
         #[serde(rename_all = "camelCase")]
         pub struct $path {
-            $(pub $variable: $type,)+
+            #[serde(deserialize_with = "slug_or_unknown")]
+            #[schemars(with = "String")]
+            pub organization_slug: Slug,
+            $(pub $variable: $type,)?
         }
     )+};
 }
 
-paths! {
-    OrganizationPath { organization_slug: Slug }
-    OrganizationTokenPath { organization_slug: Slug, token_id: TokenId }
-    TokenPath { token_name: Name }
-    MemberPath { organization_slug: Slug, username: Name }
-    GroupPath { organization_slug: Slug, group_name: Name }
+organization_paths! {
+    OrganizationPath {}
+    OrganizationTokenPath { token_id: TokenId }
+    MemberPath { username: Name }
+    GroupPath { group_name: Name }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenPath {
+    pub token_name: Name,
+}
+
+fn slug_or_unknown<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Slug, D::Error> {
+    String::deserialize(deserializer).map(Slug::or_unknown)
 }
 
 #[derive(Deserialize, Serialize, JsonSchema)]

@@ -9,9 +9,16 @@ use std::str::FromStr;
 /// How many characters a name has at most.
 const LONGEST: usize = 64;
 
+/// What [`is_name`] accepts, as a pattern without look-ahead. Clients resolve `.` and `..` away if
+/// they are path segments (RFC 3986, 5.2.4).
+const PATTERN: &str = concat!(
+    "^([A-Za-z0-9_-][A-Za-z0-9._-]{0,63}",
+    r"|\.[A-Za-z0-9_-][A-Za-z0-9._-]{0,62}",
+    r"|\.\.[A-Za-z0-9._-]{1,62})$"
+);
+
 fn is_name(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    // As path segments, dots alone are resolved away by clients (RFC 3986, 5.2.4).
     (1..=LONGEST).contains(&text.len()) && text.chars().all(allowed) && !matches!(text, "." | "..")
 }
 
@@ -77,17 +84,15 @@ macro_rules! text {
 
 text!(
     /// The name of a token, a user or a group, or a location.
-    Name(#[schemars(regex(pattern = "^[A-Za-z0-9._-]{1,64}$"))] String),
+    Name(#[schemars(regex = "PATTERN")] String),
     is_name,
-    "a name: use 1 to 64 letters, digits, `.`, `_` or `-`"
+    "a name: use 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`"
 );
 text!(
-    /// The slug of an organization. The user's document puts no pattern on it, so neither does the
-    /// server.
-    #[schemars(transparent)]
-    Slug(String),
+    /// The slug of an organization.
+    Slug(#[schemars(regex = "PATTERN")] String),
     is_name,
-    "an organization slug: use 1 to 64 letters, digits, `.`, `_` or `-`"
+    "an organization slug: use 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`"
 );
 text!(
     /// An email address, as far as it can be checked without sending to it.
@@ -95,6 +100,14 @@ text!(
     is_email,
     "an email address: write it as user@host"
 );
+
+impl Slug {
+    /// Returns the slug of a text, or one that no organization has: a path that names what cannot
+    /// exist is answered like any other that leads nowhere.
+    pub fn or_unknown(text: String) -> Self {
+        text.try_into().unwrap_or(Self(String::new()))
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -108,6 +121,14 @@ mod tests {
         for bad in ["", ".", "..", "a b", "ä", "a/b", "a\0", "a\n", &"x".repeat(65)] {
             assert!(bad.parse::<Name>().is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn texts_that_cannot_be_slugs_are_one_slug_that_cannot_be_parsed() {
+        assert_eq!(Slug::or_unknown("acme".to_owned()).as_str(), "acme");
+        let unknown = Slug::or_unknown("a b".to_owned());
+        assert_eq!(unknown, Slug::or_unknown("..".to_owned()));
+        assert!(unknown.as_str().parse::<Slug>().is_err());
     }
 
     #[test]

@@ -168,6 +168,7 @@ impl TryFrom<String> for TokenId {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::records::MintedToken;
 
     #[test]
     fn a_generated_token_parses_and_no_two_are_alike() {
@@ -207,6 +208,8 @@ mod tests {
     fn debug_output_shows_nothing_of_a_token() {
         let token = PlainToken::generate().unwrap();
         assert_eq!(format!("{token:?} {:?}", token.digest()), "PlainToken(..) TokenDigest(..)");
+        let minted = MintedToken { name: "bot".parse().unwrap(), id: TokenId::generate(), token };
+        assert!(format!("{minted:?}").ends_with(", token: PlainToken(..) }"));
     }
 
     #[test]

@@ -2,6 +2,9 @@
 //! states its security and errors. No server runs.
 
 use crate::support::contract;
+use http::{HeaderMap, StatusCode};
+use orgtokens_client::{ResponseValue, types};
+use orgtokens_server::name::{Name, Slug};
 use serde_json::Value;
 
 #[test]
@@ -50,6 +53,32 @@ fn a_changed_or_dropped_line_of_the_user_is_detected() {
     let mut lost = Vec::new();
     compare(&documented, &serde_json::json!({"a": {"b": [1, 2], "c": "d", "e": 1}}), "", &mut lost);
     assert!(lost.is_empty(), "adding is fine");
+}
+
+#[test]
+fn the_server_accepts_exactly_the_names_that_the_document_allows() {
+    let starts = ["", ".", "..", "...", "a", ".a", "..a", "-", "a.", "_.."];
+    let longs = [61, 62, 63, 64].map(|length| "x".repeat(length));
+    let ends = ["", ".", "..", "x", "/", " ", "\n", "\0", "ä"].into_iter();
+    for end in ends.chain(longs.iter().map(String::as_str)) {
+        for start in starts {
+            let text = format!("{start}{end}");
+            let documented = text.parse::<types::Name>().is_ok();
+            assert_eq!(documented, text.parse::<Name>().is_ok(), "{text:?}");
+            assert_eq!(documented, text.parse::<Slug>().is_ok(), "{text:?}");
+        }
+    }
+}
+
+#[test]
+fn no_generated_type_shows_a_secret_in_debug_output() {
+    let builder = types::MintedToken::builder().id("id").name("bot").token("orgt_secret");
+    let minted = types::MintedToken::try_from(builder.clone()).unwrap();
+    let response = ResponseValue::new(minted.clone(), StatusCode::OK, HeaderMap::new());
+    for text in [format!("{builder:?}"), format!("{minted:?}"), format!("{response:?}")] {
+        assert!(text.contains("MintedToken") && !text.contains("orgt_secret"), "{text}");
+    }
+    assert_eq!(minted.token, "orgt_secret", "the caller can read it");
 }
 
 #[test]

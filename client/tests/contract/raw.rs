@@ -1,9 +1,11 @@
 //! What a typed client hides: status codes, error bodies, headers, hostile input, and
 //! bodies that no client should send. Who may do what is not tested here.
 
-use crate::support::{Answer, World};
+use crate::support::{Answer, Binding, World, contract};
 use http::{Method, StatusCode};
 use orgtokens_server::caller::Role;
+use orgtokens_server::scope::RequestedScope;
+use serde_json::json;
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
@@ -162,11 +164,6 @@ async fn malformed_path_segments_and_parameters_are_400_and_the_message_names_th
     let owner = world.user(Role::Owner).await;
     let long = "x".repeat(65);
     for (method, path, says) in [
-        (Method::GET, "/v1/organizations/a%20b".to_owned(), "a b"),
-        (Method::GET, "/v1/organizations/a%2Fb/members".to_owned(), "a/b"),
-        (Method::GET, "/v1/organizations/%00".to_owned(), "\\0"),
-        (Method::GET, "/v1/organizations/%2e%2e/members".to_owned(), "`..`"),
-        (Method::GET, format!("/v1/organizations/{long}"), "1 to 64"),
         (Method::GET, "/v1/organizations/acme/groups/%F0%9F%98%80".to_owned(), "name"),
         (Method::GET, "/v1/organizations/acme/members/a%0Ab".to_owned(), "a\\nb"),
         (Method::POST, format!("/v1/auth/api-tokens/{long}"), "1 to 64"),
@@ -189,6 +186,45 @@ async fn malformed_path_segments_and_parameters_are_400_and_the_message_names_th
         let answer = owner.send(method.clone(), &path, None).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{method} {path}: {}", answer.text);
         assert!(answer.error().contains(says), "{method} {path}: {}", answer.error());
+    }
+}
+
+#[tokio::test]
+async fn a_slug_that_cannot_exist_is_answered_like_an_organization_out_of_reach() {
+    let world = World::new().await;
+    let actors = [
+        world.user(Role::Owner).await,
+        world.actor(Role::Owner, Binding::Organization("acme")).await,
+        world.actor(Role::Owner, Binding::Group(&[RequestedScope::ReadOnly])).await,
+        world.anonymous(),
+    ];
+    let long = "x".repeat(65);
+    let mut operations = contract().operations();
+    operations.retain(|operation| operation.path.contains("{organizationSlug}"));
+    for operation in operations {
+        let method = operation.method.clone();
+        let path = operation.path.replace("{tokenId}", "clGFZ4STEe6fljpFzIum8A");
+        let path = path.replace("{username}", "founder").replace("{groupName}", "default");
+        let body = match (operation.id, &method) {
+            ("createGroup", _) => Some(json!({"name": "new", "location": "lhr"})),
+            ("addOrganizationMember", _) => Some(json!({"username": "founder"})),
+            (_, &Method::PATCH) => Some(json!({"role": "viewer"})),
+            _ => None,
+        };
+        for actor in &actors {
+            let ask = async |slug: &str| {
+                let path = path.replace("{organizationSlug}", slug);
+                let answer = actor.send(method.clone(), &path, body.clone()).await;
+                (answer.status, answer.header("www-authenticate").to_owned(), answer.text)
+            };
+            let unknown = ask("unknown").await;
+            let is_known = actor.token.is_some();
+            let expected = if is_known { StatusCode::NOT_FOUND } else { StatusCode::UNAUTHORIZED };
+            assert_eq!(unknown.0, expected, "{} {path}", actor.username);
+            for slug in ["a%20b", "a%2Fb", "%00", "%2e%2e", "%2e", "%F0%9F%98%80", &long] {
+                assert_eq!(ask(slug).await, unknown, "{} {path} {slug}", actor.username);
+            }
+        }
     }
 }
 
