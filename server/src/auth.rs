@@ -5,14 +5,14 @@ use crate::caller::{Credential, Origin};
 use crate::error::{Error, Result};
 use crate::front::Context;
 use crate::service::Service;
-use crate::token::PlainToken;
+use crate::token::{PlainToken, TokenId};
 use dropshot::RequestContext;
 use http::{HeaderMap, header};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Calls `call` with the credential of a request, and returns the credential too.
+/// Calls `call` with the credential of a request, and returns the token that was accepted too.
 ///
 /// # Errors
 /// Those of `call`, and before them [`Error::NoCredential`] and [`Error::Invalid`] for two headers.
@@ -21,7 +21,7 @@ use std::time::Instant;
 pub async fn with_credential<T>(
     rqctx: &RequestContext<Context>,
     call: impl AsyncFnOnce(Service, Arc<Credential>) -> Result<T>,
-) -> (Option<Arc<Credential>>, Result<T>) {
+) -> (Option<TokenId>, Result<T>) {
     let (context, headers) = (rqctx.context(), rqctx.request.headers());
     let Context { service, throttle, .. } = context;
     let credential = match credential(headers) {
@@ -44,7 +44,7 @@ pub async fn with_credential<T>(
     {
         outcome = Err(Error::TooManyRequests);
     }
-    (Some(credential), outcome)
+    (credential.accepted_as().map(|(token, _)| token), outcome)
 }
 
 /// Checks the credential first if its client has sent too many bad ones: those are looked up one at

@@ -4,7 +4,6 @@
 
 use crate::api::PageQuery;
 use crate::handlers;
-use crate::http::OPTIONAL_BODY;
 use dropshot::semver::Version;
 use serde_json::Value;
 
@@ -33,21 +32,15 @@ fn state_defaults(document: &mut Value, defaults: &Value) {
     }
 }
 
-/// dropshot emits `required: true` for every body, even for an optional one.
+/// dropshot emits `required: true` for every body. An absent one means `{}`, so a body without
+/// required members is optional.
 fn mark_optional_bodies(document: &mut Value) {
-    let Some(schemas) = document["components"]["schemas"].as_object_mut() else { return };
-    let optional: Vec<String> = schemas
-        .iter_mut()
-        .filter_map(|(name, schema)| {
-            schema.as_object_mut()?.remove(OPTIONAL_BODY)?;
-            Some(format!("#/components/schemas/{name}"))
-        })
-        .collect();
+    let schemas = document["components"]["schemas"].clone();
     for operation in operations(document) {
-        let reference = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
-        if optional.iter().any(|schema| reference == schema.as_str()) {
-            operation["requestBody"]["required"] = Value::Bool(false);
-        }
+        let Some(body) = operation.get_mut("requestBody") else { continue };
+        let schema = body["content"]["application/json"]["schema"]["$ref"].as_str();
+        let name = schema.and_then(|schema| schema.rsplit('/').next()).unwrap_or_default();
+        body["required"] = schemas[name].get("required").is_some().into();
     }
 }
 
@@ -82,6 +75,5 @@ mod tests {
         };
         assert_eq!(body("/v1/auth/api-tokens/{tokenName}", "post"), false);
         assert_eq!(body("/v1/organizations/{organizationSlug}/groups", "post"), true);
-        assert!(!document.to_string().contains(OPTIONAL_BODY));
     }
 }

@@ -49,7 +49,7 @@ pub struct Context {
     pub service: Service,
     dispatch: Box<Dispatch>,
     pub connections: Arc<Connections>,
-    pub budget: Arc<Budget>,
+    pub budget: Budget,
     pub throttle: Throttle,
     log: Logger,
 }
@@ -63,7 +63,7 @@ impl Context {
         log: Logger,
     ) -> Self {
         let (dispatch, connections) = (dispatcher(operations), Arc::<Connections>::default());
-        let budget = Arc::new(Budget::new(Arc::clone(&connections)));
+        let budget = Budget::new(Arc::clone(&connections));
         Self { service, dispatch, connections, budget, throttle, log }
     }
 

@@ -12,7 +12,7 @@ use crate::api::{
     UpdateMemberRequest,
 };
 use crate::front::Context;
-use crate::http::{Answer, Body, Deferred, Optional};
+use crate::http::{Answer, Body, Deferred};
 use crate::records::{MintRequest, MintedToken};
 use answer::{answer, answer_list};
 use dropshot::{ApiDescription, ApiDescriptionRegisterError, Query, RequestContext, endpoint};
@@ -91,11 +91,11 @@ async fn list_api_tokens(rqctx: Rqctx) -> Answer<TokenList> {
 async fn create_api_token(
     rqctx: Rqctx,
     path: Path<TokenPath>,
-    body: Body<Optional<MintRequest>>,
+    body: Body<MintRequest>,
 ) -> Answer<MintedToken> {
     answer(rqctx, Ok(path), async |service, credential, path| {
         service.may_mint(&credential).await?;
-        let (name, request) = (path.get()?.token_name, body.read_or_default().await?);
+        let (name, request) = (path.get()?.token_name, body.read().await?);
         service.mint_token(&credential, &name, &request).await
     })
     .await

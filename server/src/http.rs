@@ -9,5 +9,5 @@ pub(crate) mod pieces;
 pub(crate) mod reply;
 
 pub use body::parse_object;
-pub(crate) use extract::{Body, Deferred, OPTIONAL_BODY, Optional};
+pub(crate) use extract::{Body, Deferred};
 pub(crate) use reply::{Answer, Reply};

@@ -1,15 +1,13 @@
 //! Bounds the memory of responses that wait to be read, per user and in total.
 //!
 //! A response that does not fit is answered 503, and the connection of the slowest
-//! reader is closed. Small responses need no reservation: the cap on connections
-//! bounds them.
+//! reader is closed. Small responses are not counted: the cap on connections bounds them.
 
 use super::connections::Connections;
 use crate::error::{Error, Result};
-use std::collections::HashMap;
+use parking_lot::Mutex;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 /// What all responses may occupy, in bytes. In addition, 1,024 connections with a small response
@@ -19,27 +17,31 @@ const TOTAL: usize = 24 * 1024 * 1024;
 /// What the responses to one user may occupy.
 const PER_USER: usize = TOTAL / 4;
 
-/// The largest response that needs no reservation.
+/// The largest response that is not counted.
 const SMALL: usize = 16 * 1024;
 
-/// What a streamed response reserves: a piece, and the records that it is made of.
-const STREAM: usize = 128 * 1024;
+/// What a streamed response occupies: a piece, and the records that it is made of.
+pub const STREAM: usize = 128 * 1024;
 
 /// How long a reader must have taken nothing before its connection may be closed.
 const STALLED: Duration = Duration::from_secs(1);
 
 /// The memory for responses that wait to be read.
 pub struct Budget {
-    reservations: Mutex<HashMap<u64, Entry>>,
-    next_id: AtomicU64,
+    reservations: Mutex<Vec<Weak<Reservation>>>,
     connections: Arc<Connections>,
 }
 
-struct Entry {
+/// The memory of one response. Dropping it frees the memory.
+pub struct Reservation {
     user: i64,
     peer: SocketAddr,
     bytes: usize,
-    /// When the reader last took a part.
+    reader: Mutex<Reader>,
+}
+
+struct Reader {
+    /// When it last took a part of the response.
     progress: Instant,
     is_closing: bool,
 }
@@ -47,81 +49,60 @@ struct Entry {
 impl Budget {
     /// A budget that closes slow readers among `connections`.
     pub fn new(connections: Arc<Connections>) -> Self {
-        Self { reservations: Mutex::default(), next_id: AtomicU64::default(), connections }
+        Self { reservations: Mutex::default(), connections }
     }
 
-    /// Reserves memory for a streamed response until the result is dropped.
+    /// Reserves memory for a response until the result is dropped.
     ///
     /// # Errors
     /// [`Error::Busy`] if it does not fit. Then the connection of the slowest reader is closed.
-    pub fn reserve_stream(self: &Arc<Self>, user: i64, peer: SocketAddr) -> Result<Reservation> {
-        self.reserve(user, peer, STREAM)
+    pub fn reserve(&self, user: i64, peer: SocketAddr, bytes: usize) -> Result<Arc<Reservation>> {
+        let reservation = Reservation::new(user, peer, bytes, Instant::now());
+        if bytes > SMALL {
+            self.insert(&reservation).map_err(|slowest| {
+                slowest.inspect(|peer| self.connections.close(*peer));
+                Error::Busy
+            })?;
+        }
+        Ok(reservation)
     }
 
-    /// Reserves memory for a whole response like [`Self::reserve_stream`], unless it is small.
-    pub fn reserve_whole(
-        self: &Arc<Self>,
-        user: i64,
-        peer: SocketAddr,
-        bytes: usize,
-    ) -> Result<Option<Reservation>> {
-        (bytes > SMALL).then(|| self.reserve(user, peer, bytes)).transpose()
-    }
-
-    fn reserve(self: &Arc<Self>, user: i64, peer: SocketAddr, bytes: usize) -> Result<Reservation> {
-        let new = Entry { user, peer, bytes, progress: Instant::now(), is_closing: false };
-        let id = self.insert(new).map_err(|slowest| {
-            slowest.inspect(|peer| self.connections.close(*peer));
-            Error::Busy
-        })?;
-        Ok(Reservation { budget: Arc::clone(self), id })
-    }
-
-    /// Returns the id of the new reservation, or else the peer to close, if any.
-    fn insert(&self, mut new: Entry) -> std::result::Result<u64, Option<SocketAddr>> {
-        let mut reservations = self.lock();
-        // A single response may be larger than the share, but only alone.
-        new.bytes = new.bytes.min(PER_USER);
-        let total: usize = reservations.values().map(|entry| entry.bytes).sum();
-        let own = reservations.values().filter(|entry| entry.user == new.user);
-        let exceeds_share = own.map(|entry| entry.bytes).sum::<usize>() + new.bytes > PER_USER;
+    /// Counts the new reservation, or else returns the peer to close, if any.
+    fn insert(&self, new: &Arc<Reservation>) -> std::result::Result<(), Option<SocketAddr>> {
+        let mut reservations = self.reservations.lock();
+        reservations.retain(|reservation| reservation.strong_count() > 0);
+        let all: Vec<_> = reservations.iter().filter_map(Weak::upgrade).collect();
+        let total: usize = all.iter().map(|one| one.bytes).sum();
+        let own = all.iter().filter(|one| one.user == new.user);
+        let exceeds_share = own.map(|one| one.bytes).sum::<usize>() + new.bytes > PER_USER;
         if exceeds_share || total + new.bytes > TOTAL {
-            let stalled = reservations.values_mut().filter(|entry| {
-                let is_stalled = new.progress.duration_since(entry.progress) >= STALLED;
-                is_stalled && !entry.is_closing && (entry.user == new.user || !exceeds_share)
+            let now = new.reader.lock().progress;
+            let candidates = all.iter().filter(|one| one.user == new.user || !exceeds_share);
+            let stalled = candidates.filter(|one| {
+                let Reader { progress, is_closing } = *one.reader.lock();
+                !is_closing && now.duration_since(progress) >= STALLED
             });
-            let slowest = stalled.min_by_key(|entry| entry.progress);
-            return Err(slowest.map(|entry| {
-                entry.is_closing = true;
-                entry.peer
+            let slowest = stalled.min_by_key(|one| one.reader.lock().progress);
+            return Err(slowest.map(|one| {
+                one.reader.lock().is_closing = true;
+                one.peer
             }));
         }
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        reservations.insert(id, new);
-        Ok(id)
+        reservations.push(Arc::downgrade(new));
+        Ok(())
     }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Entry>> {
-        self.reservations.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A part of the budget. Dropping it frees the part.
-pub struct Reservation {
-    budget: Arc<Budget>,
-    id: u64,
 }
 
 impl Reservation {
+    fn new(user: i64, peer: SocketAddr, bytes: usize, progress: Instant) -> Arc<Self> {
+        let reader = Mutex::new(Reader { progress, is_closing: false });
+        // A single response may be larger than the share, but only alone.
+        Arc::new(Self { user, peer, bytes: bytes.min(PER_USER), reader })
+    }
+
     /// Records that the reader has taken a part of the response.
     pub fn record_progress(&self) {
-        self.budget.lock().entry(self.id).and_modify(|entry| entry.progress = Instant::now());
-    }
-}
-
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        self.budget.lock().remove(&self.id);
+        self.reader.lock().progress = Instant::now();
     }
 }
 
@@ -141,39 +122,50 @@ mod tests {
         peer: SocketAddr,
         bytes: usize,
         now: Instant,
-    ) -> std::result::Result<u64, Option<SocketAddr>> {
-        budget.insert(Entry { user, peer, bytes, progress: now, is_closing: false })
+    ) -> std::result::Result<Arc<Reservation>, Option<SocketAddr>> {
+        let new = Reservation::new(user, peer, bytes, now);
+        budget.insert(&new).map(|()| new)
+    }
+
+    /// Returns whom a reservation that does not fit closes.
+    fn closes(
+        budget: &Budget,
+        user: i64,
+        peer: SocketAddr,
+        bytes: usize,
+        now: Instant,
+    ) -> Option<SocketAddr> {
+        insert(budget, user, peer, bytes, now).err().expect("it does not fit")
     }
 
     #[test]
     fn a_user_gets_a_quarter_and_others_still_get_theirs() {
         let (budget, now) = (Budget::new(Arc::default()), Instant::now());
-        for port in 0..6 {
-            assert!(insert(&budget, 1, peer(port), MIB, now).is_ok());
-        }
-        assert_eq!(insert(&budget, 1, peer(6), 1, now), Err(None));
-        for user in 2..5 {
-            assert!(insert(&budget, user, peer(20), PER_USER, now).is_ok());
-        }
-        assert_eq!(insert(&budget, 5, peer(30), 1, now), Err(None));
+        let own: Vec<_> = (0..6).map(|port| insert(&budget, 1, peer(port), MIB, now)).collect();
+        assert!(own.iter().all(std::result::Result::is_ok));
+        assert_eq!(closes(&budget, 1, peer(6), 1, now), None);
+        let others: Vec<_> =
+            (2..5).map(|user| insert(&budget, user, peer(20), PER_USER, now)).collect();
+        assert!(others.iter().all(std::result::Result::is_ok));
+        assert_eq!(closes(&budget, 5, peer(30), 1, now), None);
     }
 
     #[test]
     fn a_response_above_the_share_fits_alone() {
         let (budget, now) = (Budget::new(Arc::default()), Instant::now());
-        let id = insert(&budget, 1, peer(1), TOTAL, now).unwrap();
-        assert_eq!(insert(&budget, 1, peer(2), 1, now), Err(None));
-        budget.lock().remove(&id);
+        let large = insert(&budget, 1, peer(1), TOTAL, now);
+        assert_eq!(closes(&budget, 1, peer(2), 1, now), None);
+        drop(large);
         assert!(insert(&budget, 1, peer(2), 1, now).is_ok());
     }
 
     #[test]
     fn the_slowest_stalled_reader_of_the_user_is_closed_once() {
         let (budget, now) = (Budget::new(Arc::default()), Instant::now());
-        insert(&budget, 2, peer(1), MIB, now).unwrap();
-        insert(&budget, 1, peer(2), PER_USER / 2, now + STALLED / 2).unwrap();
-        insert(&budget, 1, peer(3), PER_USER / 2, now + STALLED).unwrap();
-        let closed_at = |now| insert(&budget, 1, peer(4), MIB, now).unwrap_err();
+        let _other = insert(&budget, 2, peer(1), MIB, now);
+        let _slow = insert(&budget, 1, peer(2), PER_USER / 2, now + STALLED / 2);
+        let _late = insert(&budget, 1, peer(3), PER_USER / 2, now + STALLED);
+        let closed_at = |now| closes(&budget, 1, peer(4), MIB, now);
         assert_eq!(closed_at(now + STALLED), None);
         assert_eq!(closed_at(now + STALLED * 3 / 2), Some(peer(2)));
         assert_eq!(closed_at(now + STALLED * 3 / 2), None);
@@ -183,26 +175,23 @@ mod tests {
     #[test]
     fn above_the_total_the_slowest_reader_of_all_is_closed() {
         let (budget, now) = (Budget::new(Arc::default()), Instant::now());
-        for user in 1..5 {
-            let later = now + STALLED * u32::try_from(user).unwrap();
-            insert(&budget, user, peer(9), PER_USER, later).unwrap();
-        }
-        assert_eq!(insert(&budget, 5, peer(10), 1, now + STALLED * 9), Err(Some(peer(9))));
-        let reservations = budget.lock();
-        let closing = reservations.values().find(|entry| entry.is_closing);
-        assert_eq!(closing.map(|entry| entry.user), Some(1));
+        let _all = [1, 2, 3, 4].map(|user: u16| {
+            let later = now + STALLED * user.into();
+            insert(&budget, user.into(), peer(user), PER_USER, later)
+        });
+        assert_eq!(closes(&budget, 5, peer(10), 1, now + STALLED * 9), Some(peer(1)));
     }
 
     #[test]
     fn progress_is_recorded_and_dropping_a_reservation_frees_it() {
-        let budget = Arc::new(Budget::new(Arc::default()));
-        let reservation = budget.reserve(1, peer(1), MIB).unwrap();
-        let before = budget.lock()[&reservation.id].progress;
+        let budget = Budget::new(Arc::default());
+        let reservation = budget.reserve(1, peer(1), PER_USER).unwrap();
+        let before = reservation.reader.lock().progress;
         reservation.record_progress();
-        assert!(budget.lock()[&reservation.id].progress > before);
+        assert!(reservation.reader.lock().progress > before);
+        assert!(budget.reserve(1, peer(1), SMALL).is_ok(), "small responses are not counted");
+        assert!(budget.reserve(1, peer(1), SMALL + 1).is_err());
         drop(reservation);
-        assert!(budget.lock().is_empty());
-        assert!(budget.reserve_whole(1, peer(1), SMALL).unwrap().is_none());
-        assert!(budget.reserve_whole(1, peer(1), SMALL + 1).unwrap().is_some());
+        assert!(budget.reserve(1, peer(1), SMALL + 1).is_ok());
     }
 }

@@ -6,11 +6,12 @@
 
 mod socket;
 
+use parking_lot::Mutex;
 use socket::Socket;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -60,11 +61,7 @@ impl Connections {
 
     fn change(&self, peer: SocketAddr, change: impl FnOnce(&mut Requests)) {
         let new = || Requests { active: 0, latest: Instant::now(), close_at: None };
-        change(self.lock().entry(peer).or_insert_with(new));
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<SocketAddr, Requests>> {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+        change(self.requests.lock().entry(peer).or_insert_with(new));
     }
 
     /// Starts to close connections that are accepted on `address`, until the result is dropped.
@@ -107,21 +104,21 @@ impl Connections {
     }
 
     fn states(&self, sockets: &[Socket], now: Instant) -> Vec<State> {
-        let known = self.lock();
-        let state = |socket: &Socket| match known.get(&socket.peer) {
-            Some(requests) => State {
-                must_close: requests.close_at.is_some_and(|at| at <= now),
-                is_busy: requests.active > 0,
-                idle_since: requests.latest.max(socket.progress),
-            },
-            None => State { must_close: false, is_busy: false, idle_since: socket.progress },
+        let known = self.requests.lock();
+        let state = |socket: &Socket| {
+            let requests = known.get(&socket.peer);
+            State {
+                must_close: requests.and_then(|it| it.close_at).is_some_and(|at| at <= now),
+                is_busy: requests.is_some_and(|it| it.active > 0),
+                idle_since: requests.map_or(socket.progress, |it| it.latest.max(socket.progress)),
+            }
         };
         sockets.iter().map(state).collect()
     }
 
     /// Forgets idle peers, and demands that are met: a new connection may have the same peer later.
     fn forget(&self, idle_timeout: Duration, now: Instant) {
-        self.lock().retain(|_, requests| {
+        self.requests.lock().retain(|_, requests| {
             requests.close_at = requests.close_at.filter(|at| *at > now);
             let is_recent = now.duration_since(requests.latest) < idle_timeout;
             requests.active > 0 || requests.close_at.is_some() || is_recent

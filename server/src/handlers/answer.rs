@@ -5,6 +5,7 @@ use super::Rqctx;
 use crate::auth::with_credential;
 use crate::caller::Credential;
 use crate::error::Result;
+use crate::front::budget::{self, Reservation};
 use crate::http::{Answer, Reply, pieces, reply};
 use crate::records::Page;
 use crate::service::Service;
@@ -21,13 +22,12 @@ pub async fn answer<T: From<V> + Serialize, P, V>(
     parameters: Result<P>,
     call: impl AsyncFnOnce(Service, Arc<Credential>, P) -> Result<V>,
 ) -> Answer<T> {
-    let (credential, outcome) = with_credential(&rqctx, async |service, credential| {
-        call(service, credential, parameters?).await
+    let (token, response) = with_credential(&rqctx, async |service, credential| {
+        let value = call(service, Arc::clone(&credential), parameters?).await?;
+        send_whole(&rqctx, &credential, reply::to_json(&T::from(value))?)
     })
     .await;
-    let response = outcome
-        .and_then(|value| whole(&rqctx, credential.as_deref(), reply::to_json(&T::from(value))?));
-    Ok(reply(response, credential.as_deref()))
+    Ok(Reply::new(response, token))
 }
 
 /// Answers with a list that `read` returns page by page, each after the one before was sent. A list
@@ -43,19 +43,15 @@ where
     C: Send + 'static,
     F: Future<Output = Result<Page<I, C>>> + Send + 'static,
 {
-    let (credential, outcome) = with_credential(&rqctx, async |service, credential| {
-        let parameters = parameters?;
-        let read =
-            move |after| read(service.clone(), Arc::clone(&credential), parameters.clone(), after);
-        Ok((read(None).await?, read))
-    })
-    .await;
-    let response = outcome.and_then(|(first, read)| {
-        let text = reply::to_json(&L::from(first.items))?;
-        if first.next.is_none() {
-            return whole(&rqctx, credential.as_deref(), text);
+    let (token, response) = with_credential(&rqctx, async |service, credential| {
+        let (parameters, asker) = (parameters?, Arc::clone(&credential));
+        let read = move |after| read(service.clone(), asker.clone(), parameters.clone(), after);
+        let Page { items, next } = read(None).await?;
+        let text = reply::to_json(&L::from(items))?;
+        if next.is_none() {
+            return send_whole(&rqctx, &credential, text);
         }
-        let rest = stream::try_unfold(first.next, move |after| {
+        let rest = stream::try_unfold(next, move |after| {
             let page = after.is_some().then(|| read(after));
             async move {
                 let Some(page) = page else { return Ok(None) };
@@ -63,39 +59,34 @@ where
                 Ok(Some((later_piece::<L, I>(items, next.is_none())?, next)))
             }
         });
-        send_pages(&rqctx, credential.as_deref(), text, rest)
-    });
-    Ok(reply(response, credential.as_deref()))
+        send_pages(&rqctx, &credential, text, rest)
+    })
+    .await;
+    Ok(Reply::new(response, token))
 }
 
-fn reply<T>(response: Result<Response<Body>>, credential: Option<&Credential>) -> Reply<T> {
-    let token = credential.and_then(Credential::accepted_as).map(|(token, _)| token);
-    Reply::new(response.unwrap_or_else(|error| reply::failed(&error)), token)
-}
-
-fn whole(rqctx: &Rqctx, credential: Option<&Credential>, text: Bytes) -> Result<Response<Body>> {
-    let (budget, peer) = (&rqctx.context().budget, rqctx.request.remote_addr());
-    let reservation = budget.reserve_whole(user(credential), peer, text.len())?;
-    Ok(reply::whole(text, reservation))
+fn send_whole(rqctx: &Rqctx, credential: &Credential, text: Bytes) -> Result<Response<Body>> {
+    let reservation = reserve(rqctx, credential, text.len())?;
+    Ok(reply::ok(Bytes::from_owner(pieces::Held(text, reservation)).into()))
 }
 
 /// Answers with the first page of a list, without its [`END`], and the `rest`.
 fn send_pages(
     rqctx: &Rqctx,
-    credential: Option<&Credential>,
+    credential: &Credential,
     first: Bytes,
     rest: impl Stream<Item = Result<Bytes>> + Send + 'static,
 ) -> Result<Response<Body>> {
-    let (context, peer) = (rqctx.context(), rqctx.request.remote_addr());
-    let reservation = context.budget.reserve_stream(user(credential), peer)?;
-    let log = context.request_log(&rqctx.request_id);
+    let reservation = reserve(rqctx, credential, budget::STREAM)?;
+    let log = rqctx.context().request_log(&rqctx.request_id);
     let first = stream::once(async move { Ok(first.slice(..first.len() - END.len())) });
     let taken = move || reservation.record_progress();
     Ok(reply::ok(pieces::body(first.chain(rest), taken, log)))
 }
 
-fn user(credential: Option<&Credential>) -> i64 {
-    credential.and_then(Credential::accepted_as).map_or(0, |(_, user)| user.0)
+fn reserve(rqctx: &Rqctx, credential: &Credential, bytes: usize) -> Result<Arc<Reservation>> {
+    let user = credential.accepted_as().map_or(0, |(_, user)| user.0);
+    rqctx.context().budget.reserve(user, rqctx.request.remote_addr(), bytes)
 }
 
 /// How the text of every list ends: the end of its array and of its object.

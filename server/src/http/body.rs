@@ -17,10 +17,8 @@ const MAX_BYTES: usize = 64 * 1024;
 /// How long a body may take to arrive.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Reads and parses a body, if there is one.
-pub async fn read<T: DeserializeOwned>(
-    request: hyper::Request<dropshot::Body>,
-) -> Result<Option<T>> {
+/// Reads and parses a body. An absent or empty one means `{}`.
+pub async fn read<T: DeserializeOwned>(request: hyper::Request<dropshot::Body>) -> Result<T> {
     let (parts, body) = request.into_parts();
     // What `Content-Length` announces. It is refused before the client sends it.
     if body.size_hint().lower() > MAX_BYTES as u64 {
@@ -36,10 +34,11 @@ pub async fn read<T: DeserializeOwned>(
     };
     // Some clients declare a media type but send an empty body, so it is not checked.
     if bytes.is_empty() {
-        return Ok(None);
+        let required = |_| Error::Invalid("there is no body: send a JSON object".to_owned());
+        return parse_object(b"{}").map_err(required);
     }
     require_plain_json(&parts.headers)?;
-    parse_object(&bytes).map(Some)
+    parse_object(&bytes)
 }
 
 /// Parses exactly one JSON object with the members of `T`.

@@ -10,9 +10,6 @@ use dropshot::{
     RequestContext, ServerContext, SharedExtractor, TypedBody,
 };
 use schemars::JsonSchema;
-use schemars::r#gen::SchemaGenerator;
-use schemars::schema::Schema;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::marker::PhantomData;
 
@@ -48,31 +45,15 @@ impl<E: SharedExtractor> SharedExtractor for Deferred<E> {
     }
 }
 
-/// Marks the schema of an optional body. `document` turns the mark into `required: false`, because
-/// extractor metadata cannot express it.
-pub const OPTIONAL_BODY: &str = "x-optional-body";
-
 /// A body that has not been read yet.
 pub struct Body<T> {
     request: hyper::Request<dropshot::Body>,
     content: PhantomData<fn() -> T>,
 }
 
-/// Declares that a body may be absent or empty: both mean `T::default()`.
-#[derive(Deserialize)]
-#[serde(transparent)]
-pub struct Optional<T>(T);
-
 impl<T: DeserializeOwned> Body<T> {
     pub async fn read(self) -> Result<T> {
-        let missing = || Error::Invalid("there is no body: send a JSON object".to_owned());
-        body::read(self.request).await?.ok_or_else(missing)
-    }
-}
-
-impl<T: DeserializeOwned + Default> Body<Optional<T>> {
-    pub async fn read_or_default(self) -> Result<T> {
-        Ok(body::read(self.request).await?.unwrap_or_default())
+        body::read(self.request).await
     }
 }
 
@@ -87,17 +68,5 @@ impl<T: JsonSchema + DeserializeOwned + Send + Sync + 'static> ExclusiveExtracto
 
     fn metadata(body_content_type: ApiEndpointBodyContentType) -> ExtractorMetadata {
         TypedBody::<T>::metadata(body_content_type)
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for Optional<T> {
-    fn schema_name() -> String {
-        T::schema_name()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let mut schema = T::json_schema(generator).into_object();
-        schema.extensions.insert(OPTIONAL_BODY.to_owned(), true.into());
-        schema.into()
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! The reason for an internal failure goes to the log only, never into a response.
 
-use super::pieces::Held;
 use crate::error::Error;
 use crate::token::TokenId;
 use bytes::Bytes;
@@ -55,7 +54,8 @@ pub struct Note {
 
 impl<T> Reply<T> {
     /// A reply to a request with this token.
-    pub fn new(mut response: Response<Body>, token: Option<TokenId>) -> Self {
+    pub fn new(response: Result<Response<Body>, Error>, token: Option<TokenId>) -> Self {
+        let mut response = response.unwrap_or_else(|error| failed(&error));
         response.extensions_mut().get_or_insert_default::<Note>().token = token;
         Self { response, content: PhantomData }
     }
@@ -82,11 +82,6 @@ pub fn to_json(value: &impl Serialize) -> Result<Bytes, Error> {
     })?;
     // Gives unused capacity back: a slow reader may keep the text for long.
     Ok(text.into_boxed_slice().into())
-}
-
-/// Answers 200 with a whole JSON text. `reservation` is held until it is written.
-pub fn whole(text: Bytes, reservation: Option<impl Send + 'static>) -> Response<Body> {
-    ok(Bytes::from_owner(Held(text, reservation)).into())
 }
 
 /// Answers 200 with a JSON text.
