@@ -48,7 +48,6 @@ pub fn operations() -> Result<ApiDescription<Context>, ApiDescriptionRegisterErr
     Ok(operations)
 }
 
-/// List Organization API Tokens
 #[endpoint { operation_id = "listOrganizationAPITokens", method = GET,
     path = "/v1/organizations/{organizationSlug}/api-tokens" }]
 async fn list_organization_api_tokens(
@@ -61,7 +60,6 @@ async fn list_organization_api_tokens(
     .await
 }
 
-/// Revoke Organization API Token
 #[endpoint { operation_id = "revokeOrganizationAPIToken", method = DELETE,
     path = "/v1/organizations/{organizationSlug}/api-tokens/{tokenId}" }]
 async fn revoke_organization_api_token(
@@ -76,7 +74,6 @@ async fn revoke_organization_api_token(
     .await
 }
 
-/// List API Tokens
 #[endpoint { operation_id = "listAPITokens", method = GET, path = "/v1/auth/api-tokens" }]
 async fn list_api_tokens(rqctx: Rqctx) -> Answer<TokenList> {
     answer_list(rqctx, Ok(()), |service, credential, (), after| async move {
@@ -85,7 +82,6 @@ async fn list_api_tokens(rqctx: Rqctx) -> Answer<TokenList> {
     .await
 }
 
-/// Create API Token
 #[endpoint { operation_id = "createAPIToken", method = POST,
     path = "/v1/auth/api-tokens/{tokenName}" }]
 async fn create_api_token(
@@ -101,7 +97,6 @@ async fn create_api_token(
     .await
 }
 
-/// Revoke API Token
 #[endpoint { operation_id = "revokeAPIToken", method = DELETE,
     path = "/v1/auth/api-tokens/{tokenName}" }]
 async fn revoke_api_token(rqctx: Rqctx, path: Path<TokenPath>) -> Answer<RevokedToken> {
@@ -112,7 +107,6 @@ async fn revoke_api_token(rqctx: Rqctx, path: Path<TokenPath>) -> Answer<Revoked
     .await
 }
 
-/// Validate API Token
 #[endpoint { operation_id = "validateAPIToken", method = GET, path = "/v1/auth/validate" }]
 async fn validate_api_token(rqctx: Rqctx) -> Answer<TokenExpiry> {
     answer(rqctx, Ok(()), async |service, credential, ()| {
@@ -122,13 +116,11 @@ async fn validate_api_token(rqctx: Rqctx) -> Answer<TokenExpiry> {
     .await
 }
 
-/// Get Current User
 #[endpoint { operation_id = "getCurrentUser", method = GET, path = "/v1/user" }]
 async fn get_current_user(rqctx: Rqctx) -> Answer<CurrentUser> {
     answer(rqctx, Ok(()), async |service, credential, ()| service.get_user(&credential).await).await
 }
 
-/// List Organizations
 #[endpoint { operation_id = "listOrganizations", method = GET, path = "/v1/organizations" }]
 async fn list_organizations(rqctx: Rqctx) -> Answer<OrganizationList> {
     answer_list(rqctx, Ok(()), |service, credential, (), after| async move {
@@ -137,7 +129,6 @@ async fn list_organizations(rqctx: Rqctx) -> Answer<OrganizationList> {
     .await
 }
 
-/// Get Organization
 #[endpoint { operation_id = "getOrganization", method = GET,
     path = "/v1/organizations/{organizationSlug}" }]
 async fn get_organization(
@@ -150,7 +141,6 @@ async fn get_organization(
     .await
 }
 
-/// List Organization Members
 #[endpoint { operation_id = "listOrganizationMembers", method = GET,
     path = "/v1/organizations/{organizationSlug}/members" }]
 async fn list_organization_members(
@@ -163,7 +153,6 @@ async fn list_organization_members(
     .await
 }
 
-/// Add Organization Member
 #[endpoint { operation_id = "addOrganizationMember", method = POST,
     path = "/v1/organizations/{organizationSlug}/members" }]
 async fn add_organization_member(
@@ -181,7 +170,6 @@ async fn add_organization_member(
     .await
 }
 
-/// Get Organization Member
 #[endpoint { operation_id = "getOrganizationMember", method = GET,
     path = "/v1/organizations/{organizationSlug}/members/{username}" }]
 async fn get_organization_member(rqctx: Rqctx, path: Path<MemberPath>) -> Answer<MemberResponse> {
@@ -191,7 +179,6 @@ async fn get_organization_member(rqctx: Rqctx, path: Path<MemberPath>) -> Answer
     .await
 }
 
-/// Update Member Role
 #[endpoint { operation_id = "updateMemberRole", method = PATCH,
     path = "/v1/organizations/{organizationSlug}/members/{username}" }]
 async fn update_member_role(
@@ -208,7 +195,6 @@ async fn update_member_role(
     .await
 }
 
-/// Remove Organization Member
 #[endpoint { operation_id = "removeOrganizationMember", method = DELETE,
     path = "/v1/organizations/{organizationSlug}/members/{username}" }]
 async fn remove_organization_member(rqctx: Rqctx, path: Path<MemberPath>) -> Answer<MemberRemoved> {
@@ -219,7 +205,6 @@ async fn remove_organization_member(rqctx: Rqctx, path: Path<MemberPath>) -> Ans
     .await
 }
 
-/// List Groups
 #[endpoint { operation_id = "listGroups", method = GET,
     path = "/v1/organizations/{organizationSlug}/groups" }]
 async fn list_groups(rqctx: Rqctx, path: Path<OrganizationPath>) -> Answer<GroupList> {
@@ -229,7 +214,6 @@ async fn list_groups(rqctx: Rqctx, path: Path<OrganizationPath>) -> Answer<Group
     .await
 }
 
-/// Create Group
 #[endpoint { operation_id = "createGroup", method = POST,
     path = "/v1/organizations/{organizationSlug}/groups" }]
 async fn create_group(
@@ -245,7 +229,6 @@ async fn create_group(
     .await
 }
 
-/// Get Group
 #[endpoint { operation_id = "getGroup", method = GET,
     path = "/v1/organizations/{organizationSlug}/groups/{groupName}" }]
 async fn get_group(rqctx: Rqctx, path: Path<GroupPath>) -> Answer<GroupResponse> {
@@ -255,7 +238,6 @@ async fn get_group(rqctx: Rqctx, path: Path<GroupPath>) -> Answer<GroupResponse>
     .await
 }
 
-/// Delete Group
 #[endpoint { operation_id = "deleteGroup", method = DELETE,
     path = "/v1/organizations/{organizationSlug}/groups/{groupName}" }]
 async fn delete_group(rqctx: Rqctx, path: Path<GroupPath>) -> Answer<GroupResponse> {
@@ -265,7 +247,6 @@ async fn delete_group(rqctx: Rqctx, path: Path<GroupPath>) -> Answer<GroupRespon
     .await
 }
 
-/// List Organization Audit Logs
 #[endpoint { operation_id = "listOrganizationAuditLogs", method = GET,
     path = "/v1/organizations/{organizationSlug}/audit-logs" }]
 async fn list_organization_audit_logs(

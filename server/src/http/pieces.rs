@@ -4,14 +4,16 @@
 //! response occupies the memory of one piece, even if it is read slowly.
 
 use crate::error::Result;
+use async_stream::stream;
 use bytes::Bytes;
 use dropshot::Body;
-use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
 use http_body_util::StreamBody;
 use hyper::body::Frame;
+use scopeguard::guard;
 use slog::{Logger, error, info};
 use std::error::Error as _;
+use std::pin::pin;
 use sync_wrapper::SyncStream;
 use tokio::sync::oneshot;
 
@@ -32,61 +34,40 @@ pub fn body(
     taken: impl Fn() + Send + 'static,
     log: Logger,
 ) -> Body {
-    let (pieces, taken) = (pieces.boxed(), Box::new(taken));
-    let writer = Writer { pieces, taken, log, is_reading: false, written: None };
-    Body::wrap(StreamBody::new(SyncStream::new(stream::try_unfold(writer, Writer::next))))
-}
-
-struct Writer {
-    pieces: BoxStream<'static, Result<Bytes>>,
-    taken: Box<dyn Fn() + Send>,
-    log: Logger,
-    /// Whether the reader has started, and is not at the end.
-    is_reading: bool,
-    /// Fails when the previous piece is dropped.
-    written: Option<oneshot::Receiver<()>>,
-}
-
-impl Writer {
-    async fn next(mut self) -> Result<Option<(Frame<Bytes>, Self)>> {
-        self.is_reading = true;
-        if let Some(written) = self.written.take() {
+    let frames = stream! {
+        let mut is_unread = guard(true, |is_unread| {
+            if is_unread {
+                info!(log, "a list was not read to its end");
+            }
+        });
+        let mut pieces = pin!(pieces);
+        while let Some(piece) = pieces.next().await {
+            *is_unread = piece.is_ok();
+            if let Err(error) = &piece {
+                let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+                error!(log, "a list broke off"; "reason" => reason);
+            }
+            let (sender, written) = oneshot::channel::<()>();
+            // An error makes hyper break the connection.
+            yield piece.map(|piece| Frame::data(Bytes::from_owner(Held(piece, sender))));
             let _ = written.await;
-            (self.taken)();
+            taken();
             // A fast reader must not keep the thread from other connections: they run when this task
             // waits for the runtime to look for new events. It does not wait for the first yield,
             // because dropping the piece has woken it already.
             tokio::task::yield_now().await;
             tokio::task::yield_now().await;
         }
-        let piece = self.pieces.next().await.transpose();
-        self.is_reading = matches!(piece, Ok(Some(_)));
-        // The error makes hyper break the connection.
-        let piece = piece.inspect_err(|error| {
-            let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-            error!(self.log, "a list broke off"; "reason" => reason);
-        })?;
-        Ok(piece.map(|piece| {
-            let (sender, receiver) = oneshot::channel();
-            self.written = Some(receiver);
-            (Frame::data(Bytes::from_owner(Held(piece, sender))), self)
-        }))
-    }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        if self.is_reading {
-            info!(self.log, "a list was not read to its end");
-        }
-    }
+        *is_unread = false;
+    };
+    Body::wrap(StreamBody::new(SyncStream::new(frames)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::error::Error;
-    use futures::FutureExt;
+    use futures::{FutureExt, stream};
     use http_body_util::BodyExt;
     use slog::{Discard, Drain, Level, OwnedKVList, Record, o};
     use std::sync::atomic::{AtomicUsize, Ordering};
