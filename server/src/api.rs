@@ -17,7 +17,7 @@ macro_rules! organization_paths {
         #[derive(Clone, Deserialize, JsonSchema)]
         #[serde(rename_all = "camelCase")]
         pub struct $path {
-            #[serde(deserialize_with = "slug_or_unknown")]
+            #[serde(deserialize_with = "Slug::from_path")]
             #[schemars(with = "String")]
             pub organization_slug: Slug,
             $(pub $variable: $type,)?
@@ -36,10 +36,6 @@ organization_paths! {
 #[serde(rename_all = "camelCase")]
 pub struct TokenPath {
     pub token_name: Name,
-}
-
-fn slug_or_unknown<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Slug, D::Error> {
-    String::deserialize(deserializer).map(Slug::or_unknown)
 }
 
 #[derive(Deserialize, Serialize, JsonSchema)]

@@ -2,26 +2,29 @@
 //!
 //! dropshot routes everything to one catch-all. It checks preconditions, finds the
 //! operation among the routes of `api` and runs it, then adds headers and writes the
-//! access log. It decides nothing about tokens. Start reading at `handle`.
+//! access log. It decides nothing about tokens. Start reading at `handle`. dropshot answers two
+//! kinds of request before it: a path with invalid UTF-8 (`%ff`) or dot segments, and a method
+//! that is not registered with IANA.
 
 pub mod budget;
-mod catch_all;
 mod connections;
 mod precondition;
 pub mod throttle;
-
-pub use catch_all::catch_all_routes;
 
 use crate::error::Error;
 use crate::http::reply::{self, Note};
 use crate::service::Service;
 use budget::Budget;
-use catch_all::AnyPath;
 use connections::Connections;
-use dropshot::{ApiDescription, HttpError, Path, RawRequest, RequestContext};
+use dropshot::{
+    ApiDescription, ApiEndpoint, ApiEndpointVersions, CONTENT_TYPE_JSON, HttpError, Path,
+    RawRequest, RequestContext,
+};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{HeaderValue, Method, StatusCode, header};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use slog::{Logger, error, info, o};
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -35,6 +38,30 @@ type Response = hyper::Response<dropshot::Body>;
 /// Finds a request's operation and runs it.
 type Dispatch =
     dyn Fn(RequestContext<Context>, Request) -> BoxFuture<'static, Response> + Send + Sync;
+
+/// Every method that is registered with IANA, and PURGE, which caches use.
+const METHODS: &str = "ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT CONNECT COPY DELETE GET HEAD \
+    LABEL LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MKREDIRECTREF MKWORKSPACE MOVE OPTIONS \
+    ORDERPATCH PATCH POST PRI PROPFIND PROPPATCH PURGE PUT QUERY REBIND REPORT SEARCH TRACE \
+    UNBIND UNCHECKOUT UNLINK UNLOCK UPDATE UPDATEREDIRECTREF VERSION-CONTROL";
+
+/// Routes every request to [`handle`].
+pub fn catch_all_routes() -> anyhow::Result<ApiDescription<Context>> {
+    let mut routes = ApiDescription::new();
+    for name in METHODS.split_whitespace() {
+        let (id, method) = (format!("front_{name}").to_lowercase(), name.parse::<Method>()?);
+        let (path, versions) = ("/{path:.*}", ApiEndpointVersions::All);
+        routes.register(ApiEndpoint::new(id, handle, method, CONTENT_TYPE_JSON, path, versions))?;
+    }
+    Ok(routes)
+}
+
+/// The variable of the catch-all path.
+#[derive(Deserialize, JsonSchema)]
+struct AnyPath {
+    #[expect(dead_code, reason = "dropshot requires a declaration of every path variable")]
+    path: Vec<String>,
+}
 
 /// The operation that made a response.
 #[derive(Clone)]
@@ -117,12 +144,23 @@ async fn handle(
     let started = Instant::now();
     let server = Arc::clone(&rqctx.server);
     let (method, peer) = (rqctx.request.method().clone(), rqctx.request.remote_addr());
+    let Context { connections, dispatch, .. } = &server.private;
     let log = server.private.request_log(&rqctx.request_id);
     // dropshot runs this function to its end, even if the client has gone.
-    server.private.connections.begin_request(peer);
-    let answer = AssertUnwindSafe(answer(rqctx, request.into_inner())).catch_unwind();
+    connections.begin_request(peer);
+    let request = request.into_inner();
+    let answer = async {
+        match precondition::check(&request) {
+            Some(refusal) => refusal,
+            None => dispatch(rqctx, request).await,
+        }
+    };
+    let answer = AssertUnwindSafe(answer).catch_unwind();
     let mut response = answer.await.unwrap_or_else(|_| broken("a handler panicked"));
-    server.private.connections.end_request(peer);
+    connections.end_request(peer);
+    if response.status() == StatusCode::HTTP_VERSION_NOT_SUPPORTED {
+        connections.close(peer);
+    }
     // Answers depend on the credential, so no cache may keep them.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     write_log(&log, &method, peer, &response, started);
@@ -152,17 +190,6 @@ fn write_log(
         "token_id" => note.token.map_or("-".to_owned(), |token| token.to_string()),
         "peer" => peer,
     );
-}
-
-async fn answer(rqctx: RequestContext<Context>, request: Request) -> Response {
-    let server = Arc::clone(&rqctx.server);
-    if let Some(response) = precondition::check(&request) {
-        if response.status() == StatusCode::HTTP_VERSION_NOT_SUPPORTED {
-            server.private.connections.close(rqctx.request.remote_addr());
-        }
-        return response;
-    }
-    (server.private.dispatch)(rqctx, request).await
 }
 
 fn broken(reason: &str) -> Response {

@@ -8,6 +8,7 @@ mod extract;
 pub(crate) mod pieces;
 pub(crate) mod reply;
 
+pub(crate) use body::Body;
 pub use body::parse_object;
-pub(crate) use extract::{Body, Deferred};
+pub(crate) use extract::Deferred;
 pub(crate) use reply::{Answer, Reply};

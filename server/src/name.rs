@@ -2,7 +2,7 @@
 //! and email addresses. A value is well formed; nothing here knows whether what it names exists.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
@@ -102,10 +102,11 @@ text!(
 );
 
 impl Slug {
-    /// Returns the slug of a text, or one that no organization has: a path that names what cannot
-    /// exist is answered like any other that leads nowhere.
-    pub fn or_unknown(text: String) -> Self {
-        text.try_into().unwrap_or(Self(String::new()))
+    /// Reads any text of a path. What cannot be a slug becomes one that no organization has, so that
+    /// it is answered like every other path that leads nowhere.
+    pub fn from_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Ok(text.try_into().unwrap_or(Self(String::new())))
     }
 }
 
@@ -125,10 +126,10 @@ mod tests {
 
     #[test]
     fn texts_that_cannot_be_slugs_are_one_slug_that_cannot_be_parsed() {
-        assert_eq!(Slug::or_unknown("acme".to_owned()).as_str(), "acme");
-        let unknown = Slug::or_unknown("a b".to_owned());
-        assert_eq!(unknown, Slug::or_unknown("..".to_owned()));
-        assert!(unknown.as_str().parse::<Slug>().is_err());
+        let read = |text: &str| Slug::from_path(serde_json::Value::from(text)).unwrap();
+        assert_eq!(read("acme").as_str(), "acme");
+        assert_eq!(read("a b"), read(".."));
+        assert!(read("a b").as_str().parse::<Slug>().is_err());
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod socket;
 
 use parking_lot::Mutex;
 use socket::Socket;
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -94,8 +95,8 @@ impl Connections {
                     (socket.acknowledged, socket.progress) = (known.acknowledged, known.progress);
                 }
             }
-            let states = self.states(&sockets, now);
-            for index in to_close(&states, max, idle_timeout, now) {
+            let idle = sockets.iter().map(|socket| self.idle(socket.peer, socket.progress, now));
+            for index in to_close(&idle.collect::<Vec<_>>(), max, idle_timeout) {
                 sockets[index].close();
             }
             self.forget(idle_timeout, now);
@@ -103,17 +104,15 @@ impl Connections {
         }
     }
 
-    fn states(&self, sockets: &[Socket], now: Instant) -> Vec<State> {
-        let known = self.requests.lock();
-        let state = |socket: &Socket| {
-            let requests = known.get(&socket.peer);
-            State {
-                must_close: requests.and_then(|it| it.close_at).is_some_and(|at| at <= now),
-                is_busy: requests.is_some_and(|it| it.active > 0),
-                idle_since: requests.map_or(socket.progress, |it| it.latest.max(socket.progress)),
-            }
-        };
-        sockets.iter().map(state).collect()
+    /// Returns how long a connection has been idle: for ever if it must be closed, and `None` while
+    /// one of its requests is handled. Bytes that arrive but complete no request do not count.
+    fn idle(&self, peer: SocketAddr, progress: Instant, now: Instant) -> Option<Duration> {
+        match self.requests.lock().get(&peer) {
+            Some(requests) if requests.close_at.is_some_and(|at| at <= now) => Some(Duration::MAX),
+            Some(requests) if requests.active > 0 => None,
+            Some(requests) => Some(now.duration_since(requests.latest.max(progress))),
+            None => Some(now.duration_since(progress)),
+        }
     }
 
     /// Forgets idle peers, and demands that are met: a new connection may have the same peer later.
@@ -126,36 +125,13 @@ impl Connections {
     }
 }
 
-/// The state of a connection.
-#[derive(Clone, Copy)]
-struct State {
-    /// Whether it must be closed, even if it is busy.
-    must_close: bool,
-    /// Whether one of its requests is being handled.
-    is_busy: bool,
-    /// The latest of: accepted, last response made, a part of a response read. Bytes that arrive
-    /// but complete no request do not count.
-    idle_since: Instant,
-}
-
-/// Returns the indexes of the connections that must be closed, of those that are idle too long,
-/// and of the oldest idle ones above `max`. Busy connections may exceed `max`.
-fn to_close(
-    connections: &[State],
-    max: NonZeroUsize,
-    idle_timeout: Duration,
-    now: Instant,
-) -> Vec<usize> {
-    let mut closing: Vec<usize> = (0..connections.len())
-        .filter(|index| connections[*index].must_close || !connections[*index].is_busy)
-        .collect();
-    closing.sort_by_key(|index| (!connections[*index].must_close, connections[*index].idle_since));
-    let due = closing.partition_point(|index| {
-        let State { must_close, idle_since, .. } = connections[*index];
-        must_close || now.duration_since(idle_since) >= idle_timeout
-    });
-    let above = connections.len().saturating_sub(max.get());
-    closing.truncate(due.max(above));
+/// Returns the indexes of the connections to close: those that are idle too long, and the longest
+/// idle ones above `max`. Busy connections may exceed `max`.
+fn to_close(idle: &[Option<Duration>], max: NonZeroUsize, idle_timeout: Duration) -> Vec<usize> {
+    let mut closing: Vec<usize> = (0..idle.len()).filter(|index| idle[*index].is_some()).collect();
+    closing.sort_by_key(|index| Reverse(idle[*index]));
+    let due = closing.partition_point(|index| idle[*index] >= Some(idle_timeout));
+    closing.truncate(due.max(idle.len().saturating_sub(max.get())));
     closing
 }
 
@@ -165,17 +141,10 @@ mod tests {
 
     /// Which of these are closed: seconds of being idle, and whether busy.
     fn closed(connections: &[(u64, bool)]) -> Vec<usize> {
-        let start = Instant::now();
-        let now = start + Duration::from_secs(100);
-        let states: Vec<_> = connections
-            .iter()
-            .map(|(idle, is_busy)| State {
-                must_close: false,
-                is_busy: *is_busy,
-                idle_since: now.checked_sub(Duration::from_secs(*idle)).unwrap(),
-            })
-            .collect();
-        to_close(&states, NonZeroUsize::new(3).unwrap(), Duration::from_secs(30), now)
+        let seconds =
+            |(idle, is_busy): &(u64, bool)| (!is_busy).then(|| Duration::from_secs(*idle));
+        let idle: Vec<_> = connections.iter().map(seconds).collect();
+        to_close(&idle, NonZeroUsize::new(3).unwrap(), Duration::from_secs(30))
     }
 
     #[test]
@@ -202,10 +171,17 @@ mod tests {
 
     #[test]
     fn a_busy_connection_is_closed_on_demand_and_makes_room() {
-        let now = Instant::now();
-        let state = |must_close| State { must_close, is_busy: must_close, idle_since: now };
-        let states = [state(true), state(false), state(false)];
+        let (connections, now) = (Connections::default(), Instant::now());
+        let peer = |port| SocketAddr::from(([192, 0, 2, 1], port));
+        connections.begin_request(peer(1));
+        connections.begin_request(peer(2));
+        connections.close(peer(1));
+        let idle = |port, now| connections.idle(peer(port), now, now);
+        assert_eq!([idle(1, now), idle(2, now)], [None, None]);
+        let later = Instant::now() + GRACE;
+        let idle = [idle(1, later), idle(2, later), idle(3, later)];
+        assert_eq!(idle, [Some(Duration::MAX), None, Some(Duration::ZERO)]);
         let max = NonZeroUsize::new(2).unwrap();
-        assert_eq!(to_close(&states, max, Duration::from_secs(30), now), [0]);
+        assert_eq!(to_close(&idle, max, Duration::from_secs(30)), [0]);
     }
 }

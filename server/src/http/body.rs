@@ -3,12 +3,19 @@
 //! A body is accepted only if it is exactly one JSON object with known members.
 
 use crate::error::{Error, Result};
+use async_trait::async_trait;
+use dropshot::{
+    ApiEndpointBodyContentType, ExclusiveExtractor, ExtractorMetadata, HttpError, RequestContext,
+    ServerContext, TypedBody,
+};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as _;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use std::fmt::Display;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 /// The largest body that is accepted.
@@ -17,28 +24,51 @@ const MAX_BYTES: usize = 64 * 1024;
 /// How long a body may take to arrive.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Reads and parses a body. An absent or empty one means `{}`.
-pub async fn read<T: DeserializeOwned>(request: hyper::Request<dropshot::Body>) -> Result<T> {
-    let (parts, body) = request.into_parts();
-    // What `Content-Length` announces. It is refused before the client sends it.
-    if body.size_hint().lower() > MAX_BYTES as u64 {
-        return Err(Error::TooLarge(MAX_BYTES));
+/// A body that has not been read yet.
+pub struct Body<T> {
+    request: hyper::Request<dropshot::Body>,
+    content: PhantomData<fn() -> T>,
+}
+
+impl<T: DeserializeOwned> Body<T> {
+    /// Reads and parses it. An absent or empty body means `{}`.
+    pub async fn read(self) -> Result<T> {
+        let (parts, body) = self.request.into_parts();
+        let too_large = Err(Error::TooLarge(MAX_BYTES));
+        // What `Content-Length` announces. It is refused before the client sends it.
+        if body.size_hint().lower() > MAX_BYTES as u64 {
+            return too_large;
+        }
+        let invalid = |message: &str| Error::Invalid(message.to_owned());
+        let reading = tokio::time::timeout(TIMEOUT, Limited::new(body, MAX_BYTES).collect());
+        let bytes = match reading.await {
+            Err(_) => return Err(Error::Timeout),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => return too_large,
+            Ok(Err(_)) => return Err(invalid("the body is incomplete: send it again")),
+            Ok(Ok(body)) => body.to_bytes(),
+        };
+        // Some clients declare a media type but send an empty body, so it is not checked.
+        if bytes.is_empty() {
+            let missing = |_| invalid("there is no body: send a JSON object");
+            return parse_object(b"{}").map_err(missing);
+        }
+        require_plain_json(&parts.headers)?;
+        parse_object(&bytes)
     }
-    let incomplete = || Error::Invalid("the body is incomplete: send it again".to_owned());
-    let reading = tokio::time::timeout(TIMEOUT, Limited::new(body, MAX_BYTES).collect());
-    let bytes = match reading.await {
-        Err(_) => return Err(Error::Timeout),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(Error::TooLarge(MAX_BYTES)),
-        Ok(Err(_)) => return Err(incomplete()),
-        Ok(Ok(body)) => body.to_bytes(),
-    };
-    // Some clients declare a media type but send an empty body, so it is not checked.
-    if bytes.is_empty() {
-        let required = |_| Error::Invalid("there is no body: send a JSON object".to_owned());
-        return parse_object(b"{}").map_err(required);
+}
+
+#[async_trait]
+impl<T: JsonSchema + DeserializeOwned + Send + Sync + 'static> ExclusiveExtractor for Body<T> {
+    async fn from_request<Context: ServerContext>(
+        _: &RequestContext<Context>,
+        request: hyper::Request<dropshot::Body>,
+    ) -> std::result::Result<Self, HttpError> {
+        Ok(Self { request, content: PhantomData })
     }
-    require_plain_json(&parts.headers)?;
-    parse_object(&bytes)
+
+    fn metadata(body_content_type: ApiEndpointBodyContentType) -> ExtractorMetadata {
+        TypedBody::<T>::metadata(body_content_type)
+    }
 }
 
 /// Parses exactly one JSON object with the members of `T`.

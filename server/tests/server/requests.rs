@@ -39,8 +39,10 @@ fn every_refusal_has_the_error_body_of_the_contract() {
         (400, format!("GET /v1/user HTTP/1.1\nHost: a\n{{auth}}\n{{auth}}\n{close}")),
         (417, format!("GET /v1/user HTTP/1.1\nHost: a\n{{auth}}\nExpect: more\n{close}")),
         (431, format!("GET / HTTP/1.1\nHost: a\nX-A: {}\n{close}", "a".repeat(65_536))),
-        (400, format!("GET /v1/organizations/a%2Fb HTTP/1.1\nHost: a\n{{auth}}\n{close}")),
-        (400, format!("GET /v1/organizations/a%00 HTTP/1.1\nHost: a\n{{auth}}\n{close}")),
+        (404, format!("GET /v1/organizations/a%2Fb HTTP/1.1\nHost: a\n{{auth}}\n{close}")),
+        (404, format!("GET /v1/organizations/a%00 HTTP/1.1\nHost: a\n{{auth}}\n{close}")),
+        (400, format!("DELETE /v1/auth/api-tokens/a%2Fb HTTP/1.1\nHost: a\n{{auth}}\n{close}")),
+        (400, format!("DELETE /v1/auth/api-tokens/a%00 HTTP/1.1\nHost: a\n{{auth}}\n{close}")),
         (401, format!("GET /v1/user?token=a HTTP/1.1\nHost: a\n{close}")),
     ] {
         let answer = raw(&server, &auth, &head, "");

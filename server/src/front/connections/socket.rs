@@ -107,10 +107,8 @@ fn information(socket: BorrowedFd<'_>) -> io::Result<libc::tcp_info> {
     // SAFETY: `tcp_info` has integer fields only, so zeros are valid.
     let mut info: libc::tcp_info = unsafe { zeroed() };
     let mut size = libc::socklen_t::try_from(size_of::<libc::tcp_info>()).unwrap_or_default();
-    let (info_pointer, size_pointer) = ((&raw mut info).cast(), &raw mut size);
+    let (level, name, value) = (libc::IPPROTO_TCP, libc::TCP_INFO, (&raw mut info).cast());
     // SAFETY: the kernel writes at most `size` bytes, and `info` has that size.
-    let result = unsafe {
-        libc::getsockopt(number, libc::IPPROTO_TCP, libc::TCP_INFO, info_pointer, size_pointer)
-    };
+    let result = unsafe { libc::getsockopt(number, level, name, value, &raw mut size) };
     if result == 0 { Ok(info) } else { Err(io::Error::last_os_error()) }
 }
