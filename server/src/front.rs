@@ -1,10 +1,8 @@
-//! The front door: every request enters and every response leaves here.
+//! The front door: every request enters and every response leaves here. It decides nothing about
+//! tokens. Start reading at `handle`.
 //!
-//! dropshot routes everything to one catch-all. It checks preconditions, finds the
-//! operation among the routes of `api` and runs it, then adds headers and writes the
-//! access log. It decides nothing about tokens. Start reading at `handle`. dropshot answers two
-//! kinds of request before it: a path with invalid UTF-8 (`%ff`) or dot segments, and a method
-//! that is not registered with IANA.
+//! dropshot answers two kinds of request before the front door: a path with invalid UTF-8 (`%ff`) or
+//! dot segments, and a method that has no route.
 
 pub mod budget;
 mod connections;

@@ -77,11 +77,8 @@ impl FromStr for PlainToken {
             return Err(MalformedToken::Alphabet);
         }
         let (body, sum) = text.split_at(PREFIX.len() + SECRET_DIGITS);
-        if checksum(body) == sum {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(MalformedToken::Checksum)
-        }
+        let is_intact = checksum(body) == sum;
+        is_intact.then(|| Self(text.to_owned())).ok_or(MalformedToken::Checksum)
     }
 }
 
