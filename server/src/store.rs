@@ -16,7 +16,7 @@ mod tokens;
 
 pub use crate::error::StoreError as Error;
 pub use access::{Access, FoundToken, Reach, TargetMember};
-pub use audit::{AuditFault, AuditHead, AuditReport, Author, Chain, ChainHead, NewEntry};
+pub use audit::{AuditFault, AuditReport, Author, ChainHead, NewEntry};
 pub use copy::{Copied, copy};
 pub use operator::FoundUser;
 pub use snapshot::{Counts, Snapshot, Transaction};

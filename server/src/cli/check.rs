@@ -36,7 +36,12 @@ fn describe(AuditReport { entries, organizations, heads, faults }: &AuditReport)
     if faults.is_empty() {
         lines.push(format!("{entries} entries of {organizations} organizations are whole"));
         for head in heads {
-            lines.push(format!("{}: {} entries end in {}", head.chain, head.entries, head.hash));
+            lines.push(format!(
+                "{}: {} entries end in {}",
+                head.chain,
+                head.entries,
+                head.hash_text()
+            ));
         }
     }
     lines.join("\n")

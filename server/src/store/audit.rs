@@ -3,14 +3,13 @@
 
 pub(super) mod chain;
 
-pub use chain::{AuditFault, AuditHead, AuditReport, Chain, ChainHead};
+pub use chain::{AuditFault, AuditReport, ChainHead};
 
 use super::connection::{Statement, Value, sql};
 use super::{Result, Snapshot, Transaction, rows};
-use crate::caller::{OrganizationId, Origin, UserId};
-use crate::name::{Name, Slug};
+use crate::caller::{OrganizationId, Origin};
 use crate::records::AuditLog;
-use chain::{Hash, Walk};
+use chain::{AnyChain, Chain, Hash, Walk};
 use chrono::{DateTime, Utc};
 
 /// How many entries [`Snapshot::verify_audit`] reads at once.
@@ -22,19 +21,26 @@ const BULK: usize = 100_000;
 const INSERT: &str = "INSERT INTO audit_log (organization_id, user_id, origin, author, created_at,
      sequence, code, message, data, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 
-/// Adds the entries of a JSON array, each an array of its columns from `sequence` on.
-const INSERT_MANY_SQLITE: &str = "INSERT INTO audit_log (organization_id, user_id, origin, author,
-     created_at, sequence, code, message, data, hash)
-     SELECT $1, $2, $3, $4, $5, value ->> 0, value ->> 1, value ->> 2, value ->> 3,
-     unhex(value ->> 4) FROM json_each($6) ORDER BY key";
+/// Adds the entries of the JSON array `$6`, each an array of its columns from `sequence` on.
+macro_rules! insert_many {
+    ($entries:literal, $hash:literal) => {
+        concat!(
+            "INSERT INTO audit_log (organization_id, user_id, origin, author, created_at,
+             sequence, code, message, data, hash)
+             SELECT $1, $2, $3, $4, $5, CAST(value ->> 0 AS bigint), value ->> 1, value ->> 2,
+             value ->> 3, ",
+            $hash,
+            " FROM ",
+            $entries,
+            " ORDER BY 6"
+        )
+    };
+}
 
-/// Adds the entries of four arrays, whose sequence starts after `$6`.
+const INSERT_MANY_SQLITE: &str = insert_many!("json_each($6)", "unhex(value ->> 4)");
+
 const INSERT_MANY_POSTGRES: &str =
-    "INSERT INTO audit_log (organization_id, user_id, origin, author,
-     created_at, sequence, code, message, data, hash)
-     SELECT $1, $2, $3, $4, $5, $6 + key, code, message, data, hash
-     FROM unnest($7::text[], $8::text[], $9::text[], $10::bytea[])
-     WITH ORDINALITY AS e (code, message, data, hash, key) ORDER BY key";
+    insert_many!("json_array_elements($6::text::json)", "decode(value ->> 4, 'hex')");
 
 /// Who makes a change, and when.
 #[derive(Clone, Copy, Debug)]
@@ -96,29 +102,15 @@ impl Snapshot {
         Ok(walk.end())
     }
 
-    /// Returns the end of every chain with its name: the closed one, then users, then
-    /// organizations.
-    async fn heads(&mut self) -> Result<Vec<(String, ChainHead)>> {
-        let closed = sql("SELECT entries, hash FROM closed_chain", []);
-        let mut heads = self
-            .all(closed, |row| Ok((Chain::Closed.to_string(), rows::head(row, 0, Chain::Closed)?)))
-            .await?;
-        let users = sql("SELECT entries, hash, id, username FROM users ORDER BY id", []);
-        let users = self.all(users, |row| {
-            let chain = Chain::User(UserId(row.integer(2)?));
-            let name: Name = rows::parse_text(row, 3)?;
-            Ok((format!("user {name}"), rows::head(row, 0, chain)?))
-        });
-        heads.extend(users.await?);
-        let organizations =
-            sql("SELECT entries, hash, id, slug FROM organizations ORDER BY id", []);
-        let organizations = self.all(organizations, |row| {
-            let chain = Chain::Organization(OrganizationId(row.integer(2)?));
-            let slug: Slug = rows::parse_text(row, 3)?;
-            Ok((format!("organization {slug}"), rows::head(row, 0, chain)?))
-        });
-        heads.extend(organizations.await?);
-        Ok(heads)
+    /// Returns the end of every chain, with its name.
+    async fn heads(&mut self) -> Result<Vec<(AnyChain, ChainHead<String>)>> {
+        let statement = sql(
+            "SELECT 'closed', 0, '', entries, hash FROM closed_chain
+             UNION ALL SELECT 'user', id, username, entries, hash FROM users
+             UNION ALL SELECT 'organization', id, slug, entries, hash FROM organizations",
+            [],
+        );
+        self.all(statement, rows::named_head).await
     }
 }
 
@@ -129,12 +121,9 @@ impl Transaction {
         let mut entries = entries.into_iter().peekable();
         while entries.peek().is_some() {
             let start = head.entries;
-            let links: Vec<_> = entries
-                .by_ref()
-                .take(BULK)
-                .map(|entry| (head.append(author, &entry), entry))
-                .collect();
-            let statement = insert(head.chain, author, start, links, self.connection.is_postgres());
+            let links = entries.by_ref().take(BULK);
+            let links: Vec<_> = links.map(|entry| (head.append(author, &entry), entry)).collect();
+            let statement = self.insert_entries(head.chain, author, start, &links);
             self.execute(statement);
         }
         let (update, key) = match head.chain {
@@ -142,51 +131,41 @@ impl Transaction {
                 ("UPDATE organizations SET entries = $1, hash = $2 WHERE id = $3", id.0)
             }
             Chain::User(id) => ("UPDATE users SET entries = $1, hash = $2 WHERE id = $3", id.0),
-            Chain::Closed => ("UPDATE closed_chain SET entries = $1, hash = $2 WHERE id = $3", 0),
         };
         let parameters = [head.entries.into(), head.hash.as_slice().into(), key.into()];
         self.execute(sql(update, parameters));
     }
-}
 
-/// Returns the statement that adds entries with their hashes, whose sequence starts after `start`.
-fn insert(
-    chain: Chain,
-    author: &Author<'_>,
-    start: i64,
-    links: Vec<(Hash, NewEntry)>,
-    is_postgres: bool,
-) -> Statement {
-    let (organization, user) = chain.keys();
-    let time = author.time.timestamp_millis();
-    let mut parameters: Vec<Value> =
-        vec![organization.into(), user.into(), author.origin.as_str().into()];
-    parameters.extend([author.name.into(), time.into()]);
-    if let [(hash, NewEntry { code, message, data })] = links.as_slice() {
-        parameters.extend([(start + 1).into(), (*code).into()]);
-        parameters.extend([message.as_str().into(), data.as_str().into(), hash.as_slice().into()]);
-        return sql(INSERT, parameters);
-    }
-    if is_postgres {
-        let (mut codes, mut messages, mut data, mut hashes) = (vec![], vec![], vec![], vec![]);
-        for (hash, entry) in links {
-            codes.push(entry.code.to_owned());
-            messages.push(entry.message);
-            data.push(entry.data);
-            hashes.push(hash.to_vec());
+    /// Returns the statement that adds entries with their hashes, whose sequence starts after
+    /// `start`.
+    fn insert_entries(
+        &self,
+        chain: Chain,
+        author: &Author<'_>,
+        start: i64,
+        links: &[(Hash, NewEntry)],
+    ) -> Statement {
+        let (organization, user) = match chain {
+            Chain::Organization(id) => (Some(id.0), None),
+            Chain::User(id) => (None, Some(id.0)),
+        };
+        let time = author.time.timestamp_millis();
+        let mut parameters: Vec<Value> =
+            vec![organization.into(), user.into(), author.origin.as_str().into()];
+        parameters.extend([author.name.into(), time.into()]);
+        if let [(hash, NewEntry { code, message, data })] = links {
+            parameters.extend([(start + 1).into(), (*code).into()]);
+            parameters.extend([message.as_str().into(), data.as_str().into()]);
+            parameters.push(hash.as_slice().into());
+            return sql(INSERT, parameters);
         }
-        parameters.extend([start.into(), Value::Texts(codes), Value::Texts(messages)]);
-        parameters.extend([Value::Texts(data), Value::Blobs(hashes)]);
-        return sql(INSERT_MANY_POSTGRES, parameters);
+        let rows = (start + 1..).zip(links).map(|(sequence, (hash, entry))| {
+            let hash = hash.map(|byte| format!("{byte:02x}")).concat();
+            (sequence, entry.code, &entry.message, &entry.data, hash)
+        });
+        let rows = serde_json::to_string(&rows.collect::<Vec<_>>());
+        parameters.push(Value::Text(rows.expect("numbers and text have a JSON form")));
+        let is_postgres = self.connection.is_postgres();
+        sql(if is_postgres { INSERT_MANY_POSTGRES } else { INSERT_MANY_SQLITE }, parameters)
     }
-    let rows: Vec<_> = (start + 1..)
-        .zip(links)
-        .map(|(sequence, (hash, NewEntry { code, message, data }))| {
-            let hash = hash.iter().fold(String::new(), |hash, byte| hash + &format!("{byte:02x}"));
-            (sequence, code, message, data, hash)
-        })
-        .collect();
-    let rows = serde_json::to_string(&rows).expect("numbers and text have a JSON form");
-    parameters.push(Value::Text(rows));
-    sql(INSERT_MANY_SQLITE, parameters)
 }

@@ -13,9 +13,6 @@ pub enum Value {
     Text(String),
     Bytes(Vec<u8>),
     Null,
-    // Arrays, for PostgreSQL alone.
-    Texts(Vec<String>),
-    Blobs(Vec<Vec<u8>>),
 }
 
 impl From<i64> for Value {

@@ -2,10 +2,11 @@
 //! panic.
 
 use super::access::{Access, FoundToken, Reach, TargetMember};
-use super::audit::chain::{Chain, ChainHead, Hash, Link};
+use super::audit::chain::{AnyChain, CLOSED, Chain, ChainHead, Hash, Link};
 use super::connection::Row;
 use super::{Error, Result};
 use crate::caller::{Binding, Caller, Credential, OrganizationId, Role, UserId};
+use crate::name::{Name, Slug};
 use crate::records::{AuditLog, Group, Member, OrganizationToken, Token, TokenOwner};
 use crate::scope::Scopes;
 use crate::token::TokenId;
@@ -53,8 +54,25 @@ pub fn hash(row: &dyn Row, column: usize) -> Result<Hash> {
 }
 
 /// Reads columns: entries, hash.
-pub fn head(row: &dyn Row, from: usize, chain: Chain) -> Result<ChainHead> {
+pub fn head<C>(row: &dyn Row, from: usize, chain: C) -> Result<ChainHead<C>> {
     Ok(ChainHead { chain, entries: row.integer(from)?, hash: hash(row, from + 1)? })
+}
+
+/// Reads columns: kind of chain, its user's or organization's id and name, entries, hash.
+pub fn named_head(row: &dyn Row) -> Result<(AnyChain, ChainHead<String>)> {
+    let id = row.integer(1)?;
+    let (chain, name) = match row.text(0)? {
+        "user" => {
+            let name: Name = parse_text(row, 2)?;
+            (Some(Chain::User(UserId(id))), format!("user {name}"))
+        }
+        "organization" => {
+            let slug: Slug = parse_text(row, 2)?;
+            (Some(Chain::Organization(OrganizationId(id))), format!("organization {slug}"))
+        }
+        _ => (None, CLOSED.to_owned()),
+    };
+    Ok((chain, head(row, 3, name)?))
 }
 
 /// Reads columns: organization, group, scopes. The first two may be null.
@@ -166,9 +184,9 @@ pub fn found_group(row: &dyn Row, from: usize) -> Result<Option<Group>> {
 /// The organization and the user may be null.
 pub fn link(row: &dyn Row) -> Result<(Link<'_>, Hash)> {
     let chain = match (row.is_null(1), row.is_null(2)) {
-        (false, _) => Chain::Organization(OrganizationId(row.integer(1)?)),
-        (true, false) => Chain::User(UserId(row.integer(2)?)),
-        (true, true) => Chain::Closed,
+        (false, _) => Some(Chain::Organization(OrganizationId(row.integer(1)?))),
+        (true, false) => Some(Chain::User(UserId(row.integer(2)?))),
+        (true, true) => None,
     };
     let link = Link {
         chain,

@@ -231,8 +231,7 @@ fn to_sql(value: &Value) -> ToSqlOutput<'_> {
         Value::Integer(value) => ValueRef::Integer(*value),
         Value::Text(value) => ValueRef::Text(value.as_bytes()),
         Value::Bytes(value) => ValueRef::Blob(value),
-        // SQLite has no arrays.
-        Value::Null | Value::Texts(_) | Value::Blobs(_) => ValueRef::Null,
+        Value::Null => ValueRef::Null,
     })
 }
 

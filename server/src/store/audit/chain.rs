@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::fmt;
+use std::mem;
 
 /// A SHA-256 hash.
 pub type Hash = [u8; 32];
@@ -17,69 +17,51 @@ pub type Hash = [u8; 32];
 /// The hash before the first entry of every chain.
 const START: Hash = [0; 32];
 
-/// What the entries of a chain are about.
+/// The name of the closed chain.
+pub const CLOSED: &str = "no organization";
+
+/// A chain that gets new entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Chain {
-    /// What belonged to no organization before each user had a chain. It gets no more entries.
-    Closed,
     /// The unrestricted tokens of a user.
     User(UserId),
     /// What belongs to an organization.
     Organization(OrganizationId),
 }
 
-impl Chain {
-    /// Returns the number that hashes cover. No key is 0 or negative.
-    fn number(self) -> i64 {
-        match self {
-            Self::Organization(id) => id.0,
-            Self::User(id) => -id.0,
-            Self::Closed => 0,
-        }
-    }
+/// Any chain. `None` is the closed one: what belonged to no organization before each user had a
+/// chain. It gets no more entries.
+pub type AnyChain = Option<Chain>;
 
-    /// Returns the organization's and the user's key, for the entries.
-    pub(super) fn keys(self) -> (Option<i64>, Option<i64>) {
-        match self {
-            Self::Organization(id) => (Some(id.0), None),
-            Self::User(id) => (None, Some(id.0)),
-            Self::Closed => (None, None),
-        }
-    }
-}
-
-impl fmt::Display for Chain {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Organization(id) => write!(f, "unknown organization number {}", id.0),
-            Self::User(id) => write!(f, "unknown user number {}", id.0),
-            Self::Closed => f.write_str("no organization"),
-        }
-    }
-}
-
-/// The end of a chain.
+/// The end of a chain, which is a [`Chain`], or a name for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChainHead {
-    /// The chain.
-    pub chain: Chain,
+pub struct ChainHead<C = Chain> {
+    /// What the chain is about.
+    pub chain: C,
     /// How many entries it has.
     pub entries: i64,
     /// The hash of the last one.
     pub hash: Hash,
 }
 
-impl ChainHead {
+impl<C> ChainHead<C> {
     /// Returns the end of a chain without entries.
-    pub fn start(chain: Chain) -> Self {
+    pub fn start(chain: C) -> Self {
         Self { chain, entries: 0, hash: START }
     }
 
+    /// Returns the hash in unpadded base64url.
+    pub fn hash_text(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.hash)
+    }
+}
+
+impl ChainHead {
     /// Moves the end behind a new entry and returns its hash.
     pub(super) fn append(&mut self, author: &Author<'_>, entry: &NewEntry) -> Hash {
         self.entries += 1;
         let link = Link {
-            chain: self.chain,
+            chain: Some(self.chain),
             sequence: self.entries,
             code: entry.code,
             message: &entry.message,
@@ -96,7 +78,7 @@ impl ChainHead {
 /// An entry, as the database keeps it.
 #[derive(Clone, Debug)]
 pub struct Link<'a> {
-    pub chain: Chain,
+    pub chain: AnyChain,
     pub sequence: i64,
     pub code: &'a str,
     pub message: &'a str,
@@ -110,9 +92,15 @@ impl Link<'_> {
     /// Returns the hash of this entry after the one before. It covers every column with its length,
     /// so no two entries hash the same bytes.
     pub fn hash(&self, before: &Hash) -> Hash {
+        // No key is 0 or negative.
+        let chain = match self.chain {
+            Some(Chain::Organization(id)) => id.0,
+            Some(Chain::User(id)) => -id.0,
+            None => 0,
+        };
         let mut hash = Sha256::new_with_prefix(b"orgtokens audit entry 1");
         hash.update(before);
-        for number in [self.chain.number(), self.sequence, self.created_at] {
+        for number in [chain, self.sequence, self.created_at] {
             hash.update(number.to_be_bytes());
         }
         for text in [self.code, self.message, self.origin, self.author, self.data] {
@@ -130,22 +118,11 @@ pub struct AuditReport {
     pub entries: u64,
     /// How many organizations have entries.
     pub organizations: usize,
-    /// The end of each chain that has entries: a copy kept elsewhere shows every change of the
-    /// chain.
-    pub heads: Vec<AuditHead>,
+    /// The end of each chain that has entries, with its name: a copy kept elsewhere shows every
+    /// change of the chain.
+    pub heads: Vec<ChainHead<String>>,
     /// The first fault of each chain that has one.
     pub faults: Vec<AuditFault>,
-}
-
-/// The end of a chain, for people.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditHead {
-    /// What the chain is about.
-    pub chain: String,
-    /// How many entries the chain has.
-    pub entries: i64,
-    /// The hash of the last one, in unpadded base64url.
-    pub hash: String,
 }
 
 /// Where a chain is broken first.
@@ -166,101 +143,97 @@ const FORGED: &str = "was not added by this program";
 
 /// A walk over all entries, in the order in which they were written.
 pub struct Walk {
-    chains: BTreeMap<Chain, Walked>,
-    report: AuditReport,
+    chains: BTreeMap<AnyChain, Walked>,
+    entries: u64,
 }
 
 /// How far the walk is on one chain.
 struct Walked {
-    name: String,
+    /// The end that the database keeps.
+    head: ChainHead<String>,
     entries: i64,
     hash: Hash,
-    is_broken: bool,
-    /// The end that the database keeps; `None` for a chain that it does not know.
-    head: Option<ChainHead>,
+    /// Those after the first one follow from it.
+    first_fault: Option<(i64, &'static str)>,
 }
 
 impl Walked {
-    fn new(name: String, head: Option<ChainHead>) -> Self {
-        Self { name, entries: 0, hash: START, is_broken: false, head }
+    fn new(head: ChainHead<String>) -> Self {
+        Self { head, entries: 0, hash: START, first_fault: None }
+    }
+
+    fn fault(&mut self, entry: i64, what: &'static str) {
+        self.first_fault.get_or_insert((entry, what));
+    }
+
+    /// Compares the end of the walk with the end that the database keeps.
+    fn end(&mut self, must_have_entries: bool) {
+        match self.entries.cmp(&self.head.entries) {
+            Ordering::Less => self.fault(self.entries + 1, CUT),
+            Ordering::Greater => self.fault(self.head.entries + 1, FORGED),
+            Ordering::Equal if self.hash != self.head.hash => {
+                self.fault(self.entries.max(1), CHANGED);
+            }
+            Ordering::Equal if must_have_entries && self.entries == 0 => self.fault(1, CUT),
+            Ordering::Equal => {}
+        }
     }
 }
 
 impl Walk {
-    /// Starts a walk over these chains, each with its name.
-    pub fn new(heads: Vec<(String, ChainHead)>) -> Self {
-        let chains =
-            heads.into_iter().map(|(name, head)| (head.chain, Walked::new(name, Some(head))));
-        Self { chains: chains.collect(), report: AuditReport::default() }
+    /// Starts a walk over these chains.
+    pub fn new(heads: Vec<(AnyChain, ChainHead<String>)>) -> Self {
+        let chains = heads.into_iter().map(|(chain, head)| (chain, Walked::new(head)));
+        Self { chains: chains.collect(), entries: 0 }
     }
 
     /// Takes the next entry, with the hash that is kept of it.
     pub fn step(&mut self, link: &Link<'_>, kept: &Hash) {
-        self.report.entries += 1;
-        let unknown = || Walked::new(link.chain.to_string(), None);
+        self.entries += 1;
+        let unknown = || Walked::new(ChainHead::start(unknown_name(link.chain)));
         let walked = self.chains.entry(link.chain).or_insert_with(unknown);
         let expected = walked.entries + 1;
-        let what = match () {
-            () if link.sequence != expected => Some(MOVED),
-            () if link.hash(&walked.hash) != *kept => Some(CHANGED),
-            () => None,
-        };
-        (walked.entries, walked.hash) = (link.sequence, *kept);
-        if let Some(what) = what {
-            walked.fault(expected, what, &mut self.report);
+        if link.sequence != expected {
+            walked.fault(expected, MOVED);
+        } else if link.hash(&walked.hash) != *kept {
+            walked.fault(expected, CHANGED);
         }
+        (walked.entries, walked.hash) = (link.sequence, *kept);
     }
 
     /// Compares the ends of the chains with those that the database keeps.
+    ///
+    /// Every organization has an entry at least, its first owner's. The first user has one, the mint
+    /// of the first token, unless it is in the closed chain. So a chain that is gone whole shows.
     pub fn end(self) -> AuditReport {
-        let Self { mut chains, mut report } = self;
-        for (chain, walked) in &mut chains {
-            let head = walked.head.clone().unwrap_or(ChainHead::start(*chain));
-            if head.entries > 0 {
-                let hash = URL_SAFE_NO_PAD.encode(head.hash);
-                let chain = walked.name.clone();
-                report.heads.push(AuditHead { chain, entries: head.entries, hash });
-            }
-            match walked.entries.cmp(&head.entries) {
-                Ordering::Less => walked.fault(walked.entries + 1, CUT, &mut report),
-                Ordering::Greater => walked.fault(head.entries + 1, FORGED, &mut report),
-                Ordering::Equal if walked.hash != head.hash => {
-                    walked.fault(head.entries.max(1), CHANGED, &mut report);
-                }
-                Ordering::Equal => {}
+        let mut report = AuditReport { entries: self.entries, ..AuditReport::default() };
+        let mut is_first_user = !self.chains.contains_key(&None);
+        for (chain, mut walked) in self.chains {
+            let is_organization = matches!(chain, Some(Chain::Organization(_)));
+            let is_user = matches!(chain, Some(Chain::User(_)));
+            walked.end(is_organization || is_user && mem::take(&mut is_first_user));
+            report.organizations += usize::from(is_organization && walked.entries > 0);
+            let chain = || walked.head.chain.clone();
+            let fault = walked.first_fault;
+            report.faults.extend(fault.map(|(entry, what)| AuditFault {
+                chain: chain(),
+                entry,
+                what,
+            }));
+            if walked.head.entries > 0 {
+                report.heads.push(walked.head);
             }
         }
-        require_first_entries(&mut chains, &mut report);
-        let has_entries = |(chain, walked): &(&Chain, &Walked)| {
-            matches!(chain, Chain::Organization(_)) && walked.entries > 0
-        };
-        report.organizations = chains.iter().filter(has_entries).count();
         report
     }
 }
 
-/// Every organization has an entry at least, its first owner's. The first user has one, the mint of
-/// the first token, unless it is in the closed chain. So a chain that is gone whole shows.
-fn require_first_entries(chains: &mut BTreeMap<Chain, Walked>, report: &mut AuditReport) {
-    let mut is_first_user = !chains.contains_key(&Chain::Closed);
-    for (chain, walked) in chains {
-        let must_have_entries = match chain {
-            Chain::Closed => false,
-            Chain::User(_) => std::mem::take(&mut is_first_user),
-            Chain::Organization(_) => true,
-        };
-        if must_have_entries && walked.entries == 0 {
-            walked.fault(1, CUT, report);
-        }
-    }
-}
-
-impl Walked {
-    /// Notes the first fault of a chain; those after it follow from it.
-    fn fault(&mut self, entry: i64, what: &'static str, report: &mut AuditReport) {
-        if !std::mem::replace(&mut self.is_broken, true) {
-            report.faults.push(AuditFault { chain: self.name.clone(), entry, what });
-        }
+/// Names a chain that the database has entries of, and no end.
+fn unknown_name(chain: AnyChain) -> String {
+    match chain {
+        Some(Chain::Organization(id)) => format!("unknown organization number {}", id.0),
+        Some(Chain::User(id)) => format!("unknown user number {}", id.0),
+        None => CLOSED.to_owned(),
     }
 }
 
@@ -268,16 +241,16 @@ impl Walked {
 mod tests {
     use super::*;
 
-    const ACME: Chain = Chain::Organization(OrganizationId(1));
-    const ALICE: Chain = Chain::User(UserId(1));
+    const ACME: AnyChain = Some(Chain::Organization(OrganizationId(1)));
+    const ALICE: AnyChain = Some(Chain::User(UserId(1)));
 
-    fn link(chain: Chain, sequence: i64, message: &str) -> Link<'_> {
+    fn link(chain: AnyChain, sequence: i64, message: &str) -> Link<'_> {
         let (code, origin, author, data) = ("group-create", "web", "alice", "{}");
         Link { chain, sequence, code, message, origin, author, created_at: 1, data }
     }
 
     /// Entries with their hashes, and the heads of their chains.
-    type Log = (Vec<(Link<'static>, Hash)>, Vec<(String, ChainHead)>);
+    type Log = (Vec<(Link<'static>, Hash)>, Vec<(AnyChain, ChainHead<String>)>);
 
     /// Changes a log behind the program's back.
     type Tamper = fn(&mut Log);
@@ -292,7 +265,7 @@ mod tests {
                 hash = link.hash(&hash);
                 entries.push((link, hash));
             }
-            heads.push((name.to_owned(), ChainHead { chain, entries: 3, hash }));
+            heads.push((chain, ChainHead { chain: name.to_owned(), entries: 3, hash }));
         }
         (entries, heads)
     }
@@ -342,8 +315,8 @@ mod tests {
         for (gone, name) in [(ALICE, "user alice"), (ACME, "organization acme")] {
             let (mut entries, mut heads) = log();
             entries.retain(|(link, _)| link.chain != gone);
-            for (_, head) in heads.iter_mut().filter(|(_, head)| head.chain == gone) {
-                *head = ChainHead::start(gone);
+            for (_, head) in heads.iter_mut().filter(|(chain, _)| *chain == gone) {
+                *head = ChainHead::start(name.to_owned());
             }
             assert_eq!(verdict((entries, heads)), [(name.to_owned(), 1, CUT)]);
         }

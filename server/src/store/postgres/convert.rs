@@ -18,8 +18,6 @@ impl ToSql for Value {
             Self::Integer(value) => value.to_sql_checked(kind, out),
             Self::Text(value) => value.to_sql_checked(kind, out),
             Self::Bytes(value) => value.to_sql_checked(kind, out),
-            Self::Texts(values) => values.to_sql_checked(kind, out),
-            Self::Blobs(values) => values.to_sql_checked(kind, out),
         }
     }
 
