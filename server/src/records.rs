@@ -182,3 +182,15 @@ pub struct Page<T, C> {
     /// What comes before the next page; `None` after the last one.
     pub next: Option<C>,
 }
+
+impl<T, C> Page<T, C> {
+    /// Returns a page that ends the list if it has fewer than `limit` items.
+    pub(crate) fn new(items: Vec<T>, limit: u32, cursor: impl FnOnce(&T) -> C) -> Self {
+        let next = items.last().filter(|_| items.len() >= limit as usize).map(cursor);
+        Self { items, next }
+    }
+
+    pub(crate) fn map<U>(self, item: impl FnMut(T) -> U) -> Page<U, C> {
+        Page { items: self.items.into_iter().map(item).collect(), next: self.next }
+    }
+}

@@ -15,12 +15,13 @@ mod sqlite;
 mod tokens;
 
 pub use crate::error::StoreError as Error;
-pub use access::{Access, FoundToken, Reach, TargetMember};
-pub use audit::{AuditFault, AuditReport, Author, ChainHead, NewEntry};
+pub(crate) use access::{Access, FoundToken, GROUP, MEMBER, Reach, TOKEN, TargetMember};
+pub use audit::{AuditFault, AuditReport, ChainHead};
+pub(crate) use audit::{Author, NewEntry};
 pub use copy::{Copied, copy};
 pub use operator::FoundUser;
 pub use snapshot::{Counts, Snapshot, Transaction};
-pub use tokens::{Position, TokenQuery};
+pub use tokens::Position;
 
 use crate::caller::UserId;
 use crate::name::Slug;

@@ -32,6 +32,14 @@ pub enum Event<'a> {
     GroupDelete(&'a Group),
 }
 
+/// Returns the revocations of tokens, each with its owner.
+pub fn revocations<'a>(
+    revoked: &'a [(Token, Name)],
+    cause: &'static str,
+) -> impl Iterator<Item = Event<'a>> {
+    revoked.iter().map(move |(token, owner)| Event::TokenRevoke { token, owner, cause })
+}
+
 /// Adds the entries of changes to a chain, in this order.
 pub fn record<'a>(
     change: &mut Transaction,

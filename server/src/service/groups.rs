@@ -1,13 +1,13 @@
 //! Groups. Deleting a group revokes its tokens.
 
-use super::audit::{Actor, Event, record};
+use super::audit::{Actor, Event, record, revocations};
 use super::{PAGE, Service, reach};
 use crate::access::{Action, Extent};
 use crate::caller::{Binding, Caller, Credential};
 use crate::error::{Error, Result};
 use crate::name::{Name, Slug};
 use crate::records::{Group, Page};
-use crate::store::{Purpose, Turn, View};
+use crate::store::{GROUP, Purpose, Turn, View};
 use uuid::Uuid;
 
 impl Service {
@@ -40,7 +40,7 @@ impl Service {
         name: &Name,
     ) -> Result<Group> {
         self.read(View::Statement, |mut view| async move {
-            let (access, group) = view.access_to_group(credential, slug, name).await?;
+            let (access, group) = view.access_to(&GROUP, credential, slug, name.as_str()).await?;
             let (caller, _, extent) = reach(access, Action::ReadGroups)?;
             match extent {
                 Extent::All => group.ok_or(Error::NO_GROUP),
@@ -87,15 +87,13 @@ impl Service {
     ) -> Result<Group> {
         let turn = Turn::Organization(slug.clone());
         self.write(credential, &turn, Purpose::Revocation, |mut change| async move {
-            let (access, group) = change.access_to_group(credential, slug, name).await?;
+            let (access, group) = change.access_to(&GROUP, credential, slug, name.as_str()).await?;
             let (caller, reach, _) = reach(access, Action::ManageGroups)?;
             let group = group.ok_or(Error::NO_GROUP)?;
-            let revoked = change.delete_group_tokens(group.uuid, slug, name).await?;
+            let revoked = change.delete_group_tokens(slug, group.uuid).await?;
             change.delete_group(group.uuid);
-            let cause = "group-delete";
-            let revocations =
-                revoked.iter().map(|(token, owner)| Event::TokenRevoke { token, owner, cause });
-            let events = revocations.chain([Event::GroupDelete(&group)]);
+            let events = revocations(&revoked, "group-delete");
+            let events = events.chain([Event::GroupDelete(&group)]);
             record(&mut change, reach.head, Actor::Caller(&caller), events)?;
             Ok((change, group))
         })

@@ -1,14 +1,14 @@
 //! Members. Removing a member revokes the tokens that the member has in the organization, and an
 //! organization always keeps an owner.
 
-use super::audit::{Actor, Event, record};
+use super::audit::{Actor, Event, record, revocations};
 use super::{PAGE, Service, reach};
 use crate::access::Action;
 use crate::caller::{Credential, Role};
 use crate::error::{Error, Result};
 use crate::name::{Name, Slug};
 use crate::records::{Member, Page};
-use crate::store::{Purpose, Reach, TargetMember, Transaction, Turn, View};
+use crate::store::{MEMBER, Purpose, Reach, TargetMember, Transaction, Turn, View};
 
 impl Service {
     /// Lists the members of an organization, by username.
@@ -35,7 +35,8 @@ impl Service {
         username: &Name,
     ) -> Result<Member> {
         self.read(View::Statement, |mut view| async move {
-            let (access, target) = view.access_to_member(credential, slug, username).await?;
+            let (access, target) =
+                view.access_to(&MEMBER, credential, slug, username.as_str()).await?;
             reach(access, Action::Read)?;
             let (email, role) = target.map(|target| (target.email, target.role)).unzip();
             let role = role.flatten().ok_or(Error::NO_MEMBER)?;
@@ -85,7 +86,8 @@ impl Service {
         let check = &check;
         let turn = Turn::Organization(slug.clone());
         self.write(credential, &turn, Purpose::Change, |mut change| async move {
-            let (access, target) = change.access_to_member(credential, slug, username).await?;
+            let (access, target) =
+                change.access_to(&MEMBER, credential, slug, username.as_str()).await?;
             let (caller, reach, _) = reach(access, Action::ManageMembers)?;
             check(target.as_ref().and_then(|target| target.role))?;
             let actor = Actor::Caller(&caller);
@@ -104,18 +106,17 @@ impl Service {
     ) -> Result<()> {
         let turn = Turn::Organization(slug.clone());
         self.write(credential, &turn, Purpose::Revocation, |mut change| async move {
-            let (access, target) = change.access_to_member(credential, slug, username).await?;
+            let (access, target) =
+                change.access_to(&MEMBER, credential, slug, username.as_str()).await?;
             let is_self = *username == access.caller.username;
             let action = if is_self { Action::Leave } else { Action::ManageMembers };
             let (caller, reach, _) = reach(access, action)?;
             let target = target.filter(|target| target.role.is_some()).ok_or(Error::NO_MEMBER)?;
             keep_an_owner(username, &target)?;
-            let revoked = change.delete_member_tokens(reach.id, target.user, slug).await?;
+            let revoked = change.delete_member_tokens(slug, reach.id, target.user).await?;
             change.delete_member(reach.id, username);
-            let (owner, cause) = (username, "org-member-rm");
-            let revocations =
-                revoked.iter().map(|token| Event::TokenRevoke { token, owner, cause });
-            let events = revocations.chain([Event::MemberRemove { username }]);
+            let events = revocations(&revoked, "org-member-rm");
+            let events = events.chain([Event::MemberRemove { username }]);
             record(&mut change, reach.head, Actor::Caller(&caller), events)?;
             Ok((change, ()))
         })

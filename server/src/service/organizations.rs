@@ -40,8 +40,8 @@ impl Service {
     ) -> Result<Organization> {
         self.read(View::Statement, |mut view| async move {
             let access = view.access(credential, Some(slug)).await?;
-            let (_, reach, _) = reach(access, Action::Read)?;
-            Ok(Organization::new(reach.slug))
+            reach(access, Action::Read)?;
+            Ok(Organization::new(slug.clone()))
         })
         .await
     }

@@ -9,7 +9,8 @@ use crate::name::{Name, Slug};
 use crate::records::{MintRequest, MintedToken, OrganizationToken, Page, Token};
 use crate::scope::Scopes;
 use crate::store::{
-    Access, ChainHead, FoundToken, Position, Purpose, Snapshot, TokenQuery, Transaction, Turn, View,
+    Access, ChainHead, FoundToken, GROUP, Position, Purpose, Snapshot, TOKEN, Transaction, Turn,
+    View,
 };
 use crate::token::{PlainToken, TokenId};
 use chrono::{DateTime, Utc};
@@ -23,10 +24,11 @@ impl Service {
         slug: &Slug,
         after: Option<Position>,
     ) -> Result<Page<OrganizationToken, Position>> {
-        let query = TokenQuery { credential, after: after.unwrap_or(0), limit: PAGE };
+        let range = (after.unwrap_or(0), PAGE);
         let sees_all = |role| may_do_all(role, Action::ManageTokens);
         self.read(View::TokenPage, |mut view| async move {
-            let (access, page) = view.organization_tokens(query, slug, sees_all).await?;
+            let (access, page) =
+                view.organization_tokens(credential, slug, sees_all, range).await?;
             reach(access, Action::ManageTokens)?;
             Ok(page)
         })
@@ -39,9 +41,9 @@ impl Service {
         credential: &Credential,
         after: Option<Position>,
     ) -> Result<Page<Token, Position>> {
-        let query = TokenQuery { credential, after: after.unwrap_or(0), limit: PAGE };
+        let range = (after.unwrap_or(0), PAGE);
         self.read(View::TokenPage, |mut view| async move {
-            let (access, page) = view.own_tokens(query).await?;
+            let (access, page) = view.own_tokens(credential, range).await?;
             decide_own(&access.caller.binding, OwnAction::ManageTokens)?;
             Ok(page)
         })
@@ -98,7 +100,7 @@ impl Service {
     ) -> Result<()> {
         let turn = Turn::Organization(slug.clone());
         self.write(credential, &turn, Purpose::Revocation, |mut change| async move {
-            let (access, token) = change.access_to_token(credential, slug, id).await?;
+            let (access, token) = change.access_to(&TOKEN, credential, slug, id.as_bytes()).await?;
             let (caller, reach, extent) = reach(access, Action::ManageTokens)?;
             let token = token.filter(|token| {
                 token.organization == Some(reach.id)
@@ -199,7 +201,7 @@ impl Mint {
             let (caller, reach, _) = reach(access, Action::MintToken)?;
             return Ok((caller, reach.head, Binding::Organization(reach.id)));
         };
-        let (access, group) = change.access_to_group(credential, slug, group).await?;
+        let (access, group) = change.access_to(&GROUP, credential, slug, group.as_str()).await?;
         let (caller, reach, _) = reach(access, Action::MintGroupToken)?;
         let group = group.ok_or(Error::NO_GROUP)?.uuid;
         let binding = Binding::Group { organization: reach.id, group, scopes };

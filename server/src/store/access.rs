@@ -3,18 +3,16 @@
 //! their target with it. Nothing is decided here.
 
 use super::audit::chain::ChainHead;
-use super::connection::{Row, Statement, Value, sql};
+use super::connection::{Row, Value, sql};
 use super::{Error, Result, Snapshot, Transaction, rows};
 use crate::caller::{Caller, Credential, OrganizationId, Role, UserId};
 use crate::name::{Name, Slug};
 use crate::records::{Group, Token};
-use crate::token::TokenId;
 use chrono::Utc;
 
 /// Who asks, and their place in the organization that the request names.
 #[derive(Clone, Debug)]
 pub struct Access {
-    /// Who asks.
     pub caller: Caller,
     /// The end of the audit chain of the caller's user.
     pub user_head: ChainHead,
@@ -25,11 +23,7 @@ pub struct Access {
 /// An organization, as one of its members reaches it.
 #[derive(Clone, Debug)]
 pub struct Reach {
-    /// Its key.
     pub id: OrganizationId,
-    /// Its slug.
-    pub slug: Slug,
-    /// The member's role.
     pub role: Role,
     /// The end of its audit chain. Every change that shows in its lists adds an entry, so the count
     /// is also the version of these lists.
@@ -39,7 +33,6 @@ pub struct Reach {
 /// A live token that a request names.
 #[derive(Clone, Debug)]
 pub struct FoundToken {
-    /// The token.
     pub token: Token,
     /// The name of the user who minted it.
     pub owner: Name,
@@ -52,9 +45,7 @@ pub struct FoundToken {
 /// A user whom a request names, and their place in its organization.
 #[derive(Clone, Debug)]
 pub struct TargetMember {
-    /// The user's key.
     pub user: UserId,
-    /// The user's email address.
     pub email: String,
     /// The user's role, if the user is a member.
     pub role: Option<Role>,
@@ -62,22 +53,13 @@ pub struct TargetMember {
     pub has_other_owner: bool,
 }
 
-macro_rules! access_columns {
-    () => {
-        "t.id, t.name, t.organization_id, t.group_uuid, t.scopes, t.expires_at, u.id, u.username, \
-         u.email, u.entries, u.hash, o.id, o.slug, m.role, o.entries, o.hash"
-    };
-}
-
-pub(super) use access_columns;
-
 /// A statement that answers [`Access`] from `$1` the digest and `$2` the time, with more columns.
 /// `$organization` joins `o`; `$more` joins what the columns need.
 macro_rules! access {
     ($columns:literal, $organization:literal, $more:literal) => {
         concat!(
-            "SELECT ",
-            access_columns!(),
+            "SELECT t.id, t.name, t.organization_id, t.group_uuid, t.scopes, t.expires_at, u.id,
+             u.username, u.email, u.entries, u.hash, o.id, m.role, o.entries, o.hash",
             $columns,
             " FROM tokens t
              JOIN users u ON u.id = t.user_id AND t.digest = $1
@@ -87,48 +69,73 @@ macro_rules! access {
             $more
         )
     };
+    ($columns:literal, $more:literal) => {
+        access!($columns, "LEFT JOIN organizations o ON o.slug = $3", $more)
+    };
 }
 
-const ACCESS: &str = access!("", "LEFT JOIN organizations o ON o.slug = $3", "");
-
-const ACCESS_TO_GROUP: &str = access!(
-    ", x.uuid, x.name, x.location, x.version",
-    "LEFT JOIN organizations o ON o.slug = $3",
-    "LEFT JOIN organization_groups x ON x.organization_id = o.id AND x.name = $4"
-);
-
-const ACCESS_TO_TOKEN: &str = access!(
-    ", x.id, x.name, x.created_at, x.scopes, g.name, w.username, o.slug, x.organization_id, x.user_id",
-    "LEFT JOIN organizations o ON o.slug = $3",
-    "LEFT JOIN tokens x ON x.id = $4 LEFT JOIN users w ON w.id = x.user_id
-     LEFT JOIN organization_groups g ON g.uuid = x.group_uuid"
-);
-
-const ACCESS_TO_OWN_TOKEN: &str = access!(
-    ", x.id, x.name, x.created_at, x.scopes, g.name, u.username, o.slug, x.organization_id, x.user_id",
-    "LEFT JOIN tokens x ON x.user_id = u.id AND x.name = $3
-     LEFT JOIN organizations o ON o.id = x.organization_id",
-    "LEFT JOIN organization_groups g ON g.uuid = x.group_uuid"
-);
-
-const ACCESS_TO_MEMBER: &str = access!(
-    ", x.id, x.username, x.email, y.role,
-     (SELECT count(*) FROM members z WHERE z.organization_id = o.id
-     AND z.user_id <> x.id AND z.role = 'owner')",
-    "LEFT JOIN organizations o ON o.slug = $3",
-    "LEFT JOIN users x ON x.username = $4
-     LEFT JOIN members y ON y.organization_id = o.id AND y.username = x.username"
-);
+pub(super) use access;
 
 /// How many columns [`Access`] has: those of a target come after them.
-const TARGET: usize = 16;
+pub(super) const TARGET: usize = 15;
 
-/// Returns the parameters that every access statement begins with.
-pub(super) fn parameters<const N: usize>(credential: &Credential, more: [Value; N]) -> Vec<Value> {
+/// Something that a request names: a statement that answers [`Access`] with it, and how to read its
+/// columns, which are null if there is none.
+pub struct Target<T> {
+    statement: &'static str,
+    read: fn(&dyn Row, usize) -> Result<Option<T>>,
+}
+
+/// A group, by its name.
+pub const GROUP: Target<Group> = Target {
+    statement: access!(
+        ", x.uuid, x.name, x.location, x.version",
+        "LEFT JOIN organization_groups x ON x.organization_id = o.id AND x.name = $4"
+    ),
+    read: rows::found_group,
+};
+
+/// A live token, by its id. It may belong to another organization.
+pub const TOKEN: Target<FoundToken> = Target {
+    statement: access!(
+        ", x.id, x.name, x.created_at, x.scopes, g.name, w.username, o.slug, x.organization_id,
+         x.user_id",
+        "LEFT JOIN tokens x ON x.id = $4 LEFT JOIN users w ON w.id = x.user_id
+         LEFT JOIN organization_groups g ON g.uuid = x.group_uuid"
+    ),
+    read: rows::found_token,
+};
+
+/// A user, by their name, whether they are a member or not.
+pub const MEMBER: Target<TargetMember> = Target {
+    statement: access!(
+        ", x.id, x.username, x.email, y.role,
+         (SELECT count(*) FROM members z WHERE z.organization_id = o.id
+         AND z.user_id <> x.id AND z.role = 'owner')",
+        "LEFT JOIN users x ON x.username = $4
+         LEFT JOIN members y ON y.organization_id = o.id AND y.username = x.username"
+    ),
+    read: rows::target_member,
+};
+
+const OWN_TOKEN: Target<FoundToken> = Target {
+    statement: access!(
+        ", x.id, x.name, x.created_at, x.scopes, g.name, u.username, o.slug, x.organization_id,
+         x.user_id",
+        "LEFT JOIN tokens x ON x.user_id = u.id AND x.name = $3
+         LEFT JOIN organizations o ON o.id = x.organization_id",
+        "LEFT JOIN organization_groups g ON g.uuid = x.group_uuid"
+    ),
+    read: rows::found_token,
+};
+
+/// Returns the parameters that every access statement begins with, and more.
+pub(super) fn parameters(
+    credential: &Credential,
+    more: impl IntoIterator<Item = Value>,
+) -> Vec<Value> {
     let now = Utc::now().timestamp_millis();
-    let mut parameters = vec![credential.digest.as_bytes().into(), now.into()];
-    parameters.extend(more);
-    parameters
+    [credential.digest.as_bytes().into(), now.into()].into_iter().chain(more).collect()
 }
 
 impl Snapshot {
@@ -137,32 +144,21 @@ impl Snapshot {
     /// # Errors
     /// [`Error::NotAccepted`], like all functions of this module.
     pub async fn access(&mut self, credential: &Credential, slug: Option<&Slug>) -> Result<Access> {
-        let statement = sql(ACCESS, parameters(credential, [slug.map(Slug::as_str).into()]));
+        let statement =
+            sql(access!("", ""), parameters(credential, [slug.map(Slug::as_str).into()]));
         let found = self.first(statement, |row| rows::access(row, credential)).await?;
         found.ok_or(Error::NotAccepted)
     }
 
-    /// Like [`Snapshot::access`], with the group of this name.
-    pub async fn access_to_group(
+    /// Like [`Snapshot::access`], with the target that has this key.
+    pub async fn access_to<T: Send>(
         &mut self,
+        target: &Target<T>,
         credential: &Credential,
         slug: &Slug,
-        group: &Name,
-    ) -> Result<(Access, Option<Group>)> {
-        let more = [slug.as_str().into(), group.as_str().into()];
-        self.access_to(ACCESS_TO_GROUP, credential, more, rows::found_group).await
-    }
-
-    /// Like [`Snapshot::access`], with the live token of this id. It may belong to another
-    /// organization.
-    pub async fn access_to_token(
-        &mut self,
-        credential: &Credential,
-        slug: &Slug,
-        token: TokenId,
-    ) -> Result<(Access, Option<FoundToken>)> {
-        let more = [slug.as_str().into(), token.as_bytes().into()];
-        self.access_to(ACCESS_TO_TOKEN, credential, more, rows::found_token).await
+        key: impl Into<Value>,
+    ) -> Result<(Access, Option<T>)> {
+        self.access_with(target, credential, [slug.as_str().into(), key.into()]).await
     }
 
     /// Returns who asks, the live token of this name of their user, and their place in the
@@ -172,30 +168,18 @@ impl Snapshot {
         credential: &Credential,
         name: &Name,
     ) -> Result<(Access, Option<FoundToken>)> {
-        let more = [name.as_str().into()];
-        self.access_to(ACCESS_TO_OWN_TOKEN, credential, more, rows::found_token).await
+        self.access_with(&OWN_TOKEN, credential, [name.as_str().into()]).await
     }
 
-    /// Like [`Snapshot::access`], with the user of this name, whether they are a member or not.
-    pub async fn access_to_member(
+    async fn access_with<T: Send, const N: usize>(
         &mut self,
-        credential: &Credential,
-        slug: &Slug,
-        username: &Name,
-    ) -> Result<(Access, Option<TargetMember>)> {
-        let more = [slug.as_str().into(), username.as_str().into()];
-        self.access_to(ACCESS_TO_MEMBER, credential, more, rows::target_member).await
-    }
-
-    async fn access_to<T: Send, const N: usize>(
-        &mut self,
-        statement: &'static str,
+        target: &Target<T>,
         credential: &Credential,
         more: [Value; N],
-        target: fn(&dyn Row, usize) -> Result<Option<T>>,
     ) -> Result<(Access, Option<T>)> {
-        let statement = sql(statement, parameters(credential, more));
-        let read = |row: &dyn Row| Ok((rows::access(row, credential)?, target(row, TARGET)?));
+        let statement = sql(target.statement, parameters(credential, more));
+        let read =
+            |row: &dyn Row| Ok((rows::access(row, credential)?, (target.read)(row, TARGET)?));
         self.first(statement, read).await?.ok_or(Error::NotAccepted)
     }
 }
@@ -208,24 +192,20 @@ impl Transaction {
     /// A transaction locks one organization or one user, and always before any token, so no two
     /// wait for each other.
     pub fn lock_organization(&mut self, credential: &Credential, slug: &Slug) {
-        let statement = "SELECT 1 FROM tokens t JOIN members m ON m.user_id = t.user_id
-            JOIN organizations o ON o.id = m.organization_id WHERE t.digest = $1 AND o.slug = $2
-            FOR NO KEY UPDATE OF o FOR KEY SHARE OF t";
-        self.lock(lock(statement, credential, Some(slug)));
+        self.lock(sql(
+            "SELECT 1 FROM tokens t JOIN members m ON m.user_id = t.user_id
+             JOIN organizations o ON o.id = m.organization_id WHERE t.digest = $1 AND o.slug = $2
+             FOR NO KEY UPDATE OF o FOR KEY SHARE OF t",
+            [credential.digest.as_bytes().into(), slug.as_str().into()],
+        ));
     }
 
     /// Like [`Transaction::lock_organization`], for the unrestricted tokens of the caller's user.
     pub fn lock_user(&mut self, credential: &Credential) {
-        let statement = "SELECT 1 FROM tokens t JOIN users u ON u.id = t.user_id
-            WHERE t.digest = $1 FOR NO KEY UPDATE OF u FOR KEY SHARE OF t";
-        self.lock(lock(statement, credential, None));
+        self.lock(sql(
+            "SELECT 1 FROM tokens t JOIN users u ON u.id = t.user_id
+             WHERE t.digest = $1 FOR NO KEY UPDATE OF u FOR KEY SHARE OF t",
+            [credential.digest.as_bytes().into()],
+        ));
     }
-}
-
-fn lock(statement: &'static str, credential: &Credential, slug: Option<&Slug>) -> Statement {
-    let digest = Value::from(credential.digest.as_bytes());
-    sql(
-        statement,
-        [digest].into_iter().chain(slug.map(|slug| slug.as_str().into())).collect::<Vec<_>>(),
-    )
 }

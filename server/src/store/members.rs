@@ -29,7 +29,7 @@ impl Snapshot {
             ],
         );
         let found = self.all(statement, |row| Ok(Organization::new(rows::parse_text(row, 0)?)));
-        Ok(page_of(found.await?, limit, |organization| organization.slug.clone()))
+        Ok(Page::new(found.await?, limit, |organization| organization.slug.clone()))
     }
 
     /// Returns the members of an organization, by username, after the one named.
@@ -45,7 +45,7 @@ impl Snapshot {
             [organization.0.into(), after.map_or("", Name::as_str).into(), i64::from(limit).into()],
         );
         let found = self.all(statement, rows::member).await?;
-        Ok(page_of(found, limit, |member| member.username.clone()))
+        Ok(Page::new(found, limit, |member| member.username.clone()))
     }
 
     /// Returns the groups of an organization, by name, after the one named.
@@ -61,7 +61,7 @@ impl Snapshot {
             [organization.0.into(), after.map_or("", Name::as_str).into(), i64::from(limit).into()],
         );
         let found = self.all(statement, |row| rows::group(row, 0)).await?;
-        Ok(page_of(found, limit, |group| group.name.clone()))
+        Ok(Page::new(found, limit, |group| group.name.clone()))
     }
 
     /// Returns one group.
@@ -72,11 +72,6 @@ impl Snapshot {
         );
         self.first(statement, |row| rows::group(row, 0)).await
     }
-}
-
-fn page_of<T, C>(items: Vec<T>, limit: u32, cursor: impl FnOnce(&T) -> C) -> Page<T, C> {
-    let next = items.last().filter(|_| items.len() >= limit as usize).map(cursor);
-    Page { items, next }
 }
 
 impl Transaction {

@@ -54,7 +54,7 @@ impl Snapshot {
         self.first(statement, |row| {
             let id = OrganizationId(row.integer(0)?);
             let head = rows::head(row, 1, Chain::Organization(id))?;
-            let reach = Reach { id, slug: slug.clone(), role: Role::Owner, head };
+            let reach = Reach { id, role: Role::Owner, head };
             Ok((reach, rows::target_member(row, 3)?))
         })
         .await

@@ -87,7 +87,7 @@ fn binding(row: &dyn Row, from: usize) -> Result<Binding> {
     })
 }
 
-/// Reads the columns of `access_columns!`.
+/// Reads the columns that `access!` begins with.
 pub fn access(row: &dyn Row, credential: &Credential) -> Result<Access> {
     let user = UserId(row.integer(6)?);
     let caller = Caller {
@@ -102,13 +102,13 @@ pub fn access(row: &dyn Row, credential: &Credential) -> Result<Access> {
     };
     credential.accept(&caller);
     let user_head = head(row, 9, Chain::User(user))?;
-    Ok(Access { caller, user_head, organization: optional(row, 13, reach)? })
+    Ok(Access { caller, user_head, organization: optional(row, 12, reach)? })
 }
 
 fn reach(row: &dyn Row, _: usize) -> Result<Reach> {
     let id = OrganizationId(row.integer(11)?);
-    let head = head(row, 14, Chain::Organization(id))?;
-    Ok(Reach { id, slug: parse_text(row, 12)?, role: parse_text(row, 13)?, head })
+    let head = head(row, 13, Chain::Organization(id))?;
+    Ok(Reach { id, role: parse_text(row, 12)?, head })
 }
 
 /// Reads columns: id, name, time, scopes, group's name. The last may be null.

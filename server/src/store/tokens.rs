@@ -1,7 +1,7 @@
 //! The statements about tokens: listed page by page, minted, revoked. A revoked token is a deleted
 //! row, so no query can forget to leave it out; the audit log says what it was.
 
-use super::access::{Access, access_columns, parameters};
+use super::access::{Access, TARGET, access, parameters};
 use super::connection::{Row, Statement, Value, sql};
 use super::{Error, Result, Snapshot, Transaction, rows};
 use crate::caller::{Binding, Credential, OrganizationId, Role, UserId};
@@ -16,80 +16,44 @@ pub type Position = i64;
 /// A page of tokens, in the order of minting.
 pub type TokenPage = Page<OrganizationToken, Position>;
 
-/// Which page of which list, read through a credential.
-#[derive(Clone, Copy, Debug)]
-pub struct TokenQuery<'a> {
-    /// Who asks.
-    pub credential: &'a Credential,
-    /// Every token after this one.
-    pub after: Position,
-    /// How many tokens at most.
-    pub limit: u32,
-}
-
-/// The columns of a page: the position, and those of [`rows::token`].
-macro_rules! page {
-    ($owner:literal, $organization:literal, $from:literal) => {
-        concat!(
-            "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, ",
-            $owner,
-            ", ",
-            $organization,
-            " FROM ",
-            $from
-        )
-    };
-}
-
 /// All tokens of an organization, without its slug, which the caller knows.
-const ALL_IN_ORGANIZATION: &str = page!(
-    "u.username, u.email",
-    "NULL",
-    "tokens t JOIN users u ON u.id = t.user_id
+const ALL_IN_ORGANIZATION: &str =
+    "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, u.username, u.email, NULL
+     FROM tokens t JOIN users u ON u.id = t.user_id
      LEFT JOIN organization_groups g ON g.uuid = t.group_uuid
-     WHERE t.organization_id = $1 AND t.position > $2 ORDER BY t.position LIMIT $3"
-);
+     WHERE t.organization_id = $1 AND t.position > $2 ORDER BY t.position LIMIT $3";
 
-const OWN_IN_ORGANIZATION: &str = page!(
-    "NULL, NULL",
-    "o.slug",
-    "tokens t JOIN organizations o ON o.id = t.organization_id
+const OWN_IN_ORGANIZATION: &str =
+    "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, NULL, NULL, o.slug
+     FROM tokens t JOIN organizations o ON o.id = t.organization_id
      LEFT JOIN organization_groups g ON g.uuid = t.group_uuid
      WHERE t.user_id = $1 AND t.organization_id = $2 AND t.position > $3
-     ORDER BY t.position LIMIT $4"
-);
+     ORDER BY t.position LIMIT $4";
 
-const OWN: &str = page!(
-    "NULL, NULL",
-    "o.slug",
-    "tokens t LEFT JOIN organizations o ON o.id = t.organization_id
+const OWN: &str =
+    "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, NULL, NULL, o.slug
+     FROM tokens t LEFT JOIN organizations o ON o.id = t.organization_id
      LEFT JOIN organization_groups g ON g.uuid = t.group_uuid
-     WHERE t.user_id = $1 AND t.position > $2 ORDER BY t.position LIMIT $3"
-);
+     WHERE t.user_id = $1 AND t.position > $2 ORDER BY t.position LIMIT $3";
 
-/// The same lists for PostgreSQL, in one round trip with who asks: `c` is the access, `p` the page.
-/// Subqueries read what belongs to a token, so no plan can read a whole table for it.
+/// The same lists for PostgreSQL, in one round trip with who asks: `c` is the access, `p` a page of
+/// one of two ranges. Subqueries read what belongs to a token, so no plan can read a whole table
+/// for it.
 macro_rules! page_with_access {
-    ($owner:literal, $organization:literal, $first:literal, $second:literal) => {
+    ($owner:literal, $one:literal, $other:literal) => {
         concat!(
             "SELECT c.*, p.position, p.id, p.name, p.created_at, p.scopes,
              (SELECT g.name FROM organization_groups g WHERE g.uuid = p.group_uuid), ",
             $owner,
-            ", ",
-            $organization,
-            " FROM (SELECT ",
-            access_columns!(),
-            " FROM tokens t JOIN users u ON u.id = t.user_id AND t.digest = $1
-             AND (t.expires_at IS NULL OR t.expires_at > $2) AND u.disabled = 0
-             LEFT JOIN organizations o ON o.slug = $3
-             LEFT JOIN members m ON m.organization_id = o.id AND m.user_id = u.id)
-             AS c (token_id, token_name, binding, group_uuid, scopes, expires_at, user_id, username,
-             email, user_entries, user_hash, organization_id, slug, role, entries, hash)
+            ", (SELECT s.slug FROM organizations s WHERE s.id = p.organization_id) FROM (",
+            access!("", ""),
+            ") AS c (token_id, token_name, binding, group_uuid, scopes, expires_at, user_id,
+             username, email, user_entries, user_hash, organization_id, role, entries, hash)
              LEFT JOIN LATERAL ((SELECT * FROM tokens t WHERE ",
-            $first,
+            $one,
             " AND t.position > $4 ORDER BY t.position LIMIT $5)
              UNION ALL (SELECT * FROM tokens t WHERE ",
-            $second,
+            $other,
             " AND t.position > $4 ORDER BY t.position LIMIT $5)) AS p ON true ORDER BY p.position"
         )
     };
@@ -97,122 +61,127 @@ macro_rules! page_with_access {
 
 /// `$3` is the slug, `$6` the roles that see all tokens.
 const ORGANIZATION_WITH_ACCESS: &str = page_with_access!(
-    "CASE WHEN c.role = ANY (string_to_array($6, ','))
-     THEN (SELECT w.username FROM users w WHERE w.id = p.user_id) END,
-     CASE WHEN c.role = ANY (string_to_array($6, ','))
-     THEN (SELECT w.email FROM users w WHERE w.id = p.user_id) END",
-    "c.slug",
-    "c.role = ANY (string_to_array($6, ',')) AND t.organization_id = c.organization_id",
-    "NOT c.role = ANY (string_to_array($6, ',')) AND t.organization_id = c.organization_id
-     AND t.user_id = c.user_id"
+    "(SELECT w.username FROM users w WHERE w.id = p.user_id AND strpos($6, c.role) > 0),
+     (SELECT w.email FROM users w WHERE w.id = p.user_id AND strpos($6, c.role) > 0)",
+    "strpos($6, c.role) > 0 AND t.organization_id = c.organization_id",
+    "strpos($6, c.role) = 0 AND t.organization_id = c.organization_id AND t.user_id = c.user_id"
 );
 
 /// `$3` is no slug.
 const OWN_WITH_ACCESS: &str = page_with_access!(
     "NULL, NULL",
-    "(SELECT s.slug FROM organizations s WHERE s.id = p.organization_id)",
     "c.binding IS NULL AND t.user_id = c.user_id",
     "t.organization_id = c.binding AND t.user_id = c.user_id"
 );
 
 impl Snapshot {
-    /// Returns who asks and a page of an organization's tokens: all of them with their owners for a
-    /// role that `sees_all`, else those of the caller's user. It is one statement on PostgreSQL.
+    /// Returns who asks and at most `limit` tokens of an organization after a position: all of them
+    /// with their owners for a role that `sees_all`, else those of the caller's user. It is one
+    /// statement on PostgreSQL.
     pub async fn organization_tokens(
         &mut self,
-        query: TokenQuery<'_>,
+        credential: &Credential,
         slug: &Slug,
         sees_all: fn(Role) -> bool,
+        (after, limit): (Position, u32),
     ) -> Result<(Access, TokenPage)> {
         if self.connection.is_postgres() {
             let roles = Role::ALL.iter().filter(|role| sees_all(**role));
             let roles: Vec<_> = roles.map(|role| role.as_str()).collect();
-            let more = Some(roles.join(",").as_str().into());
-            return self.page_with_access(ORGANIZATION_WITH_ACCESS, query, Some(slug), more).await;
+            let mut parameters = parameters(credential, [slug.as_str().into()]);
+            parameters.extend([
+                after.into(),
+                i64::from(limit).into(),
+                Value::Text(roles.join(",")),
+            ]);
+            let statement = sql(ORGANIZATION_WITH_ACCESS, parameters);
+            return self.page_with_access(statement, credential, limit).await;
         }
-        let access = self.access(query.credential, Some(slug)).await?;
-        let (after, limit) = (query.after.into(), i64::from(query.limit).into());
-        let page = match &access.organization {
-            None => TokenPage { items: Vec::new(), next: None },
+        let access = self.access(credential, Some(slug)).await?;
+        let statement = match &access.organization {
+            None => return Ok((access, Page { items: Vec::new(), next: None })),
             Some(reach) if sees_all(reach.role) => {
-                let statement = sql(ALL_IN_ORGANIZATION, [reach.id.0.into(), after, limit]);
-                let mut page = self.page(statement, query.limit).await?;
-                for item in &mut page.items {
-                    item.token.organization = Some(slug.clone());
-                }
-                page
+                let parameters = [reach.id.0.into(), after.into(), i64::from(limit).into()];
+                sql(ALL_IN_ORGANIZATION, parameters)
             }
-            Some(reach) => self.own_page(access.caller.user, Some(reach.id), query).await?,
+            Some(reach) => own(access.caller.user, Some(reach.id), after, limit),
         };
+        let mut page = self.page(statement, limit).await?;
+        for item in &mut page.items {
+            item.token.organization = Some(slug.clone());
+        }
         Ok((access, page))
     }
 
-    /// Returns who asks and a page of the tokens of their user, within the token's binding. It is
-    /// one statement on PostgreSQL.
+    /// Returns who asks and at most `limit` tokens of their user after a position, within the
+    /// token's binding. It is one statement on PostgreSQL.
     pub async fn own_tokens(
         &mut self,
-        query: TokenQuery<'_>,
+        credential: &Credential,
+        (after, limit): (Position, u32),
     ) -> Result<(Access, Page<Token, Position>)> {
         let (access, page) = if self.connection.is_postgres() {
-            self.page_with_access(OWN_WITH_ACCESS, query, None, None).await?
+            let mut parameters = parameters(credential, [Value::Null]);
+            parameters.extend([after.into(), i64::from(limit).into()]);
+            self.page_with_access(sql(OWN_WITH_ACCESS, parameters), credential, limit).await?
         } else {
-            let access = self.access(query.credential, None).await?;
-            let (user, binding) = (access.caller.user, access.caller.binding);
-            (access, self.own_page(user, binding.organization(), query).await?)
+            let access = self.access(credential, None).await?;
+            let binding = access.caller.binding.organization();
+            let statement = own(access.caller.user, binding, after, limit);
+            (access, self.page(statement, limit).await?)
         };
-        let items = page.items.into_iter().map(|item| item.token).collect();
-        Ok((access, Page { items, next: page.next }))
-    }
-
-    async fn own_page(
-        &mut self,
-        user: UserId,
-        organization: Option<OrganizationId>,
-        query: TokenQuery<'_>,
-    ) -> Result<TokenPage> {
-        let (after, limit) = (query.after.into(), i64::from(query.limit).into());
-        let statement = match organization {
-            None => sql(OWN, [user.0.into(), after, limit]),
-            Some(bound) => sql(OWN_IN_ORGANIZATION, [user.0.into(), bound.0.into(), after, limit]),
-        };
-        self.page(statement, query.limit).await
+        Ok((access, page.map(|item| item.token)))
     }
 
     async fn page(&mut self, statement: Statement, limit: u32) -> Result<TokenPage> {
-        let read = |row: &dyn Row| Ok((row.integer(0)?, rows::token(row, 1)?));
-        Ok(page_of(self.all(statement, read).await?, limit))
+        let found = self.all(statement, |row| positioned(row, 0)).await?;
+        Ok(Page::new(found, limit, |(position, _)| *position).map(|(_, token)| token))
     }
 
     async fn page_with_access(
         &mut self,
-        statement: &'static str,
-        query: TokenQuery<'_>,
-        slug: Option<&Slug>,
-        more: Option<Value>,
+        statement: Statement,
+        credential: &Credential,
+        limit: u32,
     ) -> Result<(Access, TokenPage)> {
-        let (after, limit) = (query.after.into(), i64::from(query.limit).into());
-        let mut parameters =
-            parameters(query.credential, [slug.map(Slug::as_str).into(), after, limit]);
-        parameters.extend(more);
         let mut access = None;
         let read = |row: &dyn Row| {
             if access.is_none() {
-                access = Some(rows::access(row, query.credential)?);
+                access = Some(rows::access(row, credential)?);
             }
             // Without a token there is one row, for the access alone.
-            let found = |row: &dyn Row| Ok((row.integer(16)?, rows::token(row, 17)?));
-            if row.is_null(16) { Ok(None) } else { found(row).map(Some) }
+            if row.is_null(TARGET) { Ok(None) } else { positioned(row, TARGET).map(Some) }
         };
-        let tokens = self.all(sql(statement, parameters), read).await?;
-        let page = page_of(tokens.into_iter().flatten().collect(), query.limit);
+        let found: Vec<_> = self.all(statement, read).await?.into_iter().flatten().collect();
+        let page = Page::new(found, limit, |(position, _)| *position).map(|(_, token)| token);
         Ok((access.ok_or(Error::NotAccepted)?, page))
     }
 }
 
-fn page_of(rows: Vec<(Position, OrganizationToken)>, limit: u32) -> TokenPage {
-    let is_full = rows.len() >= limit as usize;
-    let next = rows.last().map(|(position, _)| *position).filter(|_| is_full);
-    Page { items: rows.into_iter().map(|(_, token)| token).collect(), next }
+fn own(user: UserId, bound: Option<OrganizationId>, after: Position, limit: u32) -> Statement {
+    let (user, after, limit) = (user.0.into(), after.into(), i64::from(limit).into());
+    match bound {
+        None => sql(OWN, [user, after, limit]),
+        Some(bound) => sql(OWN_IN_ORGANIZATION, [user, bound.0.into(), after, limit]),
+    }
+}
+
+fn positioned(row: &dyn Row, from: usize) -> Result<(Position, OrganizationToken)> {
+    Ok((row.integer(from)?, rows::token(row, from + 1)?))
+}
+
+/// Revokes the tokens in a range. Returns the position, the columns of [`rows::bound_token`] and the
+/// owner's name.
+macro_rules! delete_tokens {
+    ($range:literal) => {
+        concat!(
+            "DELETE FROM tokens WHERE ",
+            $range,
+            " RETURNING position, id, name, created_at, scopes,
+             (SELECT g.name FROM organization_groups g WHERE g.uuid = tokens.group_uuid),
+             (SELECT u.username FROM users u WHERE u.id = tokens.user_id)"
+        )
+    };
 }
 
 impl Transaction {
@@ -257,50 +226,41 @@ impl Transaction {
     }
 
     /// Revokes the tokens of a user that are bound to an organization or to its groups, in one
-    /// statement. Returns them in the order of minting.
+    /// statement. Returns them with their owners, in the order of minting.
     pub async fn delete_member_tokens(
         &mut self,
+        slug: &Slug,
         organization: OrganizationId,
         user: UserId,
-        slug: &Slug,
-    ) -> Result<Vec<Token>> {
-        let statement = sql(
-            "DELETE FROM tokens WHERE user_id = $1 AND organization_id = $2
-             RETURNING position, id, name, created_at, scopes,
-             (SELECT g.name FROM organization_groups g WHERE g.uuid = tokens.group_uuid)",
-            [user.0.into(), organization.0.into()],
-        );
-        let read = |row: &dyn Row| Ok((row.integer(0)?, rows::bound_token(row, 1)?));
-        let mut tokens = self.change_many(statement, read).await?;
-        tokens.sort_unstable_by_key(|(position, _)| *position);
-        let with_slug = |(_, token)| Token { organization: Some(slug.clone()), ..token };
-        Ok(tokens.into_iter().map(with_slug).collect())
+    ) -> Result<Vec<(Token, Name)>> {
+        let parameters = [user.0.into(), organization.0.into()];
+        let statement = sql(delete_tokens!("user_id = $1 AND organization_id = $2"), parameters);
+        self.delete_tokens(slug, statement).await
     }
 
-    /// Revokes the tokens that are bound to a group, in one statement. Returns them with their
-    /// owners, in the order of minting.
+    /// Like [`Transaction::delete_member_tokens`], for the tokens that are bound to a group.
     pub async fn delete_group_tokens(
         &mut self,
-        uuid: Uuid,
         slug: &Slug,
-        group: &Name,
+        group: Uuid,
     ) -> Result<Vec<(Token, Name)>> {
-        let statement = sql(
-            "DELETE FROM tokens WHERE group_uuid = $1
-             RETURNING position, id, name, created_at, scopes,
-             (SELECT u.username FROM users u WHERE u.id = tokens.user_id)",
-            [uuid.as_bytes().as_slice().into()],
-        );
+        let parameters = [group.as_bytes().as_slice().into()];
+        self.delete_tokens(slug, sql(delete_tokens!("group_uuid = $1"), parameters)).await
+    }
+
+    async fn delete_tokens(
+        &mut self,
+        slug: &Slug,
+        statement: Statement,
+    ) -> Result<Vec<(Token, Name)>> {
         let read = |row: &dyn Row| {
-            let owner: Name = rows::parse_text(row, 5)?;
+            let owner: Name = rows::parse_text(row, 6)?;
             Ok((row.integer(0)?, rows::bound_token(row, 1)?, owner))
         };
-        let mut tokens = self.change_many(statement, read).await?;
-        tokens.sort_unstable_by_key(|(position, ..)| *position);
-        let with_names = |(_, token, owner)| {
-            let (organization, group) = (Some(slug.clone()), Some(group.clone()));
-            (Token { organization, group, ..token }, owner)
-        };
-        Ok(tokens.into_iter().map(with_names).collect())
+        let mut deleted = self.change_many(statement, read).await?;
+        deleted.sort_unstable_by_key(|(position, ..)| *position);
+        let with_slug =
+            |(_, token, owner)| (Token { organization: Some(slug.clone()), ..token }, owner);
+        Ok(deleted.into_iter().map(with_slug).collect())
     }
 }

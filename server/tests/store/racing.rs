@@ -99,7 +99,7 @@ async fn a_mint_that_waited_for_the_removal_of_its_user_is_refused(backend: Back
         async move { service.mint_token(&bob, &name("late"), &bound()).await }
     });
     let bob = target.expect("bob").user;
-    let revoked = removal.delete_member_tokens(reach.id, bob, &slug).await;
+    let revoked = removal.delete_member_tokens(&slug, reach.id, bob).await;
     assert_eq!(revoked.expect("an answer"), []);
     removal.delete_member(reach.id, &username);
     removal.commit().await.expect("committed");

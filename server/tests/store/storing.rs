@@ -5,7 +5,7 @@ use crate::stage::{Backend, Stage, acme, all, bound, credential, name, trials};
 use libtest_mimic::Trial;
 use orgtokens_server::caller::Role;
 use orgtokens_server::error::Error;
-use orgtokens_server::store::{Purpose, Store, TokenQuery, Turn, View};
+use orgtokens_server::store::{Purpose, Store, Turn, View};
 
 pub fn trials() -> Vec<Trial> {
     trials!(
@@ -96,8 +96,8 @@ async fn tokens_are_paged_oldest_first(backend: Backend) {
     for sees_all in [|_| true, |_| false] {
         let (mut paged, mut after) = (Vec::new(), Some(0));
         while let Some(position) = after {
-            let query = TokenQuery { credential: &stage.owner, after: position, limit: 3 };
-            let found = view.organization_tokens(query, &slug, sees_all).await;
+            let range = (position, 3);
+            let found = view.organization_tokens(&stage.owner, &slug, sees_all, range).await;
             let (_, page) = found.expect("a page");
             assert!(page.items.len() <= 3);
             paged.extend(page.items.iter().map(|item| item.token.id));

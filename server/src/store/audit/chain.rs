@@ -154,7 +154,7 @@ struct Walked {
     entries: i64,
     hash: Hash,
     /// Those after the first one follow from it.
-    first_fault: Option<(i64, &'static str)>,
+    first_fault: Option<AuditFault>,
 }
 
 impl Walked {
@@ -163,7 +163,8 @@ impl Walked {
     }
 
     fn fault(&mut self, entry: i64, what: &'static str) {
-        self.first_fault.get_or_insert((entry, what));
+        let chain = self.head.chain.clone();
+        self.first_fault.get_or_insert(AuditFault { chain, entry, what });
     }
 
     /// Compares the end of the walk with the end that the database keeps.
@@ -213,13 +214,7 @@ impl Walk {
             let is_user = matches!(chain, Some(Chain::User(_)));
             walked.end(is_organization || is_user && mem::take(&mut is_first_user));
             report.organizations += usize::from(is_organization && walked.entries > 0);
-            let chain = || walked.head.chain.clone();
-            let fault = walked.first_fault;
-            report.faults.extend(fault.map(|(entry, what)| AuditFault {
-                chain: chain(),
-                entry,
-                what,
-            }));
+            report.faults.extend(walked.first_fault);
             if walked.head.entries > 0 {
                 report.heads.push(walked.head);
             }
