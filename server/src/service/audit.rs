@@ -2,14 +2,10 @@
 //! which token. It never shows a secret.
 
 use crate::caller::{Caller, Origin, Role};
-use crate::error::{Error, Result};
-use crate::name::{Name, Slug};
+use crate::name::Name;
 use crate::records::{Group, Token};
-use crate::scope::Scopes;
 use crate::store::{Author, ChainHead, NewEntry, Transaction};
-use crate::token::TokenId;
 use chrono::Utc;
-use serde::Serialize;
 use serde_json::{Value, json};
 
 /// Who makes a change.
@@ -46,98 +42,53 @@ pub fn record<'a>(
     head: ChainHead,
     actor: Actor<'_>,
     events: impl IntoIterator<Item = Event<'a>>,
-) -> Result<()> {
+) {
     let (name, origin, acting_token) = match actor {
         Actor::Caller(caller) => {
-            let (id, name) = (caller.token, &caller.token_name);
-            (caller.username.as_str(), caller.origin, Some(ActingToken { id, name }))
+            let token = json!({"id": caller.token, "name": caller.token_name});
+            (caller.username.as_str(), caller.origin, token)
         }
-        Actor::Operator => ("operator", Origin::Cli, None),
+        Actor::Operator => ("operator", Origin::Cli, Value::Null),
     };
     let author = Author { name, origin, time: Utc::now() };
-    let entries: Result<Vec<_>> =
-        events.into_iter().map(|event| event.entry(acting_token.as_ref())).collect();
-    change.record(head, &author, entries?);
-    Ok(())
+    let entries = events.into_iter().map(|event| event.entry(&acting_token)).collect();
+    change.record(head, &author, entries);
 }
 
-/// The data of an entry: the token that acted, and what was changed.
-#[derive(Serialize)]
-struct Data<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    acting_token: Option<&'a ActingToken<'a>>,
-    #[serde(flatten)]
-    subject: Subject<'a>,
-}
-
-#[derive(Serialize)]
-struct ActingToken<'a> {
-    id: TokenId,
-    name: &'a Name,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Subject<'a> {
-    Token {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        cause: Option<&'static str>,
-        token: TokenData<'a>,
-    },
-    Other(Value),
-}
-
-#[derive(Serialize)]
-struct TokenData<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    group: Option<&'a Name>,
-    id: TokenId,
-    name: &'a Name,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    organization: Option<&'a Slug>,
-    owner: &'a Name,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scopes: Option<Scopes>,
-}
-
-impl<'a> Event<'a> {
-    fn entry(self, acting_token: Option<&'a ActingToken<'a>>) -> Result<NewEntry> {
-        let (code, message, subject) = self.describe();
-        let data = serde_json::to_string(&Data { acting_token, subject });
-        let data = data.map_err(|error| Error::internal(format!("no JSON form: {error}")))?;
-        Ok(NewEntry { code, message, data })
+impl Event<'_> {
+    fn entry(self, acting_token: &Value) -> NewEntry {
+        let (code, message, mut data) = self.describe();
+        data["acting_token"] = acting_token.clone();
+        NewEntry { code, message, data: without_nulls(data).to_string() }
     }
 
     /// Returns the code and the message of the entry, and what was changed.
-    fn describe(self) -> (&'static str, String, Subject<'a>) {
+    fn describe(self) -> (&'static str, String, Value) {
         match self {
             Self::TokenCreate { token, owner } => (
                 "user-token-create",
                 format!("minted token {} of {owner}", token.name),
-                Subject::Token { cause: None, token: token_data(token, owner) },
+                json!({"token": token_data(token, owner)}),
             ),
             Self::TokenRevoke { token, owner, cause } => (
                 "user-token-revoke",
                 format!("revoked token {} of {owner} by {cause}", token.name),
-                Subject::Token { cause: Some(cause), token: token_data(token, owner) },
+                json!({"cause": cause, "token": token_data(token, owner)}),
             ),
             Self::MemberAdd { username, role } => (
                 "org-member-add",
                 format!("added {username} as {role}"),
-                Subject::Other(json!({"member": {"username": username, "role": role}})),
+                json!({"member": {"username": username, "role": role}}),
             ),
-            Self::MemberUpdate { username, from, to } => {
-                let member = json!({"username": username, "role": to});
-                (
-                    "org-member-update",
-                    format!("changed {username} from {from} to {to}"),
-                    Subject::Other(json!({"member": member, "previous_role": from})),
-                )
-            }
+            Self::MemberUpdate { username, from, to } => (
+                "org-member-update",
+                format!("changed {username} from {from} to {to}"),
+                json!({"member": {"username": username, "role": to}, "previous_role": from}),
+            ),
             Self::MemberRemove { username } => (
                 "org-member-rm",
                 format!("removed {username}"),
-                Subject::Other(json!({"member": {"username": username}})),
+                json!({"member": {"username": username}}),
             ),
             Self::GroupCreate(group) => (
                 "group-create",
@@ -151,13 +102,25 @@ impl<'a> Event<'a> {
     }
 }
 
-fn token_data<'a>(token: &'a Token, owner: &'a Name) -> TokenData<'a> {
+fn token_data(token: &Token, owner: &Name) -> Value {
     let Token { name, id, organization, group, scopes, .. } = token;
-    let (organization, group) = (organization.as_ref(), group.as_ref());
-    TokenData { group, id: *id, name, organization, owner, scopes: *scopes }
+    without_nulls(json!({
+        "group": group,
+        "id": id,
+        "name": name,
+        "organization": organization,
+        "owner": owner,
+        "scopes": scopes,
+    }))
 }
 
-fn group_data(group: &Group) -> Subject<'_> {
-    let (name, uuid, location) = (&group.name, group.uuid, &group.primary);
-    Subject::Other(json!({"group": {"name": name, "uuid": uuid, "location": location}}))
+fn group_data(group: &Group) -> Value {
+    json!({"group": {"name": group.name, "uuid": group.uuid, "location": group.primary}})
+}
+
+fn without_nulls(mut data: Value) -> Value {
+    if let Value::Object(members) = &mut data {
+        members.retain(|_, value| !value.is_null());
+    }
+    data
 }

@@ -69,7 +69,7 @@ impl Service {
             let (caller, reach, _) = reach(access, Action::ManageGroups)?;
             change.insert_group(reach.id, new);
             let event = Event::GroupCreate(new);
-            record(&mut change, reach.head, Actor::Caller(&caller), [event])?;
+            record(&mut change, reach.head, Actor::Caller(&caller), [event]);
             Ok((change, ()))
         });
         let taken =
@@ -94,7 +94,7 @@ impl Service {
             change.delete_group(group.uuid);
             let events = revocations(&revoked, "group-delete");
             let events = events.chain([Event::GroupDelete(&group)]);
-            record(&mut change, reach.head, Actor::Caller(&caller), events)?;
+            record(&mut change, reach.head, Actor::Caller(&caller), events);
             Ok((change, group))
         })
         .await

@@ -117,7 +117,7 @@ impl Service {
             change.delete_member(reach.id, username);
             let events = revocations(&revoked, "org-member-rm");
             let events = events.chain([Event::MemberRemove { username }]);
-            record(&mut change, reach.head, Actor::Caller(&caller), events)?;
+            record(&mut change, reach.head, Actor::Caller(&caller), events);
             Ok((change, ()))
         })
         .await
@@ -147,7 +147,7 @@ pub(super) fn set_role(
         }
     };
     if let Some(event) = event {
-        record(change, reach.head, actor, [event])?;
+        record(change, reach.head, actor, [event]);
     }
     Ok(Member { username: username.clone(), role, email: target.email })
 }

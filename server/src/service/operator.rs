@@ -38,7 +38,7 @@ impl Operator<'_> {
             }
             let user = add_user(change, username, email).await?;
             add_organization(change, slug, (&user, username)).await?;
-            mint_for(change, new, username, user)?;
+            mint_for(change, new, username, user);
             Ok(())
         })
         .await?;
@@ -85,7 +85,7 @@ impl Operator<'_> {
         let minted = self.write(async |change| {
             change.lock_user_as_operator(username);
             let user = change.user(username).await?.ok_or(Error::NO_USER)?;
-            mint_for(change, new, username, user)?;
+            mint_for(change, new, username, user);
             Ok(())
         });
         let taken = || {
@@ -148,7 +148,8 @@ async fn add_organization(
     let (id, head) = added.map_err(|error| Error::from(error).or_taken(taken))?;
     change.insert_member(id, user.id, owner, Role::Owner);
     let event = Event::MemberAdd { username: owner, role: Role::Owner };
-    record(change, head, Actor::Operator, [event])
+    record(change, head, Actor::Operator, [event]);
+    Ok(())
 }
 
 fn mint_for(
@@ -156,6 +157,6 @@ fn mint_for(
     mint: &Mint,
     username: &Name,
     FoundUser { id, head }: FoundUser,
-) -> Result<()> {
-    mint.add(change, Actor::Operator, (id, username), &Binding::Unrestricted, head)
+) {
+    mint.add(change, Actor::Operator, (id, username), &Binding::Unrestricted, head);
 }

@@ -77,7 +77,7 @@ impl Service {
         let minted = self.write(credential, &turn, Purpose::Change, |mut change| async move {
             let (caller, head, binding) = new.binding(&mut change, credential).await?;
             let owner = (caller.user, &caller.username);
-            new.add(&mut change, Actor::Caller(&caller), owner, &binding, head)?;
+            new.add(&mut change, Actor::Caller(&caller), owner, &binding, head);
             Ok((change, ()))
         });
         minted.await.map_err(|error| error.or_taken(|| not_available(name)))?;
@@ -107,7 +107,7 @@ impl Service {
                     && (extent == Extent::All || token.user == caller.user)
             });
             let token = token.ok_or(Error::NO_TOKEN)?;
-            revoke(&mut change, &caller, reach.head, &token)?;
+            revoke(&mut change, &caller, reach.head, &token);
             Ok((change, ()))
         })
         .await
@@ -135,7 +135,7 @@ impl Service {
                 .filter(|token| token.token.id == located && is_within(&caller.binding, token));
             let token = token.ok_or(Error::NO_TOKEN)?;
             let head = organization.map_or(user_head, |reach| reach.head);
-            revoke(&mut change, &caller, head, &token)?;
+            revoke(&mut change, &caller, head, &token);
             Ok((change, ()))
         })
         .await
@@ -216,10 +216,10 @@ impl Mint {
         (user, owner): (UserId, &Name),
         binding: &Binding,
         head: ChainHead,
-    ) -> Result<()> {
+    ) {
         change.insert_token(&self.token, &self.secret.digest(), user, binding);
         let event = Event::TokenCreate { token: &self.token, owner };
-        record(change, head, actor, [event])
+        record(change, head, actor, [event]);
     }
 
     /// Returns the answer that shows the secret.
@@ -228,13 +228,8 @@ impl Mint {
     }
 }
 
-fn revoke(
-    change: &mut Transaction,
-    caller: &Caller,
-    head: ChainHead,
-    found: &FoundToken,
-) -> Result<()> {
+fn revoke(change: &mut Transaction, caller: &Caller, head: ChainHead, found: &FoundToken) {
     change.delete_token(found.token.id);
     let event = Event::TokenRevoke { token: &found.token, owner: &found.owner, cause: "revoke" };
-    record(change, head, Actor::Caller(caller), [event])
+    record(change, head, Actor::Caller(caller), [event]);
 }
