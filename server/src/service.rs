@@ -6,7 +6,6 @@
 //! other effect.
 
 mod audit;
-mod groups;
 mod members;
 mod operator;
 mod organizations;

@@ -1,12 +1,15 @@
-//! The caller's user, the organizations that the caller reaches, and their audit logs.
+//! The caller's user, and the organizations that the caller reaches, with their groups and audit
+//! logs. Deleting a group revokes its tokens.
 
+use super::audit::{Actor, Event, record, revocations};
 use super::{PAGE, Service, reach};
-use crate::access::{Action, OwnAction, decide_own};
-use crate::caller::Credential;
-use crate::error::Result;
-use crate::name::Slug;
-use crate::records::{AuditLog, Organization, Page, User};
-use crate::store::View;
+use crate::access::{Action, Extent, OwnAction, decide_own};
+use crate::caller::{Binding, Caller, Credential};
+use crate::error::{Error, Result};
+use crate::name::{Name, Slug};
+use crate::records::{AuditLog, Group, Organization, Page, User};
+use crate::store::{GROUP, Purpose, Turn, View};
+use uuid::Uuid;
 
 impl Service {
     /// Returns the caller's user.
@@ -65,4 +68,98 @@ impl Service {
         })
         .await
     }
+
+    /// Lists the groups of an organization, by name; to a group-bound token its own.
+    pub async fn list_groups(
+        &self,
+        credential: &Credential,
+        slug: &Slug,
+        after: Option<Name>,
+    ) -> Result<Page<Group, Name>> {
+        let after = after.as_ref();
+        self.read(View::Snapshot, |mut view| async move {
+            let access = view.access(credential, Some(slug)).await?;
+            let (caller, reach, extent) = reach(access, Action::ReadGroups)?;
+            Ok(match (extent, caller.binding) {
+                (Extent::Own, Binding::Group { group, .. }) => {
+                    Page { items: view.group(group).await?.into_iter().collect(), next: None }
+                }
+                _ => view.groups(reach.id, after, PAGE).await?,
+            })
+        })
+        .await
+    }
+
+    /// Returns one group.
+    pub async fn get_group(
+        &self,
+        credential: &Credential,
+        slug: &Slug,
+        name: &Name,
+    ) -> Result<Group> {
+        self.read(View::Statement, |mut view| async move {
+            let (access, group) = view.access_to(&GROUP, credential, slug, name.as_str()).await?;
+            let (caller, _, extent) = reach(access, Action::ReadGroups)?;
+            match extent {
+                Extent::All => group.ok_or(Error::NO_GROUP),
+                Extent::Own => {
+                    group.filter(|group| is_own(&caller, group)).ok_or(Error::OTHER_GROUP)
+                }
+            }
+        })
+        .await
+    }
+
+    /// Creates a group.
+    pub async fn create_group(
+        &self,
+        credential: &Credential,
+        slug: &Slug,
+        name: Name,
+        location: Name,
+    ) -> Result<Group> {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let group = Group::new(name, Uuid::new_v4(), location, version);
+        let new = &group;
+        let turn = Turn::Organization(slug.clone());
+        let created = self.write(credential, &turn, Purpose::Change, |mut change| async move {
+            let access = change.access(credential, Some(slug)).await?;
+            let (caller, reach, _) = reach(access, Action::ManageGroups)?;
+            change.insert_group(reach.id, new);
+            let event = Event::GroupCreate(new);
+            record(&mut change, reach.head, Actor::Caller(&caller), [event]);
+            Ok((change, ()))
+        });
+        let taken =
+            || format!("there is a group named {} already: choose another name", group.name);
+        created.await.map_err(|error| error.or_taken(taken))?;
+        Ok(group)
+    }
+
+    /// Deletes a group and revokes its tokens.
+    pub async fn delete_group(
+        &self,
+        credential: &Credential,
+        slug: &Slug,
+        name: &Name,
+    ) -> Result<Group> {
+        let turn = Turn::Organization(slug.clone());
+        self.write(credential, &turn, Purpose::Revocation, |mut change| async move {
+            let (access, group) = change.access_to(&GROUP, credential, slug, name.as_str()).await?;
+            let (caller, reach, _) = reach(access, Action::ManageGroups)?;
+            let group = group.ok_or(Error::NO_GROUP)?;
+            let revoked = change.delete_group_tokens(slug, group.uuid).await?;
+            change.delete_group(group.uuid);
+            let events = revocations(&revoked, "group-delete");
+            let events = events.chain([Event::GroupDelete(&group)]);
+            record(&mut change, reach.head, Actor::Caller(&caller), events);
+            Ok((change, group))
+        })
+        .await
+    }
+}
+
+/// Whether it is the group that the caller's token is bound to.
+fn is_own(caller: &Caller, group: &Group) -> bool {
+    matches!(caller.binding, Binding::Group { group: own, .. } if own == group.uuid)
 }

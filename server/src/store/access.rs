@@ -80,10 +80,10 @@ pub(super) use access;
 pub(super) const TARGET: usize = 15;
 
 /// Something that a request names: a statement that answers [`Access`] with it, and how to read its
-/// columns, which are null if there is none.
+/// columns. The first one is null if there is none.
 pub struct Target<T> {
     statement: &'static str,
-    read: fn(&dyn Row, usize) -> Result<Option<T>>,
+    read: fn(&dyn Row, usize) -> Result<T>,
 }
 
 /// A group, by its name.
@@ -92,7 +92,7 @@ pub const GROUP: Target<Group> = Target {
         ", x.uuid, x.name, x.location, x.version",
         "LEFT JOIN organization_groups x ON x.organization_id = o.id AND x.name = $4"
     ),
-    read: rows::found_group,
+    read: rows::group,
 };
 
 /// A live token, by its id. It may belong to another organization.
@@ -109,7 +109,7 @@ pub const TOKEN: Target<FoundToken> = Target {
 /// A user, by their name, whether they are a member or not.
 pub const MEMBER: Target<TargetMember> = Target {
     statement: access!(
-        ", x.id, x.username, x.email, y.role,
+        ", x.id, x.email, y.role,
          (SELECT count(*) FROM members z WHERE z.organization_id = o.id
          AND z.user_id <> x.id AND z.role = 'owner')",
         "LEFT JOIN users x ON x.username = $4
@@ -178,8 +178,9 @@ impl Snapshot {
         more: [Value; N],
     ) -> Result<(Access, Option<T>)> {
         let statement = sql(target.statement, parameters(credential, more));
-        let read =
-            |row: &dyn Row| Ok((rows::access(row, credential)?, (target.read)(row, TARGET)?));
+        let read = |row: &dyn Row| {
+            Ok((rows::access(row, credential)?, rows::optional(row, TARGET, target.read)?))
+        };
         self.first(statement, read).await?.ok_or(Error::NotAccepted)
     }
 }

@@ -13,7 +13,7 @@ use chain::{AnyChain, Chain, Hash, Walk};
 use chrono::{DateTime, Utc};
 
 /// How many entries [`Snapshot::verify_audit`] reads at once.
-const PAGE: usize = 1_000;
+const PAGE: i64 = 1_000;
 
 /// How many entries one statement adds at most: as many as are added well within its time-out.
 const BULK: usize = 100_000;
@@ -47,18 +47,14 @@ const INSERT_MANY_POSTGRES: &str =
 pub struct Author<'a> {
     /// The username, or `operator`.
     pub name: &'a str,
-    /// Where the change came from.
     pub origin: Origin,
-    /// When it is made.
     pub time: DateTime<Utc>,
 }
 
 /// What an entry says of a change.
 #[derive(Clone, Debug)]
 pub struct NewEntry {
-    /// What happened, as a word.
     pub code: &'static str,
-    /// What happened, as a sentence.
     pub message: String,
     /// What was changed, as a JSON object.
     pub data: String,
@@ -84,20 +80,17 @@ impl Snapshot {
     /// Compares every entry with the chain that it belongs to.
     pub async fn verify_audit(&mut self) -> Result<AuditReport> {
         let mut walk = Walk::new(self.heads().await?);
-        let mut after = 0;
-        loop {
+        let mut last = Some(0);
+        while let Some(after) = last {
             let statement = sql(
                 "SELECT id, organization_id, user_id, sequence, code, message, origin, author,
                  created_at, data, hash FROM audit_log WHERE id > $1 ORDER BY id LIMIT $2",
-                [after.into(), i64::try_from(PAGE).unwrap_or(i64::MAX).into()],
+                [after.into(), PAGE.into()],
             );
             let read = self.all(statement, |row| {
                 rows::link(row).map(|(link, hash)| walk.step(&link, &hash)).and(row.integer(0))
             });
-            match read.await?.last() {
-                None => break,
-                Some(last) => after = *last,
-            }
+            last = read.await?.last().copied();
         }
         Ok(walk.end())
     }
@@ -146,12 +139,11 @@ impl Transaction {
         links: &[(Hash, NewEntry)],
     ) -> Statement {
         let (organization, user) = match chain {
-            Chain::Organization(id) => (Some(id.0), None),
-            Chain::User(id) => (None, Some(id.0)),
+            Chain::Organization(id) => (id.0.into(), Value::Null),
+            Chain::User(id) => (Value::Null, id.0.into()),
         };
         let time = author.time.timestamp_millis();
-        let mut parameters: Vec<Value> =
-            vec![organization.into(), user.into(), author.origin.as_str().into()];
+        let mut parameters = vec![organization, user, author.origin.as_str().into()];
         parameters.extend([author.name.into(), time.into()]);
         if let [(hash, NewEntry { code, message, data })] = links {
             parameters.extend([(start + 1).into(), (*code).into()]);

@@ -43,7 +43,7 @@ impl Snapshot {
         username: &Name,
     ) -> Result<Option<(Reach, Option<TargetMember>)>> {
         let statement = sql(
-            "SELECT o.id, o.entries, o.hash, x.id, x.username, x.email, y.role,
+            "SELECT o.id, o.entries, o.hash, x.id, x.email, y.role,
              (SELECT count(*) FROM members z WHERE z.organization_id = o.id
              AND z.user_id <> x.id AND z.role = 'owner')
              FROM organizations o LEFT JOIN users x ON x.username = $1
@@ -55,7 +55,7 @@ impl Snapshot {
             let id = OrganizationId(row.integer(0)?);
             let head = rows::head(row, 1, Chain::Organization(id))?;
             let reach = Reach { id, role: Role::Owner, head };
-            Ok((reach, rows::target_member(row, 3)?))
+            Ok((reach, rows::optional(row, 3, rows::target_member)?))
         })
         .await
     }

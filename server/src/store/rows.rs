@@ -23,7 +23,8 @@ pub fn parse_text<T: FromStr>(row: &dyn Row, column: usize) -> Result<T> {
     row.text(column)?.parse().map_err(|_| corrupt("a name"))
 }
 
-fn optional<T>(
+/// Reads columns that are null if there is none.
+pub fn optional<T>(
     row: &dyn Row,
     column: usize,
     read: impl FnOnce(&dyn Row, usize) -> Result<T>,
@@ -113,15 +114,13 @@ fn reach(row: &dyn Row, _: usize) -> Result<Reach> {
 
 /// Reads columns: id, name, time, scopes, group's name. The last may be null.
 pub fn bound_token(row: &dyn Row, from: usize) -> Result<Token> {
-    let scopes = scopes(row, from + 3)?;
-    let is_group_bound = scopes != Scopes::default();
     Ok(Token {
         id: token_id(row, from)?,
         name: parse_text(row, from + 1)?,
         created_at: time(row, from + 2)?,
         organization: None,
-        group: if is_group_bound { optional(row, from + 4, parse_text)? } else { None },
-        scopes: is_group_bound.then_some(scopes),
+        group: optional(row, from + 4, parse_text)?,
+        scopes: Some(scopes(row, from + 3)?).filter(|scopes| *scopes != Scopes::default()),
     })
 }
 
@@ -137,29 +136,22 @@ pub fn token(row: &dyn Row, from: usize) -> Result<OrganizationToken> {
 }
 
 /// Reads columns: those of [`bound_token`], owner's name, organization, organization id, user id. The
-/// id of the token may be null.
-pub fn found_token(row: &dyn Row, from: usize) -> Result<Option<FoundToken>> {
-    optional(row, from, |row, from| {
-        let organization = optional(row, from + 6, parse_text)?;
-        Ok(FoundToken {
-            token: Token { organization, ..bound_token(row, from)? },
-            owner: parse_text(row, from + 5)?,
-            organization: optional(row, from + 7, |row, column| row.integer(column))?
-                .map(OrganizationId),
-            user: UserId(row.integer(from + 8)?),
-        })
-    })
+/// organization may be null.
+pub fn found_token(row: &dyn Row, from: usize) -> Result<FoundToken> {
+    let organization = optional(row, from + 6, parse_text)?;
+    let token = Token { organization, ..bound_token(row, from)? };
+    let organization = optional(row, from + 7, |row, column| row.integer(column))?;
+    let (organization, user) = (organization.map(OrganizationId), row.integer(from + 8)?);
+    Ok(FoundToken { token, owner: parse_text(row, from + 5)?, organization, user: UserId(user) })
 }
 
-/// Reads columns: user id, username, address, role, other owner. All but the last may be null.
-pub fn target_member(row: &dyn Row, from: usize) -> Result<Option<TargetMember>> {
-    optional(row, from, |row, from| {
-        Ok(TargetMember {
-            user: UserId(row.integer(from)?),
-            email: row.text(from + 2)?.to_owned(),
-            role: optional(row, from + 3, parse_text::<Role>)?,
-            has_other_owner: row.integer(from + 4)? != 0,
-        })
+/// Reads columns: user id, address, role, other owner. The role may be null.
+pub fn target_member(row: &dyn Row, from: usize) -> Result<TargetMember> {
+    Ok(TargetMember {
+        user: UserId(row.integer(from)?),
+        email: row.text(from + 1)?.to_owned(),
+        role: optional(row, from + 2, parse_text::<Role>)?,
+        has_other_owner: row.integer(from + 3)? != 0,
     })
 }
 
@@ -173,11 +165,6 @@ pub fn member(row: &dyn Row) -> Result<Member> {
 pub fn group(row: &dyn Row, from: usize) -> Result<Group> {
     let (name, location) = (parse_text(row, from + 1)?, parse_text(row, from + 2)?);
     Ok(Group::new(name, uuid(row, from)?, location, row.text(from + 3)?.to_owned()))
-}
-
-/// Reads the columns of a group, which may be null.
-pub fn found_group(row: &dyn Row, from: usize) -> Result<Option<Group>> {
-    optional(row, from, group)
 }
 
 /// Reads columns: id, organization, user, sequence, code, message, origin, author, time, data, hash.

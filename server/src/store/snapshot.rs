@@ -12,20 +12,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// How much work a store has done. Statements that only begin or end a transaction do not count.
 #[derive(Debug, Default)]
 pub struct Counts {
-    statements: AtomicU64,
-    round_trips: AtomicU64,
-}
-
-impl Counts {
-    /// Returns how many statements ran.
-    pub fn statements(&self) -> u64 {
-        self.statements.load(Ordering::Relaxed)
-    }
-
-    /// Returns how often a request waited for the database; on SQLite, how often it called it.
-    pub fn round_trips(&self) -> u64 {
-        self.round_trips.load(Ordering::Relaxed)
-    }
+    /// How many statements ran.
+    pub statements: AtomicU64,
+    /// How often a request waited for the database; on SQLite, how often it called it.
+    pub round_trips: AtomicU64,
 }
 
 /// One open transaction of a backend. Dropping it rolls it back.

@@ -9,6 +9,7 @@ use orgtokens_server::scope::RequestedScope;
 use orgtokens_server::service::Service;
 use orgtokens_server::store::Store;
 use std::fmt::Debug;
+use std::sync::atomic::Ordering;
 
 pub fn trials() -> Vec<Trial> {
     trials!(
@@ -40,10 +41,11 @@ impl Counted {
     ) -> T {
         let counts = || {
             let counts = self.service.store().counts();
-            match self.backend {
-                Backend::Sqlite => counts.statements(),
-                Backend::Postgres => counts.round_trips(),
-            }
+            let count = match self.backend {
+                Backend::Sqlite => &counts.statements,
+                Backend::Postgres => &counts.round_trips,
+            };
+            count.load(Ordering::Relaxed)
         };
         let before = counts();
         let value = work.await.expect(what);
