@@ -81,11 +81,7 @@ impl Service {
         let operation = &operation;
         let attempt = move || async move {
             let mut change = self.store.write(turn, purpose).await?;
-            match turn {
-                Turn::Organization(slug) => change.lock_organization(credential, slug),
-                Turn::User(_) => change.lock_user(credential),
-                Turn::Free => {}
-            }
+            change.lock_turn(credential, turn);
             let (change, value) = operation(change).await?;
             change.commit().await?;
             Ok(value)

@@ -53,13 +53,7 @@ impl Service {
         username: &Name,
         role: Role,
     ) -> Result<Member> {
-        self.give_role(credential, slug, username, role, |current| match current {
-            None => Ok(()),
-            Some(_) => Err(Error::Conflict(format!(
-                "{username} is a member already: change the role instead"
-            ))),
-        })
-        .await
+        self.give_role(credential, slug, username, role, false).await
     }
 
     /// Gives a member another role.
@@ -70,26 +64,31 @@ impl Service {
         username: &Name,
         role: Role,
     ) -> Result<Member> {
-        let require_member = |current: Option<Role>| current.map(|_| ()).ok_or(Error::NO_MEMBER);
-        self.give_role(credential, slug, username, role, require_member).await
+        self.give_role(credential, slug, username, role, true).await
     }
 
-    /// Gives a user a role, if `check` accepts the user's current one.
+    /// Gives a role to a user, who must be a member already or must not be one.
     async fn give_role(
         &self,
         credential: &Credential,
         slug: &Slug,
         username: &Name,
         role: Role,
-        check: impl Fn(Option<Role>) -> Result<()>,
+        must_be_member: bool,
     ) -> Result<Member> {
-        let check = &check;
         let turn = Turn::Organization(slug.clone());
         self.write(credential, &turn, Purpose::Change, |mut change| async move {
             let (access, target) =
                 change.access_to(&MEMBER, credential, slug, username.as_str()).await?;
             let (caller, reach, _) = reach(access, Action::ManageMembers)?;
-            check(target.as_ref().and_then(|target| target.role))?;
+            let is_member = target.as_ref().is_some_and(|target| target.role.is_some());
+            if is_member && !must_be_member {
+                let again = format!("{username} is a member already: change the role instead");
+                return Err(Error::Conflict(again));
+            }
+            if must_be_member && !is_member {
+                return Err(Error::NO_MEMBER);
+            }
             let actor = Actor::Caller(&caller);
             let member = set_role(&mut change, actor, reach, username, target, role)?;
             Ok((change, member))

@@ -4,7 +4,7 @@
 
 use super::audit::chain::ChainHead;
 use super::connection::{Row, Value, sql};
-use super::{Error, Result, Snapshot, Transaction, rows};
+use super::{Error, Result, Snapshot, Transaction, Turn, rows};
 use crate::caller::{Caller, Credential, OrganizationId, Role, UserId};
 use crate::name::{Name, Slug};
 use crate::records::{Group, Token};
@@ -186,27 +186,28 @@ impl Snapshot {
 }
 
 impl Transaction {
-    /// Blocks other changes to this organization, its members, groups, tokens and audit log, and
-    /// the revocation of the caller's token, until the transaction ends. It goes out with the next
-    /// query, which sees what the lock protects.
+    /// Blocks other changes of this turn, and the revocation of the caller's token, until the
+    /// transaction ends. For an organization these are the changes to it, its members, groups,
+    /// tokens and audit log. It goes out with the next query, which sees what the lock protects.
     ///
     /// A transaction locks one organization or one user, and always before any token, so no two
     /// wait for each other.
-    pub fn lock_organization(&mut self, credential: &Credential, slug: &Slug) {
-        self.lock(sql(
-            "SELECT 1 FROM tokens t JOIN members m ON m.user_id = t.user_id
-             JOIN organizations o ON o.id = m.organization_id WHERE t.digest = $1 AND o.slug = $2
-             FOR NO KEY UPDATE OF o FOR KEY SHARE OF t",
-            [credential.digest.as_bytes().into(), slug.as_str().into()],
-        ));
-    }
-
-    /// Like [`Transaction::lock_organization`], for the unrestricted tokens of the caller's user.
-    pub fn lock_user(&mut self, credential: &Credential) {
-        self.lock(sql(
-            "SELECT 1 FROM tokens t JOIN users u ON u.id = t.user_id
-             WHERE t.digest = $1 FOR NO KEY UPDATE OF u FOR KEY SHARE OF t",
-            [credential.digest.as_bytes().into()],
-        ));
+    pub fn lock_turn(&mut self, credential: &Credential, turn: &Turn) {
+        let digest = credential.digest.as_bytes().into();
+        self.lock(match turn {
+            Turn::Organization(slug) => sql(
+                "SELECT 1 FROM tokens t JOIN members m ON m.user_id = t.user_id
+                 JOIN organizations o ON o.id = m.organization_id
+                 WHERE t.digest = $1 AND o.slug = $2
+                 FOR NO KEY UPDATE OF o FOR KEY SHARE OF t",
+                [digest, slug.as_str().into()],
+            ),
+            Turn::User(_) => sql(
+                "SELECT 1 FROM tokens t JOIN users u ON u.id = t.user_id
+                 WHERE t.digest = $1 FOR NO KEY UPDATE OF u FOR KEY SHARE OF t",
+                [digest],
+            ),
+            Turn::Free => return,
+        });
     }
 }
