@@ -55,7 +55,7 @@ async fn list_organization_api_tokens(
     path: Path<OrganizationPath>,
 ) -> Answer<OrganizationTokenList> {
     answer_list(rqctx, path.get(), |service, credential, path, after| async move {
-        service.list_organization_tokens(&credential, &path.organization_slug, after).await
+        service.within(&credential, &path.organization_slug).list_tokens(after).await
     })
     .await
 }
@@ -68,7 +68,7 @@ async fn revoke_organization_api_token(
 ) -> Answer<RevokedToken> {
     answer(rqctx, path.get(), async |service, credential, path| {
         let OrganizationTokenPath { organization_slug, token_id } = path;
-        service.revoke_organization_token(&credential, &organization_slug, token_id).await?;
+        service.within(&credential, &organization_slug).revoke_token(token_id).await?;
         Ok(token_id.to_string())
     })
     .await
@@ -136,7 +136,7 @@ async fn get_organization(
     path: Path<OrganizationPath>,
 ) -> Answer<OrganizationResponse> {
     answer(rqctx, path.get(), async |service, credential, path| {
-        service.get_organization(&credential, &path.organization_slug).await
+        service.within(&credential, &path.organization_slug).get().await
     })
     .await
 }
@@ -148,7 +148,7 @@ async fn list_organization_members(
     path: Path<OrganizationPath>,
 ) -> Answer<MemberList> {
     answer_list(rqctx, path.get(), |service, credential, path, after| async move {
-        service.list_members(&credential, &path.organization_slug, after).await
+        service.within(&credential, &path.organization_slug).list_members(after).await
     })
     .await
 }
@@ -164,7 +164,7 @@ async fn add_organization_member(
         service.authenticate(&credential).await?;
         let (slug, request) = (path.organization_slug, body.read().await?);
         let AddMemberRequest { username, role } = request;
-        let member = service.add_member(&credential, &slug, &username, role.into()).await?;
+        let member = service.within(&credential, &slug).add_member(&username, role.into()).await?;
         Ok(MemberAdded { member: username, role: member.role })
     })
     .await
@@ -174,7 +174,7 @@ async fn add_organization_member(
     path = "/v1/organizations/{organizationSlug}/members/{username}" }]
 async fn get_organization_member(rqctx: Rqctx, path: Path<MemberPath>) -> Answer<MemberResponse> {
     answer(rqctx, path.get(), async |service, credential, path| {
-        service.get_member(&credential, &path.organization_slug, &path.username).await
+        service.within(&credential, &path.organization_slug).get_member(&path.username).await
     })
     .await
 }
@@ -190,7 +190,7 @@ async fn update_member_role(
         service.authenticate(&credential).await?;
         let MemberPath { organization_slug, username } = path;
         let role = body.read().await?.role.into();
-        service.update_member(&credential, &organization_slug, &username, role).await
+        service.within(&credential, &organization_slug).update_member(&username, role).await
     })
     .await
 }
@@ -199,7 +199,7 @@ async fn update_member_role(
     path = "/v1/organizations/{organizationSlug}/members/{username}" }]
 async fn remove_organization_member(rqctx: Rqctx, path: Path<MemberPath>) -> Answer<MemberRemoved> {
     answer(rqctx, path.get(), async |service, credential, path| {
-        service.remove_member(&credential, &path.organization_slug, &path.username).await?;
+        service.within(&credential, &path.organization_slug).remove_member(&path.username).await?;
         Ok(path.username)
     })
     .await
@@ -209,7 +209,7 @@ async fn remove_organization_member(rqctx: Rqctx, path: Path<MemberPath>) -> Ans
     path = "/v1/organizations/{organizationSlug}/groups" }]
 async fn list_groups(rqctx: Rqctx, path: Path<OrganizationPath>) -> Answer<GroupList> {
     answer_list(rqctx, path.get(), |service, credential, path, after| async move {
-        service.list_groups(&credential, &path.organization_slug, after).await
+        service.within(&credential, &path.organization_slug).list_groups(after).await
     })
     .await
 }
@@ -224,7 +224,7 @@ async fn create_group(
     answer(rqctx, path.get(), async |service, credential, path| {
         service.authenticate(&credential).await?;
         let CreateGroupRequest { name, location } = body.read().await?;
-        service.create_group(&credential, &path.organization_slug, name, location).await
+        service.within(&credential, &path.organization_slug).create_group(name, location).await
     })
     .await
 }
@@ -233,7 +233,7 @@ async fn create_group(
     path = "/v1/organizations/{organizationSlug}/groups/{groupName}" }]
 async fn get_group(rqctx: Rqctx, path: Path<GroupPath>) -> Answer<GroupResponse> {
     answer(rqctx, path.get(), async |service, credential, path| {
-        service.get_group(&credential, &path.organization_slug, &path.group_name).await
+        service.within(&credential, &path.organization_slug).get_group(&path.group_name).await
     })
     .await
 }
@@ -242,7 +242,7 @@ async fn get_group(rqctx: Rqctx, path: Path<GroupPath>) -> Answer<GroupResponse>
     path = "/v1/organizations/{organizationSlug}/groups/{groupName}" }]
 async fn delete_group(rqctx: Rqctx, path: Path<GroupPath>) -> Answer<GroupResponse> {
     answer(rqctx, path.get(), async |service, credential, path| {
-        service.delete_group(&credential, &path.organization_slug, &path.group_name).await
+        service.within(&credential, &path.organization_slug).delete_group(&path.group_name).await
     })
     .await
 }
@@ -257,7 +257,8 @@ async fn list_organization_audit_logs(
     answer(rqctx, path.get(), async |service, credential, path| {
         let (slug, query) = (path.organization_slug, query.get()?);
         let PageQuery { page, page_size } = query;
-        let (logs, total) = service.list_audit_logs(&credential, &slug, page, page_size).await?;
+        let (logs, total) =
+            service.within(&credential, &slug).list_audit_logs(page, page_size).await?;
         Ok(AuditLogPage::new(logs, total, &query))
     })
     .await

@@ -16,6 +16,7 @@ pub use operator::Operator;
 use crate::access::{self, Action, Extent};
 use crate::caller::{Caller, Credential};
 use crate::error::{Error, Result, StoreError};
+use crate::name::Slug;
 use crate::store::{Access, Purpose, Reach, Snapshot, Store, Transaction, Turn, View};
 use std::sync::Arc;
 
@@ -40,6 +41,11 @@ impl Service {
     /// Returns the store.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Returns the operations in an organization.
+    pub fn within<'a>(&'a self, credential: &'a Credential, slug: &'a Slug) -> InOrganization<'a> {
+        InOrganization { service: self, credential, slug }
     }
 
     /// Returns the user and the binding behind a credential at this moment.
@@ -94,6 +100,36 @@ impl Service {
             }
             outcome => outcome,
         }
+    }
+}
+
+/// The operations in an organization, for the holder of a credential.
+#[derive(Clone, Copy, Debug)]
+pub struct InOrganization<'a> {
+    service: &'a Service,
+    credential: &'a Credential,
+    slug: &'a Slug,
+}
+
+impl InOrganization<'_> {
+    async fn read<T, F>(&self, view: View, operation: impl Fn(Snapshot) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        self.service.read(view, operation).await
+    }
+
+    async fn write<T, F>(&self, purpose: Purpose, operation: impl Fn(Transaction) -> F) -> Result<T>
+    where
+        F: Future<Output = Written<T>>,
+    {
+        let turn = Turn::Organization(self.slug.clone());
+        self.service.write(self.credential, &turn, purpose, operation).await
+    }
+
+    /// Returns who asks, the organization, and how much of `action` the caller may do in it.
+    async fn reach(&self, view: &mut Snapshot, action: Action) -> Result<(Caller, Reach, Extent)> {
+        reach(view.access(self.credential, Some(self.slug)).await?, action)
     }
 }
 

@@ -58,7 +58,7 @@ async fn fill(service: &Service) -> anyhow::Result<Vec<Row>> {
         let credential = Credential::new(&token, Origin::Cli);
         if role == Role::Owner {
             let (group, location) = (parse("default")?, parse("lhr")?);
-            service.create_group(&credential, &slug, group, location).await?;
+            service.within(&credential, &slug).create_group(group, location).await?;
         }
         let mut request =
             MintRequest { organization: Some(slug.clone()), ..MintRequest::default() };

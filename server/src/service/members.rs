@@ -2,41 +2,30 @@
 //! organization always keeps an owner.
 
 use super::audit::{Actor, Event, record, revocations};
-use super::{PAGE, Service, reach};
+use super::{InOrganization, PAGE, reach};
 use crate::access::Action;
-use crate::caller::{Credential, Role};
+use crate::caller::Role;
 use crate::error::{Error, Result};
-use crate::name::{Name, Slug};
+use crate::name::Name;
 use crate::records::{Member, Page};
-use crate::store::{MEMBER, Purpose, Reach, TargetMember, Transaction, Turn, View};
+use crate::store::{MEMBER, Purpose, Reach, TargetMember, Transaction, View};
 
-impl Service {
+impl InOrganization<'_> {
     /// Lists the members of an organization, by username.
-    pub async fn list_members(
-        &self,
-        credential: &Credential,
-        slug: &Slug,
-        after: Option<Name>,
-    ) -> Result<Page<Member, Name>> {
+    pub async fn list_members(self, after: Option<Name>) -> Result<Page<Member, Name>> {
         let after = after.as_ref();
         self.read(View::Snapshot, |mut view| async move {
-            let access = view.access(credential, Some(slug)).await?;
-            let (_, reach, _) = reach(access, Action::Read)?;
+            let (_, reach, _) = self.reach(&mut view, Action::Read).await?;
             Ok(view.members(reach.id, after, PAGE).await?)
         })
         .await
     }
 
     /// Returns one member.
-    pub async fn get_member(
-        &self,
-        credential: &Credential,
-        slug: &Slug,
-        username: &Name,
-    ) -> Result<Member> {
+    pub async fn get_member(self, username: &Name) -> Result<Member> {
         self.read(View::Statement, |mut view| async move {
             let (access, target) =
-                view.access_to(&MEMBER, credential, slug, username.as_str()).await?;
+                view.access_to(&MEMBER, self.credential, self.slug, username.as_str()).await?;
             reach(access, Action::Read)?;
             let (email, role) = target.map(|target| (target.email, target.role)).unzip();
             let role = role.flatten().ok_or(Error::NO_MEMBER)?;
@@ -46,40 +35,20 @@ impl Service {
     }
 
     /// Adds an existing user to an organization.
-    pub async fn add_member(
-        &self,
-        credential: &Credential,
-        slug: &Slug,
-        username: &Name,
-        role: Role,
-    ) -> Result<Member> {
-        self.give_role(credential, slug, username, role, false).await
+    pub async fn add_member(self, username: &Name, role: Role) -> Result<Member> {
+        self.give_role(username, role, false).await
     }
 
     /// Gives a member another role.
-    pub async fn update_member(
-        &self,
-        credential: &Credential,
-        slug: &Slug,
-        username: &Name,
-        role: Role,
-    ) -> Result<Member> {
-        self.give_role(credential, slug, username, role, true).await
+    pub async fn update_member(self, username: &Name, role: Role) -> Result<Member> {
+        self.give_role(username, role, true).await
     }
 
     /// Gives a role to a user, who must be a member already or must not be one.
-    async fn give_role(
-        &self,
-        credential: &Credential,
-        slug: &Slug,
-        username: &Name,
-        role: Role,
-        must_be_member: bool,
-    ) -> Result<Member> {
-        let turn = Turn::Organization(slug.clone());
-        self.write(credential, &turn, Purpose::Change, |mut change| async move {
+    async fn give_role(self, username: &Name, role: Role, must_be_member: bool) -> Result<Member> {
+        self.write(Purpose::Change, |mut change| async move {
             let (access, target) =
-                change.access_to(&MEMBER, credential, slug, username.as_str()).await?;
+                change.access_to(&MEMBER, self.credential, self.slug, username.as_str()).await?;
             let (caller, reach, _) = reach(access, Action::ManageMembers)?;
             let is_member = target.as_ref().is_some_and(|target| target.role.is_some());
             if is_member && !must_be_member {
@@ -97,22 +66,16 @@ impl Service {
     }
 
     /// Removes a member, and revokes the member's tokens that are bound to the organization.
-    pub async fn remove_member(
-        &self,
-        credential: &Credential,
-        slug: &Slug,
-        username: &Name,
-    ) -> Result<()> {
-        let turn = Turn::Organization(slug.clone());
-        self.write(credential, &turn, Purpose::Revocation, |mut change| async move {
+    pub async fn remove_member(self, username: &Name) -> Result<()> {
+        self.write(Purpose::Revocation, |mut change| async move {
             let (access, target) =
-                change.access_to(&MEMBER, credential, slug, username.as_str()).await?;
+                change.access_to(&MEMBER, self.credential, self.slug, username.as_str()).await?;
             let is_self = *username == access.caller.username;
             let action = if is_self { Action::Leave } else { Action::ManageMembers };
             let (caller, reach, _) = reach(access, action)?;
             let target = target.filter(|target| target.role.is_some()).ok_or(Error::NO_MEMBER)?;
             keep_an_owner(username, &target)?;
-            let revoked = change.delete_member_tokens(slug, reach.id, target.user).await?;
+            let revoked = change.delete_member_tokens(self.slug, reach.id, target.user).await?;
             change.delete_member(reach.id, username);
             let events = revocations(&revoked, "org-member-rm");
             let events = events.chain([Event::MemberRemove { username }]);

@@ -2,13 +2,13 @@
 //! logs. Deleting a group revokes its tokens.
 
 use super::audit::{Actor, Event, record, revocations};
-use super::{PAGE, Service, reach};
+use super::{InOrganization, PAGE, Service, reach};
 use crate::access::{Action, Extent, OwnAction, decide_own};
 use crate::caller::{Binding, Caller, Credential};
 use crate::error::{Error, Result};
 use crate::name::{Name, Slug};
 use crate::records::{AuditLog, Group, Organization, Page, User};
-use crate::store::{GROUP, Purpose, Turn, View};
+use crate::store::{GROUP, Purpose, View};
 use uuid::Uuid;
 
 impl Service {
@@ -34,34 +34,24 @@ impl Service {
         })
         .await
     }
+}
 
+impl InOrganization<'_> {
     /// Returns one organization.
-    pub async fn get_organization(
-        &self,
-        credential: &Credential,
-        slug: &Slug,
-    ) -> Result<Organization> {
+    pub async fn get(self) -> Result<Organization> {
         self.read(View::Statement, |mut view| async move {
-            let access = view.access(credential, Some(slug)).await?;
-            reach(access, Action::Read)?;
-            Ok(Organization::new(slug.clone()))
+            self.reach(&mut view, Action::Read).await?;
+            Ok(Organization::new(self.slug.clone()))
         })
         .await
     }
 
     /// Returns page `page`, counted from 1, of `page_size` audit entries, newest first, and how many
     /// entries there are.
-    pub async fn list_audit_logs(
-        &self,
-        credential: &Credential,
-        slug: &Slug,
-        page: u32,
-        page_size: u32,
-    ) -> Result<(Vec<AuditLog>, u64)> {
+    pub async fn list_audit_logs(self, page: u32, page_size: u32) -> Result<(Vec<AuditLog>, u64)> {
         let skip = i64::from(page.saturating_sub(1)) * i64::from(page_size);
         self.read(View::Snapshot, |mut view| async move {
-            let access = view.access(credential, Some(slug)).await?;
-            let (_, reach, _) = reach(access, Action::ReadAudit)?;
+            let (_, reach, _) = self.reach(&mut view, Action::ReadAudit).await?;
             let total = reach.head.entries;
             let entries = view.audit_page(reach.id, total - skip, page_size).await?;
             Ok((entries, total.try_into().unwrap_or(0)))
@@ -70,16 +60,10 @@ impl Service {
     }
 
     /// Lists the groups of an organization, by name; to a group-bound token its own.
-    pub async fn list_groups(
-        &self,
-        credential: &Credential,
-        slug: &Slug,
-        after: Option<Name>,
-    ) -> Result<Page<Group, Name>> {
+    pub async fn list_groups(self, after: Option<Name>) -> Result<Page<Group, Name>> {
         let after = after.as_ref();
         self.read(View::Snapshot, |mut view| async move {
-            let access = view.access(credential, Some(slug)).await?;
-            let (caller, reach, extent) = reach(access, Action::ReadGroups)?;
+            let (caller, reach, extent) = self.reach(&mut view, Action::ReadGroups).await?;
             Ok(match (extent, caller.binding) {
                 (Extent::Own, Binding::Group { group, .. }) => {
                     Page { items: view.group(group).await?.into_iter().collect(), next: None }
@@ -91,14 +75,10 @@ impl Service {
     }
 
     /// Returns one group.
-    pub async fn get_group(
-        &self,
-        credential: &Credential,
-        slug: &Slug,
-        name: &Name,
-    ) -> Result<Group> {
+    pub async fn get_group(self, name: &Name) -> Result<Group> {
         self.read(View::Statement, |mut view| async move {
-            let (access, group) = view.access_to(&GROUP, credential, slug, name.as_str()).await?;
+            let (access, group) =
+                view.access_to(&GROUP, self.credential, self.slug, name.as_str()).await?;
             let (caller, _, extent) = reach(access, Action::ReadGroups)?;
             match extent {
                 Extent::All => group.ok_or(Error::NO_GROUP),
@@ -111,20 +91,12 @@ impl Service {
     }
 
     /// Creates a group.
-    pub async fn create_group(
-        &self,
-        credential: &Credential,
-        slug: &Slug,
-        name: Name,
-        location: Name,
-    ) -> Result<Group> {
+    pub async fn create_group(self, name: Name, location: Name) -> Result<Group> {
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let group = Group::new(name, Uuid::new_v4(), location, version);
         let new = &group;
-        let turn = Turn::Organization(slug.clone());
-        let created = self.write(credential, &turn, Purpose::Change, |mut change| async move {
-            let access = change.access(credential, Some(slug)).await?;
-            let (caller, reach, _) = reach(access, Action::ManageGroups)?;
+        let created = self.write(Purpose::Change, |mut change| async move {
+            let (caller, reach, _) = self.reach(&mut change, Action::ManageGroups).await?;
             change.insert_group(reach.id, new);
             let event = Event::GroupCreate(new);
             record(&mut change, reach.head, Actor::Caller(&caller), [event]);
@@ -137,18 +109,13 @@ impl Service {
     }
 
     /// Deletes a group and revokes its tokens.
-    pub async fn delete_group(
-        &self,
-        credential: &Credential,
-        slug: &Slug,
-        name: &Name,
-    ) -> Result<Group> {
-        let turn = Turn::Organization(slug.clone());
-        self.write(credential, &turn, Purpose::Revocation, |mut change| async move {
-            let (access, group) = change.access_to(&GROUP, credential, slug, name.as_str()).await?;
+    pub async fn delete_group(self, name: &Name) -> Result<Group> {
+        self.write(Purpose::Revocation, |mut change| async move {
+            let (access, group) =
+                change.access_to(&GROUP, self.credential, self.slug, name.as_str()).await?;
             let (caller, reach, _) = reach(access, Action::ManageGroups)?;
             let group = group.ok_or(Error::NO_GROUP)?;
-            let revoked = change.delete_group_tokens(slug, group.uuid).await?;
+            let revoked = change.delete_group_tokens(self.slug, group.uuid).await?;
             change.delete_group(group.uuid);
             let events = revocations(&revoked, "group-delete");
             let events = events.chain([Event::GroupDelete(&group)]);

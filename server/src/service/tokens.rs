@@ -1,11 +1,11 @@
 //! Minting, listing and revoking tokens. A secret is returned once and never stored.
 
 use super::audit::{Actor, Event, record};
-use super::{PAGE, Service, reach};
+use super::{InOrganization, PAGE, Service, reach};
 use crate::access::{Action, Extent, OwnAction, decide_own, may_do_all};
 use crate::caller::{Binding, Caller, Credential, UserId};
 use crate::error::{Error, Result};
-use crate::name::{Name, Slug};
+use crate::name::Name;
 use crate::records::{MintRequest, MintedToken, OrganizationToken, Page, Token};
 use crate::scope::Scopes;
 use crate::store::{
@@ -16,25 +16,6 @@ use crate::token::{PlainToken, TokenId};
 use chrono::{DateTime, Utc};
 
 impl Service {
-    /// Lists the tokens that act on an organization, in the order of minting: all of them for owners
-    /// and admins, the caller's own for other members.
-    pub async fn list_organization_tokens(
-        &self,
-        credential: &Credential,
-        slug: &Slug,
-        after: Option<Position>,
-    ) -> Result<Page<OrganizationToken, Position>> {
-        let range = (after.unwrap_or(0), PAGE);
-        let sees_all = |role| may_do_all(role, Action::ManageTokens);
-        self.read(View::TokenPage, |mut view| async move {
-            let (access, page) =
-                view.organization_tokens(credential, slug, sees_all, range).await?;
-            reach(access, Action::ManageTokens)?;
-            Ok(page)
-        })
-        .await
-    }
-
     /// Lists the tokens of the caller's user within the token's binding, in the order of minting.
     pub async fn list_own_tokens(
         &self,
@@ -91,28 +72,6 @@ impl Service {
         }
     }
 
-    /// Revokes a token that the caller could list.
-    pub async fn revoke_organization_token(
-        &self,
-        credential: &Credential,
-        slug: &Slug,
-        id: TokenId,
-    ) -> Result<()> {
-        let turn = Turn::Organization(slug.clone());
-        self.write(credential, &turn, Purpose::Revocation, |mut change| async move {
-            let (access, token) = change.access_to(&TOKEN, credential, slug, id.as_bytes()).await?;
-            let (caller, reach, extent) = reach(access, Action::ManageTokens)?;
-            let token = token.filter(|token| {
-                token.organization == Some(reach.id)
-                    && (extent == Extent::All || token.user == caller.user)
-            });
-            let token = token.ok_or(Error::NO_TOKEN)?;
-            revoke(&mut change, &caller, reach.head, &token);
-            Ok((change, ()))
-        })
-        .await
-    }
-
     /// Revokes a token of the caller's user, within the token's binding.
     pub async fn revoke_own_token(&self, credential: &Credential, name: &Name) -> Result<()> {
         // What to lock depends on where the token is bound.
@@ -136,6 +95,42 @@ impl Service {
             let token = token.ok_or(Error::NO_TOKEN)?;
             let head = organization.map_or(user_head, |reach| reach.head);
             revoke(&mut change, &caller, head, &token);
+            Ok((change, ()))
+        })
+        .await
+    }
+}
+
+impl InOrganization<'_> {
+    /// Lists the tokens that act on an organization, in the order of minting: all of them for owners
+    /// and admins, the caller's own for other members.
+    pub async fn list_tokens(
+        self,
+        after: Option<Position>,
+    ) -> Result<Page<OrganizationToken, Position>> {
+        let range = (after.unwrap_or(0), PAGE);
+        let sees_all = |role| may_do_all(role, Action::ManageTokens);
+        self.read(View::TokenPage, |mut view| async move {
+            let (access, page) =
+                view.organization_tokens(self.credential, self.slug, sees_all, range).await?;
+            reach(access, Action::ManageTokens)?;
+            Ok(page)
+        })
+        .await
+    }
+
+    /// Revokes a token that the caller could list.
+    pub async fn revoke_token(self, id: TokenId) -> Result<()> {
+        self.write(Purpose::Revocation, |mut change| async move {
+            let (access, token) =
+                change.access_to(&TOKEN, self.credential, self.slug, id.as_bytes()).await?;
+            let (caller, reach, extent) = reach(access, Action::ManageTokens)?;
+            let token = token.filter(|token| {
+                token.organization == Some(reach.id)
+                    && (extent == Extent::All || token.user == caller.user)
+            });
+            let token = token.ok_or(Error::NO_TOKEN)?;
+            revoke(&mut change, &caller, reach.head, &token);
             Ok((change, ()))
         })
         .await

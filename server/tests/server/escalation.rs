@@ -106,37 +106,45 @@ impl Operation {
             ListOrganizations => service.list_organizations(caller, None).await.map(drop),
             ListOwnTokens => service.list_own_tokens(caller, None).await.map(drop),
             RevokeOwnToken => service.revoke_own_token(caller, &target("spare")).await,
-            GetOrganization(at) => service.get_organization(caller, &slug(at)).await.map(drop),
-            ListTokens(at) => {
-                service.list_organization_tokens(caller, &slug(at), None).await.map(drop)
-            }
+            GetOrganization(at) => service.within(caller, &slug(at)).get().await.map(drop),
+            ListTokens(at) => service.within(caller, &slug(at)).list_tokens(None).await.map(drop),
             RevokeToken(at) => {
-                service.revoke_organization_token(caller, &slug(at), TokenId::generate()).await
+                service.within(caller, &slug(at)).revoke_token(TokenId::generate()).await
             }
-            ListMembers(at) => service.list_members(caller, &slug(at), None).await.map(drop),
+            ListMembers(at) => service.within(caller, &slug(at)).list_members(None).await.map(drop),
             GetMember(at, user) => {
-                service.get_member(caller, &slug(at), &word(user)).await.map(drop)
+                service.within(caller, &slug(at)).get_member(&word(user)).await.map(drop)
             }
             AddMember(at, user, role) => {
-                service.add_member(caller, &slug(at), &target(user), *role).await.map(drop)
+                service.within(caller, &slug(at)).add_member(&target(user), *role).await.map(drop)
             }
-            UpdateMember(at, user, role) => {
-                service.update_member(caller, &slug(at), &target(user), *role).await.map(drop)
+            UpdateMember(at, user, role) => service
+                .within(caller, &slug(at))
+                .update_member(&target(user), *role)
+                .await
+                .map(drop),
+            RemoveMember(at, user) => {
+                service.within(caller, &slug(at)).remove_member(&target(user)).await
             }
-            RemoveMember(at, user) => service.remove_member(caller, &slug(at), &target(user)).await,
-            ListGroups(at) => service.list_groups(caller, &slug(at), None).await.map(drop),
+            ListGroups(at) => service.within(caller, &slug(at)).list_groups(None).await.map(drop),
             GetGroup(at, group) => {
-                service.get_group(caller, &slug(at), &word(group)).await.map(drop)
+                service.within(caller, &slug(at)).get_group(&word(group)).await.map(drop)
             }
             // A group that exists is refused only after the policy has allowed the request.
             CreateGroup(at, group) => {
                 let group = if is_harmless { group.to_string() } else { format!("{group}-new") };
-                service.create_group(caller, &slug(at), word(&group), word("lhr")).await.map(drop)
+                service
+                    .within(caller, &slug(at))
+                    .create_group(word(&group), word("lhr"))
+                    .await
+                    .map(drop)
             }
             DeleteGroup(at, group) => {
-                service.delete_group(caller, &slug(at), &target(group)).await.map(drop)
+                service.within(caller, &slug(at)).delete_group(&target(group)).await.map(drop)
             }
-            ListAuditLogs(at) => service.list_audit_logs(caller, &slug(at), 1, 100).await.map(drop),
+            ListAuditLogs(at) => {
+                service.within(caller, &slug(at)).list_audit_logs(1, 100).await.map(drop)
+            }
         };
         nothing.map(|()| None)
     }
@@ -190,7 +198,11 @@ impl World {
         let caller = Credential::new(&credentials[0], Origin::Web);
         for slug in ORGANIZATIONS {
             for group in GROUPS {
-                service.create_group(&caller, &word(slug), word(group), word("lhr")).await.unwrap();
+                service
+                    .within(&caller, &word(slug))
+                    .create_group(word(group), word("lhr"))
+                    .await
+                    .unwrap();
             }
         }
         for (index, shape) in shapes().iter().enumerate().skip(1) {
@@ -224,7 +236,7 @@ impl World {
         }
         let mut seen = ids(self.service.list_own_tokens(&caller, None).await, |item| item.id);
         for slug in ORGANIZATIONS {
-            let page = self.service.list_organization_tokens(&caller, &word(slug), None).await;
+            let page = self.service.within(&caller, &word(slug)).list_tokens(None).await;
             seen.extend(ids(page, |item| item.token.id));
         }
         reach.extend(seen.iter().filter(|id| self.tokens.contains(id)).map(ToString::to_string));

@@ -22,7 +22,8 @@ pub fn trials() -> Vec<Trial> {
 /// Creates a database with rows in every table, more than one page of a copy.
 async fn full(backend: Backend) -> Stage {
     let stage = Stage::new(backend).await;
-    let made = stage.here.create_group(&stage.owner, &acme(), name("default"), name("lhr")).await;
+    let made =
+        stage.here.within(&stage.owner, &acme()).create_group(name("default"), name("lhr")).await;
     made.expect("a group");
     stage.member("bob", Role::Viewer).await;
     for number in 0..1_003 {
@@ -50,12 +51,12 @@ async fn a_copy_answers_like_its_source_and_accepts_new_rows(backend: Backend) {
     service.authenticate(&credential(&key.token)).await.expect("a live token");
     let slug = acme();
     let list = async |service: &Service| {
-        all(async |after| service.list_organization_tokens(&stage.owner, &slug, after).await).await
+        all(async |after| service.within(&stage.owner, &slug).list_tokens(after).await).await
     };
     assert_eq!(list(&stage.here).await, list(&service).await);
     let (source, copy) = (
-        stage.here.list_audit_logs(&stage.owner, &acme(), 1, 1_000).await.expect("a page"),
-        service.list_audit_logs(&stage.owner, &acme(), 1, 1_000).await.expect("a page"),
+        stage.here.within(&stage.owner, &acme()).list_audit_logs(1, 1_000).await.expect("a page"),
+        service.within(&stage.owner, &acme()).list_audit_logs(1, 1_000).await.expect("a page"),
     );
     assert_eq!(source, copy);
 

@@ -75,7 +75,7 @@ fn grouped() -> MintRequest {
 async fn with_a_group(backend: Backend) -> (Stage, Counted) {
     let stage = Stage::new(backend).await;
     let (group, location) = (name("default"), name("lhr"));
-    stage.here.create_group(&stage.owner, &acme(), group, location).await.expect("a group");
+    stage.here.within(&stage.owner, &acme()).create_group(group, location).await.expect("a group");
     stage.member("bob", Role::Member).await;
     mint(&stage.here, &stage.owner, "bound", &bound()).await.expect("a token");
     let counted = Counted::new(&stage, backend).await;
@@ -87,18 +87,18 @@ async fn reads_cost_as_few_statements_and_round_trips_as_listed(backend: Backend
     let (service, owner, slug) = (&counted.service, &stage.owner, &acme());
     counted.costs("validate", [1, 1], service.validate(owner)).await;
     counted.costs("user", [1, 1], service.get_user(owner)).await;
-    let list = service.list_organization_tokens(owner, slug, None);
+    let list = service.within(owner, slug).list_tokens(None);
     let page = counted.costs("organization tokens", [2, 1], list).await;
     assert_eq!(page.items.len(), 1);
     let page = counted.costs("own tokens", [2, 1], service.list_own_tokens(owner, None)).await;
     assert_eq!(page.items.len(), 2);
     counted.costs("organizations", [2, 2], service.list_organizations(owner, None)).await;
-    counted.costs("organization", [1, 1], service.get_organization(owner, slug)).await;
-    counted.costs("members", [2, 2], service.list_members(owner, slug, None)).await;
-    counted.costs("member", [1, 1], service.get_member(owner, slug, &name("bob"))).await;
-    counted.costs("groups", [2, 2], service.list_groups(owner, slug, None)).await;
-    counted.costs("group", [1, 1], service.get_group(owner, slug, &name("default"))).await;
-    counted.costs("audit logs", [2, 2], service.list_audit_logs(owner, slug, 1, 100)).await;
+    counted.costs("organization", [1, 1], service.within(owner, slug).get()).await;
+    counted.costs("members", [2, 2], service.within(owner, slug).list_members(None)).await;
+    counted.costs("member", [1, 1], service.within(owner, slug).get_member(&name("bob"))).await;
+    counted.costs("groups", [2, 2], service.within(owner, slug).list_groups(None)).await;
+    counted.costs("group", [1, 1], service.within(owner, slug).get_group(&name("default"))).await;
+    counted.costs("audit logs", [2, 2], service.within(owner, slug).list_audit_logs(1, 100)).await;
 }
 
 async fn changes_cost_as_few_statements_and_round_trips_as_listed(backend: Backend) {
@@ -112,20 +112,22 @@ async fn changes_cost_as_few_statements_and_round_trips_as_listed(backend: Backe
 
     let (one, two) = (name("one"), service.authenticate(&key).await.expect("live").token);
     counted.costs("revoke own", [5, 3], service.revoke_own_token(owner, &one)).await;
-    let revoke = service.revoke_organization_token(owner, slug, two);
+    let revoke = service.within(owner, slug).revoke_token(two);
     counted.costs("revoke by id", [4, 2], revoke).await;
 
     stage.member("carol", Role::Member).await;
     let carol = &name("carol");
-    let update = service.update_member(owner, slug, carol, Role::Admin);
+    let update = service.within(owner, slug).update_member(carol, Role::Admin);
     counted.costs("update member", [4, 2], update).await;
-    counted.costs("remove member", [5, 3], service.remove_member(owner, slug, carol)).await;
-    let add = service.add_member(owner, slug, carol, Role::Viewer);
+    counted.costs("remove member", [5, 3], service.within(owner, slug).remove_member(carol)).await;
+    let add = service.within(owner, slug).add_member(carol, Role::Viewer);
     counted.costs("add member", [4, 2], add).await;
 
-    let create = service.create_group(owner, slug, name("other"), name("lhr"));
+    let create = service.within(owner, slug).create_group(name("other"), name("lhr"));
     counted.costs("create group", [4, 2], create).await;
-    counted.costs("delete group", [5, 3], service.delete_group(owner, slug, &name("other"))).await;
+    counted
+        .costs("delete group", [5, 3], service.within(owner, slug).delete_group(&name("other")))
+        .await;
 }
 
 async fn a_cascade_costs_as_much_for_many_tokens_as_for_one(backend: Backend) {
@@ -138,13 +140,13 @@ async fn a_cascade_costs_as_much_for_many_tokens_as_for_one(backend: Backend) {
     }
     assert_eq!(stage.bound_tokens().await, 301);
     let group = &name("default");
-    counted.costs("delete group", [5, 3], service.delete_group(owner, slug, group)).await;
+    counted.costs("delete group", [5, 3], service.within(owner, slug).delete_group(group)).await;
     assert_eq!(stage.bound_tokens().await, 151);
     let carol = &name("carol");
-    counted.costs("remove member", [5, 3], service.remove_member(owner, slug, carol)).await;
+    counted.costs("remove member", [5, 3], service.within(owner, slug).remove_member(carol)).await;
     assert_eq!(stage.bound_tokens().await, 1);
 
-    let logged = service.list_audit_logs(owner, slug, 1, 303).await.expect("a page").0;
+    let logged = service.within(owner, slug).list_audit_logs(1, 303).await.expect("a page").0;
     let messages: Vec<_> = logged.iter().rev().map(|entry| entry.message.as_str()).collect();
     assert_eq!(messages[1], "revoked token t1 of carol by group-delete");
     assert_eq!(messages[150], "revoked token t299 of carol by group-delete");

@@ -135,7 +135,7 @@ async fn a_deadlock_is_contention_for_exactly_one_transaction(backend: Backend) 
     assert!(matches!(contended[..], [Error::Contended(_)]), "{contended:?}");
     drop((one, two));
     stage.here.mint_token(&bob, &name("after"), &MintRequest::default()).await.expect("a token");
-    assert!(stage.here.get_organization(&bob, &acme()).await.is_ok());
+    assert!(stage.here.within(&bob, &acme()).get().await.is_ok());
 }
 
 async fn a_commit_whose_connection_is_lost_has_an_unknown_outcome(backend: Backend) {

@@ -66,7 +66,7 @@ async fn a_removed_member_leaves_no_bound_token_even_if_a_mint_races(backend: Ba
         let (username, slug) = (name("bob"), acme());
         let (minted, removed) = join(
             stage.here.mint_token(author, &token, &request),
-            stage.there.remove_member(&stage.owner, &slug, &username),
+            stage.there.within(&stage.owner, &slug).remove_member(&username),
         )
         .await;
         removed.expect("bob removed");
@@ -133,12 +133,13 @@ async fn a_deleted_group_leaves_no_token_even_if_a_mint_races(backend: Backend) 
     };
     for round in 0..ROUNDS {
         let slug = acme();
-        let made = stage.here.create_group(&stage.owner, &slug, name("default"), name("lhr")).await;
+        let made =
+            stage.here.within(&stage.owner, &slug).create_group(name("default"), name("lhr")).await;
         made.expect("a new group");
         let (token, group) = (name(&format!("token-{round}")), name("default"));
         let (minted, deleted) = join(
             stage.here.mint_token(&stage.owner, &token, &request),
-            stage.there.delete_group(&stage.owner, &slug, &group),
+            stage.there.within(&stage.owner, &slug).delete_group(&group),
         )
         .await;
         deleted.expect("the group deleted");
@@ -155,8 +156,8 @@ async fn two_owners_who_demote_each_other_leave_one_owner(backend: Backend) {
     for _ in 0..ROUNDS {
         let (slug, one, two) = (acme(), name("owner"), name("other"));
         let (first, second) = join(
-            stage.here.update_member(&stage.owner, &slug, &two, Role::Viewer),
-            stage.there.update_member(&other, &slug, &one, Role::Viewer),
+            stage.here.within(&stage.owner, &slug).update_member(&two, Role::Viewer),
+            stage.there.within(&other, &slug).update_member(&one, Role::Viewer),
         )
         .await;
         assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
@@ -224,7 +225,7 @@ async fn tokens_are_listed_in_the_order_in_which_servers_minted_them(backend: Ba
         let name = name(&format!("token-{round}"));
         minted.push(service.mint_token(&stage.owner, &name, &bound()).await.expect("a token").id);
     }
-    let page = stage.here.list_organization_tokens(&stage.owner, &acme(), None).await;
+    let page = stage.here.within(&stage.owner, &acme()).list_tokens(None).await;
     let page = page.expect("a page");
     assert_eq!(page.items.iter().map(|item| item.token.id).collect::<Vec<_>>(), minted);
     let own = stage.there.list_own_tokens(&stage.owner, None).await.expect("a page");
@@ -251,7 +252,7 @@ async fn a_locked_organization_delays_no_other_one_and_no_read(backend: Backend)
         let token = name(&format!("free-{number}"));
         stage.here.mint_token(&stage.owner, &token, request).await.expect("no wait");
     }
-    let page = stage.here.list_organization_tokens(&stage.owner, &acme(), None).await;
+    let page = stage.here.within(&stage.owner, &acme()).list_tokens(None).await;
     assert_eq!(page.expect("no wait").items, []);
     lock.commit().await.expect("the lock released");
     for waiter in join_all(waiters).await {

@@ -99,8 +99,7 @@ impl Stage {
     /// Counts the tokens that are bound to `acme`.
     pub async fn bound_tokens(&self) -> usize {
         let slug = acme();
-        let list =
-            async |after| self.there.list_organization_tokens(&self.owner, &slug, after).await;
+        let list = async |after| self.there.within(&self.owner, &slug).list_tokens(after).await;
         all(list).await.len()
     }
 }

@@ -77,7 +77,8 @@ async fn names_are_ordered_by_their_bytes(backend: Backend) {
     for username in ["b", "a.b", "B", "a_b", "ab", "a-b", "A"] {
         stage.member(username, Role::Viewer).await;
     }
-    let members = stage.there.list_members(&stage.owner, &acme(), None).await.expect("a list");
+    let members =
+        stage.there.within(&stage.owner, &acme()).list_members(None).await.expect("a list");
     let order: Vec<_> = members.items.iter().map(|member| member.username.as_str()).collect();
     assert_eq!(order, ["A", "B", "a-b", "a.b", "a_b", "ab", "b", "owner"]);
 }
@@ -115,7 +116,7 @@ async fn the_audit_log_is_paged_newest_first(backend: Backend) {
         let name = name(&format!("t{number}"));
         stage.here.mint_token(&stage.owner, &name, &bound()).await.expect("a token");
     }
-    let page = stage.there.list_audit_logs(&stage.owner, &acme(), 2, 2).await;
+    let page = stage.there.within(&stage.owner, &acme()).list_audit_logs(2, 2).await;
     let (entries, total) = page.expect("a page");
     let messages: Vec<_> = entries.iter().map(|entry| entry.message.as_str()).collect();
     assert_eq!(messages, ["minted token t2 of owner", "minted token t1 of owner"]);

@@ -82,8 +82,11 @@ impl World {
             .await
             .expect("a new slug");
         for group in ["default", "other"] {
-            let made =
-                self.service.create_group(&founder, &slug("acme"), name(group), name("lhr")).await;
+            let made = self
+                .service
+                .within(&founder, &slug("acme"))
+                .create_group(name(group), name("lhr"))
+                .await;
             made.expect("a new group");
         }
     }
