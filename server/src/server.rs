@@ -5,7 +5,7 @@
 use crate::front::throttle::Throttle;
 use crate::front::{self, Context};
 use crate::handlers;
-use crate::service::Service;
+use crate::service::{Quotas, Service};
 use anyhow::{Context as _, Error};
 use clap::{Args, value_parser};
 use dropshot::{ConfigDropshot, HttpServer, ServerBuilder};
@@ -54,6 +54,9 @@ pub struct Settings {
         value_parser = parse_network
     )]
     pub trusted_proxies: Vec<IpNet>,
+    /// How many live tokens there may be.
+    #[command(flatten)]
+    pub quotas: Quotas,
 }
 
 fn parse_network(text: &str) -> Result<IpNet, String> {
@@ -68,6 +71,7 @@ impl Default for Settings {
             idle_timeout: IDLE_TIMEOUT,
             bad_credentials_per_second: BAD_CREDENTIALS_PER_SECOND,
             trusted_proxies: Vec::new(),
+            quotas: Quotas::default(),
         }
     }
 }
@@ -98,6 +102,7 @@ impl Server {
         let operations = handlers::operations()?;
         let trusted_proxies = settings.trusted_proxies.clone();
         let throttle = Throttle::new(settings.bad_credentials_per_second, trusted_proxies);
+        let service = service.with_quotas(settings.quotas);
         let context = Context::new(service, operations, throttle, log);
         let connections = Arc::clone(&context.connections);
         let config = ConfigDropshot { bind_address: listen, ..ConfigDropshot::default() };

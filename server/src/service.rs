@@ -18,6 +18,7 @@ use crate::caller::{Caller, Credential};
 use crate::error::{Error, Result, StoreError};
 use crate::name::Slug;
 use crate::store::{Access, Purpose, Reach, Snapshot, Store, Transaction, Turn, View};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 /// How often an operation is run again after the database rolled it back in favor of another one.
@@ -26,16 +27,35 @@ const RETRIES: u32 = 3;
 /// How many items a page of a list has.
 const PAGE: u32 = 256;
 
+/// How many live tokens there may be before a mint is refused. Mints do not wait for each other, so
+/// concurrent ones may exceed a quota by their own number. The operator's mints are not limited.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct Quotas {
+    /// How many tokens a user may have, unrestricted and bound ones; without it there is no limit
+    #[arg(long, value_name = "N", env = "ORGTOKENS_MAX_TOKENS_PER_USER")]
+    pub max_tokens_per_user: Option<NonZeroU32>,
+    /// How many tokens may be bound to an organization or its groups; without it there is no limit
+    #[arg(long, value_name = "N", env = "ORGTOKENS_MAX_TOKENS_PER_ORGANIZATION")]
+    pub max_tokens_per_organization: Option<NonZeroU32>,
+}
+
 /// The service over one store. A clone is the same service.
 #[derive(Clone, Debug)]
 pub struct Service {
     store: Arc<Store>,
+    quotas: Quotas,
 }
 
 impl Service {
-    /// Returns the service over this store.
+    /// Returns the service over this store, without quotas.
     pub fn new(store: Store) -> Self {
-        Self { store: Arc::new(store) }
+        Self { store: Arc::new(store), quotas: Quotas::default() }
+    }
+
+    /// Returns the same service with these quotas.
+    #[must_use]
+    pub fn with_quotas(self, quotas: Quotas) -> Self {
+        Self { quotas, ..self }
     }
 
     /// Returns the store.

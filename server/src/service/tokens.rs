@@ -1,7 +1,7 @@
 //! Minting, listing and revoking tokens. A secret is returned once and never stored.
 
 use super::audit::{Actor, Event, record};
-use super::{InOrganization, PAGE, Service, reach};
+use super::{InOrganization, PAGE, Quotas, Service, reach};
 use crate::access::{Action, Extent, OwnAction, decide_own, may_do_all};
 use crate::caller::{Binding, Caller, Credential, UserId};
 use crate::error::{Error, Result};
@@ -57,6 +57,7 @@ impl Service {
         let new = &mint;
         let minted = self.write(credential, &turn, Purpose::Change, |mut change| async move {
             let (caller, head, binding) = new.binding(&mut change, credential).await?;
+            self.quotas.require_room(&mut change, caller.user, &binding).await?;
             let owner = (caller.user, &caller.username);
             new.add(&mut change, Actor::Caller(&caller), owner, &binding, head);
             Ok((change, ()))
@@ -134,6 +135,37 @@ impl InOrganization<'_> {
             Ok((change, ()))
         })
         .await
+    }
+}
+
+impl Quotas {
+    /// Refuses a mint above a quota.
+    async fn require_room(
+        &self,
+        change: &mut Transaction,
+        user: UserId,
+        binding: &Binding,
+    ) -> Result<()> {
+        let limits = [self.max_tokens_per_user, self.max_tokens_per_organization];
+        if limits == [None, None] {
+            return Ok(());
+        }
+        // Without a limit nothing is counted.
+        let [user_limit, organization_limit] =
+            limits.map(|limit| limit.map_or(0, |limit| limit.get().into()));
+        let organization = (binding.organization(), organization_limit);
+        let counted = change.count_tokens((user, user_limit), organization).await?;
+        let (of_what, limit) = match counted {
+            [of_user, _] if user_limit > 0 && of_user >= user_limit => ("a user", user_limit),
+            [_, bound] if organization_limit > 0 && bound >= organization_limit => {
+                ("an organization", organization_limit)
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::Conflict(format!(
+            "the limit for the tokens of {of_what} is {limit}, and it is reached: revoke one that \
+             is not needed, or ask the operator to raise the limit"
+        )))
     }
 }
 

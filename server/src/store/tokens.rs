@@ -3,7 +3,7 @@
 
 use super::access::{Access, TARGET, access, parameters};
 use super::connection::{Row, Statement, Value, sql};
-use super::{Error, Result, Snapshot, Transaction, rows};
+use super::{Error, Result, Snapshot, Transaction, broken, rows};
 use crate::caller::{Binding, Credential, OrganizationId, Role, UserId};
 use crate::name::{Name, Slug};
 use crate::records::{OrganizationToken, Page, Token};
@@ -131,6 +131,28 @@ impl Snapshot {
             (access, self.page(statement, limit).await?)
         };
         Ok((access, page.map(|item| item.token)))
+    }
+
+    /// Counts the tokens of a user, and those that are bound to an organization, each up to a limit.
+    /// It reads no more of an index than that.
+    pub async fn count_tokens(
+        &mut self,
+        (user, user_limit): (UserId, i64),
+        (organization, organization_limit): (Option<OrganizationId>, i64),
+    ) -> Result<[i64; 2]> {
+        let statement = sql(
+            "SELECT
+             (SELECT count(*) FROM (SELECT 1 FROM tokens WHERE user_id = $1 LIMIT $2) AS u),
+             (SELECT count(*) FROM (SELECT 1 FROM tokens WHERE organization_id = $3 LIMIT $4) AS o)",
+            [
+                user.0.into(),
+                user_limit.into(),
+                organization.map(|organization| organization.0).into(),
+                organization_limit.into(),
+            ],
+        );
+        let counted = self.first(statement, |row| Ok([row.integer(0)?, row.integer(1)?])).await?;
+        counted.ok_or_else(|| broken("a count returned no row"))
     }
 
     async fn page(&mut self, statement: Statement, limit: u32) -> Result<TokenPage> {

@@ -14,6 +14,7 @@ mod failover;
 mod files;
 mod permissions;
 mod properties;
+mod quotas;
 mod requests;
 mod revocation;
 mod support;

@@ -6,9 +6,10 @@ use libtest_mimic::Trial;
 use orgtokens_server::caller::{Credential, Role};
 use orgtokens_server::records::MintRequest;
 use orgtokens_server::scope::RequestedScope;
-use orgtokens_server::service::Service;
+use orgtokens_server::service::{Quotas, Service};
 use orgtokens_server::store::Store;
 use std::fmt::Debug;
+use std::num::NonZeroU32;
 use std::sync::atomic::Ordering;
 
 pub fn trials() -> Vec<Trial> {
@@ -16,6 +17,7 @@ pub fn trials() -> Vec<Trial> {
         Backend::BOTH,
         reads_cost_as_few_statements_and_round_trips_as_listed,
         changes_cost_as_few_statements_and_round_trips_as_listed,
+        quotas_cost_a_mint_one_statement_and_one_round_trip,
         a_cascade_costs_as_much_for_many_tokens_as_for_one,
     )
 }
@@ -128,6 +130,21 @@ async fn changes_cost_as_few_statements_and_round_trips_as_listed(backend: Backe
     counted
         .costs("delete group", [5, 3], service.within(owner, slug).delete_group(&name("other")))
         .await;
+}
+
+async fn quotas_cost_a_mint_one_statement_and_one_round_trip(backend: Backend) {
+    let (stage, mut counted) = with_a_group(backend).await;
+    let (most, owner, request) = (NonZeroU32::new(9), &stage.owner, &bound());
+    for (token, per_user, per_organization) in
+        [("one", most, None), ("two", None, most), ("three", most, most)]
+    {
+        counted.service = counted.service.with_quotas(Quotas {
+            max_tokens_per_user: per_user,
+            max_tokens_per_organization: per_organization,
+        });
+        let minted = mint(&counted.service, owner, token, request);
+        counted.costs("bound mint", [6, 4], minted).await;
+    }
 }
 
 async fn a_cascade_costs_as_much_for_many_tokens_as_for_one(backend: Backend) {

@@ -7,6 +7,7 @@ mod counting;
 mod database;
 mod failing;
 mod faults;
+mod quotas;
 mod racing;
 mod schema;
 mod stage;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         counting::trials(),
         failing::trials(),
         faults::trials(),
+        quotas::trials(),
         trusting::trials(),
     ]
     .into_iter()
