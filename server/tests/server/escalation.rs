@@ -94,7 +94,11 @@ impl Operation {
     ) -> Result<Option<MintedToken>> {
         use Operation::*;
         let target = |name: &'static str| word(if is_harmless { "missing" } else { name });
-        let slug = |slug: &str| word::<Slug>(slug);
+        let slugs = ORGANIZATIONS.map(word::<Slug>);
+        let within = |at: &str| {
+            let slug = slugs.iter().find(|slug| slug.as_str() == at).expect("an organization");
+            service.within(caller, slug)
+        };
         let nothing = match self {
             Mint(request) => {
                 // A taken name is refused after every other check, and nothing is minted.
@@ -106,45 +110,27 @@ impl Operation {
             ListOrganizations => service.list_organizations(caller, None).await.map(drop),
             ListOwnTokens => service.list_own_tokens(caller, None).await.map(drop),
             RevokeOwnToken => service.revoke_own_token(caller, &target("spare")).await,
-            GetOrganization(at) => service.within(caller, &slug(at)).get().await.map(drop),
-            ListTokens(at) => service.within(caller, &slug(at)).list_tokens(None).await.map(drop),
-            RevokeToken(at) => {
-                service.within(caller, &slug(at)).revoke_token(TokenId::generate()).await
-            }
-            ListMembers(at) => service.within(caller, &slug(at)).list_members(None).await.map(drop),
-            GetMember(at, user) => {
-                service.within(caller, &slug(at)).get_member(&word(user)).await.map(drop)
-            }
+            GetOrganization(at) => within(at).get().await.map(drop),
+            ListTokens(at) => within(at).list_tokens(None).await.map(drop),
+            RevokeToken(at) => within(at).revoke_token(TokenId::generate()).await,
+            ListMembers(at) => within(at).list_members(None).await.map(drop),
+            GetMember(at, user) => within(at).get_member(&word(user)).await.map(drop),
             AddMember(at, user, role) => {
-                service.within(caller, &slug(at)).add_member(&target(user), *role).await.map(drop)
+                within(at).add_member(&target(user), *role).await.map(drop)
             }
-            UpdateMember(at, user, role) => service
-                .within(caller, &slug(at))
-                .update_member(&target(user), *role)
-                .await
-                .map(drop),
-            RemoveMember(at, user) => {
-                service.within(caller, &slug(at)).remove_member(&target(user)).await
+            UpdateMember(at, user, role) => {
+                within(at).update_member(&target(user), *role).await.map(drop)
             }
-            ListGroups(at) => service.within(caller, &slug(at)).list_groups(None).await.map(drop),
-            GetGroup(at, group) => {
-                service.within(caller, &slug(at)).get_group(&word(group)).await.map(drop)
-            }
+            RemoveMember(at, user) => within(at).remove_member(&target(user)).await,
+            ListGroups(at) => within(at).list_groups(None).await.map(drop),
+            GetGroup(at, group) => within(at).get_group(&word(group)).await.map(drop),
             // A group that exists is refused only after the policy has allowed the request.
             CreateGroup(at, group) => {
                 let group = if is_harmless { group.to_string() } else { format!("{group}-new") };
-                service
-                    .within(caller, &slug(at))
-                    .create_group(word(&group), word("lhr"))
-                    .await
-                    .map(drop)
+                within(at).create_group(word(&group), word("lhr")).await.map(drop)
             }
-            DeleteGroup(at, group) => {
-                service.within(caller, &slug(at)).delete_group(&target(group)).await.map(drop)
-            }
-            ListAuditLogs(at) => {
-                service.within(caller, &slug(at)).list_audit_logs(1, 100).await.map(drop)
-            }
+            DeleteGroup(at, group) => within(at).delete_group(&target(group)).await.map(drop),
+            ListAuditLogs(at) => within(at).list_audit_logs(1, 100).await.map(drop),
         };
         nothing.map(|()| None)
     }
