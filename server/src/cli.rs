@@ -1,14 +1,18 @@
 //! The commands: their arguments, their help, and what each one calls. No rule of the domain is
 //! here, and a token is shown only by the command that minted it.
 
+mod audit;
 mod check;
 mod copy;
 mod demo;
+mod manage;
+mod output;
 mod serve;
 
 use anyhow::Context;
+use audit::AuditCommand;
 use clap::{Args, Parser, Subcommand};
-use orgtokens_server::caller::Role;
+use manage::{MemberCommand, OrganizationCommand, TokenCommand, UserCommand};
 use orgtokens_server::document::document;
 use orgtokens_server::name::{Email, Name, Slug};
 use orgtokens_server::server::Settings;
@@ -63,17 +67,13 @@ enum Command {
         email: Email,
     },
     /// Manage users
-    #[command(subcommand)]
-    User(UserCommand),
+    User(Group<UserCommand>),
     /// Manage organizations
-    #[command(subcommand)]
-    Organization(OrganizationCommand),
+    Organization(Group<OrganizationCommand>),
     /// Manage members and owners
-    #[command(subcommand)]
-    Member(MemberCommand),
+    Member(Group<MemberCommand>),
     /// Manage tokens
-    #[command(subcommand)]
-    Token(TokenCommand),
+    Token(Group<TokenCommand>),
     /// Copy the database to a new file, while it is served
     #[command(
         after_help = "Example:\n  orgtokens-server backup orgtokens-2026-01-31.db\n\nTo restore it, stop the server, remove the database and its files that end in -wal and\n-shm, and put the copy in its place."
@@ -91,9 +91,8 @@ enum Command {
         #[command(flatten)]
         database: Database,
     },
-    /// Verify the audit log
-    #[command(subcommand)]
-    Audit(AuditCommand),
+    /// Read and verify the audit log
+    Audit(Group<AuditCommand>),
     /// Copy a whole database into a new one, to move from SQLite to PostgreSQL or back
     #[command(
         after_help = "Example:\n  orgtokens-server copy --from sqlite://orgtokens.db --to postgres://user:password@host/name\n\nStop the servers on the source first: what they change during the copy is not copied. The\nsource is only read. The target must be empty; it is filled completely or not at all.\nPasswords in arguments are visible in `ps`: use the environment variables instead."
@@ -117,97 +116,24 @@ enum Command {
     },
 }
 
-#[derive(Subcommand)]
-enum UserCommand {
-    /// Add a user, who is a member of nothing yet
-    #[command(
-        after_help = "Example:\n  orgtokens-server user add --username bob --email bob@example.com"
-    )]
-    Add {
-        #[command(flatten)]
-        database: Database,
-        /// A new username
-        #[arg(long, value_name = "NAME")]
-        username: Name,
-        /// The email address
-        #[arg(long, value_name = "ADDR")]
-        email: Email,
-    },
-}
-
-#[derive(Subcommand)]
-enum OrganizationCommand {
-    /// Add an organization with its owner
-    #[command(
-        after_help = "Example:\n  orgtokens-server organization add --organization my-org --owner alice"
-    )]
-    Add {
-        #[command(flatten)]
-        database: Database,
-        /// A new slug
-        #[arg(long, value_name = "SLUG")]
-        organization: Slug,
-        /// The username of an existing user
-        #[arg(long, value_name = "NAME")]
-        owner: Name,
-    },
-}
-
-#[derive(Subcommand)]
-enum MemberCommand {
-    /// Make a user a member, or give a member another role
-    #[command(
-        after_help = "Example:\n  orgtokens-server member set --organization my-org --username bob --role owner"
-    )]
-    Set {
-        #[command(flatten)]
-        database: Database,
-        /// The slug of an organization
-        #[arg(long, value_name = "SLUG")]
-        organization: Slug,
-        /// The username of an existing user
-        #[arg(long, value_name = "NAME")]
-        username: Name,
-        /// owner, admin, member or viewer
-        #[arg(long)]
-        role: Role,
-    },
-}
-
-#[derive(Subcommand)]
-enum TokenCommand {
-    /// Mint an unrestricted token for a user, and print it
-    #[command(
-        after_help = "Example:\n  TOKEN=$(orgtokens-server token mint --username alice --name laptop)"
-    )]
-    Mint {
-        #[command(flatten)]
-        database: Database,
-        /// The username of an existing user
-        #[arg(long, value_name = "NAME")]
-        username: Name,
-        /// A name that is new among the user's tokens
-        #[arg(long, value_name = "NAME")]
-        name: Name,
-    },
-}
-
-#[derive(Subcommand)]
-enum AuditCommand {
-    /// Find entries that were removed, changed or moved
-    #[command(
-        after_help = "Example:\n  orgtokens-server audit verify\n\nIt fails if an entry was tampered with. Someone who can write to the database can also\nrewrite the end of a chain: keep the printed lines elsewhere, and compare."
-    )]
-    Verify {
-        #[command(flatten)]
-        database: Database,
-    },
+/// Commands on a database, which may be named before or after the command.
+#[derive(Args)]
+struct Group<C: Subcommand> {
+    #[command(flatten)]
+    database: Database,
+    #[command(subcommand)]
+    command: C,
 }
 
 #[derive(Args)]
 struct Database {
     /// The database: a file, or `postgres://user:password@host/name`
-    #[arg(long = "database", value_name = "URL", default_value = "sqlite://orgtokens.db")]
+    #[arg(
+        long = "database",
+        global = true,
+        value_name = "URL",
+        default_value = "sqlite://orgtokens.db"
+    )]
     #[arg(env = "ORGTOKENS_DATABASE", hide_env_values = true)]
     url: String,
 }
@@ -242,27 +168,27 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
             let service = Service::new(Store::create(&database.url).await?);
             print_token(&Operator(&service).init(&organization, &username, &email).await?)
         }
-        Command::User(UserCommand::Add { database, username, email }) => {
-            Ok(Operator(&database.open().await?).add_user(&username, &email).await?)
+        Command::User(Group { database, command }) => {
+            manage::user(Operator(&database.open().await?), command).await
         }
-        Command::Organization(OrganizationCommand::Add { database, organization, owner }) => {
-            Ok(Operator(&database.open().await?).add_organization(&organization, &owner).await?)
+        Command::Organization(Group { database, command }) => {
+            manage::organization(Operator(&database.open().await?), command).await
         }
-        Command::Member(MemberCommand::Set { database, organization, username, role }) => {
-            Operator(&database.open().await?).set_member(&organization, &username, role).await?;
-            Ok(())
+        Command::Member(Group { database, command }) => {
+            manage::member(Operator(&database.open().await?), command).await
         }
-        Command::Token(TokenCommand::Mint { database, username, name }) => {
-            print_token(&Operator(&database.open().await?).mint_token(&username, &name).await?)
+        Command::Token(Group { database, command }) => {
+            manage::token(Operator(&database.open().await?), command).await
+        }
+        Command::Audit(Group { database, command }) => {
+            audit::audit(Operator(&database.open_to_read().await?), command).await
         }
         Command::Backup { database, file } => {
-            Ok(Operator(&database.open_to_read().await?).back_up(&file).await?)
+            Operator(&database.open_to_read().await?).back_up(&file).await?;
+            print(&format!("wrote {}", file.display()))
         }
         Command::Check { database } => {
             check::check(Operator(&database.open_to_read().await?)).await
-        }
-        Command::Audit(AuditCommand::Verify { database }) => {
-            check::verify(Operator(&database.open_to_read().await?)).await
         }
         Command::Copy { from, to } => copy::copy(&from, &to).await,
         Command::Openapi => print(&format!("{:#}", document()?)),

@@ -19,7 +19,7 @@ pub(crate) use access::{Access, FoundToken, GROUP, MEMBER, Reach, TOKEN, TargetM
 pub use audit::{AuditFault, AuditReport, ChainHead};
 pub(crate) use audit::{Author, NewEntry};
 pub use copy::{Copied, copy};
-pub use operator::FoundUser;
+pub use operator::{FoundUser, ListedUser, Membership, TokenFilter, TokenKey};
 pub use snapshot::{Counts, Snapshot, Transaction};
 pub use tokens::Position;
 

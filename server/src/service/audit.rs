@@ -8,6 +8,13 @@ use crate::store::{Author, ChainHead, NewEntry, Transaction};
 use chrono::Utc;
 use serde_json::{Value, json};
 
+/// The author of what the operator does. No user may have this name.
+pub const OPERATOR: &str = "operator";
+
+/// The cause of a revocation that was asked for. Others are the codes of the changes that made it
+/// necessary.
+pub const REVOKE: &str = "revoke";
+
 /// Who makes a change.
 #[derive(Clone, Copy)]
 pub enum Actor<'a> {
@@ -26,6 +33,10 @@ pub enum Event<'a> {
     MemberRemove { username: &'a Name },
     GroupCreate(&'a Group),
     GroupDelete(&'a Group),
+    UserAdd(&'a Name),
+    UserDisable(&'a Name),
+    UserEnable(&'a Name),
+    UserRemove(&'a Name),
 }
 
 /// Returns the revocations of tokens, each with its owner.
@@ -48,7 +59,7 @@ pub fn record<'a>(
             let token = json!({"id": caller.token, "name": caller.token_name});
             (caller.username.as_str(), caller.origin, token)
         }
-        Actor::Operator => ("operator", Origin::Cli, Value::Null),
+        Actor::Operator => (OPERATOR, Origin::Cli, Value::Null),
     };
     let author = Author { name, origin, time: Utc::now() };
     let entries = events.into_iter().map(|event| event.entry(&acting_token)).collect();
@@ -70,11 +81,14 @@ impl Event<'_> {
                 format!("minted token {} of {owner}", token.name),
                 json!({"token": token_data(token, owner)}),
             ),
-            Self::TokenRevoke { token, owner, cause } => (
-                "user-token-revoke",
-                format!("revoked token {} of {owner} by {cause}", token.name),
-                json!({"cause": cause, "token": token_data(token, owner)}),
-            ),
+            Self::TokenRevoke { token, owner, cause } => {
+                let reason = if cause == REVOKE { String::new() } else { format!(" ({cause})") };
+                (
+                    "user-token-revoke",
+                    format!("revoked token {} of {owner}{reason}", token.name),
+                    json!({"cause": cause, "token": token_data(token, owner)}),
+                )
+            }
             Self::MemberAdd { username, role } => (
                 "org-member-add",
                 format!("added {username} as {role}"),
@@ -98,6 +112,14 @@ impl Event<'_> {
             Self::GroupDelete(group) => {
                 ("group-delete", format!("deleted group {}", group.name), group_data(group))
             }
+            Self::UserAdd(user) => ("user-add", format!("added user {user}"), user_data(user)),
+            Self::UserDisable(user) => {
+                ("user-disable", format!("disabled user {user}"), user_data(user))
+            }
+            Self::UserEnable(user) => {
+                ("user-enable", format!("enabled user {user}"), user_data(user))
+            }
+            Self::UserRemove(user) => ("user-rm", format!("removed user {user}"), user_data(user)),
         }
     }
 }
@@ -112,6 +134,10 @@ fn token_data(token: &Token, owner: &Name) -> Value {
         "owner": owner,
         "scopes": scopes,
     }))
+}
+
+fn user_data(username: &Name) -> Value {
+    json!({"user": {"username": username}})
 }
 
 fn group_data(group: &Group) -> Value {

@@ -6,7 +6,7 @@ use super::{InOrganization, PAGE, reach};
 use crate::access::Action;
 use crate::caller::Role;
 use crate::error::{Error, Result};
-use crate::name::Name;
+use crate::name::{Name, Slug};
 use crate::records::{Member, Page};
 use crate::store::{MEMBER, Purpose, Reach, TargetMember, Transaction, View};
 
@@ -59,7 +59,7 @@ impl InOrganization<'_> {
                 return Err(Error::NO_MEMBER);
             }
             let actor = Actor::Caller(&caller);
-            let member = set_role(&mut change, actor, reach, username, target, role)?;
+            let member = set_role(&mut change, actor, self.slug, reach, username, target, role)?;
             Ok((change, member))
         })
         .await
@@ -73,23 +73,37 @@ impl InOrganization<'_> {
             let is_self = *username == access.caller.username;
             let action = if is_self { Action::Leave } else { Action::ManageMembers };
             let (caller, reach, _) = reach(access, action)?;
-            let target = target.filter(|target| target.role.is_some()).ok_or(Error::NO_MEMBER)?;
-            keep_an_owner(username, &target)?;
-            let revoked = change.delete_member_tokens(self.slug, reach.id, target.user).await?;
-            change.delete_member(reach.id, username);
-            let events = revocations(&revoked, "org-member-rm");
-            let events = events.chain([Event::MemberRemove { username }]);
-            record(&mut change, reach.head, Actor::Caller(&caller), events);
+            remove(&mut change, Actor::Caller(&caller), self.slug, reach, username, target).await?;
             Ok((change, ()))
         })
         .await
     }
 }
 
+/// Removes a member, and revokes the member's tokens that are bound to the organization. Returns
+/// how many there were.
+pub(super) async fn remove(
+    change: &mut Transaction,
+    actor: Actor<'_>,
+    slug: &Slug,
+    reach: Reach,
+    username: &Name,
+    target: Option<TargetMember>,
+) -> Result<usize> {
+    let target = target.filter(|target| target.role.is_some()).ok_or(Error::NO_MEMBER)?;
+    keep_an_owner(slug, username, &target)?;
+    let revoked = change.delete_member_tokens(slug, reach.id, target.user).await?;
+    change.delete_member(reach.id, username);
+    let events = revocations(&revoked, "org-member-rm").chain([Event::MemberRemove { username }]);
+    record(change, reach.head, actor, events);
+    Ok(revoked.len())
+}
+
 /// Makes a user a member, or gives a member another role.
 pub(super) fn set_role(
     change: &mut Transaction,
     actor: Actor<'_>,
+    slug: &Slug,
     reach: Reach,
     username: &Name,
     target: Option<TargetMember>,
@@ -103,7 +117,7 @@ pub(super) fn set_role(
         }
         Some(current) if current == role => None,
         Some(current) => {
-            keep_an_owner(username, &target)?;
+            keep_an_owner(slug, username, &target)?;
             change.update_member(reach.id, username, role);
             Some(Event::MemberUpdate { username, from: current, to: role })
         }
@@ -114,12 +128,13 @@ pub(super) fn set_role(
     Ok(Member { username: username.clone(), role, email: target.email })
 }
 
-/// Refuses to take the role or the membership from the last owner.
-fn keep_an_owner(username: &Name, target: &TargetMember) -> Result<()> {
+/// Refuses to take the role or the membership from the last owner whose tokens are accepted.
+pub(super) fn keep_an_owner(slug: &Slug, username: &Name, target: &TargetMember) -> Result<()> {
     if target.role != Some(Role::Owner) || target.has_other_owner {
         return Ok(());
     }
     Err(Error::Conflict(format!(
-        "{username} is the last owner: make another one first, with `orgtokens-server member set`"
+        "{username} is the last owner of {slug}: make another one first, with \
+         `orgtokens-server member set`"
     )))
 }

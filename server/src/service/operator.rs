@@ -1,15 +1,22 @@
-//! The operations of the server's own command line. It holds no token, so no policy is asked. The
-//! audit log names the operator as their author; a new user belongs to nothing yet, so adding one
-//! has no entry.
+//! The operations of the server's own command line: organizations, members, tokens and files. Those
+//! on users are in `users`, the lists in `lists`.
+//!
+//! The operator holds no token, so no policy is asked. The audit log names `operator` as the author.
 
-use super::audit::{Actor, Event, record};
-use super::tokens::Mint;
+mod lists;
+mod users;
+
+use super::audit::{Actor, Event, OPERATOR, record};
+use super::tokens::{self, Mint};
 use super::{Service, members, retry};
 use crate::caller::{Binding, Role};
 use crate::error::{Error, Result};
 use crate::name::{Email, Name, Slug};
 use crate::records::{Member, MintRequest};
-use crate::store::{self, AuditReport, CheckReport, FoundUser, Purpose, Transaction, Turn, View};
+use crate::store::{
+    self, AuditReport, CheckReport, FoundToken, FoundUser, Membership, Purpose, TokenKey,
+    Transaction, Turn, View,
+};
 use crate::token::PlainToken;
 use std::path::Path;
 
@@ -19,6 +26,8 @@ pub struct Operator<'a>(pub &'a Service);
 
 /// The name of the token that `init` mints.
 const FIRST_TOKEN: &str = "first";
+
+const NO_ORGANIZATION: Error = Error::NotFound("no such organization: add it first");
 
 impl Operator<'_> {
     /// Fills a new database: an organization, its owner, and an unrestricted token of the owner.
@@ -36,7 +45,8 @@ impl Operator<'_> {
                     "the database was initialised already: nothing was changed".to_owned(),
                 ));
             }
-            let user = add_user(change, username, email).await?;
+            users::add(change, username, email).await?;
+            let user = change.user(username).await?.ok_or(Error::NO_USER)?;
             add_organization(change, slug, (&user, username)).await?;
             mint_for(change, new, username, user);
             Ok(())
@@ -45,21 +55,11 @@ impl Operator<'_> {
         Ok(mint.into_minted().token)
     }
 
-    /// Adds a user, who is a member of nothing yet.
-    pub async fn add_user(&self, username: &Name, email: &Email) -> Result<()> {
-        self.write(async |change| {
-            add_user(change, username, email).await?;
-            Ok(())
-        })
-        .await
-    }
-
     /// Adds an organization with its owner.
     pub async fn add_organization(&self, slug: &Slug, owner: &Name) -> Result<()> {
         self.write(async |change| {
             let user = change.user(owner).await?.ok_or(Error::NO_USER)?;
-            add_organization(change, slug, (&user, owner)).await?;
-            Ok(())
+            add_organization(change, slug, (&user, owner)).await
         })
         .await
     }
@@ -67,13 +67,18 @@ impl Operator<'_> {
     /// Gives a user any role in an organization.
     pub async fn set_member(&self, slug: &Slug, username: &Name, role: Role) -> Result<Member> {
         self.write(async |change| {
-            change.lock_organization_as_operator(slug);
-            let found = change.organization_and_user(slug, username).await?;
-            let no_organization = Error::NotFound("no such organization: add it first");
-            let (reach, target) = found.ok_or(no_organization)?;
-            let actor = Actor::Operator;
-            let member = members::set_role(change, actor, reach, username, target, role)?;
-            Ok(member)
+            let Membership { reach, target, .. } = lock_member(change, slug, username).await?;
+            members::set_role(change, Actor::Operator, slug, reach, username, target, role)
+        })
+        .await
+    }
+
+    /// Removes a member, and revokes the member's tokens that are bound to the organization. Returns
+    /// how many there were.
+    pub async fn remove_member(&self, slug: &Slug, username: &Name) -> Result<usize> {
+        self.write(async |change| {
+            let Membership { reach, target, .. } = lock_member(change, slug, username).await?;
+            members::remove(change, Actor::Operator, slug, reach, username, target).await
         })
         .await
     }
@@ -85,6 +90,12 @@ impl Operator<'_> {
         let minted = self.write(async |change| {
             change.lock_user_as_operator(username);
             let user = change.user(username).await?.ok_or(Error::NO_USER)?;
+            if user.is_disabled {
+                return Err(Error::Conflict(format!(
+                    "{username} is disabled: enable the user first, with \
+                     `orgtokens-server user enable`"
+                )));
+            }
             mint_for(change, new, username, user);
             Ok(())
         });
@@ -95,6 +106,25 @@ impl Operator<'_> {
         };
         minted.await.map_err(|error| error.or_taken(taken))?;
         Ok(mint.into_minted().token)
+    }
+
+    /// Revokes any token, and returns it.
+    pub async fn revoke_token(&self, key: TokenKey<'_>) -> Result<FoundToken> {
+        let no_token = || Error::NotFound("no such token: see `orgtokens-server token list`");
+        self.write(async |change| {
+            // What to lock depends on where the token is bound.
+            let (located, _) = change.token(key).await?.ok_or_else(no_token)?;
+            match &located.token.organization {
+                Some(slug) => change.lock_organization_as_operator(slug),
+                None => change.lock_user_as_operator(&located.owner),
+            }
+            // A token that got the name meanwhile is another one.
+            let found = change.token(TokenKey::Id(located.token.id)).await?;
+            let (token, head) = found.ok_or_else(no_token)?;
+            tokens::revoke(change, Actor::Operator, head, &token);
+            Ok(token)
+        })
+        .await
     }
 
     /// Copies everything to a new file, while it is in use.
@@ -110,7 +140,16 @@ impl Operator<'_> {
     /// # Errors
     /// The store's own, as for [`Operator::back_up`].
     pub async fn check(&self) -> store::Result<CheckReport> {
-        self.0.store.check().await
+        let mut report = self.0.store.check().await?;
+        if let Ok(name) = OPERATOR.parse()
+            && self.0.store.read(View::Statement).await?.user(&name).await?.is_some()
+        {
+            report.faults.push(format!(
+                "a user is named {name}, like the author of what the operator does: remove the \
+                 user with `orgtokens-server user remove --username {name}`"
+            ));
+        }
+        Ok(report)
     }
 
     /// Compares the audit log with its hash chains.
@@ -132,10 +171,12 @@ impl Operator<'_> {
     }
 }
 
-async fn add_user(change: &mut Transaction, username: &Name, email: &Email) -> Result<FoundUser> {
-    let taken = || format!("there is a user named {username} already: choose another name");
-    let added = change.insert_user(username, email).await;
-    added.map_err(|error| Error::from(error).or_taken(taken))
+/// Locks an organization and a user, and returns both.
+async fn lock_member(change: &mut Transaction, slug: &Slug, username: &Name) -> Result<Membership> {
+    // A user who becomes an owner must not be disabled meanwhile. Users are locked first everywhere.
+    change.lock_user_as_operator(username);
+    change.lock_organization_as_operator(slug);
+    change.membership(slug, username).await?.ok_or(NO_ORGANIZATION)
 }
 
 async fn add_organization(
@@ -156,7 +197,7 @@ fn mint_for(
     change: &mut Transaction,
     mint: &Mint,
     username: &Name,
-    FoundUser { id, head }: FoundUser,
+    FoundUser { id, head, .. }: FoundUser,
 ) {
     mint.add(change, Actor::Operator, (id, username), &Binding::Unrestricted, head);
 }

@@ -1,6 +1,6 @@
 //! Minting, listing and revoking tokens. A secret is returned once and never stored.
 
-use super::audit::{Actor, Event, record};
+use super::audit::{Actor, Event, REVOKE, record};
 use super::{InOrganization, PAGE, Quotas, Service, reach};
 use crate::access::{Action, Extent, OwnAction, decide_own, may_do_all};
 use crate::caller::{Binding, Caller, Credential, UserId};
@@ -95,7 +95,7 @@ impl Service {
                 .filter(|token| token.token.id == located && is_within(&caller.binding, token));
             let token = token.ok_or(Error::NO_TOKEN)?;
             let head = organization.map_or(user_head, |reach| reach.head);
-            revoke(&mut change, &caller, head, &token);
+            revoke(&mut change, Actor::Caller(&caller), head, &token);
             Ok((change, ()))
         })
         .await
@@ -131,7 +131,7 @@ impl InOrganization<'_> {
                     && (extent == Extent::All || token.user == caller.user)
             });
             let token = token.ok_or(Error::NO_TOKEN)?;
-            revoke(&mut change, &caller, reach.head, &token);
+            revoke(&mut change, Actor::Caller(&caller), reach.head, &token);
             Ok((change, ()))
         })
         .await
@@ -255,8 +255,14 @@ impl Mint {
     }
 }
 
-fn revoke(change: &mut Transaction, caller: &Caller, head: ChainHead, found: &FoundToken) {
+/// Revokes a token, with its audit entry.
+pub(super) fn revoke(
+    change: &mut Transaction,
+    actor: Actor<'_>,
+    head: ChainHead,
+    found: &FoundToken,
+) {
     change.delete_token(found.token.id);
-    let event = Event::TokenRevoke { token: &found.token, owner: &found.owner, cause: "revoke" };
-    record(change, head, Actor::Caller(caller), [event]);
+    let event = Event::TokenRevoke { token: &found.token, owner: &found.owner, cause: REVOKE };
+    record(change, head, actor, [event]);
 }

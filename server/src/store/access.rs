@@ -49,7 +49,7 @@ pub struct TargetMember {
     pub email: String,
     /// The user's role, if the user is a member.
     pub role: Option<Role>,
-    /// Whether the organization has an owner besides this user.
+    /// Whether the organization has an enabled owner besides this user.
     pub has_other_owner: bool,
 }
 
@@ -110,9 +110,9 @@ pub const TOKEN: Target<FoundToken> = Target {
 pub const MEMBER: Target<TargetMember> = Target {
     statement: access!(
         ", x.id, x.email, y.role,
-         (SELECT count(*) FROM members z WHERE z.organization_id = o.id
-         AND z.user_id <> x.id AND z.role = 'owner')",
-        "LEFT JOIN users x ON x.username = $4
+         (SELECT count(*) FROM members z JOIN users w ON w.id = z.user_id AND w.disabled = 0
+         WHERE z.organization_id = o.id AND z.user_id <> x.id AND z.role = 'owner')",
+        "LEFT JOIN users x ON x.username = $4 AND x.email <> ''
          LEFT JOIN members y ON y.organization_id = o.id AND y.username = x.username"
     ),
     read: rows::target_member,

@@ -1,11 +1,20 @@
-//! The statements of the server's own command line, which has no credential.
+//! The statements of the server's own command line, which has no credential. Those that list are in
+//! `lists`.
+//!
+//! A removed user is a row without an email address: the user's audit chain stays, and a new user
+//! of the same name continues it.
 
-use super::access::{Reach, TargetMember};
+mod lists;
+
+pub use lists::{ListedUser, TokenFilter};
+
+use super::access::{FoundToken, Reach, TargetMember};
 use super::audit::chain::{Chain, ChainHead};
-use super::connection::sql;
+use super::connection::{Row, sql};
 use super::{Error, Result, Snapshot, Transaction, rows};
 use crate::caller::{OrganizationId, Role, UserId};
 use crate::name::{Email, Name, Slug};
+use crate::token::TokenId;
 
 /// A user with the end of their audit chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +23,54 @@ pub struct FoundUser {
     pub id: UserId,
     /// The end of the user's audit chain.
     pub head: ChainHead,
+    /// Whether the user's tokens are refused.
+    pub is_disabled: bool,
+}
+
+/// What names a token for the operator.
+#[derive(Clone, Copy, Debug)]
+pub enum TokenKey<'a> {
+    /// Its id.
+    Id(TokenId),
+    /// Its user and its name.
+    Name(&'a Name, &'a Name),
+}
+
+/// An organization, as an owner reaches it, and a user who may be a member.
+#[expect(missing_docs, reason = "the names say it")]
+#[derive(Clone, Debug)]
+pub struct Membership {
+    pub slug: Slug,
+    pub reach: Reach,
+    /// `None` if there is no such user.
+    pub target: Option<TargetMember>,
+}
+
+/// Reads columns: id, entries, hash, disabled.
+fn found_user(row: &dyn Row) -> Result<FoundUser> {
+    let id = UserId(row.integer(0)?);
+    let head = rows::head(row, 1, Chain::User(id))?;
+    Ok(FoundUser { id, head, is_disabled: row.integer(3)? != 0 })
+}
+
+/// The columns of [`membership`], of the organization `o`, the user `x` and the member `y`.
+macro_rules! membership {
+    ($from:literal) => {
+        concat!(
+            "SELECT o.id, o.slug, o.entries, o.hash, x.id, x.email, y.role,
+             (SELECT count(*) FROM members z JOIN users w ON w.id = z.user_id AND w.disabled = 0
+             WHERE z.organization_id = o.id AND z.user_id <> x.id AND z.role = 'owner') ",
+            $from
+        )
+    };
+}
+
+fn membership(row: &dyn Row) -> Result<Membership> {
+    let id = OrganizationId(row.integer(0)?);
+    let head = rows::head(row, 2, Chain::Organization(id))?;
+    let reach = Reach { id, role: Role::Owner, head };
+    let target = rows::optional(row, 4, rows::target_member)?;
+    Ok(Membership { slug: rows::parse_text(row, 1)?, reach, target })
 }
 
 impl Snapshot {
@@ -23,41 +80,57 @@ impl Snapshot {
         Ok(self.first(statement, |_| Ok(())).await?.is_some())
     }
 
-    /// Returns the user of this name.
+    /// Returns the user of this name, who was not removed.
     pub async fn user(&mut self, username: &Name) -> Result<Option<FoundUser>> {
         let statement = sql(
-            "SELECT id, entries, hash FROM users WHERE username = $1",
+            "SELECT id, entries, hash, disabled FROM users WHERE username = $1 AND email <> ''",
             [username.as_str().into()],
         );
-        self.first(statement, |row| {
-            let id = UserId(row.integer(0)?);
-            Ok(FoundUser { id, head: rows::head(row, 1, Chain::User(id))? })
-        })
-        .await
+        self.first(statement, found_user).await
     }
 
-    /// Returns the organization of this slug, as an owner reaches it, and the user of this name.
-    pub async fn organization_and_user(
-        &mut self,
-        slug: &Slug,
-        username: &Name,
-    ) -> Result<Option<(Reach, Option<TargetMember>)>> {
-        let statement = sql(
-            "SELECT o.id, o.entries, o.hash, x.id, x.email, y.role,
-             (SELECT count(*) FROM members z WHERE z.organization_id = o.id
-             AND z.user_id <> x.id AND z.role = 'owner')
-             FROM organizations o LEFT JOIN users x ON x.username = $1
+    /// Returns the organization of this slug with the user of this name.
+    pub async fn membership(&mut self, slug: &Slug, username: &Name) -> Result<Option<Membership>> {
+        let statement = membership!(
+            "FROM organizations o LEFT JOIN users x ON x.username = $1 AND x.email <> ''
              LEFT JOIN members y ON y.organization_id = o.id AND y.username = x.username
-             WHERE o.slug = $2",
-            [username.as_str().into(), slug.as_str().into()],
+             WHERE o.slug = $2"
         );
-        self.first(statement, |row| {
-            let id = OrganizationId(row.integer(0)?);
-            let head = rows::head(row, 1, Chain::Organization(id))?;
-            let reach = Reach { id, role: Role::Owner, head };
-            Ok((reach, rows::optional(row, 3, rows::target_member)?))
-        })
-        .await
+        let parameters = [username.as_str().into(), slug.as_str().into()];
+        self.first(sql(statement, parameters), membership).await
+    }
+
+    /// Returns the memberships of a user, in the order of the organizations' keys.
+    pub async fn memberships(&mut self, user: UserId) -> Result<Vec<Membership>> {
+        let statement = membership!(
+            "FROM members y JOIN organizations o ON o.id = y.organization_id
+             JOIN users x ON x.id = y.user_id WHERE y.user_id = $1 ORDER BY o.id"
+        );
+        self.all(sql(statement, [user.0.into()]), membership).await
+    }
+
+    /// Returns a live token with the end of the audit chain that it belongs to.
+    pub async fn token(&mut self, key: TokenKey<'_>) -> Result<Option<(FoundToken, ChainHead)>> {
+        let (condition, parameters) = match key {
+            TokenKey::Id(id) => ("x.id = $1", vec![id.as_bytes().into()]),
+            TokenKey::Name(username, name) => (
+                "w.username = $1 AND x.name = $2",
+                vec![username.as_str().into(), name.as_str().into()],
+            ),
+        };
+        let statement = format!(
+            "SELECT x.id, x.name, x.created_at, x.scopes, g.name, w.username, o.slug,
+             x.organization_id, x.user_id, coalesce(o.entries, w.entries), coalesce(o.hash, w.hash)
+             FROM tokens x JOIN users w ON w.id = x.user_id
+             LEFT JOIN organizations o ON o.id = x.organization_id
+             LEFT JOIN organization_groups g ON g.uuid = x.group_uuid WHERE {condition}"
+        );
+        let found = self.first(sql(statement, parameters), |row| {
+            let token = rows::found_token(row, 0)?;
+            let chain = token.organization.map_or(Chain::User(token.user), Chain::Organization);
+            Ok((token, rows::head(row, 9, chain)?))
+        });
+        found.await
     }
 }
 
@@ -74,19 +147,46 @@ impl Transaction {
         self.lock(sql(statement, [username.as_str().into()]));
     }
 
+    /// Blocks other changes to this user, and to the organizations of this user, until the
+    /// transaction ends. The user gets no token and no membership meanwhile.
+    pub fn lock_user_and_memberships(&mut self, username: &Name) {
+        let statement = "SELECT 1 FROM users WHERE username = $1 FOR UPDATE";
+        self.lock(sql(statement, [username.as_str().into()]));
+        let statement = "SELECT 1 FROM organizations WHERE id IN
+             (SELECT m.organization_id FROM members m JOIN users u ON u.id = m.user_id
+             WHERE u.username = $1) ORDER BY id FOR NO KEY UPDATE";
+        self.lock(sql(statement, [username.as_str().into()]));
+    }
+
     /// Blocks other changes that fill a whole database until the transaction ends.
     pub fn lock_database(&mut self) {
         self.lock(sql("SELECT 1 FROM orgtokens_schema FOR UPDATE", []));
     }
 
-    /// Adds a user.
+    /// Adds a user, or adds a removed one again.
     ///
     /// # Errors
     /// [`Error::Exists`] if the username is taken.
     pub async fn insert_user(&mut self, username: &Name, email: &Email) -> Result<FoundUser> {
-        let statement = "INSERT INTO users (username, email) VALUES ($1, $2) RETURNING id";
-        let id = self.insert(statement, username.as_str(), Some(email.as_str())).await?;
-        Ok(FoundUser { id: UserId(id), head: ChainHead::start(Chain::User(UserId(id))) })
+        let statement = sql(
+            "INSERT INTO users (username, email) VALUES ($1, $2) ON CONFLICT (username)
+             DO UPDATE SET email = excluded.email, disabled = 0 WHERE users.email = ''
+             RETURNING id, entries, hash, disabled",
+            [username.as_str().into(), email.as_str().into()],
+        );
+        self.first(statement, found_user).await?.ok_or(Error::Exists)
+    }
+
+    /// Refuses the tokens of a user, or accepts them again.
+    pub fn set_disabled(&mut self, user: UserId, is_disabled: bool) {
+        let parameters = [i64::from(is_disabled).into(), user.0.into()];
+        self.execute(sql("UPDATE users SET disabled = $1 WHERE id = $2", parameters));
+    }
+
+    /// Removes a user who has no tokens and no memberships any more.
+    pub fn delete_user(&mut self, user: UserId) {
+        let statement = "UPDATE users SET disabled = 1, email = '' WHERE id = $1";
+        self.execute(sql(statement, [user.0.into()]));
     }
 
     /// Adds an organization.
@@ -98,18 +198,9 @@ impl Transaction {
         slug: &Slug,
     ) -> Result<(OrganizationId, ChainHead)> {
         let statement = "INSERT INTO organizations (slug) VALUES ($1) RETURNING id";
-        let id = OrganizationId(self.insert(statement, slug.as_str(), None).await?);
+        let inserted = sql(statement, [slug.as_str().into()]);
+        let id = self.first(inserted, |row| row.integer(0)).await?.map(OrganizationId);
+        let id = id.ok_or_else(|| Error::Broken("an insert returned no row".to_owned()))?;
         Ok((id, ChainHead::start(Chain::Organization(id))))
-    }
-
-    async fn insert(
-        &mut self,
-        statement: &'static str,
-        name: &str,
-        more: Option<&str>,
-    ) -> Result<i64> {
-        let parameters: Vec<_> = [Some(name), more].into_iter().flatten().map(Into::into).collect();
-        let inserted = self.first(sql(statement, parameters), |row| row.integer(0)).await?;
-        inserted.ok_or_else(|| Error::Broken("an insert returned no row".to_owned()))
     }
 }

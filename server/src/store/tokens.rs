@@ -155,7 +155,7 @@ impl Snapshot {
         counted.ok_or_else(|| broken("a count returned no row"))
     }
 
-    async fn page(&mut self, statement: Statement, limit: u32) -> Result<TokenPage> {
+    pub(super) async fn page(&mut self, statement: Statement, limit: u32) -> Result<TokenPage> {
         let found = self.all(statement, |row| positioned(row, 0)).await?;
         Ok(Page::new(found, limit, |(position, _)| *position).map(|(_, token)| token))
     }
@@ -257,7 +257,7 @@ impl Transaction {
     ) -> Result<Vec<(Token, Name)>> {
         let parameters = [user.0.into(), organization.0.into()];
         let statement = sql(delete_tokens!("user_id = $1 AND organization_id = $2"), parameters);
-        self.delete_tokens(slug, statement).await
+        self.delete_tokens(Some(slug), statement).await
     }
 
     /// Like [`Transaction::delete_member_tokens`], for the tokens that are bound to a group.
@@ -267,12 +267,18 @@ impl Transaction {
         group: Uuid,
     ) -> Result<Vec<(Token, Name)>> {
         let parameters = [group.as_bytes().as_slice().into()];
-        self.delete_tokens(slug, sql(delete_tokens!("group_uuid = $1"), parameters)).await
+        self.delete_tokens(Some(slug), sql(delete_tokens!("group_uuid = $1"), parameters)).await
+    }
+
+    /// Like [`Transaction::delete_member_tokens`], for the unrestricted tokens of a user.
+    pub async fn delete_unrestricted_tokens(&mut self, user: UserId) -> Result<Vec<(Token, Name)>> {
+        let condition = delete_tokens!("user_id = $1 AND organization_id IS NULL");
+        self.delete_tokens(None, sql(condition, [user.0.into()])).await
     }
 
     async fn delete_tokens(
         &mut self,
-        slug: &Slug,
+        slug: Option<&Slug>,
         statement: Statement,
     ) -> Result<Vec<(Token, Name)>> {
         let read = |row: &dyn Row| {
@@ -281,8 +287,7 @@ impl Transaction {
         };
         let mut deleted = self.change_many(statement, read).await?;
         deleted.sort_unstable_by_key(|(position, ..)| *position);
-        let with_slug =
-            |(_, token, owner)| (Token { organization: Some(slug.clone()), ..token }, owner);
+        let with_slug = |(_, token, owner)| (Token { organization: slug.cloned(), ..token }, owner);
         Ok(deleted.into_iter().map(with_slug).collect())
     }
 }

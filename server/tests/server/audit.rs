@@ -31,8 +31,8 @@ fn an_untouched_log_is_intact() {
         assert!(whole, "{said}");
         let lines: Vec<_> = said.lines().collect();
         assert_eq!(lines.len(), 3, "{said}");
-        assert_eq!(lines[0], "6 entries of 1 organizations are whole");
-        assert!(lines[1].starts_with("user alice: 1 entries end in "), "{said}");
+        assert_eq!(lines[0], "7 entries of 1 organizations are whole");
+        assert!(lines[1].starts_with("user alice: 2 entries end in "), "{said}");
         assert!(lines[2].starts_with("organization acme: 5 entries end in "), "{said}");
     }
 }

@@ -128,26 +128,25 @@ fn openapi_prints_the_document_without_a_database() {
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "it leaves nothing behind");
 }
 
+/// Returns the name and the help of every command below this one.
+fn helps(command: &[&str]) -> Vec<(String, String)> {
+    let help = text(&program(command).arg("--help").output().unwrap());
+    let Some((_, list)) = help.split_once("Commands:\n") else {
+        return vec![(command.join(" "), help)];
+    };
+    let list = list.lines().take_while(|line| line.starts_with("  "));
+    let names = list.filter_map(|line| line.split_whitespace().next());
+    let names = names.filter(|name| *name != "help");
+    names.flat_map(|name| helps(&[command, &[name]].concat())).collect()
+}
+
 #[test]
 fn every_command_has_help_with_an_example() {
-    let commands = [
-        "serve",
-        "init",
-        "user add",
-        "organization add",
-        "member set",
-        "token mint",
-        "openapi",
-        "demo",
-    ];
-    for name in commands {
-        let output = program(&name.split(' ').collect::<Vec<_>>()).arg("--help").output().unwrap();
-        let help = text(&output);
-        assert!(
-            output.status.success() && help.contains(&format!("orgtokens-server {name}")),
-            "{help}"
-        );
-        assert!(help.contains("Example:"), "{name}: {help}");
+    let helps = helps(&[]);
+    assert!(helps.len() > 20, "{helps:?}");
+    for (name, help) in helps {
+        let (_, example) = help.split_once("\nExample").expect(&help);
+        assert!(example.contains(&format!("orgtokens-server {name}")), "{help}");
     }
 }
 

@@ -12,6 +12,7 @@ mod disk;
 mod escalation;
 mod failover;
 mod files;
+mod operator;
 mod permissions;
 mod properties;
 mod quotas;

@@ -165,10 +165,10 @@ async fn a_cascade_costs_as_much_for_many_tokens_as_for_one(backend: Backend) {
 
     let logged = service.within(owner, slug).list_audit_logs(1, 303).await.expect("a page").0;
     let messages: Vec<_> = logged.iter().rev().map(|entry| entry.message.as_str()).collect();
-    assert_eq!(messages[1], "revoked token t1 of carol by group-delete");
-    assert_eq!(messages[150], "revoked token t299 of carol by group-delete");
+    assert_eq!(messages[1], "revoked token t1 of carol (group-delete)");
+    assert_eq!(messages[150], "revoked token t299 of carol (group-delete)");
     assert_eq!(messages[151], "deleted group default");
-    assert_eq!(messages[152], "revoked token t0 of carol by org-member-rm");
+    assert_eq!(messages[152], "revoked token t0 of carol (org-member-rm)");
     assert_eq!(messages[302], "removed carol");
     let report = orgtokens_server::service::Operator(service).verify_audit().await;
     assert_eq!(report.expect("a report").faults, []);

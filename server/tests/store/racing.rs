@@ -10,7 +10,7 @@ use orgtokens_server::name::Slug;
 use orgtokens_server::records::MintRequest;
 use orgtokens_server::scope::RequestedScope;
 use orgtokens_server::service::Operator;
-use orgtokens_server::store::{Purpose, Store, Turn};
+use orgtokens_server::store::{Membership, Purpose, Store, Turn};
 
 /// How often each race is run.
 const ROUNDS: usize = 15;
@@ -91,8 +91,8 @@ async fn a_mint_that_waited_for_the_removal_of_its_user_is_refused(backend: Back
     let mut removal = store.write(&Turn::Free, Purpose::Change).await.expect("a transaction");
     let (slug, username) = (acme(), name("bob"));
     removal.lock_organization_as_operator(&slug);
-    let found = removal.organization_and_user(&slug, &username).await.expect("an answer");
-    let (reach, target) = found.expect("acme");
+    let found = removal.membership(&slug, &username).await.expect("an answer");
+    let Membership { reach, target, .. } = found.expect("acme");
     // A task of its own: a writer of a file waits on its thread.
     let minting = tokio::spawn({
         let (service, bob) = (stage.here.clone(), bob.clone());
