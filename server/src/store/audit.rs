@@ -21,26 +21,20 @@ const BULK: usize = 100_000;
 const INSERT: &str = "INSERT INTO audit_log (organization_id, user_id, origin, author, created_at,
      sequence, code, message, data, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 
-/// Adds the entries of the JSON array `$6`, each an array of its columns from `sequence` on.
-macro_rules! insert_many {
-    ($entries:literal, $hash:literal) => {
-        concat!(
-            "INSERT INTO audit_log (organization_id, user_id, origin, author, created_at,
-             sequence, code, message, data, hash)
-             SELECT $1, $2, $3, $4, $5, CAST(value ->> 0 AS bigint), value ->> 1, value ->> 2,
-             value ->> 3, ",
-            $hash,
-            " FROM ",
-            $entries,
-            " ORDER BY 6"
-        )
-    };
-}
+/// Adds the entries of a JSON array, each an array of its columns from `sequence` on.
+const INSERT_MANY_SQLITE: &str = "INSERT INTO audit_log (organization_id, user_id, origin, author,
+     created_at, sequence, code, message, data, hash)
+     SELECT $1, $2, $3, $4, $5, value ->> 0, value ->> 1, value ->> 2, value ->> 3,
+     unhex(value ->> 4) FROM json_each($6) ORDER BY key";
 
-const INSERT_MANY_SQLITE: &str = insert_many!("json_each($6)", "unhex(value ->> 4)");
-
+/// Adds the entries of four arrays, whose sequence starts after `$6`. PostgreSQL takes three times
+/// as long for JSON.
 const INSERT_MANY_POSTGRES: &str =
-    insert_many!("json_array_elements($6::text::json)", "decode(value ->> 4, 'hex')");
+    "INSERT INTO audit_log (organization_id, user_id, origin, author,
+     created_at, sequence, code, message, data, hash)
+     SELECT $1, $2, $3, $4, $5, $6 + key, code, message, data, decode(hash, 'hex')
+     FROM unnest($7::text[], $8::text[], $9::text[], $10::text[])
+     WITH ORDINALITY AS e (code, message, data, hash, key) ORDER BY key";
 
 /// Who makes a change, and when.
 #[derive(Clone, Copy, Debug)]
@@ -151,13 +145,28 @@ impl Transaction {
             parameters.push(hash.as_slice().into());
             return sql(INSERT, parameters);
         }
+        if self.connection.is_postgres() {
+            let texts = |text: fn(&(Hash, NewEntry)) -> String| {
+                Value::Texts(links.iter().map(text).collect())
+            };
+            parameters.extend([
+                start.into(),
+                texts(|(_, entry)| entry.code.to_owned()),
+                texts(|(_, entry)| entry.message.clone()),
+                texts(|(_, entry)| entry.data.clone()),
+                texts(|(hash, _)| hex(hash)),
+            ]);
+            return sql(INSERT_MANY_POSTGRES, parameters);
+        }
         let rows = (start + 1..).zip(links).map(|(sequence, (hash, entry))| {
-            let hash = hash.map(|byte| format!("{byte:02x}")).concat();
-            (sequence, entry.code, &entry.message, &entry.data, hash)
+            (sequence, entry.code, &entry.message, &entry.data, hex(hash))
         });
         let rows = serde_json::to_string(&rows.collect::<Vec<_>>());
         parameters.push(Value::Text(rows.expect("numbers and text have a JSON form")));
-        let is_postgres = self.connection.is_postgres();
-        sql(if is_postgres { INSERT_MANY_POSTGRES } else { INSERT_MANY_SQLITE }, parameters)
+        sql(INSERT_MANY_SQLITE, parameters)
     }
+}
+
+fn hex(hash: &Hash) -> String {
+    hash.map(|byte| format!("{byte:02x}")).concat()
 }

@@ -13,6 +13,8 @@ pub enum Value {
     Text(String),
     Bytes(Vec<u8>),
     Null,
+    /// An array, for PostgreSQL alone.
+    Texts(Vec<String>),
 }
 
 impl From<i64> for Value {

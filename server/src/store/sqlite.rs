@@ -231,7 +231,8 @@ fn to_sql(value: &Value) -> ToSqlOutput<'_> {
         Value::Integer(value) => ValueRef::Integer(*value),
         Value::Text(value) => ValueRef::Text(value.as_bytes()),
         Value::Bytes(value) => ValueRef::Blob(value),
-        Value::Null => ValueRef::Null,
+        // SQLite has no arrays.
+        Value::Null | Value::Texts(_) => ValueRef::Null,
     })
 }
 

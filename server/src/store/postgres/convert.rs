@@ -18,6 +18,7 @@ impl ToSql for Value {
             Self::Integer(value) => value.to_sql_checked(kind, out),
             Self::Text(value) => value.to_sql_checked(kind, out),
             Self::Bytes(value) => value.to_sql_checked(kind, out),
+            Self::Texts(values) => values.to_sql_checked(kind, out),
         }
     }
 
