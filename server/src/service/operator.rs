@@ -173,9 +173,9 @@ impl Operator<'_> {
 
 /// Locks an organization and a user, and returns both.
 async fn lock_member(change: &mut Transaction, slug: &Slug, username: &Name) -> Result<Membership> {
-    // A user who becomes an owner must not be disabled meanwhile. Users are locked first everywhere.
-    change.lock_user_as_operator(username);
     change.lock_organization_as_operator(slug);
+    // A user who becomes an owner must not be disabled meanwhile.
+    change.lock_user_as_operator(username);
     change.membership(slug, username).await?.ok_or(NO_ORGANIZATION)
 }
 

@@ -7,7 +7,7 @@ use super::{Purpose, Result, Snapshot, Store, Transaction, Turn, View, broken};
 /// How many rows are copied at once.
 const PAGE: i64 = 1_000;
 
-/// The progress of a table.
+/// The rows of a table, after a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Copied {
     /// Its name.
@@ -18,36 +18,56 @@ pub struct Copied {
     pub of: i64,
 }
 
+/// How far a copy is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CopyProgress {
+    /// The table that is being copied.
+    pub table: &'static str,
+    /// How many rows of all tables the target has.
+    pub rows: i64,
+    /// How many rows the source has in all.
+    pub of: i64,
+}
+
 /// Copies everything, compares the counts of all tables, and commits. It reports its progress, and
-/// returns the counts.
+/// returns the counts. It takes as long as it needs: the time-outs of requests do not apply.
 ///
 /// # Errors
 /// [`super::Error::Broken`] if the target is not empty or the counts differ; the target is unchanged.
 pub async fn copy(
     from: &Store,
     to: &Store,
-    mut progress: impl FnMut(Copied),
+    mut progress: impl FnMut(CopyProgress),
 ) -> Result<Vec<Copied>> {
     let (mut source, mut target) =
         (from.read(View::Snapshot).await?, to.write(&Turn::Free, Purpose::Change).await?);
+    source.lift_timeouts();
+    target.lift_timeouts();
     target.lock_database();
-    for (name, ..) in TABLES {
+    let mut copied = Vec::new();
+    for table @ (name, ..) in TABLES {
         let rows = count(&mut target, name).await?;
         if rows != 0 {
             let found = format!("the target is not empty, its table {name} has {rows} rows");
             return Err(broken(format!("{found}: name a database that `init` has not filled")));
         }
+        copied.push((table, Copied { table: name, rows, of: count(&mut source, name).await? }));
     }
-    let mut copied = Vec::new();
-    for table in TABLES {
-        copied.push(copy_table(&mut source, &mut target, table, &mut progress).await?);
-    }
-    if let Some(Copied { table, rows, of }) = copied.iter().find(|table| table.rows != table.of) {
-        let lost = format!("{rows} of {of} rows of {table} arrived");
-        return Err(broken(format!("{lost}, so nothing was kept: copy again")));
+    let (mut rows, of) = (0, copied.iter().map(|(_, table)| table.of).sum());
+    for (table, copied) in &mut copied {
+        let mut advance = |count| {
+            rows += count;
+            progress(CopyProgress { table: copied.table, rows, of });
+        };
+        copy_table(&mut source, &mut target, *table, &mut advance).await?;
+        copied.rows = count(&mut target, copied.table).await?;
+        if copied.rows != copied.of {
+            let lost = format!("{} of {} rows of {}", copied.rows, copied.of, copied.table);
+            return Err(broken(format!("{lost} arrived, so nothing was kept: copy again")));
+        }
     }
     target.commit().await?;
-    Ok(copied)
+    Ok(copied.into_iter().map(|(_, table)| table).collect())
 }
 
 /// A table: its name, the columns that identify a row, and the others.
@@ -72,18 +92,17 @@ const TABLES: [Table; 7] = [
     ("closed_chain", "id", "entries, hash"),
 ];
 
-/// Copies a table page by page, and counts what has arrived.
+/// Copies a table page by page, and reports how many rows each page has.
 async fn copy_table(
     source: &mut Snapshot,
     target: &mut Transaction,
     (name, key, others): Table,
-    progress: &mut impl FnMut(Copied),
-) -> Result<Copied> {
+    advance: &mut impl FnMut(i64),
+) -> Result<()> {
     let columns = format!("{key}, {others}");
     let width = columns.split(", ").count();
     let insert = format!("INSERT INTO {name} ({columns}) VALUES ({})", placeholders(width));
     let values = |row: &dyn Row| (0..width).map(|index| Ok(row.column(index)?.into())).collect();
-    let mut copied = Copied { table: name, rows: 0, of: count(source, name).await? };
     let mut after = Vec::new();
     loop {
         let range = match after.len() {
@@ -94,18 +113,17 @@ async fn copy_table(
         let page: Vec<Vec<Value>> = source.all(sql(page, after), values).await?;
         let Some(last) = page.last() else { break };
         after = last[..key.split(", ").count()].to_vec();
+        let rows = page.len().try_into().unwrap_or(PAGE);
         for row in page {
             target.execute(sql(insert.clone(), row));
-            copied.rows += 1;
         }
         target.flush().await?;
-        progress(copied);
+        advance(rows);
     }
     if target.connection.is_postgres() {
         optimize(target, name, key).await?;
     }
-    copied.rows = count(target, name).await?;
-    Ok(copied)
+    Ok(())
 }
 
 /// Tells PostgreSQL how many rows there are, and makes new ids start after theirs.

@@ -150,12 +150,15 @@ impl Transaction {
     /// Blocks other changes to this user, and to the organizations of this user, until the
     /// transaction ends. The user gets no token and no membership meanwhile.
     pub fn lock_user_and_memberships(&mut self, username: &Name) {
-        let statement = "SELECT 1 FROM users WHERE username = $1 FOR UPDATE";
-        self.lock(sql(statement, [username.as_str().into()]));
-        let statement = "SELECT 1 FROM organizations WHERE id IN
+        let organizations = "SELECT 1 FROM organizations WHERE id IN
              (SELECT m.organization_id FROM members m JOIN users u ON u.id = m.user_id
              WHERE u.username = $1) ORDER BY id FOR NO KEY UPDATE";
-        self.lock(sql(statement, [username.as_str().into()]));
+        let user = "SELECT 1 FROM users WHERE username = $1 FOR UPDATE";
+        // Every change locks organizations before users. The third statement finds memberships that
+        // were added before the second had its lock.
+        for statement in [organizations, user, organizations] {
+            self.lock(sql(statement, [username.as_str().into()]));
+        }
     }
 
     /// Blocks other changes that fill a whole database until the transaction ends.

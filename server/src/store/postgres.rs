@@ -44,7 +44,7 @@ impl Postgres {
     pub async fn read(&self, is_transaction: bool) -> Result<Session> {
         let lease = Some(self.pool.lease(None).await?);
         let begin = is_transaction.then_some(BEGIN_READING);
-        Ok(Session { lease, begin, has_begun: false })
+        Ok(Session::new(lease, begin))
     }
 
     pub fn is_busy(&self, turn: &Turn) -> bool {
@@ -54,7 +54,7 @@ impl Postgres {
     /// Begins to write, when it is the turn of this change. BEGIN goes out with the first query.
     pub async fn write(&self, turn: &Turn) -> Result<Session> {
         let lease = Some(self.pool.lease(Some(turn)).await?);
-        Ok(Session { lease, begin: Some(BEGIN_WRITING), has_begun: false })
+        Ok(Session::new(lease, Some(BEGIN_WRITING)))
     }
 
     /// Checks what the server does not check itself: the version of the schema.
@@ -73,6 +73,8 @@ pub struct Session {
     /// Goes out before the first statement.
     begin: Option<&'static str>,
     has_begun: bool,
+    answer_timeout: Duration,
+    commit_timeout: Duration,
 }
 
 impl Drop for Session {
@@ -86,6 +88,16 @@ impl Drop for Session {
 }
 
 impl Session {
+    fn new(lease: Option<Box<Lease>>, begin: Option<&'static str>) -> Self {
+        let (answer_timeout, commit_timeout) = (ANSWER_TIMEOUT, COMMIT_TIMEOUT);
+        Self { lease, begin, has_begun: false, answer_timeout, commit_timeout }
+    }
+
+    /// Waits for answers as long as they take.
+    pub fn lift_timeouts(&mut self) {
+        (self.answer_timeout, self.commit_timeout) = (Duration::MAX, Duration::MAX);
+    }
+
     /// Runs statements in one round trip, and returns what `map` makes of the rows of the last one.
     /// A connection that is silent or broken is closed, and a failed transaction ends here.
     pub async fn query<T: Send>(
@@ -98,9 +110,9 @@ impl Session {
         }
         let mut lease = self.begin_with(&mut statements)?;
         // If the request is dropped meanwhile, so is the connection: it may be in the middle.
-        let answer = timeout(ANSWER_TIMEOUT, lease.link.query(&statements, map)).await;
+        let answer = timeout(self.answer_timeout, lease.link.query(&statements, map)).await;
         let answer = answer.unwrap_or_else(|_| {
-            Err(Error::Unavailable(format!("no answer within {ANSWER_TIMEOUT:?}")))
+            Err(Error::Unavailable(format!("no answer within {:?}", self.answer_timeout)))
         });
         match &answer {
             Ok(_) => self.lease = Some(lease),
@@ -123,7 +135,7 @@ impl Session {
             }
             committed
         });
-        match timeout(COMMIT_TIMEOUT, committing).await {
+        match timeout(self.commit_timeout, committing).await {
             Ok(Ok(committed)) => committed,
             Ok(Err(_)) => Err(Error::Unknown("the commit panicked".to_owned())),
             Err(_) => Err(Error::Unknown(format!("no answer to COMMIT within {COMMIT_TIMEOUT:?}"))),

@@ -1,7 +1,7 @@
 //! A transaction, and how statements run in it. The questions and changes of the domain are in the
 //! modules next to this one.
 
-use super::connection::{Row, Statement};
+use super::connection::{Row, Statement, sql};
 use super::{Result, postgres, sqlite};
 use std::fmt;
 use std::mem;
@@ -68,6 +68,16 @@ impl Snapshot {
         match &mut self.connection {
             Connection::Sqlite(session) => session.query(&statements, map),
             Connection::Postgres(session) => session.query(statements, map).await,
+        }
+    }
+
+    /// Lets statements and pauses of this transaction take as long as they need.
+    pub(super) fn lift_timeouts(&mut self) {
+        if let Connection::Postgres(session) = &mut self.connection {
+            session.lift_timeouts();
+            let lift = "SELECT set_config(name, '0', true) FROM unnest(ARRAY['statement_timeout',
+                 'idle_in_transaction_session_timeout']) AS name";
+            self.pending.push(sql(lift, []));
         }
     }
 

@@ -7,6 +7,7 @@
 mod audit;
 mod command_line;
 mod connections;
+mod copying;
 mod crash;
 mod disk;
 mod escalation;

@@ -7,6 +7,7 @@ mod counting;
 mod database;
 mod failing;
 mod faults;
+mod operating;
 mod quotas;
 mod racing;
 mod schema;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         schema::trials(),
         storing::trials(),
         racing::trials(),
+        operating::trials(),
         copying::trials(),
         counting::trials(),
         failing::trials(),

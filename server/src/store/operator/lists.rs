@@ -75,13 +75,15 @@ impl Snapshot {
         limit: u32,
     ) -> Result<Page<OrganizationToken, tokens::Position>> {
         let mut parameters: Vec<Value> = vec![after.unwrap_or(0).into()];
-        let mut filter = String::new();
-        let conditions =
-            [("user_id", user.map(|id| id.0)), ("organization_id", organization.map(|id| id.0))];
-        for (column, key) in conditions {
+        let mut conditions = vec!["t.position > $1".to_owned()];
+        let keys = [
+            ("t.user_id", user.map(|user| user.0)),
+            ("t.organization_id", organization.map(|organization| organization.0)),
+        ];
+        for (column, key) in keys {
             if let Some(key) = key {
                 parameters.push(key.into());
-                filter += &format!("AND t.{column} = ${} ", parameters.len());
+                conditions.push(format!("{column} = ${}", parameters.len()));
             }
         }
         parameters.push(i64::from(limit).into());
@@ -90,7 +92,8 @@ impl Snapshot {
              o.slug FROM tokens t JOIN users u ON u.id = t.user_id
              LEFT JOIN organizations o ON o.id = t.organization_id
              LEFT JOIN organization_groups g ON g.uuid = t.group_uuid
-             WHERE t.position > $1 {filter}ORDER BY t.position LIMIT ${}",
+             WHERE {} ORDER BY t.position LIMIT ${}",
+            conditions.join(" AND "),
             parameters.len()
         );
         self.page(sql(statement, parameters), limit).await
