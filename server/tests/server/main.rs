@@ -17,6 +17,7 @@ mod operator;
 mod permissions;
 mod properties;
 mod quotas;
+mod readme;
 mod requests;
 mod revocation;
 mod support;

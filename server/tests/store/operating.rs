@@ -46,7 +46,7 @@ async fn of_an_owner_who_is_disabled_and_one_who_is_removed_one_stays(backend: B
     for _ in 0..ROUNDS {
         let (disabled, removed) = join(
             Operator(&stage.here).disable_user(&two),
-            stage.there.remove_member(&stage.owner, &slug, &one),
+            stage.there.within(&stage.owner, &slug).remove_member(&one),
         )
         .await;
         assert!(disabled.is_ok() != removed.is_ok(), "{disabled:?} {removed:?}");
