@@ -4,7 +4,7 @@
 use super::connection::{Row, Value, sql};
 use super::{Purpose, Result, Snapshot, Store, Transaction, Turn, View, broken};
 
-/// How many rows are copied at once.
+/// How many rows are copied at once, in one statement: SQLite allows 32,766 parameters.
 const PAGE: i64 = 1_000;
 
 /// The rows of a table, after a copy.
@@ -101,24 +101,22 @@ async fn copy_table(
 ) -> Result<()> {
     let columns = format!("{key}, {others}");
     let width = columns.split(", ").count();
-    let insert = format!("INSERT INTO {name} ({columns}) VALUES ({})", placeholders(width));
     let values = |row: &dyn Row| (0..width).map(|index| Ok(row.column(index)?.into())).collect();
     let mut after = Vec::new();
     loop {
         let range = match after.len() {
             0 => String::new(),
-            keys => format!("WHERE ({key}) > ({})", placeholders(keys)),
+            keys => format!("WHERE ({key}) > {}", placeholders(1, keys)),
         };
         let page = format!("SELECT {columns} FROM {name} {range} ORDER BY {key} LIMIT {PAGE}");
         let page: Vec<Vec<Value>> = source.all(sql(page, after), values).await?;
         let Some(last) = page.last() else { break };
         after = last[..key.split(", ").count()].to_vec();
-        let rows = page.len().try_into().unwrap_or(PAGE);
-        for row in page {
-            target.execute(sql(insert.clone(), row));
-        }
+        let rows = placeholders(page.len(), width);
+        let insert = format!("INSERT INTO {name} ({columns}) VALUES {rows}");
+        target.execute(sql(insert, page.concat()));
         target.flush().await?;
-        advance(rows);
+        advance(page.len().try_into().unwrap_or(PAGE));
     }
     if target.connection.is_postgres() {
         optimize(target, name, key).await?;
@@ -145,6 +143,11 @@ async fn count(view: &mut Snapshot, table: &str) -> Result<i64> {
     counted.ok_or_else(|| broken("a count returned no row"))
 }
 
-fn placeholders(count: usize) -> String {
-    (1..=count).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
+/// Returns the placeholders of rows of this width: `($1, $2), ($3, $4)`.
+fn placeholders(rows: usize, width: usize) -> String {
+    let row = |row| {
+        let numbers = row * width + 1..=(row + 1) * width;
+        format!("({})", numbers.map(|number| format!("${number}")).collect::<Vec<_>>().join(", "))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
 }
