@@ -4,8 +4,10 @@
 use super::connection::{Row, Value, sql};
 use super::{Purpose, Result, Snapshot, Store, Transaction, Turn, View, broken};
 
-/// How many rows are copied at once, in one statement: SQLite allows 32,766 parameters.
+/// How many rows are copied at once.
 const PAGE: i64 = 1_000;
+/// How many rows one statement inserts: SQLite is slow with thousands of parameters.
+const CHUNK: usize = 50;
 
 /// The rows of a table, after a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,9 +114,11 @@ async fn copy_table(
         let page: Vec<Vec<Value>> = source.all(sql(page, after), values).await?;
         let Some(last) = page.last() else { break };
         after = last[..key.split(", ").count()].to_vec();
-        let rows = placeholders(page.len(), width);
-        let insert = format!("INSERT INTO {name} ({columns}) VALUES {rows}");
-        target.execute(sql(insert, page.concat()));
+        for rows in page.chunks(CHUNK) {
+            let values = placeholders(rows.len(), width);
+            let insert = format!("INSERT INTO {name} ({columns}) VALUES {values}");
+            target.execute(sql(insert, rows.concat()));
+        }
         target.flush().await?;
         advance(page.len().try_into().unwrap_or(PAGE));
     }
