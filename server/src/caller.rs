@@ -127,11 +127,6 @@ impl Credential {
         Self { digest: TokenDigest::NONE, origin, accepted_as: OnceLock::new() }
     }
 
-    /// Returns whether it is the credential of a malformed token.
-    pub fn is_malformed(&self) -> bool {
-        self.digest == TokenDigest::NONE
-    }
-
     /// Notes that the store accepted the credential.
     pub(crate) fn accept(&self, caller: &Caller) {
         self.accepted_as.get_or_init(|| (caller.token, caller.user));

@@ -5,9 +5,12 @@ mod audit;
 mod check;
 mod copy;
 mod demo;
+mod environment;
 mod manage;
 mod output;
 mod serve;
+
+pub use environment::parse;
 
 use anyhow::Context;
 use audit::AuditCommand;
@@ -15,7 +18,7 @@ use clap::{Args, Parser, Subcommand};
 use manage::{MemberCommand, OrganizationCommand, TokenCommand, UserCommand};
 use orgtokens_server::document::document;
 use orgtokens_server::name::{Email, Name, Slug};
-use orgtokens_server::server::Settings;
+use orgtokens_server::server::{Settings, parse_positive};
 use orgtokens_server::service::{Operator, Service};
 use orgtokens_server::store::{self, Store};
 use orgtokens_server::token::PlainToken;
@@ -43,6 +46,7 @@ enum Command {
         database: Database,
         /// How many connections to keep to PostgreSQL
         #[arg(long, value_name = "COUNT", env = "ORGTOKENS_POOL_SIZE", default_value_t = store::POOL_SIZE)]
+        #[arg(value_parser = parse_positive::<NonZeroUsize>)]
         pool_size: NonZeroUsize,
         #[command(flatten)]
         listen: Listen,
@@ -140,9 +144,9 @@ struct Database {
 
 #[derive(Args)]
 struct Listen {
-    /// The address to listen on; port 0 is any free port
+    /// An address or a host name with a port, or a port alone on 127.0.0.1; 0 is any free port
     #[arg(long = "listen", value_name = "ADDR", default_value = "127.0.0.1:8080")]
-    #[arg(env = "ORGTOKENS_LISTEN")]
+    #[arg(env = "ORGTOKENS_LISTEN", value_parser = serve::parse_address)]
     address: SocketAddr,
 }
 
@@ -162,7 +166,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Serve { database, pool_size, listen, settings } => {
             let store = Store::open_pooled(&database.url, pool_size).await?;
             store.hold_reserve();
-            serve::serve(Service::new(store), listen.address, &settings, |_| String::new()).await
+            let service = Service::new(store);
+            serve::serve(service, &database.url, listen.address, &settings, |_| String::new()).await
         }
         Command::Init { database, organization, username, email } => {
             let service = Service::new(Store::create(&database.url).await?);

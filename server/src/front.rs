@@ -25,7 +25,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use slog::{Logger, error, info, o};
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
@@ -142,7 +142,8 @@ async fn handle(
     let started = Instant::now();
     let server = Arc::clone(&rqctx.server);
     let (method, peer) = (rqctx.request.method().clone(), rqctx.request.remote_addr());
-    let Context { connections, dispatch, .. } = &server.private;
+    let Context { connections, dispatch, throttle, .. } = &server.private;
+    let client = throttle.proxies.client(peer.ip(), rqctx.request.headers());
     let log = server.private.request_log(&rqctx.request_id);
     // dropshot runs this function to its end, even if the client has gone.
     connections.begin_request(peer);
@@ -161,7 +162,7 @@ async fn handle(
     }
     // Answers depend on the credential, so no cache may keep them.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    write_log(&log, &method, peer, &response, started);
+    write_log(&log, &method, peer, client, &response, started);
     Ok(response)
 }
 
@@ -171,6 +172,7 @@ fn write_log(
     log: &Logger,
     method: &Method,
     peer: SocketAddr,
+    client: IpAddr,
     response: &Response,
     started: Instant,
 ) {
@@ -186,7 +188,8 @@ fn write_log(
         "status" => response.status().as_u16(),
         "latency_us" => started.elapsed().as_micros(),
         "token_id" => note.token.map_or("-".to_owned(), |token| token.to_string()),
-        "peer" => peer,
+        "client" => %client,
+        "peer" => %peer,
     );
 }
 
@@ -200,8 +203,9 @@ mod tests {
     use crate::store::Store;
     use dropshot::{ConfigDropshot, ServerBuilder};
     use std::io::{Read, Write};
-    use std::net::{SocketAddr, TcpStream};
+    use std::net::TcpStream;
     use std::num::NonZeroU32;
+    use throttle::Proxies;
 
     fn ask(address: SocketAddr, path: &str) -> String {
         let mut stream = TcpStream::connect(address).unwrap();
@@ -218,7 +222,8 @@ mod tests {
         let url = format!("sqlite://{}", folder.path().join("a.db").display());
         let service = Service::new(Store::create(&url).await.unwrap());
         let log = Logger::root(slog::Discard, o!());
-        let throttle = Throttle::new(NonZeroU32::MIN, Vec::new());
+        let proxies = Proxies { trusted: Vec::new(), header: header::FORWARDED };
+        let throttle = Throttle::new(NonZeroU32::MIN, proxies);
         let mut context = Context::new(service, ApiDescription::new(), throttle, log.clone());
         let real = context.dispatch;
         context.dispatch = Box::new(move |rqctx, request| match request.uri().path() {

@@ -13,6 +13,7 @@ pub mod error;
 mod front;
 mod handlers;
 pub mod http;
+pub mod log;
 pub mod name;
 pub mod records;
 pub mod scope;

@@ -3,14 +3,13 @@
 mod cli;
 
 use anyhow::Context;
-use clap::Parser;
 use rustix::fs::Mode;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // Only the owner may read or write the files that this process creates.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
-    match run(cli::Arguments::parse()) {
+    match run(cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -2,78 +2,80 @@
 //!
 //! It connects the parts. Requests are handled in `front`, signals in the command line.
 
-use crate::front::throttle::Throttle;
+use crate::front::throttle::{Proxies, Throttle};
 use crate::front::{self, Context};
 use crate::handlers;
 use crate::service::{Quotas, Service};
 use anyhow::{Context as _, Error};
-use clap::{Args, value_parser};
+use clap::Args;
 use dropshot::{ConfigDropshot, HttpServer, ServerBuilder};
+use http::HeaderName;
 use ipnet::IpNet;
-use slog::{Discard, Logger, o};
+use slog::{Drain, Level, Logger, Never, OwnedKVList, Record, o};
 use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
-
-const MAX_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(1024).expect("it is not zero");
-const IDLE_TIMEOUT: u64 = 30;
-const BAD_CREDENTIALS_PER_SECOND: NonZeroU32 = NonZeroU32::new(1000).expect("it is not zero");
 
 /// The limits of a server.
 #[derive(Clone, Debug, Args)]
 pub struct Settings {
     /// How many connections there may be; above that the oldest idle ones are closed
-    #[arg(long, value_name = "N", env = "ORGTOKENS_MAX_CONNECTIONS", default_value_t = MAX_CONNECTIONS)]
+    #[arg(long, value_name = "N", env = "ORGTOKENS_MAX_CONNECTIONS")]
+    #[arg(default_value_t = Self::default().max_connections, value_parser = parse_positive::<NonZeroUsize>)]
     pub max_connections: NonZeroUsize,
     /// How many seconds a connection may be idle before it is closed
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        env = "ORGTOKENS_IDLE_TIMEOUT",
-        default_value_t = IDLE_TIMEOUT,
-        value_parser = value_parser!(u64).range(1..=86_400)
-    )]
-    pub idle_timeout: u64,
+    #[arg(long, value_name = "SECONDS", env = "ORGTOKENS_IDLE_TIMEOUT")]
+    #[arg(default_value_t = Self::default().idle_timeout, value_parser = parse_positive::<NonZeroU32>)]
+    pub idle_timeout: NonZeroU32,
     /// How many bad credentials a client may send in a second; above that it receives 429
-    #[arg(
-        long,
-        value_name = "N",
-        env = "ORGTOKENS_BAD_CREDENTIALS_PER_SECOND",
-        default_value_t = BAD_CREDENTIALS_PER_SECOND
-    )]
+    #[arg(long, value_name = "N", env = "ORGTOKENS_BAD_CREDENTIALS_PER_SECOND")]
+    #[arg(default_value_t = Self::default().bad_credentials_per_second)]
+    #[arg(value_parser = parse_positive::<NonZeroU32>)]
     pub bad_credentials_per_second: NonZeroU32,
-    /// An address or a network (10.0.0.0/8) of proxies whose X-Forwarded-For or Forwarded names
-    /// the client; may be repeated
-    #[arg(
-        long = "trusted-proxy",
-        value_name = "NET",
-        env = "ORGTOKENS_TRUSTED_PROXY",
-        value_delimiter = ',',
-        value_parser = parse_network
-    )]
+    /// An address or a network (10.0.0.0/8) of proxies that name the client; may be repeated
+    #[arg(long = "trusted-proxy", value_name = "NET", env = "ORGTOKENS_TRUSTED_PROXY")]
+    #[arg(value_delimiter = ',', value_parser = parse_network)]
     pub trusted_proxies: Vec<IpNet>,
+    /// The header in which the proxies name the client; other headers are ignored
+    #[arg(long, value_name = "NAME", env = "ORGTOKENS_CLIENT_ADDRESS_HEADER")]
+    #[arg(default_value = "X-Forwarded-For", value_parser = parse_header)]
+    pub client_address_header: HeaderName,
     /// How many live tokens there may be.
     #[command(flatten)]
     pub quotas: Quotas,
 }
 
-fn parse_network(text: &str) -> Result<IpNet, String> {
-    let address = || text.parse::<IpAddr>().map(IpNet::from);
-    text.parse().or_else(|_| address()).map_err(|_| "write it as 10.0.0.0/8 or 10.0.0.1".to_owned())
-}
-
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            max_connections: MAX_CONNECTIONS,
-            idle_timeout: IDLE_TIMEOUT,
-            bad_credentials_per_second: BAD_CREDENTIALS_PER_SECOND,
+            max_connections: NonZeroUsize::new(1024).expect("it is not zero"),
+            idle_timeout: NonZeroU32::new(30).expect("it is not zero"),
+            bad_credentials_per_second: NonZeroU32::new(1000).expect("it is not zero"),
             trusted_proxies: Vec::new(),
+            client_address_header: HeaderName::from_static("x-forwarded-for"),
             quotas: Quotas::default(),
         }
     }
+}
+
+/// Parses a whole number that is not zero.
+///
+/// # Errors
+/// A sentence that says what is accepted.
+pub fn parse_positive<T: FromStr>(text: &str) -> Result<T, &'static str> {
+    text.parse().map_err(|_| "write a whole number, 1 or more")
+}
+
+fn parse_network(text: &str) -> Result<IpNet, &'static str> {
+    let address = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse().or_else(|_| address()).map_err(|_| "write it as 10.0.0.0/8 or 10.0.0.1")
+}
+
+fn parse_header(text: &str) -> Result<HeaderName, &'static str> {
+    text.parse().map_err(|_| "write the name of a header, such as X-Forwarded-For or Forwarded")
 }
 
 /// A running server. Dropping it stops it without waiting.
@@ -84,35 +86,31 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves `service` on `listen` with the default settings. Port 0 is any free port.
+    /// Serves `service` on `listen`. Port 0 is any free port.
     ///
     /// # Errors
     /// If the address is not available.
-    pub fn start(service: Service, listen: SocketAddr, log: Logger) -> anyhow::Result<Self> {
-        Self::start_with(&Settings::default(), service, listen, log)
-    }
-
-    /// Like [`Server::start`], with other settings.
-    pub fn start_with(
+    pub fn start(
         settings: &Settings,
         service: Service,
         listen: SocketAddr,
         log: Logger,
     ) -> anyhow::Result<Self> {
         let operations = handlers::operations()?;
-        let trusted_proxies = settings.trusted_proxies.clone();
-        let throttle = Throttle::new(settings.bad_credentials_per_second, trusted_proxies);
+        let (trusted, header) =
+            (settings.trusted_proxies.clone(), settings.client_address_header.clone());
+        let proxies = Proxies { trusted, header };
+        let throttle = Throttle::new(settings.bad_credentials_per_second, proxies);
+        let warnings = Logger::root(Warnings(log.new(o!("source" => "dropshot"))), o!());
         let service = service.with_quotas(settings.quotas);
         let context = Context::new(service, operations, throttle, log);
         let connections = Arc::clone(&context.connections);
         let config = ConfigDropshot { bind_address: listen, ..ConfigDropshot::default() };
-        // dropshot logs whole URIs with their queries, so its log is dropped.
-        let silent = Logger::root(Discard, o!());
-        let server = ServerBuilder::new(front::catch_all_routes()?, context, silent).config(config);
-        let http = server.start().with_context(|| {
+        let builder = ServerBuilder::new(front::catch_all_routes()?, context, warnings);
+        let http = builder.config(config).start().with_context(|| {
             format!("cannot listen on {listen}: choose another address with --listen")
         })?;
-        let idle_timeout = Duration::from_secs(settings.idle_timeout);
+        let idle_timeout = Duration::from_secs(settings.idle_timeout.get().into());
         let address = http.local_addr();
         let reaper = connections.start_reaper(address, settings.max_connections, idle_timeout);
         Ok(Self { http, reaper })
@@ -132,5 +130,41 @@ impl Server {
         closed
             .with_context(|| format!("some requests did not end within {timeout:?}"))?
             .map_err(Error::msg)
+    }
+}
+
+/// Passes the warnings and errors of dropshot on, but not the values that its loggers add to every
+/// record: they contain whole URIs with their queries.
+struct Warnings(Logger);
+
+impl Drain for Warnings {
+    type Ok = ();
+    type Err = Never;
+
+    fn log(&self, record: &Record<'_>, _: &OwnedKVList) -> Result<(), Never> {
+        if record.level().is_at_least(Level::Warning) {
+            self.0.log(record);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::{Format, Log};
+    use slog::{info, warn};
+    use std::io::{BufRead, BufReader};
+
+    #[test]
+    fn warnings_of_dropshot_are_passed_on_without_the_uri() {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let log = Log::start(Format::Json, writer);
+        let dropshot = Logger::root(Warnings(log.logger()), o!("uri" => "/v1/user?hidden"));
+        info!(dropshot, "request completed");
+        warn!(dropshot, "accept error"; "error" => "too many files");
+        let line = BufReader::new(reader).lines().next().unwrap().unwrap();
+        assert!(line.contains("accept error") && line.contains("too many files"), "{line}");
+        assert!(!line.contains("hidden"), "{line}");
     }
 }

@@ -26,9 +26,10 @@ fn row(role: Role, binding: &str, name: &str, token: &PlainToken) -> Row {
 pub async fn demo(listen: SocketAddr) -> anyhow::Result<()> {
     let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
     let path = folder.path().join("demo.db");
-    let service = Service::new(Store::create(&format!("sqlite://{}", path.display())).await?);
+    let url = format!("sqlite://{}", path.display());
+    let service = Service::new(Store::create(&url).await?);
     let rows = fill(&service).await?;
-    serve::serve(service, listen, &Settings::default(), |address| {
+    serve::serve(service, &url, listen, &Settings::default(), |address| {
         let mut table = Table::new();
         table.load_style(presets::UTF8_FULL_CONDENSED);
         table.set_header(["who", "acts on", "name", "token"]).add_rows(&rows);

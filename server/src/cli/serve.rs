@@ -3,24 +3,29 @@
 
 use super::print;
 use anyhow::{Context, Result};
+use orgtokens_server::log::{Format, Log};
 use orgtokens_server::server::{Server, Settings};
 use orgtokens_server::service::Service;
-use slog::{Drain, Logger, info, o};
-use slog_async::{Async, OverflowStrategy};
+use slog::info;
+use std::env;
+use std::fs::File;
 use std::io::{self, IsTerminal};
-use std::net::SocketAddr;
-use std::sync::{Mutex, mpsc};
-use std::thread;
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::os::fd::AsFd;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How long active requests may take to end, so that the process ends within 10 s.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// Serves until SIGTERM or Ctrl-C. It prints the address on the first line of stdout, then what
-/// `describe` returns.
+/// How long a reader of the log may take for the last lines.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Serves `service`, on the database at this URL, until SIGTERM or Ctrl-C. It prints the address on
+/// the first line of stdout, then what `describe` returns.
 pub async fn serve(
     service: Service,
+    database: &str,
     listen: SocketAddr,
     settings: &Settings,
     describe: impl FnOnce(SocketAddr) -> String,
@@ -30,9 +35,12 @@ pub async fn serve(
         (handle(SignalKind::interrupt())?, handle(SignalKind::terminate())?);
     // With a handler, a write above the file size limit fails instead of ending the process.
     let _file_size = handle(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
-    let log = logger();
-    let server = Server::start_with(settings, service, listen, log.clone())?;
+    let sink = log()?;
+    let log = sink.logger();
+    let server = Server::start(settings, service, listen, log.clone())?;
     let address = server.address();
+    info!(log, "started";
+        "version" => env!("CARGO_PKG_VERSION"), "database" => %public(database), "address" => address);
     print(&format!("listening on http://{address}{}", describe(address)))?;
     let signal = tokio::select! {
         _ = interrupt.recv() => "SIGINT",
@@ -42,7 +50,7 @@ pub async fn serve(
     if let Err(error) = server.close(SHUTDOWN_TIMEOUT).await {
         info!(log, "stopped early"; "reason" => %error);
     }
-    flush(log);
+    sink.flush(FLUSH_TIMEOUT);
     Ok(())
 }
 
@@ -50,28 +58,60 @@ fn handle(kind: SignalKind) -> Result<Signal> {
     signal(kind).context("cannot handle signals")
 }
 
-/// Waits until the last lines are written, but not for a stalled reader.
-fn flush(log: Logger) {
-    let (written, last) = mpsc::channel();
-    thread::spawn(move || {
-        drop(log);
-        written.send(())
-    });
-    let _ = last.recv_timeout(Duration::from_secs(1));
+/// Returns a log on stderr: rows on a terminal, JSON elsewhere.
+fn log() -> Result<Log> {
+    let stderr = io::stderr();
+    // A file of its own: a write that waits for a reader must not keep the lock of stderr.
+    let sink = stderr.as_fd().try_clone_to_owned().context("stderr cannot be used for the log")?;
+    let colored = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let format = if stderr.is_terminal() { Format::Row { colored } } else { Format::Json };
+    Ok(Log::start(format, File::from(sink)))
 }
 
-/// Returns a logger to stderr: readable lines on a terminal, JSON elsewhere.
-fn logger() -> Logger {
-    if io::stderr().is_terminal() {
-        let terminal = slog_term::TermDecorator::new().stderr().build();
-        queued(slog_term::FullFormat::new(terminal).build().fuse())
-    } else {
-        queued(Mutex::new(slog_bunyan::with_name("orgtokens-server", io::stderr()).build()).fuse())
+/// Returns what may be shown of a database's URL: the path of a file, or user, host and name.
+fn public(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("sqlite", url));
+    let base = rest.split('?').next().unwrap_or_default();
+    match base.rsplit_once('@') {
+        _ if scheme == "sqlite" => rest.to_owned(),
+        Some((credentials, place)) => {
+            let user = credentials.split(':').next().unwrap_or_default();
+            format!("{scheme}://{user}@{place}")
+        }
+        // The password has a question mark, so it is not known what else is part of it.
+        None if rest.contains('@') => scheme.to_owned(),
+        None => format!("{scheme}://{base}"),
     }
 }
 
-fn queued(lines: impl Drain<Ok = (), Err = slog::Never> + Send + 'static) -> Logger {
-    // Lines are dropped and counted if the queue is full: a full pipe must not block the service.
-    let queue = Async::new(lines).overflow_strategy(OverflowStrategy::DropAndReport);
-    Logger::root(queue.build().fuse(), o!())
+/// Parses an address to listen on: an address or a host name with a port, or a port alone.
+pub fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(port) = text.parse() {
+        return Ok((Ipv4Addr::LOCALHOST, port).into());
+    }
+    let accepted = "write 127.0.0.1:8080, [::1]:8080, localhost:8080, or a port alone";
+    let found = text.to_socket_addrs().map_err(|error| format!("{error}: {accepted}"))?;
+    // `localhost` is two addresses, and some clients know only the older one.
+    let address = found.min_by_key(SocketAddr::is_ipv6);
+    address.ok_or_else(|| format!("this host has no address: {accepted}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_password_is_shown() {
+        for (url, shown) in [
+            ("sqlite://a/b@c.db", "a/b@c.db"),
+            ("plain.db", "plain.db"),
+            ("postgres://u:secret@one:1,two/name?sslmode=require", "postgres://u@one:1,two/name"),
+            ("postgresql://u@h/name", "postgresql://u@h/name"),
+            ("postgres://h/name?user=u&password=secret", "postgres://h/name"),
+            ("postgres://u:sec/ret@h/name", "postgres://u@h/name"),
+            ("postgres://u:sec?ret@h/name", "postgres"),
+        ] {
+            assert_eq!(public(url), shown);
+        }
+    }
 }

@@ -119,6 +119,55 @@ fn the_environment_sets_the_database_and_the_listen_address() {
 }
 
 #[test]
+fn the_listen_address_may_be_a_host_name_or_a_port() {
+    let database = Database::new();
+    for (listen, expected) in
+        [("localhost:0", "127.0.0.1:"), ("0", "127.0.0.1:"), ("[::1]:0", "[::1]:")]
+    {
+        let mut serve = database.command("serve");
+        let server = Running::spawn(serve.args(["--listen", listen])).unwrap();
+        assert!(server.address.to_string().starts_with(expected), "{listen}: {}", server.address);
+        assert_eq!(server.ask_as(&database.token, "GET", "/v1/auth/validate", "").status, 200);
+    }
+}
+
+#[test]
+fn an_invalid_option_or_variable_is_named_with_what_is_accepted() {
+    for (option, variable, value, accepted) in [
+        ("--pool-size <COUNT>", "ORGTOKENS_POOL_SIZE", "0", "a whole number, 1 or more"),
+        ("--pool-size <COUNT>", "ORGTOKENS_POOL_SIZE", "abc", "a whole number, 1 or more"),
+        ("--pool-size <COUNT>", "ORGTOKENS_POOL_SIZE", "", "a whole number, 1 or more"),
+        ("--listen <ADDR>", "ORGTOKENS_LISTEN", "nonsense", "localhost:8080, or a port alone"),
+        ("--listen <ADDR>", "ORGTOKENS_LISTEN", "127.0.0.1", "localhost:8080, or a port alone"),
+        ("--listen <ADDR>", "ORGTOKENS_LISTEN", "70000", "localhost:8080, or a port alone"),
+        ("--max-connections <N>", "ORGTOKENS_MAX_CONNECTIONS", "0", "a whole number, 1 or more"),
+        ("--idle-timeout <SECONDS>", "ORGTOKENS_IDLE_TIMEOUT", "0", "a whole number, 1 or more"),
+        ("--trusted-proxy <NET>", "ORGTOKENS_TRUSTED_PROXY", "10.0.0.1,x", "10.0.0.0/8"),
+        (
+            "--bad-credentials-per-second <N>",
+            "ORGTOKENS_BAD_CREDENTIALS_PER_SECOND",
+            "-1",
+            "a whole number, 1 or more",
+        ),
+        (
+            "--client-address-header <NAME>",
+            "ORGTOKENS_CLIENT_ADDRESS_HEADER",
+            "X Forwarded",
+            "such as X-Forwarded-For",
+        ),
+    ] {
+        let error = refusal(&program(&["serve"]).env(variable, value).output().unwrap());
+        let named = error.contains(option) && error.contains(variable);
+        assert!(named && error.contains(accepted), "{error}");
+        let name = option.split(' ').next().unwrap();
+        let given = format!("{name}={value}");
+        let error = refusal(&program(&["serve", &given]).env(variable, "1").output().unwrap());
+        let named = error.contains(option) && !error.contains(variable);
+        assert!(named && error.contains(accepted), "{error}");
+    }
+}
+
+#[test]
 fn openapi_prints_the_document_without_a_database() {
     let folder = tempfile::tempdir().unwrap();
     let output = program(&["openapi"]).current_dir(&folder).output().unwrap();

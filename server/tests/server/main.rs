@@ -13,6 +13,7 @@ mod disk;
 mod escalation;
 mod failover;
 mod files;
+mod log;
 mod operator;
 mod permissions;
 mod properties;

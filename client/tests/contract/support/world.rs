@@ -14,7 +14,7 @@ use orgtokens_server::caller::{Credential, Origin, Role};
 use orgtokens_server::name::{Email, Name, Slug};
 use orgtokens_server::records::MintRequest;
 use orgtokens_server::scope::RequestedScope;
-use orgtokens_server::server::Server;
+use orgtokens_server::server::{Server, Settings};
 use orgtokens_server::service::{Operator, Service};
 use orgtokens_server::store::Store;
 use orgtokens_server::token::PlainToken;
@@ -63,7 +63,8 @@ impl World {
         let service = Service::new(Store::create(&database.url).await.expect("a database"));
         let log = slog::Logger::root(slog::Discard, slog::o!());
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let running = Server::start(service.clone(), any, log).expect("a server");
+        let settings = Settings::default();
+        let running = Server::start(&settings, service.clone(), any, log).expect("a server");
         let objections = Objections::default();
         let recorder = record(running.address(), objections.clone()).await;
         let counter = AtomicU32::new(0);

@@ -4,6 +4,7 @@
 use super::Running;
 use serde_json::Value;
 use std::io::{Read, Write};
+use std::net::TcpStream;
 
 /// An answer as it was received.
 #[derive(Clone, Debug)]
@@ -58,7 +59,7 @@ impl Running {
 
     /// Like `send`, but returns `None` if the server does not answer.
     pub fn try_send(&self, bytes: &[u8]) -> Option<Answer> {
-        let mut stream = std::net::TcpStream::connect(self.address).ok()?;
+        let mut stream = TcpStream::connect(self.address).ok()?;
         stream.set_read_timeout(Some(super::PATIENCE)).ok()?;
         // A server that refuses early may close before it has read all. Its answer counts.
         let _ = stream.write_all(bytes);
@@ -81,4 +82,17 @@ pub fn parse(bytes: &[u8]) -> Option<Answer> {
     }
     // An answer to HEAD has a length, but no body.
     (length.is_none() || answer.body.is_empty()).then_some(answer)
+}
+
+/// Sends a request so often on one connection, without waiting for the answers, and closes it.
+/// `head` is the request without its last, empty line. Returns all answers.
+pub fn pipeline(mut stream: TcpStream, head: &str, count: usize) -> String {
+    let mut writer = stream.try_clone().unwrap();
+    let requests = format!("{head}\r\n").repeat(count - 1) + head + "Connection: close\r\n\r\n";
+    let mut answers = String::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| writer.write_all(requests.as_bytes()).unwrap());
+        stream.read_to_string(&mut answers).unwrap();
+    });
+    answers
 }

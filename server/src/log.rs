@@ -1,0 +1,260 @@
+//! The sink of the log: records become lines, which wait in memory until a thread writes them.
+//!
+//! A slow reader never blocks a request. Lines are lost only if the queue is full; they are
+//! counted, and errors are lost last. The forms of a line are in `json` and `row`.
+
+mod json;
+mod row;
+
+use slog::{Drain, Level, Logger, Never, OwnedKVList, Record, o, warn};
+use std::collections::VecDeque;
+use std::io::Write;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use std::{mem, thread};
+
+/// How many bytes may wait: more than a second of full load, which is 60,000 lines of 400 bytes.
+const ROOM: usize = 32 * 1024 * 1024;
+
+/// What errors may occupy in addition.
+const ERROR_ROOM: usize = 1024 * 1024;
+
+/// How many bytes of whole lines are written at once.
+const BLOCK: usize = 64 * 1024;
+
+/// How long the writer gathers lines, or waits after a failure.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// The form of a line.
+#[derive(Clone, Copy, Debug)]
+pub enum Format {
+    /// A JSON object with the keys of bunyan.
+    Json,
+    /// A row for people.
+    Row {
+        /// Whether it has colors.
+        colored: bool,
+    },
+}
+
+/// A log. Its clones write to the same sink.
+#[derive(Clone)]
+pub struct Log(Arc<Shared>);
+
+struct Shared {
+    format: Format,
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    blocks: VecDeque<Vec<u8>>,
+    /// How many bytes are in the blocks and in the one that is being written.
+    bytes: usize,
+    lost: usize,
+}
+
+impl Log {
+    /// Starts to write lines to `sink`, on a thread that ends with the process.
+    pub fn start(format: Format, sink: impl Write + Send + 'static) -> Self {
+        let shared = Shared { format, queue: Mutex::default(), changed: Condvar::new() };
+        let log = Self(Arc::new(shared));
+        let writer = log.clone();
+        thread::spawn(move || writer.write_to(sink));
+        log
+    }
+
+    /// Returns a logger that writes to this log.
+    pub fn logger(&self) -> Logger {
+        Logger::root(self.clone(), o!())
+    }
+
+    /// Waits until all lines are written, but at most `timeout`.
+    pub fn flush(&self, timeout: Duration) {
+        let written = self.0.changed.wait_timeout_while(self.lock(), timeout, |q| q.bytes > 0);
+        drop(written);
+    }
+
+    fn write_to(&self, mut sink: impl Write) {
+        let logger = self.logger();
+        loop {
+            let block = self.next_block();
+            write_all(&mut sink, &block);
+            let lost = self.finish(block.len());
+            if lost > 0 {
+                warn!(logger, "log lines were lost: the reader of the log was too slow"; "count" => lost);
+            }
+        }
+    }
+
+    fn next_block(&self) -> Vec<u8> {
+        let empty = self.0.changed.wait_while(self.lock(), |queue| queue.blocks.is_empty());
+        let mut queue = empty.unwrap_or_else(PoisonError::into_inner);
+        if queue.blocks.len() == 1 {
+            drop(queue);
+            thread::sleep(PAUSE);
+            queue = self.lock();
+        }
+        queue.blocks.pop_front().unwrap_or_default()
+    }
+
+    /// Frees the room of a written block. Returns how many lines were lost before the sink
+    /// recovered.
+    fn finish(&self, bytes: usize) -> usize {
+        let mut queue = self.lock();
+        queue.bytes -= bytes;
+        if queue.bytes == 0 {
+            self.0.changed.notify_all();
+        }
+        if queue.bytes <= ROOM / 2 { mem::take(&mut queue.lost) } else { 0 }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drain for Log {
+    type Ok = ();
+    type Err = Never;
+
+    fn log(&self, record: &Record<'_>, values: &OwnedKVList) -> Result<(), Never> {
+        let line = match self.0.format {
+            Format::Json => json::line(record, values),
+            Format::Row { colored } => row::line(&json::line(record, values), colored),
+        };
+        let is_error = record.level().is_at_least(Level::Error);
+        let room = if is_error { ROOM + ERROR_ROOM } else { ROOM };
+        let mut queue = self.lock();
+        if queue.bytes + line.len() > room {
+            queue.lost += 1;
+            return Ok(());
+        }
+        queue.bytes += line.len();
+        match queue.blocks.back_mut() {
+            Some(block) if block.len() + line.len() <= BLOCK => block.extend(line),
+            _ => queue.blocks.push_back(line),
+        }
+        if queue.blocks.len() == 1 {
+            self.0.changed.notify_all();
+        }
+        Ok(())
+    }
+}
+
+/// Writes everything, however often the sink fails: the disk may be full for a while.
+fn write_all(sink: &mut impl Write, mut rest: &[u8]) {
+    while !rest.is_empty() {
+        match sink.write(rest) {
+            Ok(count) if count > 0 => rest = &rest[count..],
+            _ => thread::sleep(PAUSE),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+    use slog::{error, info};
+    use std::io::{self, Error};
+    use std::sync::mpsc::{self, Receiver, Sender};
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    /// A sink that blocks until its gate is dropped, and then fails some times.
+    struct Sink {
+        gate: Receiver<()>,
+        failures: usize,
+        written: Sender<String>,
+    }
+
+    impl Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.gate.recv();
+            if self.failures > 0 {
+                self.failures -= 1;
+                return Err(Error::other("intended by the test"));
+            }
+            let half = bytes.len().div_ceil(2);
+            self.written.send(String::from_utf8(bytes[..half].to_vec()).unwrap()).unwrap();
+            Ok(half)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Writes these records while the sink blocks. Returns all lines.
+    fn lines(format: Format, failures: usize, write: impl FnOnce(&Logger)) -> Vec<String> {
+        let ((gate, opened), (written, read)) = (mpsc::channel(), mpsc::channel());
+        let log = Log::start(format, Sink { gate: opened, failures, written });
+        write(&log.logger());
+        log.flush(Duration::ZERO);
+        drop(gate);
+        log.flush(PATIENCE);
+        read.try_iter().collect::<String>().lines().map(str::to_owned).collect()
+    }
+
+    fn parse(lines: &[String]) -> Vec<Value> {
+        lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn if_the_sink_stalls_lines_are_counted_and_errors_are_lost_last() {
+        let text = "x".repeat(1024 * 1024);
+        let lines = lines(Format::Json, 0, |logger| {
+            (0..35).for_each(|_| info!(logger, "{text}"));
+            (0..100).for_each(|_| error!(logger, "kept"));
+        });
+        let has = |text: &str| lines.iter().filter(|line| line.contains(text)).count();
+        assert_eq!((has("xxx"), has("kept")), (31, 100));
+        assert_eq!((has("lost"), has("\"count\":4")), (1, 1));
+    }
+
+    #[test]
+    fn a_sink_that_fails_for_a_while_loses_nothing() {
+        let lines = lines(Format::Json, 3, |logger| {
+            (0..1000).for_each(|index| info!(logger, "line"; "index" => index));
+        });
+        let indexes = parse(&lines).into_iter().map(|line| line["index"].as_u64().unwrap());
+        assert!(indexes.eq(0..1000));
+    }
+
+    #[test]
+    fn a_line_of_json_has_the_keys_of_bunyan_and_those_of_the_record() {
+        let lines = parse(&lines(Format::Json, 0, |logger| {
+            info!(logger.new(o!("request_id" => "r")), "a \"b\"\n"; "status" => 200_u16, "at" => %1);
+        }));
+        let line = lines[0].as_object().unwrap();
+        let keys: Vec<_> = line.keys().map(String::as_str).collect();
+        let bunyan = ["hostname", "level", "msg", "name", "pid", "time", "v"];
+        let mut expected = [&bunyan[..], &["at", "request_id", "status"]].concat();
+        expected.sort_unstable();
+        assert_eq!((lines.len(), keys), (1, expected));
+        assert_eq!((line["msg"].as_str(), line["level"].as_u64()), (Some("a \"b\"\n"), Some(30)));
+        assert_eq!((line["status"].as_u64(), line["at"].as_str()), (Some(200), Some("1")));
+        assert!(line["time"].as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().is_ok());
+    }
+
+    #[test]
+    fn a_terminal_shows_one_row_per_record() {
+        let rows = |colored| {
+            lines(Format::Row { colored }, 0, |logger| {
+                let (operation, latency) = ("listAPITokens", 912_u128);
+                let logger = logger.new(o!("request_id" => "r"));
+                info!(logger, "request"; "method" => "GET", "status" => 200_u16, "token_id" => "-",
+                    "latency_us" => latency, "operation" => operation, "client" => "::1");
+                error!(logger, "request failed"; "reason" => "a\nb");
+            })
+        };
+        let plain = [
+            "GET 200 0.9ms listAPITokens client=::1",
+            "error: request failed reason=\"a\\nb\" request_id=r",
+        ];
+        assert_eq!(rows(false), plain);
+        assert_eq!(rows(true)[0], "GET \x1b[32m200\x1b[0m 0.9ms listAPITokens client=::1");
+    }
+}

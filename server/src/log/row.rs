@@ -1,0 +1,61 @@
+//! A line for people: the request or the message first, then what else the record says.
+
+use serde_json::{Map, Value};
+
+/// What is the same in every line, stands in the first words, or makes a row too long.
+const HIDDEN: [&str; 9] = ["hostname", "level", "msg", "name", "peer", "pid", "route", "time", "v"];
+
+const RED: u8 = 31;
+const GREEN: u8 = 32;
+const YELLOW: u8 = 33;
+
+/// Returns the row of a line of JSON.
+pub fn line(json: &[u8], colored: bool) -> Vec<u8> {
+    let mut members: Map<String, Value> = serde_json::from_slice(json).unwrap_or_default();
+    let paint = |text: String, color: u8| {
+        if colored { format!("\x1b[{color}m{text}\x1b[0m") } else { text }
+    };
+    let first = request(&mut members, paint).unwrap_or_else(|| message(&members, paint));
+    // A dash means that there is no value.
+    members.retain(|key, value| !HIDDEN.contains(&key.as_str()) && value != "-");
+    let rest = members.iter().map(|(key, value)| format!(" {key}={}", text(value)));
+    (first + &rest.collect::<String>() + "\n").into_bytes()
+}
+
+fn request(
+    members: &mut Map<String, Value>,
+    paint: impl Fn(String, u8) -> String,
+) -> Option<String> {
+    let status = members.remove("status")?;
+    let color = match status.as_u64()? {
+        500.. => RED,
+        400.. => YELLOW,
+        _ => GREEN,
+    };
+    // If the request failed, the row of its error shows the id.
+    members.remove("request_id");
+    let milliseconds = members.remove("latency_us")?.as_f64()? / 1000.0;
+    let (method, operation) = (members.remove("method")?, members.remove("operation")?);
+    let (method, status, operation) = (text(&method), text(&status), text(&operation));
+    Some(format!("{method} {} {milliseconds:.1}ms {operation}", paint(status, color)))
+}
+
+fn message(members: &Map<String, Value>, paint: impl Fn(String, u8) -> String) -> String {
+    let (level, color) = match members["level"].as_u64() {
+        Some(50..) => ("error", RED),
+        Some(40..) => ("warn", YELLOW),
+        _ => ("info", GREEN),
+    };
+    let message = members["msg"].as_str().unwrap_or_default();
+    format!("{}: {message}", paint(level.to_owned(), color))
+}
+
+/// Returns a value as one word, or in quotes: no value may start another row.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) if !text.contains(|c: char| c.is_whitespace() || c.is_control()) => {
+            text.clone()
+        }
+        other => other.to_string(),
+    }
+}
