@@ -1,11 +1,12 @@
 //! The operator's commands on the audit log.
 
-use super::check;
 use super::output::Output;
+use super::{check, print};
 use clap::{ArgGroup, Subcommand, value_parser};
 use orgtokens_server::name::Slug;
 use orgtokens_server::service::Operator;
 use serde_json::json;
+use std::path::PathBuf;
 
 #[derive(Subcommand)]
 pub enum AuditCommand {
@@ -30,11 +31,18 @@ pub enum AuditCommand {
         #[command(flatten)]
         output: Output,
     },
+    /// Print the end of every hash chain, to keep it elsewhere
+    #[command(after_help = "Example:\n  orgtokens-server audit head > heads.txt")]
+    Head,
     /// Find entries that were removed, changed or moved
     #[command(
-        after_help = "Example:\n  orgtokens-server audit verify\n\nIt fails if an entry was tampered with. Someone who can write to the database can also\nrewrite the end of a chain: keep the printed lines elsewhere, and compare."
+        after_help = "Examples:\n  orgtokens-server audit verify\n  orgtokens-server audit verify --head heads.txt\n\nIt fails if an entry was tampered with. Someone who can write to the database can also\ncut off the end of a chain: `audit head` prints what shows it."
     )]
-    Verify,
+    Verify {
+        /// A file with ends that `audit head` printed earlier; every chain must contain them
+        #[arg(long = "head", value_name = "FILE")]
+        heads: Option<PathBuf>,
+    },
 }
 
 pub async fn audit(operator: Operator<'_>, command: AuditCommand) -> anyhow::Result<()> {
@@ -53,6 +61,10 @@ pub async fn audit(operator: Operator<'_>, command: AuditCommand) -> anyhow::Res
             let columns = ["created_at", "author", "origin", "code", "message"];
             output.object(&object, "audit_logs", &columns)
         }
-        AuditCommand::Verify => check::verify(operator).await,
+        AuditCommand::Head => {
+            let heads = operator.audit_heads().await?;
+            print(&heads.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        }
+        AuditCommand::Verify { heads } => check::verify(operator, heads.as_deref()).await,
     }
 }

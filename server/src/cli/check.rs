@@ -1,48 +1,60 @@
 //! `check` and `audit verify`: print what the store found, and fail if something is wrong. Nothing
 //! is repaired here, and the store decides what a fault is.
 
+use super::output::count;
 use super::print;
-use anyhow::{Result, ensure};
+use anyhow::{Context, Error, Result, ensure};
 use orgtokens_server::service::Operator;
-use orgtokens_server::store::AuditReport;
+use orgtokens_server::store::{AuditReport, ChainHead};
+use std::fs;
+use std::path::Path;
 
 /// Prints the state of the database and of its audit log.
 pub async fn check(operator: Operator<'_>) -> Result<()> {
-    let (found, log) = (operator.check().await?, operator.verify_audit().await?);
+    let (found, log) = (operator.check().await?, operator.verify_audit(&[]).await?);
     for sentence in found.sound.iter().chain(&found.faults) {
         print(sentence)?;
     }
-    print(&format!("audit log: {}", describe(&log)))?;
-    let count = found.faults.len() + log.faults.len();
-    ensure!(count == 0, "{count} faults were found: restore a backup");
-    Ok(())
-}
-
-/// Prints the state of the audit log.
-pub async fn verify(operator: Operator<'_>) -> Result<()> {
-    let log = operator.verify_audit().await?;
     print(&describe(&log))?;
-    let count = log.faults.len();
-    ensure!(count == 0, "the audit log is broken in {count} places: compare it with a backup");
+    let faults = found.faults.len() + log.faults.len();
+    ensure!(
+        faults == 0,
+        "found {}: restore a backup, unless the fault says what to do",
+        count(faults, "fault", "faults")
+    );
     Ok(())
 }
 
-/// Returns the faults, or else the end of every chain, one a line.
-fn describe(AuditReport { entries, organizations, heads, faults }: &AuditReport) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    for fault in faults {
-        lines.push(format!("{}: entry {} {}", fault.chain, fault.entry, fault.what));
-    }
+/// Prints the state of the audit log, compared with the ends of its chains in a file, if there is
+/// one.
+pub async fn verify(operator: Operator<'_>, heads: Option<&Path>) -> Result<()> {
+    let kept = heads.map(read_heads).transpose()?.unwrap_or_default();
+    let log = operator.verify_audit(&kept).await?;
+    print(&describe(&log))?;
+    let places = count(log.faults.len(), "place", "places");
+    ensure!(log.faults.is_empty(), "the audit log is broken in {places}: compare it with a backup");
+    Ok(())
+}
+
+fn read_heads(file: &Path) -> Result<Vec<ChainHead<String>>> {
+    let name = file.display();
+    let text = fs::read_to_string(file).with_context(|| format!("{name} cannot be read"))?;
+    let heads = text.lines().map(|line| line.parse().map_err(Error::msg));
+    let heads: Vec<_> = heads.collect::<Result<_>>().with_context(|| name.to_string())?;
+    ensure!(!heads.is_empty(), "{name} is empty: use what `audit head` printed");
+    Ok(heads)
+}
+
+fn describe(AuditReport { entries, chains, faults }: &AuditReport) -> String {
     if faults.is_empty() {
-        lines.push(format!("{entries} entries of {organizations} organizations are whole"));
-        for head in heads {
-            lines.push(format!(
-                "{}: {} entries end in {}",
-                head.chain,
-                head.entries,
-                head.hash_text()
-            ));
-        }
+        let entries = count(entries, "entry", "entries");
+        return format!(
+            "the audit log is whole: {entries} in {}",
+            count(chains, "chain", "chains")
+        );
     }
-    lines.join("\n")
+    let faults = faults.iter();
+    let lines =
+        faults.map(|fault| format!("{}: entry {} {}", fault.chain, fault.entry, fault.what));
+    lines.collect::<Vec<_>>().join("\n")
 }

@@ -14,8 +14,8 @@ use crate::error::{Error, Result};
 use crate::name::{Email, Name, Slug};
 use crate::records::{Member, MintRequest};
 use crate::store::{
-    self, AuditReport, CheckReport, FoundToken, FoundUser, Membership, Purpose, TokenKey,
-    Transaction, Turn, View,
+    self, AuditReport, ChainHead, CheckReport, FoundToken, FoundUser, Membership, Purpose,
+    TokenKey, Transaction, Turn, View,
 };
 use crate::token::PlainToken;
 use std::path::Path;
@@ -152,12 +152,20 @@ impl Operator<'_> {
         Ok(report)
     }
 
-    /// Compares the audit log with its hash chains.
+    /// Compares the audit log with its hash chains, and with ends that they had earlier.
     ///
     /// # Errors
     /// The store's own, as for [`Operator::back_up`].
-    pub async fn verify_audit(&self) -> store::Result<AuditReport> {
-        self.0.store.read(View::Snapshot).await?.verify_audit().await
+    pub async fn verify_audit(&self, kept: &[ChainHead<String>]) -> store::Result<AuditReport> {
+        self.0.store.read(View::Snapshot).await?.verify_audit(kept).await
+    }
+
+    /// Returns the end of every chain of the audit log.
+    ///
+    /// # Errors
+    /// The store's own, as for [`Operator::back_up`].
+    pub async fn audit_heads(&self) -> store::Result<Vec<ChainHead<String>>> {
+        self.0.store.read(View::Statement).await?.audit_heads().await
     }
 
     async fn write<T>(&self, operation: impl AsyncFn(&mut Transaction) -> Result<T>) -> Result<T> {

@@ -71,9 +71,11 @@ impl Snapshot {
         self.all(statement, rows::audit_log).await
     }
 
-    /// Compares every entry with the chain that it belongs to.
-    pub async fn verify_audit(&mut self) -> Result<AuditReport> {
+    /// Compares every entry with the chain that it belongs to, and the chains with heads that they
+    /// had earlier.
+    pub async fn verify_audit(&mut self, kept: &[ChainHead<String>]) -> Result<AuditReport> {
         let mut walk = Walk::new(self.heads().await?);
+        walk.compare_with(kept);
         let mut last = Some(0);
         while let Some(after) = last {
             let statement = sql(
@@ -89,7 +91,12 @@ impl Snapshot {
         Ok(walk.end())
     }
 
-    /// Returns the end of every chain, with its name.
+    /// Returns the end of every chain that has entries, with its name.
+    pub async fn audit_heads(&mut self) -> Result<Vec<ChainHead<String>>> {
+        let heads = self.heads().await?.into_iter().map(|(_, head)| head);
+        Ok(heads.filter(|head| head.entries > 0).collect())
+    }
+
     async fn heads(&mut self) -> Result<Vec<(AnyChain, ChainHead<String>)>> {
         let statement = sql(
             "SELECT 'closed', 0, '', entries, hash FROM closed_chain

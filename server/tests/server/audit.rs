@@ -25,15 +25,14 @@ fn verify(database: &Database) -> (bool, String) {
 }
 
 #[test]
-fn an_untouched_log_is_intact() {
+fn an_untouched_log_is_whole() {
     for database in logged() {
         let (whole, said) = verify(&database);
         assert!(whole, "{said}");
-        let lines: Vec<_> = said.lines().collect();
-        assert_eq!(lines.len(), 3, "{said}");
-        assert_eq!(lines[0], "7 entries of 1 organizations are whole");
-        assert!(lines[1].starts_with("user alice: 2 entries end in "), "{said}");
-        assert!(lines[2].starts_with("organization acme: 5 entries end in "), "{said}");
+        assert_eq!(said, "the audit log is whole: 7 entries in 2 chains\n");
+        let heads = database.run("audit head", &[]);
+        let starts = heads.lines().map(|line| line.rsplit_once(' ').unwrap().0);
+        assert_eq!(starts.collect::<Vec<_>>(), ["user alice 2", "organization acme 5"]);
     }
 }
 
@@ -73,17 +72,40 @@ fn tampering_with_an_entry_is_detected_and_the_entry_is_named() {
 }
 
 #[test]
-fn cutting_the_end_and_rewriting_the_head_changes_the_printed_head() {
+fn cutting_the_end_off_with_its_head_is_noticed_by_a_head_kept_elsewhere() {
     let cut = "DELETE FROM audit_log WHERE sequence > 3;
         UPDATE organizations SET entries = 3, hash =
             (SELECT hash FROM audit_log WHERE organization_id = 1 AND sequence = 3)
             WHERE id = 1";
     for database in logged() {
-        let (_, before) = verify(&database);
+        let file = database.folder().join("heads.txt");
+        let file = file.to_str().unwrap();
+        std::fs::write(file, database.run("audit head", &[])).unwrap();
+        let compare = || database.command("audit verify").args(["--head", file]).output().unwrap();
+        assert!(compare().status.success(), "{}", text(&compare()));
+        database.run("user add", &["--username", "bob", "--email", "bob@example.com"]);
+        assert!(compare().status.success(), "it may grow: {}", text(&compare()));
+
         database.tamper(cut);
-        let (whole, after) = verify(&database);
-        assert!(whole, "every hash in the database matches: {after}");
-        assert_ne!(before, after);
+        let (whole, said) = verify(&database);
+        assert!(whole, "every hash in the database matches: {said}");
+        let said = text(&compare());
+        assert!(!compare().status.success(), "{said}");
+        assert!(said.contains("organization acme: entry 4 is missing, and all after it"), "{said}");
+        assert!(said.contains("broken in 1 place:"), "{said}");
+    }
+}
+
+#[test]
+fn a_file_without_heads_is_refused() {
+    let database = Database::new();
+    let file = database.folder().join("heads.txt");
+    for (content, says) in [("", "is empty"), ("organization acme: 5\n", "not the end of a chain")]
+    {
+        std::fs::write(&file, content).unwrap();
+        let mut verify = database.command("audit verify");
+        let output = verify.args(["--head", file.to_str().unwrap()]).output().unwrap();
+        assert!(!output.status.success() && text(&output).contains(says), "{}", text(&output));
     }
 }
 

@@ -4,12 +4,14 @@
 
 use super::{Author, NewEntry};
 use crate::caller::{OrganizationId, UserId};
+use crate::name::Quoted;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
-use std::mem;
+use std::collections::{BTreeMap, HashMap};
+use std::str::FromStr;
+use std::{fmt, mem};
 
 /// A SHA-256 hash.
 pub type Hash = [u8; 32];
@@ -49,10 +51,28 @@ impl<C> ChainHead<C> {
     pub fn start(chain: C) -> Self {
         Self { chain, entries: 0, hash: START }
     }
+}
 
-    /// Returns the hash in unpadded base64url.
-    pub fn hash_text(&self) -> String {
-        URL_SAFE_NO_PAD.encode(self.hash)
+/// Writes the name of the chain, the count and the hash in unpadded base64url.
+impl fmt::Display for ChainHead<String> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.chain, self.entries, URL_SAFE_NO_PAD.encode(self.hash))
+    }
+}
+
+impl FromStr for ChainHead<String> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut words = text.rsplitn(3, ' ');
+        let mut parse = || {
+            let hash = URL_SAFE_NO_PAD.decode(words.next()?).ok()?.try_into().ok()?;
+            let entries = words.next()?.parse().ok().filter(|entries| *entries > 0)?;
+            Some(Self { chain: words.next()?.to_owned(), entries, hash })
+        };
+        parse().ok_or_else(|| {
+            format!("{} is not the end of a chain: use what `audit head` printed", Quoted(text))
+        })
     }
 }
 
@@ -116,11 +136,8 @@ impl Link<'_> {
 pub struct AuditReport {
     /// How many entries there are.
     pub entries: u64,
-    /// How many organizations have entries.
-    pub organizations: usize,
-    /// The end of each chain that has entries, with its name: a copy kept elsewhere shows every
-    /// change of the chain.
-    pub heads: Vec<ChainHead<String>>,
+    /// How many chains have entries.
+    pub chains: usize,
     /// The first fault of each chain that has one.
     pub faults: Vec<AuditFault>,
 }
@@ -140,10 +157,13 @@ const MOVED: &str = "is missing, or another one is in its place";
 const CHANGED: &str = "was changed, or the one before it was";
 const CUT: &str = "is missing, and all after it";
 const FORGED: &str = "was not added by this program";
+const REWRITTEN: &str = "is not the one whose hash was kept elsewhere";
 
 /// A walk over all entries, in the order in which they were written.
 pub struct Walk {
     chains: BTreeMap<AnyChain, Walked>,
+    /// The names of chains that were kept elsewhere, and are gone.
+    unknown: Vec<String>,
     entries: u64,
 }
 
@@ -151,6 +171,8 @@ pub struct Walk {
 struct Walked {
     /// The end that the database keeps.
     head: ChainHead<String>,
+    /// The hashes of entries that were kept elsewhere.
+    kept: BTreeMap<i64, Hash>,
     entries: i64,
     hash: Hash,
     /// Those after the first one follow from it.
@@ -159,7 +181,8 @@ struct Walked {
 
 impl Walked {
     fn new(head: ChainHead<String>) -> Self {
-        Self { head, entries: 0, hash: START, first_fault: None }
+        let kept = BTreeMap::new();
+        Self { head, kept, entries: 0, hash: START, first_fault: None }
     }
 
     fn fault(&mut self, entry: i64, what: &'static str) {
@@ -178,14 +201,30 @@ impl Walked {
             Ordering::Equal if must_have_entries && self.entries == 0 => self.fault(1, CUT),
             Ordering::Equal => {}
         }
+        if self.kept.last_key_value().is_some_and(|(entry, _)| *entry > self.entries) {
+            self.fault(self.entries + 1, CUT);
+        }
     }
 }
 
 impl Walk {
-    /// Starts a walk over these chains.
+    /// Starts a walk over chains with these heads.
     pub fn new(heads: Vec<(AnyChain, ChainHead<String>)>) -> Self {
         let chains = heads.into_iter().map(|(chain, head)| (chain, Walked::new(head)));
-        Self { chains: chains.collect(), entries: 0 }
+        Self { chains: chains.collect(), unknown: Vec::new(), entries: 0 }
+    }
+
+    /// Compares the chains with heads that they had earlier, too.
+    pub fn compare_with(&mut self, kept: &[ChainHead<String>]) {
+        let chains = self.chains.values_mut();
+        let mut by_name: HashMap<_, _> =
+            chains.map(|walked| (walked.head.chain.clone(), &mut walked.kept)).collect();
+        for ChainHead { chain, entries, hash } in kept {
+            match by_name.get_mut(chain) {
+                Some(kept) => drop(kept.insert(*entries, *hash)),
+                None => self.unknown.push(chain.clone()),
+            }
+        }
     }
 
     /// Takes the next entry, with the hash that is kept of it.
@@ -198,6 +237,8 @@ impl Walk {
             walked.fault(expected, MOVED);
         } else if link.hash(&walked.hash) != *kept {
             walked.fault(expected, CHANGED);
+        } else if walked.kept.get(&expected).is_some_and(|hash| hash != kept) {
+            walked.fault(expected, REWRITTEN);
         }
         (walked.entries, walked.hash) = (link.sequence, *kept);
     }
@@ -213,12 +254,11 @@ impl Walk {
             let is_organization = matches!(chain, Some(Chain::Organization(_)));
             let is_user = matches!(chain, Some(Chain::User(_)));
             walked.end(is_organization || is_user && mem::take(&mut is_first_user));
-            report.organizations += usize::from(is_organization && walked.entries > 0);
+            report.chains += usize::from(walked.entries > 0);
             report.faults.extend(walked.first_fault);
-            if walked.head.entries > 0 {
-                report.heads.push(walked.head);
-            }
         }
+        let gone = self.unknown.into_iter().map(|chain| AuditFault { chain, entry: 1, what: CUT });
+        report.faults.extend(gone);
         report
     }
 }
@@ -265,8 +305,16 @@ mod tests {
         (entries, heads)
     }
 
-    fn verdict((entries, heads): Log) -> Vec<(String, i64, &'static str)> {
+    fn verdict(log: Log) -> Vec<(String, i64, &'static str)> {
+        compared(log, &[])
+    }
+
+    fn compared(
+        (entries, heads): Log,
+        kept: &[ChainHead<String>],
+    ) -> Vec<(String, i64, &'static str)> {
         let mut walk = Walk::new(heads);
+        walk.compare_with(kept);
         for (link, hash) in &entries {
             walk.step(link, hash);
         }
@@ -294,6 +342,46 @@ mod tests {
             let mut log = log();
             tamper(&mut log);
             assert_eq!(verdict(log), [("organization acme".to_owned(), entry, what)], "{index}");
+        }
+    }
+
+    /// Removes the last entry of acme, and makes the entry before it the end.
+    fn cut_off(log: &mut Log) {
+        log.0.pop();
+        let (entries, hash) = (2, log.0[4].1);
+        log.1[1].1 = ChainHead { chain: "organization acme".to_owned(), entries, hash };
+    }
+
+    #[test]
+    fn an_end_that_is_cut_off_with_its_head_differs_from_what_was_kept() {
+        let kept: Vec<_> = log().1.into_iter().map(|(_, head)| head).collect();
+        let lines: Vec<_> = kept.iter().map(ToString::to_string).collect();
+        let parsed: Vec<ChainHead<String>> =
+            lines.iter().map(|line| line.parse().unwrap()).collect();
+        assert_eq!(parsed, kept);
+        assert_eq!(compared(log(), &kept), []);
+        let acme = || "organization acme".to_owned();
+        let mut cut = log();
+        cut_off(&mut cut);
+        assert_eq!(verdict(cut.clone()), [], "the database alone does not show it");
+        assert_eq!(compared(cut.clone(), &kept), [(acme(), 3, CUT)]);
+        let other = link(ACME, 3, "other");
+        let hash = other.hash(&cut.0[4].1);
+        cut.0.push((other, hash));
+        cut.1[1].1 = ChainHead { chain: acme(), entries: 3, hash };
+        assert_eq!(compared(cut.clone(), &kept), [(acme(), 3, REWRITTEN)]);
+        cut.0.truncate(3);
+        cut.1.truncate(1);
+        assert_eq!(compared(cut, &kept), [(acme(), 1, CUT)]);
+    }
+
+    #[test]
+    fn a_head_that_was_not_printed_is_refused() {
+        for text in ["", "user alice", "user alice 3 x", "user alice 0 ", "3 AAAA"] {
+            assert!(
+                text.parse::<ChainHead<String>>().unwrap_err().contains("audit head"),
+                "{text}"
+            );
         }
     }
 
