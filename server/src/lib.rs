@@ -8,6 +8,7 @@ mod access;
 mod api;
 mod auth;
 pub mod caller;
+mod clock;
 pub mod document;
 pub mod error;
 mod front;

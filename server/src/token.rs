@@ -5,12 +5,13 @@
 use crate::name::Quoted;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::str::FromStr;
-use uuid::Uuid;
+use uuid::{NoContext, Timestamp, Uuid};
 
 /// What every token begins with, so that secret scanners find it.
 pub const PREFIX: &str = "orgt_";
@@ -114,9 +115,11 @@ impl fmt::Debug for TokenDigest {
 pub struct TokenId(#[schemars(with = "String", regex(pattern = "^[A-Za-z0-9_-]{22}$"))] Uuid);
 
 impl TokenId {
-    /// Returns a new id. It is greater than every earlier one of this process.
-    pub fn generate() -> Self {
-        Self(Uuid::now_v7())
+    /// Returns a new id for a token that is minted at this time. Ids of one second are near each
+    /// other in an index; nothing else depends on their order.
+    pub fn generate(time: DateTime<Utc>) -> Self {
+        let seconds = time.timestamp().try_into().unwrap_or(0);
+        Self(Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, time.timestamp_subsec_nanos())))
     }
 
     /// Returns the id of these stored bytes.
@@ -205,18 +208,29 @@ mod tests {
     fn debug_output_shows_nothing_of_a_token() {
         let token = PlainToken::generate().unwrap();
         assert_eq!(format!("{token:?} {:?}", token.digest()), "PlainToken(..) TokenDigest(..)");
-        let minted = MintedToken { name: "bot".parse().unwrap(), id: TokenId::generate(), token };
+        let minted = MintedToken {
+            name: "bot".parse().unwrap(),
+            id: TokenId::generate(DateTime::UNIX_EPOCH),
+            token,
+        };
         assert!(format!("{minted:?}").ends_with(", token: PlainToken(..) }"));
     }
 
     #[test]
     fn token_ids_are_22_characters_sorted_by_time_and_read_back_strictly() {
-        let ids: Vec<_> = (0..1000).map(|_| TokenId::generate()).collect();
+        let seconds = (0..1000).map(|second| DateTime::from_timestamp(second, 0).unwrap());
+        let ids: Vec<_> = seconds.map(TokenId::generate).collect();
         assert!(ids.is_sorted());
         assert_eq!(ids[0].to_string().len(), 22);
         assert_eq!(ids[0].to_string().parse(), Ok(ids[0]));
         // The last character of 22 carries 2 bits: spellings of the other 4 are no ids.
         assert!("clGFZ4STEe6fljpFzIum8B".parse::<TokenId>().is_err());
         assert!("clGFZ4STEe6fljpFzIum8A==".parse::<TokenId>().is_err());
+    }
+
+    #[test]
+    fn before_1970_every_token_id_is_new_too() {
+        let time = DateTime::from_timestamp(-1, 5).unwrap();
+        assert_ne!(TokenId::generate(time), TokenId::generate(time));
     }
 }

@@ -2,7 +2,7 @@
 //! library's `server` and `front`.
 
 use super::print;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use orgtokens_server::log::{Format, Log};
 use orgtokens_server::server::{Server, Settings};
 use orgtokens_server::service::Service;
@@ -12,7 +12,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::os::fd::AsFd;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How long active requests may take to end, so that the process ends within 10 s.
@@ -30,6 +30,8 @@ pub async fn serve(
     settings: &Settings,
     describe: impl FnOnce(SocketAddr) -> String,
 ) -> Result<()> {
+    // The HTTP library cannot write such a date, which every answer has.
+    ensure!(SystemTime::now() >= UNIX_EPOCH, "the system's clock is before 1970: set it first");
     // Signals are handled before the address is printed: a reader may send one at once.
     let (mut interrupt, mut terminate) =
         (handle(SignalKind::interrupt())?, handle(SignalKind::terminate())?);

@@ -1,6 +1,6 @@
 //! A record as a JSON object on one line, with the keys of bunyan and then those of the record.
 
-use chrono::Utc;
+use crate::clock;
 use slog::{Drain, Level, OwnedKVList, Record, o};
 use slog_json::Json;
 use std::sync::LazyLock;
@@ -14,7 +14,7 @@ pub fn line(record: &Record<'_>, values: &OwnedKVList) -> Vec<u8> {
     let bunyan = o!(
         "pid" => std::process::id(),
         "hostname" => HOSTNAME.as_str(),
-        "time" => Utc::now().to_rfc3339(),
+        "time" => clock::now().to_rfc3339(),
         "level" => level(record.level()),
         "name" => "orgtokens-server",
         "v" => 0,

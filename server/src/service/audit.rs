@@ -2,10 +2,10 @@
 //! which token. It never shows a secret.
 
 use crate::caller::{Caller, Origin, Role};
+use crate::clock;
 use crate::name::Name;
 use crate::records::{Group, Token};
 use crate::store::{Author, ChainHead, NewEntry, Transaction};
-use chrono::Utc;
 use serde_json::{Value, json};
 
 /// The author of what the operator does. No user may have this name.
@@ -61,7 +61,7 @@ pub fn record<'a>(
         }
         Actor::Operator => (OPERATOR, Origin::Cli, Value::Null),
     };
-    let author = Author { name, origin, time: Utc::now() };
+    let author = Author { name, origin, time: clock::now() };
     let entries = events.into_iter().map(|event| event.entry(&acting_token)).collect();
     change.record(head, &author, entries);
 }

@@ -4,6 +4,7 @@ use super::audit::{Actor, Event, REVOKE, record};
 use super::{InOrganization, PAGE, Quotas, Service, reach};
 use crate::access::{Action, Extent, OwnAction, decide_own, may_do_all};
 use crate::caller::{Binding, Caller, Credential, UserId};
+use crate::clock;
 use crate::error::{Error, Result};
 use crate::name::Name;
 use crate::records::{MintRequest, MintedToken, OrganizationToken, Page, Token};
@@ -207,7 +208,8 @@ impl Mint {
         let secret = PlainToken::generate();
         let secret = secret.map_err(|error| Error::internal(format!("no random bits: {error}")))?;
         let scopes = scopes.as_deref().map(Scopes::expand);
-        let (name, id, created_at) = (name.clone(), TokenId::generate(), Utc::now());
+        let created_at = clock::now();
+        let (name, id) = (name.clone(), TokenId::generate(created_at));
         Ok(Self { token: Token { name, id, organization, group, scopes, created_at }, secret })
     }
 

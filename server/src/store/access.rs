@@ -6,9 +6,9 @@ use super::audit::chain::ChainHead;
 use super::connection::{Row, Value, sql};
 use super::{Error, Result, Snapshot, Transaction, Turn, rows};
 use crate::caller::{Caller, Credential, OrganizationId, Role, UserId};
+use crate::clock;
 use crate::name::{Name, Slug};
 use crate::records::{Group, Token};
-use chrono::Utc;
 
 /// Who asks, and their place in the organization that the request names.
 #[derive(Clone, Debug)]
@@ -134,7 +134,7 @@ pub(super) fn parameters(
     credential: &Credential,
     more: impl IntoIterator<Item = Value>,
 ) -> Vec<Value> {
-    let now = Utc::now().timestamp_millis();
+    let now = clock::now().timestamp_millis();
     [credential.digest.as_bytes().into(), now.into()].into_iter().chain(more).collect()
 }
 

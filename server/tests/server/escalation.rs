@@ -2,6 +2,7 @@
 //! credential that results reaches more than the one that ran it. What a credential
 //! reaches is found by trying, never derived from the policy.
 
+use chrono::DateTime;
 use orgtokens_server::caller::{Credential, Origin, Role};
 use orgtokens_server::error::{Error, Result};
 use orgtokens_server::name::{Name, Slug};
@@ -102,8 +103,11 @@ impl Operation {
         let nothing = match self {
             Mint(request) => {
                 // A taken name is refused after every other check, and nothing is minted.
-                let name =
-                    if is_harmless { "taken".to_owned() } else { TokenId::generate().to_string() };
+                let name = if is_harmless {
+                    "taken".to_owned()
+                } else {
+                    TokenId::generate(DateTime::UNIX_EPOCH).to_string()
+                };
                 return service.mint_token(caller, &word(&name), request).await.map(Some);
             }
             ReadUser => service.get_user(caller).await.map(drop),
@@ -112,7 +116,9 @@ impl Operation {
             RevokeOwnToken => service.revoke_own_token(caller, &target("spare")).await,
             GetOrganization(at) => within(at).get().await.map(drop),
             ListTokens(at) => within(at).list_tokens(None).await.map(drop),
-            RevokeToken(at) => within(at).revoke_token(TokenId::generate()).await,
+            RevokeToken(at) => {
+                within(at).revoke_token(TokenId::generate(DateTime::UNIX_EPOCH)).await
+            }
             ListMembers(at) => within(at).list_members(None).await.map(drop),
             GetMember(at, user) => within(at).get_member(&word(user)).await.map(drop),
             AddMember(at, user, role) => {
