@@ -88,8 +88,7 @@ impl Service {
         retry(move || async move { operation(self.store.read(view).await?).await }).await
     }
 
-    /// Runs an operation that writes under the lock of `turn`, and commits. If a revocation finds
-    /// the disk full, it runs again with the space that is reserved for this.
+    /// Runs an operation that writes under the lock of `turn`, and commits.
     async fn write<T, F>(
         &self,
         credential: &Credential,
@@ -112,7 +111,17 @@ impl Service {
             change.commit().await?;
             Ok(value)
         };
-        match retry(attempt).await {
+        self.retry_with_reserve(purpose, attempt).await
+    }
+
+    /// Runs `attempt` like [`retry`]. If a revocation finds the disk full, it runs again with the
+    /// space that is reserved for this.
+    async fn retry_with_reserve<T, F: Future<Output = Result<T>>>(
+        &self,
+        purpose: Purpose,
+        attempt: impl Fn() -> F,
+    ) -> Result<T> {
+        match retry(&attempt).await {
             Err(Error::Unavailable(StoreError::Full(_)))
                 if purpose == Purpose::Revocation && self.store.release_reserve().await =>
             {

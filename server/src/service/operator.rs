@@ -8,7 +8,7 @@ mod users;
 
 use super::audit::{Actor, Event, OPERATOR, record};
 use super::tokens::{self, Mint};
-use super::{Service, members, retry};
+use super::{Service, members};
 use crate::caller::{Binding, Role};
 use crate::error::{Error, Result};
 use crate::name::{Email, Name, Slug};
@@ -38,7 +38,7 @@ impl Operator<'_> {
         let name = FIRST_TOKEN.parse().map_err(|error: String| Error::internal(error))?;
         let mint = Mint::new(&name, &MintRequest::default())?;
         let new = &mint;
-        self.write(async |change| {
+        self.write(Purpose::Change, async |change| {
             change.lock_database();
             if change.is_initialised().await? {
                 return Err(Error::Conflict(
@@ -57,7 +57,7 @@ impl Operator<'_> {
 
     /// Adds an organization with its owner.
     pub async fn add_organization(&self, slug: &Slug, owner: &Name) -> Result<()> {
-        self.write(async |change| {
+        self.write(Purpose::Change, async |change| {
             let user = change.user(owner).await?.ok_or(Error::NO_USER)?;
             add_organization(change, slug, (&user, owner)).await
         })
@@ -66,7 +66,7 @@ impl Operator<'_> {
 
     /// Gives a user any role in an organization.
     pub async fn set_member(&self, slug: &Slug, username: &Name, role: Role) -> Result<Member> {
-        self.write(async |change| {
+        self.write(Purpose::Change, async |change| {
             let Membership { reach, target, .. } = lock_member(change, slug, username).await?;
             members::set_role(change, Actor::Operator, slug, reach, username, target, role)
         })
@@ -76,7 +76,7 @@ impl Operator<'_> {
     /// Removes a member, and revokes the member's tokens that are bound to the organization. Returns
     /// how many there were.
     pub async fn remove_member(&self, slug: &Slug, username: &Name) -> Result<usize> {
-        self.write(async |change| {
+        self.write(Purpose::Revocation, async |change| {
             let Membership { reach, target, .. } = lock_member(change, slug, username).await?;
             members::remove(change, Actor::Operator, slug, reach, username, target).await
         })
@@ -87,7 +87,7 @@ impl Operator<'_> {
     pub async fn mint_token(&self, username: &Name, name: &Name) -> Result<PlainToken> {
         let mint = Mint::new(name, &MintRequest::default())?;
         let new = &mint;
-        let minted = self.write(async |change| {
+        let minted = self.write(Purpose::Change, async |change| {
             change.lock_user_as_operator(username);
             let user = change.user(username).await?.ok_or(Error::NO_USER)?;
             if user.is_disabled {
@@ -111,7 +111,7 @@ impl Operator<'_> {
     /// Revokes any token, and returns it.
     pub async fn revoke_token(&self, key: TokenKey<'_>) -> Result<FoundToken> {
         let no_token = || Error::NotFound("no such token: see `orgtokens-server token list`");
-        self.write(async |change| {
+        self.write(Purpose::Revocation, async |change| {
             // What to lock depends on where the token is bound.
             let (located, _) = change.token(key).await?.ok_or_else(no_token)?;
             match &located.token.organization {
@@ -168,14 +168,18 @@ impl Operator<'_> {
         self.0.store.read(View::Statement).await?.audit_heads().await
     }
 
-    async fn write<T>(&self, operation: impl AsyncFn(&mut Transaction) -> Result<T>) -> Result<T> {
-        retry(async || {
-            let mut change = self.0.store.write(&Turn::Free, Purpose::Change).await?;
+    async fn write<T>(
+        &self,
+        purpose: Purpose,
+        operation: impl AsyncFn(&mut Transaction) -> Result<T>,
+    ) -> Result<T> {
+        let attempt = async || {
+            let mut change = self.0.store.write(&Turn::Free, purpose).await?;
             let value = operation(&mut change).await?;
             change.commit().await?;
             Ok(value)
-        })
-        .await
+        };
+        self.0.retry_with_reserve(purpose, attempt).await
     }
 }
 

@@ -7,17 +7,17 @@ use super::super::members;
 use super::Operator;
 use crate::error::{Error, Result};
 use crate::name::{Email, Name};
-use crate::store::{FoundUser, Membership, Transaction};
+use crate::store::{FoundUser, Membership, Purpose, Transaction};
 
 impl Operator<'_> {
     /// Adds a user, who is a member of nothing yet.
     pub async fn add_user(&self, username: &Name, email: &Email) -> Result<()> {
-        self.write(async |change| add(change, username, email).await).await
+        self.write(Purpose::Change, async |change| add(change, username, email).await).await
     }
 
     /// Makes every server refuse the tokens of a user from now on.
     pub async fn disable_user(&self, username: &Name) -> Result<()> {
-        self.write(async |change| {
+        self.write(Purpose::Revocation, async |change| {
             let user = lock(change, username).await?;
             for Membership { slug, target, .. } in change.memberships(user.id).await? {
                 members::keep_an_owner(&slug, username, &target.ok_or(Error::NO_USER)?)?;
@@ -30,7 +30,7 @@ impl Operator<'_> {
 
     /// Makes the servers accept the tokens of a disabled user again.
     pub async fn enable_user(&self, username: &Name) -> Result<()> {
-        self.write(async |change| {
+        self.write(Purpose::Change, async |change| {
             let user = lock(change, username).await?;
             set_disabled(change, username, user, false);
             Ok(())
@@ -41,7 +41,7 @@ impl Operator<'_> {
     /// Revokes all tokens of a user, ends all memberships and erases the email address. Returns how
     /// many tokens there were.
     pub async fn remove_user(&self, username: &Name) -> Result<usize> {
-        self.write(async |change| {
+        self.write(Purpose::Revocation, async |change| {
             let user = lock(change, username).await?;
             let count = end_memberships(change, username, &user).await?;
             let revoked = change.delete_unrestricted_tokens(user.id).await?;
