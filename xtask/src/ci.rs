@@ -18,7 +18,7 @@ use crate::postgres::NOT_INSTALLED;
 /// Every check runs, even after a failure. The summary names each that failed or was skipped.
 #[derive(Args, Debug)]
 pub struct Ci {
-    /// Fail if PostgreSQL is not installed, instead of skipping the tests over it
+    /// Skip nothing: fail if PostgreSQL is not installed, and follow the steps of the README too
     #[arg(long)]
     complete: bool,
 }
@@ -78,8 +78,11 @@ impl Check {
     }
 }
 
-/// The check that needs more than Rust.
-const POSTGRES: &str = "postgres";
+/// The checks that need more than Rust.
+const POSTGRES: [&str; 2] = ["postgres", "operator"];
+
+/// The check that takes minutes even if nothing has changed.
+const README: &str = "readme";
 
 /// Returns the checks: the quickest to fail come first, the tests last.
 fn checks() -> Vec<Check> {
@@ -101,13 +104,25 @@ fn checks() -> Vec<Check> {
         },
         Check::cargo("contract", "xtask diff", "cargo xtask diff"),
         Check::cargo(
-            POSTGRES,
+            POSTGRES[0],
             "xtask postgres -- cargo test --quiet --package orgtokens-server --test store \
              --package orgtokens-client --test contract",
             "cargo xtask postgres -- cargo test",
         ),
+        // The tests of the real program that have a part over PostgreSQL.
+        Check::cargo(
+            POSTGRES[1],
+            "xtask postgres -- cargo test --quiet --package orgtokens-server --test server -- \
+             audit crash operator revocation upgrade",
+            "cargo xtask postgres -- cargo test --package orgtokens-server --test server",
+        ),
         Check::cargo("doc tests", "test --workspace --doc", "cargo test --workspace --doc"),
         Check::cargo("tests", tests.0, tests.1),
+        Check::cargo(
+            README,
+            "test --package orgtokens-server --test server -- --ignored readme",
+            "cargo test --package orgtokens-server --test server -- --ignored readme",
+        ),
     ]
 }
 
@@ -126,7 +141,8 @@ impl Ci {
     }
 
     fn run_or_skip(&self, check: &Check) -> CheckResult {
-        if check.name == POSTGRES && !self.complete && !crate::postgres::is_installed() {
+        let is_missing = POSTGRES.contains(&check.name) && !crate::postgres::is_installed();
+        if !self.complete && (is_missing || check.name == README) {
             return check.result(Outcome::Skipped, Duration::ZERO);
         }
         check.run(crate::root())
@@ -141,6 +157,9 @@ fn summary(results: &[CheckResult]) -> String {
         match outcome {
             Outcome::Passed => format!("ok      {name:<10} {seconds:>6.1} s"),
             Outcome::Failed => format!("FAILED  {name:<10} {seconds:>6.1} s  run `{fix}`"),
+            Outcome::Skipped if *name == README => {
+                format!("SKIPPED {name:<10}    -     it builds another workspace: use --complete")
+            }
             Outcome::Skipped => format!("SKIPPED {name:<10}    -     {NOT_INSTALLED}"),
         }
     };
@@ -172,7 +191,17 @@ mod tests {
         let names: Vec<_> = checks().iter().map(|check| check.name).collect();
         assert_eq!(
             names,
-            ["format", "lints", "docs", "contract", "postgres", "doc tests", "tests"]
+            [
+                "format",
+                "lints",
+                "docs",
+                "contract",
+                "postgres",
+                "operator",
+                "doc tests",
+                "tests",
+                "readme"
+            ]
         );
     }
 }

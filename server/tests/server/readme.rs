@@ -62,7 +62,7 @@ fn the_first_steps_lead_from_an_empty_folder_to_a_token_and_its_end() {
 }
 
 #[test]
-#[ignore = "builds the workspace: cargo nextest run -p orgtokens-server --run-ignored only readme"]
+#[ignore = "builds the workspace: cargo xtask ci --complete"]
 fn a_change_of_the_contract_is_carried_through_by_the_steps() {
     let steps = section("Change the contract");
     let step = |number: u32| {
