@@ -78,18 +78,29 @@ impl Check {
     }
 }
 
-/// The checks that need more than Rust.
-const POSTGRES: [&str; 2] = ["postgres", "operator"];
+/// The check that needs more than Rust.
+const POSTGRES: &str = "postgres";
 
 /// The check that takes minutes even if nothing has changed.
 const README: &str = "readme";
 
 /// Returns the checks: the quickest to fail come first, the tests last.
 fn checks() -> Vec<Check> {
-    let tests = if has_nextest() {
-        ("nextest run --workspace --no-fail-fast", "cargo nextest run --workspace")
+    // The tests over PostgreSQL are those of its backend, the contract tests, and those of the
+    // program that have a part over PostgreSQL.
+    let (tests, postgres) = if has_nextest() {
+        (
+            ("nextest run --workspace --no-fail-fast", "cargo nextest run --workspace"),
+            "xtask postgres -- cargo nextest run --workspace --no-fail-fast -E \
+             test(/^postgres::/)|binary(contract)|\
+             test(/^(audit|crash|operator|revocation|upgrade)::/)",
+        )
     } else {
-        ("test --workspace --all-targets --no-fail-fast", "cargo test --workspace")
+        (
+            ("test --workspace --all-targets --no-fail-fast", "cargo test --workspace"),
+            "xtask postgres -- cargo test --package orgtokens-server --test store --test server \
+             --package orgtokens-client --test contract",
+        )
     };
     vec![
         Check::cargo("format", "fmt --all --check", "cargo fmt --all"),
@@ -103,19 +114,7 @@ fn checks() -> Vec<Check> {
             ..Check::cargo("docs", "doc --workspace --no-deps", "cargo doc --workspace --no-deps")
         },
         Check::cargo("contract", "xtask diff", "cargo xtask diff"),
-        Check::cargo(
-            POSTGRES[0],
-            "xtask postgres -- cargo test --quiet --package orgtokens-server --test store \
-             --package orgtokens-client --test contract",
-            "cargo xtask postgres -- cargo test",
-        ),
-        // The tests of the real program that have a part over PostgreSQL.
-        Check::cargo(
-            POSTGRES[1],
-            "xtask postgres -- cargo test --quiet --package orgtokens-server --test server -- \
-             audit crash operator revocation upgrade",
-            "cargo xtask postgres -- cargo test --package orgtokens-server --test server",
-        ),
+        Check::cargo(POSTGRES, postgres, "cargo xtask postgres -- cargo test"),
         Check::cargo("doc tests", "test --workspace --doc", "cargo test --workspace --doc"),
         Check::cargo("tests", tests.0, tests.1),
         Check::cargo(
@@ -141,7 +140,7 @@ impl Ci {
     }
 
     fn run_or_skip(&self, check: &Check) -> CheckResult {
-        let is_missing = POSTGRES.contains(&check.name) && !crate::postgres::is_installed();
+        let is_missing = check.name == POSTGRES && !crate::postgres::is_installed();
         if !self.complete && (is_missing || check.name == README) {
             return check.result(Outcome::Skipped, Duration::ZERO);
         }
@@ -191,17 +190,7 @@ mod tests {
         let names: Vec<_> = checks().iter().map(|check| check.name).collect();
         assert_eq!(
             names,
-            [
-                "format",
-                "lints",
-                "docs",
-                "contract",
-                "postgres",
-                "operator",
-                "doc tests",
-                "tests",
-                "readme"
-            ]
+            ["format", "lints", "docs", "contract", "postgres", "doc tests", "tests", "readme"]
         );
     }
 }

@@ -35,7 +35,7 @@ pub enum Chain {
 /// chain. It gets no more entries.
 pub type AnyChain = Option<Chain>;
 
-/// The end of a chain, which is a [`Chain`], or a name for people.
+/// The end of a chain, which is given by its key, or by its name for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChainHead<C = Chain> {
     /// What the chain is about.
