@@ -42,7 +42,7 @@ pub struct TokenPath {
 #[serde(default)]
 pub struct PageQuery {
     #[serde(deserialize_with = "page")]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     pub page: u32,
     #[serde(deserialize_with = "page_size")]
     #[schemars(range(min = 1, max = 1000))]

@@ -17,11 +17,13 @@ use audit::AuditCommand;
 use clap::{Args, Parser, Subcommand};
 use manage::{MemberCommand, OrganizationCommand, TokenCommand, UserCommand};
 use orgtokens_server::document::document;
-use orgtokens_server::name::{Email, Name, Slug};
-use orgtokens_server::server::{Settings, parse_positive};
-use orgtokens_server::service::{Operator, Service};
+use orgtokens_server::name::{Email, Name, Slug, parse_positive};
+use orgtokens_server::server::Settings;
+use orgtokens_server::service::{FIRST_TOKEN, Operator, Service};
 use orgtokens_server::store::{self, Store};
 use orgtokens_server::token::PlainToken;
+use output::{confirm, print_list};
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -151,12 +153,13 @@ struct Listen {
 }
 
 impl Database {
-    async fn open(&self) -> anyhow::Result<Service> {
-        Ok(Service::new(Store::open(&self.url).await?))
-    }
-
-    async fn open_to_read(&self) -> anyhow::Result<Service> {
-        Ok(Service::new(Store::open_to_read(&self.url).await?))
+    async fn open(&self, only_reads: bool) -> anyhow::Result<Service> {
+        let opened = if only_reads {
+            Store::open_to_read(&self.url).await
+        } else {
+            Store::open(&self.url).await
+        };
+        Ok(Service::new(opened?))
     }
 }
 
@@ -171,32 +174,35 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
         Command::Init { database, organization, username, email } => {
             let service = Service::new(Store::create(&database.url).await?);
-            print_token(&Operator(&service).init(&organization, &username, &email).await?)
+            let token = Operator(&service).init(&organization, &username, &email).await?;
+            print_token(&token, &username, &FIRST_TOKEN)
         }
         Command::User(Group { database, command }) => {
-            manage::user(Operator(&database.open().await?), command).await
+            let is_list = matches!(command, UserCommand::List { .. });
+            manage::user(Operator(&database.open(is_list).await?), command).await
         }
         Command::Organization(Group { database, command }) => {
-            manage::organization(Operator(&database.open().await?), command).await
+            let is_list = matches!(command, OrganizationCommand::List { .. });
+            manage::organization(Operator(&database.open(is_list).await?), command).await
         }
         Command::Member(Group { database, command }) => {
-            manage::member(Operator(&database.open().await?), command).await
+            let is_list = matches!(command, MemberCommand::List { .. });
+            manage::member(Operator(&database.open(is_list).await?), command).await
         }
         Command::Token(Group { database, command }) => {
-            manage::token(Operator(&database.open().await?), command).await
+            let is_list = matches!(command, TokenCommand::List { .. });
+            manage::token(Operator(&database.open(is_list).await?), command).await
         }
         Command::Audit(Group { database, command }) => {
-            audit::audit(Operator(&database.open_to_read().await?), command).await
+            audit::audit(Operator(&database.open(true).await?), command).await
         }
         Command::Backup { database, file } => {
-            Operator(&database.open_to_read().await?).back_up(&file).await?;
-            print(&format!("wrote {}", file.display()))
+            Operator(&database.open(true).await?).back_up(&file).await?;
+            confirm(&format!("wrote {}", file.display()))
         }
-        Command::Check { database } => {
-            check::check(Operator(&database.open_to_read().await?)).await
-        }
+        Command::Check { database } => check::check(Operator(&database.open(true).await?)).await,
         Command::Copy { from, to } => copy::copy(&from, &to).await,
-        Command::Openapi => print(&format!("{:#}", document()?)),
+        Command::Openapi => print_list(&format!("{:#}", document()?)),
         Command::Demo { listen } => demo::demo(listen.address).await,
     }
 }
@@ -206,9 +212,13 @@ fn plain_text(token: &PlainToken) -> &str {
     token.reveal()
 }
 
-fn print_token(token: &PlainToken) -> anyhow::Result<()> {
-    print(plain_text(token))
-        .context("the token was minted but could not be printed: revoke it and mint another one")
+fn print_token(token: &PlainToken, username: &Name, name: &impl Display) -> anyhow::Result<()> {
+    print(plain_text(token)).with_context(|| {
+        format!(
+            "the token was minted but could not be printed: revoke it with `orgtokens-server token \
+             revoke --username {username} --name {name}`, and mint another one"
+        )
+    })
 }
 
 /// Prints to stdout without a buffer.

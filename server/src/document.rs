@@ -16,7 +16,20 @@ pub fn document() -> anyhow::Result<Value> {
     let mut document = handlers::operations()?.openapi("orgtokens", version).json()?;
     mark_optional_bodies(&mut document);
     state_defaults(&mut document, &serde_json::to_value(PageQuery::default())?);
+    drop_null_defaults(&mut document);
     Ok(document)
+}
+
+/// schemars states a default of null for every optional member, also if null is refused.
+fn drop_null_defaults(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|name, value| name != "default" || !value.is_null());
+            members.values_mut().for_each(drop_null_defaults);
+        }
+        Value::Array(values) => values.iter_mut().for_each(drop_null_defaults),
+        _ => {}
+    }
 }
 
 /// dropshot drops the defaults of parameters.
@@ -75,5 +88,11 @@ mod tests {
         };
         assert_eq!(body("/v1/auth/api-tokens/{tokenName}", "post"), false);
         assert_eq!(body("/v1/organizations/{organizationSlug}/groups", "post"), true);
+    }
+
+    #[test]
+    fn no_member_has_a_default_of_null() {
+        let document = document().unwrap().to_string();
+        assert!(document.contains(r#""default":"#) && !document.contains(r#""default":null"#));
     }
 }

@@ -110,6 +110,14 @@ impl Slug {
     }
 }
 
+/// Parses a whole number that is not zero.
+///
+/// # Errors
+/// A sentence that says what is accepted.
+pub fn parse_positive<T: FromStr>(text: &str) -> Result<T, &'static str> {
+    text.parse().map_err(|_| "write a whole number, 1 or more")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@
 use crate::front::throttle::{Proxies, Throttle};
 use crate::front::{self, Context};
 use crate::handlers;
+use crate::name::parse_positive;
 use crate::service::{Quotas, Service};
 use anyhow::{Context as _, Error};
 use clap::Args;
@@ -14,7 +15,6 @@ use ipnet::IpNet;
 use slog::{Drain, Level, Logger, Never, OwnedKVList, Record, o};
 use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -59,14 +59,6 @@ impl Default for Settings {
             quotas: Quotas::default(),
         }
     }
-}
-
-/// Parses a whole number that is not zero.
-///
-/// # Errors
-/// A sentence that says what is accepted.
-pub fn parse_positive<T: FromStr>(text: &str) -> Result<T, &'static str> {
-    text.parse().map_err(|_| "write a whole number, 1 or more")
 }
 
 fn parse_network(text: &str) -> Result<IpNet, &'static str> {

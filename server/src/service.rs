@@ -11,12 +11,12 @@ mod operator;
 mod organizations;
 mod tokens;
 
-pub use operator::Operator;
+pub use operator::{FIRST_TOKEN, Operator};
 
 use crate::access::{self, Action, Extent};
 use crate::caller::{Caller, Credential};
 use crate::error::{Error, Result, StoreError};
-use crate::name::Slug;
+use crate::name::{Slug, parse_positive};
 use crate::store::{Access, Purpose, Reach, Snapshot, Store, Transaction, Turn, View};
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -31,11 +31,13 @@ const PAGE: u32 = 256;
 /// concurrent ones may exceed a quota by their own number. The operator's mints are not limited.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct Quotas {
-    /// How many tokens a user may have, unrestricted and bound ones; without it there is no limit
+    /// How many tokens a user may have, unrestricted and bound ones; `token mint` is not limited
     #[arg(long, value_name = "N", env = "ORGTOKENS_MAX_TOKENS_PER_USER")]
+    #[arg(value_parser = parse_positive::<NonZeroU32>)]
     pub max_tokens_per_user: Option<NonZeroU32>,
     /// How many tokens may be bound to an organization or its groups; without it there is no limit
     #[arg(long, value_name = "N", env = "ORGTOKENS_MAX_TOKENS_PER_ORGANIZATION")]
+    #[arg(value_parser = parse_positive::<NonZeroU32>)]
     pub max_tokens_per_organization: Option<NonZeroU32>,
 }
 

@@ -112,7 +112,7 @@ impl fmt::Debug for TokenDigest {
 /// The public id of a token: a version 7 UUID, written as 22 characters of unpadded base64url.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
-pub struct TokenId(#[schemars(with = "String", regex(pattern = "^[A-Za-z0-9_-]{22}$"))] Uuid);
+pub struct TokenId(#[schemars(with = "String", regex(pattern = "^[A-Za-z0-9_-]{21}[AQgw]$"))] Uuid);
 
 impl TokenId {
     /// Returns a new id for a token that is minted at this time. Ids of one second are near each

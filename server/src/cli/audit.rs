@@ -1,7 +1,7 @@
 //! The operator's commands on the audit log.
 
-use super::output::Output;
-use super::{check, print};
+use super::check;
+use super::output::{Output, print_list};
 use clap::{ArgGroup, Subcommand, value_parser};
 use orgtokens_server::name::Slug;
 use orgtokens_server::service::Operator;
@@ -63,7 +63,7 @@ pub async fn audit(operator: Operator<'_>, command: AuditCommand) -> anyhow::Res
         }
         AuditCommand::Head => {
             let heads = operator.audit_heads().await?;
-            print(&heads.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+            print_list(&heads.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
         }
         AuditCommand::Verify { heads } => check::verify(operator, heads.as_deref()).await,
     }

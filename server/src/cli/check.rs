@@ -39,7 +39,9 @@ pub async fn verify(operator: Operator<'_>, heads: Option<&Path>) -> Result<()> 
 fn read_heads(file: &Path) -> Result<Vec<ChainHead<String>>> {
     let name = file.display();
     let text = fs::read_to_string(file).with_context(|| format!("{name} cannot be read"))?;
-    let heads = text.lines().map(|line| line.parse().map_err(Error::msg));
+    // Editors add a mark at the start, and empty lines.
+    let lines = text.trim_start_matches('\u{feff}').lines().filter(|line| !line.is_empty());
+    let heads = lines.map(|line| line.parse().map_err(Error::msg));
     let heads: Vec<_> = heads.collect::<Result<_>>().with_context(|| name.to_string())?;
     ensure!(!heads.is_empty(), "{name} is empty: use what `audit head` printed");
     Ok(heads)

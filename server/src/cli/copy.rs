@@ -1,8 +1,7 @@
 //! `copy`: copies one database into another, with a progress bar on a terminal. The store knows what
 //! is copied, and how.
 
-use super::output::table;
-use super::print;
+use super::output::{confirm, table};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use orgtokens_server::store::{self, CopyProgress, Store};
@@ -15,12 +14,12 @@ pub async fn copy(from: &str, to: &str) -> anyhow::Result<()> {
     let target = Store::create(to).await.context("the target")?;
     let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(BAR)?);
     let show = |CopyProgress { table, rows, of }| {
-        bar.set_message(table);
         bar.set_length(of.unsigned_abs());
         bar.set_position(rows.unsigned_abs());
+        bar.set_message(table);
     };
     let copied = store::copy(&source, &target, show).await?;
     bar.finish_and_clear();
     let rows = copied.iter().map(|table| [table.table.to_owned(), table.rows.to_string()]);
-    print(&table(["table", "rows"], rows))
+    confirm(&table(["table", "rows"], rows))
 }

@@ -1,9 +1,9 @@
 //! `demo`: a server on a temporary database, with a user of every role and every token that they
 //! may mint. Its database is removed when it ends; it opens no other one.
 
+use super::output::table;
 use super::{plain_text, serve};
 use anyhow::Context;
-use comfy_table::{Table, presets};
 use orgtokens_server::caller::{Credential, Origin, Role};
 use orgtokens_server::name::Slug;
 use orgtokens_server::records::MintRequest;
@@ -30,9 +30,7 @@ pub async fn demo(listen: SocketAddr) -> anyhow::Result<()> {
     let service = Service::new(Store::create(&url).await?);
     let rows = fill(&service).await?;
     serve::serve(service, &url, listen, &Settings::default(), |address| {
-        let mut table = Table::new();
-        table.load_style(presets::UTF8_FULL_CONDENSED);
-        table.set_header(["who", "acts on", "name", "token"]).add_rows(&rows);
+        let table = table(["who", "acts on", "name", "token"], &rows);
         format!("\n\n{table}\n\n{}", curl_lines(&rows[0][3], address))
     })
     .await

@@ -1,7 +1,7 @@
 //! The operator's commands on users, organizations, members and tokens.
 
-use super::output::{Output, count};
-use super::{print, print_token};
+use super::output::{Output, confirm, count};
+use super::print_token;
 use clap::{ArgGroup, Args, Subcommand};
 use orgtokens_server::caller::Role;
 use orgtokens_server::name::{Email, Name, Slug};
@@ -54,7 +54,7 @@ pub async fn user(operator: Operator<'_>, command: UserCommand) -> anyhow::Resul
     match command {
         UserCommand::Add { user: Username { username }, email } => {
             operator.add_user(&username, &email).await?;
-            print(&format!("added the user {username}"))
+            confirm(&format!("added the user {username}"))
         }
         UserCommand::List(output) => {
             let columns = ["username", "email", "disabled"];
@@ -62,15 +62,15 @@ pub async fn user(operator: Operator<'_>, command: UserCommand) -> anyhow::Resul
         }
         UserCommand::Disable(Username { username }) => {
             operator.disable_user(&username).await?;
-            print(&format!("{username} is disabled: no server accepts a token of this user"))
+            confirm(&format!("{username} is disabled: no server accepts a token of this user"))
         }
         UserCommand::Enable(Username { username }) => {
             operator.enable_user(&username).await?;
-            print(&format!("{username} is enabled: the user's tokens are accepted"))
+            confirm(&format!("{username} is enabled: the user's tokens are accepted"))
         }
         UserCommand::Remove(Username { username }) => {
             let tokens = count(operator.remove_user(&username).await?, "token", "tokens");
-            print(&format!("removed the user {username} and revoked {tokens}"))
+            confirm(&format!("removed the user {username} and revoked {tokens}"))
         }
     }
 }
@@ -101,7 +101,7 @@ pub async fn organization(
     match command {
         OrganizationCommand::Add { organization, owner } => {
             operator.add_organization(&organization, &owner).await?;
-            print(&format!("added the organization {organization} with the owner {owner}"))
+            confirm(&format!("added the organization {organization} with the owner {owner}"))
         }
         OrganizationCommand::List(output) => {
             output.list("organizations", &operator.list_organizations().await?, &["slug", "type"])
@@ -149,7 +149,7 @@ pub async fn member(operator: Operator<'_>, command: MemberCommand) -> anyhow::R
         MemberCommand::Set { organization, user: Username { username }, role } => {
             let Organization { organization } = organization;
             operator.set_member(&organization, &username, role).await?;
-            print(&format!("{username} has the role {role} in {organization}"))
+            confirm(&format!("{username} has the role {role} in {organization}"))
         }
         MemberCommand::List { organization, output } => {
             let members = operator.list_members(&organization.organization).await?;
@@ -159,7 +159,7 @@ pub async fn member(operator: Operator<'_>, command: MemberCommand) -> anyhow::R
             let Organization { organization } = organization;
             let revoked = operator.remove_member(&organization, &username).await?;
             let tokens = count(revoked, "token", "tokens");
-            print(&format!("removed {username} from {organization} and revoked {tokens}"))
+            confirm(&format!("removed {username} from {organization} and revoked {tokens}"))
         }
     }
 }
@@ -212,7 +212,7 @@ pub enum TokenCommand {
 pub async fn token(operator: Operator<'_>, command: TokenCommand) -> anyhow::Result<()> {
     match command {
         TokenCommand::Mint { user: Username { username }, name } => {
-            print_token(&operator.mint_token(&username, &name).await?)
+            print_token(&operator.mint_token(&username, &name).await?, &username, &name)
         }
         TokenCommand::List { username, organization, output } => {
             let tokens = operator.list_tokens(username.as_ref(), organization.as_ref()).await?;
@@ -228,7 +228,7 @@ pub async fn token(operator: Operator<'_>, command: TokenCommand) -> anyhow::Res
             };
             let revoked = operator.revoke_token(key).await?;
             let (name, id) = (&revoked.token.name, revoked.token.id);
-            print(&format!("revoked the token {name} of {} ({id})", revoked.owner))
+            confirm(&format!("revoked the token {name} of {} ({id})", revoked.owner))
         }
     }
 }

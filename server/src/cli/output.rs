@@ -1,12 +1,17 @@
 //! What commands print: lists as a table or as JSON, and counts in words.
 
 use super::print;
+use anyhow::Context;
 use clap::{Args, ValueEnum};
 use comfy_table::{Table, presets};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::io::{self, ErrorKind};
+
+/// How many rows a table has at most.
+const TABLE: usize = 1_000;
 
 /// How a list is printed.
 #[derive(Args)]
@@ -39,16 +44,34 @@ impl Output {
         columns: &[&str],
     ) -> anyhow::Result<()> {
         match self.format {
-            Format::Json => print(&serde_json::to_string(object)?),
+            Format::Json => print_list(&serde_json::to_string(object)?),
             Format::Table => {
                 let object = serde_json::to_value(object)?;
                 let headers = columns.iter().map(|column| column.replace(['/', '_'], " "));
-                let rows = object[name].as_array().into_iter().flatten();
-                let rows = rows.map(|item| columns.iter().map(|column| cell(item, column)));
-                print(&table(headers, rows))
+                let rows = object[name].as_array().map_or(&[][..], Vec::as_slice);
+                // A table takes much memory: a long list is several tables.
+                for rows in rows.chunks(TABLE).chain(rows.is_empty().then_some(rows)) {
+                    let rows = rows.iter();
+                    let rows = rows.map(|item| columns.iter().map(|column| cell(item, column)));
+                    print_list(&table(headers.clone(), rows))?;
+                }
+                Ok(())
             }
         }
     }
+}
+
+/// Prints what changes nothing: a reader that has read enough is no error.
+pub fn print_list(text: &str) -> anyhow::Result<()> {
+    print(text).or_else(|error| match error.downcast_ref::<io::Error>() {
+        Some(cause) if cause.kind() == ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(error),
+    })
+}
+
+/// Prints what a command has changed. If that fails, the error says that it was changed.
+pub fn confirm(change: &str) -> anyhow::Result<()> {
+    print(change).with_context(|| format!("done, but not printed: {change}"))
 }
 
 /// Returns a table as text.

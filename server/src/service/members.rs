@@ -134,7 +134,7 @@ pub(super) fn keep_an_owner(slug: &Slug, username: &Name, target: &TargetMember)
         return Ok(());
     }
     Err(Error::Conflict(format!(
-        "{username} is the last owner of {slug}: make another one first, with \
-         `orgtokens-server member set`"
+        "{username} is the last owner of {slug} who is not disabled: first have the operator make \
+         another one, with `orgtokens-server member set`"
     )))
 }

@@ -25,9 +25,11 @@ use std::path::Path;
 pub struct Operator<'a>(pub &'a Service);
 
 /// The name of the token that `init` mints.
-const FIRST_TOKEN: &str = "first";
+pub const FIRST_TOKEN: &str = "first";
 
-const NO_ORGANIZATION: Error = Error::NotFound("no such organization: add it first");
+const NO_ORGANIZATION: Error =
+    Error::NotFound("no such organization: see `orgtokens-server organization list`");
+const NO_USER: Error = Error::NotFound("no such user: see `orgtokens-server user list`");
 
 impl Operator<'_> {
     /// Fills a new database: an organization, its owner, and an unrestricted token of the owner.
@@ -46,7 +48,7 @@ impl Operator<'_> {
                 ));
             }
             users::add(change, username, email).await?;
-            let user = change.user(username).await?.ok_or(Error::NO_USER)?;
+            let user = change.user(username).await?.ok_or(NO_USER)?;
             add_organization(change, slug, (&user, username)).await?;
             mint_for(change, new, username, user);
             Ok(())
@@ -58,7 +60,7 @@ impl Operator<'_> {
     /// Adds an organization with its owner.
     pub async fn add_organization(&self, slug: &Slug, owner: &Name) -> Result<()> {
         self.write(Purpose::Change, async |change| {
-            let user = change.user(owner).await?.ok_or(Error::NO_USER)?;
+            let user = enabled_user(change, owner).await?;
             add_organization(change, slug, (&user, owner)).await
         })
         .await
@@ -88,14 +90,7 @@ impl Operator<'_> {
         let mint = Mint::new(name, &MintRequest::default())?;
         let new = &mint;
         let minted = self.write(Purpose::Change, async |change| {
-            change.lock_user_as_operator(username);
-            let user = change.user(username).await?.ok_or(Error::NO_USER)?;
-            if user.is_disabled {
-                return Err(Error::Conflict(format!(
-                    "{username} is disabled: enable the user first, with \
-                     `orgtokens-server user enable`"
-                )));
-            }
+            let user = enabled_user(change, username).await?;
             mint_for(change, new, username, user);
             Ok(())
         });
@@ -145,8 +140,8 @@ impl Operator<'_> {
             && self.0.store.read(View::Statement).await?.user(&name).await?.is_some()
         {
             report.faults.push(format!(
-                "a user is named {name}, like the author of what the operator does: remove the \
-                 user with `orgtokens-server user remove --username {name}`"
+                "a user is named {name}, which the audit log calls the operator: remove the user \
+                 with `orgtokens-server user remove --username {name}`"
             ));
         }
         Ok(report)
@@ -181,6 +176,17 @@ impl Operator<'_> {
         };
         self.0.retry_with_reserve(purpose, attempt).await
     }
+}
+
+/// Locks a user, and refuses one who is disabled.
+async fn enabled_user(change: &mut Transaction, username: &Name) -> Result<FoundUser> {
+    change.lock_user_as_operator(username);
+    let user = change.user(username).await?.ok_or(NO_USER)?;
+    if user.is_disabled {
+        let enable = "enable the user first, with `orgtokens-server user enable`";
+        return Err(Error::Conflict(format!("{username} is disabled: {enable}")));
+    }
+    Ok(user)
 }
 
 /// Locks an organization and a user, and returns both.

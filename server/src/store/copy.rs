@@ -48,12 +48,11 @@ pub async fn copy(
     target.lock_database();
     let mut copied = Vec::new();
     for table @ (name, ..) in TABLES {
-        let rows = count(&mut target, name).await?;
-        if rows != 0 {
-            let found = format!("the target is not empty, its table {name} has {rows} rows");
+        if count(&mut target, name).await? != 0 {
+            let found = format!("the target is not empty, its table {name} has rows");
             return Err(broken(format!("{found}: name a database that `init` has not filled")));
         }
-        copied.push((table, Copied { table: name, rows, of: count(&mut source, name).await? }));
+        copied.push((table, Copied { table: name, rows: 0, of: count(&mut source, name).await? }));
     }
     let (mut rows, of) = (0, copied.iter().map(|(_, table)| table.of).sum());
     for (table, copied) in &mut copied {

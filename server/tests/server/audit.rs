@@ -80,7 +80,8 @@ fn cutting_the_end_off_with_its_head_is_noticed_by_a_head_kept_elsewhere() {
     for database in logged() {
         let file = database.folder().join("heads.txt");
         let file = file.to_str().unwrap();
-        std::fs::write(file, database.run("audit head", &[])).unwrap();
+        let heads = database.run("audit head", &[]).replace('\n', "\r\n");
+        std::fs::write(file, format!("\u{feff}{heads}\r\n")).unwrap();
         let compare = || database.command("audit verify").args(["--head", file]).output().unwrap();
         assert!(compare().status.success(), "{}", text(&compare()));
         database.run("user add", &["--username", "bob", "--email", "bob@example.com"]);

@@ -142,6 +142,13 @@ fn an_invalid_option_or_variable_is_named_with_what_is_accepted() {
         ("--listen <ADDR>", "ORGTOKENS_LISTEN", "70000", "localhost:8080, or a port alone"),
         ("--max-connections <N>", "ORGTOKENS_MAX_CONNECTIONS", "0", "a whole number, 1 or more"),
         ("--idle-timeout <SECONDS>", "ORGTOKENS_IDLE_TIMEOUT", "0", "a whole number, 1 or more"),
+        ("--max-tokens-per-user <N>", "ORGTOKENS_MAX_TOKENS_PER_USER", "x", "a whole number, 1"),
+        (
+            "--max-tokens-per-organization <N>",
+            "ORGTOKENS_MAX_TOKENS_PER_ORGANIZATION",
+            "0",
+            "a whole number, 1 or more",
+        ),
         ("--trusted-proxy <NET>", "ORGTOKENS_TRUSTED_PROXY", "10.0.0.1,x", "10.0.0.0/8"),
         (
             "--bad-credentials-per-second <N>",

@@ -134,6 +134,45 @@ fn the_last_owner_whose_tokens_are_accepted_is_neither_disabled_nor_removed() {
 }
 
 #[test]
+fn a_disabled_user_owns_no_new_organization() {
+    for database in Database::on_each() {
+        database.run("user add", &["--username", "bob", "--email", "bob@example.com"]);
+        database.run("user disable", &["--username", "bob"]);
+        let add = ["--organization", "globex", "--owner", "bob"];
+        assert!(refusal(&database, "organization add", &add).contains("bob is disabled"));
+        database.run("user enable", &["--username", "bob"]);
+        database.run("organization add", &add);
+    }
+}
+
+#[test]
+fn a_change_that_cannot_be_printed_is_reported_as_done() {
+    let database = Database::new();
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    for (command, arguments, says) in [
+        (
+            "user add",
+            &["--username", "bob", "--email", "bob@example.com"][..],
+            "done, but not printed: added the user bob",
+        ),
+        ("token mint", &["--username", "bob", "--name", "x"], "revoke --username bob --name x"),
+    ] {
+        let output = database.command(command).args(arguments).stdout(full()).output().unwrap();
+        assert!(!output.status.success() && text(&output).contains(says), "{}", text(&output));
+    }
+    database.run("token revoke", &["--username", "bob", "--name", "x"]);
+}
+
+#[test]
+fn a_reader_that_stops_reading_a_list_is_no_error() {
+    let database = Database::new();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = database.command("user list").stdout(writer).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+}
+
+#[test]
 fn any_token_is_listed_and_revoked_by_id_or_by_name() {
     for database in Database::on_each() {
         let server = Running::start(&database, &[]);

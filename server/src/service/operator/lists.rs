@@ -1,8 +1,8 @@
 //! The operator's lists: each is read whole, in one snapshot.
 
 use super::super::PAGE;
-use super::{NO_ORGANIZATION, Operator};
-use crate::error::{Error, Result};
+use super::{NO_ORGANIZATION, NO_USER, Operator};
+use crate::error::Result;
 use crate::name::{Name, Slug};
 use crate::records::{AuditLog, Member, Organization, OrganizationToken, Page};
 use crate::store::{self, ListedUser, Snapshot, TokenFilter, View};
@@ -39,7 +39,7 @@ impl Operator<'_> {
         let mut view = self.view().await?;
         let mut filter = TokenFilter::default();
         if let Some(username) = username {
-            filter.user = Some(view.user(username).await?.ok_or(Error::NO_USER)?.id);
+            filter.user = Some(view.user(username).await?.ok_or(NO_USER)?.id);
         }
         if let Some(slug) = slug {
             filter.organization = Some(view.organization(slug).await?.ok_or(NO_ORGANIZATION)?.0);

@@ -4,7 +4,7 @@
 
 use super::super::audit::{Actor, Event, OPERATOR, record, revocations};
 use super::super::members;
-use super::Operator;
+use super::{NO_USER, Operator};
 use crate::error::{Error, Result};
 use crate::name::{Email, Name};
 use crate::store::{FoundUser, Membership, Purpose, Transaction};
@@ -20,7 +20,7 @@ impl Operator<'_> {
         self.write(Purpose::Revocation, async |change| {
             let user = lock(change, username).await?;
             for Membership { slug, target, .. } in change.memberships(user.id).await? {
-                members::keep_an_owner(&slug, username, &target.ok_or(Error::NO_USER)?)?;
+                members::keep_an_owner(&slug, username, &target.ok_or(NO_USER)?)?;
             }
             set_disabled(change, username, user, true);
             Ok(())
@@ -58,8 +58,8 @@ impl Operator<'_> {
 pub(super) async fn add(change: &mut Transaction, username: &Name, email: &Email) -> Result<()> {
     if username.as_str() == OPERATOR {
         return Err(Error::Invalid(format!(
-            "no user may be named {OPERATOR}, like the author of what the operator does: choose \
-             another name"
+            "no user may be named {OPERATOR}: the audit log calls the operator so, choose another \
+             name"
         )));
     }
     let taken = || format!("there is a user named {username} already: choose another name");
@@ -74,7 +74,7 @@ pub(super) async fn add(change: &mut Transaction, username: &Name, email: &Email
 /// Locks a user and the organizations that the user is a member of, and returns the user.
 async fn lock(change: &mut Transaction, username: &Name) -> Result<FoundUser> {
     change.lock_user_and_memberships(username);
-    change.user(username).await?.ok_or(Error::NO_USER)
+    change.user(username).await?.ok_or(NO_USER)
 }
 
 /// Removes a user from all organizations. Returns how many tokens were revoked.
