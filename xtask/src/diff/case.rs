@@ -196,6 +196,12 @@ impl<'d> Case<'d> {
         (both.values != Some(Vec::new())).then_some(both)
     }
 
+    /// Returns whether both cases have a value in common, as far as their enumerations tell.
+    pub fn shares_values(&self, other: &Self) -> bool {
+        let common = common_values(self.values.as_deref(), other.values.as_deref());
+        common.is_none_or(|values| !values.is_empty())
+    }
+
     /// Whether all conditions are equal, except the enumerated values.
     pub fn equals_except_values(&self, other: &Self) -> bool {
         self.kind == other.kind

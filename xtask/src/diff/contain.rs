@@ -145,7 +145,10 @@ impl Containment {
         let (_, large) = value.cases.ordered(value.location.direction);
         let larger: Vec<_> = large.iter().filter(|other| other.kind == case.kind).collect();
         if let Some(mut findings) = scalar::enumerated(value, case, &larger) {
-            findings.extend(self.exclusions(&Fit { value, small: case, large: larger[0] }));
+            let counterparts = larger.iter().filter(|other| other.shares_values(case));
+            let mut exclusions = counterparts
+                .filter_map(|large| self.exclusions(&Fit { value, small: case, large }));
+            findings.extend(exclusions.next());
             return findings;
         }
         let rank = |(at, other): &(usize, &Case<'_>)| {

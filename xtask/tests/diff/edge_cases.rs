@@ -106,3 +106,14 @@ fn a_reference_that_is_not_a_string_cannot_be_compared() {
         Pair { documented: responding(&json!({"$ref": 5})), served: responding(&json!({})) };
     assert!(outcome(documents).unwrap_err().contains("`$ref` 5"));
 }
+
+#[test]
+fn a_branch_that_excludes_something_is_compared_with_its_own_counterpart() {
+    let odd = json!({"type": "string", "enum": ["lost"], "oneOf": [{"not": {"maxLength": 4}}]});
+    let plain = json!({"type": "string", "enum": ["lost"]});
+    let branches = |last| responding(&json!({"oneOf": [{"type": "string", "enum": ["in"]}, last]}));
+    assert!(!differ(branches(odd.clone()), branches(odd.clone())));
+    assert!(differ(branches(plain.clone()), branches(odd.clone())));
+    assert!(differ(responding(&odd), responding(&plain)));
+    assert!(differ(branches(odd), branches(plain)));
+}
