@@ -38,6 +38,7 @@ pub struct Sqlite {
     path: PathBuf,
     writer: Shared,
     readers: Mutex<Vec<Shared>>,
+    /// Is dropped after the connections: closing them frees the space of their files.
     pub reserve: Reserve,
     /// Holds the copy of a database that may only be read, and is removed last.
     _copy: Option<TempDir>,
@@ -52,8 +53,17 @@ impl Sqlite {
                 Intent::Read => files::copy_unless_writable(path)?,
                 Intent::Change | Intent::Create => (path, None),
             };
-            let writer = Arc::new(open::open(&path, intent == Intent::Create)?.into());
             let reserve = Reserve::for_database(&path);
+            let open = || open::open(&path, intent == Intent::Create);
+            let opened = open().or_else(|error| match error {
+                // The other files of a database need room, unless a process has it open.
+                Error::Full(_) => {
+                    reserve.release();
+                    open()
+                }
+                error => Err(error),
+            });
+            let writer = Arc::new(opened?.into());
             Ok(Self { path, writer, readers: Mutex::default(), reserve, _copy: copy })
         })
         .await

@@ -14,10 +14,24 @@ pub struct SmallDisk(pub tempfile::TempDir);
 impl SmallDisk {
     /// Mounts a disk. Returns `None`, and prints it, if mounting is not allowed here.
     pub fn mount() -> Option<Self> {
+        Self::mount_with(&["-t", "tmpfs", "-o", "size=8m", "tmpfs"])
+    }
+
+    /// Mounts a disk with the file system ext4 and blocks of this size.
+    fn mount_ext4(block_size: &str) -> Option<Self> {
+        let image = tempfile::NamedTempFile::new().unwrap();
+        image.as_file().set_len(8 * 1024 * 1024).unwrap();
+        let mut format = Command::new("mkfs.ext4");
+        format.args(["-q", "-F", "-m", "0", "-O", "^has_journal", "-b", block_size]);
+        // If this fails, so does mounting.
+        let _ = format.arg(image.path()).output();
+        Self::mount_with(&["-o", "loop", image.path().to_str().unwrap()])
+    }
+
+    fn mount_with(arguments: &[&str]) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(folder.path());
-        if mount.output().is_ok_and(|output| output.status.success()) {
+        let output = Command::new("mount").args(arguments).arg(folder.path()).output();
+        if output.is_ok_and(|output| output.status.success()) {
             return Some(Self(folder));
         }
         eprintln!("skipped: no disk can be mounted here");
@@ -94,6 +108,43 @@ fn on_a_full_disk_reads_and_revocations_work_and_mints_resume_with_free_space() 
     assert!(eventually(PATIENCE, || mint(&server, token, "healed") == 200));
     assert!(database.folder().join("orgtokens.db-reserve").exists());
     database.run("check", &[]);
+}
+
+/// Fills a disk on which no process has the database open. Requires that commands still read and
+/// revoke, and that a server starts.
+fn require_reads_and_revocations_after_a_clean_stop(disk: &SmallDisk) {
+    let database = Database::new_in(disk.0.path());
+    for name in ["a", "b", "c"] {
+        database.run("token mint", &["--username", "alice", "--name", name]);
+    }
+    let reserve = database.folder().join("orgtokens.db-reserve");
+    let filler = disk.0.path().join("filler");
+    fill(&filler);
+    for name in ["check", "user list", "audit verify"] {
+        database.run(name, &[]);
+        assert!(reserve.exists(), "{name} used up the reserve");
+    }
+    let copy = tempfile::tempdir().unwrap();
+    database.run("backup", &[copy.path().join("copy.db").to_str().unwrap()]);
+    database.run("token revoke", &["--username", "alice", "--name", "a"]);
+    let server = Running::start(&database, &[]);
+    assert_eq!(server.ask_as(&database.token, "GET", "/v1/user", "").status, 200);
+    for name in ["b", "c"] {
+        assert_eq!(revoke(&server, &database.token, name), 200);
+    }
+    assert_eq!(mint(&server, &database.token, "d"), 503);
+    fs::remove_file(&filler).unwrap();
+    assert_eq!(mint(&server, &database.token, "e"), 200);
+    drop(server);
+    assert!(database.run("token list", &[]).contains(" e "));
+    assert!(reserve.exists());
+}
+
+#[test]
+fn on_a_full_disk_reads_and_revocations_work_after_a_clean_stop() {
+    for disk in [SmallDisk::mount(), SmallDisk::mount_ext4("4096")] {
+        disk.iter().for_each(require_reads_and_revocations_after_a_clean_stop);
+    }
 }
 
 #[test]

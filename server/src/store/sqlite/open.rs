@@ -76,8 +76,8 @@ fn check_quickly(connection: &mut Connection) -> Result<()> {
         Ok(faults) => faults.first().map_or(Ok(()), |fault| Err(corrupt(fault))),
         Err(error) => match error.sqlite_error_code() {
             Some(ErrorCode::OperationInterrupted) => Ok(()),
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Err(error.into()),
-            _ => Err(corrupt(&error)),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Err(corrupt(&error)),
+            _ => Err(error.into()),
         },
     }
 }

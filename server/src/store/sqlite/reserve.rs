@@ -1,6 +1,6 @@
-//! Disk space reserved for revocations on a full disk: a file next to the database, removed when a
-//! revocation needs the space. Other changes are refused until it exists again, so they cannot use
-//! it up.
+//! Disk space reserved for revocations on a full disk: a file next to the database, removed when
+//! opening it or a revocation needs the space. Other changes are refused until it exists again, so
+//! they cannot use it up.
 
 use super::super::{Error, Result};
 use super::{companion, folder};
@@ -8,45 +8,64 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Enough for the pages of some hundred changes.
 const SIZE: usize = 1024 * 1024;
 
-/// The path of the file.
-pub struct Reserve(PathBuf);
+/// The file. Dropping this makes it again if this released it and the space is still free.
+pub struct Reserve {
+    path: PathBuf,
+    is_released: AtomicBool,
+}
+
+impl Drop for Reserve {
+    fn drop(&mut self) {
+        if self.is_released.load(Ordering::Relaxed) {
+            let _ = self.make_with(SIZE);
+        }
+    }
+}
 
 impl Reserve {
     pub fn for_database(database: &Path) -> Self {
-        Self(companion(database, "-reserve"))
+        Self { path: companion(database, "-reserve"), is_released: false.into() }
     }
 
     /// Makes the file unless it exists. If it cannot be made this is [`Error::Unavailable`].
     pub fn hold(&self) -> Result<()> {
-        if fs::metadata(&self.0).is_ok_and(|file| file.len() == SIZE as u64) {
+        // Some space must stay free for the change itself.
+        self.make_with(2 * SIZE)
+    }
+
+    fn make_with(&self, free: usize) -> Result<()> {
+        if fs::metadata(&self.path).is_ok_and(|file| file.len() == SIZE as u64) {
             return Ok(());
         }
-        self.make().map_err(|error| {
+        self.make(free).map_err(|error| {
             // A part of the file would take the space that it must keep.
-            self.release();
-            Error::Unavailable(format!("{} cannot be written: {error}", self.0.display()))
+            let _ = fs::remove_file(&self.path);
+            Error::Unavailable(format!("{} cannot be written: {error}", self.path.display()))
         })
     }
 
-    fn make(&self) -> io::Result<()> {
-        let disk = rustix::fs::statvfs(folder(&self.0))?;
-        if disk.f_bavail.saturating_mul(disk.f_frsize) < 2 * SIZE as u64 {
+    fn make(&self, free: usize) -> io::Result<()> {
+        let disk = rustix::fs::statvfs(folder(&self.path))?;
+        if disk.f_bavail.saturating_mul(disk.f_frsize) < free as u64 {
             return Err(ErrorKind::StorageFull.into());
         }
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
-        let mut file = options.open(&self.0)?;
+        let mut file = options.open(&self.path)?;
         // Written zeros are allocated on every file system.
         file.write_all(&vec![0; SIZE])?;
         file.sync_all()
     }
 
     pub fn release(&self) {
-        let _ = fs::remove_file(&self.0);
+        if fs::remove_file(&self.path).is_ok() {
+            self.is_released.store(true, Ordering::Relaxed);
+        }
     }
 }
 
@@ -64,6 +83,16 @@ mod tests {
             reserve.release();
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         }
+    }
+
+    #[test]
+    fn what_was_released_is_held_again_in_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let reserve = Reserve::for_database(&folder.path().join("a.db"));
+        reserve.hold().unwrap();
+        reserve.release();
+        drop(reserve);
+        assert_eq!(fs::metadata(folder.path().join("a.db-reserve")).unwrap().len(), 1 << 20);
     }
 
     #[test]
