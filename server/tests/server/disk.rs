@@ -148,6 +148,21 @@ fn on_a_full_disk_reads_and_revocations_work_after_a_clean_stop() {
 }
 
 #[test]
+fn a_backup_to_a_full_disk_blames_that_disk() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let database = Database::new();
+    fill(&disk.0.path().join("filler"));
+    let target = disk.0.path().join("copy.db");
+    let output = database.command("backup").arg(&target).output().unwrap();
+    let expected = format!("{} cannot be written, its disk is full", target.display());
+    let said = text(&output);
+    assert!(!output.status.success() && said.contains(&expected), "{said}");
+    assert!(said.contains("free space") && !said.contains("database"), "{said}");
+    assert!(database.folder().join("orgtokens.db-reserve").exists());
+    assert_eq!(fs::read_dir(disk.0.path()).unwrap().count(), 1);
+}
+
+#[test]
 fn a_file_that_cannot_grow_is_treated_as_a_full_disk_and_not_as_fatal() {
     let database = Database::new();
     let token = &database.token;

@@ -148,10 +148,11 @@ fn a_backup_overwrites_nothing_and_leaves_no_partial_file() {
 }
 
 #[test]
-fn the_next_backup_removes_what_a_killed_one_left() {
+fn the_next_backup_to_a_folder_removes_what_a_killed_one_left() {
     let database = Database::new();
     let before = names(database.folder());
-    let target = database.folder().join("copy.db");
+    let added = || -> Vec<_> { names(database.folder()).difference(&before).cloned().collect() };
+    let target = database.folder().join("monday.db");
     let backup = database.command("backup");
     let mut killed = Command::new("prlimit");
     // A signal ends a process that makes a larger file.
@@ -161,55 +162,58 @@ fn the_next_backup_removes_what_a_killed_one_left() {
         return;
     };
     assert!(status.signal().is_some(), "{status}");
-    let partial = database.folder().join("copy.db.partial");
-    assert!(mode(&partial) == 0o700 && !names(&partial).is_empty() && !target.exists());
+    let is_copy = |name: &OsString| name.to_str().unwrap().starts_with(".orgtokens-backup-");
+    let left: Vec<_> = added().into_iter().filter(is_copy).collect();
+    assert!(left.len() == 1 && mode(&database.folder().join(&left[0])) == 0o600, "{left:?}");
+    assert!(!target.exists());
+    let target = database.folder().join("tuesday.db");
     database.run("backup", &[target.to_str().unwrap()]);
-    let left: Vec<_> = names(database.folder()).difference(&before).cloned().collect();
-    assert_eq!(left, ["copy.db"]);
+    assert_eq!(added(), ["tuesday.db"]);
     assert!(command("check", &target).output().unwrap().status.success());
 }
 
 #[test]
-fn a_backup_removes_no_file_that_is_not_its_own() {
+fn a_backup_removes_no_file_that_is_not_an_incomplete_copy() {
     let database = Database::new();
-    let target = database.folder().join("copy.db");
-    let partial = database.folder().join("copy.db.partial");
-    let elsewhere = database.folder().join("elsewhere");
-    let refuse = || {
-        let output = database.command("backup").arg(&target).output().unwrap();
-        assert!(!output.status.success() && text(&output).contains("copy.db.partial"));
-        assert!(!target.exists());
-    };
-    fs::create_dir(&elsewhere).unwrap();
-    fs::write(elsewhere.join("copy-1"), "mine").unwrap();
-    std::os::unix::fs::symlink(&elsewhere, &partial).unwrap();
-    refuse();
-    fs::remove_file(&partial).unwrap();
-    fs::write(&partial, "mine").unwrap();
-    refuse();
-    fs::remove_file(&partial).unwrap();
-    fs::create_dir(&partial).unwrap();
-    fs::write(partial.join("mine"), "mine").unwrap();
-    refuse();
-    assert_eq!(fs::read(partial.join("mine")).unwrap(), b"mine");
-    assert_eq!(fs::read(elsewhere.join("copy-1")).unwrap(), b"mine");
+    let of = |name: &str| database.folder().join(name);
+    fs::create_dir(of(".orgtokens-backup-folder")).unwrap();
+    for name in ["a.partial", ".orgtokens-backup", "elsewhere"] {
+        fs::write(of(name), "mine").unwrap();
+    }
+    std::os::unix::fs::symlink(of("elsewhere"), of(".orgtokens-backup-link")).unwrap();
+    let mut expected = names(database.folder());
+    database.run("backup", &[of("copy.db").to_str().unwrap()]);
+    expected.insert("copy.db".into());
+    assert_eq!(names(database.folder()), expected);
+    assert_eq!(fs::read(of("elsewhere")).unwrap(), b"mine");
 }
 
 #[test]
-fn a_second_backup_to_the_same_file_is_refused_while_the_first_runs() {
+fn a_backup_leaves_the_copy_of_one_that_runs_alone() {
     let database = Database::new();
-    let target = database.folder().join("copy.db");
-    let partial = database.folder().join("copy.db.partial");
-    fs::create_dir(&partial).unwrap();
-    let running = fs::File::open(&partial).unwrap();
+    let path = database.folder().join(".orgtokens-backup-running");
+    let running = fs::File::create(&path).unwrap();
     running.lock().unwrap();
-    let output = database.command("backup").arg(&target).output().unwrap();
-    assert!(!output.status.success());
-    assert!(text(&output).contains("another backup"), "{}", text(&output));
-    assert!(partial.exists() && !target.exists());
+    database.run("backup", &[database.folder().join("a.db").to_str().unwrap()]);
+    assert!(path.exists());
     drop(running);
-    database.run("backup", &[target.to_str().unwrap()]);
-    assert!(!partial.exists() && target.exists());
+    database.run("backup", &[database.folder().join("b.db").to_str().unwrap()]);
+    assert!(!path.exists());
+}
+
+#[test]
+fn two_backups_to_one_file_give_one_and_an_error() {
+    let database = Database::new();
+    let target = database.folder().join("copy?#%41.db");
+    let start = || database.command("backup").arg(&target).stderr(Stdio::piped()).spawn().unwrap();
+    let outputs = [start(), start()].map(|child| child.wait_with_output().unwrap());
+    let failed: Vec<_> = outputs.iter().filter(|output| !output.status.success()).collect();
+    assert!(failed.len() == 1 && text(failed[0]).contains("exists"), "{outputs:?}");
+    assert!(
+        names(database.folder()).iter().all(|name| name.to_str().unwrap().starts_with(['o', 'c']))
+    );
+    fs::rename(&target, database.folder().join("copy.db")).unwrap();
+    assert!(command("check", &database.folder().join("copy.db")).status().unwrap().success());
 }
 
 #[test]

@@ -3,92 +3,99 @@
 
 use super::super::{CheckReport, Error, Result, broken};
 use super::{folder, open};
-use rusqlite::Connection;
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rusqlite::backup::{Backup, StepResult};
-use rustix::fs::{AtFlags, Mode, OFlags};
-use rustix::io::Errno;
-use std::fs::{self, File, TryLockError};
+use rusqlite::ffi::SQLITE_IOERR_WRITE;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rustix::fs::{Mode, OFlags};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use tempfile::NamedTempFile;
 
 /// How many faults are reported at most.
 const FAULTS: u32 = 100;
 
-/// How the names of the files in the folder of an incomplete copy begin.
-const PREFIX: &str = "copy-";
+/// How the name of an incomplete copy begins. It is in the folder of its target.
+const PREFIX: &str = ".orgtokens-backup-";
 
-/// Copies the database of `source` to a new file at `target`, all of it or nothing. Until it is
-/// complete, the copy and its journal are in the folder `target.partial`: if this is killed, the next
-/// backup to `target` removes them.
+/// Copies the database of `source` to a new file at `target`, all of it or nothing. If this is killed,
+/// the next backup to the same folder removes the incomplete copy.
 pub fn back_up(source: &Connection, target: &Path) -> Result<()> {
     let name = target.display();
     if target.exists() {
         return Err(broken(format!("{name} exists already: name a new file for the backup")));
     }
-    let partial = target.with_added_extension("partial");
-    let not_written = |error: io::Error| {
-        broken(format!("the backup {name} cannot be written ({}): {error}", partial.display()))
-    };
-    let _lock = make_folder(&partial).map_err(not_written)?;
-    let copied = copy(source, &partial);
-    let kept = copied.and_then(|copy| keep(copy, target).map_err(not_written));
-    let _ = fs::remove_dir(&partial);
-    kept
+    let not_written = |error: io::Error| broken(format!("{name} cannot be written: {error}"));
+    let partial = make_partial(folder(target)).map_err(not_written)?;
+    copy(source, partial.path(), target)?;
+    keep(partial, target).map_err(not_written)
 }
 
-/// Makes a folder that only its owner may enter, in place of one that was left, and locks it.
-fn make_folder(path: &Path) -> io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW;
-    match rustix::fs::open(path, flags, Mode::empty()) {
-        Ok(left) => remove_left(&File::from(left), path)?,
-        Err(Errno::NOENT) => {}
-        Err(error) => return Err(error.into()),
-    }
-    fs::DirBuilder::new().mode(0o700).create(path)?;
-    let folder = File::open(path)?;
-    lock(&folder)?;
-    Ok(folder)
-}
-
-fn remove_left(folder: &File, path: &Path) -> io::Result<()> {
-    lock(folder)?;
-    for entry in rustix::fs::Dir::read_from(folder)? {
-        let entry = entry?;
-        if entry.file_name().to_bytes().starts_with(PREFIX.as_bytes()) {
-            rustix::fs::unlinkat(folder, entry.file_name(), AtFlags::empty())?;
+/// Makes a file that only its owner may read, and locks it.
+fn make_partial(folder: &Path) -> io::Result<NamedTempFile> {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.file_name().is_some_and(|name| name.as_bytes().starts_with(PREFIX.as_bytes())) {
+            // What cannot be removed is in no one's way.
+            let _ = remove_left(&path);
         }
     }
-    fs::remove_dir(path)
-}
-
-fn lock(folder: &File) -> io::Result<()> {
-    match folder.try_lock() {
-        Err(TryLockError::WouldBlock) => Err(io::Error::other("another backup to it is running")),
-        // Some network file systems lock no folders. There a second backup makes the first one fail.
-        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+    loop {
+        let file = tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder)?;
+        // Some network file systems lock no files. There, nothing that is left is removed.
+        let _ = file.as_file().lock();
+        // Before it was locked, another backup may have removed it.
+        if file.as_file().metadata()?.nlink() > 0 {
+            return Ok(file);
+        }
     }
 }
 
-/// Copies every page at once: one consistent view, for which no writer waits.
-pub fn copy_pages(source: &Connection, target: &mut Connection) -> Result<()> {
-    match Backup::new(source, target)?.step(-1)? {
-        StepResult::Done => Ok(()),
-        _ => Err(Error::Unavailable("another process uses it: try again".to_owned())),
+/// Removes an incomplete copy, unless its backup runs: that has locked it.
+fn remove_left(path: &Path) -> io::Result<()> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let left = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    left.try_lock()?;
+    fs::remove_file(path)
+}
+
+/// Copies every page at once: one consistent view, for which no writer waits. `name` is what an error
+/// calls the target.
+pub fn copy_pages(source: &Connection, target: &mut Connection, name: &Path) -> Result<()> {
+    let copied = Backup::new(source, target)?.step(-1);
+    match copied {
+        Ok(StepResult::Done) => Ok(()),
+        Ok(_) => Err(Error::Unavailable("another process uses it".to_owned())),
+        Err(error) => match error.sqlite_error().map(|error| (error.code, error.extended_code)) {
+            Some((ErrorCode::DiskFull, _) | (_, SQLITE_IOERR_WRITE)) => {
+                let (name, reason) = (name.display(), "its disk is full or fails");
+                Err(broken(format!("{name} cannot be written, {reason}: free space on it")))
+            }
+            _ => Err(error.into()),
+        },
     }
 }
 
-fn copy(source: &Connection, folder: &Path) -> Result<NamedTempFile> {
-    let file = tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder);
-    let file = file.map_err(|error| broken(error.to_string()))?;
-    let mut copy = Connection::open(file.path())?;
-    copy_pages(source, &mut copy)?;
-    if let Some(fault) = open::faults(&copy, open::WHOLE_CHECK, 1)?.first() {
-        return Err(broken(format!("the database is damaged ({fault}): no backup was made of it")));
-    }
+/// Copies the database to an empty file and checks that. SQLite makes no other file for it, and locks
+/// none: on some network file systems, those locks and the one of this file are the same.
+fn copy(source: &Connection, path: &Path, target: &Path) -> Result<()> {
+    let mut copy = Connection::open_with_flags_and_vfs(path, OpenFlags::default(), c"unix-none")?;
+    copy.pragma_update(None, "journal_mode", "OFF")?;
+    copy.pragma_update(None, "synchronous", "OFF")?;
+    copy_pages(source, &mut copy, target)?;
     copy.close().map_err(|(_, error)| error)?;
-    Ok(file)
+    let path = percent_encode(path.as_os_str().as_bytes(), NON_ALPHANUMERIC);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    let copy = Connection::open_with_flags(format!("file:{path}?immutable=1"), flags)?;
+    match open::faults(&copy, open::WHOLE_CHECK, 1)?.first() {
+        Some(fault) => {
+            Err(broken(format!("the database is damaged ({fault}): no backup was made of it")))
+        }
+        None => Ok(()),
+    }
 }
 
 fn keep(partial: NamedTempFile, target: &Path) -> io::Result<()> {

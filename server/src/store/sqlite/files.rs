@@ -79,7 +79,7 @@ pub fn copy_unless_writable(path: PathBuf) -> Result<(PathBuf, Option<TempDir>)>
         // Another process may write: SQLite reads one consistent view, the log included.
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let source = Connection::open_with_flags(&path, flags)?;
-        backup::copy_pages(&source, &mut Connection::open(&copy)?)?;
+        backup::copy_pages(&source, &mut Connection::open(&copy)?, &copy)?;
         return Ok((copy, Some(folder)));
     }
     for suffix in ["", "-wal"] {
