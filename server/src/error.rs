@@ -13,7 +13,7 @@ pub enum StoreError {
     Exists,
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
-    #[error("the database cannot grow, its disk is full or fails: {0}")]
+    #[error("the database cannot grow, its disk is full or fails: free space on it ({0})")]
     Full(String),
     /// The transaction may be run again.
     #[error("the transaction was rolled back in favor of another one: {0}")]
@@ -62,6 +62,8 @@ pub enum Error {
     Busy,
     #[error("the database cannot answer at the moment: try again")]
     Unavailable(#[source] StoreError),
+    #[error("the database cannot store changes until space is free on its disk")]
+    Full(#[source] StoreError),
     #[error(
         "the outcome is unknown: the database did not confirm the change, look before you repeat it"
     )]
@@ -106,9 +108,8 @@ impl From<StoreError> for Error {
             StoreError::Broken(_) => Self::Internal(error),
             StoreError::NotAccepted => Self::DeadCredential,
             StoreError::Exists => Self::Taken,
-            StoreError::Unavailable(_) | StoreError::Full(_) | StoreError::Contended(_) => {
-                Self::Unavailable(error)
-            }
+            StoreError::Full(_) => Self::Full(error),
+            StoreError::Unavailable(_) | StoreError::Contended(_) => Self::Unavailable(error),
         }
     }
 }

@@ -124,7 +124,7 @@ impl Service {
         attempt: impl Fn() -> F,
     ) -> Result<T> {
         match retry(&attempt).await {
-            Err(Error::Unavailable(StoreError::Full(_)))
+            Err(Error::Full(_))
                 if purpose == Purpose::Revocation && self.store.release_reserve().await =>
             {
                 retry(attempt).await

@@ -36,10 +36,6 @@ use std::sync::Arc;
 /// How many connections a server keeps to PostgreSQL by default.
 pub const POOL_SIZE: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not 0");
 
-/// The command that makes a database, as errors name it.
-const INIT: &str =
-    "`orgtokens-server init --organization SLUG --username NAME --email ADDR` makes a database";
-
 /// The URL may carry a password, so this does not show it.
 const UNKNOWN_URL: &str = "the database URL names no known backend: write it as orgtokens.db, \
     sqlite://orgtokens.db or postgres://user:password@host/name";
@@ -127,13 +123,13 @@ impl Store {
 
     /// Like [`Store::open`], with at most `pool` connections to PostgreSQL.
     pub async fn open_pooled(url: &str, pool: NonZeroUsize) -> Result<Self> {
-        Self::connect(url, pool, Intent::Change).await?.initialised().await
+        Self::connect(url, pool, Intent::Change).await?.initialised(url).await
     }
 
     /// Like [`Store::open`], to read alone: of a file that may not be written it opens, and
     /// upgrades, a temporary copy.
     pub async fn open_to_read(url: &str) -> Result<Self> {
-        Self::connect(url, POOL_SIZE, Intent::Read).await?.initialised().await
+        Self::connect(url, POOL_SIZE, Intent::Read).await?.initialised(url).await
     }
 
     /// Like [`Store::open`], and makes the database unless it exists.
@@ -153,9 +149,9 @@ impl Store {
     }
 
     /// An `init` that broke off leaves tables without rows.
-    async fn initialised(self) -> Result<Self> {
+    async fn initialised(self, url: &str) -> Result<Self> {
         let is_initialised = self.read(View::Statement).await?.is_initialised().await?;
-        if is_initialised { Ok(self) } else { Err(never_initialised()) }
+        if is_initialised { Ok(self) } else { Err(never_initialised(file_path(url))) }
     }
 
     /// Begins to read.
@@ -249,8 +245,18 @@ fn broken(reason: impl Into<String>) -> Error {
     Error::Broken(reason.into())
 }
 
-fn never_initialised() -> Error {
-    broken(format!("the database was never initialised: {INIT}"))
+/// Returns the error for a database without rows: a file, or one on PostgreSQL.
+fn never_initialised(file: Option<&str>) -> Error {
+    broken(format!("the database was never initialised: {}", init_command(file)))
+}
+
+/// Returns the command that makes a database. It does not show a URL, which may have a password.
+fn init_command(file: Option<&str>) -> String {
+    let owner = "--organization SLUG --username NAME --email ADDR";
+    match file {
+        Some(path) => format!("`orgtokens-server init --database {path} {owner}` makes it"),
+        None => format!("`orgtokens-server init {owner}`, with the same --database, makes it"),
+    }
 }
 
 /// Returns the version of a schema, unless it is newer than this program's.

@@ -110,7 +110,9 @@ pub fn failed(error: &Error) -> Response<Body> {
         Error::Timeout => (StatusCode::REQUEST_TIMEOUT, close),
         Error::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, None),
         Error::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, retry),
-        Error::Unavailable(_) | Error::Busy => (StatusCode::SERVICE_UNAVAILABLE, retry),
+        Error::Unavailable(_) | Error::Full(_) | Error::Busy => {
+            (StatusCode::SERVICE_UNAVAILABLE, retry)
+        }
         Error::OutcomeUnknown(_) => (StatusCode::SERVICE_UNAVAILABLE, None),
         Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, None),
     };

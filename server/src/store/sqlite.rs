@@ -13,8 +13,8 @@ use super::{CheckReport, Error, Intent, Result, broken};
 use parking_lot::Mutex;
 use reserve::Reserve;
 use rusqlite::ErrorCode::{
-    CannotOpen, ConstraintViolation, DatabaseBusy, DatabaseLocked, DiskFull, NotADatabase,
-    ReadOnly, SystemIoFailure,
+    CannotOpen, ConstraintViolation, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull,
+    NotADatabase, ReadOnly, SystemIoFailure,
 };
 use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE, SQLITE_IOERR_WRITE};
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -46,15 +46,15 @@ pub struct Sqlite {
 
 impl Sqlite {
     pub async fn open(path: &str, intent: Intent) -> Result<Self> {
-        let path = PathBuf::from(path);
+        let name = PathBuf::from(path);
         // The check for damage and migrations may take long.
         run_blocking(move || {
             let (path, copy) = match intent {
-                Intent::Read => files::copy_unless_writable(path)?,
-                Intent::Change | Intent::Create => (path, None),
+                Intent::Read => files::copy_unless_writable(&name)?,
+                Intent::Change | Intent::Create => (name.clone(), None),
             };
             let reserve = Reserve::for_database(&path);
-            let open = || open::open(&path, intent == Intent::Create);
+            let open = || open::open(&path, &name, intent == Intent::Create);
             let opened = open().or_else(|error| match error {
                 // The other files of a database need room, unless a process has it open.
                 Error::Full(_) => {
@@ -266,12 +266,13 @@ impl From<rusqlite::Error> for Error {
         match error.sqlite_error().map(|failure| (failure.code, failure.extended_code)) {
             Some((_, SQLITE_CONSTRAINT_UNIQUE | SQLITE_CONSTRAINT_PRIMARYKEY)) => Self::Exists,
             Some((DatabaseBusy | DatabaseLocked, _)) => {
-                Self::Unavailable(format!("another process has locked it ({message}): try again"))
+                Self::Unavailable(format!("another process has locked it ({message})"))
             }
             Some((ReadOnly, _)) => Self::Unavailable(message),
             Some((DiskFull | SystemIoFailure | CannotOpen, _)) => Self::Full(message),
+            Some((DatabaseCorrupt, _)) => open::corrupt(&error),
             Some((NotADatabase, _)) => {
-                Self::Broken(format!("no database of this program: {message}"))
+                broken(format!("it is no database of this program ({message}): name another file"))
             }
             _ => Self::Broken(format!("the database refused a statement: {message}")),
         }

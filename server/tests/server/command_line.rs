@@ -51,7 +51,7 @@ fn commands_on_an_uninitialised_database_name_the_init_command() {
         ("token mint", &["--username", "bob", "--name", "laptop"]),
     ] {
         let refused = command(name, &path).args(arguments).output().unwrap();
-        assert!(refusal(&refused).contains("orgtokens-server init --organization"), "{name}");
+        assert!(refusal(&refused).contains("orgtokens-server init --database"), "{name}");
         assert!(!path.exists(), "{name} created a file");
     }
 }

@@ -31,14 +31,41 @@ fn refusal(path: &Path) -> String {
 fn a_missing_or_empty_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
-    assert!(refusal(&path).contains("orgtokens-server init"));
+    let init = format!("`orgtokens-server init --database {} --organization", path.display());
+    assert!(refusal(&path).contains(&init));
     for name in ["check", "audit verify"] {
         let said = text(&command(name, &path).output().unwrap());
-        assert!(said.contains("does not exist: `orgtokens-server init"), "{said}");
+        assert!(said.contains(&format!("does not exist: {init}")), "{said}");
     }
     assert!(!path.exists());
     fs::write(&path, "").unwrap();
-    assert!(refusal(&path).contains("orgtokens-server init"));
+    let said = refusal(&path);
+    assert!(said.contains(&format!("{}: the database was never init", path.display())), "{said}");
+    assert!(said.contains(&init), "{said}");
+}
+
+/// Runs every kind of command, which must fail and say this.
+fn require_refused_by_all(path: &Path, expected: &str) {
+    for name in ["serve", "check", "user list", "init --organization a --username a --email a@b.c"]
+    {
+        let output = command(name, path).output().unwrap();
+        let said = text(&output);
+        assert!(!output.status.success() && said.contains(expected), "{name}: {said}");
+        assert!(!said.contains("orgtokens-server init"), "{name}: {said}");
+    }
+}
+
+#[test]
+fn a_missing_folder_and_a_dangling_link_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("none");
+    let expected = format!("the folder {} does not exist: make it first", missing.display());
+    require_refused_by_all(&missing.join("a.db"), &expected);
+    let link = folder.path().join("link.db");
+    std::os::unix::fs::symlink(folder.path().join("gone.db"), &link).unwrap();
+    let expected = format!("{} is a link to what does not exist", link.display());
+    require_refused_by_all(&link, &expected);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
 #[test]
@@ -46,12 +73,14 @@ fn a_foreign_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
     fs::write(&path, "what is this? ".repeat(1000)).unwrap();
-    assert!(refusal(&path).contains("no database of this program"));
+    let expected = format!("{}: it is no database of this program", path.display());
+    assert!(refusal(&path).contains(&expected));
     fs::remove_file(&path).unwrap();
     let foreign = Connection::open(&path).unwrap();
     foreign.execute_batch("CREATE TABLE a (b); INSERT INTO a VALUES (1)").unwrap();
     drop(foreign);
-    assert!(refusal(&path).contains("another program"));
+    let expected = format!("{}: it is a database of another program", path.display());
+    assert!(refusal(&path).contains(&expected));
     fs::remove_file(&path).unwrap();
     Connection::open(&path).unwrap().execute_batch("VACUUM").unwrap();
     assert!(refusal(&path).contains("never initialised"));
@@ -80,8 +109,14 @@ fn a_damaged_database_is_refused_and_check_reports_it() {
     }
     let database = Database::new();
     let bytes = fs::read(database.path()).unwrap();
-    fs::write(database.path(), &bytes[..bytes.len() / 2]).unwrap();
-    refusal(&database.path());
+    for size in [4096, 60_000, bytes.len() / 2] {
+        fs::write(database.path(), &bytes[..size]).unwrap();
+        let damaged = format!("{}: the database is damaged", database.path().display());
+        for said in [refusal(&database.path()), text(&database.command("check").output().unwrap())]
+        {
+            assert!(said.contains(&damaged) && said.contains("restore a backup"), "{said}");
+        }
+    }
 }
 
 fn names(folder: &Path) -> BTreeSet<OsString> {

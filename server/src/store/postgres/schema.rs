@@ -2,7 +2,7 @@
 //! never changed.
 
 use super::super::connection::sql;
-use super::super::{Result, known_version, never_initialised};
+use super::super::{Result, broken, known_version, never_initialised};
 use super::link::Link;
 use super::url::Target;
 
@@ -21,12 +21,20 @@ const SCHEMA_TABLE: &str = "CREATE TABLE IF NOT EXISTS orgtokens_schema (version
     INSERT INTO orgtokens_schema (version)
     SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM orgtokens_schema)";
 
+/// Finds a table of another program that has the name of one of ours.
+const FOREIGN_TABLE: &str = "SELECT 1::bigint FROM information_schema.tables
+    WHERE table_schema = current_schema() AND table_name IN ('users', 'organizations', 'members',
+        'organization_groups', 'tokens', 'audit_log', 'chain_heads') LIMIT 1";
+
 /// Upgrades an older database, and refuses a newer one. Only `creates` makes the tables of an empty
 /// one.
 pub async fn upgrade(target: &Target, creates: bool) -> Result<()> {
     let mut link = Link::open(target).await?;
     match version(&mut link).await? {
-        None if !creates => Err(never_initialised()),
+        None if integer(&mut link, FOREIGN_TABLE).await?.is_some() => {
+            Err(broken("the database is another program's: name another database"))
+        }
+        None if !creates => Err(never_initialised(None)),
         Some(version) if version == MIGRATIONS.len() => Ok(()),
         _ => migrate(&mut link).await,
     }

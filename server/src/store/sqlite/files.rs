@@ -2,7 +2,7 @@
 //! private copy of a database that it may only read. It opens no file that it may write: closing that
 //! would release the locks that SQLite has on it in this process.
 
-use super::super::{Error, INIT, Result, broken};
+use super::super::{Error, Result, broken, init_command};
 use super::{backup, companion, folder};
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::Access;
@@ -46,52 +46,84 @@ pub fn refusal(path: &Path, error: &io::Error) -> Error {
     // If the path itself cannot be seen, this is the folder that hides it.
     let mut seen = path.ancestors().filter_map(|path| Some((path, fs::metadata(path).ok()?)));
     broken(match (error.kind(), seen.next()) {
-        (ErrorKind::NotFound, _) => format!("{name} does not exist: {INIT}"),
+        (ErrorKind::NotFound, _) if path.is_symlink() => {
+            format!(
+                "{name} is a link to what does not exist: name another file, or remove the link"
+            )
+        }
+        (ErrorKind::NotFound, _) if !folder(path).exists() => {
+            format!("the folder {} does not exist: make it first", folder(path).display())
+        }
+        (ErrorKind::NotFound, _) => {
+            format!("{name} does not exist: {}", init_command(path.to_str()))
+        }
         (ErrorKind::ReadOnlyFilesystem, _) => {
             format!("{name} is on a read-only file system: mount it writable, or name another file")
         }
-        (ErrorKind::PermissionDenied, Some((path, seen))) => {
-            let (path, owner, mode) = (path.display(), seen.uid(), seen.mode() & 0o7777);
+        (ErrorKind::PermissionDenied, Some((seen_path, seen))) => {
+            let is_hidden = seen_path != path;
+            let (path, owner, mode) = (seen_path.display(), seen.uid(), seen.mode() & 0o7777);
             let user = rustix::process::geteuid().as_raw();
+            let must = match seen.is_dir() {
+                true if is_hidden => "enter the folder",
+                true => "write to the folder",
+                false => "read and write it",
+            };
             format!(
-                "permission denied: {path} belongs to user {owner} and has mode {mode:o}, and this \
-                 process runs as user {user}"
+                "permission denied: {path} belongs to user {owner} and has mode {mode:03o}, and this \
+                 process runs as user {user}: run as a user who may {must}, or use chown or chmod"
             )
         }
         _ => format!("{name}: {error}"),
     })
 }
 
+/// Makes errors name this file.
+pub fn about(file: &Path) -> impl Fn(Error) -> Error {
+    let named = |reason| format!("{}: {reason}", file.display());
+    move |error| match error {
+        Error::Broken(reason) => broken(named(reason)),
+        Error::Full(reason) => Error::Full(named(reason)),
+        Error::Unavailable(reason) => Error::Unavailable(named(reason) + ": try again"),
+        error => error,
+    }
+}
+
 /// Returns the path of a database that may be written: this one, or else a copy of it in a temporary
 /// folder.
-pub fn copy_unless_writable(path: PathBuf) -> Result<(PathBuf, Option<TempDir>)> {
-    if require_writable(&path).is_ok() {
-        return Ok((path, None));
+pub fn copy_unless_writable(path: &Path) -> Result<(PathBuf, Option<TempDir>)> {
+    if require_writable(path).is_ok() {
+        return Ok((path.to_owned(), None));
     }
-    require(&path, Access::READ_OK)?;
+    require(path, Access::READ_OK)?;
     let no_copy = |error: io::Error| {
         let name = path.display();
         broken(format!("{name} may only be read, and a temporary copy of it failed: {error}"))
     };
     let folder = tempfile::tempdir().map_err(no_copy)?;
     let copy = folder.path().join("copy.db");
-    if companion(&path, "-shm").exists() {
-        // Another process may write: SQLite reads one consistent view, the log included.
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let source = Connection::open_with_flags(&path, flags)?;
-        backup::copy_pages(&source, &mut Connection::open(&copy)?, &copy)?;
+    if companion(path, "-shm").exists() {
+        copy_live(path, &copy).map_err(about(path))?;
         return Ok((copy, Some(folder)));
     }
     for suffix in ["", "-wal"] {
-        let (from, to) = (companion(&path, suffix), companion(&copy, suffix));
+        let (from, to) = (companion(path, suffix), companion(&copy, suffix));
         if from.exists() {
             copy_file(&from, &to).map_err(no_copy)?;
         }
     }
-    if companion(&path, "-shm").exists() {
-        return Err(Error::Unavailable("a server has just started: try again".to_owned()));
+    if companion(path, "-shm").exists() {
+        return Err(about(path)(Error::Unavailable("a server has just started".to_owned())));
     }
     Ok((copy, Some(folder)))
+}
+
+/// Copies a database that another process may write: SQLite reads one consistent view, the log
+/// included.
+fn copy_live(path: &Path, copy: &Path) -> Result<()> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let source = Connection::open_with_flags(path, flags)?;
+    backup::copy_pages(&source, &mut Connection::open(copy)?, copy)
 }
 
 /// Copies the content alone: the copy may be written.

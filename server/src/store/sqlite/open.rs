@@ -25,17 +25,21 @@ const CHECK_TIMEOUT: Duration = Duration::from_millis(1_500);
 pub const WHOLE_CHECK: &str = "integrity_check";
 
 /// Connects the writer and upgrades the schema. A file that is damaged, another program's or newer is
-/// left as it was. Only `creates` makes a file or the tables of an empty one.
-pub fn open(path: &Path, creates: bool) -> Result<Connection> {
+/// left as it was. Only `creates` makes a file or the tables of an empty one. Errors name `name`.
+pub fn open(path: &Path, name: &Path, creates: bool) -> Result<Connection> {
     if creates {
         create(path)?;
     }
     files::require_writable(path)?;
+    open_writable(path, name, creates).map_err(files::about(name))
+}
+
+fn open_writable(path: &Path, name: &Path, creates: bool) -> Result<Connection> {
     let mut writer = connect(path)?;
     let keep_as_is = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
     writer.set_db_config(keep_as_is, true)?;
     if version(&writer)? == 0 && !creates {
-        return Err(never_initialised());
+        return Err(never_initialised(name.to_str()));
     }
     check_quickly(&mut writer)?;
     writer.set_db_config(keep_as_is, false)?;
@@ -50,10 +54,7 @@ fn create(path: &Path) -> Result<()> {
     // SQLite gives its other files the permissions of this one. An existing file is not opened here:
     // closing it would release the locks that this process has on it.
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            let folder = folder(path).display();
-            Err(broken(format!("the folder {folder} does not exist: make it first")))
-        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(files::refusal(path, &error)),
         Err(error) if error.kind() != ErrorKind::AlreadyExists => {
             Err(files::refusal(folder(path), &error))
         }
@@ -76,7 +77,7 @@ fn check_quickly(connection: &mut Connection) -> Result<()> {
         Ok(faults) => faults.first().map_or(Ok(()), |fault| Err(corrupt(fault))),
         Err(error) => match error.sqlite_error_code() {
             Some(ErrorCode::OperationInterrupted) => Ok(()),
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Err(corrupt(&error)),
+            Some(ErrorCode::NotADatabase) => Err(corrupt(&error)),
             _ => Err(error.into()),
         },
     }
@@ -89,7 +90,8 @@ pub fn faults(connection: &Connection, check: &str, limit: u32) -> rusqlite::Res
     lines.filter(|line| !matches!(line.as_deref(), Ok("ok"))).collect()
 }
 
-fn corrupt(fault: &dyn Display) -> Error {
+/// Returns the error for a damaged database.
+pub fn corrupt(fault: &dyn Display) -> Error {
     broken(format!("the database is damaged ({fault}): restore a backup"))
 }
 
@@ -166,6 +168,6 @@ pub fn version(connection: &Connection) -> Result<usize> {
     match integer("PRAGMA application_id")? {
         APPLICATION_ID => known_version(version, MIGRATIONS.len()),
         0 if version == 0 && integer("SELECT count(*) FROM sqlite_schema")? == 0 => Ok(0),
-        _ => Err(broken("the file is a database of another program: name another file")),
+        _ => Err(broken("it is a database of another program: name another file")),
     }
 }

@@ -32,7 +32,7 @@ impl Reserve {
         Self { path: companion(database, "-reserve"), is_released: false.into() }
     }
 
-    /// Makes the file unless it exists. If it cannot be made this is [`Error::Unavailable`].
+    /// Makes the file unless it exists. If it cannot be made this is [`Error::Full`].
     pub fn hold(&self) -> Result<()> {
         // Some space must stay free for the change itself.
         self.make_with(2 * SIZE)
@@ -45,7 +45,7 @@ impl Reserve {
         self.make(free).map_err(|error| {
             // A part of the file would take the space that it must keep.
             let _ = fs::remove_file(&self.path);
-            Error::Unavailable(format!("{} cannot be written: {error}", self.path.display()))
+            Error::Full(format!("{} cannot be written: {error}", self.path.display()))
         })
     }
 
@@ -99,6 +99,6 @@ mod tests {
     fn if_it_cannot_be_made_nothing_is_left() {
         let folder = tempfile::tempdir().unwrap();
         let reserve = Reserve::for_database(&folder.path().join("none").join("a.db"));
-        assert!(matches!(reserve.hold(), Err(Error::Unavailable(_))));
+        assert!(matches!(reserve.hold(), Err(Error::Full(_))));
     }
 }
