@@ -12,6 +12,7 @@ pub fn trials() -> Vec<Trial> {
         Backend::BOTH,
         an_uninitialised_database_is_refused_and_init_is_named,
         a_newer_schema_is_refused,
+        the_database_of_another_program_is_refused,
         several_servers_may_create_one_database_at_once,
         several_servers_may_start_at_once,
     )
@@ -36,6 +37,21 @@ async fn a_newer_schema_is_refused(backend: Backend) {
     for opened in [Store::open(url).await, Store::create(url).await] {
         let refusal = opened.expect_err("it is newer").to_string();
         assert!(refusal.contains("version 99, newer than this program"), "{refusal}");
+    }
+}
+
+async fn the_database_of_another_program_is_refused(backend: Backend) {
+    let database = backend.database().await;
+    let table = "CREATE TABLE users (name TEXT)";
+    if let Some(path) = database.url.strip_prefix("sqlite://") {
+        let file = rusqlite::Connection::open(path).expect("the file");
+        file.execute_batch(table).expect("a table");
+    } else {
+        connect(&database.url).await.batch_execute(table).await.expect("a table");
+    }
+    for opened in [Store::open(&database.url).await, Store::create(&database.url).await] {
+        let refusal = opened.expect_err("it is foreign").to_string();
+        assert!(refusal.contains("another program"), "{refusal}");
     }
 }
 

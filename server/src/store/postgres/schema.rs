@@ -21,9 +21,11 @@ const SCHEMA_TABLE: &str = "CREATE TABLE IF NOT EXISTS orgtokens_schema (version
     INSERT INTO orgtokens_schema (version)
     SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM orgtokens_schema)";
 
-/// Finds a table of another program that has the name of one of ours.
+/// Finds a table of another program that has the name of one of ours. Another server may make ours
+/// meanwhile.
 const FOREIGN_TABLE: &str = "SELECT 1::bigint FROM information_schema.tables
-    WHERE table_schema = current_schema() AND table_name IN ('users', 'organizations', 'members',
+    WHERE to_regclass('orgtokens_schema') IS NULL AND table_schema = current_schema()
+    AND table_name IN ('users', 'organizations', 'members',
         'organization_groups', 'tokens', 'audit_log', 'chain_heads') LIMIT 1";
 
 /// Upgrades an older database, and refuses a newer one. Only `creates` makes the tables of an empty
