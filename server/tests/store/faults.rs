@@ -1,11 +1,12 @@
 //! A disk that fails while SQLite commits: every write and sync of a commit fails once, and the
-//! answer is compared with what the process sees, and with what is there after a crash at that
-//! moment. The failing calls are real ones, of this program's `pwrite64` and `fsync`.
+//! answer is compared with what the process sees, and with what is there if the process or the
+//! machine crashes at that moment. The failing calls are real ones, of this program's `pwrite64` and `fsync`.
 
 use crate::stage::{Backend, Stage, name, trials};
 use libtest_mimic::Trial;
 use orgtokens_server::name::Name;
 use orgtokens_server::store::{Error, Purpose, Result, Store, Turn, View};
+use std::collections::HashMap;
 use std::ffi::{c_int, c_void};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,6 +41,26 @@ fn faults() -> MutexGuard<'static, Vec<Faults>> {
     FAULTS.lock().expect("no test panics with the lock")
 }
 
+/// What the last sync of each file has put on the disk. A machine that crashes loses the rest.
+static SYNCED: Mutex<Option<HashMap<PathBuf, Vec<u8>>>> = Mutex::new(None);
+
+fn synced<T>(work: impl FnOnce(&mut HashMap<PathBuf, Vec<u8>>) -> T) -> T {
+    work(SYNCED.lock().expect("no test panics with the lock").get_or_insert_default())
+}
+
+fn path_of(file: c_int) -> PathBuf {
+    fs::read_link(format!("/proc/self/fd/{file}")).unwrap_or_default()
+}
+
+/// Keeps what a file holds, if a test looks at it.
+fn keep_synced(file: c_int) {
+    synced(|files| {
+        if let Some(kept) = files.get_mut(&path_of(file)) {
+            *kept = fs::read(path_of(file)).expect("the file");
+        }
+    });
+}
+
 /// Counts a call on a file, and returns whether it fails.
 fn fails(file: c_int, call: Call) -> bool {
     let mut all = faults();
@@ -47,7 +68,7 @@ fn fails(file: c_int, call: Call) -> bool {
     if all.is_empty() {
         return false;
     }
-    let path = fs::read_link(format!("/proc/self/fd/{file}")).unwrap_or_default();
+    let path = path_of(file);
     let Some(faults) = all.iter_mut().find(|faults| faults.log == path) else { return false };
     faults.next += 1;
     (faults.fails)(faults.next - 1, call)
@@ -55,7 +76,7 @@ fn fails(file: c_int, call: Call) -> bool {
 
 #[expect(unsafe_code, reason = "these take the place of the C library's calls, which SQLite makes")]
 mod calls {
-    use super::{Call, c_int, c_void, fails};
+    use super::{Call, c_int, c_void, fails, keep_synced};
 
     fn input_output_error() -> c_int {
         // SAFETY: it is the calling thread's own.
@@ -70,6 +91,9 @@ mod calls {
         }
         // SAFETY: the call has no pointers.
         let result = unsafe { libc::syscall(libc::SYS_fsync, file) };
+        if result == 0 {
+            keep_synced(file);
+        }
         c_int::try_from(result).expect("0 or -1")
     }
 
@@ -99,7 +123,7 @@ async fn add_user(
     let mut change = store.write(&Turn::Free, Purpose::Change).await?;
     let email = "eve@example.com".parse().expect("an address");
     change.insert_user(username, &email).await?;
-    let log = PathBuf::from(format!("{}-wal", database.display()));
+    let log = log_of(database);
     faults().push(Faults { log: log.clone(), next: 0, fails: Box::new(fails) });
     let outcome = change.commit().await;
     faults().retain(|faults| faults.log != log);
@@ -111,13 +135,26 @@ async fn has(store: &Store, username: &Name) -> bool {
     found.expect("an answer").is_some()
 }
 
-/// Returns whether the user is there if the process ends now: the files are copied, and recovered.
+fn log_of(database: &Path) -> PathBuf {
+    PathBuf::from(format!("{}-wal", database.display()))
+}
+
+/// Returns whether the user is there if the process ends now.
 async fn has_after_a_crash(database: &Path, username: &Name) -> bool {
+    has_in(|file| fs::read(file).expect("the file"), database, username).await
+}
+
+/// Returns whether the user is there if the machine ends now: what was not synced is lost.
+async fn has_after_a_power_failure(database: &Path, username: &Name) -> bool {
+    has_in(|file| synced(|files| files[file].clone()), database, username).await
+}
+
+/// Recovers what `content` returns for the database and for its log.
+async fn has_in(content: impl Fn(&Path) -> Vec<u8>, database: &Path, username: &Name) -> bool {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let copy = folder.path().join("copy.db");
-    fs::copy(database, &copy).expect("a copy");
-    let log = format!("{}-wal", database.display());
-    fs::copy(log, folder.path().join("copy.db-wal")).expect("a copy of the log");
+    fs::write(&copy, content(database)).expect("a copy");
+    fs::write(log_of(&copy), content(&log_of(database))).expect("a copy of the log");
     has(&Store::open(&format!("sqlite://{}", copy.display())).await.expect("a store"), username)
         .await
 }
@@ -128,6 +165,7 @@ struct Outcome {
     answer: Result<()>,
     is_there: bool,
     is_there_after_a_crash: bool,
+    is_there_after_a_power_failure: bool,
 }
 
 /// Commits with faults that begin at each step, until there are none, and then without.
@@ -135,18 +173,30 @@ async fn outcomes(fails: fn(u32, u32, Call) -> bool) -> Vec<Outcome> {
     let stage = Stage::new(Backend::Sqlite).await;
     let path = Path::new(stage.database.url.strip_prefix("sqlite://").expect("a file"));
     let store = Store::open(&stage.database.url).await.expect("the same database");
+    for file in [path.to_owned(), log_of(path)] {
+        // Every commit so far was synced.
+        let content = fs::read(&file).unwrap_or_default();
+        synced(|files| files.insert(file, content));
+    }
     let mut outcomes = Vec::new();
     for step in 0.. {
         let username = name(&format!("eve-{step}"));
         let fails = move |call, kind| fails(step, call, kind);
         let answer = add_user(&store, path, &username, fails).await;
         let is_there_after_a_crash = has_after_a_crash(path, &username).await;
+        let is_there_after_a_power_failure = has_after_a_power_failure(path, &username).await;
         let is_there = has(&store, &username).await;
         let is_done = answer.is_ok();
-        outcomes.push(Outcome { answer, is_there, is_there_after_a_crash });
+        outcomes.push(Outcome {
+            answer,
+            is_there,
+            is_there_after_a_crash,
+            is_there_after_a_power_failure,
+        });
         let after = name(&format!("after-{step}"));
         add_user(&store, path, &after, |_, _| false).await.expect("a disk that works again");
         assert!(has_after_a_crash(path, &after).await);
+        assert!(has_after_a_power_failure(path, &after).await);
         if is_done {
             break;
         }
@@ -155,15 +205,24 @@ async fn outcomes(fails: fn(u32, u32, Call) -> bool) -> Vec<Outcome> {
     outcomes
 }
 
+/// What the process sees, what is there if it ends, and what is there if the machine does.
+fn states(outcome: &Outcome) -> [bool; 3] {
+    [outcome.is_there, outcome.is_there_after_a_crash, outcome.is_there_after_a_power_failure]
+}
+
+fn is_unknown(outcome: &Outcome) -> bool {
+    matches!(outcome.answer, Err(Error::Unknown(_)))
+}
+
 fn is_undone(outcome: &Outcome) -> bool {
     let is_certain = matches!(outcome.answer, Err(Error::Full(_) | Error::Unavailable(_)));
-    is_certain && !outcome.is_there && !outcome.is_there_after_a_crash
+    is_certain && states(outcome) == [false; 3]
 }
 
 async fn a_commit_that_fails_once_is_certainly_undone(_: Backend) {
     let mut outcomes = outcomes(|step, call, _| call == step).await;
     let last = outcomes.pop().expect("one without faults");
-    assert!(last.is_there && last.is_there_after_a_crash, "{last:?}");
+    assert!(last.answer.is_ok() && states(&last) == [true; 3], "{last:?}");
     assert!(outcomes.iter().all(is_undone), "{outcomes:?}");
 }
 
@@ -171,13 +230,14 @@ async fn a_commit_on_a_disk_that_died_is_unknown_if_a_crash_may_bring_it_back(_:
     let mut outcomes = outcomes(|step, call, _| call >= step).await;
     outcomes.pop();
     let synced = outcomes.pop().expect("one whose sync failed");
-    assert!(matches!(synced.answer, Err(Error::Unknown(_))), "{synced:?}");
-    assert!(!synced.is_there && synced.is_there_after_a_crash, "{synced:?}");
+    assert!(is_unknown(&synced) && states(&synced) == [false, true, false], "{synced:?}");
     assert!(outcomes.iter().all(is_undone), "{outcomes:?}");
 }
 
 async fn a_commit_that_is_never_synced_is_unknown(_: Backend) {
     let mut outcomes = outcomes(|step, call, kind| call >= step && kind == Call::Sync).await;
     outcomes.pop();
-    assert!(outcomes.iter().all(|outcome| matches!(outcome.answer, Err(Error::Unknown(_)))));
+    assert!(outcomes.iter().all(is_unknown), "{outcomes:?}");
+    // The commit that tried to undo each one was written over it, and not synced either.
+    assert!(outcomes.iter().all(|outcome| states(outcome) == [false; 3]), "{outcomes:?}");
 }
