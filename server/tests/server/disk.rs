@@ -142,9 +142,45 @@ fn require_reads_and_revocations_after_a_clean_stop(disk: &SmallDisk) {
 
 #[test]
 fn on_a_full_disk_reads_and_revocations_work_after_a_clean_stop() {
-    for disk in [SmallDisk::mount(), SmallDisk::mount_ext4("4096")] {
+    for disk in [SmallDisk::mount(), SmallDisk::mount_ext4("4096"), SmallDisk::mount_ext4("1024")] {
         disk.iter().for_each(require_reads_and_revocations_after_a_clean_stop);
     }
+}
+
+#[test]
+fn on_a_full_disk_with_small_blocks_no_command_ends_by_a_signal() {
+    let Some(disk) = SmallDisk::mount_ext4("1024") else { return };
+    let database = Database::new_in(disk.0.path());
+    for name in ["a", "b"] {
+        database.run("token mint", &["--username", "alice", "--name", name]);
+    }
+    let mut server = Running::start(&database, &[]);
+    let fillers = ["1", "2"].map(|name| disk.0.path().join(name));
+    fill(&fillers[0]);
+    assert_eq!(revoke(&server, &database.token, "a"), 200);
+    fill(&fillers[1]);
+    server.signal(rustix::process::Signal::KILL);
+    server.ended_within(PATIENCE).unwrap();
+    let revoke = ["--username", "alice", "--name", "b"];
+    let output = database.command("token revoke").args(revoke).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(text(&output).contains("free space on it"), "{}", text(&output));
+    fs::remove_file(&fillers[1]).unwrap();
+    database.run("token revoke", &revoke);
+}
+
+#[test]
+fn a_change_on_a_full_disk_says_what_to_do() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let database = Database::new_in(disk.0.path());
+    let _server = Running::start(&database, &[]);
+    fs::remove_file(database.folder().join("orgtokens.db-reserve")).unwrap();
+    fill(&disk.0.path().join("filler"));
+    let mint = ["--username", "alice", "--name", "a"];
+    let output = database.command("token mint").args(mint).output().unwrap();
+    let said = text(&output);
+    assert!(!output.status.success() && said.contains("free space"), "{said}");
+    assert!(!said.contains("try again"), "{said}");
 }
 
 #[test]

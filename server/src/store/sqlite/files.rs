@@ -7,7 +7,7 @@ use super::{backup, companion, folder};
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::Access;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -76,6 +76,22 @@ pub fn refusal(path: &Path, error: &io::Error) -> Error {
         }
         _ => format!("{name}: {error}"),
     })
+}
+
+/// Fails unless a disk with small blocks has room for the index of the log. SQLite maps that file
+/// into memory and makes sure of one block of each 4 KiB: any other one that has no room ends the
+/// process by a signal.
+pub fn require_room(path: &Path) -> Result<()> {
+    let no_room = |error| Error::Full(format!("no room for the index of its log: {error}"));
+    let disk = rustix::fs::statvfs(folder(path)).map_err(|error| no_room(error.into()))?;
+    if disk.f_frsize >= 4096 {
+        return Ok(());
+    }
+    // Each 32 KiB of the index are for some 16 MiB of the log, and the file system needs a little.
+    let log = fs::metadata(companion(path, "-wal")).map_or(0, |log| log.len());
+    let size = usize::try_from(log / 512).unwrap_or(usize::MAX).saturating_add(64 * 1024);
+    let probe = tempfile::tempfile_in(folder(path));
+    probe.and_then(|mut file| file.write_all(&vec![0; size])).map_err(no_room)
 }
 
 /// Makes errors name this file.

@@ -35,6 +35,7 @@ pub fn open(path: &Path, name: &Path, creates: bool) -> Result<Connection> {
 }
 
 fn open_writable(path: &Path, name: &Path, creates: bool) -> Result<Connection> {
+    files::require_room(path)?;
     let mut writer = connect(path)?;
     let keep_as_is = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
     writer.set_db_config(keep_as_is, true)?;
