@@ -98,7 +98,9 @@ pub trait Row {
 
 /// Returns the error for a column that does not hold what its table says.
 pub fn corrupt(index: usize) -> Error {
-    Error::Broken(format!("the database is damaged: column {index} of a row has another type"))
+    Error::Broken(format!(
+        "the database is damaged (column {index} of a row has another type): restore a backup"
+    ))
 }
 
 /// Returns the error of a session whose transaction has ended.
