@@ -37,8 +37,9 @@ use std::sync::Arc;
 pub const POOL_SIZE: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not 0");
 
 /// The URL may carry a password, so this does not show it.
-const UNKNOWN_URL: &str = "the database URL names no known backend: write it as orgtokens.db, \
-    sqlite://orgtokens.db or postgres://user:password@host/name";
+const UNKNOWN_URL: &str = "the database URL, of an option or a variable such as \
+    ORGTOKENS_DATABASE, names no known backend: write it as orgtokens.db, sqlite://orgtokens.db or \
+    postgres://user:password@host/name";
 
 /// What most functions of this module return.
 pub type Result<T> = std::result::Result<T, Error>;
