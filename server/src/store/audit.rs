@@ -175,5 +175,6 @@ impl Transaction {
 }
 
 fn hex(hash: &Hash) -> String {
-    hash.map(|byte| format!("{byte:02x}")).concat()
+    let digit = |value| char::from_digit(u32::from(value), 16).unwrap_or_default();
+    hash.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

@@ -279,7 +279,10 @@ fn what_is_neither_a_path_nor_a_known_url_is_refused_without_a_password() {
             let mut run = Command::new(env!("CARGO_BIN_EXE_orgtokens-server"));
             run.args(name.split(' ')).args(["--database", named]).current_dir(folder.path());
             let output = run.output().unwrap();
-            require_refused(&output, &["ORGTOKENS_DATABASE", "names no known backend", "postgres://"]);
+            require_refused(
+                &output,
+                &["ORGTOKENS_DATABASE", "names no known backend", "postgres://"],
+            );
             assert!(!text(&output).contains("hunter2"), "{}", text(&output));
         }
     }
