@@ -86,12 +86,16 @@ const README: &str = "readme";
 
 /// Returns the checks: the quickest to fail come first, the tests last.
 fn checks() -> Vec<Check> {
+    // Many tests wait: three at once keep two cores busy.
     // The tests over PostgreSQL are those of its backend, the contract tests, and those of the
     // program that have a part over PostgreSQL.
     let (tests, postgres) = if has_nextest() {
         (
-            ("nextest run --workspace --no-fail-fast", "cargo nextest run --workspace"),
-            "xtask postgres -- cargo nextest run --workspace --no-fail-fast -E \
+            (
+                "nextest run --workspace --no-fail-fast --test-threads 3",
+                "cargo nextest run --workspace",
+            ),
+            "xtask postgres -- cargo nextest run --workspace --no-fail-fast --test-threads 3 -E \
              test(/^postgres::/)|binary(contract)|\
              test(/^(audit|crash|operator|revocation|upgrade)::/)",
         )
