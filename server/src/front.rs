@@ -12,20 +12,22 @@ pub mod throttle;
 use crate::error::Error;
 use crate::http::reply::{self, Note};
 use crate::service::Service;
+use async_trait::async_trait;
 use budget::Budget;
 use connections::Connections;
 use dropshot::{
-    ApiDescription, ApiEndpoint, ApiEndpointVersions, CONTENT_TYPE_JSON, HttpError, Path,
-    RawRequest, RequestContext,
+    ApiDescription, ApiEndpoint, ApiEndpointBodyContentType, ApiEndpointVersions,
+    CONTENT_TYPE_JSON, ExtractorMetadata, HttpError, Path, RawRequest, RequestContext,
+    ServerContext, SharedExtractor,
 };
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{HeaderValue, Method, StatusCode, header};
 use schemars::JsonSchema;
+use scopeguard::guard;
 use serde::Deserialize;
 use slog::{Logger, error, info, o};
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
@@ -33,9 +35,10 @@ use throttle::Throttle;
 
 type Request = hyper::Request<dropshot::Body>;
 type Response = hyper::Response<dropshot::Body>;
-/// Finds a request's operation and runs it.
-type Dispatch =
-    dyn Fn(RequestContext<Context>, Request) -> BoxFuture<'static, Response> + Send + Sync;
+/// Finds a request's operation, and a future that runs it.
+type Dispatch = dyn Fn(RequestContext<Context>, Request) -> (Option<Arc<Operation>>, BoxFuture<'static, Response>)
+    + Send
+    + Sync;
 
 /// Every method that is registered with IANA, and PURGE, which caches use.
 const METHODS: &str = "ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT CONNECT COPY DELETE GET HEAD \
@@ -54,15 +57,27 @@ pub fn catch_all_routes() -> anyhow::Result<ApiDescription<Context>> {
     Ok(routes)
 }
 
-/// The variable of the catch-all path.
+/// The variable of the catch-all path, which dropshot requires to be declared. Nothing reads it.
+struct AnyPath;
+
 #[derive(Deserialize, JsonSchema)]
-struct AnyPath {
-    #[expect(dead_code, reason = "dropshot requires a declaration of every path variable")]
+struct AnyPathVariable {
+    #[expect(dead_code, reason = "it is a declaration")]
     path: Vec<String>,
 }
 
+#[async_trait]
+impl SharedExtractor for AnyPath {
+    async fn from_request<C: ServerContext>(_: &RequestContext<C>) -> Result<Self, HttpError> {
+        Ok(Self)
+    }
+
+    fn metadata(body_content_type: ApiEndpointBodyContentType) -> ExtractorMetadata {
+        Path::<AnyPathVariable>::metadata(body_content_type)
+    }
+}
+
 /// The operation that made a response.
-#[derive(Clone)]
 struct Operation {
     id: String,
     /// The path template. The log must not contain the variables' values.
@@ -101,26 +116,25 @@ impl Context {
 fn dispatcher(operations: ApiDescription<Context>) -> Box<Dispatch> {
     // The router's type is not exported, so only a closure can keep it.
     let router = operations.into_router();
-    let endpoints = router.endpoints(None);
-    let paths: HashMap<String, String> =
-        endpoints.map(|(path, _, endpoint)| (endpoint.operation_id.clone(), path)).collect();
+    let endpoints = router.endpoints(None).map(|(path, _, endpoint)| {
+        let id = endpoint.operation_id.clone();
+        (id.clone(), Arc::new(Operation { id, path }))
+    });
+    let operations: HashMap<_, _> = endpoints.collect();
     Box::new(move |mut rqctx, request| {
         let method = routed_method(request.method());
         let found = match router.lookup_route(&method, request.uri().path().into(), None) {
             Ok(found) => found,
-            Err(error) => return std::future::ready(reply::no_route(&error)).boxed(),
+            Err(error) => return (None, std::future::ready(reply::no_route(&error)).boxed()),
         };
-        let id = found.endpoint.operation_id.clone();
-        let path = paths.get(&id).cloned().unwrap_or_default();
+        let operation = operations.get(&found.endpoint.operation_id).cloned();
         rqctx.endpoint = found.endpoint;
-        async move {
+        let response = async move {
             let answered = found.handler.handle_request(rqctx, request).await;
             // Handlers answer failures as replies. An error here is a bug.
-            let mut response = answered.unwrap_or_else(|_| broken("a handler failed"));
-            response.extensions_mut().insert(Operation { id, path });
-            response
-        }
-        .boxed()
+            answered.unwrap_or_else(|_| broken("a handler failed"))
+        };
+        (operation, response.boxed())
     })
 }
 
@@ -136,61 +150,62 @@ fn routed_method(method: &Method) -> Method {
 
 async fn handle(
     rqctx: RequestContext<Context>,
-    _: Path<AnyPath>,
+    _: AnyPath,
     request: RawRequest,
 ) -> Result<Response, HttpError> {
+    let request = request.into_inner();
+    if request.method().is_safe() {
+        return Ok(respond(rqctx, request).await);
+    }
+    // A change runs to its end, even if the client has gone.
+    let response = tokio::spawn(respond(rqctx, request)).await;
+    Ok(response.unwrap_or_else(|_| broken("the front door panicked")))
+}
+
+async fn respond(rqctx: RequestContext<Context>, request: Request) -> Response {
     let started = Instant::now();
     let server = Arc::clone(&rqctx.server);
     let (method, peer) = (rqctx.request.method().clone(), rqctx.request.remote_addr());
-    let Context { connections, dispatch, throttle, .. } = &server.private;
+    let Context { connections, dispatch, throttle, log, .. } = &server.private;
     let client = throttle.proxies.client(peer.ip(), rqctx.request.headers());
-    let log = server.private.request_log(&rqctx.request_id);
-    // dropshot runs this function to its end, even if the client has gone.
+    let request_id = rqctx.request_id.clone();
     connections.begin_request(peer);
-    let request = request.into_inner();
+    let active = guard((), |()| connections.end_request(peer));
     let answer = async {
         match precondition::check(&request) {
-            Some(refusal) => refusal,
-            None => dispatch(rqctx, request).await,
+            Some(refusal) => (None, refusal),
+            None => {
+                let (operation, response) = dispatch(rqctx, request);
+                (operation, response.await)
+            }
         }
     };
-    let answer = AssertUnwindSafe(answer).catch_unwind();
-    let mut response = answer.await.unwrap_or_else(|_| broken("a handler panicked"));
-    connections.end_request(peer);
+    let answer = AssertUnwindSafe(answer).catch_unwind().await;
+    let (operation, mut response) = answer.unwrap_or_else(|_| (None, broken("a handler panicked")));
+    drop(active);
     if response.status() == StatusCode::HTTP_VERSION_NOT_SUPPORTED {
         connections.close(peer);
     }
     // Answers depend on the credential, so no cache may keep them.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    write_log(&log, &method, peer, client, &response, started);
-    Ok(response)
-}
-
-/// Writes one line per request, and one more if the server failed. No token, query string or body
-/// is logged, and of a path only the template.
-fn write_log(
-    log: &Logger,
-    method: &Method,
-    peer: SocketAddr,
-    client: IpAddr,
-    response: &Response,
-    started: Instant,
-) {
-    let note = response.extensions().get::<Note>().cloned().unwrap_or_default();
-    let operation = response.extensions().get::<Operation>();
+    // One line per request, and one more if the server failed. No token, query string or body is
+    // logged, and of a path only the template.
+    let note = response.extensions_mut().remove::<Note>().unwrap_or_default();
     if let Some(reason) = note.reason {
-        error!(log, "request failed"; "reason" => reason);
+        error!(log, "request failed"; "request_id" => &request_id, "reason" => reason);
     }
     info!(log, "request";
+        "request_id" => request_id,
         "method" => method.as_str(),
-        "route" => operation.map_or("-", |operation| &operation.path),
-        "operation" => operation.map_or("-", |operation| &operation.id),
+        "route" => operation.as_ref().map_or("-", |operation| &operation.path),
+        "operation" => operation.as_ref().map_or("-", |operation| &operation.id),
         "status" => response.status().as_u16(),
         "latency_us" => started.elapsed().as_micros(),
         "token_id" => note.token.map_or("-".to_owned(), |token| token.to_string()),
         "client" => %client,
         "peer" => %peer,
     );
+    response
 }
 
 fn broken(reason: &str) -> Response {
@@ -203,7 +218,7 @@ mod tests {
     use crate::store::Store;
     use dropshot::{ConfigDropshot, ServerBuilder};
     use std::io::{Read, Write};
-    use std::net::TcpStream;
+    use std::net::{SocketAddr, TcpStream};
     use std::num::NonZeroU32;
     use throttle::Proxies;
 
@@ -228,7 +243,7 @@ mod tests {
         let real = context.dispatch;
         context.dispatch = Box::new(move |rqctx, request| match request.uri().path() {
             "/panic" => panic!("intended by the test"),
-            "/panic-later" => async { panic!("intended by the test") }.boxed(),
+            "/panic-later" => (None, async { panic!("intended by the test") }.boxed()),
             _ => real(rqctx, request),
         });
         let config = ConfigDropshot {

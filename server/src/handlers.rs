@@ -12,9 +12,9 @@ use crate::api::{
     UpdateMemberRequest,
 };
 use crate::front::Context;
-use crate::http::{Answer, Body, Deferred};
+use crate::http::{Answer, Body, Deferred, reply};
 use crate::records::{MintRequest, MintedToken};
-use answer::{answer, answer_list};
+use answer::{answer, answer_list, answer_texts};
 use dropshot::{ApiDescription, ApiDescriptionRegisterError, Query, RequestContext, endpoint};
 
 type Rqctx = RequestContext<Context>;
@@ -54,8 +54,9 @@ async fn list_organization_api_tokens(
     rqctx: Rqctx,
     path: Path<OrganizationPath>,
 ) -> Answer<OrganizationTokenList> {
-    answer_list(rqctx, path.get(), |service, credential, path, after| async move {
-        service.within(&credential, &path.organization_slug).list_tokens(after).await
+    answer_texts(rqctx, path.get(), |service, credential, path, after| async move {
+        let write = |tokens| reply::to_json(&OrganizationTokenList::from(tokens));
+        service.within(&credential, &path.organization_slug).list_tokens(after, write).await
     })
     .await
 }

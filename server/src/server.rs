@@ -9,7 +9,7 @@ use crate::name::parse_positive;
 use crate::service::{Quotas, Service};
 use anyhow::{Context as _, Error};
 use clap::Args;
-use dropshot::{ConfigDropshot, HttpServer, ServerBuilder};
+use dropshot::{ConfigDropshot, HandlerTaskMode, HttpServer, ServerBuilder};
 use http::HeaderName;
 use ipnet::IpNet;
 use slog::{Drain, Level, Logger, Never, OwnedKVList, Record, o};
@@ -97,7 +97,12 @@ impl Server {
         let service = service.with_quotas(settings.quotas);
         let context = Context::new(service, operations, throttle, log);
         let connections = Arc::clone(&context.connections);
-        let config = ConfigDropshot { bind_address: listen, ..ConfigDropshot::default() };
+        let config = ConfigDropshot {
+            bind_address: listen,
+            // The front door decides which requests run to their end.
+            default_handler_task_mode: HandlerTaskMode::CancelOnDisconnect,
+            ..ConfigDropshot::default()
+        };
         let builder = ServerBuilder::new(front::catch_all_routes()?, context, warnings);
         let http = builder.config(config).start().with_context(|| {
             format!("cannot listen on {listen}: choose another address with --listen")

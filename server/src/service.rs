@@ -9,6 +9,7 @@ mod audit;
 mod members;
 mod operator;
 mod organizations;
+mod texts;
 mod tokens;
 
 pub use operator::{FIRST_TOKEN, Operator};
@@ -20,6 +21,7 @@ use crate::name::{Slug, parse_positive};
 use crate::store::{Access, Purpose, Reach, Snapshot, Store, Transaction, Turn, View};
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use texts::Texts;
 
 /// How often an operation is run again after the database rolled it back in favor of another one.
 const RETRIES: u32 = 3;
@@ -45,13 +47,14 @@ pub struct Quotas {
 #[derive(Clone, Debug)]
 pub struct Service {
     store: Arc<Store>,
+    texts: Arc<Texts>,
     quotas: Quotas,
 }
 
 impl Service {
     /// Returns the service over this store, without quotas.
     pub fn new(store: Store) -> Self {
-        Self { store: Arc::new(store), quotas: Quotas::default() }
+        Self { store: Arc::new(store), texts: Arc::default(), quotas: Quotas::default() }
     }
 
     /// Returns the same service with these quotas.

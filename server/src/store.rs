@@ -9,6 +9,7 @@ mod copy;
 mod members;
 mod operator;
 mod postgres;
+mod remembered;
 mod rows;
 mod snapshot;
 mod sqlite;
@@ -21,11 +22,12 @@ pub(crate) use audit::{Author, NewEntry};
 pub use copy::{Copied, CopyProgress, copy};
 pub use operator::{FoundUser, ListedUser, Membership, TokenFilter, TokenKey};
 pub use snapshot::{Counts, Snapshot, Transaction};
-pub use tokens::Position;
+pub use tokens::{Position, TokenList};
 
 use crate::caller::UserId;
 use crate::name::Slug;
 use postgres::Postgres;
+use remembered::Remembered;
 use snapshot::Connection;
 use sqlite::Sqlite;
 use std::fmt;
@@ -97,6 +99,7 @@ enum Intent {
 pub struct Store {
     backend: Backend,
     counts: Arc<Counts>,
+    remembered: Arc<Remembered>,
 }
 
 enum Backend {
@@ -146,7 +149,7 @@ impl Store {
             (_, Some(path)) => Backend::Sqlite(Sqlite::open(path, intent).await?),
             _ => return Err(broken(UNKNOWN_URL)),
         };
-        Ok(Self { backend, counts: Arc::default() })
+        Ok(Self { backend, counts: Arc::default(), remembered: Arc::default() })
     }
 
     /// An `init` that broke off leaves tables without rows.
@@ -163,7 +166,7 @@ impl Store {
                 Connection::Postgres(postgres.read(view == View::Snapshot).await?)
             }
         };
-        Ok(Snapshot::new(connection, &self.counts))
+        Ok(Snapshot::new(connection, self))
     }
 
     /// Returns whether [`Store::write`] would have to wait for its turn.
@@ -183,7 +186,7 @@ impl Store {
             }
             Backend::Postgres(postgres) => Connection::Postgres(postgres.write(turn).await?),
         };
-        Ok(Transaction(Snapshot::new(connection, &self.counts)))
+        Ok(Transaction(Snapshot::new(connection, self)))
     }
 
     /// Reserves disk space for revocations. On a full disk that fails and reading

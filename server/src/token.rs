@@ -90,7 +90,7 @@ impl fmt::Debug for PlainToken {
 }
 
 /// The SHA-256 of a token. A token has 128 random bits, so a slow hash would add nothing.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenDigest([u8; 32]);
 
 impl TokenDigest {

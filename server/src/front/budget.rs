@@ -17,8 +17,8 @@ const TOTAL: usize = 24 * 1024 * 1024;
 /// What the responses to one user may occupy.
 const PER_USER: usize = TOTAL / 4;
 
-/// The largest response that is not counted.
-const SMALL: usize = 16 * 1024;
+/// The largest response that needs no reservation.
+pub const SMALL: usize = 16 * 1024;
 
 /// What a streamed response occupies: a piece, and the records that it is made of.
 pub const STREAM: usize = 128 * 1024;
@@ -58,12 +58,10 @@ impl Budget {
     /// [`Error::Busy`] if it does not fit. Then the connection of the slowest reader is closed.
     pub fn reserve(&self, user: i64, peer: SocketAddr, bytes: usize) -> Result<Arc<Reservation>> {
         let reservation = Reservation::new(user, peer, bytes, Instant::now());
-        if bytes > SMALL {
-            self.insert(&reservation).map_err(|slowest| {
-                slowest.inspect(|peer| self.connections.close(*peer));
-                Error::Busy
-            })?;
-        }
+        self.insert(&reservation).map_err(|slowest| {
+            slowest.inspect(|peer| self.connections.close(*peer));
+            Error::Busy
+        })?;
         Ok(reservation)
     }
 
@@ -189,9 +187,8 @@ mod tests {
         let before = reservation.reader.lock().progress;
         reservation.record_progress();
         assert!(reservation.reader.lock().progress > before);
-        assert!(budget.reserve(1, peer(1), SMALL).is_ok(), "small responses are not counted");
-        assert!(budget.reserve(1, peer(1), SMALL + 1).is_err());
+        assert!(budget.reserve(1, peer(1), 1).is_err());
         drop(reservation);
-        assert!(budget.reserve(1, peer(1), SMALL + 1).is_ok());
+        assert!(budget.reserve(1, peer(1), 1).is_ok());
     }
 }

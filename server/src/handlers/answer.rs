@@ -43,11 +43,31 @@ where
     C: Send + 'static,
     F: Future<Output = Result<Page<I, C>>> + Send + 'static,
 {
+    answer_texts(rqctx, parameters, move |service, credential, parameters, after| {
+        let page = read(service, credential, parameters, after);
+        async move {
+            let Page { items, next } = page.await?;
+            Ok((reply::to_json(&L::from(items))?, next))
+        }
+    })
+    .await
+}
+
+/// Like [`answer_list`], for a `read` that returns each page as the text of a list.
+pub async fn answer_texts<L, P, C, F>(
+    rqctx: Rqctx,
+    parameters: Result<P>,
+    read: impl Fn(Service, Arc<Credential>, P, Option<C>) -> F + Send + 'static,
+) -> Answer<L>
+where
+    P: Clone + Send + 'static,
+    C: Send + 'static,
+    F: Future<Output = Result<(Bytes, Option<C>)>> + Send + 'static,
+{
     let (token, response) = with_credential(&rqctx, async |service, credential| {
         let (parameters, asker) = (parameters?, Arc::clone(&credential));
         let read = move |after| read(service.clone(), asker.clone(), parameters.clone(), after);
-        let Page { items, next } = read(None).await?;
-        let text = reply::to_json(&L::from(items))?;
+        let (text, next) = read(None).await?;
         if next.is_none() {
             return send_whole(&rqctx, &credential, text);
         }
@@ -55,8 +75,8 @@ where
             let page = after.is_some().then(|| read(after));
             async move {
                 let Some(page) = page else { return Ok(None) };
-                let Page { items, next } = page.await?;
-                Ok(Some((later_piece::<L, I>(items, next.is_none())?, next)))
+                let (text, next) = page.await?;
+                Ok(Some((later_piece(&text, next.is_none()), next)))
             }
         });
         send_pages(&rqctx, &credential, text, rest)
@@ -66,6 +86,9 @@ where
 }
 
 fn send_whole(rqctx: &Rqctx, credential: &Credential, text: Bytes) -> Result<Response<Body>> {
+    if text.len() <= budget::SMALL {
+        return Ok(reply::ok(text.into()));
+    }
     let reservation = reserve(rqctx, credential, text.len())?;
     Ok(reply::ok(Bytes::from_owner(pieces::Held(text, reservation)).into()))
 }
@@ -93,12 +116,12 @@ fn reserve(rqctx: &Rqctx, credential: &Credential, bytes: usize) -> Result<Arc<R
 const END: &str = "]}";
 
 /// Returns the text of a page as the continuation of a list that was cut before its [`END`].
-fn later_piece<L: From<Vec<I>> + Serialize, I>(items: Vec<I>, is_last: bool) -> Result<Bytes> {
-    let start = reply::to_json(&L::from(Vec::new()))?.len() - END.len();
-    let separator = if items.is_empty() { "" } else { "," };
-    let text = reply::to_json(&L::from(items))?;
+fn later_piece(text: &[u8], is_last: bool) -> Bytes {
+    // The object has one member, so its array is the first one.
+    let start = text.iter().position(|byte| *byte == b'[').map_or(0, |index| index + 1);
+    let separator = if text.len() == start + END.len() { "" } else { "," };
     let end = if is_last { text.len() } else { text.len() - END.len() };
-    Ok([separator.as_bytes(), &text[start..end]].concat().into())
+    [separator.as_bytes(), &text[start..end]].concat().into()
 }
 
 #[cfg(test)]
@@ -130,8 +153,7 @@ mod tests {
         };
         let whole = |slugs| reply::to_json(&OrganizationList::from(items(slugs))).unwrap();
         let first = whole(&["a", "b"]);
-        let piece =
-            |slugs, is_last| later_piece::<OrganizationList, _>(items(slugs), is_last).unwrap();
+        let piece = |slugs, is_last| later_piece(&whole(slugs), is_last);
         let pieces =
             [first.slice(..first.len() - END.len()), piece(&["c"], false), piece(&["d"], true)];
         assert_eq!(pieces.concat(), whole(&["a", "b", "c", "d"]));

@@ -1,8 +1,9 @@
 //! Minting, listing and revoking tokens. A secret is returned once and never stored.
 
 use super::audit::{Actor, Event, REVOKE, record};
+use super::texts::List;
 use super::{InOrganization, PAGE, Quotas, Service, reach};
-use crate::access::{Action, Extent, OwnAction, decide_own, may_do_all};
+use crate::access::{Action, Extent, OwnAction, decide, decide_own, may_do_all};
 use crate::caller::{Binding, Caller, Credential, UserId};
 use crate::clock;
 use crate::error::{Error, Result};
@@ -10,10 +11,11 @@ use crate::name::Name;
 use crate::records::{MintRequest, MintedToken, OrganizationToken, Page, Token};
 use crate::scope::Scopes;
 use crate::store::{
-    Access, ChainHead, FoundToken, GROUP, Position, Purpose, Snapshot, TOKEN, Transaction, Turn,
-    View,
+    Access, ChainHead, FoundToken, GROUP, Position, Purpose, Reach, Snapshot, TOKEN, TokenList,
+    Transaction, Turn, View,
 };
 use crate::token::{PlainToken, TokenId};
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
 impl Service {
@@ -105,18 +107,31 @@ impl Service {
 
 impl InOrganization<'_> {
     /// Lists the tokens that act on an organization, in the order of minting: all of them for owners
-    /// and admins, the caller's own for other members.
+    /// and admins, the caller's own for other members. Returns what `write` makes of a page.
     pub async fn list_tokens(
         self,
         after: Option<Position>,
-    ) -> Result<Page<OrganizationToken, Position>> {
-        let range = (after.unwrap_or(0), PAGE);
+        write: impl Fn(Vec<OrganizationToken>) -> Result<Bytes>,
+    ) -> Result<(Bytes, Option<Position>)> {
+        let (range, write, texts) = ((after.unwrap_or(0), PAGE), &write, &self.service.texts);
         let sees_all = |role| may_do_all(role, Action::ManageTokens);
+        let unchanged = |access: &Access| {
+            let (list, head) = list(access).ok()?;
+            texts.get(&list, head).filter(|_| after.is_none())
+        };
         self.read(View::TokenPage, |mut view| async move {
-            let (access, page) =
-                view.organization_tokens(self.credential, self.slug, sees_all, range).await?;
-            reach(access, Action::ManageTokens)?;
-            Ok(page)
+            let (credential, slug) = (self.credential, self.slug);
+            let listed = view.organization_tokens(credential, slug, sees_all, range, unchanged);
+            let (access, page) = match listed.await? {
+                TokenList::Known(text) => return Ok((text, None)),
+                TokenList::Read(access, page) => (access, page),
+            };
+            let (list, head) = list(&access)?;
+            let text = write(page.items)?;
+            if after.is_none() && page.next.is_none() {
+                texts.insert(list, head.clone(), text.clone());
+            }
+            Ok((text, page.next))
         })
         .await
     }
@@ -137,6 +152,13 @@ impl InOrganization<'_> {
         })
         .await
     }
+}
+
+/// Returns the list that the caller sees, and the version that it has.
+fn list(access: &Access) -> Result<(List, &ChainHead)> {
+    let Reach { id, role, head } = access.organization.as_ref().ok_or(Error::NO_ORGANIZATION)?;
+    let extent = decide(&access.caller.binding, *id, *role, Action::ManageTokens)?;
+    Ok((List(*id, (extent == Extent::Own).then_some(access.caller.user)), head))
 }
 
 impl Quotas {

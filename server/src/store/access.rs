@@ -144,10 +144,18 @@ impl Snapshot {
     /// # Errors
     /// [`Error::NotAccepted`], like all functions of this module.
     pub async fn access(&mut self, credential: &Credential, slug: Option<&Slug>) -> Result<Access> {
+        let generation = self.connection.generation();
+        if let Some(generation) = generation
+            && let Some(access) = self.remembered.current(credential, slug, generation)
+        {
+            return Ok(access);
+        }
         let statement =
             sql(access!("", ""), parameters(credential, [slug.map(Slug::as_str).into()]));
         let found = self.first(statement, |row| rows::access(row, credential)).await?;
-        found.ok_or(Error::NotAccepted)
+        let access = found.ok_or(Error::NotAccepted)?;
+        self.remembered.insert(credential, slug, &access, generation);
+        Ok(access)
     }
 
     /// Like [`Snapshot::access`], with the target that has this key.

@@ -2,7 +2,8 @@
 //! modules next to this one.
 
 use super::connection::{Row, Statement, sql};
-use super::{Result, postgres, sqlite};
+use super::remembered::{Generation, Remembered};
+use super::{Result, Store, postgres, sqlite};
 use std::fmt;
 use std::mem;
 use std::ops::{Deref, DerefMut};
@@ -29,6 +30,14 @@ impl Connection {
     pub(super) fn is_postgres(&self) -> bool {
         matches!(self, Self::Postgres(_))
     }
+
+    /// Returns which state of the database this reads, if that can be told.
+    pub(super) fn generation(&mut self) -> Option<Generation> {
+        match self {
+            Self::Sqlite(session) => session.generation(),
+            Self::Postgres(_) => None,
+        }
+    }
 }
 
 /// A consistent view of the database, for reading.
@@ -37,6 +46,7 @@ pub struct Snapshot {
     /// Statements that go out with the next query, or with the commit.
     pending: Vec<Statement>,
     counts: Arc<Counts>,
+    pub(super) remembered: Arc<Remembered>,
 }
 
 impl fmt::Debug for Snapshot {
@@ -46,8 +56,9 @@ impl fmt::Debug for Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn new(connection: Connection, counts: &Arc<Counts>) -> Self {
-        Self { connection, pending: Vec::new(), counts: Arc::clone(counts) }
+    pub(super) fn new(connection: Connection, store: &Store) -> Self {
+        let (counts, remembered) = (Arc::clone(&store.counts), Arc::clone(&store.remembered));
+        Self { connection, pending: Vec::new(), counts, remembered }
     }
 
     pub(super) async fn first<T: Send>(

@@ -6,11 +6,13 @@
 mod backup;
 mod files;
 mod open;
+mod reader;
 mod reserve;
 
 use super::connection::{Column, Row, Statement, Value, corrupt, failed_before};
+use super::remembered::Generation;
 use super::{CheckReport, Error, Intent, Result, broken};
-use parking_lot::Mutex;
+use reader::Readers;
 use reserve::Reserve;
 use rusqlite::ErrorCode::{
     CannotOpen, ConstraintViolation, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull,
@@ -18,6 +20,7 @@ use rusqlite::ErrorCode::{
 };
 use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE, SQLITE_IOERR_WRITE};
 use rusqlite::types::{ToSqlOutput, ValueRef};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +29,6 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, sleep, timeout_at};
 
 type Shared = Arc<tokio::sync::Mutex<rusqlite::Connection>>;
-type Guard = OwnedMutexGuard<rusqlite::Connection>;
 
 /// How long a change waits for its turn.
 const TURN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,7 +39,7 @@ const BUSY_WAIT: Duration = Duration::from_millis(10);
 pub struct Sqlite {
     path: PathBuf,
     writer: Shared,
-    readers: Mutex<Vec<Shared>>,
+    readers: Arc<Readers>,
     /// Is dropped after the connections: closing them frees the space of their files.
     pub reserve: Reserve,
     /// Holds the copy of a database that may only be read, and is removed last.
@@ -64,30 +66,18 @@ impl Sqlite {
                 error => Err(error),
             });
             let writer = Arc::new(opened?.into());
-            Ok(Self { path, writer, readers: Mutex::default(), reserve, _copy: copy })
+            let readers = Readers::new(path.clone());
+            Ok(Self { path, writer, readers, reserve, _copy: copy })
         })
         .await
     }
 
     pub fn read(&self, is_transaction: bool) -> Result<Session> {
-        let reader = self.reader()?;
+        let reader = self.readers.lease()?;
         if is_transaction {
-            reader.execute_batch("BEGIN")?;
+            reader.prepare_cached("BEGIN")?.execute([])?;
         }
-        Ok(Session(Some(reader)))
-    }
-
-    /// Returns a connection that is not in use, or a new one.
-    fn reader(&self) -> Result<Guard> {
-        let mut readers = self.readers.lock();
-        let mut idle = readers.iter().filter_map(|reader| Arc::clone(reader).try_lock_owned().ok());
-        // One that could not end its transaction would still see an old state.
-        if let Some(reader) = idle.find(|reader| reader.is_autocommit()) {
-            return Ok(reader);
-        }
-        let new: Shared = Arc::new(open::connect(&self.path)?.into());
-        readers.push(Arc::clone(&new));
-        Ok(new.try_lock_owned().expect("no one else uses a new connection"))
+        Ok(Session(Some(Held::Reader(reader))))
     }
 
     pub fn is_busy(&self) -> bool {
@@ -111,7 +101,7 @@ impl Sqlite {
             }
             sleep(BUSY_WAIT).await;
         }
-        Ok(Session(Some(connection)))
+        Ok(Session(Some(Held::Writer(connection))))
     }
 
     pub async fn release_reserve(&self) {
@@ -155,18 +145,43 @@ fn companion(database: &Path, suffix: &str) -> PathBuf {
 
 /// One transaction, or a statement that stands alone. Without its connection it failed. Dropping it
 /// rolls back what was not committed.
-pub struct Session(Option<Guard>);
+pub struct Session(Option<Held>);
+
+/// The connection of a session.
+enum Held {
+    Reader(reader::Lease),
+    Writer(OwnedMutexGuard<rusqlite::Connection>),
+}
+
+impl Deref for Held {
+    type Target = rusqlite::Connection;
+
+    fn deref(&self) -> &rusqlite::Connection {
+        match self {
+            Self::Reader(lease) => lease,
+            Self::Writer(guard) => guard,
+        }
+    }
+}
 
 impl Drop for Session {
     fn drop(&mut self) {
         if let Some(connection) = self.0.as_ref().filter(|connection| !connection.is_autocommit()) {
             // If even this fails, the next BEGIN says so.
-            let _ = connection.execute_batch("ROLLBACK");
+            let _ = connection.prepare_cached("ROLLBACK").and_then(|mut end| end.execute([]));
         }
     }
 }
 
 impl Session {
+    /// Returns which state of the database a reader sees, if that can be told.
+    pub fn generation(&mut self) -> Option<Generation> {
+        match &mut self.0 {
+            Some(Held::Reader(reader)) => reader.generation(),
+            _ => None,
+        }
+    }
+
     /// Runs statements, and returns what `map` makes of the rows of the last one.
     pub fn query<T>(
         &self,

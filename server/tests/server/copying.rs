@@ -33,6 +33,6 @@ fn a_million_tokens_and_entries_are_copied_to_postgresql_and_back() {
     assert_eq!(copy(&cluster.url(), &back), table);
     for (name, rows) in [("tokens", ROWS + 1), ("audit_log", ROWS + 3)] {
         let line = table.lines().find(|line| line.contains(name)).unwrap();
-        assert_eq!(line.matches(&rows.to_string()).count(), 2, "{table}");
+        assert!(line.contains(&format!(" {rows} ")), "{table}");
     }
 }

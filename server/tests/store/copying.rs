@@ -1,7 +1,7 @@
 //! Copies between databases: every row arrives with its id, and the copy accepts new
 //! rows. No table is read directly: counts and answers are compared.
 
-use crate::stage::{Backend, Stage, acme, all, bound, credential, name, trials};
+use crate::stage::{Backend, Stage, acme, all, bound, credential, list_tokens, name, trials};
 use libtest_mimic::Trial;
 use orgtokens_server::caller::Role;
 use orgtokens_server::service::{Operator, Service};
@@ -49,9 +49,8 @@ async fn a_copy_answers_like_its_source_and_accepts_new_rows(backend: Backend) {
 
     let service = Service::new(Store::open(&target.url).await.expect("the copy"));
     service.authenticate(&credential(&key.token)).await.expect("a live token");
-    let slug = acme();
     let list = async |service: &Service| {
-        all(async |after| service.within(&stage.owner, &slug).list_tokens(after).await).await
+        all(async |after| list_tokens(service, &stage.owner, after).await).await
     };
     assert_eq!(list(&stage.here).await, list(&service).await);
     let (source, copy) = (

@@ -1,7 +1,7 @@
 //! How much work each operation asks of the database: statements on SQLite, round trips on
 //! PostgreSQL. A number that grows here has to be intended.
 
-use crate::stage::{Backend, Stage, acme, bound, credential, name, trials};
+use crate::stage::{Backend, Stage, acme, bound, credential, list_tokens, name, trials};
 use libtest_mimic::Trial;
 use orgtokens_server::caller::{Credential, Role};
 use orgtokens_server::records::MintRequest;
@@ -16,6 +16,7 @@ pub fn trials() -> Vec<Trial> {
     trials!(
         Backend::BOTH,
         reads_cost_as_few_statements_and_round_trips_as_listed,
+        what_is_remembered_costs_no_statement_or_one_round_trip,
         changes_cost_as_few_statements_and_round_trips_as_listed,
         quotas_cost_a_mint_one_statement_and_one_round_trip,
         a_cascade_costs_as_much_for_many_tokens_as_for_one,
@@ -87,20 +88,43 @@ async fn with_a_group(backend: Backend) -> (Stage, Counted) {
 async fn reads_cost_as_few_statements_and_round_trips_as_listed(backend: Backend) {
     let (stage, counted) = with_a_group(backend).await;
     let (service, owner, slug) = (&counted.service, &stage.owner, &acme());
+    let within = service.within(owner, slug);
     counted.costs("validate", [1, 1], service.validate(owner)).await;
+    stage.change().await;
     counted.costs("user", [1, 1], service.get_user(owner)).await;
-    let list = service.within(owner, slug).list_tokens(None);
+    stage.change().await;
+    let list = list_tokens(service, owner, None);
     let page = counted.costs("organization tokens", [2, 1], list).await;
     assert_eq!(page.items.len(), 1);
+    stage.change().await;
     let page = counted.costs("own tokens", [2, 1], service.list_own_tokens(owner, None)).await;
     assert_eq!(page.items.len(), 2);
+    stage.change().await;
     counted.costs("organizations", [2, 2], service.list_organizations(owner, None)).await;
-    counted.costs("organization", [1, 1], service.within(owner, slug).get()).await;
-    counted.costs("members", [2, 2], service.within(owner, slug).list_members(None)).await;
-    counted.costs("member", [1, 1], service.within(owner, slug).get_member(&name("bob"))).await;
-    counted.costs("groups", [2, 2], service.within(owner, slug).list_groups(None)).await;
-    counted.costs("group", [1, 1], service.within(owner, slug).get_group(&name("default"))).await;
-    counted.costs("audit logs", [2, 2], service.within(owner, slug).list_audit_logs(1, 100)).await;
+    counted.costs("organization", [1, 1], within.get()).await;
+    stage.change().await;
+    counted.costs("members", [2, 2], within.list_members(None)).await;
+    stage.change().await;
+    counted.costs("member", [1, 1], within.get_member(&name("bob"))).await;
+    stage.change().await;
+    counted.costs("groups", [2, 2], within.list_groups(None)).await;
+    stage.change().await;
+    counted.costs("group", [1, 1], within.get_group(&name("default"))).await;
+    stage.change().await;
+    counted.costs("audit logs", [2, 2], within.list_audit_logs(1, 100)).await;
+}
+
+async fn what_is_remembered_costs_no_statement_or_one_round_trip(backend: Backend) {
+    let (stage, counted) = with_a_group(backend).await;
+    let (service, owner) = (&counted.service, &stage.owner);
+    list_tokens(service, owner, None).await.expect("a page");
+    counted.costs("the same list", [0, 1], list_tokens(service, owner, None)).await;
+    stage.change().await;
+    counted.costs("after another change", [1, 1], list_tokens(service, owner, None)).await;
+    mint(&stage.here, owner, "other", &bound()).await.expect("a token");
+    counted.costs("a longer list", [2, 2], list_tokens(service, owner, None)).await;
+    service.validate(owner).await.expect("live");
+    counted.costs("the same validation", [0, 1], service.validate(owner)).await;
 }
 
 async fn changes_cost_as_few_statements_and_round_trips_as_listed(backend: Backend) {

@@ -10,6 +10,7 @@ mod faults;
 mod operating;
 mod quotas;
 mod racing;
+mod remembering;
 mod schema;
 mod stage;
 mod storing;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         schema::trials(),
         storing::trials(),
         racing::trials(),
+        remembering::trials(),
         operating::trials(),
         copying::trials(),
         counting::trials(),

@@ -9,9 +9,11 @@ use orgtokens_server::error::Result;
 use orgtokens_server::name::{Email, Name, Slug};
 use orgtokens_server::records::{MintRequest, Page};
 use orgtokens_server::service::{Operator, Service};
-use orgtokens_server::store::Store;
+use orgtokens_server::store::{Position, Store};
 use orgtokens_server::token::PlainToken;
+use serde_json::Value;
 use std::pin::Pin;
+use uuid::Uuid;
 
 /// The database that a store uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,16 +98,32 @@ impl Stage {
         Credential::new(&token, Origin::Cli)
     }
 
+    /// Changes something that shows in no list of `acme`: what was read before must be read again.
+    pub async fn change(&self) {
+        let username = name(&Uuid::new_v4().to_string());
+        let operator = Operator(&self.here);
+        operator.add_user(&username, &email(username.as_str())).await.expect("a new user");
+    }
+
     /// Counts the tokens that are bound to `acme`.
     pub async fn bound_tokens(&self) -> usize {
-        let slug = acme();
-        let list = async |after| self.there.within(&self.owner, &slug).list_tokens(after).await;
-        all(list).await.len()
+        all(async |after| list_tokens(&self.there, &self.owner, after).await).await.len()
     }
 }
 
 fn email(username: &str) -> Email {
     format!("{username}@example.com").parse().expect("an address")
+}
+
+/// Returns a page of the tokens of `acme` as JSON.
+pub async fn list_tokens(
+    service: &Service,
+    credential: &Credential,
+    after: Option<Position>,
+) -> Result<Page<Value, Position>> {
+    let write = |tokens| Ok(serde_json::to_vec(&tokens).expect("JSON").into());
+    let (text, next) = service.within(credential, &acme()).list_tokens(after, write).await?;
+    Ok(Page { items: serde_json::from_slice(&text).expect("JSON"), next })
 }
 
 /// Returns all items of a list, read page by page.

@@ -5,7 +5,7 @@ use crate::stage::{Backend, Stage, acme, all, bound, credential, name, trials};
 use libtest_mimic::Trial;
 use orgtokens_server::caller::Role;
 use orgtokens_server::error::Error;
-use orgtokens_server::store::{Purpose, Store, Turn, View};
+use orgtokens_server::store::{Purpose, Store, TokenList, Turn, View};
 
 pub fn trials() -> Vec<Trial> {
     trials!(
@@ -98,8 +98,12 @@ async fn tokens_are_paged_oldest_first(backend: Backend) {
         let (mut paged, mut after) = (Vec::new(), Some(0));
         while let Some(position) = after {
             let range = (position, 3);
-            let found = view.organization_tokens(&stage.owner, &slug, sees_all, range).await;
-            let (_, page) = found.expect("a page");
+            let found = view
+                .organization_tokens(&stage.owner, &slug, sees_all, range, |_| None::<()>)
+                .await;
+            let TokenList::Read(_, page) = found.expect("a page") else {
+                unreachable!("nothing is known")
+            };
             assert!(page.items.len() <= 3);
             paged.extend(page.items.iter().map(|item| item.token.id));
             after = page.next;

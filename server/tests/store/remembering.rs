@@ -1,0 +1,159 @@
+//! What a server remembers is what it would read again: after every change, of any server, on the
+//! next request.
+
+use crate::stage::{Backend, Stage, acme, bound, credential, list_tokens, name, trials};
+use libtest_mimic::Trial;
+use orgtokens_server::caller::{Credential, Role};
+use orgtokens_server::error::Error;
+use orgtokens_server::name::Name;
+use orgtokens_server::records::MintRequest;
+use orgtokens_server::service::{Operator, Service};
+use orgtokens_server::store::Store;
+use proptest::collection::vec;
+use proptest::prelude::{Just, Strategy, any, prop_oneof};
+use proptest::test_runner::{Config, TestRunner};
+use tokio::runtime::Handle;
+use tokio::task::block_in_place;
+
+pub fn trials() -> Vec<Trial> {
+    let mut trials: Vec<Trial> = trials!(
+        Backend::BOTH,
+        a_revoked_token_is_refused_at_once_by_every_server,
+        what_is_remembered_is_what_a_new_server_reads,
+    );
+    // cargo nextest run -p orgtokens-server --test store --run-ignored only rounds
+    let long: Vec<Trial> = trials!(Backend::BOTH, no_answer_is_outdated_in_10_000_rounds);
+    trials.extend(long.into_iter().map(|trial| trial.with_ignored_flag(true)));
+    trials
+}
+
+async fn a_revoked_token_is_refused_at_once_by_every_server(backend: Backend) {
+    alternate(backend, 200).await;
+}
+
+async fn no_answer_is_outdated_in_10_000_rounds(backend: Backend) {
+    alternate(backend, 10_000).await;
+}
+
+/// Mints, uses and revokes a token so many times, each on one server or the other.
+async fn alternate(backend: Backend, rounds: u32) {
+    let stage = Stage::new(backend).await;
+    let both = [&stage.here, &stage.there];
+    let token = name("round");
+    for round in 0..rounds {
+        let [minting, revoking] = [round, round / 2].map(|bits| both[bits as usize % 2]);
+        let minted = minting.mint_token(&stage.owner, &token, &bound()).await.expect("a token");
+        for service in both {
+            let key = credential(&minted.token);
+            service.validate(&key).await.expect("a live token");
+            let page = list_tokens(service, &key, None).await.expect("a page");
+            let listed = page.items.iter().map(|item| item["id"].clone()).collect::<Vec<_>>();
+            assert_eq!(listed, [minted.id.to_string()], "round {round}");
+        }
+        revoking.revoke_own_token(&stage.owner, &token).await.expect("revoked");
+        for service in both {
+            let key = credential(&minted.token);
+            let refused = service.validate(&key).await;
+            assert!(matches!(refused, Err(Error::DeadCredential)), "round {round}: {refused:?}");
+            let refused = list_tokens(service, &key, None).await;
+            assert!(matches!(refused, Err(Error::DeadCredential)), "round {round}: {refused:?}");
+            let page = list_tokens(service, &stage.owner, None).await.expect("a page");
+            assert!(page.items.is_empty(), "round {round}");
+        }
+    }
+}
+
+/// A change of what bob may see.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Mint(u8),
+    MintForGroup(u8),
+    Revoke(u8),
+    SetRole(Role),
+    Remove,
+    AddGroup,
+    DeleteGroup,
+    Disable,
+    Enable,
+}
+
+fn changes() -> impl Strategy<Value = Vec<(Change, bool, bool)>> {
+    let change = prop_oneof![
+        any::<u8>().prop_map(|number| Change::Mint(number % 4)),
+        any::<u8>().prop_map(|number| Change::MintForGroup(number % 4)),
+        any::<u8>().prop_map(|number| Change::Revoke(number % 4)),
+        any::<u8>().prop_map(|number| Change::SetRole(Role::ALL[usize::from(number) % 4])),
+        Just(Change::Remove),
+        Just(Change::AddGroup),
+        Just(Change::DeleteGroup),
+        Just(Change::Disable),
+        Just(Change::Enable),
+    ];
+    vec((change, any::<bool>(), any::<bool>()), 1..12)
+}
+
+async fn what_is_remembered_is_what_a_new_server_reads(backend: Backend) {
+    let cases = if backend == Backend::Sqlite { 24 } else { 4 };
+    let mut runner = TestRunner::new(Config { cases, ..Config::default() });
+    let compare = |changes: Vec<(Change, bool, bool)>| {
+        block_in_place(|| Handle::current().block_on(compare_after(backend, &changes)));
+        Ok(())
+    };
+    runner.run(&changes(), compare).expect("no difference");
+}
+
+/// Compares the answers of two servers with those of a new one, after each change.
+async fn compare_after(backend: Backend, changes: &[(Change, bool, bool)]) {
+    let stage = Stage::new(backend).await;
+    let bob = stage.member("bob", Role::Member).await;
+    for (change, is_here, is_by_bob) in changes {
+        let service = if *is_here { &stage.here } else { &stage.there };
+        let author = if *is_by_bob { &bob } else { &stage.owner };
+        // Many are refused, such as the second of two alike.
+        let _ = make(*change, service, author).await;
+        let new = Service::new(Store::open(&stage.database.url).await.expect("the database"));
+        for asker in [&stage.owner, &bob] {
+            let expected = answers(&new, asker).await;
+            for service in [&stage.here, &stage.there] {
+                // The second time they may be remembered.
+                assert_eq!(answers(service, asker).await, expected, "{change:?}");
+                assert_eq!(answers(service, asker).await, expected, "{change:?}");
+            }
+        }
+    }
+}
+
+/// Returns what a server says to a list of tokens, a validation and a list of organizations.
+async fn answers(service: &Service, asker: &Credential) -> [String; 3] {
+    [
+        format!("{:?}", list_tokens(service, asker, None).await),
+        format!("{:?}", service.validate(asker).await),
+        format!("{:?}", service.list_organizations(asker, None).await),
+    ]
+}
+
+async fn make(
+    change: Change,
+    service: &Service,
+    author: &Credential,
+) -> orgtokens_server::error::Result<()> {
+    let (slug, bob, group, operator) = (acme(), name("bob"), name("group"), Operator(service));
+    let within = service.within(author, &slug);
+    let token = |number: u8| -> Name { name(&format!("token-{number}")) };
+    match change {
+        Change::Mint(number) => {
+            service.mint_token(author, &token(number), &bound()).await.map(drop)
+        }
+        Change::MintForGroup(number) => {
+            let request = MintRequest { group: Some(group), ..bound() };
+            service.mint_token(author, &token(number), &request).await.map(drop)
+        }
+        Change::Revoke(number) => service.revoke_own_token(author, &token(number)).await,
+        Change::SetRole(role) => operator.set_member(&slug, &bob, role).await.map(drop),
+        Change::Remove => within.remove_member(&bob).await,
+        Change::AddGroup => within.create_group(group, name("lhr")).await.map(drop),
+        Change::DeleteGroup => within.delete_group(&group).await.map(drop),
+        Change::Disable => operator.disable_user(&bob).await.map(drop),
+        Change::Enable => operator.enable_user(&bob).await.map(drop),
+    }
+}
