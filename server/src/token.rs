@@ -78,7 +78,7 @@ impl FromStr for PlainToken {
             return Err(MalformedToken::Alphabet);
         }
         let (body, sum) = text.split_at(PREFIX.len() + SECRET_DIGITS);
-        let is_intact = checksum(body) == sum;
+        let is_intact = base62::decode(sum) == Ok(crc32fast::hash(body.as_bytes()).into());
         is_intact.then(|| Self(text.to_owned())).ok_or(MalformedToken::Checksum)
     }
 }

@@ -4,6 +4,7 @@ use crate::clock;
 use serde::Serialize;
 use slog::{KV as _, Key, Level, OwnedKVList, Record};
 use std::fmt::Arguments;
+use std::io::Write;
 use std::process;
 use std::sync::LazyLock;
 
@@ -22,7 +23,7 @@ pub fn line(record: &Record<'_>, values: &OwnedKVList) -> Vec<u8> {
     let mut members = Members(&mut line);
     members.add("time", &clock::now().to_rfc3339());
     members.add("level", &level(record.level()));
-    members.add("msg", &record.msg().to_string());
+    members.add_text("msg", record.msg());
     values.serialize(record, &mut members).expect("memory can be written");
     record.kv().serialize(record, &mut members).expect("memory can be written");
     line.extend_from_slice(b"}\n");
@@ -34,11 +35,31 @@ pub fn line(record: &Record<'_>, values: &OwnedKVList) -> Vec<u8> {
 struct Members<'a>(&'a mut Vec<u8>);
 
 impl Members<'_> {
+    /// Adds a member. Its key needs no escapes.
     fn add(&mut self, key: &str, value: &(impl Serialize + ?Sized)) {
-        self.0.push(b',');
-        serde_json::to_writer(&mut *self.0, key).expect("memory can be written");
-        self.0.push(b':');
+        self.start(key);
         serde_json::to_writer(&mut *self.0, value).expect("memory can be written");
+    }
+
+    /// Adds a member with a formatted text.
+    fn add_text(&mut self, key: &str, value: &Arguments<'_>) {
+        self.start(key);
+        let start = self.0.len();
+        self.0.push(b'"');
+        self.0.write_fmt(*value).expect("memory can be written");
+        let is_plain = |byte: &u8| *byte >= b' ' && !matches!(byte, b'"' | b'\\');
+        if self.0[start + 1..].iter().all(is_plain) {
+            self.0.push(b'"');
+        } else {
+            self.0.truncate(start);
+            serde_json::to_writer(&mut *self.0, &value.to_string()).expect("memory can be written");
+        }
+    }
+
+    fn start(&mut self, key: &str) {
+        self.0.extend_from_slice(b",\"");
+        self.0.extend_from_slice(key.as_bytes());
+        self.0.extend_from_slice(b"\":");
     }
 }
 
@@ -59,7 +80,8 @@ impl slog::Serializer for Members<'_> {
     }
 
     fn emit_arguments(&mut self, key: Key, value: &Arguments<'_>) -> slog::Result {
-        self.emit_str(key, &value.to_string())
+        self.add_text(key.as_ref(), value);
+        Ok(())
     }
 }
 
