@@ -4,7 +4,7 @@
 #![expect(missing_docs, reason = "the messages say what most of the variants mean")]
 
 /// Why the store did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// No live token of an enabled user has this digest.
     #[error("the credential is not accepted")]
@@ -16,7 +16,7 @@ pub enum StoreError {
     #[error("the database cannot grow, its disk is full or fails: free space on it ({0})")]
     Full(String),
     /// The transaction may be run again.
-    #[error("the transaction was rolled back in favor of another one: {0}")]
+    #[error("the transaction was rolled back because of another one: {0}")]
     Contended(String),
     /// A commit was sent and not confirmed; it must not be run again.
     #[error("it is not known whether the change was made: {0}")]

@@ -23,7 +23,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use texts::Texts;
 
-/// How often an operation is run again after the database rolled it back in favor of another one.
+/// How often an operation is run again after the database rolled it back because of another one.
 const RETRIES: u32 = 3;
 
 /// How many items a page of a list has.
@@ -108,13 +108,42 @@ impl Service {
         if self.store.is_busy(turn) && credential.accepted_as().is_none() {
             self.authenticate(credential).await?;
         }
-        let operation = &operation;
-        let attempt = move || async move {
-            let mut change = self.store.write(turn, purpose).await?;
+        let locked = |mut change: Transaction| {
             change.lock_turn(credential, turn);
+            operation(change)
+        };
+        self.transact(turn, purpose, locked).await
+    }
+
+    /// Runs an operation in a transaction, and answers after the commit.
+    async fn transact<T, F>(
+        &self,
+        turn: &Turn,
+        purpose: Purpose,
+        operation: impl Fn(Transaction) -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Written<T>>,
+    {
+        let operation = &operation;
+        let run = move |change| async move {
             let (change, value) = operation(change).await?;
             change.commit().await?;
             Ok(value)
+        };
+        let attempt = move || async move {
+            let change = self.store.write(turn, purpose).await?;
+            let Some(batch) = change.batch(purpose) else { return run(change).await };
+            let outcome = run(change).await;
+            // A refusal too may rest on changes of others that are not committed yet.
+            match batch.committed().await {
+                Ok(()) => outcome,
+                Err(StoreError::Contended(_)) => {
+                    batch.turn().await;
+                    run(self.store.write_alone(turn, purpose).await?).await
+                }
+                Err(error) => Err(error.into()),
+            }
         };
         self.retry_with_reserve(purpose, attempt).await
     }

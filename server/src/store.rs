@@ -179,12 +179,19 @@ impl Store {
     }
 
     /// Begins to write, when it is the turn of this change. A revocation may use the reserve of a
-    /// full disk.
+    /// full disk. On SQLite it may share its COMMIT with others.
     pub async fn write(&self, turn: &Turn, purpose: Purpose) -> Result<Transaction> {
+        self.begin(turn, purpose, false).await
+    }
+
+    /// Like [`Store::write`], and shares its COMMIT with no other change.
+    pub(crate) async fn write_alone(&self, turn: &Turn, purpose: Purpose) -> Result<Transaction> {
+        self.begin(turn, purpose, true).await
+    }
+
+    async fn begin(&self, turn: &Turn, purpose: Purpose, is_alone: bool) -> Result<Transaction> {
         let connection = match &self.backend {
-            Backend::Sqlite(sqlite) => {
-                Connection::Sqlite(sqlite.write(purpose == Purpose::Change).await?)
-            }
+            Backend::Sqlite(sqlite) => Connection::Sqlite(sqlite.write(purpose, is_alone).await?),
             Backend::Postgres(postgres) => Connection::Postgres(postgres.write(turn).await?),
         };
         Ok(Transaction(Snapshot::new(connection, self)))

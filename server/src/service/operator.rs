@@ -168,13 +168,12 @@ impl Operator<'_> {
         purpose: Purpose,
         operation: impl AsyncFn(&mut Transaction) -> Result<T>,
     ) -> Result<T> {
-        let attempt = async || {
-            let mut change = self.0.store.write(&Turn::Free, purpose).await?;
+        let operation = &operation;
+        let owned = move |mut change: Transaction| async move {
             let value = operation(&mut change).await?;
-            change.commit().await?;
-            Ok(value)
+            Ok((change, value))
         };
-        self.0.retry_with_reserve(purpose, attempt).await
+        self.0.transact(&Turn::Free, purpose, owned).await
     }
 }
 

@@ -2,7 +2,6 @@
 //! is the caller's business.
 
 use crate::caller::{OrganizationId, UserId};
-use crate::store::ChainHead;
 use bytes::Bytes;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -17,16 +16,24 @@ const EXPECTED: usize = 4_096;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct List(pub OrganizationId, pub Option<UserId>);
 
-/// The texts, each with the end of the organization's audit chain when it was made: every change
-/// that shows in a list moves it.
+/// The state of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// The end of the organization's audit chain, which every change that shows in the list moves.
+    pub hash: [u8; 32],
+    /// How often other processes have changed the database, perhaps by hand.
+    pub foreign_changes: u64,
+}
+
+/// The texts with the versions of their lists.
 #[derive(Debug)]
-pub struct Texts(Cache<List, (ChainHead, Bytes), Size>);
+pub struct Texts(Cache<List, (Version, Bytes), Size>);
 
 #[derive(Clone, Debug)]
 struct Size;
 
-impl Weighter<List, (ChainHead, Bytes)> for Size {
-    fn weight(&self, _: &List, (_, text): &(ChainHead, Bytes)) -> u64 {
+impl Weighter<List, (Version, Bytes)> for Size {
+    fn weight(&self, _: &List, (_, text): &(Version, Bytes)) -> u64 {
         (text.len() + 256) as u64
     }
 }
@@ -38,12 +45,27 @@ impl Default for Texts {
 }
 
 impl Texts {
-    /// Returns the text of a list, unless it has changed.
-    pub fn get(&self, list: &List, head: &ChainHead) -> Option<Bytes> {
-        self.0.get(list).filter(|(made_at, _)| made_at == head).map(|(_, text)| text)
+    /// Returns the text of a list, unless the list has changed.
+    pub fn get(&self, list: &List, version: Version) -> Option<Bytes> {
+        self.0.get(list).filter(|(made_of, _)| *made_of == version).map(|(_, text)| text)
     }
 
-    pub fn insert(&self, list: List, head: ChainHead, text: Bytes) {
-        self.0.insert(list, (head, text));
+    pub fn insert(&self, list: List, version: Version, text: Bytes) {
+        self.0.insert(list, (version, text));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_occupy_no_more_than_their_room() {
+        let (texts, text) = (Texts::default(), Bytes::from(vec![0; 64 * 1024]));
+        let version = Version { hash: [0; 32], foreign_changes: 0 };
+        let list = |user| List(OrganizationId(1), Some(UserId(user)));
+        (0..1_000).for_each(|user| texts.insert(list(user), version, text.clone()));
+        let kept = (0..1_000).filter(|user| texts.get(&list(*user), version).is_some());
+        assert!((1..=256).contains(&kept.count()));
     }
 }

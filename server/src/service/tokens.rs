@@ -1,7 +1,7 @@
 //! Minting, listing and revoking tokens. A secret is returned once and never stored.
 
 use super::audit::{Actor, Event, REVOKE, record};
-use super::texts::List;
+use super::texts::{List, Version};
 use super::{InOrganization, PAGE, Quotas, Service, reach};
 use crate::access::{Action, Extent, OwnAction, decide, decide_own, may_do_all};
 use crate::caller::{Binding, Caller, Credential, UserId};
@@ -92,7 +92,7 @@ impl Service {
         let located = located.token.id;
         self.write(credential, &turn, Purpose::Revocation, |mut change| async move {
             let (access, token) = change.access_to_own_token(credential, name).await?;
-            let Access { caller, user_head, organization } = access;
+            let Access { caller, user_head, organization, .. } = access;
             // A token that got the name meanwhile is another one.
             let token = token
                 .filter(|token| token.token.id == located && is_within(&caller.binding, token));
@@ -116,8 +116,8 @@ impl InOrganization<'_> {
         let (range, write, texts) = ((after.unwrap_or(0), PAGE), &write, &self.service.texts);
         let sees_all = |role| may_do_all(role, Action::ManageTokens);
         let unchanged = |access: &Access| {
-            let (list, head) = list(access).ok()?;
-            texts.get(&list, head).filter(|_| after.is_none())
+            let (list, version) = list(access).ok()?;
+            texts.get(&list, version).filter(|_| after.is_none())
         };
         self.read(View::TokenPage, |mut view| async move {
             let (credential, slug) = (self.credential, self.slug);
@@ -126,10 +126,10 @@ impl InOrganization<'_> {
                 TokenList::Known(text) => return Ok((text, None)),
                 TokenList::Read(access, page) => (access, page),
             };
-            let (list, head) = list(&access)?;
+            let (list, version) = list(&access)?;
             let text = write(page.items)?;
             if after.is_none() && page.next.is_none() {
-                texts.insert(list, head.clone(), text.clone());
+                texts.insert(list, version, text.clone());
             }
             Ok((text, page.next))
         })
@@ -155,10 +155,12 @@ impl InOrganization<'_> {
 }
 
 /// Returns the list that the caller sees, and the version that it has.
-fn list(access: &Access) -> Result<(List, &ChainHead)> {
+fn list(access: &Access) -> Result<(List, Version)> {
     let Reach { id, role, head } = access.organization.as_ref().ok_or(Error::NO_ORGANIZATION)?;
     let extent = decide(&access.caller.binding, *id, *role, Action::ManageTokens)?;
-    Ok((List(*id, (extent == Extent::Own).then_some(access.caller.user)), head))
+    let list = List(*id, (extent == Extent::Own).then_some(access.caller.user));
+    let foreign_changes = access.foreign_changes;
+    Ok((list, Version { hash: head.hash, foreign_changes }))
 }
 
 impl Quotas {

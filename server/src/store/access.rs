@@ -18,6 +18,9 @@ pub struct Access {
     pub user_head: ChainHead,
     /// The organization, if its user is a member of it.
     pub organization: Option<Reach>,
+    /// How often the database was changed by others than this program, as far as it is known. Such a
+    /// change may not show in a version.
+    pub foreign_changes: u64,
 }
 
 /// An organization, as one of its members reaches it.
@@ -153,7 +156,8 @@ impl Snapshot {
         let statement =
             sql(access!("", ""), parameters(credential, [slug.map(Slug::as_str).into()]));
         let found = self.first(statement, |row| rows::access(row, credential)).await?;
-        let access = found.ok_or(Error::NotAccepted)?;
+        let mut access = found.ok_or(Error::NotAccepted)?;
+        access.foreign_changes = generation.map_or(0, |generation| generation.foreign_changes);
         self.remembered.insert(credential, slug, &access, generation);
         Ok(access)
     }

@@ -16,7 +16,12 @@ use std::sync::Arc;
 const CREDENTIALS: usize = 32_768;
 
 /// The state of a database between two changes of it.
-pub type Generation = u64;
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Generation {
+    pub number: u64,
+    /// How many changes before it may have been made by hand.
+    pub foreign_changes: u64,
+}
 
 /// The latest answer for each credential.
 pub struct Remembered(Cache<TokenDigest, Arc<Answer>>);

@@ -103,7 +103,8 @@ pub fn access(row: &dyn Row, credential: &Credential) -> Result<Access> {
     };
     credential.accept(&caller);
     let user_head = head(row, 9, Chain::User(user))?;
-    Ok(Access { caller, user_head, organization: optional(row, 12, reach)? })
+    let organization = optional(row, 12, reach)?;
+    Ok(Access { caller, user_head, organization, foreign_changes: 0 })
 }
 
 fn reach(row: &dyn Row, _: usize) -> Result<Reach> {

@@ -3,7 +3,7 @@
 
 use super::connection::{Row, Statement, sql};
 use super::remembered::{Generation, Remembered};
-use super::{Result, Store, postgres, sqlite};
+use super::{Purpose, Result, Store, postgres, sqlite};
 use std::fmt;
 use std::mem;
 use std::ops::{Deref, DerefMut};
@@ -131,6 +131,14 @@ impl Transaction {
         match self.0.connection {
             Connection::Sqlite(session) => session.commit(statements).await,
             Connection::Postgres(session) => session.commit(statements).await,
+        }
+    }
+
+    /// Returns the batch that this transaction shares its COMMIT with, if there is one.
+    pub(crate) fn batch(&self, purpose: Purpose) -> Option<sqlite::Batch> {
+        match &self.0.connection {
+            Connection::Sqlite(session) => session.batch(purpose),
+            Connection::Postgres(_) => None,
         }
     }
 

@@ -8,10 +8,11 @@ mod files;
 mod open;
 mod reader;
 mod reserve;
+mod writer;
 
 use super::connection::{Column, Row, Statement, Value, corrupt, failed_before};
 use super::remembered::Generation;
-use super::{CheckReport, Error, Intent, Result, broken};
+use super::{CheckReport, Error, Intent, Purpose, Result, broken};
 use reader::Readers;
 use reserve::Reserve;
 use rusqlite::ErrorCode::{
@@ -23,22 +24,14 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 use tempfile::TempDir;
-use tokio::sync::OwnedMutexGuard;
-use tokio::time::{Instant, sleep, timeout_at};
-
-type Shared = Arc<tokio::sync::Mutex<rusqlite::Connection>>;
-
-/// How long a change waits for its turn.
-const TURN_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long it waits before it asks again if another process writes.
-const BUSY_WAIT: Duration = Duration::from_millis(10);
+pub use writer::Batch;
+use writer::Writer;
 
 /// An open database file.
 pub struct Sqlite {
     path: PathBuf,
-    writer: Shared,
+    writer: Writer,
     readers: Arc<Readers>,
     /// Is dropped after the connections: closing them frees the space of their files.
     pub reserve: Reserve,
@@ -65,8 +58,9 @@ impl Sqlite {
                 }
                 error => Err(error),
             });
-            let writer = Arc::new(opened?.into());
-            let readers = Readers::new(path.clone());
+            let (mut connection, readers) = (opened?, Readers::new(path.clone()));
+            readers.watch(&mut connection)?;
+            let writer = Writer::new(connection);
             Ok(Self { path, writer, readers, reserve, _copy: copy })
         })
         .await
@@ -81,34 +75,25 @@ impl Sqlite {
     }
 
     pub fn is_busy(&self) -> bool {
-        self.writer.try_lock().is_err()
+        self.writer.is_busy()
     }
 
     /// Begins to write, when it is the turn of this change.
-    pub async fn write(&self, needs_reserve: bool) -> Result<Session> {
-        let deadline = Instant::now() + TURN_TIMEOUT;
-        let turn = timeout_at(deadline, Arc::clone(&self.writer).lock_owned()).await;
-        let connection = turn.map_err(|_| {
-            Error::Unavailable(format!("other changes took longer than {TURN_TIMEOUT:?}"))
-        })?;
-        if needs_reserve {
-            self.reserve.hold()?;
-        }
-        // Other processes write too: this waits here, not in the middle, and not on the thread.
-        while let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
-            if error.sqlite_error_code() != Some(DatabaseBusy) || Instant::now() >= deadline {
-                return Err(error.into());
-            }
-            sleep(BUSY_WAIT).await;
-        }
-        Ok(Session(Some(Held::Writer(connection))))
+    pub async fn write(&self, purpose: Purpose, is_alone: bool) -> Result<Session> {
+        let prepare = || match purpose {
+            Purpose::Change => self.reserve.hold(),
+            Purpose::Revocation => Ok(()),
+        };
+        Ok(Session(Some(Held::Writer(self.writer.begin(is_alone, prepare).await?))))
     }
 
     pub async fn release_reserve(&self) {
-        let connection = Arc::clone(&self.writer).lock_owned().await;
-        self.reserve.release();
-        // A checkpoint lets the log of changes start over, so that it needs no room but its own.
-        let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        let release = |connection: &rusqlite::Connection| {
+            self.reserve.release();
+            // A checkpoint lets the log of changes start over, so that it needs no room but its own.
+            let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        };
+        self.writer.between_changes(release).await;
     }
 
     pub async fn back_up(&self, target: &Path) -> Result<()> {
@@ -150,7 +135,7 @@ pub struct Session(Option<Held>);
 /// The connection of a session.
 enum Held {
     Reader(reader::Lease),
-    Writer(OwnedMutexGuard<rusqlite::Connection>),
+    Writer(writer::Lease),
 }
 
 impl Deref for Held {
@@ -159,15 +144,17 @@ impl Deref for Held {
     fn deref(&self) -> &rusqlite::Connection {
         match self {
             Self::Reader(lease) => lease,
-            Self::Writer(guard) => guard,
+            Self::Writer(lease) => lease,
         }
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if let Some(connection) = self.0.as_ref().filter(|connection| !connection.is_autocommit()) {
-            // If even this fails, the next BEGIN says so.
+        if let Some(Held::Reader(connection)) = &self.0
+            && !connection.is_autocommit()
+        {
+            // If even this fails, the connection is not used again.
             let _ = connection.prepare_cached("ROLLBACK").and_then(|mut end| end.execute([]));
         }
     }
@@ -201,6 +188,9 @@ impl Session {
         statements: Vec<Statement>,
         map: fn(&dyn Row) -> Result<T>,
     ) -> Result<Vec<T>> {
+        if let Some(Held::Writer(lease)) = &mut self.0 {
+            lease.is_long = true;
+        }
         let session = Self(self.0.take());
         let work = move || session.query(&statements, map).map(|found| (session, found));
         let (session, found) = run_blocking(work).await?;
@@ -208,19 +198,28 @@ impl Session {
         Ok(found)
     }
 
-    /// Runs the statements and COMMIT, whose sync no worker thread waits for.
+    /// Returns the batch that this writes in, unless it writes alone.
+    pub fn batch(&self, purpose: Purpose) -> Option<Batch> {
+        let Some(Held::Writer(lease)) = &self.0 else { return None };
+        lease.batch(purpose)
+    }
+
+    /// Runs the statements and makes everything durable.
     pub async fn commit(mut self, statements: Vec<Statement>) -> Result<()> {
-        let session = Self(self.0.take());
-        run_blocking(move || {
-            session.query(&statements, |_| Ok(()))?;
-            commit(session.0.as_ref().ok_or_else(failed_before)?)
-        })
-        .await
+        // A change of many rows has as many audit entries.
+        if matches!(&self.0, Some(Held::Writer(lease)) if lease.is_long) {
+            self.query_blocking(statements, |_| Ok(())).await?;
+        } else {
+            self.query(&statements, |_| Ok(()))?;
+        }
+        let Some(Held::Writer(lease)) = self.0.take() else { return Err(failed_before()) };
+        lease.commit().await
     }
 }
 
 fn commit(connection: &rusqlite::Connection) -> Result<()> {
-    let Err(error) = connection.execute_batch("COMMIT") else { return Ok(()) };
+    let committed = connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+    let Err(error) = committed else { return Ok(()) };
     match error.sqlite_error().map(|failure| (failure.code, failure.extended_code)) {
         // The log has no whole commit.
         Some((ConstraintViolation | DiskFull, _) | (_, SQLITE_IOERR_WRITE)) => Err(error.into()),

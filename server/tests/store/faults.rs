@@ -22,7 +22,7 @@ pub fn trials() -> Vec<Trial> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Call {
+pub enum Call {
     Write,
     Sync,
 }
@@ -123,9 +123,18 @@ async fn add_user(
     let mut change = store.write(&Turn::Free, Purpose::Change).await?;
     let email = "eve@example.com".parse().expect("an address");
     change.insert_user(username, &email).await?;
+    with_faults(database, fails, change.commit()).await
+}
+
+/// Runs `work` while these calls on the log of a database fail.
+pub async fn with_faults<T>(
+    database: &Path,
+    fails: impl Fn(u32, Call) -> bool + Send + 'static,
+    work: impl Future<Output = T>,
+) -> T {
     let log = log_of(database);
     faults().push(Faults { log: log.clone(), next: 0, fails: Box::new(fails) });
-    let outcome = change.commit().await;
+    let outcome = work.await;
     faults().retain(|faults| faults.log != log);
     outcome
 }
@@ -171,7 +180,7 @@ struct Outcome {
 /// Commits with faults that begin at each step, until there are none, and then without.
 async fn outcomes(fails: fn(u32, u32, Call) -> bool) -> Vec<Outcome> {
     let stage = Stage::new(Backend::Sqlite).await;
-    let path = Path::new(stage.database.url.strip_prefix("sqlite://").expect("a file"));
+    let path = stage.database.path();
     let store = Store::open(&stage.database.url).await.expect("the same database");
     for file in [path.to_owned(), log_of(path)] {
         // Every commit so far was synced.

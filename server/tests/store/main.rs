@@ -1,6 +1,7 @@
 //! Tests of the store: one suite over both backends, and tests that only PostgreSQL
 //! needs. Without a PostgreSQL server its tests are listed as ignored, never as passed.
 
+mod batching;
 mod copying;
 mod counting;
 #[path = "../support/database.rs"]
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         storing::trials(),
         racing::trials(),
         remembering::trials(),
+        batching::trials(),
         operating::trials(),
         copying::trials(),
         counting::trials(),

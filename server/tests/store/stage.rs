@@ -98,13 +98,6 @@ impl Stage {
         Credential::new(&token, Origin::Cli)
     }
 
-    /// Changes something that shows in no list of `acme`: what was read before must be read again.
-    pub async fn change(&self) {
-        let username = name(&Uuid::new_v4().to_string());
-        let operator = Operator(&self.here);
-        operator.add_user(&username, &email(username.as_str())).await.expect("a new user");
-    }
-
     /// Counts the tokens that are bound to `acme`.
     pub async fn bound_tokens(&self) -> usize {
         all(async |after| list_tokens(&self.there, &self.owner, after).await).await.len()
@@ -113,6 +106,12 @@ impl Stage {
 
 fn email(username: &str) -> Email {
     format!("{username}@example.com").parse().expect("an address")
+}
+
+/// Changes something that shows in no list of `acme`.
+pub async fn change(service: &Service) {
+    let username = name(&Uuid::new_v4().to_string());
+    Operator(service).add_user(&username, &email(username.as_str())).await.expect("a new user");
 }
 
 /// Returns a page of the tokens of `acme` as JSON.

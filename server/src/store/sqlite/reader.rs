@@ -7,6 +7,9 @@
 //! What was read in one generation is good in the same one. A reader takes the generation before it
 //! looks at the database, and raises it if that has changed. So two readers in one generation have
 //! seen the same commits.
+//!
+//! A change that no commit of this process explains is foreign. It may be made by hand, so that no
+//! version in the database tells of it.
 
 use super::super::Result;
 use super::super::remembered::Generation;
@@ -24,17 +27,34 @@ pub struct Readers {
     path: PathBuf,
     idle: Mutex<Vec<Reader>>,
     generation: AtomicU64,
+    own_commits: AtomicU64,
+    foreign_changes: AtomicU64,
 }
 
 struct Reader {
     connection: Connection,
     /// What it saw last, unless it is new.
     data_version: Option<i64>,
+    /// How many commits of this process there were when it saw the last change.
+    own_commits: u64,
 }
 
 impl Readers {
     pub fn new(path: PathBuf) -> Arc<Self> {
-        Arc::new(Self { path, idle: Mutex::default(), generation: AtomicU64::new(0) })
+        let count = AtomicU64::default;
+        let (generation, own_commits, foreign_changes) = (count(), count(), count());
+        Arc::new(Self { path, idle: Mutex::default(), generation, own_commits, foreign_changes })
+    }
+
+    /// Counts the commits of the connection that writes.
+    pub fn watch(self: &Arc<Self>, writer: &mut Connection) -> Result<()> {
+        let readers = Arc::clone(self);
+        let count = move || {
+            readers.own_commits.fetch_add(1, Ordering::SeqCst);
+            // The commit goes on.
+            false
+        };
+        Ok(writer.commit_hook(Some(count))?)
     }
 
     /// Returns a connection that is not in use, or a new one.
@@ -42,7 +62,11 @@ impl Readers {
         let idle = self.idle.lock().pop();
         let reader = match idle {
             Some(reader) => reader,
-            None => Reader { connection: open::connect(&self.path)?, data_version: None },
+            None => Reader {
+                connection: open::connect(&self.path)?,
+                data_version: None,
+                own_commits: 0,
+            },
         };
         Ok(Lease { reader: Some(reader), readers: Arc::clone(self) })
     }
@@ -77,18 +101,28 @@ impl Lease {
     /// Returns the generation of what this connection sees, unless others raise it at the same time.
     /// Inside a transaction it is that of its snapshot.
     pub fn generation(&mut self) -> Option<Generation> {
-        let shared = &self.readers.generation;
-        let generation = shared.load(Ordering::SeqCst);
+        let Readers { generation, own_commits, foreign_changes, .. } = &*self.readers;
+        let number = generation.load(Ordering::SeqCst);
         let pragma = self.prepare_cached("PRAGMA data_version");
         let version = pragma.and_then(|mut pragma| pragma.query_row([], |row| row.get(0))).ok();
         let reader = self.reader.as_mut()?;
         let known = mem::replace(&mut reader.data_version, version);
         let version = version?;
         if known == Some(version) {
-            return Some(generation);
+            let foreign_changes = foreign_changes.load(Ordering::SeqCst);
+            return Some(Generation { number, foreign_changes });
         }
-        let next = generation + 1;
-        let raised = shared.compare_exchange(generation, next, Ordering::SeqCst, Ordering::SeqCst);
-        raised.map(|_| next).map_err(|_| shared.fetch_add(1, Ordering::SeqCst)).ok()
+        let own_commits = own_commits.load(Ordering::SeqCst);
+        if mem::replace(&mut reader.own_commits, own_commits) == own_commits {
+            foreign_changes.fetch_add(1, Ordering::SeqCst);
+        }
+        let foreign_changes = foreign_changes.load(Ordering::SeqCst);
+        let next = number + 1;
+        if generation.compare_exchange(number, next, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            // Another reader noticed a change at the same time, which may be a later one.
+            generation.fetch_add(1, Ordering::SeqCst);
+            return None;
+        }
+        Some(Generation { number: next, foreign_changes })
     }
 }
