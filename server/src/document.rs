@@ -2,8 +2,8 @@
 //!
 //! `cargo xtask diff` compares it with `openapi.yaml`.
 
-use crate::api::PageQuery;
 use crate::handlers;
+use crate::records::PageQuery;
 use dropshot::semver::Version;
 use serde_json::Value;
 

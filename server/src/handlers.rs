@@ -5,15 +5,14 @@
 mod answer;
 
 use crate::api::{
-    AddMemberRequest, AuditLogPage, CreateGroupRequest, CurrentUser, GroupList, GroupPath,
-    GroupResponse, MemberAdded, MemberList, MemberPath, MemberRemoved, MemberResponse,
-    OrganizationList, OrganizationPath, OrganizationResponse, OrganizationTokenList,
-    OrganizationTokenPath, PageQuery, RevokedToken, TokenExpiry, TokenList, TokenPath,
-    UpdateMemberRequest,
+    AddMemberRequest, CreateGroupRequest, CurrentUser, GroupList, GroupPath, GroupResponse,
+    MemberAdded, MemberList, MemberPath, MemberRemoved, MemberResponse, OrganizationList,
+    OrganizationPath, OrganizationResponse, OrganizationTokenList, OrganizationTokenPath,
+    RevokedToken, TokenExpiry, TokenList, TokenPath, UpdateMemberRequest,
 };
 use crate::front::Context;
 use crate::http::{Answer, Body, Deferred, reply};
-use crate::records::{MintRequest, MintedToken};
+use crate::records::{AuditLogPage, MintRequest, MintedToken, PageQuery};
 use answer::{answer, answer_list, answer_texts};
 use dropshot::{ApiDescription, ApiDescriptionRegisterError, Query, RequestContext, endpoint};
 
@@ -256,11 +255,7 @@ async fn list_organization_audit_logs(
     query: Deferred<Query<PageQuery>>,
 ) -> Answer<AuditLogPage> {
     answer(rqctx, path.get(), async |service, credential, path| {
-        let (slug, query) = (path.organization_slug, query.get()?);
-        let PageQuery { page, page_size } = query;
-        let (logs, total) =
-            service.within(&credential, &slug).list_audit_logs(page, page_size).await?;
-        Ok(AuditLogPage::new(logs, total, &query))
+        service.within(&credential, &path.organization_slug).list_audit_logs(query.get()?).await
     })
     .await
 }

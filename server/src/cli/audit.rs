@@ -2,10 +2,10 @@
 
 use super::check;
 use super::output::{Output, print_list};
-use clap::{ArgGroup, Subcommand, value_parser};
+use clap::{ArgGroup, Subcommand};
 use orgtokens_server::name::Slug;
+use orgtokens_server::records::PageQuery;
 use orgtokens_server::service::Operator;
-use serde_json::json;
 use std::path::PathBuf;
 
 #[derive(Subcommand)]
@@ -22,12 +22,8 @@ pub enum AuditCommand {
         /// The entries of no organization: those of users and of unrestricted tokens
         #[arg(long)]
         unrestricted: bool,
-        /// Which page, counted from 1
-        #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..))]
-        page: u32,
-        /// How many entries a page has
-        #[arg(long, value_name = "N", default_value_t = 100, value_parser = value_parser!(u32).range(1..=1_000))]
-        page_size: u32,
+        #[command(flatten)]
+        query: PageQuery,
         #[command(flatten)]
         output: Output,
     },
@@ -47,19 +43,10 @@ pub enum AuditCommand {
 
 pub async fn audit(operator: Operator<'_>, command: AuditCommand) -> anyhow::Result<()> {
     match command {
-        AuditCommand::List { organization, unrestricted: _, page, page_size, output } => {
-            let listed = operator.list_audit_logs(organization.as_ref(), page, page_size).await?;
-            let (audit_logs, total_rows) = listed;
-            let total_pages = total_rows.div_ceil(u64::from(page_size));
-            let object = json!({
-                "audit_logs": audit_logs,
-                "pagination": {
-                    "page": page, "page_size": page_size,
-                    "total_pages": total_pages, "total_rows": total_rows
-                }
-            });
+        AuditCommand::List { organization, unrestricted: _, query, output } => {
+            let page = operator.list_audit_logs(organization.as_ref(), query).await?;
             let columns = ["created_at", "author", "origin", "code", "message"];
-            output.object(&object, "audit_logs", &columns)
+            output.object(&page, "audit_logs", &columns)
         }
         AuditCommand::Head => {
             let heads = operator.audit_heads().await?;

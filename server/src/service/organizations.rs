@@ -7,7 +7,7 @@ use crate::access::{Action, Extent, OwnAction, decide_own};
 use crate::caller::{Binding, Caller, Credential};
 use crate::error::{Error, Result};
 use crate::name::{Name, Slug};
-use crate::records::{AuditLog, Group, Organization, Page, User};
+use crate::records::{AuditLogPage, Group, Organization, Page, PageQuery, User};
 use crate::store::{GROUP, Purpose, View};
 use uuid::Uuid;
 
@@ -46,15 +46,14 @@ impl InOrganization<'_> {
         .await
     }
 
-    /// Returns page `page`, counted from 1, of `page_size` audit entries, newest first, and how many
-    /// entries there are.
-    pub async fn list_audit_logs(self, page: u32, page_size: u32) -> Result<(Vec<AuditLog>, u64)> {
-        let skip = i64::from(page.saturating_sub(1)) * i64::from(page_size);
+    /// Returns a page of the audit log, newest first.
+    pub async fn list_audit_logs(self, query: PageQuery) -> Result<AuditLogPage> {
         self.read(View::Snapshot, |mut view| async move {
             let (_, reach, _) = self.reach(&mut view, Action::ReadAudit).await?;
             let total = reach.head.entries;
-            let entries = view.audit_page(reach.id, total - skip, page_size).await?;
-            Ok((entries, total.try_into().unwrap_or(0)))
+            let last = total - query.skipped();
+            let entries = view.audit_page(reach.id, last, query.page_size).await?;
+            Ok(AuditLogPage::new(entries, total, query))
         })
         .await
     }

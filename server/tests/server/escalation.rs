@@ -7,7 +7,7 @@ use chrono::DateTime;
 use orgtokens_server::caller::{Credential, Origin, Role};
 use orgtokens_server::error::{Error, Result};
 use orgtokens_server::name::{Name, Slug};
-use orgtokens_server::records::{MintRequest, MintedToken, OrganizationToken, Page};
+use orgtokens_server::records::{MintRequest, MintedToken, OrganizationToken, Page, PageQuery};
 use orgtokens_server::scope::RequestedScope;
 use orgtokens_server::service::{Operator, Service};
 use orgtokens_server::store::Store;
@@ -137,7 +137,7 @@ impl Operation {
                 within(at).create_group(word(&group), word("lhr")).await.map(drop)
             }
             DeleteGroup(at, group) => within(at).delete_group(&target(group)).await.map(drop),
-            ListAuditLogs(at) => within(at).list_audit_logs(1, 100).await.map(drop),
+            ListAuditLogs(at) => within(at).list_audit_logs(PageQuery::default()).await.map(drop),
         };
         nothing.map(|()| None)
     }

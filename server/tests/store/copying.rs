@@ -4,6 +4,7 @@
 use crate::stage::{Backend, Stage, acme, all, bound, credential, list_tokens, name, trials};
 use libtest_mimic::Trial;
 use orgtokens_server::caller::Role;
+use orgtokens_server::records::PageQuery;
 use orgtokens_server::service::{Operator, Service};
 use orgtokens_server::store::{Copied, Store, copy};
 
@@ -53,9 +54,10 @@ async fn a_copy_answers_like_its_source_and_accepts_new_rows(backend: Backend) {
         all(async |after| list_tokens(service, &stage.owner, after).await).await
     };
     assert_eq!(list(&stage.here).await, list(&service).await);
+    let newest = PageQuery { page: 1, page_size: 1_000 };
     let (source, copy) = (
-        stage.here.within(&stage.owner, &acme()).list_audit_logs(1, 1_000).await.expect("a page"),
-        service.within(&stage.owner, &acme()).list_audit_logs(1, 1_000).await.expect("a page"),
+        stage.here.within(&stage.owner, &acme()).list_audit_logs(newest).await.expect("a page"),
+        service.within(&stage.owner, &acme()).list_audit_logs(newest).await.expect("a page"),
     );
     assert_eq!(source, copy);
 

@@ -4,7 +4,7 @@
 use crate::stage::{Backend, Stage, acme, bound, change, credential, list_tokens, name, trials};
 use libtest_mimic::Trial;
 use orgtokens_server::caller::{Credential, Role};
-use orgtokens_server::records::MintRequest;
+use orgtokens_server::records::{MintRequest, PageQuery};
 use orgtokens_server::scope::RequestedScope;
 use orgtokens_server::service::{Quotas, Service};
 use orgtokens_server::store::Store;
@@ -111,7 +111,8 @@ async fn reads_cost_as_few_statements_and_round_trips_as_listed(backend: Backend
     change(&stage.here).await;
     counted.costs("group", [1, 1], within.get_group(&name("default"))).await;
     change(&stage.here).await;
-    counted.costs("audit logs", [2, 2], within.list_audit_logs(1, 100)).await;
+    let page = within.list_audit_logs(PageQuery::default());
+    counted.costs("audit logs", [2, 2], page).await;
 }
 
 async fn what_is_remembered_costs_no_statement_or_one_round_trip(backend: Backend) {
@@ -190,8 +191,10 @@ async fn a_cascade_costs_as_much_for_many_tokens_as_for_one(backend: Backend) {
     counted.costs("remove member", [5, 3], service.within(owner, slug).remove_member(carol)).await;
     assert_eq!(stage.bound_tokens().await, 1);
 
-    let logged = service.within(owner, slug).list_audit_logs(1, 303).await.expect("a page").0;
-    let messages: Vec<_> = logged.iter().rev().map(|entry| entry.message.as_str()).collect();
+    let all = PageQuery { page_size: 303, ..PageQuery::default() };
+    let logged = service.within(owner, slug).list_audit_logs(all).await.expect("a page");
+    let messages: Vec<_> =
+        logged.audit_logs.iter().rev().map(|entry| entry.message.as_str()).collect();
     assert_eq!(messages[1], "revoked token t1 of carol (group-delete)");
     assert_eq!(messages[150], "revoked token t299 of carol (group-delete)");
     assert_eq!(messages[151], "deleted group default");

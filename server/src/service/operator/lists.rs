@@ -4,7 +4,7 @@ use super::super::PAGE;
 use super::{NO_ORGANIZATION, NO_USER, Operator};
 use crate::error::Result;
 use crate::name::{Name, Slug};
-use crate::records::{AuditLog, Member, Organization, OrganizationToken, Page};
+use crate::records::{AuditLogPage, Member, Organization, OrganizationToken, Page, PageQuery};
 use crate::store::{self, ListedUser, Snapshot, TokenFilter, View};
 
 impl Operator<'_> {
@@ -47,15 +47,14 @@ impl Operator<'_> {
         whole(&mut view, async |view, after| view.tokens(filter, after, PAGE).await).await
     }
 
-    /// Returns page `page`, counted from 1, of `page_size` audit entries, newest first, and how many
-    /// entries there are: those of an organization, or those that belong to none.
+    /// Returns a page of the audit log of an organization, or of the entries that belong to none,
+    /// newest first.
     pub async fn list_audit_logs(
         &self,
         slug: Option<&Slug>,
-        page: u32,
-        page_size: u32,
-    ) -> Result<(Vec<AuditLog>, u64)> {
-        let skip = i64::from(page.saturating_sub(1)) * i64::from(page_size);
+        query: PageQuery,
+    ) -> Result<AuditLogPage> {
+        let (skip, page_size) = (query.skipped(), query.page_size);
         let mut view = self.view().await?;
         let (entries, total) = match slug {
             Some(slug) => {
@@ -64,7 +63,7 @@ impl Operator<'_> {
             }
             None => view.unrestricted_audit_page(skip, page_size).await?,
         };
-        Ok((entries, total.try_into().unwrap_or(0)))
+        Ok(AuditLogPage::new(entries, total, query))
     }
 
     async fn view(&self) -> store::Result<Snapshot> {
