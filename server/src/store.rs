@@ -19,7 +19,7 @@ pub use crate::error::StoreError as Error;
 pub(crate) use access::{Access, FoundToken, GROUP, MEMBER, Reach, TOKEN, TargetMember};
 pub use audit::{AuditFault, AuditReport, ChainHead};
 pub(crate) use audit::{Author, NewEntry};
-pub use copy::{Copied, CopyProgress, copy};
+pub use copy::{CopyProgress, copy};
 pub use operator::{FoundUser, ListedUser, Membership, TokenFilter, TokenKey};
 pub use snapshot::{Counts, Snapshot, Transaction};
 pub use tokens::{Position, TokenList};

@@ -20,6 +20,6 @@ pub async fn copy(from: &str, to: &str) -> anyhow::Result<()> {
     };
     let copied = store::copy(&source, &target, show).await?;
     bar.finish_and_clear();
-    let rows = copied.iter().map(|table| [table.table.to_owned(), table.rows.to_string()]);
+    let rows = copied.into_iter().map(|(table, rows)| [table.to_owned(), rows.to_string()]);
     confirm(&table(["table", "rows"], rows))
 }

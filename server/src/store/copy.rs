@@ -9,17 +9,6 @@ const PAGE: i64 = 1_000;
 /// How many rows one statement inserts: SQLite is slow with thousands of parameters.
 const CHUNK: usize = 50;
 
-/// The rows of a table, after a copy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Copied {
-    /// Its name.
-    pub table: &'static str,
-    /// How many rows the target has.
-    pub rows: i64,
-    /// How many rows the source has.
-    pub of: i64,
-}
-
 /// How far a copy is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CopyProgress {
@@ -32,7 +21,8 @@ pub struct CopyProgress {
 }
 
 /// Copies everything, compares the counts of all tables, and commits. It reports its progress, and
-/// returns the counts. It takes as long as it needs: the time-outs of requests do not apply.
+/// returns how many rows each table has. It takes as long as it needs: the time-outs of requests do
+/// not apply.
 ///
 /// # Errors
 /// [`super::Error::Broken`] if the target is not empty or the counts differ; the target is unchanged.
@@ -40,35 +30,35 @@ pub async fn copy(
     from: &Store,
     to: &Store,
     mut progress: impl FnMut(CopyProgress),
-) -> Result<Vec<Copied>> {
+) -> Result<Vec<(&'static str, i64)>> {
     let (mut source, mut target) =
         (from.read(View::Snapshot).await?, to.write(&Turn::Free, Purpose::Change).await?);
     source.lift_timeouts();
     target.lift_timeouts();
     target.lock_database();
-    let mut copied = Vec::new();
-    for table @ (name, ..) in TABLES {
-        if count(&mut target, name).await? != 0 {
-            let found = format!("the target is not empty, its table {name} has rows");
+    let mut counts = Vec::new();
+    for (table, ..) in TABLES {
+        if count(&mut target, table).await? != 0 {
+            let found = format!("the target is not empty, its table {table} has rows");
             return Err(broken(format!("{found}: name a database that `init` has not filled")));
         }
-        copied.push((table, Copied { table: name, rows: 0, of: count(&mut source, name).await? }));
+        counts.push((table, count(&mut source, table).await?));
     }
-    let (mut rows, of) = (0, copied.iter().map(|(_, table)| table.of).sum());
-    for (table, copied) in &mut copied {
+    let (mut rows, of) = (0, counts.iter().map(|(_, count)| count).sum());
+    for (columns, (table, expected)) in TABLES.into_iter().zip(&counts) {
         let mut advance = |count| {
             rows += count;
-            progress(CopyProgress { table: copied.table, rows, of });
+            progress(CopyProgress { table, rows, of });
         };
-        copy_table(&mut source, &mut target, *table, &mut advance).await?;
-        copied.rows = count(&mut target, copied.table).await?;
-        if copied.rows != copied.of {
-            let lost = format!("{} of {} rows of {}", copied.rows, copied.of, copied.table);
+        copy_table(&mut source, &mut target, columns, &mut advance).await?;
+        let arrived = count(&mut target, table).await?;
+        if arrived != *expected {
+            let lost = format!("{arrived} of {expected} rows of {table}");
             return Err(broken(format!("{lost} arrived, so nothing was kept: copy again")));
         }
     }
     target.commit().await?;
-    Ok(copied.into_iter().map(|(_, table)| table).collect())
+    Ok(counts)
 }
 
 /// A table: its name, the columns that identify a row, and the others.
