@@ -5,7 +5,7 @@ use super::output::count;
 use super::print;
 use anyhow::{Context, Error, Result, ensure};
 use orgtokens_server::service::Operator;
-use orgtokens_server::store::{AuditReport, ChainHead};
+use orgtokens_server::store::{AuditReport, NamedHead};
 use std::fs;
 use std::path::Path;
 
@@ -36,7 +36,7 @@ pub async fn verify(operator: Operator<'_>, heads: Option<&Path>) -> Result<()> 
     Ok(())
 }
 
-fn read_heads(file: &Path) -> Result<Vec<ChainHead<String>>> {
+fn read_heads(file: &Path) -> Result<Vec<NamedHead>> {
     let name = file.display();
     let text = fs::read_to_string(file).with_context(|| format!("{name} cannot be read"))?;
     // Editors add a mark at the start, and empty lines.

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::name::{Email, Name, Slug};
 use crate::records::{Member, MintRequest};
 use crate::store::{
-    self, AuditReport, ChainHead, CheckReport, FoundToken, FoundUser, Membership, Purpose,
+    self, AuditReport, CheckReport, FoundToken, FoundUser, Membership, NamedHead, Purpose,
     TokenKey, Transaction, Turn, View,
 };
 use crate::token::PlainToken;
@@ -151,7 +151,7 @@ impl Operator<'_> {
     ///
     /// # Errors
     /// The store's own, as for [`Operator::back_up`].
-    pub async fn verify_audit(&self, kept: &[ChainHead<String>]) -> store::Result<AuditReport> {
+    pub async fn verify_audit(&self, kept: &[NamedHead]) -> store::Result<AuditReport> {
         self.0.store.read(View::Snapshot).await?.verify_audit(kept).await
     }
 
@@ -159,7 +159,7 @@ impl Operator<'_> {
     ///
     /// # Errors
     /// The store's own, as for [`Operator::back_up`].
-    pub async fn audit_heads(&self) -> store::Result<Vec<ChainHead<String>>> {
+    pub async fn audit_heads(&self) -> store::Result<Vec<NamedHead>> {
         self.0.store.read(View::Statement).await?.audit_heads().await
     }
 

@@ -3,7 +3,7 @@
 
 pub(super) mod chain;
 
-pub use chain::{AuditFault, AuditReport, ChainHead};
+pub use chain::{AuditFault, AuditReport, ChainHead, NamedHead};
 
 use super::connection::{Statement, Value, sql};
 use super::{Result, Snapshot, Transaction, rows};
@@ -73,7 +73,7 @@ impl Snapshot {
 
     /// Compares every entry with the chain that it belongs to, and the chains with heads that they
     /// had earlier.
-    pub async fn verify_audit(&mut self, kept: &[ChainHead<String>]) -> Result<AuditReport> {
+    pub async fn verify_audit(&mut self, kept: &[NamedHead]) -> Result<AuditReport> {
         let mut walk = Walk::new(self.heads().await?);
         walk.compare_with(kept);
         let mut last = Some(0);
@@ -92,12 +92,12 @@ impl Snapshot {
     }
 
     /// Returns the end of every chain that has entries, with its name.
-    pub async fn audit_heads(&mut self) -> Result<Vec<ChainHead<String>>> {
+    pub async fn audit_heads(&mut self) -> Result<Vec<NamedHead>> {
         let heads = self.heads().await?.into_iter().map(|(_, head)| head);
         Ok(heads.filter(|head| head.entries > 0).collect())
     }
 
-    async fn heads(&mut self) -> Result<Vec<(AnyChain, ChainHead<String>)>> {
+    async fn heads(&mut self) -> Result<Vec<(AnyChain, NamedHead)>> {
         let statement = sql(
             "SELECT 'closed', 0, '', entries, hash FROM closed_chain
              UNION ALL SELECT 'user', id, username, entries, hash FROM users

@@ -2,7 +2,7 @@
 //! panic.
 
 use super::access::{Access, FoundToken, Reach, TargetMember};
-use super::audit::chain::{AnyChain, CLOSED, Chain, ChainHead, Hash, Link};
+use super::audit::chain::{AnyChain, CLOSED, Chain, ChainHead, Hash, Link, NamedHead};
 use super::connection::Row;
 use super::{Error, Result};
 use crate::caller::{Binding, Caller, Credential, OrganizationId, Role, UserId};
@@ -55,12 +55,12 @@ pub fn hash(row: &dyn Row, column: usize) -> Result<Hash> {
 }
 
 /// Reads columns: entries, hash.
-pub fn head<C>(row: &dyn Row, from: usize, chain: C) -> Result<ChainHead<C>> {
+pub fn head(row: &dyn Row, from: usize, chain: Chain) -> Result<ChainHead> {
     Ok(ChainHead { chain, entries: row.integer(from)?, hash: hash(row, from + 1)? })
 }
 
 /// Reads columns: kind of chain, its user's or organization's id and name, entries, hash.
-pub fn named_head(row: &dyn Row) -> Result<(AnyChain, ChainHead<String>)> {
+pub fn named_head(row: &dyn Row) -> Result<(AnyChain, NamedHead)> {
     let id = row.integer(1)?;
     let (chain, name) = match row.text(0)? {
         "user" => {
@@ -73,7 +73,7 @@ pub fn named_head(row: &dyn Row) -> Result<(AnyChain, ChainHead<String>)> {
         }
         _ => (None, CLOSED.to_owned()),
     };
-    Ok((chain, head(row, 3, name)?))
+    Ok((chain, NamedHead { name, entries: row.integer(3)?, hash: hash(row, 4)? }))
 }
 
 /// Reads columns: organization, group, scopes. The first two may be null.

@@ -35,32 +35,36 @@ pub enum Chain {
 /// chain. It gets no more entries.
 pub type AnyChain = Option<Chain>;
 
-/// The end of a chain, which is given by its key, or by its name for people.
+/// The end of a chain that gets new entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChainHead<C = Chain> {
-    /// What the chain is about.
-    pub chain: C,
+pub struct ChainHead {
+    /// The key of the chain.
+    pub chain: Chain,
     /// How many entries it has.
     pub entries: i64,
     /// The hash of the last one.
     pub hash: Hash,
 }
 
-impl<C> ChainHead<C> {
-    /// Returns the end of a chain without entries.
-    pub fn start(chain: C) -> Self {
-        Self { chain, entries: 0, hash: START }
-    }
+/// The end of any chain, as it is printed and kept elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedHead {
+    /// The name of the chain.
+    pub name: String,
+    /// How many entries it has.
+    pub entries: i64,
+    /// The hash of the last one.
+    pub hash: Hash,
 }
 
 /// Writes the name of the chain, the count and the hash in unpadded base64url.
-impl fmt::Display for ChainHead<String> {
+impl fmt::Display for NamedHead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.chain, self.entries, URL_SAFE_NO_PAD.encode(self.hash))
+        write!(f, "{} {} {}", self.name, self.entries, URL_SAFE_NO_PAD.encode(self.hash))
     }
 }
 
-impl FromStr for ChainHead<String> {
+impl FromStr for NamedHead {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -68,7 +72,7 @@ impl FromStr for ChainHead<String> {
         let mut parse = || {
             let hash = URL_SAFE_NO_PAD.decode(words.next()?).ok()?.try_into().ok()?;
             let entries = words.next()?.parse().ok().filter(|entries| *entries > 0)?;
-            Some(Self { chain: words.next()?.to_owned(), entries, hash })
+            Some(Self { name: words.next()?.to_owned(), entries, hash })
         };
         parse().ok_or_else(|| {
             format!("{} is not the end of a chain: use what `audit head` printed", Quoted(text))
@@ -77,6 +81,11 @@ impl FromStr for ChainHead<String> {
 }
 
 impl ChainHead {
+    /// Returns the end of a chain without entries.
+    pub fn start(chain: Chain) -> Self {
+        Self { chain, entries: 0, hash: START }
+    }
+
     /// Moves the end behind a new entry and returns its hash.
     pub(super) fn append(&mut self, author: &Author<'_>, entry: &NewEntry) -> Hash {
         self.entries += 1;
@@ -170,7 +179,7 @@ pub struct Walk {
 /// How far the walk is on one chain.
 struct Walked {
     /// The end that the database keeps.
-    head: ChainHead<String>,
+    head: NamedHead,
     /// The hashes of entries that were kept elsewhere.
     kept: BTreeMap<i64, Hash>,
     entries: i64,
@@ -180,13 +189,13 @@ struct Walked {
 }
 
 impl Walked {
-    fn new(head: ChainHead<String>) -> Self {
+    fn new(head: NamedHead) -> Self {
         let kept = BTreeMap::new();
         Self { head, kept, entries: 0, hash: START, first_fault: None }
     }
 
     fn fault(&mut self, entry: i64, what: &'static str) {
-        let chain = self.head.chain.clone();
+        let chain = self.head.name.clone();
         self.first_fault.get_or_insert(AuditFault { chain, entry, what });
     }
 
@@ -209,20 +218,20 @@ impl Walked {
 
 impl Walk {
     /// Starts a walk over chains with these heads.
-    pub fn new(heads: Vec<(AnyChain, ChainHead<String>)>) -> Self {
+    pub fn new(heads: Vec<(AnyChain, NamedHead)>) -> Self {
         let chains = heads.into_iter().map(|(chain, head)| (chain, Walked::new(head)));
         Self { chains: chains.collect(), unknown: Vec::new(), entries: 0 }
     }
 
     /// Compares the chains with heads that they had earlier, too.
-    pub fn compare_with(&mut self, kept: &[ChainHead<String>]) {
+    pub fn compare_with(&mut self, kept: &[NamedHead]) {
         let chains = self.chains.values_mut();
         let mut by_name: HashMap<_, _> =
-            chains.map(|walked| (walked.head.chain.clone(), &mut walked.kept)).collect();
-        for ChainHead { chain, entries, hash } in kept {
-            match by_name.get_mut(chain) {
+            chains.map(|walked| (walked.head.name.clone(), &mut walked.kept)).collect();
+        for NamedHead { name, entries, hash } in kept {
+            match by_name.get_mut(name) {
                 Some(kept) => drop(kept.insert(*entries, *hash)),
-                None => self.unknown.push(chain.clone()),
+                None => self.unknown.push(name.clone()),
             }
         }
     }
@@ -230,8 +239,9 @@ impl Walk {
     /// Takes the next entry, with the hash that is kept of it.
     pub fn step(&mut self, link: &Link<'_>, kept: &Hash) {
         self.entries += 1;
-        let unknown = || Walked::new(ChainHead::start(unknown_name(link.chain)));
-        let walked = self.chains.entry(link.chain).or_insert_with(unknown);
+        let walked = self.chains.entry(link.chain).or_insert_with(|| {
+            Walked::new(NamedHead { name: unknown_name(link.chain), entries: 0, hash: START })
+        });
         let expected = walked.entries + 1;
         if link.sequence != expected {
             walked.fault(expected, MOVED);
@@ -285,7 +295,7 @@ mod tests {
     }
 
     /// Entries with their hashes, and the heads of their chains.
-    type Log = (Vec<(Link<'static>, Hash)>, Vec<(AnyChain, ChainHead<String>)>);
+    type Log = (Vec<(Link<'static>, Hash)>, Vec<(AnyChain, NamedHead)>);
 
     /// Changes a log behind the program's back.
     type Tamper = fn(&mut Log);
@@ -300,7 +310,7 @@ mod tests {
                 hash = link.hash(&hash);
                 entries.push((link, hash));
             }
-            heads.push((chain, ChainHead { chain: name.to_owned(), entries: 3, hash }));
+            heads.push((chain, NamedHead { name: name.to_owned(), entries: 3, hash }));
         }
         (entries, heads)
     }
@@ -309,10 +319,7 @@ mod tests {
         compared(log, &[])
     }
 
-    fn compared(
-        (entries, heads): Log,
-        kept: &[ChainHead<String>],
-    ) -> Vec<(String, i64, &'static str)> {
+    fn compared((entries, heads): Log, kept: &[NamedHead]) -> Vec<(String, i64, &'static str)> {
         let mut walk = Walk::new(heads);
         walk.compare_with(kept);
         for (link, hash) in &entries {
@@ -349,15 +356,14 @@ mod tests {
     fn cut_off(log: &mut Log) {
         log.0.pop();
         let (entries, hash) = (2, log.0[4].1);
-        log.1[1].1 = ChainHead { chain: "organization acme".to_owned(), entries, hash };
+        log.1[1].1 = NamedHead { name: "organization acme".to_owned(), entries, hash };
     }
 
     #[test]
     fn an_end_that_is_cut_off_with_its_head_differs_from_what_was_kept() {
         let kept: Vec<_> = log().1.into_iter().map(|(_, head)| head).collect();
         let lines: Vec<_> = kept.iter().map(ToString::to_string).collect();
-        let parsed: Vec<ChainHead<String>> =
-            lines.iter().map(|line| line.parse().unwrap()).collect();
+        let parsed: Vec<NamedHead> = lines.iter().map(|line| line.parse().unwrap()).collect();
         assert_eq!(parsed, kept);
         assert_eq!(compared(log(), &kept), []);
         let acme = || "organization acme".to_owned();
@@ -368,7 +374,7 @@ mod tests {
         let other = link(ACME, 3, "other");
         let hash = other.hash(&cut.0[4].1);
         cut.0.push((other, hash));
-        cut.1[1].1 = ChainHead { chain: acme(), entries: 3, hash };
+        cut.1[1].1 = NamedHead { name: acme(), entries: 3, hash };
         assert_eq!(compared(cut.clone(), &kept), [(acme(), 3, REWRITTEN)]);
         cut.0.truncate(3);
         cut.1.truncate(1);
@@ -378,10 +384,7 @@ mod tests {
     #[test]
     fn a_head_that_was_not_printed_is_refused() {
         for text in ["", "user alice", "user alice 3 x", "user alice 0 ", "3 AAAA"] {
-            assert!(
-                text.parse::<ChainHead<String>>().unwrap_err().contains("audit head"),
-                "{text}"
-            );
+            assert!(text.parse::<NamedHead>().unwrap_err().contains("audit head"), "{text}");
         }
     }
 
@@ -399,7 +402,7 @@ mod tests {
             let (mut entries, mut heads) = log();
             entries.retain(|(link, _)| link.chain != gone);
             for (_, head) in heads.iter_mut().filter(|(chain, _)| *chain == gone) {
-                *head = ChainHead::start(name.to_owned());
+                *head = NamedHead { name: name.to_owned(), entries: 0, hash: START };
             }
             assert_eq!(verdict((entries, heads)), [(name.to_owned(), 1, CUT)]);
         }
