@@ -163,6 +163,17 @@ impl Database {
     }
 }
 
+impl<C: Subcommand> Group<C> {
+    async fn run(
+        self,
+        only_reads: impl FnOnce(&C) -> bool,
+        run: impl AsyncFnOnce(Operator<'_>, C) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let service = self.database.open(only_reads(&self.command)).await?;
+        run(Operator(&service), self.command).await
+    }
+}
+
 /// Runs the command.
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
@@ -177,25 +188,20 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
             let token = Operator(&service).init(&organization, &username, &email).await?;
             print_token(&token, &username, &FIRST_TOKEN)
         }
-        Command::User(Group { database, command }) => {
-            let is_list = matches!(command, UserCommand::List { .. });
-            manage::user(Operator(&database.open(is_list).await?), command).await
+        Command::User(group) => {
+            group.run(|command| matches!(command, UserCommand::List(_)), manage::user).await
         }
-        Command::Organization(Group { database, command }) => {
-            let is_list = matches!(command, OrganizationCommand::List { .. });
-            manage::organization(Operator(&database.open(is_list).await?), command).await
+        Command::Organization(group) => {
+            let only_reads = |command: &_| matches!(command, OrganizationCommand::List(_));
+            group.run(only_reads, manage::organization).await
         }
-        Command::Member(Group { database, command }) => {
-            let is_list = matches!(command, MemberCommand::List { .. });
-            manage::member(Operator(&database.open(is_list).await?), command).await
+        Command::Member(group) => {
+            group.run(|command| matches!(command, MemberCommand::List { .. }), manage::member).await
         }
-        Command::Token(Group { database, command }) => {
-            let is_list = matches!(command, TokenCommand::List { .. });
-            manage::token(Operator(&database.open(is_list).await?), command).await
+        Command::Token(group) => {
+            group.run(|command| matches!(command, TokenCommand::List { .. }), manage::token).await
         }
-        Command::Audit(Group { database, command }) => {
-            audit::audit(Operator(&database.open(true).await?), command).await
-        }
+        Command::Audit(group) => group.run(|_| true, audit::audit).await,
         Command::Backup { database, file } => {
             Operator(&database.open(true).await?).back_up(&file).await?;
             confirm(&format!("wrote {}", file.display()))
