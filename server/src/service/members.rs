@@ -8,7 +8,7 @@ use crate::caller::Role;
 use crate::error::{Error, Result};
 use crate::name::{Name, Slug};
 use crate::records::{Member, Page};
-use crate::store::{MEMBER, Purpose, Reach, TargetMember, Transaction, View};
+use crate::store::{MEMBER, Membership, Purpose, TargetMember, Transaction, View};
 
 impl InOrganization<'_> {
     /// Lists the members of an organization, by username.
@@ -58,8 +58,9 @@ impl InOrganization<'_> {
             if must_be_member && !is_member {
                 return Err(Error::NO_MEMBER);
             }
+            let membership = Membership { slug: self.slug.clone(), reach, target };
             let actor = Actor::Caller(&caller);
-            let member = set_role(&mut change, actor, self.slug, reach, username, target, role)?;
+            let member = set_role(&mut change, actor, membership, username, role)?;
             Ok((change, member))
         })
         .await
@@ -73,7 +74,8 @@ impl InOrganization<'_> {
             let is_self = *username == access.caller.username;
             let action = if is_self { Action::Leave } else { Action::ManageMembers };
             let (caller, reach, _) = reach(access, action)?;
-            remove(&mut change, Actor::Caller(&caller), self.slug, reach, username, target).await?;
+            let membership = Membership { slug: self.slug.clone(), reach, target };
+            remove(&mut change, Actor::Caller(&caller), membership, username).await?;
             Ok((change, ()))
         })
         .await
@@ -85,14 +87,12 @@ impl InOrganization<'_> {
 pub(super) async fn remove(
     change: &mut Transaction,
     actor: Actor<'_>,
-    slug: &Slug,
-    reach: Reach,
+    Membership { slug, reach, target }: Membership,
     username: &Name,
-    target: Option<TargetMember>,
 ) -> Result<usize> {
     let target = target.filter(|target| target.role.is_some()).ok_or(Error::NO_MEMBER)?;
-    keep_an_owner(slug, username, &target)?;
-    let revoked = change.delete_member_tokens(slug, reach.id, target.user).await?;
+    keep_an_owner(&slug, username, &target)?;
+    let revoked = change.delete_member_tokens(&slug, reach.id, target.user).await?;
     change.delete_member(reach.id, username);
     let events = revocations(&revoked, "org-member-rm").chain([Event::MemberRemove { username }]);
     record(change, reach.head, actor, events);
@@ -103,10 +103,8 @@ pub(super) async fn remove(
 pub(super) fn set_role(
     change: &mut Transaction,
     actor: Actor<'_>,
-    slug: &Slug,
-    reach: Reach,
+    Membership { slug, reach, target }: Membership,
     username: &Name,
-    target: Option<TargetMember>,
     role: Role,
 ) -> Result<Member> {
     let target = target.ok_or(Error::NO_USER)?;
@@ -117,7 +115,7 @@ pub(super) fn set_role(
         }
         Some(current) if current == role => None,
         Some(current) => {
-            keep_an_owner(slug, username, &target)?;
+            keep_an_owner(&slug, username, &target)?;
             change.update_member(reach.id, username, role);
             Some(Event::MemberUpdate { username, from: current, to: role })
         }

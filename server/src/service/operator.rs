@@ -69,8 +69,8 @@ impl Operator<'_> {
     /// Gives a user any role in an organization.
     pub async fn set_member(&self, slug: &Slug, username: &Name, role: Role) -> Result<Member> {
         self.write(Purpose::Change, async |change| {
-            let Membership { reach, target, .. } = lock_member(change, slug, username).await?;
-            members::set_role(change, Actor::Operator, slug, reach, username, target, role)
+            let membership = lock_member(change, slug, username).await?;
+            members::set_role(change, Actor::Operator, membership, username, role)
         })
         .await
     }
@@ -79,8 +79,8 @@ impl Operator<'_> {
     /// how many there were.
     pub async fn remove_member(&self, slug: &Slug, username: &Name) -> Result<usize> {
         self.write(Purpose::Revocation, async |change| {
-            let Membership { reach, target, .. } = lock_member(change, slug, username).await?;
-            members::remove(change, Actor::Operator, slug, reach, username, target).await
+            let membership = lock_member(change, slug, username).await?;
+            members::remove(change, Actor::Operator, membership, username).await
         })
         .await
     }

@@ -84,8 +84,8 @@ async fn end_memberships(
     user: &FoundUser,
 ) -> Result<usize> {
     let mut count = 0;
-    for Membership { slug, reach, target } in change.memberships(user.id).await? {
-        count += members::remove(change, Actor::Operator, &slug, reach, username, target).await?;
+    for membership in change.memberships(user.id).await? {
+        count += members::remove(change, Actor::Operator, membership, username).await?;
     }
     Ok(count)
 }
