@@ -26,8 +26,9 @@ use texts::Texts;
 /// How often an operation is run again after the database rolled it back because of another one.
 const RETRIES: u32 = 3;
 
-/// How many items a page of a list has.
-const PAGE: u32 = 256;
+/// How many items a page of a list has: as few as a worker thread reads in a third of a millisecond,
+/// so that small requests do not wait long for the pages of long lists.
+const PAGE: u32 = 64;
 
 /// How many live tokens there may be before a mint is refused. Mints do not wait for each other, so
 /// concurrent ones may exceed a quota by their own number. The operator's mints are not limited.
