@@ -228,6 +228,18 @@ impl Store {
         }
     }
 
+    /// Goes on with the check for damage that was cut short when a large SQLite database was opened.
+    /// Dropping the future ends it.
+    ///
+    /// # Errors
+    /// [`Error::Broken`] if there is damage.
+    pub async fn find_damage(&self) -> Result<()> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.find_damage().await,
+            Backend::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Checks the whole database, however long that takes.
     pub async fn check(&self) -> Result<CheckReport> {
         match &self.backend {

@@ -6,9 +6,11 @@ use anyhow::{Context, Result, ensure};
 use orgtokens_server::log::{Format, Log};
 use orgtokens_server::server::{Server, Settings};
 use orgtokens_server::service::Service;
-use slog::info;
+use orgtokens_server::store;
+use slog::{Logger, error, info, warn};
 use std::env;
 use std::fs::File;
+use std::future;
 use std::io::{self, IsTerminal};
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::os::fd::AsFd;
@@ -21,8 +23,8 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
 /// How long a reader of the log may take for the last lines.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Serves `service`, on the database at this URL, until SIGTERM or Ctrl-C. It prints the address on
-/// the first line of stdout, then what `describe` returns.
+/// Serves `service`, on the database at this URL, until SIGTERM, Ctrl-C, or damage is found in it. It
+/// prints the address on the first line of stdout, then what `describe` returns.
 pub async fn serve(
     service: Service,
     database: &str,
@@ -39,21 +41,35 @@ pub async fn serve(
     let _file_size = handle(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
     let sink = log()?;
     let log = sink.logger();
-    let server = Server::start(settings, service, listen, log.clone())?;
+    let server = Server::start(settings, service.clone(), listen, log.clone())?;
     let address = server.address();
     info!(log, "started";
         "version" => env!("CARGO_PKG_VERSION"), "database" => %public(database), "address" => address);
     print(&format!("listening on http://{address}{}", describe(address)))?;
-    let signal = tokio::select! {
-        _ = interrupt.recv() => "SIGINT",
-        _ = terminate.recv() => "SIGTERM",
+    let ended = tokio::select! {
+        _ = interrupt.recv() => Ok("SIGINT"),
+        _ = terminate.recv() => Ok("SIGTERM"),
+        damage = damage(&service, &log) => Err(damage),
     };
-    info!(log, "stopping"; "signal" => signal);
+    match &ended {
+        Ok(signal) => info!(log, "stopping"; "signal" => signal),
+        Err(damage) => error!(log, "stopping"; "reason" => %damage),
+    }
     if let Err(error) = server.close(SHUTDOWN_TIMEOUT).await {
         info!(log, "stopped early"; "reason" => %error);
     }
     sink.flush(FLUSH_TIMEOUT);
-    Ok(())
+    Ok(ended.map(drop)?)
+}
+
+/// Returns the damage that the check behind the requests finds. Without any it never returns.
+async fn damage(service: &Service, log: &Logger) -> store::Error {
+    match service.store().find_damage().await {
+        Err(damage @ store::Error::Broken(_)) => return damage,
+        Err(error) => warn!(log, "the check for damage failed"; "reason" => %error),
+        Ok(()) => {}
+    }
+    future::pending().await
 }
 
 fn handle(kind: SignalKind) -> Result<Signal> {

@@ -21,10 +21,13 @@ use rusqlite::ErrorCode::{
 };
 use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE, SQLITE_IOERR_WRITE};
 use rusqlite::types::{ToSqlOutput, ValueRef};
+use scopeguard::guard;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 pub use writer::Batch;
 use writer::Writer;
 
@@ -32,6 +35,8 @@ use writer::Writer;
 pub struct Sqlite {
     path: PathBuf,
     writer: Writer,
+    /// Whether everything was checked for damage when this opened.
+    is_checked: bool,
     readers: Arc<Readers>,
     /// Is dropped after the connections: closing them frees the space of their files.
     pub reserve: Reserve,
@@ -58,10 +63,10 @@ impl Sqlite {
                 }
                 error => Err(error),
             });
-            let (mut connection, readers) = (opened?, Readers::new(path.clone()));
+            let ((mut connection, is_checked), readers) = (opened?, Readers::new(path.clone()));
             readers.watch(&mut connection)?;
             let writer = Writer::new(connection);
-            Ok(Self { path, writer, readers, reserve, _copy: copy })
+            Ok(Self { path, writer, is_checked, readers, reserve, _copy: copy })
         })
         .await
     }
@@ -99,6 +104,23 @@ impl Sqlite {
     pub async fn back_up(&self, target: &Path) -> Result<()> {
         let (path, target) = (self.path.clone(), target.to_owned());
         run_blocking(move || backup::back_up(&open::connect(&path)?, &target)).await
+    }
+
+    /// Goes on with the check for damage, unless it was finished when this opened. Dropping the future
+    /// ends it.
+    pub async fn find_damage(&self) -> Result<()> {
+        if self.is_checked {
+            return Ok(());
+        }
+        let connection = open::connect(&self.path)?;
+        let _ends = guard(connection.get_interrupt_handle(), |check| check.interrupt());
+        let (sender, found) = oneshot::channel();
+        thread::spawn(move || {
+            // Requests come first. On Linux this is about the thread alone.
+            let _ = rustix::process::nice(5);
+            sender.send(open::find_damage(&connection))
+        });
+        found.await.unwrap_or_else(|_| Err(broken("the check for damage broke off")))
     }
 
     pub async fn check(&self) -> Result<CheckReport> {

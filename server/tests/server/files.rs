@@ -2,7 +2,7 @@
 //! SQLite only.
 
 use crate::support::database::{Database, command, text};
-use crate::support::{Running, eventually};
+use crate::support::{PATIENCE, Running, eventually};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -117,6 +117,28 @@ fn a_damaged_database_is_refused_and_check_reports_it() {
             assert!(said.contains(&damaged) && said.contains("restore a backup"), "{said}");
         }
     }
+}
+
+#[test]
+fn damage_that_the_check_at_start_does_not_reach_ends_the_server() {
+    let database = Database::new();
+    // Each row takes the check a fraction of a millisecond, and the last one breaks the rule.
+    database.tamper(
+        "PRAGMA ignore_check_constraints = ON;
+         CREATE TABLE slow (size INTEGER CHECK (length(hex(zeroblob(size))) > 0));
+         WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 5000)
+         INSERT INTO slow SELECT iif(n < 5000, 100000, 0) FROM n",
+    );
+    let log = database.folder().join("log");
+    let mut serve = database.command("serve");
+    serve.args(["--listen", "127.0.0.1:0"]).stderr(fs::File::create(&log).unwrap());
+    let mut server = Running::spawn_logging(&mut serve).unwrap();
+    assert_eq!(server.ask_as(&database.token, "GET", "/v1/user", "").status, 200);
+    assert_eq!(server.ended_within(PATIENCE).unwrap().code(), Some(1));
+    let log = fs::read_to_string(log).unwrap();
+    let (line, said) = log.trim_end().rsplit_once('\n').unwrap();
+    assert!(line.contains(r#""level":50"#) && line.contains("damaged"), "{line}");
+    assert!(said.contains("damaged") && said.contains("restore a backup"), "{said}");
 }
 
 fn names(folder: &Path) -> BTreeSet<OsString> {

@@ -19,14 +19,15 @@ const MIGRATIONS: [&str; 2] = [
     include_str!("../../../migrations/sqlite/0001_initial.sql"),
     include_str!("../../../migrations/sqlite/0002_chains_and_order.sql"),
 ];
-/// How long the check for damage at start may take; `check` does the rest of a large file.
-const CHECK_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// How long the check for damage at start may take. A server does the rest behind its requests.
+const CHECK_TIMEOUT: Duration = Duration::from_millis(150);
 /// The pragma that checks everything.
 pub const WHOLE_CHECK: &str = "integrity_check";
 
 /// Connects the writer and upgrades the schema. A file that is damaged, another program's or newer is
 /// left as it was. Only `creates` makes a file or the tables of an empty one. Errors name `name`.
-pub fn open(path: &Path, name: &Path, creates: bool) -> Result<Connection> {
+/// Returns also whether everything was checked for damage.
+pub fn open(path: &Path, name: &Path, creates: bool) -> Result<(Connection, bool)> {
     if creates {
         create(path)?;
     }
@@ -34,7 +35,7 @@ pub fn open(path: &Path, name: &Path, creates: bool) -> Result<Connection> {
     open_writable(path, name, creates).map_err(files::about(name))
 }
 
-fn open_writable(path: &Path, name: &Path, creates: bool) -> Result<Connection> {
+fn open_writable(path: &Path, name: &Path, creates: bool) -> Result<(Connection, bool)> {
     files::require_room(path)?;
     let mut writer = connect(path)?;
     let keep_as_is = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
@@ -42,12 +43,12 @@ fn open_writable(path: &Path, name: &Path, creates: bool) -> Result<Connection> 
     if version(&writer)? == 0 && !creates {
         return Err(never_initialised(name.to_str()));
     }
-    check_quickly(&mut writer)?;
+    let is_checked = check_quickly(&mut writer)?;
     writer.set_db_config(keep_as_is, false)?;
     migrate(&mut writer)?;
     // Changes wait for other processes without a thread.
     writer.busy_timeout(Duration::ZERO)?;
-    Ok(writer)
+    Ok((writer, is_checked))
 }
 
 /// Makes an empty file that only its owner may read, unless the file exists.
@@ -63,11 +64,11 @@ fn create(path: &Path) -> Result<()> {
     }
 }
 
-/// Checks for damage, for as long as a start may take.
-fn check_quickly(connection: &mut Connection) -> Result<()> {
+/// Checks for damage, for as long as a start may take. Returns whether that was enough for everything.
+fn check_quickly(connection: &mut Connection) -> Result<bool> {
     let deadline = Instant::now() + CHECK_TIMEOUT;
-    // The clock is read after every 10,000 steps of SQLite's virtual machine.
-    connection.progress_handler(10_000, Some(move || Instant::now() >= deadline))?;
+    // The clock is read after every 1,000 steps of SQLite's virtual machine.
+    connection.progress_handler(1_000, Some(move || Instant::now() >= deadline))?;
     // The quick check reads every page, the whole one compares indexes with their tables too.
     let found = match faults(connection, "quick_check", 1) {
         Ok(none) if none.is_empty() => faults(connection, WHOLE_CHECK, 1),
@@ -75,12 +76,26 @@ fn check_quickly(connection: &mut Connection) -> Result<()> {
     };
     connection.progress_handler(0, None::<fn() -> bool>)?;
     match found {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
+            Ok(false)
+        }
+        found => require_none(found).map(|()| true),
+    }
+}
+
+/// Checks everything for damage, however long that takes.
+pub fn find_damage(connection: &Connection) -> Result<()> {
+    require_none(faults(connection, WHOLE_CHECK, 1))
+}
+
+/// Fails if a check has found a fault.
+fn require_none(found: rusqlite::Result<Vec<String>>) -> Result<()> {
+    match found {
         Ok(faults) => faults.first().map_or(Ok(()), |fault| Err(corrupt(fault))),
-        Err(error) => match error.sqlite_error_code() {
-            Some(ErrorCode::OperationInterrupted) => Ok(()),
-            Some(ErrorCode::NotADatabase) => Err(corrupt(&error)),
-            _ => Err(error.into()),
-        },
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
+            Err(corrupt(&error))
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
