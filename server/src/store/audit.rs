@@ -32,8 +32,8 @@ const INSERT_MANY_SQLITE: &str = "INSERT INTO audit_log (organization_id, user_i
 const INSERT_MANY_POSTGRES: &str =
     "INSERT INTO audit_log (organization_id, user_id, origin, author,
      created_at, sequence, code, message, data, hash)
-     SELECT $1, $2, $3, $4, $5, $6 + key, code, message, data, decode(hash, 'hex')
-     FROM unnest($7::text[], $8::text[], $9::text[], $10::text[])
+     SELECT $1, $2, $3, $4, $5, $6 + key, code, message, data, hash
+     FROM unnest($7::text[], $8::text[], $9::text[], $10::bytea[])
      WITH ORDINALITY AS e (code, message, data, hash, key) ORDER BY key";
 
 /// Who makes a change, and when.
@@ -117,7 +117,7 @@ impl Transaction {
             let start = head.entries;
             let links = entries.by_ref().take(BULK);
             let links: Vec<_> = links.map(|entry| (head.append(author, &entry), entry)).collect();
-            let statement = self.insert_entries(head.chain, author, start, &links);
+            let statement = self.insert_entries(head.chain, author, start, links);
             self.execute(statement);
         }
         let (update, key) = match head.chain {
@@ -137,7 +137,7 @@ impl Transaction {
         chain: Chain,
         author: &Author<'_>,
         start: i64,
-        links: &[(Hash, NewEntry)],
+        links: Vec<(Hash, NewEntry)>,
     ) -> Statement {
         let (organization, user) = match chain {
             Chain::Organization(id) => (id.0.into(), Value::Null),
@@ -146,26 +146,22 @@ impl Transaction {
         let time = author.time.timestamp_millis();
         let mut parameters = vec![organization, user, author.origin.as_str().into()];
         parameters.extend([author.name.into(), time.into()]);
-        if let [(hash, NewEntry { code, message, data })] = links {
+        if let [(hash, NewEntry { code, message, data })] = &links[..] {
             parameters.extend([(start + 1).into(), (*code).into()]);
             parameters.extend([message.as_str().into(), data.as_str().into()]);
             parameters.push(hash.as_slice().into());
             return sql(INSERT, parameters);
         }
         if self.connection.is_postgres() {
-            let texts = |text: fn(&(Hash, NewEntry)) -> String| {
-                Value::Texts(links.iter().map(text).collect())
-            };
-            parameters.extend([
-                start.into(),
-                texts(|(_, entry)| entry.code.to_owned()),
-                texts(|(_, entry)| entry.message.clone()),
-                texts(|(_, entry)| entry.data.clone()),
-                texts(|(hash, _)| hex(hash)),
-            ]);
+            let columns = links.into_iter().map(|(hash, NewEntry { code, message, data })| {
+                ((code.to_owned(), message), (data, hash))
+            });
+            let ((codes, messages), (data, hashes)) = columns.unzip();
+            parameters.extend([start.into(), Value::Texts(codes), Value::Texts(messages)]);
+            parameters.extend([Value::Texts(data), Value::Hashes(hashes)]);
             return sql(INSERT_MANY_POSTGRES, parameters);
         }
-        let rows = (start + 1..).zip(links).map(|(sequence, (hash, entry))| {
+        let rows = (start + 1..).zip(&links).map(|(sequence, (hash, entry))| {
             (sequence, entry.code, &entry.message, &entry.data, hex(hash))
         });
         let rows = serde_json::to_string(&rows.collect::<Vec<_>>());

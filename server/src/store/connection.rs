@@ -15,6 +15,8 @@ pub enum Value {
     Null,
     /// An array, for PostgreSQL alone.
     Texts(Vec<String>),
+    /// An array, for PostgreSQL alone.
+    Hashes(Vec<[u8; 32]>),
 }
 
 impl From<i64> for Value {

@@ -278,7 +278,7 @@ fn to_sql(value: &Value) -> ToSqlOutput<'_> {
         Value::Text(value) => ValueRef::Text(value.as_bytes()),
         Value::Bytes(value) => ValueRef::Blob(value),
         // SQLite has no arrays.
-        Value::Null | Value::Texts(_) => ValueRef::Null,
+        Value::Null | Value::Texts(_) | Value::Hashes(_) => ValueRef::Null,
     })
 }
 

@@ -19,6 +19,10 @@ impl ToSql for Value {
             Self::Text(value) => value.to_sql_checked(kind, out),
             Self::Bytes(value) => value.to_sql_checked(kind, out),
             Self::Texts(values) => values.to_sql_checked(kind, out),
+            Self::Hashes(values) => {
+                let values: Vec<_> = values.iter().map(<[u8; 32]>::as_slice).collect();
+                values.to_sql_checked(kind, out)
+            }
         }
     }
 
