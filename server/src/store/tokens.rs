@@ -45,15 +45,15 @@ const OWN: &str =
      WHERE t.user_id = $1 AND t.position > $2 ORDER BY t.position LIMIT $3";
 
 /// The same lists for PostgreSQL, in one round trip with who asks: `c` is the access, `p` a page of
-/// one of two ranges. Subqueries read what belongs to a token, so no plan can read a whole table
-/// for it.
+/// one of two ranges. Subqueries read what belongs to a token, and `OFFSET 0` keeps one apart, so no
+/// plan can read a whole table for it.
 macro_rules! page_with_access {
-    ($owner:literal, $one:literal, $other:literal) => {
+    ($columns:literal, $one:literal, $other:literal, $more:literal) => {
         concat!(
             "SELECT c.*, p.position, p.id, p.name, p.created_at, p.scopes,
              (SELECT g.name FROM organization_groups g WHERE g.uuid = p.group_uuid), ",
-            $owner,
-            ", (SELECT s.slug FROM organizations s WHERE s.id = p.organization_id) FROM (",
+            $columns,
+            " FROM (",
             access!("", ""),
             ") AS c (token_id, token_name, binding, group_uuid, scopes, expires_at, user_id,
              username, email, user_entries, user_hash, organization_id, role, entries, hash)
@@ -62,24 +62,28 @@ macro_rules! page_with_access {
             " AND t.position > $4 ORDER BY t.position LIMIT $5)
              UNION ALL (SELECT * FROM tokens t WHERE ",
             $other,
-            " AND t.position > $4 ORDER BY t.position LIMIT $5)) AS p ON true ORDER BY p.position"
+            " AND t.position > $4 ORDER BY t.position LIMIT $5)) AS p ON true ",
+            $more,
+            " ORDER BY p.position"
         )
     };
 }
 
 /// `$3` is the slug, `$6` the roles that see all tokens.
 const ORGANIZATION_WITH_ACCESS: &str = page_with_access!(
-    "(SELECT w.username FROM users w WHERE w.id = p.user_id AND strpos($6, c.role) > 0),
-     (SELECT w.email FROM users w WHERE w.id = p.user_id AND strpos($6, c.role) > 0)",
-    "strpos($6, c.role) > 0 AND t.organization_id = c.organization_id",
-    "strpos($6, c.role) = 0 AND t.organization_id = c.organization_id AND t.user_id = c.user_id"
+    "w.username, w.email, $3::text",
+    "c.role = ANY($6) AND t.organization_id = c.organization_id",
+    "c.role <> ALL($6) AND t.organization_id = c.organization_id AND t.user_id = c.user_id",
+    "LEFT JOIN LATERAL (SELECT w.username, w.email FROM users w
+     WHERE w.id = p.user_id AND c.role = ANY($6) OFFSET 0) AS w ON true"
 );
 
 /// `$3` is no slug.
 const OWN_WITH_ACCESS: &str = page_with_access!(
-    "NULL, NULL",
+    "NULL, NULL, (SELECT s.slug FROM organizations s WHERE s.id = p.organization_id)",
     "c.binding IS NULL AND t.user_id = c.user_id",
-    "t.organization_id = c.binding AND t.user_id = c.user_id"
+    "t.organization_id = c.binding AND t.user_id = c.user_id",
+    ""
 );
 
 impl Snapshot {
@@ -99,13 +103,9 @@ impl Snapshot {
         let latest = || self.remembered.latest(credential, slug);
         if is_postgres && latest().and_then(|latest| known(&latest)).is_none() {
             let roles = Role::ALL.iter().filter(|role| sees_all(**role));
-            let roles: Vec<_> = roles.map(|role| role.as_str()).collect();
+            let roles = roles.map(|role| role.as_str().to_owned()).collect();
             let mut parameters = parameters(credential, [slug.as_str().into()]);
-            parameters.extend([
-                after.into(),
-                i64::from(limit).into(),
-                Value::Text(roles.join(",")),
-            ]);
+            parameters.extend([after.into(), i64::from(limit).into(), Value::Texts(roles)]);
             let statement = sql(ORGANIZATION_WITH_ACCESS, parameters);
             let (access, page) = self.page_with_access(statement, credential, limit).await?;
             self.remembered.insert(credential, Some(slug), &access, None);
