@@ -42,9 +42,11 @@ impl Postgres {
 
     /// Begins to read. BEGIN goes out with the first query.
     pub async fn read(&self, is_transaction: bool) -> Result<Session> {
-        let lease = Some(self.pool.lease(None).await?);
-        let begin = is_transaction.then_some(BEGIN_READING);
-        Ok(Session::new(lease, begin))
+        if is_transaction {
+            Ok(Session::new(self.pool.lease(None).await?, Some(BEGIN_READING)))
+        } else {
+            Ok(Session::new(self.pool.share().await?, None))
+        }
     }
 
     pub fn is_busy(&self, turn: &Turn) -> bool {
@@ -53,14 +55,13 @@ impl Postgres {
 
     /// Begins to write, when it is the turn of this change. BEGIN goes out with the first query.
     pub async fn write(&self, turn: &Turn) -> Result<Session> {
-        let lease = Some(self.pool.lease(Some(turn)).await?);
-        Ok(Session::new(lease, Some(BEGIN_WRITING)))
+        Ok(Session::new(self.pool.lease(Some(turn)).await?, Some(BEGIN_WRITING)))
     }
 
     /// Checks what the server does not check itself: the version of the schema.
     pub async fn check(&self) -> Result<CheckReport> {
-        let mut lease = self.pool.lease(None).await?;
-        let version = schema::version(&mut lease.link).await?.unwrap_or(0);
+        let lease = self.pool.lease(None).await?;
+        let version = schema::version(&lease.link).await?.unwrap_or(0);
         lease.put_back();
         let sound = vec![format!("the schema has version {version}")];
         Ok(CheckReport { sound, faults: Vec::new() })
@@ -69,7 +70,7 @@ impl Postgres {
 
 /// One transaction, or a statement that stands alone. Without its lease it is over.
 pub struct Session {
-    lease: Option<Box<Lease>>,
+    lease: Option<Lease>,
     /// Goes out before the first statement.
     begin: Option<&'static str>,
     has_begun: bool,
@@ -88,9 +89,9 @@ impl Drop for Session {
 }
 
 impl Session {
-    fn new(lease: Option<Box<Lease>>, begin: Option<&'static str>) -> Self {
+    fn new(lease: Lease, begin: Option<&'static str>) -> Self {
         let (answer_timeout, commit_timeout) = (ANSWER_TIMEOUT, COMMIT_TIMEOUT);
-        Self { lease, begin, has_begun: false, answer_timeout, commit_timeout }
+        Self { lease: Some(lease), begin, has_begun: false, answer_timeout, commit_timeout }
     }
 
     /// Waits for answers as long as they take.
@@ -108,7 +109,7 @@ impl Session {
         if statements.is_empty() {
             return Ok(Vec::new());
         }
-        let mut lease = self.begin_with(&mut statements)?;
+        let lease = self.begin_with(&mut statements)?;
         // If the request is dropped meanwhile, so is the connection: it may be in the middle.
         let answer = timeout(self.answer_timeout, lease.link.query(&statements, map)).await;
         let answer = answer.unwrap_or_else(|_| {
@@ -118,6 +119,8 @@ impl Session {
             Ok(_) => self.lease = Some(lease),
             // The connection is as good as before, the transaction is not.
             Err(Error::Exists | Error::Contended(_)) => lease.roll_back_and_put_back(),
+            // Others may share it.
+            Err(Error::Unavailable(_)) => lease.link.retire(),
             Err(_) => {}
         }
         answer
@@ -125,7 +128,7 @@ impl Session {
 
     /// Runs the statements and COMMIT in one round trip.
     pub async fn commit(mut self, mut statements: Vec<Statement>) -> Result<()> {
-        let mut lease = self.begin_with(&mut statements)?;
+        let lease = self.begin_with(&mut statements)?;
         // A task of its own: neither a dropped request nor the end of this wait cancels it. It keeps
         // the connection and its place in the pool until the database has decided.
         let committing = tokio::spawn(async move {
@@ -143,7 +146,7 @@ impl Session {
     }
 
     /// Takes the connection. BEGIN goes out with the first statements.
-    fn begin_with(&mut self, statements: &mut Vec<Statement>) -> Result<Box<Lease>> {
+    fn begin_with(&mut self, statements: &mut Vec<Statement>) -> Result<Lease> {
         if let Some(begin) = self.begin.take() {
             statements.insert(0, sql(begin, []));
             self.has_begun = true;

@@ -57,7 +57,7 @@ async fn is_there(store: &Store, username: &Name) -> Result<bool> {
 }
 
 /// Waits until `holds` is true. Panics after `PATIENCE`.
-async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
+pub async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds().await {
         assert!(Instant::now() < deadline, "it did not happen within {PATIENCE:?}");

@@ -13,6 +13,7 @@ mod quotas;
 mod racing;
 mod remembering;
 mod schema;
+mod sharing;
 mod stage;
 mod storing;
 mod trusting;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         failing::trials(),
         faults::trials(),
         quotas::trials(),
+        sharing::trials(),
         trusting::trials(),
     ]
     .into_iter()

@@ -6,6 +6,7 @@ use super::super::{Error, Result};
 use super::url::Target;
 use futures::future::try_join_all;
 use futures::{TryStreamExt, join, pin_mut, try_join};
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -35,8 +36,9 @@ const PLANNER: &str = "SET random_page_cost = 1.1";
 /// An open connection; dropping it closes it at once.
 pub struct Link {
     client: Client,
-    prepared: HashMap<String, Prepared>,
+    prepared: Mutex<HashMap<String, Prepared>>,
     has_warned: Arc<AtomicBool>,
+    is_retired: AtomicBool,
     /// Moves the messages of the connection.
     _driver: JoinSet<()>,
 }
@@ -71,7 +73,8 @@ impl Link {
                 }
             }
         });
-        let link = Self { client, prepared: HashMap::new(), has_warned, _driver: driver };
+        let (prepared, is_retired) = (Mutex::default(), AtomicBool::new(false));
+        let link = Self { client, prepared, has_warned, is_retired, _driver: driver };
         link.run(SETTINGS).await?;
         match link.run(PLANNER).await {
             Ok(()) | Err(Error::Broken(_)) => Ok(link),
@@ -79,9 +82,14 @@ impl Link {
         }
     }
 
-    /// Returns whether the connection has ended.
+    /// Returns whether the connection has ended, or takes no more requests.
     pub fn is_closed(&self) -> bool {
-        self.client.is_closed()
+        self.client.is_closed() || self.is_retired.load(Ordering::Relaxed)
+    }
+
+    /// Lets the requests that use the connection finish, and no other one begin.
+    pub fn retire(&self) {
+        self.is_retired.store(true, Ordering::Relaxed);
     }
 
     /// Runs one text of statements without parameters or rows.
@@ -91,7 +99,7 @@ impl Link {
 
     /// Runs statements in one round trip, and returns what `map` makes of the rows of the last one.
     pub async fn query<T: Send>(
-        &mut self,
+        &self,
         statements: &[Statement],
         mut map: impl FnMut(&dyn Row) -> Result<T> + Send,
     ) -> Result<Vec<T>> {
@@ -112,7 +120,7 @@ impl Link {
 
     /// Runs statements without rows and COMMIT, in one round trip. It is [`Error::Unknown`] if the
     /// commit may have happened nevertheless.
-    pub async fn commit(&mut self, statements: &[Statement]) -> Result<()> {
+    pub async fn commit(&self, statements: &[Statement]) -> Result<()> {
         let prepared = self.prepare(statements).await?;
         self.has_warned.store(false, Ordering::SeqCst);
         let (changed, committed) = join!(self.run_all(statements, &prepared), self.run("COMMIT"));
@@ -130,14 +138,18 @@ impl Link {
         }
     }
 
-    async fn prepare(&mut self, statements: &[Statement]) -> Result<Vec<Prepared>> {
-        let mut all = Vec::new();
+    async fn prepare(&self, statements: &[Statement]) -> Result<Vec<Prepared>> {
+        let mut all = Vec::with_capacity(statements.len());
         for Statement { sql, .. } in statements {
-            if !self.prepared.contains_key(sql.as_ref()) {
-                let prepared = self.client.prepare(sql).await?;
-                self.prepared.insert(sql.to_string(), prepared);
-            }
-            all.push(self.prepared[sql.as_ref()].clone());
+            let known = self.prepared.lock().get(sql.as_ref()).cloned();
+            all.push(match known {
+                Some(prepared) => prepared,
+                None => {
+                    let prepared = self.client.prepare(sql).await?;
+                    self.prepared.lock().insert(sql.to_string(), prepared.clone());
+                    prepared
+                }
+            });
         }
         Ok(all)
     }

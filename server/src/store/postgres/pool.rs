@@ -1,6 +1,7 @@
 //! What requests of one server wait for: a connection, of which there is a limited number, and the
-//! turn of a change. Changes that would wait for the same row lock wait for their turn instead,
-//! without a connection, so those of one organization cannot use up the pool.
+//! turn of a change. Reads of one statement share a few connections; every other request has one of
+//! its own. Changes that would wait for the same row lock wait for their turn instead, without a
+//! connection, so those of one organization cannot use up the pool.
 
 use super::super::{Error, Result, Turn, broken};
 use super::link::{ANSWER_TIMEOUT, Link};
@@ -19,52 +20,98 @@ use tokio::time::timeout;
 const POOL_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a change waits for its turn: longer than a change of many rows may take.
 const TURN_TIMEOUT: Duration = Duration::from_secs(4);
+/// How many requests wait for an answer on a shared connection before the next one is used. Few
+/// full connections take less CPU than many, and a silent one holds up no more requests than this.
+const SHARERS: usize = 32;
+
+/// A connection that many requests use at once, when it is open.
+type SharedLink = Arc<tokio::sync::Mutex<Option<Arc<Link>>>>;
 
 pub struct Pool {
     target: Target,
     pub turns: Turns,
-    idle: Mutex<Vec<Link>>,
+    idle: Mutex<Vec<Arc<Link>>>,
     places: Arc<Semaphore>,
     writers: Arc<Semaphore>,
+    shared: Vec<SharedLink>,
+    sharers: Arc<Semaphore>,
 }
 
 impl Pool {
     pub fn new(target: Target, size: NonZeroUsize) -> Arc<Self> {
-        let places = Arc::new(Semaphore::new(size.get()));
-        // Writers wait for locks and for standbys: the other half of the places is for readers.
-        let writers = Arc::new(Semaphore::new(size.get().div_ceil(2)));
-        Arc::new(Self { target, turns: Turns::default(), idle: Mutex::default(), places, writers })
+        let shared = size.get() / 4;
+        let own = size.get() - shared;
+        Arc::new(Self {
+            target,
+            turns: Turns::default(),
+            idle: Mutex::default(),
+            places: Arc::new(Semaphore::new(own)),
+            // Writers wait for locks and for standbys: a part of the places is for readers.
+            writers: Arc::new(Semaphore::new(own - own / 4)),
+            shared: iter::repeat_with(SharedLink::default).take(shared).collect(),
+            sharers: Arc::new(Semaphore::new(shared * SHARERS)),
+        })
     }
 
-    /// Waits for a connection, and for a change first for its turn.
-    pub async fn lease(self: &Arc<Self>, turn: Option<&Turn>) -> Result<Box<Lease>> {
+    /// Waits for a connection that other requests use at the same time, for one statement.
+    pub async fn share(self: &Arc<Self>) -> Result<Lease> {
+        if self.shared.is_empty() {
+            self.lease(None).await
+        } else {
+            in_time(self.wait_shared()).await
+        }
+    }
+
+    /// Waits for a connection of its own, and for a change first for its turn.
+    pub async fn lease(self: &Arc<Self>, turn: Option<&Turn>) -> Result<Lease> {
         let turn_held = match turn {
             None | Some(Turn::Free) => None,
             Some(turn) => Some(self.turns.take(turn).await?),
         };
-        let lease = timeout(POOL_TIMEOUT, self.wait(turn.is_some())).await;
-        let mut lease = lease.map_err(|_| {
-            Error::Unavailable(format!("no connection was free within {POOL_TIMEOUT:?}"))
-        })??;
-        lease.turn = turn_held;
-        Ok(lease)
+        let lease = in_time(self.wait(turn.is_some())).await?;
+        Ok(Lease { _turn: turn_held, ..lease })
     }
 
-    async fn wait(self: &Arc<Self>, is_writer: bool) -> Result<Box<Lease>> {
-        let writer = if is_writer { Some(permit(&self.writers).await) } else { None };
-        let permits = (permit(&self.places).await, writer);
-        let pool = Arc::clone(self);
-        let lease = |link| Box::new(Lease { link, pool, turn: None, _permits: permits });
-        let mut idle = iter::from_fn(|| self.idle.lock().pop());
-        if let Some(link) = idle.find(|link| !link.is_closed()) {
-            return Ok(lease(link));
+    async fn wait_shared(self: &Arc<Self>) -> Result<Lease> {
+        let _permits = (permit(&self.sharers).await, None);
+        // Each lease has a reference to its connection's place.
+        let mut places = self.shared.iter().filter(|place| Arc::strong_count(place) <= SHARERS);
+        let place = places.next().unwrap_or(&self.shared[0]);
+        let home = Home::Shared(Arc::clone(place));
+        let mut shared = Arc::clone(place).lock_owned().await;
+        let lease = |link| Lease { link, home, _turn: None, _permits };
+        if let Some(link) = shared.as_ref().filter(|link| !link.is_closed()) {
+            return Ok(lease(Arc::clone(link)));
         }
-        // Connecting goes on if the request stops waiting, so that a host late in the list is reached
-        // at last.
+        self.open(move |link| {
+            *shared = Some(Arc::clone(&link));
+            lease(link)
+        })
+        .await
+    }
+
+    async fn wait(self: &Arc<Self>, is_writer: bool) -> Result<Lease> {
+        let writer = if is_writer { Some(permit(&self.writers).await) } else { None };
+        let _permits = (permit(&self.places).await, writer);
+        let home = Home::Pool(Arc::clone(self));
+        let lease = |link| Lease { link, home, _turn: None, _permits };
+        let mut idle = iter::from_fn(|| self.idle.lock().pop());
+        match idle.find(|link| !link.is_closed()) {
+            Some(link) => Ok(lease(link)),
+            None => self.open(lease).await,
+        }
+    }
+
+    /// Connects. That goes on if the request stops waiting, so that a host late in the list is
+    /// reached at last.
+    async fn open(
+        self: &Arc<Self>,
+        lease: impl FnOnce(Arc<Link>) -> Lease + Send + 'static,
+    ) -> Result<Lease> {
         let (sender, receiver) = oneshot::channel();
         let pool = Arc::clone(self);
         tokio::spawn(async move {
-            let leased = Link::open(&pool.target).await.map(lease);
+            let leased = Link::open(&pool.target).await.map(|link| lease(Arc::new(link)));
             if let Err(Ok(unclaimed)) = sender.send(leased) {
                 unclaimed.put_back();
             }
@@ -73,22 +120,36 @@ impl Pool {
     }
 }
 
+async fn in_time(wait: impl Future<Output = Result<Lease>>) -> Result<Lease> {
+    timeout(POOL_TIMEOUT, wait).await.unwrap_or_else(|_| {
+        Err(Error::Unavailable(format!("no connection was free within {POOL_TIMEOUT:?}")))
+    })
+}
+
 async fn permit(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
     Arc::clone(semaphore).acquire_owned().await.expect("the semaphore is never closed")
 }
 
-/// A connection in use. Dropping it closes it, and another one takes its place.
+/// Where a connection comes from.
+enum Home {
+    Pool(Arc<Pool>),
+    Shared(#[expect(dead_code, reason = "it is counted")] SharedLink),
+}
+
+/// A connection in use. Dropping one that is not shared closes it, and another one takes its place.
 pub struct Lease {
-    pub link: Link,
-    pool: Arc<Pool>,
-    turn: Option<OwnedMutexGuard<()>>,
+    pub link: Arc<Link>,
+    home: Home,
+    _turn: Option<OwnedMutexGuard<()>>,
     _permits: (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
 }
 
 impl Lease {
     /// Makes the connection available to the next request. Its transaction must have ended.
     pub fn put_back(self) {
-        self.pool.idle.lock().push(self.link);
+        if let Home::Pool(pool) = self.home {
+            pool.idle.lock().push(self.link);
+        }
     }
 
     /// Like [`Lease::put_back`], after the transaction was rolled back.

@@ -31,18 +31,18 @@ const FOREIGN_TABLE: &str = "SELECT 1::bigint FROM information_schema.tables
 /// Upgrades an older database, and refuses a newer one. Only `creates` makes the tables of an empty
 /// one.
 pub async fn upgrade(target: &Target, creates: bool) -> Result<()> {
-    let mut link = Link::open(target).await?;
-    match version(&mut link).await? {
-        None if integer(&mut link, FOREIGN_TABLE).await?.is_some() => {
+    let link = Link::open(target).await?;
+    match version(&link).await? {
+        None if integer(&link, FOREIGN_TABLE).await?.is_some() => {
             Err(broken("the database is another program's: name another database"))
         }
         None if !creates => Err(never_initialised(None)),
         Some(version) if version == MIGRATIONS.len() => Ok(()),
-        _ => migrate(&mut link).await,
+        _ => migrate(&link).await,
     }
 }
 
-async fn migrate(link: &mut Link) -> Result<()> {
+async fn migrate(link: &Link) -> Result<()> {
     // Migrations, and waiting for another server's, may take long.
     link.run("SET statement_timeout = 0; SET lock_timeout = 0").await?;
     if let Err(error) = link.run(LOCK).await
@@ -62,7 +62,7 @@ async fn migrate(link: &mut Link) -> Result<()> {
 }
 
 /// Returns how many migrations ran on this database; `None` if it has no such count.
-pub async fn version(link: &mut Link) -> Result<Option<usize>> {
+pub async fn version(link: &Link) -> Result<Option<usize>> {
     let table = "SELECT 1::bigint WHERE to_regclass('orgtokens_schema') IS NOT NULL";
     if integer(link, table).await?.is_none() {
         return Ok(None);
@@ -71,6 +71,6 @@ pub async fn version(link: &mut Link) -> Result<Option<usize>> {
     known_version(version.unwrap_or(0), MIGRATIONS.len()).map(Some)
 }
 
-async fn integer(link: &mut Link, statement: &'static str) -> Result<Option<i64>> {
+async fn integer(link: &Link, statement: &'static str) -> Result<Option<i64>> {
     Ok(link.query(&[sql(statement, [])], |row| row.integer(0)).await?.pop())
 }
