@@ -61,7 +61,7 @@ async fn reads_on_a_shared_connection_that_breaks_fail_and_the_next_one_succeeds
         let end = "SELECT pg_terminate_backend($1)";
         watcher.execute(end, &[&process]).await.expect("an end");
     };
-    require_failure(&store(&stage).await, 64, &stage.database.url, end).await;
+    require_failure(&store(&stage).await, 32, &stage.database.url, end).await;
 }
 
 async fn a_shared_connection_that_gives_no_answer_is_replaced(backend: Backend) {
