@@ -142,13 +142,12 @@ impl Link {
         let mut all = Vec::with_capacity(statements.len());
         for Statement { sql, .. } in statements {
             let known = self.prepared.lock().get(sql.as_ref()).cloned();
-            all.push(match known {
-                Some(prepared) => prepared,
-                None => {
-                    let prepared = self.client.prepare(sql).await?;
-                    self.prepared.lock().insert(sql.to_string(), prepared.clone());
-                    prepared
-                }
+            all.push(if let Some(prepared) = known {
+                prepared
+            } else {
+                let prepared = self.client.prepare(sql).await?;
+                self.prepared.lock().insert(sql.to_string(), prepared.clone());
+                prepared
             });
         }
         Ok(all)

@@ -39,6 +39,7 @@ pub struct Pool {
 
 impl Pool {
     pub fn new(target: Target, size: NonZeroUsize) -> Arc<Self> {
+        // Below 4 there are too few to set one apart.
         let shared = size.get() / 4;
         let own = size.get() - shared;
         Arc::new(Self {
@@ -47,7 +48,7 @@ impl Pool {
             idle: Mutex::default(),
             places: Arc::new(Semaphore::new(own)),
             // Writers wait for locks and for standbys: a part of the places is for readers.
-            writers: Arc::new(Semaphore::new(own - own / 4)),
+            writers: Arc::new(Semaphore::new((own * 3 / 4).max(1))),
             shared: iter::repeat_with(SharedLink::default).take(shared).collect(),
             sharers: Arc::new(Semaphore::new(shared * SHARERS)),
         })
@@ -73,13 +74,13 @@ impl Pool {
     }
 
     async fn wait_shared(self: &Arc<Self>) -> Result<Lease> {
-        let _permits = (permit(&self.sharers).await, None);
+        let permits = (permit(&self.sharers).await, None);
         // Each lease has a reference to its connection's place.
         let mut places = self.shared.iter().filter(|place| Arc::strong_count(place) <= SHARERS);
         let place = places.next().unwrap_or(&self.shared[0]);
         let home = Home::Shared(Arc::clone(place));
         let mut shared = Arc::clone(place).lock_owned().await;
-        let lease = |link| Lease { link, home, _turn: None, _permits };
+        let lease = |link| Lease { link, home, _turn: None, _permits: permits };
         if let Some(link) = shared.as_ref().filter(|link| !link.is_closed()) {
             return Ok(lease(Arc::clone(link)));
         }
@@ -92,9 +93,9 @@ impl Pool {
 
     async fn wait(self: &Arc<Self>, is_writer: bool) -> Result<Lease> {
         let writer = if is_writer { Some(permit(&self.writers).await) } else { None };
-        let _permits = (permit(&self.places).await, writer);
+        let permits = (permit(&self.places).await, writer);
         let home = Home::Pool(Arc::clone(self));
-        let lease = |link| Lease { link, home, _turn: None, _permits };
+        let lease = |link| Lease { link, home, _turn: None, _permits: permits };
         let mut idle = iter::from_fn(|| self.idle.lock().pop());
         match idle.find(|link| !link.is_closed()) {
             Some(link) => Ok(lease(link)),
