@@ -2,6 +2,7 @@
 //!
 //! `main` parses the command line. Each command has one module here.
 
+pub mod bench;
 pub mod ci;
 pub mod diff;
 pub mod postgres;

@@ -5,6 +5,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use xtask::bench::Bench;
 use xtask::ci::Ci;
 use xtask::diff::Diff;
 use xtask::postgres::Postgres;
@@ -15,6 +16,7 @@ use xtask::postgres::Postgres;
 enum Xtask {
     Diff(Diff),
     Ci(Ci),
+    Bench(Bench),
     Postgres(Postgres),
 }
 
@@ -22,6 +24,7 @@ fn main() -> ExitCode {
     match Xtask::parse() {
         Xtask::Diff(diff) => diff.run(),
         Xtask::Ci(ci) => ci.run(),
+        Xtask::Bench(bench) => bench.run(),
         Xtask::Postgres(postgres) => postgres.run(),
     }
 }

@@ -1,0 +1,122 @@
+//! The servers and databases of a group of figures. They are started when the first contender needs
+//! them, and end with the group.
+
+use crate::contender::{Ask, Host};
+use crate::database::{BoundToken, Database, TOKENS};
+use crate::process::command;
+use crate::server::Server;
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+/// How many tokens the organization with a long list has.
+const MILLION: usize = 1_000_000;
+
+/// What all groups share: the programs, and the folder of everything that is written.
+pub struct Workshop {
+    /// `orgtokens-server`, from the same build.
+    pub server: PathBuf,
+    pub folder: PathBuf,
+}
+
+/// What one group uses.
+pub struct World<'a> {
+    workshop: &'a Workshop,
+    /// The copies of databases, scripts and logs. They are removed with the world.
+    folder: TempDir,
+    databases: HashMap<Host, Database>,
+    servers: HashMap<Host, Server>,
+}
+
+impl Workshop {
+    /// Finds the programs, and makes the folder.
+    pub fn new() -> Result<Self> {
+        let server = env::current_exe()?.with_file_name("orgtokens-server");
+        let folder = crate::root().join("target/bench");
+        fs::create_dir_all(folder.join("databases"))?;
+        ensure!(server.exists(), "orgtokens-server is not built: run `cargo xtask bench`");
+        Ok(Self { server, folder })
+    }
+}
+
+impl<'a> World<'a> {
+    /// A world without servers.
+    pub fn new(workshop: &'a Workshop) -> Result<Self> {
+        let folder = tempfile::tempdir_in(&workshop.folder)?;
+        let (databases, servers) = (HashMap::new(), HashMap::new());
+        Ok(Self { workshop, folder, databases, servers })
+    }
+
+    /// Returns the path of a file that is removed with the world.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Returns the script of `wrk`.
+    pub fn script(&self) -> Result<PathBuf> {
+        let script = self.path("requests.lua");
+        fs::write(&script, include_str!("load/requests.lua"))?;
+        Ok(script)
+    }
+
+    /// Returns the database whose tokens a server accepts. A reference accepts any.
+    pub fn database(&mut self, host: Host) -> Result<&Database> {
+        let (host, big) = match host {
+            Host::SqliteMillion => (host, MILLION),
+            Host::Dropshot | Host::Hyper | Host::Sqlite => (Host::Sqlite, 0),
+        };
+        if !self.databases.contains_key(&host) {
+            let folder = self.workshop.folder.join("databases");
+            let mut database = Database::prepare(&self.workshop.server, &folder, big)?;
+            // A world starts with the same contents every time. The long one is only read.
+            if host == Host::Sqlite {
+                let copy = self.path("sqlite.db");
+                fs::copy(&database.file, &copy)?;
+                database.file = copy;
+            }
+            self.databases.insert(host, database);
+        }
+        self.databases.get(&host).context("there is no database")
+    }
+
+    /// Returns a server, and starts it unless it runs.
+    pub fn server(&mut self, host: Host) -> Result<&Server> {
+        if !self.servers.contains_key(&host) {
+            let server = self.start(host).with_context(|| format!("{host:?} does not start"))?;
+            self.servers.insert(host, server);
+        }
+        self.servers.get(&host).context("the server has ended")
+    }
+
+    /// Starts a server that ends when it is dropped.
+    pub fn start(&mut self, host: Host) -> Result<Server> {
+        let log = self.path(&format!("{host:?}.log"));
+        let kind = match host {
+            Host::Dropshot => "dropshot",
+            Host::Hyper => "hyper",
+            Host::Sqlite | Host::SqliteMillion => {
+                let url = self.database(host)?.url();
+                return Server::serve(&self.workshop.server, &url, &log);
+            }
+        };
+        let list = self.list()?;
+        Server::start(command(env::current_exe()?).arg(kind).arg(list), &log)
+    }
+
+    /// Returns a file with a list as this project's server answers it.
+    fn list(&mut self) -> Result<PathBuf> {
+        let BoundToken { slug, token } = self.database(Host::Sqlite)?.list[0].clone();
+        let path = Ask::List.path().replace("SLUG", &slug);
+        let authorization = format!("Authorization: Bearer {token}\r\n");
+        let list = self.server(Host::Sqlite)?.get(&path, &authorization)?;
+        let count = serde_json::from_str::<Value>(&list)?["tokens"].as_array().map_or(0, Vec::len);
+        ensure!(count == TOKENS, "a list has {count} tokens, and should have {TOKENS}");
+        let file = self.path("list.json");
+        fs::write(&file, list)?;
+        Ok(file)
+    }
+}
