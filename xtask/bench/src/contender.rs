@@ -2,6 +2,7 @@
 //! sample. How is in `measure`; which of them are compared is in `figure`.
 
 use crate::measure::{big, lists, mints};
+use crate::postgres;
 use crate::world::World;
 use anyhow::Result;
 use serde::Serialize;
@@ -25,6 +26,8 @@ pub enum Contender {
     Commits,
     /// As many mints as this number of clients can send.
     Mints(Host, usize),
+    /// As many times the statements of a mint as this number of clients can send to PostgreSQL.
+    Pgbench(usize),
 }
 
 /// A server that answers requests.
@@ -38,6 +41,8 @@ pub enum Host {
     Sqlite,
     /// This project's, on SQLite with a million tokens more.
     SqliteMillion,
+    /// This project's, on PostgreSQL.
+    Postgres,
 }
 
 /// What is asked for.
@@ -107,6 +112,7 @@ impl Contender {
             Self::Start(host) => big::start(world, host),
             Self::Commits => mints::commits(world, seconds),
             Self::Mints(host, clients) => mints::mints(world, host, clients, seconds),
+            Self::Pgbench(clients) => postgres::pgbench(world, clients, seconds),
         }
     }
 
@@ -119,7 +125,7 @@ impl Contender {
             | Self::Start(host)
             | Self::Mints(host, _) => host == Host::SqliteMillion,
             Self::ListsBesideBig => true,
-            Self::Commits => false,
+            Self::Commits | Self::Pgbench(_) => false,
         }
     }
 }

@@ -2,7 +2,9 @@
 //! contender is measured is in `contender`.
 
 use crate::contender::{Ask, Contender, Host, Metric};
-use Contender::{Commits, ListsBesideBig, ListsWhileChanging, Mints, Paced, Requests, Start};
+use Contender::{
+    Commits, ListsBesideBig, ListsWhileChanging, Mints, Paced, Pgbench, Requests, Start,
+};
 use Goal::{AtLeast, AtMost};
 use Measured::{Ratio, Value};
 
@@ -27,6 +29,8 @@ pub enum Group {
     Mints,
     /// With a million tokens more.
     Million,
+    /// Reading from and writing to PostgreSQL.
+    Postgres,
 }
 
 /// How the value of a figure follows from what its contenders did in the same round.
@@ -50,6 +54,8 @@ const DROPSHOT: Contender = Requests(Host::Dropshot, Ask::List);
 const HYPER: Contender = Requests(Host::Hyper, Ask::List);
 const LIST: Contender = Requests(Host::Sqlite, Ask::List);
 const LIST_MILLION: Contender = Requests(Host::SqliteMillion, Ask::List);
+const POSTGRES_LIST: Contender = Requests(Host::Postgres, Ask::List);
+const POSTGRES_VALIDATE: Contender = Requests(Host::Postgres, Ask::Validate);
 const VALIDATE: Contender = Requests(Host::Sqlite, Ask::Validate);
 
 /// Declares figures: a name, what it is, its group, what is measured, its goal.
@@ -95,11 +101,23 @@ figures! {
         Million, Value(ListsBesideBig, Metric::MemoryMebibytes), AtMost(32.0);
     "beside-first-byte", "first byte for the slowest of them, ms",
         Million, Value(ListsBesideBig, Metric::FirstByteMilliseconds), AtMost(10.0);
+    "postgres-list", "PostgreSQL: list of 20, against dropshot from memory",
+        Postgres, Ratio(POSTGRES_LIST, DROPSHOT), AtLeast(0.45);
+    "postgres-statement", "the same against validate, which is its authentication statement alone",
+        Postgres, Ratio(POSTGRES_LIST, POSTGRES_VALIDATE), AtLeast(0.8);
+    "postgres-mints", "PostgreSQL: durable mints of 64 clients, against pgbench",
+        Postgres, Ratio(Mints(Host::Postgres, 64), Pgbench(64)), AtLeast(0.7);
 }
 
 impl Group {
     /// Every group, in the order in which they are measured.
-    pub const ALL: &[Self] = &[Self::Lists, Self::Mints, Self::Million];
+    pub const ALL: &[Self] = &[Self::Lists, Self::Mints, Self::Million, Self::Postgres];
+
+    /// Returns what to do first, if something that the group needs is not installed.
+    pub fn missing(self) -> Option<&'static str> {
+        let is_missing = self == Self::Postgres && !xtask::postgres::is_installed();
+        is_missing.then_some(xtask::postgres::NOT_INSTALLED)
+    }
 }
 
 impl Goal {

@@ -6,6 +6,7 @@ mod database;
 mod figure;
 mod load;
 mod measure;
+mod postgres;
 mod process;
 mod reference;
 mod report;

@@ -13,6 +13,8 @@ use std::path::Path;
 pub struct Report {
     pub lines: Vec<Line>,
     pub samples: Vec<(Contender, Result<Vec<Sample>, String>)>,
+    /// The figures that were left out because something is not installed.
+    pub skipped: Vec<(&'static str, &'static str)>,
 }
 
 /// A figure with its value in each round, or why it has none.
@@ -98,6 +100,9 @@ impl Report {
             if let Err(reason) = &line.values {
                 println!("{} has no figure: {reason}", line.figure.name);
             }
+        }
+        for (name, reason) in &self.skipped {
+            println!("{name} was left out: {reason}");
         }
         let file = folder.join("results.json");
         fs::write(&file, format!("{:#}\n", self.json()))

@@ -32,6 +32,10 @@ pub fn run(options: &Options) -> Result<bool> {
         if figures.is_empty() {
             continue;
         }
+        if let Some(missing) = group.missing() {
+            report.skipped.extend(figures.iter().map(|figure| (figure.name, missing)));
+            continue;
+        }
         let samples = measure(&workshop, &plan, &contenders(&figures))?;
         report.lines.extend(figures.into_iter().map(|figure| Line::new(figure, &samples)));
         report.samples.extend(samples);
@@ -47,8 +51,12 @@ fn select(options: &Options) -> Result<Vec<&'static Figure>> {
             bail!("there is no figure `{name}`: use one of {}", names.join(", "));
         }
     }
-    let is_selected =
-        |figure: &&Figure| options.only.is_empty() || options.only.iter().any(|n| n == figure.name);
+    let is_selected = |figure: &&Figure| {
+        let contenders = figure.measured.contenders();
+        let is_slow = contenders.iter().any(|contender| contender.is_slow_to_prepare());
+        let is_named = options.only.iter().any(|name| name == figure.name);
+        is_named || options.only.is_empty() && !(options.quick && is_slow)
+    };
     Ok(FIGURES.iter().filter(is_selected).collect())
 }
 
@@ -67,7 +75,8 @@ fn measure(workshop: &Workshop, plan: &Plan, contenders: &[Contender]) -> Result
     let mut world = World::new(workshop)?;
     let mut samples: Samples =
         contenders.iter().map(|contender| (*contender, Ok(Vec::new()))).collect();
-    // The first round starts the servers and fills their memory. It does not count.
+    // The first round starts the servers and fills their memory. Neither its samples nor its errors
+    // count.
     let bar = bar((plan.rounds + 1) * contenders.len());
     for round in 0..=plan.rounds {
         for (contender, samples) in &mut samples {
@@ -75,7 +84,7 @@ fn measure(workshop: &Workshop, plan: &Plan, contenders: &[Contender]) -> Result
             let seconds = if round == 0 { 1 } else { plan.seconds };
             if let Ok(before) = samples {
                 match contender.measure(&mut world, seconds) {
-                    Ok(_) if round == 0 => {}
+                    _ if round == 0 => {}
                     Ok(sample) => before.push(sample),
                     Err(error) => *samples = Err(format!("{error:#}")),
                 }

@@ -3,6 +3,7 @@
 
 use crate::contender::{Ask, Host};
 use crate::database::{BoundToken, Database, TOKENS};
+use crate::postgres;
 use crate::process::command;
 use crate::server::Server;
 use anyhow::{Context, Result, ensure};
@@ -12,6 +13,7 @@ use std::env;
 use std::fs;
 use std::path::PathBuf;
 use tempfile::TempDir;
+use xtask::postgres::Cluster;
 
 /// How many tokens the organization with a long list has.
 const MILLION: usize = 1_000_000;
@@ -26,10 +28,12 @@ pub struct Workshop {
 /// What one group uses.
 pub struct World<'a> {
     workshop: &'a Workshop,
+    databases: HashMap<Host, Database>,
+    // What others use is dropped after them, so it comes last.
+    servers: HashMap<Host, Server>,
+    postgres: Option<Cluster>,
     /// The copies of databases, scripts and logs. They are removed with the world.
     folder: TempDir,
-    databases: HashMap<Host, Database>,
-    servers: HashMap<Host, Server>,
 }
 
 impl Workshop {
@@ -48,7 +52,7 @@ impl<'a> World<'a> {
     pub fn new(workshop: &'a Workshop) -> Result<Self> {
         let folder = tempfile::tempdir_in(&workshop.folder)?;
         let (databases, servers) = (HashMap::new(), HashMap::new());
-        Ok(Self { workshop, folder, databases, servers })
+        Ok(Self { workshop, databases, servers, postgres: None, folder })
     }
 
     /// Returns the path of a file that is removed with the world.
@@ -67,7 +71,7 @@ impl<'a> World<'a> {
     pub fn database(&mut self, host: Host) -> Result<&Database> {
         let (host, big) = match host {
             Host::SqliteMillion => (host, MILLION),
-            Host::Dropshot | Host::Hyper | Host::Sqlite => (Host::Sqlite, 0),
+            _ => (Host::Sqlite, 0),
         };
         if !self.databases.contains_key(&host) {
             let folder = self.workshop.folder.join("databases");
@@ -81,6 +85,16 @@ impl<'a> World<'a> {
             self.databases.insert(host, database);
         }
         self.databases.get(&host).context("there is no database")
+    }
+
+    /// Returns the PostgreSQL server with the contents of the small database.
+    pub fn postgres(&mut self) -> Result<&Cluster> {
+        if self.postgres.is_none() {
+            let server = &self.workshop.server;
+            let cluster = postgres::start(server, self.database(Host::Postgres)?);
+            self.postgres = Some(cluster.context("PostgreSQL does not start")?);
+        }
+        self.postgres.as_ref().context("there is no PostgreSQL")
     }
 
     /// Returns a server, and starts it unless it runs.
@@ -100,6 +114,10 @@ impl<'a> World<'a> {
             Host::Hyper => "hyper",
             Host::Sqlite | Host::SqliteMillion => {
                 let url = self.database(host)?.url();
+                return Server::serve(&self.workshop.server, &url, &log);
+            }
+            Host::Postgres => {
+                let url = self.postgres()?.url();
                 return Server::serve(&self.workshop.server, &url, &log);
             }
         };
