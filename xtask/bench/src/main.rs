@@ -1,11 +1,14 @@
 //! `cargo xtask bench`: measures every figure of `figure`, in rounds, and reports ratios with their
 //! spread. A missed goal is marked, but it is no failure. Start reading at `run`.
 
+#![expect(clippy::cast_precision_loss, reason = "no measurement is that exact")]
+
 mod contender;
 mod database;
 mod figure;
 mod load;
 mod measure;
+mod plot;
 mod postgres;
 mod process;
 mod reference;

@@ -6,10 +6,10 @@ pub mod lists;
 pub mod mints;
 
 use crate::contender::{Metric, Sample};
-use std::time::Duration;
 
-/// Returns a sample of the rate of some requests, and of the CPU time that they took together.
-fn throughput(per_second: f64, cpu: Duration, requests: u64) -> Sample {
-    let microseconds = cpu.as_secs_f64() * 1e6 / requests as f64;
-    Sample::from([(Metric::PerSecond, per_second), (Metric::CpuMicroseconds, microseconds)])
+/// Returns a sample of the rate of some requests, and of the CPU time that they took together, in
+/// microseconds.
+fn throughput(per_second: f64, cpu: f64, requests: u64) -> Sample {
+    let cpu = cpu / requests as f64;
+    Sample::from([(Metric::PerSecond, per_second), (Metric::CpuMicroseconds, cpu)])
 }

@@ -38,7 +38,7 @@ pub fn pgbench(world: &mut World<'_>, clients: usize, seconds: u64) -> Result<Sa
     let mut pgbench = command("pgbench");
     pgbench.args(["--no-vacuum", "--protocol=prepared", "--jobs=2"]);
     // It counts the time in which it connects, too.
-    pgbench.arg(format!("--client={clients}")).arg(format!("--time={}", seconds + 1));
+    pgbench.arg(format!("--client={clients}")).arg(format!("--time={}", seconds + 3));
     pgbench.arg("--file").arg(script).arg(world.postgres()?.url());
     // As the service sets it for each connection.
     pgbench.env("PGOPTIONS", "-c random_page_cost=1.1");

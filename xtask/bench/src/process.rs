@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a server may do work that no request waits for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running child process. Dropping it kills the process.
 pub struct Process(pub Child);
@@ -22,8 +22,8 @@ pub fn command(program: impl AsRef<Path>) -> Command {
 }
 
 impl Process {
-    /// Returns the user and system time that the process has used.
-    pub fn cpu(&self) -> Result<Duration> {
+    /// Returns the user and system time that the process has used, in microseconds.
+    pub fn cpu(&self) -> Result<f64> {
         cpu(&self.0.id().to_string())
     }
 
@@ -33,7 +33,7 @@ impl Process {
         while Instant::now() < deadline {
             let before = self.cpu()?;
             thread::sleep(Duration::from_millis(300));
-            if self.cpu()? == before {
+            if self.cpu()? <= before {
                 return Ok(());
             }
         }
@@ -63,15 +63,15 @@ impl Drop for Process {
     }
 }
 
-/// Returns the user and system time that this process has used.
-pub fn own_cpu() -> Result<Duration> {
+/// Returns the user and system time that this process has used, in microseconds.
+pub fn own_cpu() -> Result<f64> {
     cpu("self")
 }
 
-fn cpu(process: &str) -> Result<Duration> {
+fn cpu(process: &str) -> Result<f64> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
     let ticks = cpu_ticks(&stat).context("/proc has no CPU time")?;
-    Ok(Duration::from_micros(ticks * 1_000_000 / rustix::param::clock_ticks_per_second()))
+    Ok(ticks as f64 * 1e6 / rustix::param::clock_ticks_per_second() as f64)
 }
 
 /// Returns the sum of the user and system time in a line of `/proc/PID/stat`.

@@ -103,17 +103,18 @@ async fn hyper(list: Bytes) -> Result<()> {
     loop {
         let (stream, _) = listener.accept().await?;
         let list = list.clone();
-        let answer = move |_: Request<_>| std::future::ready(respond(list.clone()));
+        let answer =
+            move |_: Request<_>| std::future::ready(Ok::<_, Infallible>(respond(list.clone())));
         let connection = http1::Builder::new();
         tokio::spawn(connection.serve_connection(TokioIo::new(stream), service_fn(answer)));
     }
 }
 
-fn respond(list: Bytes) -> Result<Response<Full<Bytes>>, Infallible> {
+fn respond(list: Bytes) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(list));
     let kind = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, kind);
-    Ok(response)
+    response
 }
 
 fn announce(address: SocketAddr) {

@@ -93,7 +93,7 @@ impl Report {
         self.lines.iter().all(|line| line.values.is_ok())
     }
 
-    /// Prints the table, and writes the JSON into a folder.
+    /// Prints the table, and writes the JSON and the plot into a folder.
     pub fn print(&self, folder: &Path) -> Result<()> {
         println!("{}", self.table());
         for line in &self.lines {
@@ -107,7 +107,9 @@ impl Report {
         let file = folder.join("results.json");
         fs::write(&file, format!("{:#}\n", self.json()))
             .context("the results cannot be written")?;
-        println!("every round: {}", file.display());
+        let plot = folder.join("results.svg");
+        crate::plot::draw(&self.lines, &plot)?;
+        println!("every round: {}\nplot: {}", file.display(), plot.display());
         Ok(())
     }
 
