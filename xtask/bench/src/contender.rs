@@ -43,6 +43,10 @@ pub enum Host {
     SqliteMillion,
     /// This project's, on PostgreSQL.
     Postgres,
+    /// Stoplight Prism, which mocks the contract.
+    Prism,
+    /// A server on Node with better-auth's api-key plugin.
+    BetterAuth,
 }
 
 /// What is asked for.
@@ -87,7 +91,7 @@ impl fmt::Display for Contender {
 impl Host {
     /// Returns whether it writes a line for each request.
     pub fn has_access_log(self) -> bool {
-        !matches!(self, Self::Dropshot | Self::Hyper)
+        matches!(self, Self::Sqlite | Self::SqliteMillion | Self::Postgres)
     }
 }
 
@@ -123,7 +127,9 @@ impl Contender {
             | Self::Paced(host)
             | Self::ListsWhileChanging(host)
             | Self::Start(host)
-            | Self::Mints(host, _) => host == Host::SqliteMillion,
+            | Self::Mints(host, _) => {
+                matches!(host, Host::SqliteMillion | Host::Prism | Host::BetterAuth)
+            }
             Self::ListsBesideBig => true,
             Self::Commits | Self::Pgbench(_) => false,
         }

@@ -2,6 +2,8 @@
 //! contender is measured is in `contender`.
 
 use crate::contender::{Ask, Contender, Host, Metric};
+use crate::peers;
+use crate::world::Workshop;
 use Contender::{
     Commits, ListsBesideBig, ListsWhileChanging, Mints, Paced, Pgbench, Requests, Start,
 };
@@ -31,6 +33,8 @@ pub enum Group {
     Million,
     /// Reading from and writing to PostgreSQL.
     Postgres,
+    /// Against other programs.
+    Peers,
 }
 
 /// How the value of a figure follows from what its contenders did in the same round.
@@ -107,16 +111,26 @@ figures! {
         Postgres, Ratio(POSTGRES_LIST, POSTGRES_VALIDATE), AtLeast(0.8);
     "postgres-mints", "PostgreSQL: durable mints of 64 clients, against pgbench",
         Postgres, Ratio(Mints(Host::Postgres, 64), Pgbench(64)), AtLeast(0.7);
+    "prism", "list of 20, against Stoplight Prism with a mock of openapi.yaml",
+        Peers, Ratio(LIST, Requests(Host::Prism, Ask::List)), AtLeast(25.0);
+    "better-auth", "list of 20, against 20 keys of better-auth on Node and SQLite",
+        Peers, Ratio(LIST, Requests(Host::BetterAuth, Ask::List)), AtLeast(25.0);
 }
 
 impl Group {
     /// Every group, in the order in which they are measured.
-    pub const ALL: &[Self] = &[Self::Lists, Self::Mints, Self::Million, Self::Postgres];
+    pub const ALL: &[Self] =
+        &[Self::Lists, Self::Mints, Self::Million, Self::Postgres, Self::Peers];
 
-    /// Returns what to do first, if something that the group needs is not installed.
-    pub fn missing(self) -> Option<&'static str> {
-        let is_missing = self == Self::Postgres && !xtask::postgres::is_installed();
-        is_missing.then_some(xtask::postgres::NOT_INSTALLED)
+    /// Installs what the group needs, or returns why it cannot be measured and what to do.
+    pub fn prepare(self, workshop: &Workshop) -> Result<(), String> {
+        match self {
+            Self::Postgres if !xtask::postgres::is_installed() => {
+                Err(xtask::postgres::NOT_INSTALLED.to_owned())
+            }
+            Self::Peers => peers::install(&workshop.peers()).map_err(|error| format!("{error:#}")),
+            _ => Ok(()),
+        }
     }
 }
 

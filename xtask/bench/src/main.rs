@@ -8,6 +8,7 @@ mod database;
 mod figure;
 mod load;
 mod measure;
+mod peers;
 mod plot;
 mod postgres;
 mod process;

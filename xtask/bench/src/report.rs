@@ -14,7 +14,7 @@ pub struct Report {
     pub lines: Vec<Line>,
     pub samples: Vec<(Contender, Result<Vec<Sample>, String>)>,
     /// The figures that were left out because something is not installed.
-    pub skipped: Vec<(&'static str, &'static str)>,
+    pub skipped: Vec<(&'static str, String)>,
 }
 
 /// A figure with its value in each round, or why it has none.

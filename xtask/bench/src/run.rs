@@ -32,8 +32,8 @@ pub fn run(options: &Options) -> Result<bool> {
         if figures.is_empty() {
             continue;
         }
-        if let Some(missing) = group.missing() {
-            report.skipped.extend(figures.iter().map(|figure| (figure.name, missing)));
+        if let Err(reason) = group.prepare(&workshop) {
+            report.skipped.extend(figures.iter().map(|figure| (figure.name, reason.clone())));
             continue;
         }
         let samples = measure(&workshop, &plan, &contenders(&figures))?;

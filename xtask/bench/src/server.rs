@@ -1,5 +1,5 @@
-//! HTTP servers as child processes: this project's, the references and the peers. Each prints its
-//! address on its first line, and writes its log to a file. What is asked is in `load`.
+//! HTTP servers as child processes: this project's, the references and the peers. Each prints a
+//! line with its address, and writes its log to a file. What is asked is in `load`.
 
 use crate::process::{Process, command};
 use anyhow::{Context, Result, ensure};
@@ -40,9 +40,12 @@ impl Server {
         let program = command.get_args().nth(2).unwrap_or_default().display().to_string();
         let mut process = Process(child.context("`setpriv` (package util-linux) cannot start")?);
         let stdout = process.0.stdout.take().context("there is no stdout")?;
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line)?;
-        let address = line.trim().rsplit("http://").next().and_then(|text| text.parse().ok());
+        let mut lines = BufReader::new(stdout).lines();
+        let line = lines.by_ref().map_while(Result::ok).find(|line| line.contains("listening on"));
+        // Prism writes its log to stdout, which must not fill up.
+        thread::spawn(|| lines.for_each(drop));
+        let address = line.as_deref().and_then(|line| line.trim().rsplit("http://").next());
+        let address = address.and_then(|text| text.parse().ok());
         let address = address.with_context(|| {
             format!("{program} does not start: {}", fs::read_to_string(log).unwrap_or_default())
         })?;

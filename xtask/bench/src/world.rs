@@ -3,9 +3,9 @@
 
 use crate::contender::{Ask, Host};
 use crate::database::{BoundToken, Database, TOKENS};
-use crate::postgres;
 use crate::process::command;
 use crate::server::Server;
+use crate::{peers, postgres};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -17,6 +17,9 @@ use xtask::postgres::Cluster;
 
 /// How many tokens the organization with a long list has.
 const MILLION: usize = 1_000_000;
+
+/// The file with the cookie of a session at better-auth's server.
+const COOKIE: &str = "cookie";
 
 /// What all groups share: the programs, and the folder of everything that is written.
 pub struct Workshop {
@@ -44,6 +47,11 @@ impl Workshop {
         fs::create_dir_all(folder.join("databases"))?;
         ensure!(server.exists(), "orgtokens-server is not built: run `cargo xtask bench`");
         Ok(Self { server, folder })
+    }
+
+    /// Returns the folder of the peers.
+    pub fn peers(&self) -> PathBuf {
+        self.folder.join("peers")
     }
 }
 
@@ -106,10 +114,22 @@ impl<'a> World<'a> {
         self.servers.get(&host).context("the server has ended")
     }
 
+    /// Returns the cookie that requests to a running server need.
+    pub fn cookie(&self, host: Host) -> Result<Option<String>> {
+        let is_needed = host == Host::BetterAuth;
+        is_needed.then(|| Ok(fs::read_to_string(self.path(COOKIE))?)).transpose()
+    }
+
     /// Starts a server that ends when it is dropped.
     pub fn start(&mut self, host: Host) -> Result<Server> {
         let log = self.path(&format!("{host:?}.log"));
         let kind = match host {
+            Host::Prism => return peers::start_prism(&self.workshop.peers(), &log),
+            Host::BetterAuth => {
+                let (database, cookie) = (self.path("better-auth.db"), self.path(COOKIE));
+                let folder = self.workshop.peers();
+                return peers::start_better_auth(&folder, &database, &cookie, &log);
+            }
             Host::Dropshot => "dropshot",
             Host::Hyper => "hyper",
             Host::Sqlite | Host::SqliteMillion => {

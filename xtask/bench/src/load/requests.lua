@@ -1,5 +1,5 @@
 -- Sends the requests of `wrk`: each has the next token of a file, whose lines are a slug and a token.
--- Arguments: a path, in which SLUG stands for the slug, and the file.
+-- Arguments: a path, in which SLUG stands for the slug, the file, and a cookie if there is one.
 
 local requests = {}
 local last = 0
@@ -8,7 +8,8 @@ function init(args)
   for line in io.lines(args[2]) do
     local slug, token = line:match("(%S+) (%S+)")
     local path = args[1]:gsub("SLUG", slug)
-    requests[#requests + 1] = wrk.format("GET", path, { Authorization = "Bearer " .. token })
+    local headers = { Authorization = "Bearer " .. token, Cookie = args[3] }
+    requests[#requests + 1] = wrk.format("GET", path, headers)
   end
 end
 

@@ -23,17 +23,19 @@ pub fn is_installed() -> bool {
     Command::new("wrk").arg("-v").output().is_ok()
 }
 
-/// Asks `path` for some seconds, in which `SLUG` stands for the slug of each line of `tokens`.
+/// Asks `path` for some seconds, in which `SLUG` stands for the slug of each line of `tokens`, with a
+/// cookie if the server wants one.
 pub fn run(
     script: &Path,
     address: SocketAddr,
     path: &str,
     tokens: &Path,
+    cookie: Option<&str>,
     seconds: u64,
 ) -> Result<Throughput> {
     let mut wrk = command("wrk");
     wrk.args(["-t1", "-c32", &format!("-d{seconds}s"), "-s"]).arg(script);
-    wrk.arg(format!("http://{address}")).args(["--", path]).arg(tokens);
+    wrk.arg(format!("http://{address}")).args(["--", path]).arg(tokens).args(cookie);
     let output = wrk.output().context(NOT_INSTALLED)?;
     let errors = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success() && errors.is_empty(), "wrk failed: {}", errors.trim());

@@ -15,6 +15,9 @@ use std::time::Duration;
 /// How many connections there are, as with `wrk`.
 const CONNECTIONS: usize = 32;
 
+/// The path of the list of the keys of a session's user.
+const BETTER_AUTH: &str = "/api/auth/api-key/list";
+
 /// Which part of its peak rate a paced client asks for.
 const PART_OF_PEAK: f64 = 0.8;
 
@@ -27,10 +30,13 @@ const WRK_START: Duration = Duration::from_millis(500);
 /// Measures as many requests as `wrk` can send. Of this project's server it counts the log, too.
 pub fn requests(world: &mut World<'_>, host: Host, ask: Ask, seconds: u64) -> Result<Sample> {
     let (script, tokens) = (world.script()?, world.database(host)?.list_file.clone());
+    world.server(host)?;
+    let cookie = world.cookie(host)?;
     let server = world.server(host)?;
     server.clear_log()?;
+    let path = if host == Host::BetterAuth { BETTER_AUTH } else { ask.path() };
     let before = server.process.cpu()?;
-    let done = wrk::run(&script, server.address, ask.path(), &tokens, seconds)?;
+    let done = wrk::run(&script, server.address, path, &tokens, cookie.as_deref(), seconds)?;
     let mut sample = throughput(done.per_second, server.process.cpu()? - before, done.requests);
     if host.has_access_log() {
         // `wrk` does not count the answers that were under way when it ended.
@@ -89,7 +95,7 @@ pub fn while_changing(world: &mut World<'_>, host: Host, seconds: u64) -> Result
     let before = server.process.cpu()?;
     let (lists, changes) = thread::scope(|scope| {
         let changes = scope.spawn(|| load.run(mints::mint_and_revoke(&work, CONNECTIONS)));
-        let lists = wrk::run(&script, server.address, Ask::List.path(), &tokens, seconds);
+        let lists = wrk::run(&script, server.address, Ask::List.path(), &tokens, None, seconds);
         (lists, changes.join())
     });
     let cpu = server.process.cpu()? - before;
