@@ -4,7 +4,8 @@
 //! wrap), [`service`] (the operations, decided by `access`), [`store`] (persistence). `service` and
 //! `store` know no HTTP; [`http`] is the vocabulary of the others.
 
-mod access;
+#[doc(hidden)] // for the micro-benchmarks
+pub mod access;
 mod api;
 mod auth;
 pub mod caller;

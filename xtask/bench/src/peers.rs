@@ -40,11 +40,13 @@ pub fn install(folder: &Path) -> Result<()> {
 
 /// Starts Prism, which answers as the contract's examples say.
 pub fn start_prism(folder: &Path, log: &Path) -> Result<Server> {
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port().to_string();
+    let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+    let port = address.port().to_string();
     let mut prism = command("node");
     prism.arg(folder.join("node_modules/@stoplight/prism-cli/dist/index.js"));
-    prism.args(["mock", "--host", "127.0.0.1", "--port", &port]);
-    Server::start(prism.arg(crate::root().join("openapi.yaml")), log)
+    // A line for each request would take most of its time.
+    prism.args(["mock", "--verboseLevel", "error", "--host", "127.0.0.1", "--port", &port]);
+    Server::start_at(address, prism.arg(crate::root().join("openapi.yaml")), log)
 }
 
 /// Starts the server with better-auth on a new database. It writes the cookie of a session to a file.

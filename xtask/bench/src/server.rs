@@ -1,5 +1,5 @@
-//! HTTP servers as child processes: this project's, the references and the peers. Each prints a
-//! line with its address, and writes its log to a file. What is asked is in `load`.
+//! HTTP servers as child processes: this project's, the references and the peers. Most
+//! print their address on their first line. Each writes its log to a file. What is asked is in `load`.
 
 use crate::process::{Process, command};
 use anyhow::{Context, Result, ensure};
@@ -34,21 +34,24 @@ impl Server {
 
     /// Starts a server, and returns when it has printed its address.
     pub fn start(command: &mut Command, log: &Path) -> Result<Self> {
-        let file = File::options().create(true).append(true).open(log)?;
-        file.set_len(0)?;
-        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file).spawn();
-        let program = command.get_args().nth(2).unwrap_or_default().display().to_string();
-        let mut process = Process(child.context("`setpriv` (package util-linux) cannot start")?);
+        let mut process = spawn(command.stdout(Stdio::piped()), log)?;
         let stdout = process.0.stdout.take().context("there is no stdout")?;
-        let mut lines = BufReader::new(stdout).lines();
-        let line = lines.by_ref().map_while(Result::ok).find(|line| line.contains("listening on"));
-        // Prism writes its log to stdout, which must not fill up.
-        thread::spawn(|| lines.for_each(drop));
-        let address = line.as_deref().and_then(|line| line.trim().rsplit("http://").next());
-        let address = address.and_then(|text| text.parse().ok());
-        let address = address.with_context(|| {
-            format!("{program} does not start: {}", fs::read_to_string(log).unwrap_or_default())
-        })?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        let address = line.trim().rsplit("http://").next().and_then(|text| text.parse().ok());
+        let address = address.with_context(|| fs::read_to_string(log).unwrap_or_default())?;
+        Ok(Self { process, address, log: log.to_owned() })
+    }
+
+    /// Starts a server that prints no address, and returns when it accepts connections.
+    pub fn start_at(address: SocketAddr, command: &mut Command, log: &Path) -> Result<Self> {
+        let mut process = spawn(command.stdout(Stdio::null()), log)?;
+        let deadline = Instant::now() + PATIENCE;
+        while TcpStream::connect(address).is_err() {
+            let is_running = process.0.try_wait()?.is_none() && Instant::now() < deadline;
+            ensure!(is_running, "{}", fs::read_to_string(log)?);
+            thread::sleep(Duration::from_millis(50));
+        }
         Ok(Self { process, address, log: log.to_owned() })
     }
 
@@ -91,4 +94,12 @@ impl Server {
         }
         anyhow::bail!("the log grows although no request is sent: {}", self.log.display())
     }
+}
+
+/// Starts a process whose log goes to a file.
+fn spawn(command: &mut Command, log: &Path) -> Result<Process> {
+    let file = File::options().create(true).append(true).open(log)?;
+    file.set_len(0)?;
+    let child = command.stdin(Stdio::null()).stderr(file).spawn();
+    Ok(Process(child.context("`setpriv` (package util-linux) cannot start")?))
 }

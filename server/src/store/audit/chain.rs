@@ -105,6 +105,7 @@ impl ChainHead {
 }
 
 /// An entry, as the database keeps it.
+#[doc(hidden)]
 #[derive(Clone, Debug)]
 pub struct Link<'a> {
     pub chain: AnyChain,
