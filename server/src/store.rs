@@ -17,8 +17,8 @@ mod tokens;
 
 pub use crate::error::StoreError as Error;
 pub(crate) use access::{Access, FoundToken, GROUP, MEMBER, Reach, TOKEN, TargetMember};
-pub use audit::{AuditFault, AuditReport, ChainHead, NamedHead};
 pub use audit::chain::{Chain, Link};
+pub use audit::{AuditFault, AuditReport, ChainHead, NamedHead};
 pub(crate) use audit::{Author, NewEntry};
 pub use copy::{CopyProgress, copy};
 pub use operator::{FoundUser, ListedUser, Membership, TokenFilter, TokenKey};
