@@ -46,7 +46,7 @@ fn revoke<'a>(stage: &'a Stage, token: &str) -> Change<'a> {
 
 /// Runs changes in one batch, in this order.
 async fn batch(stage: &Stage, changes: Vec<Change<'_>>) -> Vec<Result<()>> {
-    let other = rusqlite::Connection::open(stage.database.path()).expect("a connection");
+    let other = rusqlite::Connection::open(stage.path()).expect("a connection");
     other.execute_batch("BEGIN IMMEDIATE").expect("its turn");
     let release = async { other.execute_batch("ROLLBACK").expect("an end") };
     // Each change runs until it waits for its turn, then the other connection lets the first begin.
@@ -75,7 +75,7 @@ async fn twenty_mints_that_wait_together_share_one_sync(backend: Backend) {
     let request = |number| if number % 2 == 0 { bound() } else { MintRequest::default() };
     let mints = names.iter().enumerate();
     let mints = mints.map(|(number, name)| mint(stage, &stage.owner, name, request(number)));
-    let minted = with_faults(stage.database.path(), count, batch(stage, mints.collect())).await;
+    let minted = with_faults(stage.path(), count, batch(stage, mints.collect())).await;
     assert!(minted.iter().all(Result::is_ok), "{minted:?}");
     assert_eq!(syncs.load(Ordering::Relaxed), 1);
     require_tokens(stage, &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
@@ -139,7 +139,7 @@ async fn a_batch_that_fails_once_runs_again_with_its_revocations_first(backend: 
     let mints = [mint(stage, key, "a", bound()), mint(stage, &stage.owner, "b", bound())];
     let changes = mints.into_iter().chain([revoke(stage, "key")]).collect();
     let once = |number, _| number == 0;
-    let outcomes = with_faults(stage.database.path(), once, batch(stage, changes)).await;
+    let outcomes = with_faults(stage.path(), once, batch(stage, changes)).await;
     let is_expected = matches!(outcomes[..], [Err(Error::DeadCredential), Ok(()), Ok(())]);
     assert!(is_expected, "{outcomes:?}");
     require_tokens(stage, &["b"]).await;
@@ -149,7 +149,7 @@ async fn a_refusal_in_a_batch_that_fails_is_decided_again(backend: Backend) {
     let stage = &Stage::new(backend).await;
     let mints = ["a", "a"].map(|token| mint(stage, &stage.owner, token, bound())).into();
     let always = |_, call| call == Call::Write;
-    let outcomes = with_faults(stage.database.path(), always, batch(stage, mints)).await;
+    let outcomes = with_faults(stage.path(), always, batch(stage, mints)).await;
     let is_expected = matches!(outcomes[..], [Err(Error::Full(_)), Err(Error::Full(_))]);
     assert!(is_expected, "{outcomes:?}");
     require_tokens(stage, &[]).await;
@@ -160,10 +160,10 @@ async fn on_a_full_disk_the_revocation_of_a_batch_succeeds_and_its_mints_fail(ba
     let mints = ["a", "b"].map(|token| mint(stage, &stage.owner, token, bound()));
     let mut changes = Vec::from(mints);
     changes.insert(1, revoke(stage, "key"));
-    let mut reserve = stage.database.path().as_os_str().to_owned();
+    let mut reserve = stage.path().as_os_str().to_owned();
     reserve.push("-reserve");
     let full = move |_, call| call == Call::Write && std::path::Path::new(&reserve).exists();
-    let outcomes = with_faults(stage.database.path(), full, batch(stage, changes)).await;
+    let outcomes = with_faults(stage.path(), full, batch(stage, changes)).await;
     let is_expected = matches!(outcomes[..], [Err(Error::Full(_)), Ok(()), Err(Error::Full(_))]);
     assert!(is_expected, "{outcomes:?}");
     require_tokens(stage, &[]).await;
@@ -174,7 +174,7 @@ async fn an_unknown_outcome_is_that_of_every_change_of_the_batch(backend: Backen
     let mints = ["a", "b", "a"].map(|token| mint(stage, &stage.owner, token, bound()));
     let changes = mints.into_iter().chain([revoke(stage, "key")]).collect();
     let never_synced = |_, call| call == Call::Sync;
-    let outcomes = with_faults(stage.database.path(), never_synced, batch(stage, changes)).await;
+    let outcomes = with_faults(stage.path(), never_synced, batch(stage, changes)).await;
     let is_unknown = |outcome: &Result<()>| matches!(outcome, Err(Error::OutcomeUnknown(_)));
     assert!(outcomes.iter().all(is_unknown), "{outcomes:?}");
     // None of them ran again.

@@ -180,7 +180,7 @@ struct Outcome {
 /// Commits with faults that begin at each step, until there are none, and then without.
 async fn outcomes(fails: fn(u32, u32, Call) -> bool) -> Vec<Outcome> {
     let stage = Stage::new(Backend::Sqlite).await;
-    let path = stage.database.path();
+    let path = stage.path();
     let store = Store::open(&stage.database.url).await.expect("the same database");
     for file in [path.to_owned(), log_of(path)] {
         // Every commit so far was synced.

@@ -12,6 +12,7 @@ use orgtokens_server::service::{Operator, Service};
 use orgtokens_server::store::{Position, Store};
 use orgtokens_server::token::PlainToken;
 use serde_json::Value;
+use std::path::Path;
 use std::pin::Pin;
 use uuid::Uuid;
 
@@ -96,6 +97,11 @@ impl Stage {
         operator.set_member(&acme(), &username, role).await.expect("a new member");
         let token = operator.mint_token(&username, &name("first")).await.expect("a new token");
         Credential::new(&token, Origin::Cli)
+    }
+
+    /// Returns the path of a file.
+    pub fn path(&self) -> &Path {
+        Path::new(self.database.url.strip_prefix("sqlite://").expect("a file"))
     }
 
     /// Counts the tokens that are bound to `acme`.

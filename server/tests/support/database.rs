@@ -1,7 +1,6 @@
 //! A database for one test: a new file, or a new database on the PostgreSQL server that
 //! `ORGTOKENS_TEST_POSTGRES` names. It is not initialised.
 
-use std::path::Path;
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
@@ -27,11 +26,6 @@ impl Database {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let url = format!("sqlite://{}", folder.path().join("test.db").display());
         Self { url, _folder: Some(folder) }
-    }
-
-    /// Returns the path of the file.
-    pub fn path(&self) -> &Path {
-        Path::new(self.url.strip_prefix("sqlite://").expect("a file"))
     }
 
     /// Creates one on a PostgreSQL server. It lives as long as the server.
