@@ -46,7 +46,7 @@ enum Command {
     Serve {
         #[command(flatten)]
         database: Database,
-        /// How many connections to keep to PostgreSQL; short reads share a quarter of them
+        /// How many connections to keep to PostgreSQL; short reads share an eighth of them
         #[arg(long, value_name = "COUNT", env = "ORGTOKENS_POOL_SIZE", default_value_t = store::POOL_SIZE)]
         #[arg(value_parser = parse_positive::<NonZeroUsize>)]
         pool_size: NonZeroUsize,

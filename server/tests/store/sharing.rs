@@ -51,7 +51,7 @@ async fn read(store: &Store) -> Result<()> {
 }
 
 async fn store(stage: &Stage) -> Store {
-    let pool = 4.try_into().expect("not 0");
+    let pool = 8.try_into().expect("not 0");
     Store::open_pooled(&stage.database.url, pool).await.expect("the same database")
 }
 

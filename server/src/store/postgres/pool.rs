@@ -39,8 +39,8 @@ pub struct Pool {
 
 impl Pool {
     pub fn new(target: Target, size: NonZeroUsize) -> Arc<Self> {
-        // Below 4 there are too few to set one apart.
-        let shared = size.get() / 4;
+        // Below 8 there are too few to set one apart.
+        let shared = size.get() / 8;
         let own = size.get() - shared;
         Arc::new(Self {
             target,
