@@ -51,10 +51,12 @@ pub struct Database {
 impl Database {
     /// Returns the database whose big organization has `big` tokens, and makes it unless it exists.
     pub fn prepare(server: &Path, folder: &Path, big: usize) -> Result<Self> {
-        let file = folder.join(format!("{}-{:08x}.db", TOKENS * ORGANIZATIONS + big, version()?));
+        let size = format!("{}-", TOKENS * ORGANIZATIONS + big);
+        let file = folder.join(format!("{size}{:08x}.db", version()?));
         let [list, work, owners] =
             ["list", "work", "big"].map(|extension| file.with_extension(extension));
         if !file.exists() {
+            remove_all(folder, &size)?;
             let unfinished = file.with_extension("unfinished");
             let texts = create(server, &unfinished, big)
                 .with_context(|| format!("{} cannot be made", file.display()))?;
@@ -94,11 +96,19 @@ fn version() -> Result<u32> {
     Ok(hash.finalize())
 }
 
+/// Removes the databases of this size that other versions made, or that are unfinished.
+fn remove_all(folder: &Path, size: &str) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(size) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Creates a database, and returns the texts of its three files of tokens.
 fn create(server: &Path, file: &Path, big: usize) -> Result<[String; 3]> {
-    for extension in ["unfinished", "unfinished-wal", "unfinished-shm"] {
-        let _ = fs::remove_file(file.with_extension(extension));
-    }
     let mut init = command(server);
     init.arg("init").args(["--database", &format!("sqlite://{}", file.display())]);
     init.args(["--organization", "first", "--username", "first", "--email", "first@example.com"]);

@@ -22,7 +22,8 @@ struct Bar<'a> {
 
 /// Draws the figures that have a goal above 0 into a file.
 pub fn draw(lines: &[Line], file: &Path) -> Result<()> {
-    let bars: Vec<_> = lines.iter().filter_map(bar).collect();
+    // The first bar is the lowest one.
+    let bars: Vec<_> = lines.iter().rev().filter_map(bar).collect();
     let height = ROW * (u32::try_from(bars.len())? + 3);
     let area = SVGBackend::new(file, (WIDTH, height)).into_drawing_area();
     draw_bars(&bars, &area).map_err(|error| anyhow!("the plot cannot be drawn: {error}"))
