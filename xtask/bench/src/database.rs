@@ -64,6 +64,8 @@ impl Database {
                 fs::write(path, text)?;
             }
             fs::rename(&unfinished, &file)?;
+            // What `init` reserved on the disk is not used.
+            let _ = fs::remove_file(file.with_extension("unfinished-reserve"));
         }
         let [list_file, work, big] = [list, work, owners];
         let (list, work, big) = (read(&list_file)?, read(&work)?, read(&big)?);
