@@ -19,7 +19,7 @@ pub enum Contender {
     /// As many lists as `wrk` can send, while tokens are minted and revoked elsewhere.
     ListsWhileChanging(Host),
     /// Small lists while others read the list of a million tokens.
-    ListsBesideBig,
+    ListsWhileReading,
     /// The time from the start of `serve` to its first answer.
     Start(Host),
     /// Commits of one row each, without a server.
@@ -112,7 +112,7 @@ impl Contender {
             Self::Requests(host, ask) => lists::requests(world, host, ask, seconds),
             Self::Paced(host) => lists::paced(world, host, seconds),
             Self::ListsWhileChanging(host) => lists::while_changing(world, host, seconds),
-            Self::ListsBesideBig => big::small_lists_beside(world, seconds),
+            Self::ListsWhileReading => big::lists_while_reading(world, seconds),
             Self::Start(host) => big::start(world, host),
             Self::Commits => mints::commits(world, seconds),
             Self::Mints(host, clients) => mints::mints(world, host, clients, seconds),
@@ -130,7 +130,7 @@ impl Contender {
             | Self::Mints(host, _) => {
                 matches!(host, Host::SqliteMillion | Host::Prism | Host::BetterAuth)
             }
-            Self::ListsBesideBig => true,
+            Self::ListsWhileReading => true,
             Self::Commits | Self::Pgbench(_) => false,
         }
     }

@@ -75,7 +75,7 @@ struct OrganizationPath {
     organization: String,
 }
 
-/// Answers the list, whatever the organization is.
+/// Answers the list for any organization.
 #[endpoint { method = GET, path = "/v1/organizations/{organization}/api-tokens" }]
 async fn answer_list(
     rqctx: RequestContext<&'static TokenList>,

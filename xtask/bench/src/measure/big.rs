@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How many small lists are asked for per second beside the long ones.
+/// How many small lists are asked for per second while the long ones are read.
 const SMALL_LISTS: f64 = 200.0;
 
 /// Starts a server, and measures the time until it has answered a list.
@@ -27,7 +27,7 @@ pub fn start(world: &mut World<'_>, host: Host) -> Result<Sample> {
 }
 
 /// Measures small lists while others read a list of a million tokens, on a new server.
-pub fn small_lists_beside(world: &mut World<'_>, seconds: u64) -> Result<Sample> {
+pub fn lists_while_reading(world: &mut World<'_>, seconds: u64) -> Result<Sample> {
     let server = world.start(Host::SqliteMillion)?;
     let database = world.database(Host::SqliteMillion)?;
     let load = Load {
@@ -40,7 +40,7 @@ pub fn small_lists_beside(world: &mut World<'_>, seconds: u64) -> Result<Sample>
     server.process.wait_until_idle()?;
     let idle = server.process.memory("VmRSS")?;
     server.process.reset_peak_memory()?;
-    let (answers, first_bytes) = read_beside(&server, database, load)?;
+    let (answers, first_bytes) = read_and_list(&server, database, load)?;
     let above = server.process.memory("VmHWM")? - idle;
     let slowest = first_bytes.iter().max().context("no long list was read")?;
     Ok(Sample::from([
@@ -53,7 +53,7 @@ pub fn small_lists_beside(world: &mut World<'_>, seconds: u64) -> Result<Sample>
 
 /// Returns the rate and the 99th percentile of small lists, and the times to the first byte of the
 /// long ones that others read at the same time.
-fn read_beside(
+fn read_and_list(
     server: &Server,
     database: &Database,
     load: Load,

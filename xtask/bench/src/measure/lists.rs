@@ -21,7 +21,7 @@ const BETTER_AUTH: &str = "/api/auth/api-key/list";
 /// Which part of its peak rate a paced client asks for.
 const PART_OF_PEAK: f64 = 0.8;
 
-/// How many changes are made per second beside the lists: half of them mints, half revocations.
+/// How many changes are made per second during the lists: half of them mints, half revocations.
 const CHANGES: f64 = 200.0;
 
 /// How long `wrk` takes to start.
