@@ -27,7 +27,9 @@ use schemars::JsonSchema;
 use scopeguard::guard;
 use serde::Deserialize;
 use slog::{Logger, error, info, o};
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
@@ -169,7 +171,7 @@ async fn respond(rqctx: RequestContext<Context>, request: Request) -> Response {
     let Context { connections, dispatch, throttle, log, .. } = &server.private;
     let client = throttle.proxies.client(peer.ip(), rqctx.request.headers());
     let request_id = rqctx.request_id.clone();
-    connections.begin_request(peer);
+    let peer_text = connections.begin_request(peer);
     let active = guard((), |()| connections.end_request(peer));
     let answer = async {
         match precondition::check(&request) {
@@ -202,10 +204,18 @@ async fn respond(rqctx: RequestContext<Context>, request: Request) -> Response {
         "status" => response.status().as_u16(),
         "latency_us" => started.elapsed().as_micros(),
         "token_id" => note.token.map_or("-".to_owned(), |token| token.to_string()),
-        "client" => %client,
-        "peer" => %peer,
+        "client" => &*client_text(client, peer, &peer_text),
+        "peer" => &*peer_text,
     );
     response
+}
+
+/// Returns the client as a text: mostly that of its peer without the port.
+fn client_text(client: IpAddr, peer: SocketAddr, peer_text: &str) -> Cow<'_, str> {
+    match peer_text.rsplit_once(':') {
+        Some((address, _)) if peer.is_ipv4() && client == peer.ip() => address.into(),
+        _ => client.to_string().into(),
+    }
 }
 
 fn broken(reason: &str) -> Response {
@@ -218,7 +228,7 @@ mod tests {
     use crate::store::Store;
     use dropshot::{ConfigDropshot, ServerBuilder};
     use std::io::{Read, Write};
-    use std::net::{SocketAddr, TcpStream};
+    use std::net::TcpStream;
     use std::num::NonZeroU32;
     use throttle::Proxies;
 

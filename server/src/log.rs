@@ -134,10 +134,13 @@ impl Drain for Log {
         queue.bytes += line.len();
         match queue.blocks.back_mut() {
             Some(block) if block.len() + line.len() <= BLOCK => block.extend(line),
-            _ => queue.blocks.push_back(line),
-        }
-        if queue.blocks.len() == 1 {
-            self.0.changed.notify_all();
+            _ => {
+                queue.blocks.push_back(line);
+                // With more than one, the writer does not wait.
+                if queue.blocks.len() == 1 {
+                    self.0.changed.notify_all();
+                }
+            }
         }
         Ok(())
     }

@@ -162,7 +162,7 @@ impl Store {
     /// Begins to read.
     pub async fn read(&self, view: View) -> Result<Snapshot> {
         let connection = match &self.backend {
-            Backend::Sqlite(sqlite) => Connection::Sqlite(sqlite.read(view != View::Statement)?),
+            Backend::Sqlite(sqlite) => Connection::Sqlite(sqlite.read(view != View::Statement)),
             Backend::Postgres(postgres) => {
                 // In a box, it takes no space in every future that reads from SQLite.
                 Connection::Postgres(Box::pin(postgres.read(view == View::Snapshot)).await?)

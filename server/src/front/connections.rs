@@ -35,6 +35,8 @@ pub struct Connections {
 }
 
 struct Requests {
+    /// The peer as a text, which every line of the access log has.
+    peer: Arc<str>,
     active: u32,
     latest: Instant,
     /// When to close the connection on demand.
@@ -42,8 +44,12 @@ struct Requests {
 }
 
 impl Connections {
-    pub fn begin_request(&self, peer: SocketAddr) {
-        self.change(peer, |requests| requests.active += 1);
+    /// Returns the peer as a text.
+    pub fn begin_request(&self, peer: SocketAddr) -> Arc<str> {
+        self.change(peer, |requests| {
+            requests.active += 1;
+            Arc::clone(&requests.peer)
+        })
     }
 
     pub fn end_request(&self, peer: SocketAddr) {
@@ -60,9 +66,12 @@ impl Connections {
         self.close_demanded.notify_one();
     }
 
-    fn change(&self, peer: SocketAddr, change: impl FnOnce(&mut Requests)) {
-        let new = || Requests { active: 0, latest: Instant::now(), close_at: None };
-        change(self.requests.lock().entry(peer).or_insert_with(new));
+    fn change<T>(&self, peer: SocketAddr, change: impl FnOnce(&mut Requests) -> T) -> T {
+        let new = || {
+            let (text, latest) = (peer.to_string().into(), Instant::now());
+            Requests { peer: text, active: 0, latest, close_at: None }
+        };
+        change(self.requests.lock().entry(peer).or_insert_with(new))
     }
 
     /// Starts to close connections that are accepted on `address`, until the result is dropped.

@@ -21,8 +21,8 @@ pub struct List(pub OrganizationId, pub Option<UserId>);
 pub struct Version {
     /// The end of the organization's audit chain, which every change that shows in the list moves.
     pub hash: [u8; 32],
-    /// How often other processes have changed the database, perhaps by hand.
-    pub foreign_changes: u64,
+    /// How many commits of other processes there were, perhaps by hand.
+    pub foreign_commits: u32,
 }
 
 /// The texts with the versions of their lists.
@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn texts_occupy_no_more_than_their_room() {
         let (texts, text) = (Texts::default(), Bytes::from(vec![0; 64 * 1024]));
-        let version = Version { hash: [0; 32], foreign_changes: 0 };
+        let version = Version { hash: [0; 32], foreign_commits: 0 };
         let list = |user| List(OrganizationId(1), Some(UserId(user)));
         (0..1_000).for_each(|user| texts.insert(list(user), version, text.clone()));
         let kept = (0..1_000).filter(|user| texts.get(&list(*user), version).is_some());

@@ -159,8 +159,8 @@ fn list(access: &Access) -> Result<(List, Version)> {
     let Reach { id, role, head } = access.organization.as_ref().ok_or(Error::NO_ORGANIZATION)?;
     let extent = decide(&access.caller.binding, *id, *role, Action::ManageTokens)?;
     let list = List(*id, (extent == Extent::Own).then_some(access.caller.user));
-    let foreign_changes = access.foreign_changes;
-    Ok((list, Version { hash: head.hash, foreign_changes }))
+    let foreign_commits = access.foreign_commits;
+    Ok((list, Version { hash: head.hash, foreign_commits }))
 }
 
 impl Quotas {

@@ -18,9 +18,9 @@ pub struct Access {
     pub user_head: ChainHead,
     /// The organization, if its user is a member of it.
     pub organization: Option<Reach>,
-    /// How often the database was changed by others than this program, as far as it is known. Such a
-    /// change may not show in a version.
-    pub foreign_changes: u64,
+    /// How many commits of other processes there were. They may be made by hand, so that no version
+    /// shows them. It is 0 if that cannot be told.
+    pub foreign_commits: u32,
 }
 
 /// An organization, as one of its members reaches it.
@@ -147,17 +147,35 @@ impl Snapshot {
     /// # Errors
     /// [`Error::NotAccepted`], like all functions of this module.
     pub async fn access(&mut self, credential: &Credential, slug: Option<&Slug>) -> Result<Access> {
-        let generation = self.connection.generation();
-        if let Some(generation) = generation
-            && let Some(access) = self.remembered.current(credential, slug, generation)
+        // What is read after it in a transaction must be of the same state.
+        if self.connection.is_statement()
+            && let Some(access) = self.remembered_access(credential, slug)
         {
             return Ok(access);
         }
+        self.read_access(credential, slug).await
+    }
+
+    /// Returns what the database would answer now, if it is remembered.
+    pub(super) fn remembered_access(
+        &self,
+        credential: &Credential,
+        slug: Option<&Slug>,
+    ) -> Option<Access> {
+        self.remembered.current(credential, slug, self.connection.generation()?)
+    }
+
+    pub(super) async fn read_access(
+        &mut self,
+        credential: &Credential,
+        slug: Option<&Slug>,
+    ) -> Result<Access> {
+        let generation = self.connection.generation();
         let statement =
             sql(access!("", ""), parameters(credential, [slug.map(Slug::as_str).into()]));
         let found = self.first(statement, |row| rows::access(row, credential)).await?;
         let mut access = found.ok_or(Error::NotAccepted)?;
-        access.foreign_changes = generation.map_or(0, |generation| generation.foreign_changes);
+        access.foreign_commits = generation.map_or(0, |generation| generation.foreign_commits);
         self.remembered.insert(credential, slug, &access, generation);
         Ok(access)
     }

@@ -1,7 +1,6 @@
 //! Who asks, remembered from an earlier request of the same credential.
 //!
-//! On SQLite an answer is good as long as no process has changed the database: see
-//! `sqlite::reader`. On PostgreSQL it only tells what the answer was last time. Refusals are never
+//! On SQLite an answer is good as long as no process has committed: see `sqlite::wal_index`. On PostgreSQL it only tells what the answer was last time. Refusals are never
 //! remembered.
 
 use super::access::Access;
@@ -15,12 +14,13 @@ use std::sync::Arc;
 /// How many credentials are remembered, about 600 bytes each.
 const CREDENTIALS: usize = 32_768;
 
-/// The state of a database between two changes of it.
+/// The state of a database between two commits.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Generation {
-    pub number: u64,
-    /// How many changes before it may have been made by hand.
-    pub foreign_changes: u64,
+    /// Differs between any two states.
+    pub header: [u32; 12],
+    /// How many commits of other processes led to it, from an arbitrary start.
+    pub foreign_commits: u32,
 }
 
 /// The latest answer for each credential.

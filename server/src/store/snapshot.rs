@@ -31,8 +31,13 @@ impl Connection {
         matches!(self, Self::Postgres(_))
     }
 
-    /// Returns which state of the database this reads, if that can be told.
-    pub(super) fn generation(&mut self) -> Option<Generation> {
+    /// Returns whether this is one statement that reads.
+    pub(super) fn is_statement(&self) -> bool {
+        matches!(self, Self::Sqlite(session) if session.is_statement())
+    }
+
+    /// Returns the state of the database now, if that can be told and nothing was read before.
+    pub(super) fn generation(&self) -> Option<Generation> {
         match self {
             Self::Sqlite(session) => session.generation(),
             Self::Postgres(_) => None,

@@ -8,6 +8,7 @@ mod files;
 mod open;
 mod reader;
 mod reserve;
+mod wal_index;
 mod writer;
 
 use super::connection::{Column, Row, Statement, Value, corrupt, failed_before};
@@ -22,7 +23,6 @@ use rusqlite::ErrorCode::{
 use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE, SQLITE_IOERR_WRITE};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use scopeguard::guard;
-use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -63,20 +63,17 @@ impl Sqlite {
                 }
                 error => Err(error),
             });
-            let ((mut connection, is_checked), readers) = (opened?, Readers::new(path.clone()));
-            readers.watch(&mut connection)?;
+            let (mut connection, is_checked) = opened?;
+            let readers = Readers::new(path.clone(), &mut connection)?;
             let writer = Writer::new(connection);
             Ok(Self { path, writer, is_checked, readers, reserve, _copy: copy })
         })
         .await
     }
 
-    pub fn read(&self, is_transaction: bool) -> Result<Session> {
-        let reader = self.readers.lease()?;
-        if is_transaction {
-            reader.prepare_cached("BEGIN")?.execute([])?;
-        }
-        Ok(Session(Some(Held::Reader(reader))))
+    /// Begins to read. BEGIN goes out with the first query.
+    pub fn read(&self, is_transaction: bool) -> Session {
+        Session(Some(Held::Reader(self.readers.lease(is_transaction))))
     }
 
     pub fn is_busy(&self) -> bool {
@@ -160,44 +157,29 @@ enum Held {
     Writer(writer::Lease),
 }
 
-impl Deref for Held {
-    type Target = rusqlite::Connection;
-
-    fn deref(&self) -> &rusqlite::Connection {
-        match self {
-            Self::Reader(lease) => lease,
-            Self::Writer(lease) => lease,
-        }
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        if let Some(Held::Reader(connection)) = &self.0
-            && !connection.is_autocommit()
-        {
-            // If even this fails, the connection is not used again.
-            let _ = connection.prepare_cached("ROLLBACK").and_then(|mut end| end.execute([]));
-        }
-    }
-}
-
 impl Session {
-    /// Returns which state of the database a reader sees, if that can be told.
-    pub fn generation(&mut self) -> Option<Generation> {
-        match &mut self.0 {
-            Some(Held::Reader(reader)) => reader.generation(),
-            _ => None,
-        }
+    /// Returns whether this is one statement that reads.
+    pub fn is_statement(&self) -> bool {
+        matches!(&self.0, Some(Held::Reader(lease)) if !lease.is_transaction)
+    }
+
+    /// Returns the state of the database now, unless this writes or has read before. What its first
+    /// statement reads is at least as new.
+    pub fn generation(&self) -> Option<Generation> {
+        let Some(Held::Reader(lease)) = &self.0 else { return None };
+        lease.generation()
     }
 
     /// Runs statements, and returns what `map` makes of the rows of the last one.
     pub fn query<T>(
-        &self,
+        &mut self,
         statements: &[Statement],
         map: impl FnMut(&dyn Row) -> Result<T>,
     ) -> Result<Vec<T>> {
-        let connection = self.0.as_ref().ok_or_else(failed_before)?;
+        let connection = match self.0.as_mut().ok_or_else(failed_before)? {
+            Held::Reader(lease) => lease.connection()?,
+            Held::Writer(lease) => lease,
+        };
         let Some((last, before)) = statements.split_last() else { return Ok(Vec::new()) };
         for statement in before {
             query(connection, statement, |_| Ok(()))?;
@@ -213,7 +195,7 @@ impl Session {
         if let Some(Held::Writer(lease)) = &mut self.0 {
             lease.is_long = true;
         }
-        let session = Self(self.0.take());
+        let mut session = Self(self.0.take());
         let work = move || session.query(&statements, map).map(|found| (session, found));
         let (session, found) = run_blocking(work).await?;
         *self = session;
