@@ -174,13 +174,11 @@ async fn respond(rqctx: RequestContext<Context>, request: Request) -> Response {
     let peer_text = connections.begin_request(peer);
     let active = guard((), |()| connections.end_request(peer));
     let answer = async {
-        match precondition::check(&request) {
-            Some(refusal) => (None, refusal),
-            None => {
-                let (operation, response) = dispatch(rqctx, request);
-                (operation, response.await)
-            }
+        if let Some(refusal) = precondition::check(&request) {
+            return (None, refusal);
         }
+        let (operation, response) = dispatch(rqctx, request);
+        (operation, response.await)
     };
     let answer = AssertUnwindSafe(answer).catch_unwind().await;
     let (operation, mut response) = answer.unwrap_or_else(|_| (None, broken("a handler panicked")));

@@ -205,7 +205,7 @@ impl Default for PageQuery {
 
 impl PageQuery {
     /// Returns how many entries come before the page.
-    pub(crate) fn skipped(&self) -> i64 {
+    pub(crate) fn skipped(self) -> i64 {
         i64::from(self.page.saturating_sub(1)) * i64::from(self.page_size)
     }
 }

@@ -21,7 +21,7 @@ pub enum TokenList<T> {
     /// It was not read.
     Known(T),
     /// Who asks, and the page.
-    Read(Access, TokenPage),
+    Read(Box<Access>, TokenPage),
 }
 
 /// All tokens of an organization, without its slug, which the caller knows.
@@ -109,7 +109,7 @@ impl Snapshot {
             let statement = sql(ORGANIZATION_WITH_ACCESS, parameters);
             let (access, page) = self.page_with_access(statement, credential, limit).await?;
             self.remembered.insert(credential, Some(slug), &access, None);
-            return Ok(TokenList::Read(access, page));
+            return Ok(TokenList::Read(access.into(), page));
         }
         let remembered = self.remembered_access(credential, Some(slug));
         if let Some(known) = remembered.as_ref().and_then(&known) {
@@ -121,7 +121,7 @@ impl Snapshot {
         }
         let statement = match &access.organization {
             None => {
-                return Ok(TokenList::Read(access, Page { items: Vec::new(), next: None }));
+                return Ok(TokenList::Read(access.into(), Page { items: Vec::new(), next: None }));
             }
             Some(reach) if sees_all(reach.role) => {
                 let parameters = [reach.id.0.into(), after.into(), i64::from(limit).into()];
@@ -133,7 +133,7 @@ impl Snapshot {
         for item in &mut page.items {
             item.token.organization = Some(slug.clone());
         }
-        Ok(TokenList::Read(access, page))
+        Ok(TokenList::Read(access.into(), page))
     }
 
     /// Returns who asks and at most `limit` tokens of their user after a position, within the

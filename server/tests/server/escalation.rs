@@ -240,9 +240,14 @@ impl World {
 }
 
 /// Returns the ids of the tokens on a page.
-#[expect(clippy::needless_pass_by_value, reason = "the service passes it")]
+#[expect(
+    clippy::needless_pass_by_value,
+    clippy::unnecessary_wraps,
+    reason = "as a service calls it"
+)]
 fn text(tokens: Vec<OrganizationToken>) -> Result<Bytes> {
-    Ok(tokens.iter().map(|item| format!("{} ", item.token.id)).collect::<String>().into())
+    let ids = tokens.iter().map(|item| item.token.id.to_string());
+    Ok(ids.collect::<Vec<_>>().join(" ").into())
 }
 
 /// Runs all operations in turn with one credential, and checks what each of them gives.
