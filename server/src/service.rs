@@ -26,9 +26,17 @@ use texts::Texts;
 /// How often an operation is run again after the database rolled it back because of another one.
 const RETRIES: u32 = 3;
 
-/// How many items a page of a list has: as few as a worker thread reads in a third of a millisecond,
-/// so that small requests do not wait long for the pages of long lists.
+/// How many items a page of a long list has: as few as a worker thread reads in a third of a
+/// millisecond, so that small requests do not wait long for it.
 const PAGE: u32 = 64;
+
+/// How many items the first page has. A list that is no longer is answered in one piece.
+const FIRST_PAGE: u32 = 256;
+
+/// Returns how many items the page after this position has.
+fn page_size<C>(after: Option<&C>) -> u32 {
+    if after.is_some() { PAGE } else { FIRST_PAGE }
+}
 
 /// How many live tokens there may be before a mint is refused. Mints do not wait for each other, so
 /// concurrent ones may exceed a quota by their own number. The operator's mints are not limited.

@@ -2,7 +2,7 @@
 //! organization always keeps an owner.
 
 use super::audit::{Actor, Event, record, revocations};
-use super::{InOrganization, PAGE, reach};
+use super::{InOrganization, page_size, reach};
 use crate::access::Action;
 use crate::caller::Role;
 use crate::error::{Error, Result};
@@ -16,7 +16,7 @@ impl InOrganization<'_> {
         let after = after.as_ref();
         self.read(View::Snapshot, |mut view| async move {
             let (_, reach, _) = self.reach(&mut view, Action::Read).await?;
-            Ok(view.members(reach.id, after, PAGE).await?)
+            Ok(view.members(reach.id, after, page_size(after)).await?)
         })
         .await
     }

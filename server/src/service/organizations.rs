@@ -2,7 +2,7 @@
 //! logs. Deleting a group revokes its tokens.
 
 use super::audit::{Actor, Event, record, revocations};
-use super::{InOrganization, PAGE, Service, reach};
+use super::{InOrganization, Service, page_size, reach};
 use crate::access::{Action, Extent, OwnAction, decide_own};
 use crate::caller::{Binding, Caller, Credential};
 use crate::error::{Error, Result};
@@ -30,7 +30,7 @@ impl Service {
             let caller = view.access(credential, None).await?.caller;
             decide_own(&caller.binding, OwnAction::ListOrganizations)?;
             let bound = caller.binding.organization();
-            Ok(view.organizations(caller.user, bound, after, PAGE).await?)
+            Ok(view.organizations(caller.user, bound, after, page_size(after)).await?)
         })
         .await
     }
@@ -67,7 +67,7 @@ impl InOrganization<'_> {
                 (Extent::Own, Binding::Group { group, .. }) => {
                     Page { items: view.group(group).await?.into_iter().collect(), next: None }
                 }
-                _ => view.groups(reach.id, after, PAGE).await?,
+                _ => view.groups(reach.id, after, page_size(after)).await?,
             })
         })
         .await

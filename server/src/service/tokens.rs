@@ -2,7 +2,7 @@
 
 use super::audit::{Actor, Event, REVOKE, record};
 use super::texts::{List, Version};
-use super::{InOrganization, PAGE, Quotas, Service, reach};
+use super::{InOrganization, Quotas, Service, page_size, reach};
 use crate::access::{Action, Extent, OwnAction, decide, decide_own, may_do_all};
 use crate::caller::{Binding, Caller, Credential, UserId};
 use crate::clock;
@@ -25,7 +25,7 @@ impl Service {
         credential: &Credential,
         after: Option<Position>,
     ) -> Result<Page<Token, Position>> {
-        let range = (after.unwrap_or(0), PAGE);
+        let range = (after.unwrap_or(0), page_size(after.as_ref()));
         self.read(View::TokenPage, |mut view| async move {
             let (access, page) = view.own_tokens(credential, range).await?;
             decide_own(&access.caller.binding, OwnAction::ManageTokens)?;
@@ -113,7 +113,8 @@ impl InOrganization<'_> {
         after: Option<Position>,
         write: impl Fn(Vec<OrganizationToken>) -> Result<Bytes>,
     ) -> Result<(Bytes, Option<Position>)> {
-        let (range, write, texts) = ((after.unwrap_or(0), PAGE), &write, &self.service.texts);
+        let range = (after.unwrap_or(0), page_size(after.as_ref()));
+        let (write, texts) = (&write, &self.service.texts);
         let sees_all = |role| may_do_all(role, Action::ManageTokens);
         let unchanged = |access: &Access| {
             let (list, version) = list(access).ok()?;
