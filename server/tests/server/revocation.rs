@@ -59,3 +59,16 @@ fn the_tokens_of_a_disabled_user_are_accepted_again_when_the_user_is_enabled() {
         assert_eq!(statuses(), [200; 3]);
     }
 }
+
+#[test]
+fn a_change_by_hand_shows_in_the_next_list() {
+    let database = Database::new();
+    let server = Running::start(&database, &[]);
+    let ask = |method, path, body| server.ask_as(&database.token, method, path, body).json();
+    ask("POST", "/v1/auth/api-tokens/bound", r#"{"organization": "acme"}"#);
+    let list = || ask("GET", "/v1/organizations/acme/api-tokens", "")["tokens"].clone();
+    assert_eq!(list(), list());
+    assert_eq!(list().as_array().unwrap().len(), 1);
+    database.tamper("DELETE FROM tokens WHERE name = 'bound'");
+    assert_eq!(list().as_array().unwrap().len(), 0);
+}

@@ -8,7 +8,9 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 const CLIENTS: usize = 64;
-const POOL_SIZE: u32 = 4;
+const SMALL_POOL: u32 = 4;
+/// The size from which connections are shared is 8.
+const DEFAULT_POOL: u32 = 16;
 /// How many answers the clients receive before, between and after the locks.
 const ANSWERS: usize = 500;
 const LIMIT: Duration = Duration::from_secs(2);
@@ -26,8 +28,18 @@ struct Answers {
 #[test]
 #[ignore = "takes minutes: cargo nextest run -p orgtokens-server --run-ignored only -j1 failover"]
 fn with_a_pool_of_4_and_locked_tokens_64_clients_receive_200_or_503_within_2_seconds() {
+    ask_while_tokens_are_locked(SMALL_POOL);
+}
+
+#[test]
+#[ignore = "takes minutes: cargo nextest run -p orgtokens-server --run-ignored only -j1 failover"]
+fn with_shared_connections_and_locked_tokens_64_clients_receive_200_or_503_within_2_seconds() {
+    ask_while_tokens_are_locked(DEFAULT_POOL);
+}
+
+fn ask_while_tokens_are_locked(pool_size: u32) {
     let (cluster, owner) = start_cluster();
-    let server = Server::start(&cluster.url(), &owner, POOL_SIZE);
+    let server = Server::start(&cluster.url(), &owner, pool_size);
     let answers = Mutex::new(Answers::default());
     let call = |client, round| call_all(&server, &format!("client-{client}-{round}"), &answers);
     under_load(CLIENTS, call, || {
@@ -71,7 +83,7 @@ fn wait_for_more(answers: &Mutex<Answers>) {
 #[ignore = "takes minutes: cargo nextest run -p orgtokens-server --run-ignored only -j1 failover"]
 fn without_its_database_a_server_answers_503_and_it_recovers_when_the_database_is_back() {
     let (mut cluster, owner) = start_cluster();
-    let server = Server::start(&cluster.url(), &owner, POOL_SIZE);
+    let server = Server::start(&cluster.url(), &owner, SMALL_POOL);
     server.wait_until_ready();
     cluster.kill().unwrap();
     let without = server.validate(&owner);
