@@ -72,3 +72,38 @@ fn a_change_by_hand_shows_in_the_next_list() {
     database.tamper("DELETE FROM tokens WHERE name = 'bound'");
     assert_eq!(list().as_array().unwrap().len(), 0);
 }
+
+#[test]
+fn a_token_that_one_process_revokes_is_refused_at_once_by_another_one() {
+    alternate_between_processes(150);
+}
+
+#[test]
+#[ignore = "takes minutes: cargo nextest run -p orgtokens-server --run-ignored only rounds"]
+fn no_process_gives_an_outdated_answer_in_10_000_rounds() {
+    alternate_between_processes(10_000);
+}
+
+/// Mints a token, uses it on both processes, and revokes it on either, so many times.
+fn alternate_between_processes(rounds: usize) {
+    let database = Database::new();
+    let servers = [Running::start(&database, &[]), Running::start(&database, &[])];
+    let (path, list) = ("/v1/auth/api-tokens/round", "/v1/organizations/acme/api-tokens");
+    for round in 0..rounds {
+        let (minting, revoking) = (&servers[round % 2], &servers[round / 2 % 2]);
+        let body = r#"{"organization": "acme"}"#;
+        let minted = minting.ask_as(&database.token, "POST", path, body).json();
+        let key = minted["token"].as_str().unwrap();
+        let answers = |asker: &str| {
+            servers.each_ref().map(|server| {
+                let listed = server.ask_as(asker, "GET", list, "");
+                let count = listed.json()["tokens"].as_array().map(Vec::len);
+                (listed.status, count, server.ask_as(asker, "GET", "/v1/auth/validate", "").status)
+            })
+        };
+        assert_eq!(answers(key), [(200, Some(1), 200); 2], "round {round}");
+        assert_eq!(revoking.ask_as(&database.token, "DELETE", path, "").status, 200);
+        assert_eq!(answers(key), [(401, None, 401); 2], "round {round}");
+        assert_eq!(answers(&database.token), [(200, Some(0), 200); 2], "round {round}");
+    }
+}
