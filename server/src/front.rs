@@ -32,6 +32,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Instant;
 use throttle::Throttle;
 
@@ -155,13 +156,16 @@ async fn handle(
     _: AnyPath,
     request: RawRequest,
 ) -> Result<Response, HttpError> {
-    let request = request.into_inner();
-    if request.method().is_safe() {
-        return Ok(respond(rqctx, request).await);
+    let mut response = respond(rqctx, request.into_inner()).boxed();
+    // Most reads from SQLite end here. What has to wait goes on even if the client leaves: a change
+    // may be half done, and a connection to the database would be closed.
+    match futures::poll!(&mut response) {
+        Poll::Ready(response) => Ok(response),
+        Poll::Pending => {
+            let response = tokio::spawn(response).await;
+            Ok(response.unwrap_or_else(|_| broken("the front door panicked")))
+        }
     }
-    // A change runs to its end, even if the client has gone.
-    let response = tokio::spawn(respond(rqctx, request)).await;
-    Ok(response.unwrap_or_else(|_| broken("the front door panicked")))
 }
 
 async fn respond(rqctx: RequestContext<Context>, request: Request) -> Response {

@@ -99,7 +99,7 @@ impl Server {
         let connections = Arc::clone(&context.connections);
         let config = ConfigDropshot {
             bind_address: listen,
-            // The front door decides which requests run to their end.
+            // The front door itself lets requests run to their end.
             default_handler_task_mode: HandlerTaskMode::CancelOnDisconnect,
             ..ConfigDropshot::default()
         };
