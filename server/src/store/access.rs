@@ -162,7 +162,7 @@ impl Snapshot {
         credential: &Credential,
         slug: Option<&Slug>,
     ) -> Option<Access> {
-        self.remembered.current(credential, slug, self.connection.generation()?)
+        self.remembered.current(credential, slug, self.connection.generation()?, clock::now())
     }
 
     pub(super) async fn read_access(

@@ -1,13 +1,13 @@
 //! Who asks, remembered from an earlier request of the same credential.
 //!
-//! On SQLite an answer is good as long as no process has committed: see `sqlite::wal_index`. On PostgreSQL it only tells what the answer was last time. Refusals are never
-//! remembered.
+//! On SQLite an answer is good as long as no process has committed: see `sqlite::wal_index`. On
+//! PostgreSQL it only tells what the answer was last time. Refusals are never remembered.
 
 use super::access::Access;
 use crate::caller::Credential;
-use crate::clock;
 use crate::name::Slug;
 use crate::token::TokenDigest;
+use chrono::{DateTime, Utc};
 use quick_cache::sync::Cache;
 use std::sync::Arc;
 
@@ -45,15 +45,16 @@ impl Remembered {
         self.find(credential, Some(slug)).map(|answer| answer.access.clone())
     }
 
-    /// Returns the answer that the database would give in this state.
+    /// Returns the answer that the database would give in this state, at this time.
     pub fn current(
         &self,
         credential: &Credential,
         slug: Option<&Slug>,
         generation: Generation,
+        now: DateTime<Utc>,
     ) -> Option<Access> {
         let answer = self.find(credential, slug)?;
-        let is_live = |time| time > clock::now();
+        let is_live = |time| time > now;
         let is_current = answer.generation == Some(generation)
             && answer.access.caller.expires_at.is_none_or(is_live);
         if !is_current {
@@ -78,5 +79,57 @@ impl Remembered {
 
     fn find(&self, credential: &Credential, slug: Option<&Slug>) -> Option<Arc<Answer>> {
         self.0.get(&credential.digest).filter(|answer| answer.slug.as_ref() == slug)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::caller::{Binding, Caller, Origin, UserId};
+    use crate::store::{Chain, ChainHead};
+    use crate::token::{PlainToken, TokenId};
+    use std::time::Duration;
+
+    /// The access of an unrestricted token that expires at a time.
+    fn access(expires_at: DateTime<Utc>) -> Access {
+        let user = UserId(1);
+        let caller = Caller {
+            token: TokenId::generate(DateTime::UNIX_EPOCH),
+            token_name: "first".parse().unwrap(),
+            expires_at: Some(expires_at),
+            user,
+            username: "alice".parse().unwrap(),
+            email: "alice@example.com".to_owned(),
+            binding: Binding::Unrestricted,
+            origin: Origin::Web,
+        };
+        let user_head = ChainHead::start(Chain::User(user));
+        Access { caller, user_head, organization: None, foreign_commits: 0 }
+    }
+
+    #[test]
+    fn an_answer_is_good_in_its_generation_until_the_token_expires() {
+        let (remembered, expiry) = (Remembered::default(), DateTime::UNIX_EPOCH);
+        let credential = Credential::new(&PlainToken::generate().unwrap(), Origin::Cli);
+        let generation = |commits| Generation { header: [commits; 12], foreign_commits: 0 };
+        remembered.insert(&credential, None, &access(expiry), Some(generation(1)));
+        let before = expiry - Duration::from_millis(1);
+        let current =
+            |commits, now| remembered.current(&credential, None, generation(commits), now);
+        assert_eq!(current(1, before).unwrap().caller.origin, Origin::Cli);
+        assert!(current(2, before).is_none(), "something was committed");
+        assert!(current(1, expiry).is_none(), "the token has expired");
+        let slug = "acme".parse().unwrap();
+        assert!(remembered.current(&credential, Some(&slug), generation(1), before).is_none());
+    }
+
+    #[test]
+    fn an_answer_of_an_unknown_generation_is_never_current() {
+        let (remembered, expiry) = (Remembered::default(), DateTime::UNIX_EPOCH);
+        let credential = Credential::new(&PlainToken::generate().unwrap(), Origin::Web);
+        remembered.insert(&credential, None, &access(expiry), None);
+        let generation = Generation { header: [0; 12], foreign_commits: 0 };
+        let before = expiry - Duration::from_millis(1);
+        assert!(remembered.current(&credential, None, generation, before).is_none());
     }
 }
