@@ -30,8 +30,7 @@ pub fn line(record: &Record<'_>, values: &OwnedKVList) -> Vec<u8> {
     line
 }
 
-/// Adds members to an object. slog's own sink makes a tree of each line first, which takes longer
-/// than a short request.
+/// Adds members to an object, without the values that slog's own sink allocates for each line.
 struct Members<'a>(&'a mut Vec<u8>);
 
 impl Members<'_> {

@@ -31,7 +31,7 @@ impl Connection {
         matches!(self, Self::Postgres(_))
     }
 
-    /// Returns whether this is one statement that reads.
+    /// Returns whether this is one statement that reads from SQLite.
     pub(super) fn is_statement(&self) -> bool {
         matches!(self, Self::Sqlite(session) if session.is_statement())
     }
