@@ -10,6 +10,7 @@ mod precondition;
 pub mod throttle;
 
 use crate::error::Error;
+use crate::handlers::Shortcut;
 use crate::http::reply::{self, Note};
 use crate::service::Service;
 use async_trait::async_trait;
@@ -125,6 +126,11 @@ fn dispatcher(operations: ApiDescription<Context>) -> Box<Dispatch> {
     });
     let operations: HashMap<_, _> = endpoints.collect();
     Box::new(move |mut rqctx, request| {
+        if let Some(shortcut) = Shortcut::find(request.method(), request.uri().path()) {
+            let operation = operations.get(shortcut.operation_id()).cloned();
+            let response = async move { shortcut.answer(&rqctx).await.unwrap_or_else(failed) };
+            return (operation, response.boxed());
+        }
         let method = routed_method(request.method());
         let found = match router.lookup_route(&method, request.uri().path().into(), None) {
             Ok(found) => found,
@@ -134,8 +140,7 @@ fn dispatcher(operations: ApiDescription<Context>) -> Box<Dispatch> {
         rqctx.endpoint = found.endpoint;
         let response = async move {
             let answered = found.handler.handle_request(rqctx, request).await;
-            // Handlers answer failures as replies. An error here is a bug.
-            answered.unwrap_or_else(|_| broken("a handler failed"))
+            answered.unwrap_or_else(failed)
         };
         (operation, response.boxed())
     })
@@ -175,8 +180,8 @@ async fn respond(rqctx: RequestContext<Context>, request: Request) -> Response {
     let Context { connections, dispatch, throttle, log, .. } = &server.private;
     let client = throttle.proxies.client(peer.ip(), rqctx.request.headers());
     let request_id = rqctx.request_id.clone();
-    let peer_text = connections.begin_request(peer);
-    let active = guard((), |()| connections.end_request(peer));
+    let requests = connections.begin_request(peer);
+    let active = guard(&requests, |requests| requests.end());
     let answer = async {
         if let Some(refusal) = precondition::check(&request) {
             return (None, refusal);
@@ -206,8 +211,8 @@ async fn respond(rqctx: RequestContext<Context>, request: Request) -> Response {
         "status" => response.status().as_u16(),
         "latency_us" => started.elapsed().as_micros(),
         "token_id" => note.token.map_or("-".to_owned(), |token| token.to_string()),
-        "client" => &*client_text(client, peer, &peer_text),
-        "peer" => &*peer_text,
+        "client" => &*client_text(client, peer, &requests.peer),
+        "peer" => &*requests.peer,
     );
     response
 }
@@ -218,6 +223,11 @@ fn client_text(client: IpAddr, peer: SocketAddr, peer_text: &str) -> Cow<'_, str
         Some((address, _)) if peer.is_ipv4() && client == peer.ip() => address.into(),
         _ => client.to_string().into(),
     }
+}
+
+/// Handlers answer failures as replies. An error of dropshot is a bug.
+fn failed<E>(_: E) -> Response {
+    broken("a handler failed")
 }
 
 fn broken(reason: &str) -> Response {

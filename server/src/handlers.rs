@@ -3,6 +3,9 @@
 //! document that they make is compared with `openapi.yaml`.
 
 mod answer;
+mod shortcut;
+
+pub use shortcut::Shortcut;
 
 use crate::api::{
     AddMemberRequest, CreateGroupRequest, CurrentUser, GroupList, GroupPath, GroupResponse,
@@ -10,6 +13,7 @@ use crate::api::{
     OrganizationPath, OrganizationResponse, OrganizationTokenList, OrganizationTokenPath,
     RevokedToken, TokenExpiry, TokenList, TokenPath, UpdateMemberRequest,
 };
+use crate::error;
 use crate::front::Context;
 use crate::http::{Answer, Body, Deferred, reply};
 use crate::records::{AuditLogPage, MintRequest, MintedToken, PageQuery};
@@ -53,7 +57,14 @@ async fn list_organization_api_tokens(
     rqctx: Rqctx,
     path: Path<OrganizationPath>,
 ) -> Answer<OrganizationTokenList> {
-    answer_texts(rqctx, path.get(), |service, credential, path, after| async move {
+    list_tokens(&rqctx, path.get()).await
+}
+
+async fn list_tokens(
+    rqctx: &Rqctx,
+    path: error::Result<OrganizationPath>,
+) -> Answer<OrganizationTokenList> {
+    answer_texts(rqctx, path, |service, credential, path, after| async move {
         let write = |tokens| reply::to_json(&OrganizationTokenList::from(tokens));
         service.within(&credential, &path.organization_slug).list_tokens(after, write).await
     })
@@ -66,7 +77,7 @@ async fn revoke_organization_api_token(
     rqctx: Rqctx,
     path: Path<OrganizationTokenPath>,
 ) -> Answer<RevokedToken> {
-    answer(rqctx, path.get(), async |service, credential, path| {
+    answer(&rqctx, path.get(), async |service, credential, path| {
         let OrganizationTokenPath { organization_slug, token_id } = path;
         service.within(&credential, &organization_slug).revoke_token(token_id).await?;
         Ok(token_id.to_string())
@@ -76,7 +87,7 @@ async fn revoke_organization_api_token(
 
 #[endpoint { operation_id = "listAPITokens", method = GET, path = "/v1/auth/api-tokens" }]
 async fn list_api_tokens(rqctx: Rqctx) -> Answer<TokenList> {
-    answer_list(rqctx, Ok(()), |service, credential, (), after| async move {
+    answer_list(&rqctx, Ok(()), |service, credential, (), after| async move {
         service.list_own_tokens(&credential, after).await
     })
     .await
@@ -89,7 +100,7 @@ async fn create_api_token(
     path: Path<TokenPath>,
     body: Body<MintRequest>,
 ) -> Answer<MintedToken> {
-    answer(rqctx, Ok(path), async |service, credential, path| {
+    answer(&rqctx, Ok(path), async |service, credential, path| {
         service.may_mint(&credential).await?;
         let (name, request) = (path.get()?.token_name, body.read().await?);
         service.mint_token(&credential, &name, &request).await
@@ -100,7 +111,7 @@ async fn create_api_token(
 #[endpoint { operation_id = "revokeAPIToken", method = DELETE,
     path = "/v1/auth/api-tokens/{tokenName}" }]
 async fn revoke_api_token(rqctx: Rqctx, path: Path<TokenPath>) -> Answer<RevokedToken> {
-    answer(rqctx, path.get(), async |service, credential, path| {
+    answer(&rqctx, path.get(), async |service, credential, path| {
         service.revoke_own_token(&credential, &path.token_name).await?;
         Ok(path.token_name.to_string())
     })
@@ -109,6 +120,10 @@ async fn revoke_api_token(rqctx: Rqctx, path: Path<TokenPath>) -> Answer<Revoked
 
 #[endpoint { operation_id = "validateAPIToken", method = GET, path = "/v1/auth/validate" }]
 async fn validate_api_token(rqctx: Rqctx) -> Answer<TokenExpiry> {
+    validate(&rqctx).await
+}
+
+async fn validate(rqctx: &Rqctx) -> Answer<TokenExpiry> {
     answer(rqctx, Ok(()), async |service, credential, ()| {
         let expires_at = service.validate(&credential).await?;
         Ok(expires_at.map_or(NEVER, |time| time.timestamp()))
@@ -118,12 +133,13 @@ async fn validate_api_token(rqctx: Rqctx) -> Answer<TokenExpiry> {
 
 #[endpoint { operation_id = "getCurrentUser", method = GET, path = "/v1/user" }]
 async fn get_current_user(rqctx: Rqctx) -> Answer<CurrentUser> {
-    answer(rqctx, Ok(()), async |service, credential, ()| service.get_user(&credential).await).await
+    answer(&rqctx, Ok(()), async |service, credential, ()| service.get_user(&credential).await)
+        .await
 }
 
 #[endpoint { operation_id = "listOrganizations", method = GET, path = "/v1/organizations" }]
 async fn list_organizations(rqctx: Rqctx) -> Answer<OrganizationList> {
-    answer_list(rqctx, Ok(()), |service, credential, (), after| async move {
+    answer_list(&rqctx, Ok(()), |service, credential, (), after| async move {
         service.list_organizations(&credential, after).await
     })
     .await
@@ -135,7 +151,7 @@ async fn get_organization(
     rqctx: Rqctx,
     path: Path<OrganizationPath>,
 ) -> Answer<OrganizationResponse> {
-    answer(rqctx, path.get(), async |service, credential, path| {
+    answer(&rqctx, path.get(), async |service, credential, path| {
         service.within(&credential, &path.organization_slug).get().await
     })
     .await
@@ -147,7 +163,7 @@ async fn list_organization_members(
     rqctx: Rqctx,
     path: Path<OrganizationPath>,
 ) -> Answer<MemberList> {
-    answer_list(rqctx, path.get(), |service, credential, path, after| async move {
+    answer_list(&rqctx, path.get(), |service, credential, path, after| async move {
         service.within(&credential, &path.organization_slug).list_members(after).await
     })
     .await
@@ -160,7 +176,7 @@ async fn add_organization_member(
     path: Path<OrganizationPath>,
     body: Body<AddMemberRequest>,
 ) -> Answer<MemberAdded> {
-    answer(rqctx, path.get(), async |service, credential, path| {
+    answer(&rqctx, path.get(), async |service, credential, path| {
         service.authenticate(&credential).await?;
         let (slug, request) = (path.organization_slug, body.read().await?);
         let AddMemberRequest { username, role } = request;
@@ -173,7 +189,7 @@ async fn add_organization_member(
 #[endpoint { operation_id = "getOrganizationMember", method = GET,
     path = "/v1/organizations/{organizationSlug}/members/{username}" }]
 async fn get_organization_member(rqctx: Rqctx, path: Path<MemberPath>) -> Answer<MemberResponse> {
-    answer(rqctx, path.get(), async |service, credential, path| {
+    answer(&rqctx, path.get(), async |service, credential, path| {
         service.within(&credential, &path.organization_slug).get_member(&path.username).await
     })
     .await
@@ -186,7 +202,7 @@ async fn update_member_role(
     path: Path<MemberPath>,
     body: Body<UpdateMemberRequest>,
 ) -> Answer<MemberResponse> {
-    answer(rqctx, path.get(), async |service, credential, path| {
+    answer(&rqctx, path.get(), async |service, credential, path| {
         service.authenticate(&credential).await?;
         let MemberPath { organization_slug, username } = path;
         let role = body.read().await?.role.into();
@@ -198,7 +214,7 @@ async fn update_member_role(
 #[endpoint { operation_id = "removeOrganizationMember", method = DELETE,
     path = "/v1/organizations/{organizationSlug}/members/{username}" }]
 async fn remove_organization_member(rqctx: Rqctx, path: Path<MemberPath>) -> Answer<MemberRemoved> {
-    answer(rqctx, path.get(), async |service, credential, path| {
+    answer(&rqctx, path.get(), async |service, credential, path| {
         service.within(&credential, &path.organization_slug).remove_member(&path.username).await?;
         Ok(path.username)
     })
@@ -208,7 +224,7 @@ async fn remove_organization_member(rqctx: Rqctx, path: Path<MemberPath>) -> Ans
 #[endpoint { operation_id = "listGroups", method = GET,
     path = "/v1/organizations/{organizationSlug}/groups" }]
 async fn list_groups(rqctx: Rqctx, path: Path<OrganizationPath>) -> Answer<GroupList> {
-    answer_list(rqctx, path.get(), |service, credential, path, after| async move {
+    answer_list(&rqctx, path.get(), |service, credential, path, after| async move {
         service.within(&credential, &path.organization_slug).list_groups(after).await
     })
     .await
@@ -221,7 +237,7 @@ async fn create_group(
     path: Path<OrganizationPath>,
     body: Body<CreateGroupRequest>,
 ) -> Answer<GroupResponse> {
-    answer(rqctx, path.get(), async |service, credential, path| {
+    answer(&rqctx, path.get(), async |service, credential, path| {
         service.authenticate(&credential).await?;
         let CreateGroupRequest { name, location } = body.read().await?;
         service.within(&credential, &path.organization_slug).create_group(name, location).await
@@ -232,7 +248,7 @@ async fn create_group(
 #[endpoint { operation_id = "getGroup", method = GET,
     path = "/v1/organizations/{organizationSlug}/groups/{groupName}" }]
 async fn get_group(rqctx: Rqctx, path: Path<GroupPath>) -> Answer<GroupResponse> {
-    answer(rqctx, path.get(), async |service, credential, path| {
+    answer(&rqctx, path.get(), async |service, credential, path| {
         service.within(&credential, &path.organization_slug).get_group(&path.group_name).await
     })
     .await
@@ -241,7 +257,7 @@ async fn get_group(rqctx: Rqctx, path: Path<GroupPath>) -> Answer<GroupResponse>
 #[endpoint { operation_id = "deleteGroup", method = DELETE,
     path = "/v1/organizations/{organizationSlug}/groups/{groupName}" }]
 async fn delete_group(rqctx: Rqctx, path: Path<GroupPath>) -> Answer<GroupResponse> {
-    answer(rqctx, path.get(), async |service, credential, path| {
+    answer(&rqctx, path.get(), async |service, credential, path| {
         service.within(&credential, &path.organization_slug).delete_group(&path.group_name).await
     })
     .await
@@ -254,7 +270,7 @@ async fn list_organization_audit_logs(
     path: Path<OrganizationPath>,
     query: Deferred<Query<PageQuery>>,
 ) -> Answer<AuditLogPage> {
-    answer(rqctx, path.get(), async |service, credential, path| {
+    answer(&rqctx, path.get(), async |service, credential, path| {
         service.within(&credential, &path.organization_slug).list_audit_logs(query.get()?).await
     })
     .await

@@ -18,13 +18,13 @@ use std::sync::Arc;
 
 /// Answers with what `call` returns for the credential and the parameters.
 pub async fn answer<T: From<V> + Serialize, P, V>(
-    rqctx: Rqctx,
+    rqctx: &Rqctx,
     parameters: Result<P>,
     call: impl AsyncFnOnce(Service, Arc<Credential>, P) -> Result<V>,
 ) -> Answer<T> {
-    let (token, response) = with_credential(&rqctx, async |service, credential| {
+    let (token, response) = with_credential(rqctx, async |service, credential| {
         let value = call(service, Arc::clone(&credential), parameters?).await?;
-        send_whole(&rqctx, &credential, reply::to_json(&T::from(value))?)
+        send_whole(rqctx, &credential, reply::to_json(&T::from(value))?)
     })
     .await;
     Ok(Reply::new(response, token))
@@ -33,7 +33,7 @@ pub async fn answer<T: From<V> + Serialize, P, V>(
 /// Answers with a list that `read` returns page by page, each after the one before was sent. A list
 /// of one page is sent whole.
 pub async fn answer_list<L, I, P, C, F>(
-    rqctx: Rqctx,
+    rqctx: &Rqctx,
     parameters: Result<P>,
     read: impl Fn(Service, Arc<Credential>, P, Option<C>) -> F + Send + 'static,
 ) -> Answer<L>
@@ -55,7 +55,7 @@ where
 
 /// Like [`answer_list`], for a `read` that returns each page as the text of a list.
 pub async fn answer_texts<L, P, C, F>(
-    rqctx: Rqctx,
+    rqctx: &Rqctx,
     parameters: Result<P>,
     read: impl Fn(Service, Arc<Credential>, P, Option<C>) -> F + Send + 'static,
 ) -> Answer<L>
@@ -64,12 +64,12 @@ where
     C: Send + 'static,
     F: Future<Output = Result<(Bytes, Option<C>)>> + Send + 'static,
 {
-    let (token, response) = with_credential(&rqctx, async |service, credential| {
+    let (token, response) = with_credential(rqctx, async |service, credential| {
         let (parameters, asker) = (parameters?, Arc::clone(&credential));
         let read = move |after| read(service.clone(), asker.clone(), parameters.clone(), after);
         let (text, next) = read(None).await?;
         if next.is_none() {
-            return send_whole(&rqctx, &credential, text);
+            return send_whole(rqctx, &credential, text);
         }
         let rest = stream::try_unfold(next, move |after| {
             let page = after.is_some().then(|| read(after));
@@ -79,7 +79,7 @@ where
                 Ok(Some((later_piece(&text, next.is_none()), next)))
             }
         });
-        send_pages(&rqctx, &credential, text, rest)
+        send_pages(rqctx, &credential, text, rest)
     })
     .await;
     Ok(Reply::new(response, token))

@@ -59,6 +59,10 @@ impl<T> Reply<T> {
         response.extensions_mut().get_or_insert_default::<Note>().token = token;
         Self { response, content: PhantomData }
     }
+
+    pub fn into_response(self) -> Response<Body> {
+        self.response
+    }
 }
 
 impl<T: JsonSchema + Serialize + Send + Sync + 'static> HttpResponse for Reply<T> {
