@@ -28,7 +28,7 @@ pub use tokens::{Position, TokenList};
 use crate::caller::UserId;
 use crate::name::Slug;
 use postgres::Postgres;
-use remembered::Remembered;
+use remembered::{Generation, Remembered};
 use snapshot::Connection;
 use sqlite::Sqlite;
 use std::fmt;
@@ -169,6 +169,14 @@ impl Store {
             }
         };
         Ok(Snapshot::new(connection, self))
+    }
+
+    /// Returns the state of the database now, if that can be told.
+    fn generation(&self) -> Option<Generation> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.generation(),
+            Backend::Postgres(_) => None,
+        }
     }
 
     /// Returns whether [`Store::write`] would have to wait for its turn.

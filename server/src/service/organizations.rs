@@ -39,11 +39,9 @@ impl Service {
 impl InOrganization<'_> {
     /// Returns one organization.
     pub async fn get(self) -> Result<Organization> {
-        self.read(View::Statement, |mut view| async move {
-            self.reach(&mut view, Action::Read).await?;
-            Ok(Organization::new(self.slug.clone()))
-        })
-        .await
+        let access = self.service.access(self.credential, Some(self.slug)).await?;
+        reach(access, Action::Read)?;
+        Ok(Organization::new(self.slug.clone()))
     }
 
     /// Returns a page of the audit log, newest first.

@@ -4,7 +4,7 @@
 
 use super::audit::chain::ChainHead;
 use super::connection::{Row, Value, sql};
-use super::{Error, Result, Snapshot, Transaction, Turn, rows};
+use super::{Error, Result, Snapshot, Store, Transaction, Turn, rows};
 use crate::caller::{Caller, Credential, OrganizationId, Role, UserId};
 use crate::clock;
 use crate::name::{Name, Slug};
@@ -141,35 +141,23 @@ pub(super) fn parameters(
     [credential.digest.as_bytes().into(), now.into()].into_iter().chain(more).collect()
 }
 
+impl Store {
+    /// Returns what [`Snapshot::access`] would return now, if it is remembered.
+    pub fn remembered_access(
+        &self,
+        credential: &Credential,
+        slug: Option<&Slug>,
+    ) -> Option<Access> {
+        self.remembered.current(credential, slug, self.generation()?, clock::now())
+    }
+}
+
 impl Snapshot {
     /// Returns who asks and, if `slug` is given, their place in that organization.
     ///
     /// # Errors
     /// [`Error::NotAccepted`], like all functions of this module.
     pub async fn access(&mut self, credential: &Credential, slug: Option<&Slug>) -> Result<Access> {
-        // What is read after it in a transaction must be of the same state.
-        if self.connection.is_statement()
-            && let Some(access) = self.remembered_access(credential, slug)
-        {
-            return Ok(access);
-        }
-        self.read_access(credential, slug).await
-    }
-
-    /// Returns what the database would answer now, if it is remembered.
-    pub(super) fn remembered_access(
-        &self,
-        credential: &Credential,
-        slug: Option<&Slug>,
-    ) -> Option<Access> {
-        self.remembered.current(credential, slug, self.connection.generation()?, clock::now())
-    }
-
-    pub(super) async fn read_access(
-        &mut self,
-        credential: &Credential,
-        slug: Option<&Slug>,
-    ) -> Result<Access> {
         let generation = self.connection.generation();
         let statement =
             sql(access!("", ""), parameters(credential, [slug.map(Slug::as_str).into()]));

@@ -31,11 +31,6 @@ impl Connection {
         matches!(self, Self::Postgres(_))
     }
 
-    /// Returns whether this is one statement that reads from SQLite.
-    pub(super) fn is_statement(&self) -> bool {
-        matches!(self, Self::Sqlite(session) if session.is_statement())
-    }
-
     /// Returns the state of the database now, if that can be told and nothing was read before.
     pub(super) fn generation(&self) -> Option<Generation> {
         match self {

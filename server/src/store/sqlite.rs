@@ -71,6 +71,11 @@ impl Sqlite {
         .await
     }
 
+    /// Returns the state of the database now, if that can be told.
+    pub fn generation(&self) -> Option<Generation> {
+        self.readers.generation()
+    }
+
     /// Begins to read. BEGIN goes out with the first query.
     pub fn read(&self, is_transaction: bool) -> Session {
         Session(Some(Held::Reader(self.readers.lease(is_transaction))))
@@ -158,11 +163,6 @@ enum Held {
 }
 
 impl Session {
-    /// Returns whether this is one statement that reads.
-    pub fn is_statement(&self) -> bool {
-        matches!(&self.0, Some(Held::Reader(lease)) if !lease.is_transaction)
-    }
-
     /// Returns the state of the database now, unless this writes or has read before. What its first
     /// statement reads is at least as new.
     pub fn generation(&self) -> Option<Generation> {

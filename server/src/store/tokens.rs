@@ -111,11 +111,7 @@ impl Snapshot {
             self.remembered.insert(credential, Some(slug), &access, None);
             return Ok(TokenList::Read(access.into(), page));
         }
-        let remembered = self.remembered_access(credential, Some(slug));
-        if let Some(known) = remembered.as_ref().and_then(&known) {
-            return Ok(TokenList::Known(known));
-        }
-        let access = self.read_access(credential, Some(slug)).await?;
+        let access = self.access(credential, Some(slug)).await?;
         if let Some(known) = known(&access) {
             return Ok(TokenList::Known(known));
         }

@@ -34,6 +34,14 @@ impl Readers {
         Ok(readers)
     }
 
+    /// Returns the state of the database now, if that can be told.
+    pub fn generation(&self) -> Option<Generation> {
+        let header = self.index.as_ref()?.header();
+        let own_commits = self.own_commits.load(Ordering::SeqCst);
+        let foreign_commits = wal_index::commits(&header).wrapping_sub(own_commits);
+        Some(Generation { header, foreign_commits })
+    }
+
     /// Returns a session that has read nothing yet.
     pub fn lease(self: &Arc<Self>, is_transaction: bool) -> Lease {
         Lease { connection: None, is_transaction, readers: Arc::clone(self) }
@@ -61,13 +69,10 @@ impl Lease {
         Ok(self.connection.as_ref().expect("it was taken"))
     }
 
-    /// Returns the state of the database now. What the first statement reads is at least as new.
+    /// Returns [`Readers::generation`], unless a statement has run. What the first one reads is at
+    /// least as new.
     pub fn generation(&self) -> Option<Generation> {
-        let index = self.readers.index.as_ref().filter(|_| self.connection.is_none())?;
-        let header = index.header();
-        let own_commits = self.readers.own_commits.load(Ordering::SeqCst);
-        let foreign_commits = wal_index::commits(&header).wrapping_sub(own_commits);
-        Some(Generation { header, foreign_commits })
+        self.readers.generation().filter(|_| self.connection.is_none())
     }
 }
 
