@@ -4,6 +4,7 @@
 
 use crate::name::Quoted;
 use base64::Engine;
+use base64::display::Base64Display;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -135,7 +136,7 @@ impl TokenId {
 
 impl fmt::Display for TokenId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&URL_SAFE_NO_PAD.encode(self.0.as_bytes()))
+        Base64Display::new(self.0.as_bytes(), &URL_SAFE_NO_PAD).fmt(f)
     }
 }
 

@@ -4,7 +4,6 @@ use crate::clock;
 use serde::Serialize;
 use slog::{KV as _, Key, Level, OwnedKVList, Record};
 use std::fmt::Arguments;
-use std::io::Write;
 use std::process;
 use std::sync::LazyLock;
 
@@ -42,16 +41,9 @@ impl Members<'_> {
 
     /// Adds a member with a formatted text.
     fn add_text(&mut self, key: &str, value: &Arguments<'_>) {
-        self.start(key);
-        let start = self.0.len();
-        self.0.push(b'"');
-        self.0.write_fmt(*value).expect("memory can be written");
-        let is_plain = |byte: &u8| *byte >= b' ' && !matches!(byte, b'"' | b'\\');
-        if self.0[start + 1..].iter().all(is_plain) {
-            self.0.push(b'"');
-        } else {
-            self.0.truncate(start);
-            serde_json::to_writer(&mut *self.0, &value.to_string()).expect("memory can be written");
+        match value.as_str() {
+            Some(text) => self.add(key, text),
+            None => self.add(key, &value.to_string()),
         }
     }
 
