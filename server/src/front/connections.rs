@@ -30,13 +30,18 @@ const READ_BYTES: u64 = 4 * 1024;
 /// The requests of each connection, by the address of its peer.
 #[derive(Default)]
 pub struct Connections {
-    requests: Mutex<HashMap<SocketAddr, Requests>>,
+    requests: Mutex<HashMap<SocketAddr, Arc<Requests>>>,
     close_demanded: Notify,
 }
 
-struct Requests {
+/// The requests of a connection.
+pub struct Requests {
     /// The peer as a text, which every line of the access log has.
-    peer: Arc<str>,
+    pub peer: Box<str>,
+    state: Mutex<State>,
+}
+
+struct State {
     active: u32,
     latest: Instant,
     /// When to close the connection on demand.
@@ -44,34 +49,28 @@ struct Requests {
 }
 
 impl Connections {
-    /// Returns the peer as a text.
-    pub fn begin_request(&self, peer: SocketAddr) -> Arc<str> {
-        self.change(peer, |requests| {
-            requests.active += 1;
-            Arc::clone(&requests.peer)
-        })
-    }
-
-    pub fn end_request(&self, peer: SocketAddr) {
-        self.change(peer, |requests| {
-            requests.active = requests.active.saturating_sub(1);
-            requests.latest = Instant::now();
-        });
+    /// Counts a request until [`Requests::end`].
+    pub fn begin_request(&self, peer: SocketAddr) -> Arc<Requests> {
+        self.change(peer, |state| state.active += 1)
     }
 
     /// Closes the connection of `peer` in a moment, even if it is busy.
     pub fn close(&self, peer: SocketAddr) {
         let at = Instant::now() + GRACE;
-        self.change(peer, |requests| requests.close_at = requests.close_at.or(Some(at)));
+        self.change(peer, |state| state.close_at = state.close_at.or(Some(at)));
         self.close_demanded.notify_one();
     }
 
-    fn change<T>(&self, peer: SocketAddr, change: impl FnOnce(&mut Requests) -> T) -> T {
+    fn change(&self, peer: SocketAddr, change: impl FnOnce(&mut State)) -> Arc<Requests> {
         let new = || {
-            let (text, latest) = (peer.to_string().into(), Instant::now());
-            Requests { peer: text, active: 0, latest, close_at: None }
+            let state = State { active: 0, latest: Instant::now(), close_at: None };
+            Arc::new(Requests { peer: peer.to_string().into(), state: Mutex::new(state) })
         };
-        change(self.requests.lock().entry(peer).or_insert_with(new))
+        // As long as the map is locked, nothing is forgotten.
+        let mut all = self.requests.lock();
+        let requests = all.entry(peer).or_insert_with(new);
+        change(&mut requests.state.lock());
+        Arc::clone(requests)
     }
 
     /// Starts to close connections that are accepted on `address`, until the result is dropped.
@@ -116,10 +115,11 @@ impl Connections {
     /// Returns how long a connection has been idle: for ever if it must be closed, and `None` while
     /// one of its requests is handled. Bytes that arrive but complete no request do not count.
     fn idle(&self, peer: SocketAddr, progress: Instant, now: Instant) -> Option<Duration> {
-        match self.requests.lock().get(&peer) {
-            Some(requests) if requests.close_at.is_some_and(|at| at <= now) => Some(Duration::MAX),
-            Some(requests) if requests.active > 0 => None,
-            Some(requests) => Some(now.duration_since(requests.latest.max(progress))),
+        let requests = self.requests.lock().get(&peer).cloned();
+        match requests.as_ref().map(|requests| requests.state.lock()) {
+            Some(state) if state.close_at.is_some_and(|at| at <= now) => Some(Duration::MAX),
+            Some(state) if state.active > 0 => None,
+            Some(state) => Some(now.duration_since(state.latest.max(progress))),
             None => Some(now.duration_since(progress)),
         }
     }
@@ -127,10 +127,20 @@ impl Connections {
     /// Forgets idle peers, and demands that are met: a new connection may have the same peer later.
     fn forget(&self, idle_timeout: Duration, now: Instant) {
         self.requests.lock().retain(|_, requests| {
-            requests.close_at = requests.close_at.filter(|at| *at > now);
-            let is_recent = now.duration_since(requests.latest) < idle_timeout;
-            requests.active > 0 || requests.close_at.is_some() || is_recent
+            let mut state = requests.state.lock();
+            state.close_at = state.close_at.filter(|at| *at > now);
+            let is_recent = now.duration_since(state.latest) < idle_timeout;
+            state.active > 0 || state.close_at.is_some() || is_recent
         });
+    }
+}
+
+impl Requests {
+    /// Ends a request.
+    pub fn end(&self) {
+        let mut state = self.state.lock();
+        state.active -= 1;
+        state.latest = Instant::now();
     }
 }
 
