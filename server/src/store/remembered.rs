@@ -42,7 +42,8 @@ impl Default for Remembered {
 impl Remembered {
     /// Returns the latest answer about a credential and an organization, which may be outdated.
     pub fn latest(&self, credential: &Credential, slug: &Slug) -> Option<Access> {
-        self.find(credential, Some(slug)).map(|answer| answer.access.clone())
+        let answer = self.0.get(&credential.digest)?;
+        (answer.slug.as_ref() == Some(slug)).then(|| answer.access.clone())
     }
 
     /// Returns the answer that the database would give in this state, at this time.
@@ -53,14 +54,18 @@ impl Remembered {
         generation: Generation,
         now: DateTime<Utc>,
     ) -> Option<Access> {
-        let answer = self.find(credential, slug)?;
+        // An answer about an organization tells, too, who asks.
+        let answer = self.0.get(&credential.digest)?;
+        let is_about = slug.is_none() || answer.slug.as_ref() == slug;
         let is_live = |time| time > now;
-        let is_current = answer.generation == Some(generation)
+        let is_current = is_about
+            && answer.generation == Some(generation)
             && answer.access.caller.expires_at.is_none_or(is_live);
         if !is_current {
             return None;
         }
         let mut access = answer.access.clone();
+        access.organization = access.organization.filter(|_| slug.is_some());
         access.caller.origin = credential.origin;
         credential.accept(&access.caller);
         Some(access)
@@ -73,20 +78,20 @@ impl Remembered {
         access: &Access,
         generation: Option<Generation>,
     ) {
+        // Such an answer is never used, but another one about an organization may be.
+        if slug.is_none() && generation.is_none() {
+            return;
+        }
         let answer = Answer { slug: slug.cloned(), access: access.clone(), generation };
         self.0.insert(credential.digest, Arc::new(answer));
-    }
-
-    fn find(&self, credential: &Credential, slug: Option<&Slug>) -> Option<Arc<Answer>> {
-        self.0.get(&credential.digest).filter(|answer| answer.slug.as_ref() == slug)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::caller::{Binding, Caller, Origin, UserId};
-    use crate::store::{Chain, ChainHead};
+    use crate::caller::{Binding, Caller, OrganizationId, Origin, Role, UserId};
+    use crate::store::{Chain, ChainHead, Reach};
     use crate::token::{PlainToken, TokenId};
     use std::time::Duration;
 
@@ -121,6 +126,24 @@ mod tests {
         assert!(current(1, expiry).is_none(), "the token has expired");
         let slug = "acme".parse().unwrap();
         assert!(remembered.current(&credential, Some(&slug), generation(1), before).is_none());
+    }
+
+    #[test]
+    fn an_answer_about_an_organization_tells_who_asks() {
+        let (remembered, slug) = (Remembered::default(), "acme".parse().unwrap());
+        let credential = Credential::new(&PlainToken::generate().unwrap(), Origin::Cli);
+        let generation = Generation { header: [0; 12], foreign_commits: 0 };
+        let mut access = access(DateTime::UNIX_EPOCH);
+        let head = ChainHead::start(Chain::User(UserId(1)));
+        access.organization = Some(Reach { id: OrganizationId(1), role: Role::Viewer, head });
+        remembered.insert(&credential, Some(&slug), &access, Some(generation));
+        let now = DateTime::UNIX_EPOCH - Duration::from_millis(1);
+        let current = |slug| remembered.current(&credential, slug, generation, now);
+        assert!(current(Some(&slug)).unwrap().organization.is_some());
+        assert!(current(None).unwrap().organization.is_none());
+        assert!(current(Some(&"other".parse().unwrap())).is_none());
+        remembered.insert(&credential, None, &access, None);
+        assert!(remembered.latest(&credential, &slug).is_some(), "it was not replaced");
     }
 
     #[test]
