@@ -112,7 +112,7 @@ impl InOrganization<'_> {
                 change.access_to(&GROUP, self.credential, self.slug, name.as_str()).await?;
             let (caller, reach, _) = reach(access, Action::ManageGroups)?;
             let group = group.ok_or(Error::NO_GROUP)?;
-            let revoked = change.delete_group_tokens(self.slug, group.uuid).await?;
+            let revoked = change.delete_group_tokens(self.slug, reach.id, group.uuid).await?;
             change.delete_group(group.uuid);
             let events = revocations(&revoked, "group-delete");
             let events = events.chain([Event::GroupDelete(&group)]);

@@ -21,8 +21,8 @@ pub struct List(pub OrganizationId, pub Option<UserId>);
 pub struct Version {
     /// The end of the organization's audit chain, which every change that shows in the list moves.
     pub hash: [u8; 32],
-    /// How many commits of other processes there were, perhaps by hand.
-    pub foreign_commits: u32,
+    /// Grows with the commits of other processes, perhaps by hand.
+    pub foreign_commits: u64,
 }
 
 /// The texts with the versions of their lists.

@@ -118,7 +118,7 @@ impl InOrganization<'_> {
         let sees_all = |role| may_do_all(role, Action::ManageTokens);
         let unchanged = |access: &Access| {
             let (list, version) = list(access).ok()?;
-            texts.get(&list, version).filter(|_| after.is_none())
+            texts.get(&list, version?).filter(|_| after.is_none())
         };
         let (credential, slug) = (self.credential, self.slug);
         let remembered = self.service.store.remembered_access(credential, Some(slug));
@@ -134,7 +134,10 @@ impl InOrganization<'_> {
             };
             let (list, version) = list(&access)?;
             let text = write(page.items)?;
-            if after.is_none() && page.next.is_none() {
+            if let Some(version) = version
+                && after.is_none()
+                && page.next.is_none()
+            {
                 texts.insert(list, version, text.clone());
             }
             Ok((text, page.next))
@@ -160,13 +163,13 @@ impl InOrganization<'_> {
     }
 }
 
-/// Returns the list that the caller sees, and the version that it has.
-fn list(access: &Access) -> Result<(List, Version)> {
+/// Returns the list that the caller sees, and the version that it has, if that can be told.
+fn list(access: &Access) -> Result<(List, Option<Version>)> {
     let Reach { id, role, head } = access.organization.as_ref().ok_or(Error::NO_ORGANIZATION)?;
     let extent = decide(&access.caller.binding, *id, *role, Action::ManageTokens)?;
     let list = List(*id, (extent == Extent::Own).then_some(access.caller.user));
-    let foreign_commits = access.foreign_commits;
-    Ok((list, Version { hash: head.hash, foreign_commits }))
+    let version = |foreign_commits| Version { hash: head.hash, foreign_commits };
+    Ok((list, access.foreign_commits.map(version)))
 }
 
 impl Quotas {
@@ -294,7 +297,7 @@ pub(super) fn revoke(
     head: ChainHead,
     found: &FoundToken,
 ) {
-    change.delete_token(found.token.id);
+    change.delete_token(found);
     let event = Event::TokenRevoke { token: &found.token, owner: &found.owner, cause: REVOKE };
     record(change, head, actor, [event]);
 }

@@ -18,9 +18,9 @@ pub struct Access {
     pub user_head: ChainHead,
     /// The organization, if its user is a member of it.
     pub organization: Option<Reach>,
-    /// How many commits of other processes there were. They may be made by hand, so that no version
-    /// shows them. It is 0 if that cannot be told.
-    pub foreign_commits: u32,
+    /// Grows with the commits of other processes, if that can be told. They may be made by hand, so
+    /// that no version shows them. It is 0 on PostgreSQL.
+    pub foreign_commits: Option<u64>,
 }
 
 /// An organization, as one of its members reaches it.
@@ -163,7 +163,9 @@ impl Snapshot {
             sql(access!("", ""), parameters(credential, [slug.map(Slug::as_str).into()]));
         let found = self.first(statement, |row| rows::access(row, credential)).await?;
         let mut access = found.ok_or(Error::NotAccepted)?;
-        access.foreign_commits = generation.map_or(0, |generation| generation.foreign_commits);
+        if !self.connection.is_postgres() {
+            access.foreign_commits = generation.map(|generation| generation.foreign_commits);
+        }
         self.remembered.insert(credential, slug, &access, generation);
         Ok(access)
     }

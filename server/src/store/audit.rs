@@ -6,6 +6,7 @@ pub(super) mod chain;
 pub use chain::{AuditFault, AuditReport, ChainHead, NamedHead};
 
 use super::connection::{Statement, Value, sql};
+use super::remembered::Touched;
 use super::{Result, Snapshot, Transaction, rows};
 use crate::caller::{OrganizationId, Origin};
 use crate::records::AuditLog;
@@ -118,16 +119,20 @@ impl Transaction {
             let links = entries.by_ref().take(BULK);
             let links: Vec<_> = links.map(|entry| (head.append(author, &entry), entry)).collect();
             let statement = self.insert_entries(head.chain, author, start, links);
-            self.execute(statement);
+            self.execute(statement.touching(Touched::Nothing));
         }
-        let (update, key) = match head.chain {
+        let (update, key, touched) = match head.chain {
             Chain::Organization(id) => {
-                ("UPDATE organizations SET entries = $1, hash = $2 WHERE id = $3", id.0)
+                let update = "UPDATE organizations SET entries = $1, hash = $2 WHERE id = $3";
+                (update, id.0, Touched::Organization(id))
             }
-            Chain::User(id) => ("UPDATE users SET entries = $1, hash = $2 WHERE id = $3", id.0),
+            Chain::User(id) => {
+                let update = "UPDATE users SET entries = $1, hash = $2 WHERE id = $3";
+                (update, id.0, Touched::User(id))
+            }
         };
         let parameters = [head.entries.into(), head.hash.as_slice().into(), key.into()];
-        self.execute(sql(update, parameters));
+        self.execute(sql(update, parameters).touching(touched));
     }
 
     /// Returns the statement that adds entries with their hashes, whose sequence starts after

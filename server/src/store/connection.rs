@@ -1,8 +1,9 @@
 //! What both backends work with: statements with positional parameters, and rows by column. It knows
-//! nothing of the domain.
+//! nothing of the domain but what a statement touches.
 //!
 //! Parameters are `$1`, `$2`, ... in the order of their first appearance.
 
+use super::remembered::Touched;
 use super::{Error, Result};
 use std::borrow::Cow;
 
@@ -48,11 +49,23 @@ impl<T: Into<Self>> From<Option<T>> for Value {
 pub struct Statement {
     pub sql: Cow<'static, str>,
     pub parameters: Vec<Value>,
+    /// What it makes outdated.
+    pub touched: Touched,
 }
 
-/// Returns a statement with its parameters.
+/// Returns a statement with its parameters. One that changes anything touches everything, unless it
+/// says what.
 pub fn sql(sql: impl Into<Cow<'static, str>>, parameters: impl Into<Vec<Value>>) -> Statement {
-    Statement { sql: sql.into(), parameters: parameters.into() }
+    let sql = sql.into();
+    let touched = if sql.starts_with("SELECT ") { Touched::Nothing } else { Touched::Everything };
+    Statement { sql, parameters: parameters.into(), touched }
+}
+
+impl Statement {
+    /// Returns the same statement, which makes no more outdated than this.
+    pub fn touching(self, touched: Touched) -> Self {
+        Self { touched, ..self }
+    }
 }
 
 /// A column of a row.

@@ -1,6 +1,7 @@
 //! The statements about organizations, their members and their groups.
 
 use super::connection::sql;
+use super::remembered::Touched;
 use super::{Result, Snapshot, Transaction, rows};
 use crate::caller::{OrganizationId, Role, UserId};
 use crate::name::{Name, Slug};
@@ -83,27 +84,30 @@ impl Transaction {
         username: &Name,
         role: Role,
     ) {
-        self.execute(sql(
+        let insert = sql(
             "INSERT INTO members (organization_id, user_id, username, role)
              VALUES ($1, $2, $3, $4)",
             [organization.0.into(), user.0.into(), username.as_str().into(), role.as_str().into()],
-        ));
+        );
+        self.execute(insert.touching(Touched::User(user)));
     }
 
     /// Gives a member another role.
     pub fn update_member(&mut self, organization: OrganizationId, username: &Name, role: Role) {
-        self.execute(sql(
+        let update = sql(
             "UPDATE members SET role = $1 WHERE organization_id = $2 AND username = $3",
             [role.as_str().into(), organization.0.into(), username.as_str().into()],
-        ));
+        );
+        self.execute(update.touching(Touched::Organization(organization)));
     }
 
     /// Removes a member; [`Transaction::delete_member_tokens`] revokes the member's tokens.
     pub fn delete_member(&mut self, organization: OrganizationId, username: &Name) {
-        self.execute(sql(
+        let delete = sql(
             "DELETE FROM members WHERE organization_id = $1 AND username = $2",
             [organization.0.into(), username.as_str().into()],
-        ));
+        );
+        self.execute(delete.touching(Touched::Organization(organization)));
     }
 
     /// Adds a group.
@@ -112,7 +116,7 @@ impl Transaction {
     /// [`super::Error::Exists`], with the next query or commit, if the organization has a group of
     /// this name.
     pub fn insert_group(&mut self, organization: OrganizationId, group: &Group) {
-        self.execute(sql(
+        let insert = sql(
             "INSERT INTO organization_groups (uuid, organization_id, name, location, version)
              VALUES ($1, $2, $3, $4, $5)",
             [
@@ -122,12 +126,14 @@ impl Transaction {
                 group.primary.as_str().into(),
                 group.version.as_str().into(),
             ],
-        ));
+        );
+        self.execute(insert.touching(Touched::Nothing));
     }
 
     /// Deletes a group that no token is bound to any more.
     pub fn delete_group(&mut self, group: Uuid) {
         let parameters = [group.as_bytes().as_slice().into()];
-        self.execute(sql("DELETE FROM organization_groups WHERE uuid = $1", parameters));
+        let delete = sql("DELETE FROM organization_groups WHERE uuid = $1", parameters);
+        self.execute(delete.touching(Touched::Nothing));
     }
 }

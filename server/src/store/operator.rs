@@ -11,6 +11,7 @@ pub use lists::{ListedUser, TokenFilter};
 use super::access::{FoundToken, Reach, TargetMember};
 use super::audit::chain::{Chain, ChainHead};
 use super::connection::{Row, sql};
+use super::remembered::Touched;
 use super::{Error, Result, Snapshot, Transaction, rows};
 use crate::caller::{OrganizationId, Role, UserId};
 use crate::name::{Email, Name, Slug};
@@ -183,13 +184,14 @@ impl Transaction {
     /// Refuses the tokens of a user, or accepts them again.
     pub fn set_disabled(&mut self, user: UserId, is_disabled: bool) {
         let parameters = [i64::from(is_disabled).into(), user.0.into()];
-        self.execute(sql("UPDATE users SET disabled = $1 WHERE id = $2", parameters));
+        let update = sql("UPDATE users SET disabled = $1 WHERE id = $2", parameters);
+        self.execute(update.touching(Touched::User(user)));
     }
 
     /// Removes a user who has no tokens and no memberships any more.
     pub fn delete_user(&mut self, user: UserId) {
         let statement = "UPDATE users SET disabled = 1, email = '' WHERE id = $1";
-        self.execute(sql(statement, [user.0.into()]));
+        self.execute(sql(statement, [user.0.into()]).touching(Touched::User(user)));
     }
 
     /// Adds an organization.

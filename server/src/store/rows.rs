@@ -104,7 +104,7 @@ pub fn access(row: &dyn Row, credential: &Credential) -> Result<Access> {
     credential.accept(&caller);
     let user_head = head(row, 9, Chain::User(user))?;
     let organization = optional(row, 12, reach)?;
-    Ok(Access { caller, user_head, organization, foreign_commits: 0 })
+    Ok(Access { caller, user_head, organization, foreign_commits: Some(0) })
 }
 
 fn reach(row: &dyn Row, _: usize) -> Result<Reach> {

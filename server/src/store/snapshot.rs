@@ -31,6 +31,14 @@ impl Connection {
         matches!(self, Self::Postgres(_))
     }
 
+    /// Returns the number of the transaction of this process that writes to SQLite.
+    fn writing(&self) -> Option<u64> {
+        match self {
+            Self::Sqlite(session) => session.writing(),
+            Self::Postgres(_) => None,
+        }
+    }
+
     /// Returns the state of the database now, if that can be told and nothing was read before.
     pub(super) fn generation(&self) -> Option<Generation> {
         match self {
@@ -93,8 +101,13 @@ impl Snapshot {
         }
     }
 
-    /// Returns the statements that go out now, and counts them.
+    /// Returns the statements that go out now, and counts them. From now on nothing that they touch
+    /// is remembered.
     fn take_pending(&mut self) -> Vec<Statement> {
+        if let Some(transaction) = self.connection.writing() {
+            let touched = self.pending.iter().map(|statement| statement.touched);
+            touched.for_each(|touched| self.remembered.touch(touched, transaction));
+        }
         self.counts.statements.fetch_add(self.pending.len() as u64, Ordering::Relaxed);
         self.counts.round_trips.fetch_add(1, Ordering::Relaxed);
         mem::take(&mut self.pending)

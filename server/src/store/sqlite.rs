@@ -4,6 +4,7 @@
 //! Commits are synced (`synchronous=FULL`). It knows statements and rows, nothing of the domain.
 
 mod backup;
+mod commits;
 mod files;
 mod open;
 mod reader;
@@ -14,6 +15,7 @@ mod writer;
 use super::connection::{Column, Row, Statement, Value, corrupt, failed_before};
 use super::remembered::Generation;
 use super::{CheckReport, Error, Intent, Purpose, Result, broken};
+use commits::Commits;
 use reader::Readers;
 use reserve::Reserve;
 use rusqlite::ErrorCode::{
@@ -28,6 +30,7 @@ use std::sync::Arc;
 use std::thread;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
+use wal_index::WalIndex;
 pub use writer::Batch;
 use writer::Writer;
 
@@ -63,9 +66,10 @@ impl Sqlite {
                 }
                 error => Err(error),
             });
-            let (mut connection, is_checked) = opened?;
-            let readers = Readers::new(path.clone(), &mut connection)?;
-            let writer = Writer::new(connection);
+            let (connection, is_checked) = opened?;
+            let commits = Arc::new(Commits::new(WalIndex::of(open::connect(&path)?)));
+            let readers = Readers::new(path.clone(), Arc::clone(&commits));
+            let writer = Writer::new(connection, commits);
             Ok(Self { path, writer, is_checked, readers, reserve, _copy: copy })
         })
         .await
@@ -163,6 +167,12 @@ enum Held {
 }
 
 impl Session {
+    /// Returns the number of the transaction that this writes in.
+    pub fn writing(&self) -> Option<u64> {
+        let Some(Held::Writer(lease)) = &self.0 else { return None };
+        Some(lease.transaction())
+    }
+
     /// Returns the state of the database now, unless this writes or has read before. What its first
     /// statement reads is at least as new.
     pub fn generation(&self) -> Option<Generation> {

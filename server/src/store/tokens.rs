@@ -1,13 +1,14 @@
 //! The statements about tokens: listed page by page, minted, revoked. A revoked token is a deleted
 //! row, so no query can forget to leave it out; the audit log says what it was.
 
-use super::access::{Access, TARGET, access, parameters};
+use super::access::{Access, FoundToken, TARGET, access, parameters};
 use super::connection::{Row, Statement, Value, sql};
+use super::remembered::Touched;
 use super::{Error, Result, Snapshot, Transaction, broken, rows};
 use crate::caller::{Binding, Credential, OrganizationId, Role, UserId};
 use crate::name::{Name, Slug};
 use crate::records::{OrganizationToken, Page, Token};
-use crate::token::{TokenDigest, TokenId};
+use crate::token::TokenDigest;
 use uuid::Uuid;
 
 /// The place of a token in the order of minting.
@@ -244,7 +245,7 @@ impl Transaction {
             }
             Binding::Unrestricted | Binding::Organization(_) => (None, 0),
         };
-        self.execute(sql(
+        let insert = sql(
             "INSERT INTO tokens
              (id, digest, name, user_id, organization_id, group_uuid, scopes, created_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -258,12 +259,14 @@ impl Transaction {
                 scopes.into(),
                 token.created_at.timestamp_millis().into(),
             ],
-        ));
+        );
+        self.execute(insert.touching(Touched::Nothing));
     }
 
     /// Revokes a token: once this is committed, no server accepts it.
-    pub fn delete_token(&mut self, id: TokenId) {
-        self.execute(sql("DELETE FROM tokens WHERE id = $1", [id.as_bytes().into()]));
+    pub fn delete_token(&mut self, FoundToken { token, user, .. }: &FoundToken) {
+        let delete = sql("DELETE FROM tokens WHERE id = $1", [token.id.as_bytes().into()]);
+        self.execute(delete.touching(Touched::User(*user)));
     }
 
     /// Revokes the tokens of a user that are bound to an organization or to its groups, in one
@@ -275,24 +278,27 @@ impl Transaction {
         user: UserId,
     ) -> Result<Vec<(Token, Name)>> {
         let parameters = [user.0.into(), organization.0.into()];
-        let statement = sql(delete_tokens!("user_id = $1 AND organization_id = $2"), parameters);
-        self.delete_tokens(Some(slug), statement).await
+        let delete = sql(delete_tokens!("user_id = $1 AND organization_id = $2"), parameters);
+        self.delete_tokens(Some(slug), delete.touching(Touched::User(user))).await
     }
 
     /// Like [`Transaction::delete_member_tokens`], for the tokens that are bound to a group.
     pub async fn delete_group_tokens(
         &mut self,
         slug: &Slug,
+        organization: OrganizationId,
         group: Uuid,
     ) -> Result<Vec<(Token, Name)>> {
         let parameters = [group.as_bytes().as_slice().into()];
-        self.delete_tokens(Some(slug), sql(delete_tokens!("group_uuid = $1"), parameters)).await
+        let delete = sql(delete_tokens!("group_uuid = $1"), parameters);
+        self.delete_tokens(Some(slug), delete.touching(Touched::Organization(organization))).await
     }
 
     /// Like [`Transaction::delete_member_tokens`], for the unrestricted tokens of a user.
     pub async fn delete_unrestricted_tokens(&mut self, user: UserId) -> Result<Vec<(Token, Name)>> {
         let condition = delete_tokens!("user_id = $1 AND organization_id IS NULL");
-        self.delete_tokens(None, sql(condition, [user.0.into()])).await
+        let delete = sql(condition, [user.0.into()]);
+        self.delete_tokens(None, delete.touching(Touched::User(user))).await
     }
 
     async fn delete_tokens(

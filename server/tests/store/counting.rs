@@ -6,8 +6,8 @@ use libtest_mimic::Trial;
 use orgtokens_server::caller::{Credential, Role};
 use orgtokens_server::records::{MintRequest, PageQuery};
 use orgtokens_server::scope::RequestedScope;
-use orgtokens_server::service::{Quotas, Service};
-use orgtokens_server::store::Store;
+use orgtokens_server::service::{Operator, Quotas, Service};
+use orgtokens_server::store::{Store, TokenKey};
 use std::fmt::Debug;
 use std::num::NonZeroU32;
 use std::sync::atomic::Ordering;
@@ -129,6 +129,11 @@ async fn what_is_remembered_costs_no_statement_or_one_round_trip(backend: Backen
     counted.costs("a longer list", [2, 2], list_tokens(service, owner, None)).await;
     service.validate(owner).await.expect("live");
     counted.costs("the same validation", [0, 1], service.validate(owner)).await;
+    let (bob, token) = (name("bob"), name("second"));
+    Operator(service).mint_token(&bob, &token).await.expect("a token");
+    counted.costs("after the mint of another user", [0, 1], service.validate(owner)).await;
+    Operator(service).revoke_token(TokenKey::Name(&bob, &token)).await.expect("revoked");
+    counted.costs("after the revocation", [0, 1], service.validate(owner)).await;
 }
 
 async fn changes_cost_as_few_statements_and_round_trips_as_listed(backend: Backend) {
@@ -200,6 +205,6 @@ async fn a_cascade_costs_as_much_for_many_tokens_as_for_one(backend: Backend) {
     assert_eq!(messages[151], "deleted group default");
     assert_eq!(messages[152], "revoked token t0 of carol (org-member-rm)");
     assert_eq!(messages[302], "removed carol");
-    let report = orgtokens_server::service::Operator(service).verify_audit(&[]).await;
+    let report = Operator(service).verify_audit(&[]).await;
     assert_eq!(report.expect("a report").faults, []);
 }

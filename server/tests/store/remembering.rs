@@ -2,13 +2,15 @@
 //! next request.
 
 use crate::stage::{Backend, Stage, acme, bound, credential, list_tokens, name, trials};
+use futures::future::join_all;
 use libtest_mimic::Trial;
 use orgtokens_server::caller::{Credential, Role};
 use orgtokens_server::error::Error;
 use orgtokens_server::name::Name;
 use orgtokens_server::records::MintRequest;
+use orgtokens_server::scope::RequestedScope;
 use orgtokens_server::service::{Operator, Service};
-use orgtokens_server::store::Store;
+use orgtokens_server::store::{Store, TokenKey};
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::test_runner::{Config, TestRunner};
@@ -19,8 +21,12 @@ pub fn trials() -> Vec<Trial> {
     let mut trials: Vec<Trial> = trials!(
         Backend::BOTH,
         a_revoked_token_is_refused_at_once_by_every_server,
+        every_kind_of_change_is_seen_at_once_by_the_server_that_makes_it,
         what_is_remembered_is_what_a_new_server_reads,
     );
+    let of_files: Vec<Trial> =
+        trials!([Backend::Sqlite], a_change_by_hand_is_seen_after_one_that_changed_nothing);
+    trials.extend(of_files);
     // cargo nextest run -p orgtokens-server --test store --run-ignored only rounds
     let long: Vec<Trial> = trials!(Backend::BOTH, no_answer_is_outdated_in_10_000_rounds);
     trials.extend(long.into_iter().map(|trial| trial.with_ignored_flag(true)));
@@ -75,6 +81,13 @@ enum Change {
     DeleteGroup,
     Disable,
     Enable,
+    RevokeById,
+    RemoveUser,
+}
+
+fn grouped() -> MintRequest {
+    let scopes = Some(vec![RequestedScope::Read]);
+    MintRequest { group: Some(name("group")), scopes, ..bound() }
 }
 
 fn changes() -> impl Strategy<Value = Vec<(Change, bool, bool)>> {
@@ -123,6 +136,61 @@ async fn compare_after(backend: Backend, changes: &[(Change, bool, bool)]) {
     }
 }
 
+/// Makes each kind of change on one server. It must change an answer that this server remembers.
+async fn every_kind_of_change_is_seen_at_once_by_the_server_that_makes_it(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let bob = stage.member("bob", Role::Admin).await;
+    let mint = async |token, request| {
+        let minted = stage.here.mint_token(&bob, &name(token), request).await;
+        credential(&minted.expect("a token").token)
+    };
+    let owner = &stage.owner;
+    make(Change::AddGroup, &stage.here, owner).await.expect("a group");
+    let askers = [
+        owner,
+        &bob,
+        &mint("first-bound", &bound()).await,
+        &mint("bound", &bound()).await,
+        &mint("grouped", &grouped()).await,
+    ];
+    let all = async |service: &Service| join_all(askers.map(|asker| answers(service, asker))).await;
+    for change in [
+        Change::Mint(0),
+        Change::Revoke(0),
+        Change::SetRole(Role::Member),
+        Change::DeleteGroup,
+        Change::Disable,
+        Change::Enable,
+        Change::RevokeById,
+        Change::Remove,
+        Change::SetRole(Role::Owner),
+        Change::RemoveUser,
+    ] {
+        let before = all(&stage.here).await;
+        assert_eq!(all(&stage.here).await, before);
+        make(change, &stage.here, owner).await.expect("a change");
+        let after = all(&stage.here).await;
+        assert_ne!(after, before, "{change:?}");
+        let new = Service::new(Store::open(&stage.database.url).await.expect("the database"));
+        assert_eq!(after, all(&new).await, "{change:?}");
+    }
+}
+
+/// A transaction without a change publishes no commit, so it hides none of another process.
+async fn a_change_by_hand_is_seen_after_one_that_changed_nothing(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    make(Change::Mint(0), &stage.here, &stage.owner).await.expect("a token");
+    let list = async || list_tokens(&stage.here, &stage.owner, None).await.expect("a page").items;
+    assert_eq!(list().await[0]["name"], "token-0");
+    let same = Operator(&stage.here).set_member(&acme(), &name("owner"), Role::Owner).await;
+    same.expect("the same role");
+    let other = rusqlite::Connection::open(stage.path()).expect("a connection");
+    other
+        .execute("UPDATE tokens SET name = 'by-hand' WHERE name = 'token-0'", [])
+        .expect("a change");
+    assert_eq!(list().await[0]["name"], "by-hand");
+}
+
 /// Returns what a server says to a list of tokens, a validation and a list of organizations.
 async fn answers(service: &Service, asker: &Credential) -> [String; 3] {
     [
@@ -145,8 +213,7 @@ async fn make(
             service.mint_token(author, &token(number), &bound()).await.map(drop)
         }
         Change::MintForGroup(number) => {
-            let request = MintRequest { group: Some(group), ..bound() };
-            service.mint_token(author, &token(number), &request).await.map(drop)
+            service.mint_token(author, &token(number), &grouped()).await.map(drop)
         }
         Change::Revoke(number) => service.revoke_own_token(author, &token(number)).await,
         Change::SetRole(role) => operator.set_member(&slug, &bob, role).await.map(drop),
@@ -155,5 +222,9 @@ async fn make(
         Change::DeleteGroup => within.delete_group(&group).await.map(drop),
         Change::Disable => operator.disable_user(&bob).await.map(drop),
         Change::Enable => operator.enable_user(&bob).await.map(drop),
+        Change::RevokeById => {
+            operator.revoke_token(TokenKey::Name(&bob, &name("bound"))).await.map(drop)
+        }
+        Change::RemoveUser => operator.remove_user(&bob).await.map(drop),
     }
 }

@@ -1,45 +1,29 @@
-//! Connections that read, and what tells whether the database has changed since an earlier read.
+//! Connections that read.
 
 use super::super::Result;
 use super::super::remembered::Generation;
+use super::commits::Commits;
 use super::open;
-use super::wal_index::{self, WalIndex};
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The connections of a database that are not in use.
 pub struct Readers {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
-    index: Option<WalIndex>,
-    own_commits: AtomicU32,
+    commits: Arc<Commits>,
 }
 
 impl Readers {
-    /// Counts the commits of `writer`: the others are foreign.
-    pub fn new(path: PathBuf, writer: &mut Connection) -> Result<Arc<Self>> {
-        let index = WalIndex::of(open::connect(&path)?);
-        let (idle, own_commits) = (Mutex::default(), AtomicU32::default());
-        let readers = Arc::new(Self { path, idle, index, own_commits });
-        let counted = Arc::clone(&readers);
-        let count = move || {
-            counted.own_commits.fetch_add(1, Ordering::SeqCst);
-            // The commit goes on.
-            false
-        };
-        writer.commit_hook(Some(count))?;
-        Ok(readers)
+    pub fn new(path: PathBuf, commits: Arc<Commits>) -> Arc<Self> {
+        Arc::new(Self { path, idle: Mutex::default(), commits })
     }
 
     /// Returns the state of the database now, if that can be told.
     pub fn generation(&self) -> Option<Generation> {
-        let header = self.index.as_ref()?.header();
-        let own_commits = self.own_commits.load(Ordering::SeqCst);
-        let foreign_commits = wal_index::commits(&header).wrapping_sub(own_commits);
-        Some(Generation { header, foreign_commits })
+        self.commits.generation()
     }
 
     /// Returns a session that has read nothing yet.
@@ -72,7 +56,7 @@ impl Lease {
     /// Returns [`Readers::generation`], unless a statement has run. What the first one reads is at
     /// least as new.
     pub fn generation(&self) -> Option<Generation> {
-        self.readers.generation().filter(|_| self.connection.is_none())
+        self.connection.is_none().then(|| self.readers.generation())?
     }
 }
 

@@ -6,6 +6,7 @@
 //! changes runs again alone.
 
 use super::super::{Error, Purpose, Result};
+use super::commits::Commits;
 use super::{commit, run_blocking};
 use rusqlite::Connection;
 use rusqlite::ErrorCode::DatabaseBusy;
@@ -28,6 +29,9 @@ pub struct Writer(Arc<Mutex<State>>);
 
 struct State {
     connection: Connection,
+    commits: Arc<Commits>,
+    /// How many rows were changed before the open transaction.
+    changed_before: u64,
     /// What a transaction is open for, unless one change runs alone.
     batch: Option<OpenBatch>,
 }
@@ -88,8 +92,9 @@ async fn committed(mut outcome: Outcome) -> Result<()> {
 }
 
 impl Writer {
-    pub fn new(connection: Connection) -> Self {
-        Self(Arc::new(State { connection, batch: None }.into()))
+    pub fn new(connection: Connection, commits: Arc<Commits>) -> Self {
+        let state = State { connection, commits, changed_before: 0, batch: None };
+        Self(Arc::new(state.into()))
     }
 
     pub fn is_busy(&self) -> bool {
@@ -110,7 +115,7 @@ impl Writer {
             Error::Unavailable(format!("other changes took longer than {TURN_TIMEOUT:?}"))
         })??;
         prepare()?;
-        if let State { connection, batch: Some(batch) } = &mut *state {
+        if let State { connection, batch: Some(batch), .. } = &mut *state {
             run(connection, "SAVEPOINT change")?;
             batch.is_shared = true;
             return Ok(Lease::new(state, true));
@@ -134,7 +139,7 @@ impl Writer {
             return Ok(state);
         }
         let commit = move || {
-            if let Some((batch, outcome)) = state.commit() {
+            if let Some((batch, outcome)) = state.commit_batch() {
                 batch.end(outcome);
             }
             Ok(state)
@@ -145,18 +150,29 @@ impl Writer {
 
 impl State {
     /// Commits the open batch, and returns it with its outcome.
-    fn commit(&mut self) -> Option<(OpenBatch, Result<()>)> {
+    fn commit_batch(&mut self) -> Option<(OpenBatch, Result<()>)> {
         let batch = self.batch.take()?;
-        let outcome = commit(&self.connection);
-        self.roll_back();
+        let outcome = self.commit();
+        self.end();
         Some((batch, outcome))
     }
 
-    /// Ends a transaction that was not committed. If even this fails, the next BEGIN says so.
-    fn roll_back(&self) {
+    fn commit(&self) -> Result<()> {
+        self.commits.begin();
+        let committed = commit(&self.connection);
+        // Without a change SQLite publishes nothing.
+        let is_changed = self.connection.total_changes() != self.changed_before;
+        self.commits.end(committed.is_ok().then_some(is_changed.into()));
+        committed
+    }
+
+    /// Ends a transaction, and rolls back what was not committed. If even this fails, the next BEGIN
+    /// says so.
+    fn end(&self) {
         if !self.connection.is_autocommit() {
             let _ = run(&self.connection, "ROLLBACK");
         }
+        self.commits.end_transaction();
     }
 
     /// Undoes one change of a batch. It fails if the whole transaction has ended.
@@ -176,7 +192,7 @@ async fn commit_batch(state: Arc<Mutex<State>>, outcome: Outcome) {
         return;
     }
     let commit = move || {
-        let committed = state.commit();
+        let committed = state.commit_batch();
         // After the answer, someone may open or remove the file.
         drop(state);
         if let Some((batch, outcome)) = committed {
@@ -216,7 +232,7 @@ impl Drop for Lease {
         if self.is_done || self.is_in_savepoint && self.state.undo_savepoint().is_ok() {
             return;
         }
-        self.state.roll_back();
+        self.state.end();
         if let Some(batch) = self.state.batch.take() {
             let undone = || Error::Contended("a change in the same batch failed".to_owned());
             // The first change of a batch shared it with no other one.
@@ -226,6 +242,11 @@ impl Drop for Lease {
 }
 
 impl Lease {
+    /// Returns the number of its transaction.
+    pub fn transaction(&self) -> u64 {
+        self.state.commits.open_transaction()
+    }
+
     /// Returns the batch that this is part of, unless it runs alone.
     pub fn batch(&self, purpose: Purpose) -> Option<Batch> {
         let OpenBatch { outcome, revocations, .. } = self.state.batch.as_ref()?;
@@ -239,7 +260,7 @@ impl Lease {
     /// Makes the change durable, together with those that wait for their turn now.
     pub async fn commit(mut self) -> Result<()> {
         let Some(batch) = &self.state.batch else {
-            return run_blocking(move || commit(&self)).await;
+            return run_blocking(move || self.state.commit()).await;
         };
         let outcome = batch.outcome.subscribe();
         if self.is_in_savepoint {
@@ -257,7 +278,7 @@ impl Lease {
 /// Begins a transaction. Other processes write too: this waits here, not in the middle, and not on
 /// the thread.
 async fn begin_immediate(
-    state: OwnedMutexGuard<State>,
+    mut state: OwnedMutexGuard<State>,
     deadline: Instant,
 ) -> Result<OwnedMutexGuard<State>> {
     while let Err(error) = run(&state.connection, "BEGIN IMMEDIATE") {
@@ -266,6 +287,7 @@ async fn begin_immediate(
         }
         sleep(BUSY_WAIT).await;
     }
+    state.changed_before = state.connection.total_changes();
     Ok(state)
 }
 
