@@ -87,17 +87,7 @@ impl Service {
     /// # Errors
     /// [`Error::DeadCredential`] if it is unknown, revoked or expired, or its user is disabled.
     pub async fn authenticate(&self, credential: &Credential) -> Result<Caller> {
-        Ok(self.access(credential, None).await?.caller)
-    }
-
-    /// Returns who asks and, if `slug` is given, their place in that organization.
-    async fn access(&self, credential: &Credential, slug: Option<&Slug>) -> Result<Access> {
-        if let Some(access) = self.store.remembered_access(credential, slug) {
-            return Ok(access);
-        }
-        let read = |mut view: Snapshot| async move { Ok(view.access(credential, slug).await?) };
-        // In a box, it takes no space in the futures of requests that read nothing.
-        Box::pin(self.read(View::Statement, read)).await
+        Ok(self.store.access(credential, None).await?.caller)
     }
 
     /// Runs an operation that reads.

@@ -23,10 +23,11 @@ pub(crate) use audit::{Author, NewEntry};
 pub use copy::{CopyProgress, copy};
 pub use operator::{FoundUser, ListedUser, Membership, TokenFilter, TokenKey};
 pub use snapshot::{Counts, Snapshot, Transaction};
-pub use tokens::{Position, TokenList};
+pub use tokens::Position;
 
 use crate::caller::UserId;
 use crate::name::Slug;
+use access::Questions;
 use postgres::Postgres;
 use remembered::{Generation, Remembered};
 use snapshot::Connection;
@@ -101,6 +102,7 @@ pub struct Store {
     backend: Backend,
     counts: Arc<Counts>,
     remembered: Arc<Remembered>,
+    questions: Arc<Questions>,
 }
 
 enum Backend {
@@ -150,7 +152,8 @@ impl Store {
             (_, Some(path)) => Backend::Sqlite(Sqlite::open(path, intent).await?),
             _ => return Err(broken(UNKNOWN_URL)),
         };
-        Ok(Self { backend, counts: Arc::default(), remembered: Arc::default() })
+        let (counts, remembered, questions) = Default::default();
+        Ok(Self { backend, counts, remembered, questions })
     }
 
     /// An `init` that broke off leaves tables without rows.

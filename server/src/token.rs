@@ -99,7 +99,7 @@ impl TokenDigest {
     pub const NONE: Self = Self([0; 32]);
 
     /// Returns the bytes to store.
-    pub fn as_bytes(&self) -> &[u8] {
+    pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }

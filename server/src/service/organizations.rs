@@ -39,7 +39,7 @@ impl Service {
 impl InOrganization<'_> {
     /// Returns one organization.
     pub async fn get(self) -> Result<Organization> {
-        let access = self.service.access(self.credential, Some(self.slug)).await?;
+        let access = self.service.store.access(self.credential, Some(self.slug)).await?;
         reach(access, Action::Read)?;
         Ok(Organization::new(self.slug.clone()))
     }

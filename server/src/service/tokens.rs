@@ -11,8 +11,8 @@ use crate::name::Name;
 use crate::records::{MintRequest, MintedToken, OrganizationToken, Page, Token};
 use crate::scope::Scopes;
 use crate::store::{
-    Access, ChainHead, FoundToken, GROUP, Position, Purpose, Reach, Snapshot, TOKEN, TokenList,
-    Transaction, Turn, View,
+    Access, ChainHead, FoundToken, GROUP, Position, Purpose, Reach, Snapshot, TOKEN, Transaction,
+    Turn, View,
 };
 use crate::token::{PlainToken, TokenId};
 use bytes::Bytes;
@@ -120,18 +120,25 @@ impl InOrganization<'_> {
             let (list, version) = list(access).ok()?;
             texts.get(&list, version?).filter(|_| after.is_none())
         };
-        let (credential, slug) = (self.credential, self.slug);
-        let remembered = self.service.store.remembered_access(credential, Some(slug));
-        if let Some(text) = remembered.as_ref().and_then(unchanged) {
+        let (credential, slug, store) = (self.credential, self.slug, &self.service.store);
+        let text = match store.remembered_access(credential, Some(slug)) {
+            Some(access) => unchanged(&access),
+            // If it has not changed, to know who asks is enough.
+            None if store
+                .latest_access(credential, slug)
+                .is_some_and(|it| unchanged(&it).is_some()) =>
+            {
+                unchanged(&store.access(credential, Some(slug)).await?)
+            }
+            None => None,
+        };
+        if let Some(text) = text {
             return Ok((text, None));
         }
         // In a box, it takes no space in the futures of requests that read nothing.
         Box::pin(self.read(View::TokenPage, |mut view| async move {
-            let listed = view.organization_tokens(credential, slug, sees_all, range, unchanged);
-            let (access, page) = match listed.await? {
-                TokenList::Known(text) => return Ok((text, None)),
-                TokenList::Read(access, page) => (access, page),
-            };
+            let listed = view.organization_tokens(credential, slug, sees_all, range);
+            let (access, page) = listed.await?;
             let (list, version) = list(&access)?;
             let text = write(page.items)?;
             if let Some(version) = version

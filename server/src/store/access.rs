@@ -2,9 +2,13 @@
 //! organization, whether its user is a member, with which role and version. Some requests read
 //! their target with it. Nothing is decided here.
 
+mod questions;
+
+pub(super) use questions::Questions;
+
 use super::audit::chain::ChainHead;
 use super::connection::{Row, Value, sql};
-use super::{Error, Result, Snapshot, Store, Transaction, Turn, rows};
+use super::{Backend, Error, Result, Snapshot, Store, Transaction, Turn, View, rows};
 use crate::caller::{Caller, Credential, OrganizationId, Role, UserId};
 use crate::clock;
 use crate::name::{Name, Slug};
@@ -59,18 +63,22 @@ pub struct TargetMember {
 /// A statement that answers [`Access`] from `$1` the digest and `$2` the time, with more columns.
 /// `$organization` joins `o`; `$more` joins what the columns need.
 macro_rules! access {
-    ($columns:literal, $organization:literal, $more:literal) => {
+    ($columns:literal, $digest:literal, $organization:literal, $more:literal) => {
         concat!(
             "SELECT t.id, t.name, t.organization_id, t.group_uuid, t.scopes, t.expires_at, u.id,
              u.username, u.email, u.entries, u.hash, o.id, m.role, o.entries, o.hash",
             $columns,
             " FROM tokens t
-             JOIN users u ON u.id = t.user_id AND t.digest = $1
-             AND (t.expires_at IS NULL OR t.expires_at > $2) AND u.disabled = 0 ",
+             JOIN users u ON u.id = t.user_id AND t.digest ",
+            $digest,
+            " AND (t.expires_at IS NULL OR t.expires_at > $2) AND u.disabled = 0 ",
             $organization,
             " LEFT JOIN members m ON m.organization_id = o.id AND m.user_id = u.id ",
             $more
         )
+    };
+    ($columns:literal, $organization:literal, $more:literal) => {
+        access!($columns, "= $1", $organization, $more)
     };
     ($columns:literal, $more:literal) => {
         access!($columns, "LEFT JOIN organizations o ON o.slug = $3", $more)
@@ -138,11 +146,42 @@ pub(super) fn parameters(
     more: impl IntoIterator<Item = Value>,
 ) -> Vec<Value> {
     let now = clock::now().timestamp_millis();
-    [credential.digest.as_bytes().into(), now.into()].into_iter().chain(more).collect()
+    [credential.digest.as_bytes().as_slice().into(), now.into()].into_iter().chain(more).collect()
+}
+
+/// Returns the access of a request, of which a row tells all but where it came from.
+pub(super) fn accepted(mut access: Access, credential: &Credential) -> Access {
+    access.caller.origin = credential.origin;
+    credential.accept(&access.caller);
+    access
 }
 
 impl Store {
-    /// Returns what [`Snapshot::access`] would return now, if it is remembered.
+    /// Returns who asks and, if `slug` is given, their place in that organization.
+    ///
+    /// # Errors
+    /// [`Error::NotAccepted`], like all functions of this module.
+    pub async fn access(&self, credential: &Credential, slug: Option<&Slug>) -> Result<Access> {
+        if let Some(access) = self.remembered_access(credential, slug) {
+            return Ok(access);
+        }
+        // In a box, it takes no space in the futures of requests that read nothing.
+        Box::pin(self.read_access(credential, slug)).await
+    }
+
+    async fn read_access(&self, credential: &Credential, slug: Option<&Slug>) -> Result<Access> {
+        match &self.backend {
+            Backend::Sqlite(_) => self.read(View::Statement).await?.access(credential, slug).await,
+            Backend::Postgres(postgres) => {
+                let asked = self.questions.ask(postgres, &self.counts, credential, slug);
+                let access = accepted(asked.await?, credential);
+                self.remembered.insert(credential, slug, &access, None);
+                Ok(access)
+            }
+        }
+    }
+
+    /// Returns what [`Store::access`] would return now, if it is remembered.
     pub fn remembered_access(
         &self,
         credential: &Credential,
@@ -150,19 +189,24 @@ impl Store {
     ) -> Option<Access> {
         self.remembered.current(credential, slug, self.generation()?, clock::now())
     }
+
+    /// Returns on PostgreSQL what [`Store::access`] returned last time.
+    pub fn latest_access(&self, credential: &Credential, slug: &Slug) -> Option<Access> {
+        match &self.backend {
+            Backend::Sqlite(_) => None,
+            Backend::Postgres(_) => self.remembered.latest(credential, slug),
+        }
+    }
 }
 
 impl Snapshot {
-    /// Returns who asks and, if `slug` is given, their place in that organization.
-    ///
-    /// # Errors
-    /// [`Error::NotAccepted`], like all functions of this module.
+    /// Returns what [`Store::access`] does, of the state that this sees.
     pub async fn access(&mut self, credential: &Credential, slug: Option<&Slug>) -> Result<Access> {
         let generation = self.connection.generation();
         let statement =
             sql(access!("", ""), parameters(credential, [slug.map(Slug::as_str).into()]));
-        let found = self.first(statement, |row| rows::access(row, credential)).await?;
-        let mut access = found.ok_or(Error::NotAccepted)?;
+        let found = self.first(statement, rows::access).await?;
+        let mut access = accepted(found.ok_or(Error::NotAccepted)?, credential);
         if !self.connection.is_postgres() {
             access.foreign_commits = generation.map(|generation| generation.foreign_commits);
         }
@@ -198,10 +242,10 @@ impl Snapshot {
         more: [Value; N],
     ) -> Result<(Access, Option<T>)> {
         let statement = sql(target.statement, parameters(credential, more));
-        let read = |row: &dyn Row| {
-            Ok((rows::access(row, credential)?, rows::optional(row, TARGET, target.read)?))
-        };
-        self.first(statement, read).await?.ok_or(Error::NotAccepted)
+        let read =
+            |row: &dyn Row| Ok((rows::access(row)?, rows::optional(row, TARGET, target.read)?));
+        let (access, target) = self.first(statement, read).await?.ok_or(Error::NotAccepted)?;
+        Ok((accepted(access, credential), target))
     }
 }
 
@@ -213,7 +257,7 @@ impl Transaction {
     /// A transaction locks one organization or one user, and always before any token, so no two
     /// wait for each other.
     pub fn lock_turn(&mut self, credential: &Credential, turn: &Turn) {
-        let digest = credential.digest.as_bytes().into();
+        let digest = credential.digest.as_bytes().as_slice().into();
         self.lock(match turn {
             Turn::Organization(slug) => sql(
                 "SELECT 1 FROM tokens t JOIN members m ON m.user_id = t.user_id

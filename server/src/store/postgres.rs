@@ -28,6 +28,7 @@ const BEGIN_WRITING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A database on another machine, through a pool of connections.
+#[derive(Clone)]
 pub struct Postgres {
     pool: Arc<Pool>,
 }

@@ -5,7 +5,7 @@ use super::access::{Access, FoundToken, Reach, TargetMember};
 use super::audit::chain::{AnyChain, CLOSED, Chain, ChainHead, Hash, Link, NamedHead};
 use super::connection::Row;
 use super::{Error, Result};
-use crate::caller::{Binding, Caller, Credential, OrganizationId, Role, UserId};
+use crate::caller::{Binding, Caller, OrganizationId, Origin, Role, UserId};
 use crate::name::{Name, Slug};
 use crate::records::{AuditLog, Group, Member, OrganizationToken, Token, TokenOwner};
 use crate::scope::Scopes;
@@ -89,7 +89,7 @@ fn binding(row: &dyn Row, from: usize) -> Result<Binding> {
 }
 
 /// Reads the columns that `access!` begins with.
-pub fn access(row: &dyn Row, credential: &Credential) -> Result<Access> {
+pub fn access(row: &dyn Row) -> Result<Access> {
     let user = UserId(row.integer(6)?);
     let caller = Caller {
         token: token_id(row, 0)?,
@@ -99,9 +99,8 @@ pub fn access(row: &dyn Row, credential: &Credential) -> Result<Access> {
         user,
         username: parse_text(row, 7)?,
         email: row.text(8)?.to_owned(),
-        origin: credential.origin,
+        origin: Origin::Web,
     };
-    credential.accept(&caller);
     let user_head = head(row, 9, Chain::User(user))?;
     let organization = optional(row, 12, reach)?;
     Ok(Access { caller, user_head, organization, foreign_commits: Some(0) })

@@ -19,6 +19,14 @@ pub struct Counts {
     pub round_trips: AtomicU64,
 }
 
+impl Counts {
+    /// Counts a round trip with so many statements.
+    pub(super) fn add(&self, statements: usize) {
+        self.statements.fetch_add(statements as u64, Ordering::Relaxed);
+        self.round_trips.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// One open transaction of a backend. Dropping it rolls it back.
 pub(super) enum Connection {
     Sqlite(sqlite::Session),
@@ -108,8 +116,7 @@ impl Snapshot {
             let touched = self.pending.iter().map(|statement| statement.touched);
             touched.for_each(|touched| self.remembered.touch(touched, transaction));
         }
-        self.counts.statements.fetch_add(self.pending.len() as u64, Ordering::Relaxed);
-        self.counts.round_trips.fetch_add(1, Ordering::Relaxed);
+        self.counts.add(self.pending.len());
         mem::take(&mut self.pending)
     }
 }

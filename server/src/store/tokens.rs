@@ -1,7 +1,7 @@
 //! The statements about tokens: listed page by page, minted, revoked. A revoked token is a deleted
 //! row, so no query can forget to leave it out; the audit log says what it was.
 
-use super::access::{Access, FoundToken, TARGET, access, parameters};
+use super::access::{Access, FoundToken, TARGET, accepted, access, parameters};
 use super::connection::{Row, Statement, Value, sql};
 use super::remembered::Touched;
 use super::{Error, Result, Snapshot, Transaction, broken, rows};
@@ -16,14 +16,6 @@ pub type Position = i64;
 
 /// A page of tokens, in the order of minting.
 pub type TokenPage = Page<OrganizationToken, Position>;
-
-/// A page of an organization's tokens, or what the caller knows of it.
-pub enum TokenList<T> {
-    /// It was not read.
-    Known(T),
-    /// Who asks, and the page.
-    Read(Box<Access>, TokenPage),
-}
 
 /// All tokens of an organization, without its slug, which the caller knows.
 const ALL_IN_ORGANIZATION: &str =
@@ -88,21 +80,17 @@ const OWN_WITH_ACCESS: &str = page_with_access!(
 );
 
 impl Snapshot {
-    /// Reads who asks and at most `limit` tokens of an organization after a position: all of them
-    /// with their owners for a role that `sees_all`, else those of the caller's user. If `known` has
-    /// an answer for who asks, it reads no token. It is one statement on PostgreSQL, unless `known`
-    /// had an answer for the caller before.
-    pub async fn organization_tokens<T>(
+    /// Returns who asks and at most `limit` tokens of an organization after a position: all of them
+    /// with their owners for a role that `sees_all`, else those of the caller's user. It is one
+    /// statement on PostgreSQL.
+    pub async fn organization_tokens(
         &mut self,
         credential: &Credential,
         slug: &Slug,
         sees_all: fn(Role) -> bool,
         (after, limit): (Position, u32),
-        known: impl Fn(&Access) -> Option<T>,
-    ) -> Result<TokenList<T>> {
-        let is_postgres = self.connection.is_postgres();
-        let latest = || self.remembered.latest(credential, slug);
-        if is_postgres && latest().and_then(|latest| known(&latest)).is_none() {
+    ) -> Result<(Access, TokenPage)> {
+        if self.connection.is_postgres() {
             let roles = Role::ALL.iter().filter(|role| sees_all(**role));
             let roles = roles.map(|role| role.as_str().to_owned()).collect();
             let mut parameters = parameters(credential, [slug.as_str().into()]);
@@ -110,16 +98,11 @@ impl Snapshot {
             let statement = sql(ORGANIZATION_WITH_ACCESS, parameters);
             let (access, page) = self.page_with_access(statement, credential, limit).await?;
             self.remembered.insert(credential, Some(slug), &access, None);
-            return Ok(TokenList::Read(access.into(), page));
+            return Ok((access, page));
         }
         let access = self.access(credential, Some(slug)).await?;
-        if let Some(known) = known(&access) {
-            return Ok(TokenList::Known(known));
-        }
         let statement = match &access.organization {
-            None => {
-                return Ok(TokenList::Read(access.into(), Page { items: Vec::new(), next: None }));
-            }
+            None => return Ok((access, Page { items: Vec::new(), next: None })),
             Some(reach) if sees_all(reach.role) => {
                 let parameters = [reach.id.0.into(), after.into(), i64::from(limit).into()];
                 sql(ALL_IN_ORGANIZATION, parameters)
@@ -130,7 +113,7 @@ impl Snapshot {
         for item in &mut page.items {
             item.token.organization = Some(slug.clone());
         }
-        Ok(TokenList::Read(access.into(), page))
+        Ok((access, page))
     }
 
     /// Returns who asks and at most `limit` tokens of their user after a position, within the
@@ -189,7 +172,7 @@ impl Snapshot {
         let mut access = None;
         let read = |row: &dyn Row| {
             if access.is_none() {
-                access = Some(rows::access(row, credential)?);
+                access = Some(accepted(rows::access(row)?, credential));
             }
             // Without a token there is one row, for the access alone.
             if row.is_null(TARGET) { Ok(None) } else { positioned(row, TARGET).map(Some) }
@@ -251,7 +234,7 @@ impl Transaction {
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             [
                 token.id.as_bytes().into(),
-                digest.as_bytes().into(),
+                digest.as_bytes().as_slice().into(),
                 token.name.as_str().into(),
                 user.0.into(),
                 binding.organization().map(|organization| organization.0).into(),

@@ -20,8 +20,7 @@ use tokio::time::timeout;
 const POOL_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a change waits for its turn: longer than a change of many rows may take.
 const TURN_TIMEOUT: Duration = Duration::from_secs(4);
-/// How many requests wait for an answer on a shared connection before the next one is used. Few
-/// full connections take less CPU than many, and a silent one holds up no more requests than this.
+/// How many statements wait for an answer on a shared connection.
 const SHARERS: usize = 32;
 
 /// A connection that many requests use at once, when it is open.
@@ -75,9 +74,9 @@ impl Pool {
 
     async fn wait_shared(self: &Arc<Self>) -> Result<Lease> {
         let permits = (permit(&self.sharers).await, None);
-        // Each lease has a reference to its connection's place.
-        let mut places = self.shared.iter().filter(|place| Arc::strong_count(place) <= SHARERS);
-        let place = places.next().unwrap_or(&self.shared[0]);
+        // Each lease has a reference to its connection's place. A silent one keeps them.
+        let least_used = self.shared.iter().min_by_key(|place| Arc::strong_count(place));
+        let place = least_used.unwrap_or(&self.shared[0]);
         let home = Home::Shared(Arc::clone(place));
         let mut shared = Arc::clone(place).lock_owned().await;
         let lease = |link| Lease { link, home, _turn: None, _permits: permits };
