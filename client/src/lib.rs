@@ -1,38 +1,42 @@
 //! A typed client for organization API tokens, for an `orgtokens-server` or the vendor's cloud.
 //!
-//! The build generates operations and models from `openapi.yaml`. This file adds the credential and
-//! one error type; it must not define models.
+//! The build generates operations and models from `openapi.yaml`. What is added here is small:
+//! `settings` sets a client up, `transport` sends its requests, and `failure` is the one error type.
+//! It must not define operations.
 //!
 //! ```no_run
-//! use orgtokens_client::{Client, Failure};
+//! use orgtokens_client::{Client, Failure, types::Scope};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Failure> {
-//! let client = Client::with_token("http://127.0.0.1:8080", "a token that was minted")?;
+//! let client = Client::builder("http://127.0.0.1:8080")
+//!     .token("a token that was minted")
+//!     .user_agent("deploy/1.0")
+//!     .retries(3)
+//!     .build()?;
+//!
 //! let list = client.list_organization_api_tokens().organization_slug("my-org").send().await?;
 //! for token in &list.tokens {
-//!     println!("{} {}", token.id.as_deref().unwrap_or("-"), token.name.as_deref().unwrap_or("-"));
+//!     println!("{:?} was minted on {:?}", token.name, token.created_at);
 //! }
 //!
-//! let minted = client
-//!     .create_api_token()
-//!     .token_name("ci-bot")
-//!     .body_map(|body| body.organization("my-org".to_owned()))
-//!     .send()
-//!     .await?;
-//! println!("keep this, it is shown once: {}", minted.token);
-//!
-//! let missing = client.revoke_api_token().token_name("no-such-token").send().await;
-//! let failure = Failure::from(missing.expect_err("there is no such token"));
-//! println!("{:?}: {}", failure.status, failure.message);
+//! let mint = client.create_api_token().token_name("ci-bot").body_map(|body| {
+//!     body.organization("my-org").group("default").scopes([Scope::Read, Scope::DbCreate])
+//! });
+//! match mint.send().await.map_err(Failure::from) {
+//!     Ok(minted) => println!("keep this, it is shown once: {}", minted.token),
+//!     Err(failure) if failure.outcome_unknown() => println!("is it in the list? {failure}"),
+//!     Err(failure) => println!("{:?}: {}", failure.status, failure.message),
+//! }
 //! # Ok(())
 //! # }
 //! ```
 
 mod failure;
+mod settings;
+mod transport;
 
 #[expect(
-    missing_docs,
     unused_qualifications,
     clippy::pedantic,
     clippy::allow_attributes,
@@ -50,33 +54,4 @@ struct Readme;
 
 pub use failure::Failure;
 pub use generated::*;
-
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use std::time::Duration;
-
-/// The time limit of a request, from its start to the last byte of the response.
-pub const TIMEOUT: Duration = Duration::from_secs(30);
-
-impl Client {
-    /// Creates a client that sends `token` with every request, as a bearer token (RFC 6750).
-    ///
-    /// `base_url` is scheme, host and port, such as `https://api.turso.tech`. Debug output does not
-    /// show the token. Redirects are not followed, so that no other host receives it.
-    ///
-    /// # Errors
-    /// A [`Failure`] without a status if the token has characters that a header cannot have, or if
-    /// TLS cannot be set up.
-    pub fn with_token(base_url: &str, token: &str) -> Result<Self, Failure> {
-        let mut bearer = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| {
-            Failure::local("the token has characters that a header cannot have: copy it again")
-        })?;
-        bearer.set_sensitive(true);
-        let client = reqwest::Client::builder()
-            .default_headers(HeaderMap::from_iter([(AUTHORIZATION, bearer)]))
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(TIMEOUT)
-            .build()
-            .map_err(|error| Failure::local(format!("the HTTP client cannot be built: {error}")))?;
-        Ok(Self::new_with_client(base_url.trim_end_matches('/'), client))
-    }
-}
+pub use settings::{ClientBuilder, TIMEOUT};

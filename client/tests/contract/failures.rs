@@ -1,41 +1,135 @@
-//! The client's error type: a message for every failure, a status if the server answered,
-//! and never the token. Which failures the server answers is tested elsewhere.
+//! The client's error type: everything that is known of a failure, and never the token. Which
+//! failures the server answers is tested elsewhere.
 
-use crate::support::World;
-use orgtokens_client::{Client, Failure};
+use crate::support::{Reply, StandIn, World};
+use orgtokens_client::{Client, Error, Failure, ResponseValue, types};
 use orgtokens_server::caller::Role;
+use std::time::Duration;
+
+const NOWHERE: &str = "http://127.0.0.1:1";
+const HTML: &[(&str, &str)] = &[("content-type", "text/html")];
+
+fn failure<T>(result: Result<ResponseValue<T>, Error<types::Error>>) -> Failure {
+    result.err().expect("a failure").into()
+}
+
+/// Asks a stand-in for the user's tokens. Returns how that failed.
+async fn list(reply: Reply) -> Failure {
+    let client = Client::with_token(&StandIn::start([reply]).await.url, "secret-text").unwrap();
+    failure(client.list_api_tokens().send().await)
+}
+
+/// Asks a stand-in for a new token. Returns how that failed.
+async fn mint(reply: Reply) -> Failure {
+    let client = Client::with_token(&StandIn::start([reply]).await.url, "secret-text").unwrap();
+    failure(client.create_api_token().token_name("ci-bot").send().await)
+}
 
 #[tokio::test]
-async fn a_failure_has_the_status_and_message_of_the_server() {
+async fn a_failure_has_the_status_message_and_request_id_of_the_server() {
     let world = World::new().await;
     let owner = world.user(Role::Owner).await;
-    let missing = owner.client.revoke_api_token().token_name("missing").send().await;
-    let failure = Failure::from(missing.unwrap_err());
+    let failure = failure(owner.client.revoke_api_token().token_name("missing").send().await);
     assert_eq!(failure.status.unwrap(), 404);
     assert_eq!(failure.to_string(), "404 Not Found: no such token, or it is not yours to revoke");
+    assert!(failure.request_id.is_some_and(|id| uuid::Uuid::parse_str(&id).is_ok()));
+    assert_eq!(failure.retry_after, None);
+}
+
+#[tokio::test]
+async fn a_page_of_a_proxy_keeps_its_status_and_says_what_it_is() {
+    for status in [401, 403, 429, 500, 502, 520] {
+        let failure = list(Reply::Answer(status, HTML, "<h1>no</h1>")).await;
+        assert_eq!(failure.status.unwrap(), status);
+        assert!(failure.message.contains("text/html"), "{failure}");
+    }
+    let failure = list(Reply::Answer(302, &[("location", "/login")], "")).await;
+    assert_eq!(failure.status.unwrap(), 302);
+    let welcome = list(Reply::Answer(200, HTML, "<h1>welcome</h1>")).await;
+    let start = "200 OK: the response is text/html, not this API's JSON: check the base URL";
+    assert!(welcome.to_string().starts_with(start), "{welcome}");
+    let other = list(Reply::Answer(200, &[], r#"{"tokens": 1}"#)).await;
+    assert_eq!(other.status.unwrap(), 200);
+    assert!(other.message.contains("does not match the contract"), "{other}");
+}
+
+#[tokio::test]
+async fn an_undocumented_status_keeps_the_sentence_of_the_server() {
+    let failure = list(Reply::Answer(418, &[], r#"{"error": "a teapot", "code": 7}"#)).await;
+    assert_eq!(failure.to_string(), "418 I'm a teapot: a teapot");
+}
+
+#[tokio::test]
+async fn a_failure_says_how_long_to_wait() {
+    let busy = |headers| Reply::Answer(429, headers, r#"{"error": "slow down"}"#);
+    let seconds = list(busy(&[("retry-after", "7"), ("x-request-id", "one")])).await;
+    assert_eq!(seconds.retry_after, Some(Duration::from_secs(7)));
+    assert_eq!(seconds.request_id.as_deref(), Some("one"));
+    let past = list(busy(&[("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT")])).await;
+    assert_eq!(past.retry_after, Some(Duration::ZERO));
+    let future = list(busy(&[("retry-after", "Sat, 06 Nov 2094 08:49:37 GMT")])).await;
+    assert!(future.retry_after > Some(Duration::from_secs(1_000_000)));
+    let nonsense = list(busy(&[("retry-after", "soon")])).await;
+    assert_eq!(nonsense.retry_after, None);
+}
+
+#[tokio::test]
+async fn the_outcome_is_unknown_if_a_change_may_have_been_made() {
+    let unavailable = Reply::Answer(503, &[], r#"{"error": "the outcome is unknown"}"#);
+    for reply in [unavailable, Reply::Answer(504, HTML, ""), Reply::Close] {
+        assert!(mint(reply.clone()).await.outcome_unknown());
+        assert!(!list(reply).await.outcome_unknown(), "a list changes nothing");
+    }
+    let later = &[("retry-after", "0")];
+    for reply in [Reply::Answer(503, later, "{}"), Reply::Answer(409, &[], "{}")] {
+        assert!(!mint(reply).await.outcome_unknown());
+    }
+    let client = Client::with_token(NOWHERE, "secret-text").unwrap();
+    let unreached = failure(client.create_api_token().token_name("ci-bot").send().await);
+    assert!(!unreached.outcome_unknown());
 }
 
 #[tokio::test]
 async fn a_failure_without_an_answer_says_why() {
-    let client = Client::with_token("http://127.0.0.1:1", "secret-text").unwrap();
-    let failure = Failure::from(client.validate_api_token().send().await.unwrap_err());
+    let client = Client::with_token(NOWHERE, "secret-text").unwrap();
+    let failure = failure(client.validate_api_token().send().await);
     assert_eq!(failure.status, None);
     assert!(failure.message.to_lowercase().contains("refused"), "{}", failure.message);
 }
 
 #[tokio::test]
-async fn a_failure_before_the_request_says_which_value_is_wrong() {
-    let client = Client::with_token("http://127.0.0.1:1", "secret-text").unwrap();
-    let failure =
-        Failure::from(client.revoke_api_token().token_name("a b").send().await.unwrap_err());
-    assert_eq!(failure.status, None);
-    assert!(failure.message.contains("token_name"), "{}", failure.message);
+async fn a_refused_argument_is_named_with_the_rule_of_the_document() {
+    let client = Client::with_token(NOWHERE, "secret-text").unwrap();
+    let name = failure(client.revoke_api_token().token_name("a b").send().await);
+    assert_eq!(name.status, None);
+    let start = "token_name: `a b` is not allowed: the name of a token, user or group, \
+                 or a location: 1 to 64 letters, digits,";
+    assert!(name.message.starts_with(start), "{name}");
+
+    let revoke = client.revoke_organization_api_token().organization_slug("my-org");
+    let id = failure(revoke.token_id("orgt_a-secret-pasted-by-mistake").send().await);
+    assert!(id.message.starts_with("token_id: `orgt_a-secret-pasted...` is not"), "{id}");
+
+    let log = client.list_organization_audit_logs().organization_slug("my-org");
+    let page = failure(log.page_size(0_u32).send().await);
+    assert_eq!(page.message, "page_size: use a whole number from 1 to 1000");
+
+    let mint = client.create_api_token().token_name("ci-bot");
+    let group = failure(mint.body_map(|body| body.group("ä")).send().await);
+    assert!(group.message.starts_with("group: `ä` is not allowed: the name of"), "{group}");
+
+    let add = client.add_organization_member().organization_slug("my-org");
+    let role = failure(add.body_map(|body| body.username("bob").role("owner")).send().await);
+    assert_eq!(
+        role.message,
+        "role: `owner` is not allowed: use one of `admin`, `member`, `viewer`"
+    );
 }
 
 #[test]
 fn the_client_never_shows_its_token() {
     let client = Client::with_token("http://127.0.0.1:1/", "secret-text").unwrap();
     assert!(!format!("{client:?}").contains("secret-text"));
-    let failure = Client::with_token("http://127.0.0.1:1", "secret\ntext").unwrap_err();
+    let failure = Client::with_token(NOWHERE, "secret\ntext").unwrap_err();
     assert!(!failure.to_string().contains("secret"), "{failure}");
 }

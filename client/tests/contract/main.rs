@@ -14,4 +14,5 @@ mod matrix;
 mod members;
 mod operations;
 mod raw;
+mod settings;
 mod tokens;

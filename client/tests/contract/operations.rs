@@ -18,7 +18,7 @@ async fn a_minted_token_is_listed_validated_and_revoked() {
         .client
         .create_api_token()
         .token_name("ci-bot")
-        .body_map(|body| body.organization(ACME.to_owned()))
+        .body_map(|body| body.organization(ACME))
         .send()
         .await
         .unwrap();
@@ -41,7 +41,7 @@ async fn a_minted_token_is_listed_validated_and_revoked() {
             username: Some(owner.username.clone()),
             email: Some(format!("{}@example.com", owner.username)),
         }),
-        created_at: Some(today),
+        created_at: Some(today.clone()),
     };
     assert_eq!(*listed, expected);
 
@@ -64,15 +64,10 @@ async fn own_tokens_of_every_binding_are_listed_oldest_first_and_revoked_by_name
     let mint = owner.client.create_api_token();
     mint.token_name("plain").send().await.unwrap();
     let mint = owner.client.create_api_token();
-    mint.token_name("bound")
-        .body_map(|body| body.organization(ACME.to_owned()))
-        .send()
-        .await
-        .unwrap();
-    let group = types::Name::try_from("default").unwrap();
+    mint.token_name("bound").body_map(|body| body.organization(ACME)).send().await.unwrap();
     let scopes = vec![Scope::DbDelete, Scope::Read, Scope::DbDelete];
     let mint = owner.client.create_api_token().token_name("grouped");
-    let mint = mint.body_map(|body| body.organization(ACME.to_owned()).group(group).scopes(scopes));
+    let mint = mint.body_map(|body| body.organization(ACME).group("default").scopes(scopes));
     mint.send().await.unwrap();
 
     let list = owner.client.list_api_tokens().send().await.unwrap();
@@ -182,7 +177,7 @@ async fn the_audit_log_is_read_page_by_page_newest_first() {
     let owner = world.user(Role::Owner).await;
     for name in ["one", "two", "three"] {
         let mint = owner.client.create_api_token().token_name(name);
-        mint.body_map(|body| body.organization(ACME.to_owned())).send().await.unwrap();
+        mint.body_map(|body| body.organization(ACME)).send().await.unwrap();
     }
     let read = |page: u32, size: u32| {
         let (page, size) = (NonZeroU32::new(page).unwrap(), NonZeroU32::new(size).unwrap());

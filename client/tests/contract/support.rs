@@ -5,7 +5,9 @@ mod contract;
 #[path = "../../../server/tests/support/database.rs"]
 mod database;
 mod recorder;
+mod stand_in;
 mod world;
 
 pub use contract::contract;
+pub use stand_in::{Reply, StandIn};
 pub use world::{Actor, Answer, Binding, World, name};

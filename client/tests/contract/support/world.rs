@@ -111,9 +111,10 @@ impl World {
     pub fn with_token(&self, username: String, token: Option<String>) -> Actor {
         let base = format!("http://{}", self.recorder);
         let client = match &token {
-            Some(token) => Client::with_token(&base, token).expect("a client"),
-            None => Client::new(&base),
+            Some(token) => Client::with_token(&base, token),
+            None => Client::builder(&base).build(),
         };
+        let client = client.expect("a client");
         Actor { username, token, client, recorder: self.recorder }
     }
 

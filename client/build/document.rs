@@ -1,0 +1,84 @@
+//! Describes what the document leaves undescribed, with words of the document. It adds only
+//! descriptions, and changes none.
+
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+const SCHEMAS: &str = "#/components/schemas/";
+const SUCCESS: &str = "/responses/200/content/application~1json/schema";
+const REQUEST: &str = "/requestBody/content/application~1json/schema";
+
+/// Adds a description to every schema and property without one.
+pub fn describe(document: &mut Value) {
+    let known: Map<String, Value> =
+        schemas(document).map(|(name, schema)| (name.clone(), schema.clone())).collect();
+    let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, schema) in &known {
+        each_reference(schema, &mut |used| {
+            users.entry(used.to_owned()).or_default().push(name.clone());
+        });
+    }
+    for operation in operations(document) {
+        let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+        for place in [SUCCESS, REQUEST] {
+            let Some(schema) = operation.pointer_mut(place) else { continue };
+            match reference(schema) {
+                Some(used) => users.entry(used.to_owned()).or_default().insert(0, id.clone()),
+                None => describe_schema(schema, &format!("Used by `{id}`."), &known),
+            }
+        }
+    }
+    for (name, schema) in schemas(document) {
+        let users = users.get(name).map(|users| users.join("`, `")).unwrap_or_default();
+        describe_schema(schema, &format!("Used by `{users}`."), &known);
+    }
+}
+
+/// Describes a schema, if it is not yet, and the properties in it.
+fn describe_schema(schema: &mut Value, otherwise: &str, schemas: &Map<String, Value>) {
+    let Some(members) = schema.as_object_mut() else { return };
+    if let Some(used) = members.get("$ref").and_then(Value::as_str) {
+        // Only a schema of its own can have a description.
+        let description = schemas.get(used.trim_start_matches(SCHEMAS));
+        let description = description.and_then(|it| it["description"].as_str());
+        *schema =
+            json!({"allOf": [{"$ref": used}], "description": description.unwrap_or(otherwise)});
+        return;
+    }
+    members.entry("description").or_insert_with(|| otherwise.into());
+    for (name, property) in
+        members.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten()
+    {
+        let example = property["example"].as_str();
+        let example = example.map(|example| format!(", such as `{example}`")).unwrap_or_default();
+        describe_schema(property, &format!("The `{name}`{example}."), schemas);
+        if property["items"].get("properties").is_some() {
+            describe_schema(&mut property["items"], &format!("One of the `{name}`."), schemas);
+        }
+    }
+}
+
+/// Returns the name of the component that a schema refers to.
+fn reference(schema: &Value) -> Option<&str> {
+    schema["$ref"].as_str()?.strip_prefix(SCHEMAS)
+}
+
+fn each_reference(schema: &Value, found: &mut impl FnMut(&str)) {
+    if let Some(name) = reference(schema) {
+        found(name);
+    }
+    let members = schema.as_object().into_iter().flat_map(Map::values);
+    let items = schema.as_array().into_iter().flatten();
+    members.chain(items).for_each(|inner| each_reference(inner, found));
+}
+
+fn schemas(document: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
+    let schemas = document.pointer_mut("/components/schemas");
+    schemas.and_then(Value::as_object_mut).into_iter().flatten()
+}
+
+fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
+    let paths = document.pointer_mut("/paths").and_then(Value::as_object_mut);
+    let paths = paths.into_iter().flat_map(Map::values_mut);
+    paths.filter_map(Value::as_object_mut).flat_map(Map::values_mut)
+}

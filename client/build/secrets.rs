@@ -1,0 +1,48 @@
+//! Keeps the secrets in the document's types out of debug output.
+
+use anyhow::Result;
+use serde_json::Value;
+use syn::punctuated::Punctuated;
+use syn::{Item, ItemMod, ItemStruct, Path, Token, parse_quote};
+
+/// Returns the names of the schemas with a property of the format `password`.
+pub fn types(document: &Value) -> Vec<String> {
+    let is_secret = |schema: &Value| {
+        let properties = schema["properties"].as_object();
+        properties.is_some_and(|all| all.values().any(|value| value["format"] == "password"))
+    };
+    let schemas = document["components"]["schemas"].as_object().into_iter().flatten();
+    schemas.filter(|(_, schema)| is_secret(schema)).map(|(name, _)| name.clone()).collect()
+}
+
+/// Replaces the derived `Debug` of the secret types and their builders by one without the fields.
+pub fn hide(items: &mut Vec<Item>, secret_types: &[String]) -> Result<()> {
+    let mut hidden: Vec<Item> = Vec::new();
+    for item in items.iter_mut() {
+        match item {
+            Item::Mod(ItemMod { content: Some((_, items)), .. }) => {
+                hide(items, secret_types)?;
+            }
+            Item::Struct(ItemStruct { ident, attrs, .. })
+                if secret_types.iter().any(|name| ident == name) =>
+            {
+                for attribute in attrs.iter_mut().filter(|it| it.path().is_ident("derive")) {
+                    let derives = Punctuated::<Path, Token![,]>::parse_terminated;
+                    let derives = attribute.parse_args_with(derives)?.into_iter();
+                    let derives = derives.filter(|derive| !derive.is_ident("Debug"));
+                    *attribute = parse_quote!(#[derive(#(#derives),*)]);
+                }
+                hidden.push(parse_quote! {
+                    impl ::std::fmt::Debug for #ident {
+                        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                            f.debug_struct(stringify!(#ident)).finish_non_exhaustive()
+                        }
+                    }
+                });
+            }
+            _ => {}
+        }
+    }
+    items.append(&mut hidden);
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! How requests are sent: with the settings of the client, again if that is safe, and so that no
+//! failure loses what is known of it. Which failures are answered is the contract's matter.
+
+use crate::failure::retry_after;
+use crate::settings::Settings;
+use crate::{Client, types};
+use backon::{ExponentialBuilder, Retryable};
+use progenitor_client::{ClientHooks, OperationInfo};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{Request, Response, ResponseBuilderExt, StatusCode, Url};
+use std::time::Duration;
+
+/// The operation that is never repeated: a second secret could stay unnoticed.
+const MINT: &str = "create_api_token";
+
+/// The wait before the first repetition, unless the server asks for another one.
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+
+/// Marks failures after which a change may have been made. Of a response, progenitor's errors keep
+/// status, headers and body, so it is a header; of a lost one only the URL, so it is a fragment.
+const OUTCOME_UNKNOWN: HeaderName = HeaderName::from_static("outcome-unknown");
+
+pub fn is_outcome_unknown(headers: &HeaderMap) -> bool {
+    headers.contains_key(OUTCOME_UNKNOWN)
+}
+
+pub fn is_lost_change(url: &Url) -> bool {
+    url.fragment() == Some(OUTCOME_UNKNOWN.as_str())
+}
+
+impl ClientHooks<Settings> for Client {
+    async fn exec(
+        &self,
+        mut request: Request,
+        operation: &OperationInfo,
+    ) -> reqwest::Result<Response> {
+        self.inner.apply(&mut request);
+        let is_read = request.method().is_safe();
+        let times = if operation.operation_id == MINT { 0 } else { self.inner.retries };
+        let attempt = || async {
+            let copy = request.try_clone().expect("a JSON body can be copied");
+            let result = self.attempt(copy).await;
+            if may_be_repeated(&result, is_read) { Err(result) } else { Ok(result) }
+        };
+        let waits = ExponentialBuilder::default().with_min_delay(FIRST_WAIT).with_jitter();
+        let result = attempt
+            .retry(waits.with_max_times(times))
+            .adjust(|last, wait| match last.as_ref().map(|it| retry_after(it.headers())) {
+                Ok(Some(asked)) => wait.and((asked <= self.inner.longest_wait()).then_some(asked)),
+                _ => wait,
+            })
+            .await
+            .unwrap_or_else(|last| last);
+        if is_read { result } else { mark(result, request.url()) }
+    }
+}
+
+impl Client {
+    /// Sends a request once, and reads the whole response. One that is not this API's, such as a
+    /// proxy's page, becomes an error of this API.
+    async fn attempt(&self, request: Request) -> reqwest::Result<Response> {
+        let response = self.client.execute(request).await?;
+        let (status, url) = (response.status(), response.url().clone());
+        let headers = response.headers().clone();
+        if status.is_success() && is_json(&headers) {
+            return Ok(rebuild(status, headers, url, response.bytes().await?));
+        }
+        // The status counts, even if the rest is lost.
+        let body = response.bytes().await.unwrap_or_default();
+        let error = serde_json::from_slice(&body).unwrap_or_else(|_| foreign(&headers));
+        let body = serde_json::to_vec(&error).unwrap_or_default();
+        let mut response = rebuild(status, headers, url, body);
+        response.extensions_mut().insert::<types::Error>(error);
+        Ok(response)
+    }
+}
+
+/// Returns whether a response is JSON, or does not say what it is.
+fn is_json(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_none_or(|kind| kind.as_bytes().starts_with(b"application/json"))
+}
+
+fn foreign(headers: &HeaderMap) -> types::Error {
+    let kind =
+        headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("of no type");
+    let error =
+        format!("the response is {kind}, not this API's JSON: check the base URL and any proxy");
+    types::Error { error }
+}
+
+fn rebuild(
+    status: StatusCode,
+    headers: HeaderMap,
+    url: Url,
+    body: impl Into<reqwest::Body>,
+) -> Response {
+    let response = http::Response::builder().status(status).url(url).body(body);
+    let mut response = response.expect("it has a valid status");
+    *response.headers_mut() = headers;
+    response.into()
+}
+
+/// Returns whether a failed request may be sent again: nothing can have changed.
+fn may_be_repeated(result: &reqwest::Result<Response>, is_read: bool) -> bool {
+    match result {
+        Err(error) => is_read || error.is_connect(),
+        Ok(response) => match response.status() {
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+                is_read || response.headers().contains_key(RETRY_AFTER)
+            }
+            StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => is_read,
+            _ => false,
+        },
+    }
+}
+
+/// Marks the result of a change if the change may have been made although it failed.
+fn mark(mut result: reqwest::Result<Response>, url: &Url) -> reqwest::Result<Response> {
+    match &mut result {
+        Ok(response) => {
+            let headers = response.headers();
+            if response.status().is_server_error() && !headers.contains_key(RETRY_AFTER) {
+                let yes = HeaderValue::from_static("true");
+                response.headers_mut().insert(OUTCOME_UNKNOWN, yes);
+            }
+            result
+        }
+        Err(error) if error.is_connect() || error.is_builder() => result,
+        Err(_) => {
+            let mut url = url.clone();
+            url.set_fragment(Some(OUTCOME_UNKNOWN.as_str()));
+            result.map_err(|error| error.with_url(url))
+        }
+    }
+}
