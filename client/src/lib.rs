@@ -1,10 +1,11 @@
 //! A typed client for organization API tokens, for an `orgtokens-server` or the vendor's cloud.
 //!
 //! The build generates operations and models from `openapi.yaml`. What is added here is small:
-//! `settings` sets a client up, `transport` sends its requests, and `failure` is the one error type.
-//! It must not define operations.
+//! `settings` sets a client up, `transport` sends its requests, `failure` is the one error type,
+//! and `audit` streams pages. It must not define operations.
 //!
 //! ```no_run
+//! use futures::TryStreamExt;
 //! use orgtokens_client::{Client, Failure, types::Scope};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -28,10 +29,17 @@
 //!     Err(failure) if failure.outcome_unknown() => println!("is it in the list? {failure}"),
 //!     Err(failure) => println!("{:?}: {}", failure.status, failure.message),
 //! }
+//!
+//! let log = client.list_organization_audit_logs().organization_slug("my-org");
+//! let mut entries = log.page_size(1_000_u32).stream();
+//! while let Some(entry) = entries.try_next().await? {
+//!     println!("{} {}", entry.created_at, entry.message);
+//! }
 //! # Ok(())
 //! # }
 //! ```
 
+mod audit;
 mod failure;
 mod settings;
 mod transport;

@@ -3,6 +3,7 @@
 
 use crate::support::{Binding, World};
 use chrono::{DateTime, Utc};
+use futures::TryStreamExt;
 use orgtokens_client::types::{self, AssignableRole, OrganizationType, Role as WireRole, Scope};
 use orgtokens_server::caller::Role;
 use std::num::NonZeroU32;
@@ -207,4 +208,35 @@ async fn the_audit_log_is_read_page_by_page_newest_first() {
     assert_eq!(u64::try_from(whole.audit_logs.len()).unwrap(), whole.pagination.total_rows);
     let beyond = read(1_000, 1_000).await.unwrap();
     assert!(beyond.audit_logs.is_empty());
+}
+
+#[tokio::test]
+async fn the_audit_log_is_streamed_once_even_if_it_grows_meanwhile() {
+    let world = World::new().await;
+    let owner = world.user(Role::Owner).await;
+    let mint = async |name: &str| {
+        let mint = owner.client.create_api_token().token_name(name);
+        mint.body_map(|body| body.organization(ACME)).send().await.unwrap();
+    };
+    for name in ["one", "two", "three", "four"] {
+        mint(name).await;
+    }
+    let log = owner.client.list_organization_audit_logs().organization_slug(ACME);
+    let whole = log.clone().send().await.unwrap().into_inner().audit_logs;
+    for size in [1_u32, 2, 3, 1_000] {
+        let mut entries = log.clone().page_size(size).stream();
+        let mut streamed = vec![entries.try_next().await.unwrap().unwrap()];
+        for change in 0..3 {
+            mint(&format!("meanwhile-{size}-{change}")).await;
+            streamed.extend(entries.try_next().await.unwrap());
+        }
+        streamed.extend(entries.try_collect::<Vec<_>>().await.unwrap());
+        assert_eq!(streamed[streamed.len() - whole.len()..], whole, "pages of {size}");
+        let newest = streamed.iter().filter(|entry| entry.message.contains("meanwhile")).count();
+        assert_eq!(streamed.len(), whole.len() + newest, "no entry is new: pages of {size}");
+        assert!(!streamed.iter().any(|entry| entry.message.contains(&format!("-{size}-"))));
+    }
+    let failure = world.user(Role::Member).await;
+    let log = failure.client.list_organization_audit_logs().organization_slug(ACME);
+    assert_eq!(log.stream().try_next().await.unwrap_err().status.unwrap(), 403);
 }
