@@ -2,7 +2,7 @@
 //!
 //! The build generates operations and models from `openapi.yaml`. What is added here is small:
 //! `settings` sets a client up, `transport` sends its requests, `failure` is the one error type,
-//! and `audit` streams pages. It must not define operations.
+//! `audit` streams pages, and `typed` parses dates and scopes. It must not define operations.
 //!
 //! ```no_run
 //! use futures::TryStreamExt;
@@ -18,7 +18,7 @@
 //!
 //! let list = client.list_organization_api_tokens().organization_slug("my-org").send().await?;
 //! for token in &list.tokens {
-//!     println!("{:?} was minted on {:?}", token.name, token.created_at);
+//!     println!("{:?} was minted on {:?}", token.name, token.created_on());
 //! }
 //!
 //! let mint = client.create_api_token().token_name("ci-bot").body_map(|body| {
@@ -43,6 +43,7 @@ mod audit;
 mod failure;
 mod settings;
 mod transport;
+mod typed;
 
 #[expect(
     unused_qualifications,

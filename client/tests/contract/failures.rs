@@ -124,6 +124,9 @@ async fn a_refused_argument_is_named_with_the_rule_of_the_document() {
         role.message,
         "role: `owner` is not allowed: use one of `admin`, `member`, `viewer`"
     );
+    let token = types::OrganizationToken::builder().scopes(["db:fly".to_owned()]);
+    let scope = types::OrganizationToken::try_from(token).unwrap().parsed_scopes().unwrap_err();
+    assert!(scope.message.starts_with("`db:fly` is not allowed: use one of `read`, "), "{scope}");
 }
 
 #[test]

@@ -45,6 +45,8 @@ async fn a_minted_token_is_listed_validated_and_revoked() {
         created_at: Some(today.clone()),
     };
     assert_eq!(*listed, expected);
+    assert_eq!(listed.created_on(), Some(today.parse().unwrap()));
+    assert!(listed.parsed_scopes().unwrap().is_empty());
 
     let revoked = owner
         .client
@@ -94,6 +96,8 @@ async fn own_tokens_of_every_binding_are_listed_oldest_first_and_revoked_by_name
             ("grouped", Some(ACME), Some("default"), &scopes[..]),
         ]
     );
+    assert_eq!(list.tokens[3].parsed_scopes().unwrap(), [Scope::Read, Scope::DbDelete]);
+    assert_eq!(list.tokens[3].created_on().unwrap().to_string(), list.tokens[3].created_at);
 
     let revoked = owner.client.revoke_api_token().token_name("bound").send().await.unwrap();
     assert_eq!(revoked.token, "bound");
