@@ -41,7 +41,7 @@ pub fn snake_case(name: &str) -> String {
 pub fn wire_name(variant: &Variant) -> String {
     let mut name = variant.ident.to_string();
     for attribute in variant.attrs.iter().filter(|it| it.path().is_ident("serde")) {
-        // Whatever else serde is told does not change the name.
+        // The other attributes of serde do not change the name.
         let _ = attribute.parse_nested_meta(|meta| {
             if meta.path.is_ident("rename") {
                 name = meta.value()?.parse::<LitStr>()?.value();

@@ -111,7 +111,7 @@ impl ClientBuilder {
     /// Creates the client.
     ///
     /// # Errors
-    /// A [`Failure`] without a status if the base URL is no address of a server, if the token or
+    /// A [`Failure`] without a status if the base URL is not one, if the token or
     /// the user agent has characters that a header cannot have, or if TLS cannot be set up.
     pub fn build(self) -> Result<Client, Failure> {
         let baseurl = check_base_url(&self.base_url)?;
@@ -133,13 +133,15 @@ fn check_base_url(text: &str) -> Result<String, Failure> {
         ["http", "https"].contains(&url.scheme()) && url.query().or(url.fragment()).is_none()
     });
     let Some(url) = url else {
-        return Err(Failure::local(format!("the base URL is no address of a server: {example}")));
+        return Err(Failure::local(format!(
+            "the base URL is not a plain http or https address: {example}"
+        )));
     };
     if url.path().trim_end_matches('/').ends_with("/v1") {
         let message = "the base URL ends in /v1, which every path has already: leave /v1 out";
         return Err(Failure::local(message));
     }
-    Ok(text.trim_end_matches('/').to_owned())
+    Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
 fn bearer(token: &str) -> Result<HeaderValue, Failure> {

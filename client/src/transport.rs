@@ -81,10 +81,10 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 fn foreign(headers: &HeaderMap) -> types::Error {
-    let kind =
-        headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("of no type");
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.map(|kind| format!("{kind}, ")).unwrap_or_default();
     let error =
-        format!("the response is {kind}, not this API's JSON: check the base URL and any proxy");
+        format!("the response is {kind}not this API's JSON: check the base URL and any proxy");
     types::Error { error }
 }
 

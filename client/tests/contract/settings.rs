@@ -37,7 +37,7 @@ fn a_base_url_that_cannot_be_one_is_refused_with_a_sentence() {
 async fn every_request_carries_the_token_and_the_user_agent() {
     let server = StandIn::start([EXPIRY]).await;
     let own = reqwest::Client::builder().user_agent("own").build().unwrap();
-    let plain = Client::builder(&server.url);
+    let plain = Client::builder(&format!("{}/", server.url));
     let own = plain.clone().token("secret-text").http_client(own);
     for builder in [own.clone().user_agent("deploy/1.0"), own, plain] {
         builder.build().unwrap().validate_api_token().send().await.unwrap();
@@ -50,6 +50,7 @@ async fn every_request_carries_the_token_and_the_user_agent() {
     assert_eq!(sent(AUTHORIZATION), ["Bearer secret-text", "Bearer secret-text", ""]);
     let ours = concat!("orgtokens-client/", env!("CARGO_PKG_VERSION"));
     assert_eq!(sent(USER_AGENT), ["deploy/1.0", "own", ours]);
+    assert!(requests.iter().all(|request| request.uri() == "/v1/auth/validate"));
 }
 
 #[tokio::test]
