@@ -35,25 +35,25 @@ pub fn describe(document: &mut Value) {
 }
 
 /// Describes a schema, if it is not yet, and the properties in it.
-fn describe_schema(schema: &mut Value, otherwise: &str, schemas: &Map<String, Value>) {
-    let Some(members) = schema.as_object_mut() else { return };
-    if let Some(used) = members.get("$ref").and_then(Value::as_str) {
-        // Only a schema of its own can have a description.
-        let description = schemas.get(used.trim_start_matches(SCHEMAS));
-        let description = description.and_then(|it| it["description"].as_str());
-        *schema =
-            json!({"allOf": [{"$ref": used}], "description": description.unwrap_or(otherwise)});
+fn describe_schema(schema: &mut Value, otherwise: &str, known: &Map<String, Value>) {
+    let used = reference(schema).or_else(|| reference(&schema["allOf"][0]));
+    let description = used.and_then(|used| known.get(used)?["description"].as_str());
+    let description = description.unwrap_or(otherwise);
+    if schema.get("$ref").is_some() {
+        // A reference itself cannot have a description.
+        *schema = json!({"allOf": [schema.take()], "description": description});
         return;
     }
-    members.entry("description").or_insert_with(|| otherwise.into());
+    let Some(members) = schema.as_object_mut() else { return };
+    members.entry("description").or_insert_with(|| description.into());
     for (name, property) in
         members.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten()
     {
         let example = property["example"].as_str();
         let example = example.map(|example| format!(", such as `{example}`")).unwrap_or_default();
-        describe_schema(property, &format!("The `{name}`{example}."), schemas);
+        describe_schema(property, &format!("The `{name}`{example}."), known);
         if property["items"].get("properties").is_some() {
-            describe_schema(&mut property["items"], &format!("One of the `{name}`."), schemas);
+            describe_schema(&mut property["items"], &format!("One of the `{name}`."), known);
         }
     }
 }
