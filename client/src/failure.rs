@@ -18,7 +18,7 @@ const LONGEST: usize = 20;
 #[error("{}{message}", status.map(|status| format!("{status}: ")).unwrap_or_default())]
 #[non_exhaustive]
 pub struct Failure {
-    /// The HTTP status, or `None` if there was no whole response.
+    /// The HTTP status, or `None` if there was no response.
     pub status: Option<StatusCode>,
     /// The server's own message if it sent one, else what failed on the client's side.
     pub message: String,
@@ -32,7 +32,7 @@ pub struct Failure {
 impl Failure {
     /// Returns whether the request may have changed something: check before you send it again.
     ///
-    /// It is so if the server failed without a `Retry-After`, or if its response was lost. It is
+    /// It is so if the server failed without a `Retry-After`, or if it did not respond. It is
     /// never so for a request that only reads. A status of 200 says that the change was made.
     pub fn outcome_unknown(&self) -> bool {
         self.outcome_unknown

@@ -1,7 +1,7 @@
 //! How requests are sent: with the settings of the client, again if that is safe, and so that no
 //! failure loses what is known of it. Which failures are answered is the contract's matter.
 
-use crate::failure::retry_after;
+use crate::failure::{retry_after, with_causes};
 use crate::settings::Settings;
 use crate::{Client, types};
 use backon::{ExponentialBuilder, Retryable};
@@ -56,23 +56,30 @@ impl ClientHooks<Settings> for Client {
 }
 
 impl Client {
-    /// Sends a request once, and reads the whole response. One that is not this API's, such as a
-    /// proxy's page, becomes an error of this API.
+    /// Sends a request once, and reads the whole response. One that broke off, or is not this
+    /// API's, such as a proxy's page, keeps its status and becomes an error of this API.
     async fn attempt(&self, request: Request) -> reqwest::Result<Response> {
         let response = self.client.execute(request).await?;
         let (status, url) = (response.status(), response.url().clone());
         let headers = response.headers().clone();
-        if status.is_success() && is_json(&headers) {
-            return Ok(rebuild(status, headers, url, response.bytes().await?));
-        }
-        // The status counts, even if the rest is lost.
-        let body = response.bytes().await.unwrap_or_default();
-        let error = serde_json::from_slice(&body).unwrap_or_else(|_| foreign(&headers));
+        let error = match response.bytes().await {
+            Ok(body) if status.is_success() && is_json(&headers) => {
+                return Ok(rebuild(status, headers, url, body));
+            }
+            Ok(body) => serde_json::from_slice(&body).unwrap_or_else(|_| foreign(&headers)),
+            Err(error) => types::Error {
+                error: format!("the response broke off: {}", with_causes(&error.without_url())),
+            },
+        };
         let body = serde_json::to_vec(&error).unwrap_or_default();
         let mut response = rebuild(status, headers, url, body);
         response.extensions_mut().insert::<types::Error>(error);
         Ok(response)
     }
+}
+
+fn is_error(response: &Response) -> bool {
+    response.extensions().get::<types::Error>().is_some()
 }
 
 /// Returns whether a response is JSON, or does not say what it is.
@@ -109,7 +116,7 @@ fn may_be_repeated(result: &reqwest::Result<Response>, is_read: bool) -> bool {
                 is_read || response.headers().contains_key(RETRY_AFTER)
             }
             StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => is_read,
-            _ => false,
+            status => is_read && status.is_success() && is_error(response),
         },
     }
 }

@@ -54,6 +54,13 @@ async fn a_page_of_a_proxy_keeps_its_status_and_says_what_it_is() {
 }
 
 #[tokio::test]
+async fn a_response_that_breaks_off_keeps_its_status() {
+    let failure = list(Reply::BreakOff(r#"{"tokens": [{"#)).await;
+    assert!(failure.to_string().starts_with("200 OK: the response broke off: "), "{failure}");
+    assert!(!mint(Reply::BreakOff("{")).await.outcome_unknown(), "200 says that it was made");
+}
+
+#[tokio::test]
 async fn an_undocumented_status_keeps_the_sentence_of_the_server() {
     let failure = list(Reply::Answer(418, &[], r#"{"error": "a teapot", "code": 7}"#)).await;
     assert_eq!(failure.to_string(), "418 I'm a teapot: a teapot");

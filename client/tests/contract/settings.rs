@@ -67,6 +67,10 @@ async fn a_read_is_sent_again_after_a_passing_failure() {
     client.validate_api_token().send().await.unwrap();
     assert_eq!(server.requests().len(), 3);
 
+    let (server, client) = with_retries([Reply::BreakOff("{"), EXPIRY]).await;
+    client.validate_api_token().send().await.unwrap();
+    assert_eq!(server.requests().len(), 2);
+
     let (server, client) = with_retries([LATER]).await;
     let failure = Failure::from(client.validate_api_token().send().await.unwrap_err());
     assert_eq!((failure.status.unwrap().as_u16(), server.requests().len()), (503, 3));
@@ -93,7 +97,7 @@ async fn a_change_is_sent_again_only_if_the_server_asks_for_it() {
 #[tokio::test]
 async fn a_mint_is_never_sent_again() {
     let minted = Reply::Answer(200, &[], r#"{"name": "ci-bot", "id": "id", "token": "t"}"#);
-    for reply in [LATER, UNKNOWN, Reply::Close] {
+    for reply in [LATER, UNKNOWN, Reply::Close, Reply::BreakOff("{")] {
         let (server, client) = with_retries([reply, minted.clone()]).await;
         client.create_api_token().token_name("ci-bot").send().await.unwrap_err();
         assert_eq!(server.requests().len(), 1);

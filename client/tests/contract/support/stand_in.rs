@@ -1,8 +1,10 @@
 //! What may answer instead of our server: a proxy, or the vendor. It answers as it is told, and
 //! keeps what it was asked. It must not imitate our server.
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use futures::stream::{self, StreamExt};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Bytes, Frame, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
@@ -16,6 +18,8 @@ use tokio::net::TcpListener;
 pub enum Reply {
     /// Answers this status, with these headers and this body.
     Answer(u16, &'static [(&'static str, &'static str)], &'static str),
+    /// Answers 200, and closes the connection after this part of the body.
+    BreakOff(&'static str),
     /// Closes the connection.
     Close,
     /// Never answers.
@@ -55,7 +59,10 @@ impl StandIn {
         self.requests.lock().expect("no test panics here").clone()
     }
 
-    async fn reply(self, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
+    async fn reply(
+        self,
+        request: Request<Incoming>,
+    ) -> io::Result<Response<BoxBody<Bytes, io::Error>>> {
         self.requests.lock().expect("no test panics here").push(request.map(drop));
         let reply = {
             let mut replies = self.replies.lock().expect("no test panics here");
@@ -71,7 +78,18 @@ impl StandIn {
                 for (name, value) in headers {
                     response = response.header(*name, *value);
                 }
-                Ok(response.body(body.into()).expect("a response"))
+                let body = Full::from(body).map_err(|never| match never {});
+                Ok(response.body(body.boxed()).expect("a response"))
+            }
+            Reply::BreakOff(part) => {
+                let part = Ok(Frame::data(Bytes::from(part)));
+                let parts = [part, Err(io::Error::other("the connection is closed"))];
+                // The first part leaves while the second one is not ready.
+                let parts = stream::iter(parts).then(async |part| {
+                    tokio::task::yield_now().await;
+                    part
+                });
+                Ok(Response::new(BoxBody::new(StreamBody::new(parts))))
             }
             Reply::Close => Err(io::Error::other("the connection is closed")),
             Reply::Hang => std::future::pending().await,
