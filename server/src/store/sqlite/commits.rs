@@ -79,3 +79,79 @@ impl Commits {
         state.is_committing = false;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::Connection;
+    use tempfile::TempDir;
+
+    /// A database in a file with an own and a foreign connection.
+    struct Stage {
+        commits: Commits,
+        own: Connection,
+        foreign: Connection,
+        _folder: TempDir,
+    }
+
+    impl Stage {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let connect = || Connection::open(folder.path().join("a.db")).unwrap();
+            let (own, foreign) = (connect(), connect());
+            own.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (n)").unwrap();
+            let reader = connect();
+            reader.execute_batch("SELECT * FROM t").unwrap();
+            let commits = Commits::new(WalIndex::of(reader));
+            Self { commits, own, foreign, _folder: folder }
+        }
+
+        fn foreign_commits(&self) -> u64 {
+            self.commits.generation().unwrap().foreign_commits
+        }
+    }
+
+    fn insert(connection: &Connection) {
+        connection.execute("INSERT INTO t VALUES (1)", []).unwrap();
+    }
+
+    #[test]
+    fn an_own_commit_is_not_foreign_and_no_generation_is_told_until_it_is_counted() {
+        let stage = Stage::new();
+        let before = stage.foreign_commits();
+        stage.commits.begin();
+        assert_eq!(stage.foreign_commits(), before);
+        insert(&stage.own);
+        assert!(stage.commits.generation().is_none());
+        stage.commits.end(Some(1));
+        assert_eq!(stage.foreign_commits(), before);
+    }
+
+    #[test]
+    fn a_foreign_commit_is_noticed_before_and_after_an_own_one() {
+        let stage = Stage::new();
+        let before = stage.foreign_commits();
+        insert(&stage.foreign);
+        stage.commits.begin();
+        insert(&stage.own);
+        stage.commits.end(Some(1));
+        assert_eq!(stage.foreign_commits(), before + 1);
+        insert(&stage.foreign);
+        assert_eq!(stage.foreign_commits(), before + 2);
+    }
+
+    #[test]
+    fn a_foreign_commit_right_behind_an_own_one_is_noticed() {
+        for published in [Some(1), Some(0), None] {
+            let stage = Stage::new();
+            let before = stage.foreign_commits();
+            stage.commits.begin();
+            if published == Some(1) {
+                insert(&stage.own);
+            }
+            insert(&stage.foreign);
+            stage.commits.end(published);
+            assert_eq!(stage.foreign_commits(), before + 1, "{published:?}");
+        }
+    }
+}
