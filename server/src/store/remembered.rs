@@ -1,10 +1,10 @@
 //! Who asks, remembered from an earlier request of the same credential.
 //!
-//! On SQLite an answer is good until another process commits, or this one changes what it rests on.
-//! A change marks what it touches with the number of its transaction, before the commit. An answer
-//! notes how many transactions had ended before it was read. If fewer than the mark, it may have been
-//! read before the commit, and it is read again. So from the mark on no older answer is good, and
-//! after the commit every newer one is.
+//! On SQLite an answer is good until another process commits (see `sqlite::commits`), or this one
+//! changes what it rests on. A change marks what it touches with the number of its transaction,
+//! before the commit. An answer notes how many transactions had ended before it was read. With fewer
+//! than the mark it may be older than the commit, and is read again: from the mark on no older answer
+//! is good, and after the commit every newer one is.
 //!
 //! On PostgreSQL an answer only tells what it was last time. Refusals are never remembered.
 
@@ -94,7 +94,8 @@ impl Remembered {
             Touched::User(UserId(id)) => id.wrapping_mul(2),
             Touched::Organization(OrganizationId(id)) => id.wrapping_mul(2).wrapping_add(1),
         };
-        Some(&self.marks[number.cast_unsigned() as usize % MARKS])
+        let [low, high, ..] = number.to_le_bytes();
+        Some(&self.marks[usize::from(u16::from_le_bytes([low, high])) % MARKS])
     }
 
     /// Returns the latest answer about a credential and an organization, which may be outdated.
