@@ -35,6 +35,8 @@ pub enum Contender {
 pub enum Host {
     /// The reference that serializes its list for each request.
     Dropshot,
+    /// The reference that sends bytes with dropshot.
+    DropshotBytes,
     /// The reference that sends bytes.
     Hyper,
     /// This project's, on SQLite.

@@ -55,6 +55,7 @@ pub enum Goal {
 }
 
 const DROPSHOT: Contender = Requests(Host::Dropshot, Ask::List);
+const DROPSHOT_BYTES: Contender = Requests(Host::DropshotBytes, Ask::List);
 const HYPER: Contender = Requests(Host::Hyper, Ask::List);
 const LIST: Contender = Requests(Host::Sqlite, Ask::List);
 const LIST_MILLION: Contender = Requests(Host::SqliteMillion, Ask::List);
@@ -81,6 +82,8 @@ figures! {
         Lists, Ratio(LIST, DROPSHOT), AtLeast(1.2);
     "list-hyper", "list of 20, against hyper alone",
         Lists, Ratio(LIST, HYPER), AtLeast(0.55);
+    "list-bound", "list of 20, against dropshot sending bytes: what dropshot itself takes",
+        Lists, Ratio(LIST, DROPSHOT_BYTES), Goal::None;
     "validate", "validate, against dropshot from memory",
         Lists, Ratio(VALIDATE, DROPSHOT), AtLeast(1.2);
     "latency", "p99 of the list at 80 % of its peak, ms",

@@ -5,8 +5,8 @@ use anyhow::{Context, Error, Result};
 use bytes::Bytes;
 use clap::Subcommand;
 use dropshot::{
-    ApiDescription, ConfigDropshot, HttpError, HttpResponseOk, Path, RequestContext, ServerBuilder,
-    endpoint,
+    ApiDescription, Body, ConfigDropshot, HandlerTaskMode, HttpError, HttpResponseOk, Path,
+    RequestContext, ServerBuilder, ServerContext, endpoint,
 };
 use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -32,6 +32,9 @@ pub enum Reference {
     /// Serve a list with dropshot, which serializes it for each request
     #[command(hide = true)]
     Dropshot { list: PathBuf },
+    /// Serve the bytes of a list with dropshot
+    #[command(hide = true)]
+    DropshotBytes { list: PathBuf },
     /// Serve the bytes of a list with hyper alone
     #[command(hide = true)]
     Hyper { list: PathBuf },
@@ -43,6 +46,7 @@ impl Reference {
         let runtime = tokio::runtime::Runtime::new()?;
         match self {
             Self::Dropshot { list } => runtime.block_on(dropshot(&fs::read(list)?)),
+            Self::DropshotBytes { list } => runtime.block_on(dropshot_bytes(fs::read(list)?)),
             Self::Hyper { list } => runtime.block_on(hyper(fs::read(list)?.into())),
         }
     }
@@ -87,11 +91,39 @@ async fn answer_list(
 async fn dropshot(text: &[u8]) -> Result<()> {
     let tokens: TokenList = serde_json::from_slice(text).context("the list is not as expected")?;
     anyhow::ensure!(serde_json::to_vec(&tokens)? == text, "the reference answers other bytes");
+    let tokens: &'static TokenList = Box::leak(Box::new(tokens));
     let mut api = ApiDescription::new();
     api.register(answer_list)?;
-    let config = ConfigDropshot { bind_address: LISTEN.into(), ..ConfigDropshot::default() };
-    let tokens: &'static TokenList = Box::leak(Box::new(tokens));
-    let server = ServerBuilder::new(api, tokens, Logger::root(Discard, o!())).config(config);
+    serve(api, tokens, HandlerTaskMode::Detached).await
+}
+
+/// Answers the bytes of the list for any organization.
+#[endpoint { method = GET, path = "/v1/organizations/{organization}/api-tokens" }]
+async fn answer_bytes(
+    rqctx: RequestContext<Bytes>,
+    _: Path<OrganizationPath>,
+) -> Result<Response<Body>, HttpError> {
+    Ok(respond(rqctx.context().clone().into()))
+}
+
+/// What every handler of dropshot takes at least: it allocates no list, and starts no task.
+async fn dropshot_bytes(list: Vec<u8>) -> Result<()> {
+    let mut api = ApiDescription::new();
+    api.register(answer_bytes)?;
+    serve(api, list.into(), HandlerTaskMode::CancelOnDisconnect).await
+}
+
+async fn serve<C: ServerContext>(
+    api: ApiDescription<C>,
+    context: C,
+    default_handler_task_mode: HandlerTaskMode,
+) -> Result<()> {
+    let config = ConfigDropshot {
+        bind_address: LISTEN.into(),
+        default_handler_task_mode,
+        ..Default::default()
+    };
+    let server = ServerBuilder::new(api, context, Logger::root(Discard, o!())).config(config);
     let server = server.start()?;
     announce(server.local_addr());
     server.await.map_err(Error::msg)
@@ -103,15 +135,16 @@ async fn hyper(list: Bytes) -> Result<()> {
     loop {
         let (stream, _) = listener.accept().await?;
         let list = list.clone();
-        let answer =
-            move |_: Request<_>| std::future::ready(Ok::<_, Infallible>(respond(list.clone())));
+        let answer = move |_: Request<_>| {
+            std::future::ready(Ok::<_, Infallible>(respond(Full::new(list.clone()))))
+        };
         let connection = http1::Builder::new();
         tokio::spawn(connection.serve_connection(TokioIo::new(stream), service_fn(answer)));
     }
 }
 
-fn respond(list: Bytes) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(list));
+fn respond<B>(list: B) -> Response<B> {
+    let mut response = Response::new(list);
     let kind = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, kind);
     response

@@ -131,6 +131,7 @@ impl<'a> World<'a> {
                 return peers::start_better_auth(&folder, &database, &cookie, &log);
             }
             Host::Dropshot => "dropshot",
+            Host::DropshotBytes => "dropshot-bytes",
             Host::Hyper => "hyper",
             Host::Sqlite | Host::SqliteMillion => {
                 let url = self.database(host)?.url();
