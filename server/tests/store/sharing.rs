@@ -1,12 +1,15 @@
-//! Reads that share a connection to PostgreSQL, while it breaks or gives no answer. A lock on the
-//! table that they read makes them wait.
+//! Reads that share a connection to PostgreSQL or a statement. A lock on the table that they read
+//! makes them wait, while the connection breaks or gives no answer.
 
 use crate::database::connect;
 use crate::failing::eventually;
-use crate::stage::{Backend, Stage, name, trials};
+use crate::stage::{Backend, Stage, acme, credential, is_a_refusal, name, trials};
 use futures::future::{join, join_all};
 use libtest_mimic::Trial;
+use orgtokens_server::caller::Role;
 use orgtokens_server::store::{Error, Result, Store, View};
+use orgtokens_server::token::PlainToken;
+use std::sync::atomic::Ordering;
 use tokio_postgres::Client;
 
 /// The connections of this database that wait for the lock.
@@ -18,6 +21,7 @@ pub fn trials() -> Vec<Trial> {
         [Backend::Postgres],
         reads_on_a_shared_connection_that_breaks_fail_and_the_next_one_succeeds,
         a_shared_connection_that_gives_no_answer_is_replaced,
+        many_requests_share_a_statement_and_each_has_its_own_answer,
     )
 }
 
@@ -74,4 +78,34 @@ async fn a_shared_connection_that_gives_no_answer_is_replaced(backend: Backend) 
     let find = "SELECT 1 FROM pg_stat_activity WHERE pid = $1";
     let is_gone = async || watcher.query(find, &[&silent]).await.expect("an answer").is_empty();
     eventually(is_gone).await;
+}
+
+async fn many_requests_share_a_statement_and_each_has_its_own_answer(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let bob = stage.member("bob", Role::Viewer).await;
+    let unknown = credential(&PlainToken::generate().expect("random bytes"));
+    let store = stage.here.store();
+    let (slug, other) = (acme(), "other".parse().expect("a slug"));
+    let before = store.counts().statements.load(Ordering::Relaxed);
+    let answers = join_all((0..100).map(|index| {
+        let asked = [&stage.owner, &bob, &unknown][index % 3];
+        let slug = [None, Some(&slug), Some(&other)][index / 3 % 3];
+        async move { (index, store.access(asked, slug).await) }
+    }));
+    for (index, answer) in answers.await {
+        let (who, role) = match index % 3 {
+            0 => ("owner", Role::Owner),
+            1 => ("bob", Role::Viewer),
+            _ => {
+                assert!(is_a_refusal(&answer.expect_err("it is unknown").into()));
+                continue;
+            }
+        };
+        let access = answer.expect("it is known");
+        assert_eq!(access.caller.username, name(who));
+        let place = access.organization.map(|place| place.role);
+        assert_eq!(place, (index / 3 % 3 == 1).then_some(role), "{index}");
+    }
+    let statements = store.counts().statements.load(Ordering::Relaxed) - before;
+    assert!((4..50).contains(&statements), "{statements}");
 }
