@@ -168,7 +168,8 @@ impl Store {
             Backend::Sqlite(sqlite) => Connection::Sqlite(sqlite.read(view != View::Statement)),
             Backend::Postgres(postgres) => {
                 // In a box, it takes no space in every future that reads from SQLite.
-                Connection::Postgres(Box::pin(postgres.read(view == View::Snapshot)).await?)
+                let session = Box::pin(postgres.read(view == View::Snapshot)).await?;
+                Connection::Postgres(session.into())
             }
         };
         Ok(Snapshot::new(connection, self))
@@ -204,7 +205,7 @@ impl Store {
     async fn begin(&self, turn: &Turn, purpose: Purpose, is_alone: bool) -> Result<Transaction> {
         let connection = match &self.backend {
             Backend::Sqlite(sqlite) => Connection::Sqlite(sqlite.write(purpose, is_alone).await?),
-            Backend::Postgres(postgres) => Connection::Postgres(postgres.write(turn).await?),
+            Backend::Postgres(postgres) => Connection::Postgres(postgres.write(turn).await?.into()),
         };
         Ok(Transaction(Snapshot::new(connection, self)))
     }

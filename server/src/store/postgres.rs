@@ -43,11 +43,8 @@ impl Postgres {
 
     /// Begins to read. BEGIN goes out with the first query.
     pub async fn read(&self, is_transaction: bool) -> Result<Session> {
-        if is_transaction {
-            Ok(Session::new(self.pool.lease(None).await?, Some(BEGIN_READING)))
-        } else {
-            Ok(Session::new(self.pool.share().await?, None))
-        }
+        let begin = is_transaction.then_some(BEGIN_READING);
+        Ok(Session::new(self.pool.lease(None).await?, begin))
     }
 
     pub fn is_busy(&self, turn: &Turn) -> bool {
@@ -120,8 +117,6 @@ impl Session {
             Ok(_) => self.lease = Some(lease),
             // The connection is as good as before, the transaction is not.
             Err(Error::Exists | Error::Contended(_)) => lease.roll_back_and_put_back(),
-            // Others may share it.
-            Err(Error::Unavailable(_)) => lease.link.retire(),
             Err(_) => {}
         }
         answer

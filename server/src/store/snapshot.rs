@@ -30,7 +30,7 @@ impl Counts {
 /// One open transaction of a backend. Dropping it rolls it back.
 pub(super) enum Connection {
     Sqlite(sqlite::Session),
-    Postgres(postgres::Session),
+    Postgres(Box<postgres::Session>),
 }
 
 impl Connection {

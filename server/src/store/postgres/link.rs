@@ -38,7 +38,6 @@ pub struct Link {
     client: Client,
     prepared: Mutex<HashMap<String, Prepared>>,
     has_warned: Arc<AtomicBool>,
-    is_retired: AtomicBool,
     /// Moves the messages of the connection.
     _driver: JoinSet<()>,
 }
@@ -73,8 +72,7 @@ impl Link {
                 }
             }
         });
-        let (prepared, is_retired) = (Mutex::default(), AtomicBool::new(false));
-        let link = Self { client, prepared, has_warned, is_retired, _driver: driver };
+        let link = Self { client, prepared: Mutex::default(), has_warned, _driver: driver };
         link.run(SETTINGS).await?;
         match link.run(PLANNER).await {
             Ok(()) | Err(Error::Broken(_)) => Ok(link),
@@ -82,14 +80,9 @@ impl Link {
         }
     }
 
-    /// Returns whether the connection has ended, or takes no more requests.
+    /// Returns whether the connection has ended.
     pub fn is_closed(&self) -> bool {
-        self.client.is_closed() || self.is_retired.load(Ordering::Relaxed)
-    }
-
-    /// Lets the requests that use the connection finish, and no other one begin.
-    pub fn retire(&self) {
-        self.is_retired.store(true, Ordering::Relaxed);
+        self.client.is_closed()
     }
 
     /// Runs one text of statements without parameters or rows.

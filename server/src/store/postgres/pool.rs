@@ -1,6 +1,5 @@
 //! What requests of one server wait for: a connection, of which there is a limited number, and the
-//! turn of a change. Reads of one statement share a few connections; every other request has one of
-//! its own. Changes that would wait for the same row lock wait for their turn instead, without a
+//! turn of a change. Changes that would wait for the same row lock wait for their turn instead, without a
 //! connection, so those of one organization cannot use up the pool.
 
 use super::super::{Error, Result, Turn, broken};
@@ -20,49 +19,28 @@ use tokio::time::timeout;
 const POOL_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a change waits for its turn: longer than a change of many rows may take.
 const TURN_TIMEOUT: Duration = Duration::from_secs(4);
-/// How many statements wait for an answer on a shared connection.
-const SHARERS: usize = 32;
-
-/// A connection that many requests use at once, when it is open.
-type SharedLink = Arc<tokio::sync::Mutex<Option<Arc<Link>>>>;
-
 pub struct Pool {
     target: Target,
     pub turns: Turns,
-    idle: Mutex<Vec<Arc<Link>>>,
+    idle: Mutex<Vec<Link>>,
     places: Arc<Semaphore>,
     writers: Arc<Semaphore>,
-    shared: Vec<SharedLink>,
-    sharers: Arc<Semaphore>,
 }
 
 impl Pool {
     pub fn new(target: Target, size: NonZeroUsize) -> Arc<Self> {
-        // Below 8 there are too few to set one apart.
-        let shared = size.get() / 8;
-        let own = size.get() - shared;
+        let size = size.get();
         Arc::new(Self {
             target,
             turns: Turns::default(),
             idle: Mutex::default(),
-            places: Arc::new(Semaphore::new(own)),
+            places: Arc::new(Semaphore::new(size)),
             // Writers wait for locks and for standbys: a part of the places is for readers.
-            writers: Arc::new(Semaphore::new((own * 3 / 4).max(1))),
-            shared: iter::repeat_with(SharedLink::default).take(shared).collect(),
-            sharers: Arc::new(Semaphore::new(shared * SHARERS)),
+            writers: Arc::new(Semaphore::new((size * 3 / 4).max(1))),
         })
     }
 
-    /// Waits for a connection that other requests use at the same time, for one statement.
-    pub async fn share(self: &Arc<Self>) -> Result<Lease> {
-        if self.shared.is_empty() {
-            self.lease(None).await
-        } else {
-            in_time(self.wait_shared()).await
-        }
-    }
-
-    /// Waits for a connection of its own, and for a change first for its turn.
+    /// Waits for a connection, and for a change first for its turn.
     pub async fn lease(self: &Arc<Self>, turn: Option<&Turn>) -> Result<Lease> {
         let turn_held = match turn {
             None | Some(Turn::Free) => None,
@@ -72,29 +50,11 @@ impl Pool {
         Ok(Lease { _turn: turn_held, ..lease })
     }
 
-    async fn wait_shared(self: &Arc<Self>) -> Result<Lease> {
-        let permits = (permit(&self.sharers).await, None);
-        // Each lease has a reference to its connection's place. A silent one keeps them.
-        let least_used = self.shared.iter().min_by_key(|place| Arc::strong_count(place));
-        let place = least_used.unwrap_or(&self.shared[0]);
-        let home = Home::Shared(Arc::clone(place));
-        let mut shared = Arc::clone(place).lock_owned().await;
-        let lease = |link| Lease { link, home, _turn: None, _permits: permits };
-        if let Some(link) = shared.as_ref().filter(|link| !link.is_closed()) {
-            return Ok(lease(Arc::clone(link)));
-        }
-        self.open(move |link| {
-            *shared = Some(Arc::clone(&link));
-            lease(link)
-        })
-        .await
-    }
-
     async fn wait(self: &Arc<Self>, is_writer: bool) -> Result<Lease> {
         let writer = if is_writer { Some(permit(&self.writers).await) } else { None };
         let permits = (permit(&self.places).await, writer);
-        let home = Home::Pool(Arc::clone(self));
-        let lease = |link| Lease { link, home, _turn: None, _permits: permits };
+        let pool = Arc::clone(self);
+        let lease = |link| Lease { link, pool, _turn: None, _permits: permits };
         let mut idle = iter::from_fn(|| self.idle.lock().pop());
         match idle.find(|link| !link.is_closed()) {
             Some(link) => Ok(lease(link)),
@@ -106,12 +66,12 @@ impl Pool {
     /// reached at last.
     async fn open(
         self: &Arc<Self>,
-        lease: impl FnOnce(Arc<Link>) -> Lease + Send + 'static,
+        lease: impl FnOnce(Link) -> Lease + Send + 'static,
     ) -> Result<Lease> {
         let (sender, receiver) = oneshot::channel();
         let pool = Arc::clone(self);
         tokio::spawn(async move {
-            let leased = Link::open(&pool.target).await.map(|link| lease(Arc::new(link)));
+            let leased = Link::open(&pool.target).await.map(lease);
             if let Err(Ok(unclaimed)) = sender.send(leased) {
                 unclaimed.put_back();
             }
@@ -130,16 +90,10 @@ async fn permit(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
     Arc::clone(semaphore).acquire_owned().await.expect("the semaphore is never closed")
 }
 
-/// Where a connection comes from.
-enum Home {
-    Pool(Arc<Pool>),
-    Shared(#[expect(dead_code, reason = "it is counted")] SharedLink),
-}
-
-/// A connection in use. Dropping one that is not shared closes it, and another one takes its place.
+/// A connection in use. Dropping it closes it, and another one takes its place.
 pub struct Lease {
-    pub link: Arc<Link>,
-    home: Home,
+    pub link: Link,
+    pool: Arc<Pool>,
     _turn: Option<OwnedMutexGuard<()>>,
     _permits: (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
 }
@@ -147,9 +101,7 @@ pub struct Lease {
 impl Lease {
     /// Makes the connection available to the next request. Its transaction must have ended.
     pub fn put_back(self) {
-        if let Home::Pool(pool) = self.home {
-            pool.idle.lock().push(self.link);
-        }
+        self.pool.idle.lock().push(self.link);
     }
 
     /// Like [`Lease::put_back`], after the transaction was rolled back.

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 const CLIENTS: usize = 64;
 const SMALL_POOL: u32 = 4;
-/// The size from which connections are shared is 8.
 const DEFAULT_POOL: u32 = 16;
 /// How many answers the clients receive before, between and after the locks.
 const ANSWERS: usize = 500;
@@ -33,7 +32,7 @@ fn with_a_pool_of_4_and_locked_tokens_64_clients_receive_200_or_503_within_2_sec
 
 #[test]
 #[ignore = "takes minutes: cargo nextest run -p orgtokens-server --run-ignored only -j1 failover"]
-fn with_shared_connections_and_locked_tokens_64_clients_receive_200_or_503_within_2_seconds() {
+fn with_a_pool_of_16_and_locked_tokens_64_clients_receive_200_or_503_within_2_seconds() {
     ask_while_tokens_are_locked(DEFAULT_POOL);
 }
 
