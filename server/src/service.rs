@@ -87,7 +87,7 @@ impl Service {
     /// # Errors
     /// [`Error::DeadCredential`] if it is unknown, revoked or expired, or its user is disabled.
     pub async fn authenticate(&self, credential: &Credential) -> Result<Caller> {
-        Ok(self.store.access(credential, None).await?.caller)
+        Ok(self.store.access(credential, None).await?.access.caller.clone())
     }
 
     /// Runs an operation that reads.

@@ -39,8 +39,8 @@ impl Service {
 impl InOrganization<'_> {
     /// Returns one organization.
     pub async fn get(self) -> Result<Organization> {
-        let access = self.service.store.access(self.credential, Some(self.slug)).await?;
-        reach(access, Action::Read)?;
+        let answer = self.service.store.access(self.credential, Some(self.slug)).await?;
+        reach(answer.access.clone(), Action::Read)?;
         Ok(Organization::new(self.slug.clone()))
     }
 

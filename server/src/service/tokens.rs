@@ -36,7 +36,7 @@ impl Service {
 
     /// Returns when the calling token expires, if it does.
     pub async fn validate(&self, credential: &Credential) -> Result<Option<DateTime<Utc>>> {
-        Ok(self.authenticate(credential).await?.expires_at)
+        Ok(self.store.access(credential, None).await?.access.caller.expires_at)
     }
 
     /// Requires that the caller may mint anything at all, before the request is read.
@@ -106,6 +106,18 @@ impl Service {
 }
 
 impl InOrganization<'_> {
+    /// Returns the first page of [`Self::list_tokens`], if it is the only one and known without the
+    /// database.
+    pub fn remembered_tokens(self) -> Option<Bytes> {
+        let answer = self.service.store.remembered_access(self.credential, Some(self.slug))?;
+        self.unchanged_tokens(&answer.access)
+    }
+
+    fn unchanged_tokens(&self, access: &Access) -> Option<Bytes> {
+        let (list, version) = list(access).ok()?;
+        self.service.texts.get(&list, version?)
+    }
+
     /// Lists the tokens that act on an organization, in the order of minting: all of them for owners
     /// and admins, the caller's own for other members. Returns what `write` makes of a page.
     pub async fn list_tokens(
@@ -116,23 +128,19 @@ impl InOrganization<'_> {
         let range = (after.unwrap_or(0), page_size(after.as_ref()));
         let (write, texts) = (&write, &self.service.texts);
         let sees_all = |role| may_do_all(role, Action::ManageTokens);
-        let unchanged = |access: &Access| {
-            let (list, version) = list(access).ok()?;
-            texts.get(&list, version?).filter(|_| after.is_none())
-        };
         let (credential, slug, store) = (self.credential, self.slug, &self.service.store);
-        let text = match store.remembered_access(credential, Some(slug)) {
-            Some(access) => unchanged(&access),
-            // If it has not changed, to know who asks is enough.
-            None if store
-                .latest_access(credential, slug)
-                .is_some_and(|it| unchanged(&it).is_some()) =>
-            {
-                unchanged(&store.access(credential, Some(slug)).await?)
-            }
-            None => None,
-        };
-        if let Some(text) = text {
+        if after.is_none()
+            && let Some(text) = self.remembered_tokens()
+        {
+            return Ok((text, None));
+        }
+        // If the list has probably not changed, it is enough to ask who asks.
+        if after.is_none()
+            && let Some(latest) = store.latest_access(credential, slug)
+            && self.unchanged_tokens(&latest.access).is_some()
+            && let Some(text) =
+                self.unchanged_tokens(&store.access(credential, Some(slug)).await?.access)
+        {
             return Ok((text, None));
         }
         // In a box, it takes no space in the futures of requests that read nothing.

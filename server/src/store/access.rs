@@ -8,11 +8,13 @@ pub(super) use questions::Questions;
 
 use super::audit::chain::ChainHead;
 use super::connection::{Row, Value, sql};
+use super::remembered::{Answer, Generation};
 use super::{Backend, Error, Result, Snapshot, Store, Transaction, Turn, View, rows};
 use crate::caller::{Caller, Credential, OrganizationId, Role, UserId};
 use crate::clock;
 use crate::name::{Name, Slug};
 use crate::records::{Group, Token};
+use std::sync::Arc;
 
 /// Who asks, and their place in the organization that the request names.
 #[derive(Clone, Debug)]
@@ -161,24 +163,33 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotAccepted`], like all functions of this module.
-    pub async fn access(&self, credential: &Credential, slug: Option<&Slug>) -> Result<Access> {
-        if let Some(access) = self.remembered_access(credential, slug) {
-            return Ok(access);
+    pub async fn access(
+        &self,
+        credential: &Credential,
+        slug: Option<&Slug>,
+    ) -> Result<Arc<Answer>> {
+        if let Some(answer) = self.remembered_access(credential, slug) {
+            return Ok(answer);
         }
         // In a box, it takes no space in the futures of requests that read nothing.
         Box::pin(self.read_access(credential, slug)).await
     }
 
-    async fn read_access(&self, credential: &Credential, slug: Option<&Slug>) -> Result<Access> {
-        match &self.backend {
-            Backend::Sqlite(_) => self.read(View::Statement).await?.access(credential, slug).await,
+    async fn read_access(
+        &self,
+        credential: &Credential,
+        slug: Option<&Slug>,
+    ) -> Result<Arc<Answer>> {
+        let (access, generation) = match &self.backend {
+            Backend::Sqlite(_) => {
+                self.read(View::Statement).await?.read_access(credential, slug).await?
+            }
             Backend::Postgres(postgres) => {
                 let asked = self.questions.ask(postgres, &self.counts, credential, slug);
-                let access = accepted(asked.await?, credential);
-                self.remembered.insert(credential, slug, &access, None);
-                Ok(access)
+                (accepted(asked.await?, credential), None)
             }
-        }
+        };
+        Ok(self.remembered.insert(credential, slug, access, generation))
     }
 
     /// Returns what [`Store::access`] would return now, if it is remembered.
@@ -186,12 +197,12 @@ impl Store {
         &self,
         credential: &Credential,
         slug: Option<&Slug>,
-    ) -> Option<Access> {
+    ) -> Option<Arc<Answer>> {
         self.remembered.current(credential, slug, self.generation()?, clock::now())
     }
 
     /// Returns on PostgreSQL what [`Store::access`] returned last time.
-    pub fn latest_access(&self, credential: &Credential, slug: &Slug) -> Option<Access> {
+    pub fn latest_access(&self, credential: &Credential, slug: &Slug) -> Option<Arc<Answer>> {
         match &self.backend {
             Backend::Sqlite(_) => None,
             Backend::Postgres(_) => self.remembered.latest(credential, slug),
@@ -202,6 +213,20 @@ impl Store {
 impl Snapshot {
     /// Returns what [`Store::access`] does, of the state that this sees.
     pub async fn access(&mut self, credential: &Credential, slug: Option<&Slug>) -> Result<Access> {
+        let (access, generation) = self.read_access(credential, slug).await?;
+        // In a transaction that writes no generation can be told on SQLite, so the answer would only
+        // replace a good one.
+        if generation.is_some() || self.connection.is_postgres() {
+            self.remembered.insert(credential, slug, access.clone(), generation);
+        }
+        Ok(access)
+    }
+
+    async fn read_access(
+        &mut self,
+        credential: &Credential,
+        slug: Option<&Slug>,
+    ) -> Result<(Access, Option<Generation>)> {
         let generation = self.connection.generation();
         let statement =
             sql(access!("", ""), parameters(credential, [slug.map(Slug::as_str).into()]));
@@ -210,8 +235,7 @@ impl Snapshot {
         if !self.connection.is_postgres() {
             access.foreign_commits = generation.map(|generation| generation.foreign_commits);
         }
-        self.remembered.insert(credential, slug, &access, generation);
-        Ok(access)
+        Ok((access, generation))
     }
 
     /// Like [`Snapshot::access`], with the target that has this key.

@@ -25,7 +25,7 @@ const CREDENTIALS: usize = 32_768;
 const MARKS: usize = 8_192;
 
 /// The state of a database between two commits.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Generation {
     /// Grows whenever other processes have committed.
     pub foreign_commits: u64,
@@ -53,9 +53,12 @@ pub struct Remembered {
     everything: AtomicU64,
 }
 
-struct Answer {
+/// Who asks, as an earlier request read it.
+#[derive(Debug)]
+pub struct Answer {
+    pub access: Access,
+    /// The organization that the request named.
     slug: Option<Slug>,
-    access: Access,
     /// The state before it was read, if that can be told.
     generation: Option<Generation>,
 }
@@ -99,9 +102,9 @@ impl Remembered {
     }
 
     /// Returns the latest answer about a credential and an organization, which may be outdated.
-    pub fn latest(&self, credential: &Credential, slug: &Slug) -> Option<Access> {
+    pub fn latest(&self, credential: &Credential, slug: &Slug) -> Option<Arc<Answer>> {
         let answer = self.answers.get(&credential.digest)?;
-        (answer.slug.as_ref() == Some(slug)).then(|| answer.access.clone())
+        (answer.slug.as_ref() == Some(slug)).then_some(answer)
     }
 
     /// Returns the answer that the database would give in this state, at this time.
@@ -111,37 +114,33 @@ impl Remembered {
         slug: Option<&Slug>,
         generation: Generation,
         now: DateTime<Utc>,
-    ) -> Option<Access> {
-        // An answer about an organization tells, too, who asks.
+    ) -> Option<Arc<Answer>> {
         let answer = self.answers.get(&credential.digest)?;
+        let caller = &answer.access.caller;
+        // An answer about an organization tells, too, who asks.
         let is_about = slug.is_none() || answer.slug.as_ref() == slug;
         let is_live = |time| time > now;
         let is_current = is_about
-            && self.is_current(&answer, generation)
-            && answer.access.caller.expires_at.is_none_or(is_live);
-        if !is_current {
-            return None;
-        }
-        let mut access = answer.access.clone();
-        access.organization = access.organization.filter(|_| slug.is_some());
-        access.caller.origin = credential.origin;
-        credential.accept(&access.caller);
-        Some(access)
+            && caller.origin == credential.origin
+            && caller.expires_at.is_none_or(is_live)
+            && self.is_current(&answer, generation);
+        is_current.then(|| credential.accept(caller));
+        is_current.then_some(answer)
     }
 
     pub fn insert(
         &self,
         credential: &Credential,
         slug: Option<&Slug>,
-        access: &Access,
+        access: Access,
         generation: Option<Generation>,
-    ) {
+    ) -> Arc<Answer> {
+        let answer = Arc::new(Answer { access, slug: slug.cloned(), generation });
         // Such an answer is never used, but another one about an organization may be.
-        if slug.is_none() && generation.is_none() {
-            return;
+        if slug.is_some() || generation.is_some() {
+            self.answers.insert(credential.digest, Arc::clone(&answer));
         }
-        let answer = Answer { slug: slug.cloned(), access: access.clone(), generation };
-        self.answers.insert(credential.digest, Arc::new(answer));
+        answer
     }
 
     fn is_current(&self, answer: &Answer, now: Generation) -> bool {
@@ -177,8 +176,8 @@ mod tests {
         };
         let user_head = ChainHead::start(Chain::User(USER));
         let access = Access { caller, user_head, organization: None, foreign_commits: Some(0) };
-        let credential = Credential::new(&PlainToken::generate().unwrap(), Origin::Cli);
-        remembered.insert(&credential, None, &access, generation);
+        let credential = Credential::new(&PlainToken::generate().unwrap(), Origin::Web);
+        remembered.insert(&credential, None, access, generation);
         credential
     }
 
@@ -196,12 +195,15 @@ mod tests {
         let credential = &remember(&remembered, Some(generation(1, 1)));
         let current =
             |commits, now| remembered.current(credential, None, generation(commits, 2), now);
-        assert_eq!(current(1, before_expiry()).unwrap().caller.origin, Origin::Cli);
+        assert_eq!(current(1, before_expiry()).unwrap().access.caller.user, USER);
         assert!(current(2, before_expiry()).is_none(), "another process has committed");
         assert!(current(1, EXPIRY).is_none(), "the token has expired");
         let slug = "acme".parse().unwrap();
         let other = remembered.current(credential, Some(&slug), generation(1, 2), before_expiry());
         assert!(other.is_none());
+        let mut elsewhere = credential.clone();
+        elsewhere.origin = Origin::Cli;
+        assert!(remembered.current(&elsewhere, None, generation(1, 2), before_expiry()).is_none());
     }
 
     #[test]
@@ -237,15 +239,15 @@ mod tests {
         let [slug, other] = ["acme", "other"].map(|slug| slug.parse().unwrap());
         let (now, credential) = (generation(0, 0), &remember(&remembered, Some(generation(0, 0))));
         let current = |slug| remembered.current(credential, slug, now, before_expiry());
-        let mut access = current(None).unwrap();
+        let mut access = current(None).unwrap().access.clone();
         let id = OrganizationId(1);
         let head = ChainHead::start(Chain::Organization(id));
         access.organization = Some(Reach { id, role: Role::Viewer, head });
-        remembered.insert(credential, Some(&slug), &access, Some(now));
-        assert!(current(Some(&slug)).unwrap().organization.is_some());
-        assert!(current(None).unwrap().organization.is_none());
+        remembered.insert(credential, Some(&slug), access.clone(), Some(now));
+        assert!(current(Some(&slug)).unwrap().access.organization.is_some());
+        assert!(current(None).is_some());
         assert!(current(Some(&other)).is_none());
-        remembered.insert(credential, None, &access, None);
+        remembered.insert(credential, None, access, None);
         assert!(current(Some(&slug)).is_some(), "it was not replaced");
     }
 

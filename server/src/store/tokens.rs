@@ -97,7 +97,7 @@ impl Snapshot {
             parameters.extend([after.into(), i64::from(limit).into(), Value::Texts(roles)]);
             let statement = sql(ORGANIZATION_WITH_ACCESS, parameters);
             let (access, page) = self.page_with_access(statement, credential, limit).await?;
-            self.remembered.insert(credential, Some(slug), &access, None);
+            self.remembered.insert(credential, Some(slug), access.clone(), None);
             return Ok((access, page));
         }
         let access = self.access(credential, Some(slug)).await?;

@@ -61,9 +61,9 @@ async fn many_requests_share_a_statement_and_each_has_its_own_answer(backend: Ba
                 continue;
             }
         };
-        let access = answer.expect("it is known");
+        let access = &answer.expect("it is known").access;
         assert_eq!(access.caller.username, name(who));
-        let place = access.organization.map(|place| place.role);
+        let place = access.organization.as_ref().map(|place| place.role);
         assert_eq!(place, (index / 3 % 3 == 1).then_some(role), "{index}");
     }
     let statements = store.counts().statements.load(Ordering::Relaxed) - before;
