@@ -135,7 +135,9 @@ impl Drain for Log {
         match queue.blocks.back_mut() {
             Some(block) if block.len() + line.len() <= BLOCK => block.extend(line),
             _ => {
-                queue.blocks.push_back(line);
+                let mut block = Vec::with_capacity(BLOCK.max(line.len()));
+                block.extend(line);
+                queue.blocks.push_back(block);
                 // With more than one, the writer does not wait.
                 if queue.blocks.len() == 1 {
                     self.0.changed.notify_all();

@@ -3,8 +3,12 @@
 mod cli;
 
 use anyhow::Context;
+use mimalloc::MiMalloc;
 use rustix::fs::Mode;
 use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     // Only the owner may read or write the files that this process creates.
