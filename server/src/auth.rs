@@ -19,7 +19,7 @@ use std::time::Instant;
 /// receives [`Error::TooManyRequests`].
 pub async fn with_credential<T>(
     rqctx: &RequestContext<Context>,
-    call: impl AsyncFnOnce(Service, Arc<Credential>) -> Result<T>,
+    call: impl AsyncFnOnce(&Service, &Arc<Credential>) -> Result<T>,
 ) -> (Option<TokenId>, Result<T>) {
     let (context, headers) = (rqctx.context(), rqctx.request.headers());
     let Context { service, throttle, .. } = context;
@@ -32,7 +32,7 @@ pub async fn with_credential<T>(
     if throttle.is_spent(client, Instant::now()) {
         return (None, Err(Error::TooManyRequests));
     }
-    let mut outcome = call(service.clone(), Arc::clone(&credential)).await;
+    let mut outcome = call(service, &credential).await;
     if let Err(Error::Invalid(_)) = outcome
         && credential.accepted_as().is_none()
         && let Err(error) = service.authenticate(&credential).await

@@ -39,8 +39,8 @@ use throttle::Throttle;
 
 type Request = hyper::Request<dropshot::Body>;
 type Response = hyper::Response<dropshot::Body>;
-/// Finds a request's operation, and a future that runs it.
-type Dispatch = dyn Fn(RequestContext<Context>, Request) -> (Option<Arc<Operation>>, BoxFuture<'static, Response>)
+/// Finds the id of a request's operation, and a future that runs it.
+type Dispatch = dyn Fn(RequestContext<Context>, Request) -> (Option<String>, BoxFuture<'static, Response>)
     + Send
     + Sync;
 
@@ -81,16 +81,11 @@ impl SharedExtractor for AnyPath {
     }
 }
 
-/// The operation that made a response.
-struct Operation {
-    id: String,
-    /// The path template. The log must not contain the variables' values.
-    path: String,
-}
-
 /// The state that all handlers share.
 pub struct Context {
     pub service: Service,
+    /// The path template of each operation. The log must not contain the variables' values.
+    templates: HashMap<String, String>,
     dispatch: Box<Dispatch>,
     pub connections: Arc<Connections>,
     pub budget: Budget,
@@ -106,9 +101,10 @@ impl Context {
         throttle: Throttle,
         log: Logger,
     ) -> Self {
-        let (dispatch, connections) = (dispatcher(operations), Arc::<Connections>::default());
+        let (templates, dispatch) = dispatcher(operations);
+        let connections = Arc::<Connections>::default();
         let budget = Budget::new(Arc::clone(&connections));
-        Self { service, dispatch, connections, budget, throttle, log }
+        Self { service, templates, dispatch, connections, budget, throttle, log }
     }
 
     /// Returns a logger that adds the request's id to each line.
@@ -117,33 +113,28 @@ impl Context {
     }
 }
 
-fn dispatcher(operations: ApiDescription<Context>) -> Box<Dispatch> {
+/// Returns the path templates of the operations, and what dispatches requests to them.
+fn dispatcher(operations: ApiDescription<Context>) -> (HashMap<String, String>, Box<Dispatch>) {
     // The router's type is not exported, so only a closure can keep it.
     let router = operations.into_router();
-    let endpoints = router.endpoints(None).map(|(path, _, endpoint)| {
-        let id = endpoint.operation_id.clone();
-        (id.clone(), Arc::new(Operation { id, path }))
-    });
-    let operations: HashMap<_, _> = endpoints.collect();
-    Box::new(move |mut rqctx, request| {
-        if let Some(shortcut) = Shortcut::find(request.method(), request.uri().path()) {
-            let operation = operations.get(shortcut.operation_id()).cloned();
-            let response = async move { shortcut.answer(&rqctx).await.unwrap_or_else(failed) };
-            return (operation, response.boxed());
-        }
+    let endpoints = router.endpoints(None);
+    let templates =
+        endpoints.map(|(path, _, endpoint)| (endpoint.operation_id.clone(), path)).collect();
+    let dispatch = Box::new(move |mut rqctx: RequestContext<Context>, request: Request| {
         let method = routed_method(request.method());
         let found = match router.lookup_route(&method, request.uri().path().into(), None) {
             Ok(found) => found,
             Err(error) => return (None, std::future::ready(reply::no_route(&error)).boxed()),
         };
-        let operation = operations.get(&found.endpoint.operation_id).cloned();
+        let operation = found.endpoint.operation_id.clone();
         rqctx.endpoint = found.endpoint;
         let response = async move {
             let answered = found.handler.handle_request(rqctx, request).await;
             answered.unwrap_or_else(failed)
         };
-        (operation, response.boxed())
-    })
+        (Some(operation), response.boxed())
+    });
+    (templates, dispatch)
 }
 
 /// HEAD is GET without the body. Methods are case-sensitive, but the router ignores case: `get`
@@ -177,20 +168,26 @@ async fn respond(rqctx: RequestContext<Context>, request: Request) -> Response {
     let started = Instant::now();
     let server = Arc::clone(&rqctx.server);
     let (method, peer) = (rqctx.request.method().clone(), rqctx.request.remote_addr());
-    let Context { connections, dispatch, throttle, log, .. } = &server.private;
+    let Context { templates, dispatch, connections, throttle, log, .. } = &server.private;
     let client = throttle.proxies.client(peer.ip(), rqctx.request.headers());
     let request_id = rqctx.request_id.clone();
     let requests = connections.begin_request(peer);
     let active = guard(&requests, |requests| requests.end());
     let answer = async {
         if let Some(refusal) = precondition::check(&request) {
-            return (None, refusal);
+            return (None, (refusal, None));
+        }
+        if let Some(shortcut) = Shortcut::find(request.method(), request.uri().path()) {
+            let operation = Cow::Borrowed(shortcut.operation_id());
+            let answer = shortcut.answer(&rqctx).await;
+            return (Some(operation), answer.unwrap_or_else(|error| (failed(error), None)));
         }
         let (operation, response) = dispatch(rqctx, request);
-        (operation, response.await)
+        (operation.map(Cow::Owned), (response.await, None))
     };
     let answer = AssertUnwindSafe(answer).catch_unwind().await;
-    let (operation, mut response) = answer.unwrap_or_else(|_| (None, broken("a handler panicked")));
+    let answer = answer.unwrap_or_else(|_| (None, (broken("a handler panicked"), None)));
+    let (operation, (mut response, token)) = answer;
     drop(active);
     if response.status() == StatusCode::HTTP_VERSION_NOT_SUPPORTED {
         connections.close(peer);
@@ -206,11 +203,11 @@ async fn respond(rqctx: RequestContext<Context>, request: Request) -> Response {
     info!(log, "request";
         "request_id" => request_id,
         "method" => method.as_str(),
-        "route" => operation.as_ref().map_or("-", |operation| &operation.path),
-        "operation" => operation.as_ref().map_or("-", |operation| &operation.id),
+        "route" => operation.as_ref().and_then(|id| templates.get(&**id)).map_or("-", |path| path),
+        "operation" => operation.as_deref().unwrap_or("-"),
         "status" => response.status().as_u16(),
         "latency_us" => started.elapsed().as_micros(),
-        "token_id" => note.token.map_or("-".to_owned(), |token| token.to_string()),
+        "token_id" => token.or(note.token).map_or("-".to_owned(), |token| token.to_string()),
         "client" => &*client_text(client, peer, &requests.peer),
         "peer" => &*requests.peer,
     );

@@ -13,10 +13,12 @@ use crate::api::{
     OrganizationPath, OrganizationResponse, OrganizationTokenList, OrganizationTokenPath,
     RevokedToken, TokenExpiry, TokenList, TokenPath, UpdateMemberRequest,
 };
+use crate::caller::Credential;
 use crate::error;
 use crate::front::Context;
 use crate::http::{Answer, Body, Deferred, reply};
 use crate::records::{AuditLogPage, MintRequest, MintedToken, PageQuery};
+use crate::service::Service;
 use answer::{answer, answer_list, answer_texts};
 use dropshot::{ApiDescription, ApiDescriptionRegisterError, Query, RequestContext, endpoint};
 
@@ -64,7 +66,10 @@ async fn list_tokens(
     rqctx: &Rqctx,
     path: error::Result<OrganizationPath>,
 ) -> Answer<OrganizationTokenList> {
-    answer_texts(rqctx, path, |service, credential, path, after| async move {
+    let remembered = |service: &Service, credential: &Credential, path: &OrganizationPath| {
+        service.within(credential, &path.organization_slug).remembered_tokens()
+    };
+    answer_texts(rqctx, path, remembered, |service, credential, path, after| async move {
         let write = |tokens| reply::to_json(&OrganizationTokenList::from(tokens));
         service.within(&credential, &path.organization_slug).list_tokens(after, write).await
     })
@@ -79,7 +84,7 @@ async fn revoke_organization_api_token(
 ) -> Answer<RevokedToken> {
     answer(&rqctx, path.get(), async |service, credential, path| {
         let OrganizationTokenPath { organization_slug, token_id } = path;
-        service.within(&credential, &organization_slug).revoke_token(token_id).await?;
+        service.within(credential, &organization_slug).revoke_token(token_id).await?;
         Ok(token_id.to_string())
     })
     .await
@@ -101,9 +106,9 @@ async fn create_api_token(
     body: Body<MintRequest>,
 ) -> Answer<MintedToken> {
     answer(&rqctx, Ok(path), async |service, credential, path| {
-        service.may_mint(&credential).await?;
+        service.may_mint(credential).await?;
         let (name, request) = (path.get()?.token_name, body.read().await?);
-        service.mint_token(&credential, &name, &request).await
+        service.mint_token(credential, &name, &request).await
     })
     .await
 }
@@ -112,7 +117,7 @@ async fn create_api_token(
     path = "/v1/auth/api-tokens/{tokenName}" }]
 async fn revoke_api_token(rqctx: Rqctx, path: Path<TokenPath>) -> Answer<RevokedToken> {
     answer(&rqctx, path.get(), async |service, credential, path| {
-        service.revoke_own_token(&credential, &path.token_name).await?;
+        service.revoke_own_token(credential, &path.token_name).await?;
         Ok(path.token_name.to_string())
     })
     .await
@@ -125,7 +130,7 @@ async fn validate_api_token(rqctx: Rqctx) -> Answer<TokenExpiry> {
 
 async fn validate(rqctx: &Rqctx) -> Answer<TokenExpiry> {
     answer(rqctx, Ok(()), async |service, credential, ()| {
-        let expires_at = service.validate(&credential).await?;
+        let expires_at = service.validate(credential).await?;
         Ok(expires_at.map_or(NEVER, |time| time.timestamp()))
     })
     .await
@@ -133,8 +138,7 @@ async fn validate(rqctx: &Rqctx) -> Answer<TokenExpiry> {
 
 #[endpoint { operation_id = "getCurrentUser", method = GET, path = "/v1/user" }]
 async fn get_current_user(rqctx: Rqctx) -> Answer<CurrentUser> {
-    answer(&rqctx, Ok(()), async |service, credential, ()| service.get_user(&credential).await)
-        .await
+    answer(&rqctx, Ok(()), async |service, credential, ()| service.get_user(credential).await).await
 }
 
 #[endpoint { operation_id = "listOrganizations", method = GET, path = "/v1/organizations" }]
@@ -152,7 +156,7 @@ async fn get_organization(
     path: Path<OrganizationPath>,
 ) -> Answer<OrganizationResponse> {
     answer(&rqctx, path.get(), async |service, credential, path| {
-        service.within(&credential, &path.organization_slug).get().await
+        service.within(credential, &path.organization_slug).get().await
     })
     .await
 }
@@ -177,10 +181,10 @@ async fn add_organization_member(
     body: Body<AddMemberRequest>,
 ) -> Answer<MemberAdded> {
     answer(&rqctx, path.get(), async |service, credential, path| {
-        service.authenticate(&credential).await?;
+        service.authenticate(credential).await?;
         let (slug, request) = (path.organization_slug, body.read().await?);
         let AddMemberRequest { username, role } = request;
-        let member = service.within(&credential, &slug).add_member(&username, role.into()).await?;
+        let member = service.within(credential, &slug).add_member(&username, role.into()).await?;
         Ok(MemberAdded { member: username, role: member.role })
     })
     .await
@@ -190,7 +194,7 @@ async fn add_organization_member(
     path = "/v1/organizations/{organizationSlug}/members/{username}" }]
 async fn get_organization_member(rqctx: Rqctx, path: Path<MemberPath>) -> Answer<MemberResponse> {
     answer(&rqctx, path.get(), async |service, credential, path| {
-        service.within(&credential, &path.organization_slug).get_member(&path.username).await
+        service.within(credential, &path.organization_slug).get_member(&path.username).await
     })
     .await
 }
@@ -203,10 +207,10 @@ async fn update_member_role(
     body: Body<UpdateMemberRequest>,
 ) -> Answer<MemberResponse> {
     answer(&rqctx, path.get(), async |service, credential, path| {
-        service.authenticate(&credential).await?;
+        service.authenticate(credential).await?;
         let MemberPath { organization_slug, username } = path;
         let role = body.read().await?.role.into();
-        service.within(&credential, &organization_slug).update_member(&username, role).await
+        service.within(credential, &organization_slug).update_member(&username, role).await
     })
     .await
 }
@@ -215,7 +219,7 @@ async fn update_member_role(
     path = "/v1/organizations/{organizationSlug}/members/{username}" }]
 async fn remove_organization_member(rqctx: Rqctx, path: Path<MemberPath>) -> Answer<MemberRemoved> {
     answer(&rqctx, path.get(), async |service, credential, path| {
-        service.within(&credential, &path.organization_slug).remove_member(&path.username).await?;
+        service.within(credential, &path.organization_slug).remove_member(&path.username).await?;
         Ok(path.username)
     })
     .await
@@ -238,9 +242,9 @@ async fn create_group(
     body: Body<CreateGroupRequest>,
 ) -> Answer<GroupResponse> {
     answer(&rqctx, path.get(), async |service, credential, path| {
-        service.authenticate(&credential).await?;
+        service.authenticate(credential).await?;
         let CreateGroupRequest { name, location } = body.read().await?;
-        service.within(&credential, &path.organization_slug).create_group(name, location).await
+        service.within(credential, &path.organization_slug).create_group(name, location).await
     })
     .await
 }
@@ -249,7 +253,7 @@ async fn create_group(
     path = "/v1/organizations/{organizationSlug}/groups/{groupName}" }]
 async fn get_group(rqctx: Rqctx, path: Path<GroupPath>) -> Answer<GroupResponse> {
     answer(&rqctx, path.get(), async |service, credential, path| {
-        service.within(&credential, &path.organization_slug).get_group(&path.group_name).await
+        service.within(credential, &path.organization_slug).get_group(&path.group_name).await
     })
     .await
 }
@@ -258,7 +262,7 @@ async fn get_group(rqctx: Rqctx, path: Path<GroupPath>) -> Answer<GroupResponse>
     path = "/v1/organizations/{organizationSlug}/groups/{groupName}" }]
 async fn delete_group(rqctx: Rqctx, path: Path<GroupPath>) -> Answer<GroupResponse> {
     answer(&rqctx, path.get(), async |service, credential, path| {
-        service.within(&credential, &path.organization_slug).delete_group(&path.group_name).await
+        service.within(credential, &path.organization_slug).delete_group(&path.group_name).await
     })
     .await
 }
@@ -271,7 +275,7 @@ async fn list_organization_audit_logs(
     query: Deferred<Query<PageQuery>>,
 ) -> Answer<AuditLogPage> {
     answer(&rqctx, path.get(), async |service, credential, path| {
-        service.within(&credential, &path.organization_slug).list_audit_logs(query.get()?).await
+        service.within(credential, &path.organization_slug).list_audit_logs(query.get()?).await
     })
     .await
 }

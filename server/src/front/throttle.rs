@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,8 @@ const PERIOD: Duration = Duration::from_secs(1);
 pub struct Throttle {
     per_second: NonZeroU32,
     pub proxies: Proxies,
+    /// Whether any bad credential is counted. Mostly none is, and then nothing is locked.
+    counts_any: AtomicBool,
     current: Mutex<Period>,
 }
 
@@ -36,7 +39,12 @@ impl Throttle {
     /// Allows each client this many bad credentials per second.
     pub fn new(per_second: NonZeroU32, proxies: Proxies) -> Self {
         let current = Period { start: Instant::now(), counts: HashMap::new() };
-        Self { per_second, proxies, current: Mutex::new(current) }
+        Self {
+            per_second,
+            proxies,
+            counts_any: AtomicBool::new(false),
+            current: Mutex::new(current),
+        }
     }
 
     /// Counts a bad credential, and returns whether it was within the allowance.
@@ -55,7 +63,9 @@ impl Throttle {
     /// Returns whether this client has used its allowance up.
     pub fn is_spent(&self, client: IpAddr, now: Instant) -> bool {
         let limit = self.per_second.get();
-        self.in_period(now, |counts| counts.get(&network(client)).is_some_and(|n| *n >= limit))
+        let is_spent =
+            |counts: &mut HashMap<_, _>| counts.get(&network(client)).is_some_and(|n| *n >= limit);
+        self.counts_any.load(Ordering::SeqCst) && self.in_period(now, is_spent)
     }
 
     fn in_period<T>(&self, now: Instant, f: impl FnOnce(&mut HashMap<IpAddr, u32>) -> T) -> T {
@@ -64,7 +74,9 @@ impl Throttle {
             current.start = now;
             current.counts.clear();
         }
-        f(&mut current.counts)
+        let result = f(&mut current.counts);
+        self.counts_any.store(!current.counts.is_empty(), Ordering::SeqCst);
+        result
     }
 }
 

@@ -20,11 +20,11 @@ use std::sync::Arc;
 pub async fn answer<T: From<V> + Serialize, P, V>(
     rqctx: &Rqctx,
     parameters: Result<P>,
-    call: impl AsyncFnOnce(Service, Arc<Credential>, P) -> Result<V>,
+    call: impl AsyncFnOnce(&Service, &Credential, P) -> Result<V>,
 ) -> Answer<T> {
     let (token, response) = with_credential(rqctx, async |service, credential| {
-        let value = call(service, Arc::clone(&credential), parameters?).await?;
-        send_whole(rqctx, &credential, reply::to_json(&T::from(value))?)
+        let value = call(service, credential, parameters?).await?;
+        send_whole(rqctx, credential, reply::to_json(&T::from(value))?)
     })
     .await;
     Ok(Reply::new(response, token))
@@ -43,20 +43,27 @@ where
     C: Send + 'static,
     F: Future<Output = Result<Page<I, C>>> + Send + 'static,
 {
-    answer_texts(rqctx, parameters, move |service, credential, parameters, after| {
-        let page = read(service, credential, parameters, after);
-        async move {
-            let Page { items, next } = page.await?;
-            Ok((reply::to_json(&L::from(items))?, next))
-        }
-    })
+    answer_texts(
+        rqctx,
+        parameters,
+        |_, _, _| None,
+        move |service, credential, parameters, after| {
+            let page = read(service, credential, parameters, after);
+            async move {
+                let Page { items, next } = page.await?;
+                Ok((reply::to_json(&L::from(items))?, next))
+            }
+        },
+    )
     .await
 }
 
-/// Like [`answer_list`], for a `read` that returns each page as the text of a list.
+/// Like [`answer_list`], for a `read` that returns each page as the text of a list. `remembered`
+/// returns the text of a list of one page, if it needs no database.
 pub async fn answer_texts<L, P, C, F>(
     rqctx: &Rqctx,
     parameters: Result<P>,
+    remembered: impl FnOnce(&Service, &Credential, &P) -> Option<Bytes>,
     read: impl Fn(Service, Arc<Credential>, P, Option<C>) -> F + Send + 'static,
 ) -> Answer<L>
 where
@@ -65,11 +72,15 @@ where
     F: Future<Output = Result<(Bytes, Option<C>)>> + Send + 'static,
 {
     let (token, response) = with_credential(rqctx, async |service, credential| {
-        let (parameters, asker) = (parameters?, Arc::clone(&credential));
+        let parameters = parameters?;
+        if let Some(text) = remembered(service, credential, &parameters) {
+            return send_whole(rqctx, credential, text);
+        }
+        let (asker, service) = (Arc::clone(credential), service.clone());
         let read = move |after| read(service.clone(), asker.clone(), parameters.clone(), after);
         let (text, next) = read(None).await?;
         if next.is_none() {
-            return send_whole(rqctx, &credential, text);
+            return send_whole(rqctx, credential, text);
         }
         let rest = stream::try_unfold(next, move |after| {
             let page = after.is_some().then(|| read(after));
@@ -79,7 +90,7 @@ where
                 Ok(Some((later_piece(&text, next.is_none()), next)))
             }
         });
-        send_pages(rqctx, &credential, text, rest)
+        send_pages(rqctx, credential, text, rest)
     })
     .await;
     Ok(Reply::new(response, token))

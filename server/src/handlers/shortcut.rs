@@ -5,6 +5,7 @@
 use super::{Rqctx, list_tokens, validate};
 use crate::api::OrganizationPath;
 use crate::http::reply::ErrorBody;
+use crate::token::TokenId;
 use dropshot::Body;
 use http::{Method, Response};
 
@@ -32,10 +33,14 @@ impl Shortcut {
         }
     }
 
-    pub async fn answer(self, rqctx: &Rqctx) -> Result<Response<Body>, ErrorBody> {
+    /// Returns the response and the token of the request.
+    pub async fn answer(
+        self,
+        rqctx: &Rqctx,
+    ) -> Result<(Response<Body>, Option<TokenId>), ErrorBody> {
         Ok(match self {
-            Self::ListTokens(path) => list_tokens(rqctx, Ok(path)).await?.into_response(),
-            Self::Validate => validate(rqctx).await?.into_response(),
+            Self::ListTokens(path) => list_tokens(rqctx, Ok(path)).await?.into_parts(),
+            Self::Validate => validate(rqctx).await?.into_parts(),
         })
     }
 }

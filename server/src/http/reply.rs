@@ -40,10 +40,11 @@ impl HttpResponseError for ErrorBody {
 /// A response that is declared to carry a `T`.
 pub struct Reply<T> {
     response: Response<Body>,
+    token: Option<TokenId>,
     content: PhantomData<fn() -> T>,
 }
 
-/// What the access log needs and the response does not show.
+/// What the access log needs and the response does not show, as an extension of the response.
 #[derive(Clone, Default)]
 pub struct Note {
     /// The token of the request.
@@ -55,18 +56,19 @@ pub struct Note {
 impl<T> Reply<T> {
     /// A reply to a request with this token.
     pub fn new(response: Result<Response<Body>, Error>, token: Option<TokenId>) -> Self {
-        let mut response = response.unwrap_or_else(|error| failed(&error));
-        response.extensions_mut().get_or_insert_default::<Note>().token = token;
-        Self { response, content: PhantomData }
+        let response = response.unwrap_or_else(|error| failed(&error));
+        Self { response, token, content: PhantomData }
     }
 
-    pub fn into_response(self) -> Response<Body> {
-        self.response
+    /// Returns the response and the token of the request.
+    pub fn into_parts(self) -> (Response<Body>, Option<TokenId>) {
+        (self.response, self.token)
     }
 }
 
 impl<T: JsonSchema + Serialize + Send + Sync + 'static> HttpResponse for Reply<T> {
-    fn to_result(self) -> Result<Response<Body>, HttpError> {
+    fn to_result(mut self) -> Result<Response<Body>, HttpError> {
+        self.response.extensions_mut().get_or_insert_default::<Note>().token = self.token;
         Ok(self.response)
     }
 

@@ -18,10 +18,13 @@ impl Proxies {
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let is_trusted =
             |client: &IpAddr| self.trusted.iter().any(|network| network.contains(client));
+        let mut client = peer.to_canonical();
+        if !is_trusted(&client) {
+            return client;
+        }
         let parse = if self.header == header::FORWARDED { forwarded_for } else { address };
         let lines = headers.get_all(&self.header).iter().rev();
         let mut hops = lines.flat_map(|line| rsplit_unquoted(line.as_bytes(), b',').map(parse));
-        let mut client = peer.to_canonical();
         while is_trusted(&client)
             && let Some(Some(hop)) = hops.next()
         {
