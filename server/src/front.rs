@@ -94,14 +94,16 @@ pub struct Context {
 }
 
 impl Context {
-    /// Dispatches requests to `operations`, and writes the access log to `log`.
+    /// Dispatches requests to `operations` or, if these have no such path or method, to `compat`.
+    /// Writes the access log to `log`.
     pub fn new(
         service: Service,
         operations: ApiDescription<Self>,
+        compat: Option<ApiDescription<Self>>,
         throttle: Throttle,
         log: Logger,
     ) -> Self {
-        let (templates, dispatch) = dispatcher(operations);
+        let (templates, dispatch) = dispatcher(operations, compat);
         let connections = Arc::<Connections>::default();
         let budget = Budget::new(Arc::clone(&connections));
         Self { service, templates, dispatch, connections, budget, throttle, log }
@@ -114,15 +116,23 @@ impl Context {
 }
 
 /// Returns the path templates of the operations, and what dispatches requests to them.
-fn dispatcher(operations: ApiDescription<Context>) -> (HashMap<String, String>, Box<Dispatch>) {
+fn dispatcher(
+    operations: ApiDescription<Context>,
+    compat: Option<ApiDescription<Context>>,
+) -> (HashMap<String, String>, Box<Dispatch>) {
     // The router's type is not exported, so only a closure can keep it.
-    let router = operations.into_router();
-    let endpoints = router.endpoints(None);
+    let (router, compat) = (operations.into_router(), compat.map(ApiDescription::into_router));
+    let endpoints = compat.iter().chain([&router]).flat_map(|router| router.endpoints(None));
     let templates =
         endpoints.map(|(path, _, endpoint)| (endpoint.operation_id.clone(), path)).collect();
     let dispatch = Box::new(move |mut rqctx: RequestContext<Context>, request: Request| {
         let method = routed_method(request.method());
-        let found = match router.lookup_route(&method, request.uri().path().into(), None) {
+        let path = request.uri().path();
+        let found = router.lookup_route(&method, path.into(), None).or_else(|error| {
+            let found = compat.as_ref().map(|it| it.lookup_route(&method, path.into(), None));
+            found.and_then(Result::ok).ok_or(error)
+        });
+        let found = match found {
             Ok(found) => found,
             Err(error) => return (None, std::future::ready(reply::no_route(&error)).boxed()),
         };
@@ -258,7 +268,7 @@ mod tests {
         let log = Logger::root(slog::Discard, o!());
         let proxies = Proxies { trusted: Vec::new(), header: header::FORWARDED };
         let throttle = Throttle::new(NonZeroU32::MIN, proxies);
-        let mut context = Context::new(service, ApiDescription::new(), throttle, log.clone());
+        let mut context = Context::new(service, ApiDescription::new(), None, throttle, log.clone());
         let real = context.dispatch;
         context.dispatch = Box::new(move |rqctx, request| match request.uri().path() {
             "/panic" => panic!("intended by the test"),

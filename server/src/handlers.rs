@@ -3,6 +3,7 @@
 //! document that they make is compared with `openapi.yaml`.
 
 mod answer;
+pub mod compat;
 mod shortcut;
 
 pub use shortcut::Shortcut;

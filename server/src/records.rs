@@ -90,7 +90,8 @@ pub struct MintedToken {
     pub token: PlainToken,
 }
 
-fn reveal<S: Serializer>(token: &PlainToken, serializer: S) -> Result<S::Ok, S::Error> {
+/// Writes the plain token, into the answer of mint.
+pub(crate) fn reveal<S: Serializer>(token: &PlainToken, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(token.reveal())
 }
 

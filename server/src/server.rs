@@ -43,6 +43,9 @@ pub struct Settings {
     #[arg(long, value_name = "NAME", env = "ORGTOKENS_CLIENT_ADDRESS_HEADER")]
     #[arg(default_value = "X-Forwarded-For", value_parser = parse_header)]
     pub client_address_header: HeaderName,
+    /// Refuse what the vendor's clients send although the contract does not have it
+    #[arg(long, env = "ORGTOKENS_NO_COMPAT")]
+    pub no_compat: bool,
     /// How many live tokens there may be.
     #[command(flatten)]
     pub quotas: Quotas,
@@ -56,6 +59,7 @@ impl Default for Settings {
             bad_credentials_per_second: NonZeroU32::new(1000).expect("it is not zero"),
             trusted_proxies: Vec::new(),
             client_address_header: HeaderName::from_static("x-forwarded-for"),
+            no_compat: false,
             quotas: Quotas::default(),
         }
     }
@@ -89,13 +93,14 @@ impl Server {
         log: Logger,
     ) -> anyhow::Result<Self> {
         let operations = handlers::operations()?;
+        let compat = (!settings.no_compat).then(handlers::compat::operations).transpose()?;
         let (trusted, header) =
             (settings.trusted_proxies.clone(), settings.client_address_header.clone());
         let proxies = Proxies { trusted, header };
         let throttle = Throttle::new(settings.bad_credentials_per_second, proxies);
         let warnings = Logger::root(Warnings(log.new(o!("source" => "dropshot"))), o!());
         let service = service.with_quotas(settings.quotas);
-        let context = Context::new(service, operations, throttle, log);
+        let context = Context::new(service, operations, compat, throttle, log);
         let connections = Arc::clone(&context.connections);
         let config = ConfigDropshot {
             bind_address: listen,

@@ -232,7 +232,7 @@ async fn a_slug_that_cannot_exist_is_answered_like_an_organization_out_of_reach(
 async fn an_unknown_path_is_404_and_an_unknown_method_405_with_what_is_allowed() {
     let world = World::new().await;
     let owner = world.user(Role::Owner).await;
-    for path in ["/", "/v1", "/v1/nothing", "/v2/organizations", "/v1/auth/api-tokens/a/b"] {
+    for path in ["/", "/v1", "/v1/nothing", "/v2/user", "/v1/auth/api-tokens/a/b"] {
         assert_eq!(owner.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
     }
     let answer = owner.send(Method::PUT, "/v1/auth/api-tokens/x", None).await;

@@ -33,6 +33,15 @@ pub struct Body<T> {
 impl<T: DeserializeOwned> Body<T> {
     /// Reads and parses it. An absent or empty body means `{}`.
     pub async fn read(self) -> Result<T> {
+        self.read_checked(require_plain_json).await
+    }
+
+    /// Like [`Self::read`], but accepts any media type.
+    pub async fn read_any_type(self) -> Result<T> {
+        self.read_checked(|_| Ok(())).await
+    }
+
+    async fn read_checked(self, check: fn(&HeaderMap) -> Result<()>) -> Result<T> {
         let (parts, body) = self.request.into_parts();
         let too_large = Err(Error::TooLarge(MAX_BYTES));
         // What `Content-Length` announces. It is refused before the client sends it.
@@ -52,7 +61,7 @@ impl<T: DeserializeOwned> Body<T> {
             let missing = |_| invalid("there is no body: send a JSON object");
             return parse_object(b"{}").map_err(missing);
         }
-        require_plain_json(&parts.headers)?;
+        check(&parts.headers)?;
         parse_object(&bytes)
     }
 }

@@ -6,6 +6,7 @@
 
 mod audit;
 mod command_line;
+mod compat;
 mod connections;
 mod copying;
 mod crash;
