@@ -4,6 +4,7 @@
 
 pub mod bench;
 pub mod ci;
+pub mod compat;
 pub mod diff;
 pub mod postgres;
 

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use xtask::bench::Bench;
 use xtask::ci::Ci;
+use xtask::compat::Compat;
 use xtask::diff::Diff;
 use xtask::postgres::Postgres;
 
@@ -17,6 +18,7 @@ enum Xtask {
     Diff(Diff),
     Ci(Ci),
     Bench(Bench),
+    Compat(Compat),
     Postgres(Postgres),
 }
 
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
         Xtask::Diff(diff) => diff.run(),
         Xtask::Ci(ci) => ci.run(),
         Xtask::Bench(bench) => bench.run(),
+        Xtask::Compat(compat) => compat.run(),
         Xtask::Postgres(postgres) => postgres.run(),
     }
 }

@@ -1,0 +1,172 @@
+//! `cargo xtask compat`: runs clients that others wrote, unchanged, against a server on a temporary
+//! database. What they call is in `compat/calls.mjs` and `compat/calls.py`.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+
+use clap::Args;
+
+const NODE: &str = "@tursodatabase/api@2.0.5";
+const PYTHON: [&str; 2] = ["tursopy==0.0.3", "scpytsdk==1.0.0"];
+
+/// How many calls there are. If a client fails early, some of them are missing.
+const CALLS: usize = 20;
+
+/// Run clients that others wrote against the server, and print which of their calls work
+///
+/// Installs the clients into `target/compat`, which takes a network and a minute the first time. It
+/// needs Node with npm, and Python 3 with venv. It fails if any call does.
+#[derive(Args, Debug)]
+pub struct Compat;
+
+impl Compat {
+    /// Runs the command.
+    pub fn run(&self) -> ExitCode {
+        match calls() {
+            Ok(calls) => {
+                println!("{}", table(&calls));
+                let is_complete = calls.len() == CALLS && calls.iter().all(Call::works);
+                ExitCode::from(u8::from(!is_complete))
+            }
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+/// A call of a client, and `ok` or what went wrong.
+struct Call {
+    client: String,
+    name: String,
+    outcome: String,
+}
+
+impl Call {
+    /// Parses a line of a script.
+    fn parse(line: &str) -> Option<Self> {
+        let mut parts = line.splitn(3, '\t').map(str::to_owned);
+        Some(Self { client: parts.next()?, name: parts.next()?, outcome: parts.next()? })
+    }
+
+    fn works(&self) -> bool {
+        self.outcome == "ok"
+    }
+}
+
+/// Installs the clients, runs their calls, and returns the outcomes.
+fn calls() -> io::Result<Vec<Call>> {
+    let folder = crate::root().join("target/compat");
+    fs::create_dir_all(&folder)?;
+    let scripts = crate::root().join("xtask/src/compat");
+    // Node looks for packages next to the script.
+    fs::copy(scripts.join("calls.mjs"), folder.join("calls.mjs"))?;
+    let python = folder.join("python/bin/python");
+    println!("installing {NODE}, {}", PYTHON.join(", "));
+    output(command("npm").args(["install", "--silent", "--prefix"]).arg(&folder).arg(NODE))?;
+    output(command("python3").args(["-m", "venv"]).arg(folder.join("python")))?;
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    output(command(&python).args(pip).args(PYTHON))?;
+
+    let server = Server::start()?;
+    let mut lines = server.output(command("node").arg(folder.join("calls.mjs")))?;
+    lines += &server.output(command(&python).arg(scripts.join("calls.py")))?;
+    Ok(lines.lines().filter_map(Call::parse).collect())
+}
+
+/// A server with the organization acme, its owner and the user bob. Dropping it ends it.
+struct Server {
+    process: Child,
+    url: String,
+    token: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Server {
+    fn start() -> io::Result<Self> {
+        output(Command::new(crate::cargo()).args([
+            "build",
+            "--quiet",
+            "--package",
+            "orgtokens-server",
+        ]))?;
+        let folder = tempfile::tempdir()?;
+        let database = format!("sqlite://{}", folder.path().join("compat.db").display());
+        let program = program();
+        let run = |arguments: &str| {
+            let mut command = command(&program);
+            command.args(arguments.split(' ')).env("ORGTOKENS_DATABASE", &database);
+            command
+        };
+        let owner = "init --organization acme --username alice --email alice@example.com";
+        let token = output(&mut run(owner))?.trim().to_owned();
+        output(&mut run("user add --username bob --email bob@example.com"))?;
+        let mut serve = run("serve --listen 127.0.0.1:0");
+        let mut process = serve.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().expect("it is piped")).read_line(&mut line)?;
+        let url = line.trim().trim_start_matches("listening on ").to_owned();
+        Ok(Self { process, url, token, _folder: folder })
+    }
+
+    /// Runs a script that calls this server, and returns what it printed.
+    fn output(&self, script: &mut Command) -> io::Result<String> {
+        output(script.env("ORGTOKENS_URL", &self.url).env("ORGTOKENS_TOKEN", &self.token))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn program() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    crate::root().join(target).join("debug/orgtokens-server")
+}
+
+fn command(program: impl AsRef<Path>) -> Command {
+    let mut command = Command::new(program.as_ref());
+    command.current_dir(crate::root());
+    command
+}
+
+/// Runs a command that must succeed, and returns its stdout. Its stderr goes to ours.
+fn output(command: &mut Command) -> io::Result<String> {
+    let program = command.get_program().display().to_string();
+    let output = command.stderr(Stdio::inherit()).output();
+    let output = output
+        .map_err(|error| io::Error::other(format!("{program} cannot run: {error}: install it")))?;
+    if !output.status.success() {
+        return Err(io::Error::other(format!("{program} failed: {}", output.status)));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Returns a line for each call, and how many of them work.
+fn table(calls: &[Call]) -> String {
+    let line = |Call { client, name, outcome }: &Call| format!("{client:<20} {name:<28} {outcome}");
+    let mut lines: Vec<_> = calls.iter().map(line).collect();
+    let working = calls.iter().filter(|call| call.works()).count();
+    lines.push(format!("{working} of {CALLS} calls work"));
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_fails_or_is_missing_is_counted() {
+        let lines = ["a\tone\tok", "a\ttwo\tno such path\twith a tab", "a warning"];
+        let calls: Vec<_> = lines.into_iter().filter_map(Call::parse).collect();
+        let table = table(&calls);
+        assert!(table.contains("no such path\twith a tab"), "{table}");
+        assert!(table.ends_with("1 of 20 calls work"), "{table}");
+    }
+}
