@@ -1,18 +1,25 @@
 //! `cargo xtask compat`: runs clients that others wrote, unchanged, against a server on a temporary
-//! database. What they call is in `compat/calls.mjs` and `compat/calls.py`.
+//! database, and clients that other generators make from `openapi.yaml`. What they call is in
+//! `compat/`.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
 
 use clap::Args;
 
-const NODE: &str = "@tursodatabase/api@2.0.5";
-const PYTHON: [&str; 2] = ["tursopy==0.0.3", "scpytsdk==1.0.0"];
+const NODE: [&str; 5] = [
+    "@tursodatabase/api@2.0.5",
+    "openapi-typescript@7.13.0",
+    "openapi-fetch@0.17.0",
+    "typescript@5.9.3",
+    "@types/node@20",
+];
+const PYTHON: [&str; 3] = ["tursopy==0.0.3", "scpytsdk==1.0.0", "openapi-python-client==0.29.1"];
 
 /// How many calls there are. If a client fails early, some of them are missing.
-const CALLS: usize = 20;
+const CALLS: usize = 60;
 
 /// Run clients that others wrote against the server, and print which of their calls work
 ///
@@ -62,18 +69,38 @@ fn calls() -> io::Result<Vec<Call>> {
     let folder = crate::root().join("target/compat");
     fs::create_dir_all(&folder)?;
     let scripts = crate::root().join("xtask/src/compat");
-    // Node looks for packages next to the script.
-    fs::copy(scripts.join("calls.mjs"), folder.join("calls.mjs"))?;
-    let python = folder.join("python/bin/python");
-    println!("installing {NODE}, {}", PYTHON.join(", "));
-    output(command("npm").args(["install", "--silent", "--prefix"]).arg(&folder).arg(NODE))?;
-    output(command("python3").args(["-m", "venv"]).arg(folder.join("python")))?;
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-    output(command(&python).args(pip).args(PYTHON))?;
+    // The scripts look for packages in their own folder.
+    for script in ["calls.mjs", "calls.py", "generated.mts", "generated.py", "generated.yaml"] {
+        fs::copy(scripts.join(script), folder.join(script))?;
+    }
+    println!("installing {}, {}", NODE.join(", "), PYTHON.join(", "));
+    let run = |line: &str| {
+        let mut words = line.split_whitespace();
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words).current_dir(&folder);
+        command
+    };
+    output(run("npm install --silent --prefix .").args(NODE))?;
+    output(&mut run("python3 -m venv python"))?;
+    output(run("python/bin/pip install --quiet --disable-pip-version-check").args(PYTHON))?;
+    let contract = crate::root().join("openapi.yaml");
+    output(run("npx openapi-typescript --output contract.d.ts").arg(&contract))?;
+    let compile = "npx tsc --strict --target es2022 --module nodenext --skipLibCheck generated.mts";
+    output(&mut run(compile))?;
+    let generate = "python/bin/openapi-python-client generate --meta none --overwrite \
+                    --config generated.yaml --output-path contract --path";
+    output(run(generate).arg(&contract))?;
 
     let server = Server::start()?;
-    let mut lines = server.output(command("node").arg(folder.join("calls.mjs")))?;
-    lines += &server.output(command(&python).arg(scripts.join("calls.py")))?;
+    let mut lines = String::new();
+    for script in [
+        "node calls.mjs",
+        "python/bin/python calls.py",
+        "node generated.mjs",
+        "python/bin/python generated.py",
+    ] {
+        lines += &server.output(&mut run(script))?;
+    }
     Ok(lines.lines().filter_map(Call::parse).collect())
 }
 
@@ -87,17 +114,13 @@ struct Server {
 
 impl Server {
     fn start() -> io::Result<Self> {
-        output(Command::new(crate::cargo()).args([
-            "build",
-            "--quiet",
-            "--package",
-            "orgtokens-server",
-        ]))?;
+        let build = ["build", "--quiet", "--package", "orgtokens-server"];
+        output(Command::new(crate::cargo()).args(build).current_dir(crate::root()))?;
         let folder = tempfile::tempdir()?;
         let database = format!("sqlite://{}", folder.path().join("compat.db").display());
         let program = program();
         let run = |arguments: &str| {
-            let mut command = command(&program);
+            let mut command = Command::new(&program);
             command.args(arguments.split(' ')).env("ORGTOKENS_DATABASE", &database);
             command
         };
@@ -130,27 +153,22 @@ fn program() -> PathBuf {
     crate::root().join(target).join("debug/orgtokens-server")
 }
 
-fn command(program: impl AsRef<Path>) -> Command {
-    let mut command = Command::new(program.as_ref());
-    command.current_dir(crate::root());
-    command
-}
-
 /// Runs a command that must succeed, and returns its stdout. Its stderr goes to ours.
 fn output(command: &mut Command) -> io::Result<String> {
     let program = command.get_program().display().to_string();
     let output = command.stderr(Stdio::inherit()).output();
     let output = output
         .map_err(|error| io::Error::other(format!("{program} cannot run: {error}: install it")))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
-        return Err(io::Error::other(format!("{program} failed: {}", output.status)));
+        return Err(io::Error::other(format!("{program} failed: {}\n{text}", output.status)));
     }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    Ok(text)
 }
 
 /// Returns a line for each call, and how many of them work.
 fn table(calls: &[Call]) -> String {
-    let line = |Call { client, name, outcome }: &Call| format!("{client:<20} {name:<28} {outcome}");
+    let line = |Call { client, name, outcome }: &Call| format!("{client:<21} {name:<28} {outcome}");
     let mut lines: Vec<_> = calls.iter().map(line).collect();
     let working = calls.iter().filter(|call| call.works()).count();
     lines.push(format!("{working} of {CALLS} calls work"));
@@ -167,6 +185,6 @@ mod tests {
         let calls: Vec<_> = lines.into_iter().filter_map(Call::parse).collect();
         let table = table(&calls);
         assert!(table.contains("no such path\twith a tab"), "{table}");
-        assert!(table.ends_with("1 of 20 calls work"), "{table}");
+        assert!(table.ends_with("1 of 60 calls work"), "{table}");
     }
 }

@@ -1,0 +1,46 @@
+"""Makes every call of the client that `openapi-python-client` generates from openapi.yaml, and
+prints a line for each: the client, the call, and `ok` or what went wrong."""
+
+import importlib
+import os
+
+from contract import AuthenticatedClient
+from contract.models import (
+    AddMemberRequest, AssignableRole, CreateGroupRequest, MintRequest, UpdateMemberRequest,
+)
+
+CLIENT = AuthenticatedClient(os.environ["ORGTOKENS_URL"], os.environ["ORGTOKENS_TOKEN"])
+
+
+def call(operation, *arguments, **body):
+    """Makes a call that must be answered 200, prints its line, and returns the parsed answer."""
+    function = importlib.import_module(f"contract.api.default.{operation}").sync_detailed
+    response = function(*arguments, client=CLIENT, **body)
+    outcome = "ok" if response.status_code == 200 else response.content.decode()
+    print("openapi-python-client", operation, outcome, sep="\t")
+    return response.parsed
+
+
+call("create_group", "acme", body=CreateGroupRequest(name="generated", location="lhr"))
+call("list_groups", "acme")
+call("get_group", "acme", "generated")
+minted = call("create_api_token", "generated", body=MintRequest(organization="acme"))
+listed = call("list_organization_api_tokens", "acme")
+assert minted.id in [token.id for token in listed.tokens]
+call("list_api_tokens")
+call("validate_api_token")
+call("revoke_organization_api_token", "acme", minted.id)
+call("create_api_token", "spare")
+call("revoke_api_token", "spare")
+call("get_current_user")
+call("list_organizations")
+call("get_organization", "acme")
+call("add_organization_member", "acme", body=AddMemberRequest(username="bob"))
+call("list_organization_members", "acme")
+call("get_organization_member", "acme", "bob")
+updated = call("update_member_role", "acme", "bob", body=UpdateMemberRequest(AssignableRole.ADMIN))
+assert updated.member.role == "admin"
+call("remove_organization_member", "acme", "bob")
+call("delete_group", "acme", "generated")
+page = call("list_organization_audit_logs", "acme", page_size=1)
+assert page.audit_logs[0].code == "group-delete"
