@@ -247,9 +247,12 @@ impl Transaction {
     }
 
     /// Revokes a token: once this is committed, no server accepts it.
-    pub fn delete_token(&mut self, FoundToken { token, user, .. }: &FoundToken) {
+    pub fn delete_token(&mut self, FoundToken { token, user, organization, .. }: &FoundToken) {
         let delete = sql("DELETE FROM tokens WHERE id = $1", [token.id.as_bytes().into()]);
-        self.execute(delete.touching(Touched::User(*user)));
+        self.execute(delete.touching(match organization {
+            Some(id) => Touched::Organization(*id),
+            None => Touched::User(*user),
+        }));
     }
 
     /// Revokes the tokens of a user that are bound to an organization or to its groups, in one

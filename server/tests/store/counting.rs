@@ -6,7 +6,7 @@ use libtest_mimic::Trial;
 use orgtokens_server::caller::{Credential, Role};
 use orgtokens_server::records::{MintRequest, PageQuery};
 use orgtokens_server::scope::RequestedScope;
-use orgtokens_server::service::{Operator, Quotas, Service};
+use orgtokens_server::service::{MintPolicy, Operator, Service};
 use orgtokens_server::store::{Store, TokenKey};
 use std::fmt::Debug;
 use std::num::NonZeroU32;
@@ -134,6 +134,10 @@ async fn what_is_remembered_costs_no_statement_or_one_round_trip(backend: Backen
     counted.costs("after the mint of another user", [0, 1], service.validate(owner)).await;
     Operator(service).revoke_token(TokenKey::Name(&bob, &token)).await.expect("revoked");
     counted.costs("after the revocation", [0, 1], service.validate(owner)).await;
+    mint(service, owner, "third", &bound()).await.expect("a token");
+    service.validate(owner).await.expect("live");
+    service.revoke_own_token(owner, &name("third")).await.expect("revoked");
+    counted.costs("after that of a bound token", [0, 1], service.validate(owner)).await;
 }
 
 async fn changes_cost_as_few_statements_and_round_trips_as_listed(backend: Backend) {
@@ -172,9 +176,10 @@ async fn quotas_cost_a_mint_one_statement_and_one_round_trip(backend: Backend) {
     for (token, per_user, per_organization) in
         [("one", most, None), ("two", None, most), ("three", most, most)]
     {
-        counted.service = counted.service.with_quotas(Quotas {
+        counted.service = counted.service.with_mint_policy(MintPolicy {
             max_tokens_per_user: per_user,
             max_tokens_per_organization: per_organization,
+            ..MintPolicy::default()
         });
         let minted = mint(&counted.service, owner, token, request);
         counted.costs("bound mint", [6, 4], minted).await;
