@@ -41,7 +41,7 @@ pub enum Extent {
     Own,
 }
 
-const ROLE: Error = Error::RoleTooLow("only owners and admins of this organization may do this");
+const ROLE: Error = Error::Forbidden("only owners and admins of this organization may do this");
 const READ: Error =
     Error::TokenTooNarrow("this token is bound to a group and lacks the scope `read`");
 const GROUP: Error = Error::TokenTooNarrow("a token that is bound to a group may not do this");
@@ -115,7 +115,7 @@ mod tests {
         match decision {
             Ok(Extent::All) => 'A',
             Ok(Extent::Own) => 'O',
-            Err(Error::RoleTooLow(_)) => 'r',
+            Err(Error::Forbidden(_)) => 'r',
             Err(Error::TokenTooNarrow(_)) => 't',
             Err(Error::NotFound(_)) => '-',
             Err(other) => panic!("not an answer of the policy: {other}"),

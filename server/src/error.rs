@@ -38,7 +38,7 @@ pub enum Error {
     #[error("the token is not accepted: mint a new one")]
     DeadCredential,
     #[error("{0}")]
-    RoleTooLow(&'static str),
+    Forbidden(&'static str),
     /// The token is too narrow; the user's role plays no part (RFC 6750, `insufficient_scope`).
     #[error("{0}")]
     TokenTooNarrow(&'static str),

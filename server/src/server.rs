@@ -6,7 +6,7 @@ use crate::front::throttle::{Proxies, Throttle};
 use crate::front::{self, Context};
 use crate::handlers;
 use crate::name::parse_positive;
-use crate::service::{Quotas, Service};
+use crate::service::{MintPolicy, Service};
 use anyhow::{Context as _, Error};
 use clap::Args;
 use dropshot::{ConfigDropshot, HandlerTaskMode, HttpServer, ServerBuilder};
@@ -46,9 +46,9 @@ pub struct Settings {
     /// Refuse what the vendor's clients send although the contract does not have it
     #[arg(long, env = "ORGTOKENS_NO_COMPAT")]
     pub no_compat: bool,
-    /// How many live tokens there may be.
+    /// Which mints are refused.
     #[command(flatten)]
-    pub quotas: Quotas,
+    pub mint_policy: MintPolicy,
 }
 
 impl Default for Settings {
@@ -60,7 +60,7 @@ impl Default for Settings {
             trusted_proxies: Vec::new(),
             client_address_header: HeaderName::from_static("x-forwarded-for"),
             no_compat: false,
-            quotas: Quotas::default(),
+            mint_policy: MintPolicy::default(),
         }
     }
 }
@@ -99,7 +99,7 @@ impl Server {
         let proxies = Proxies { trusted, header };
         let throttle = Throttle::new(settings.bad_credentials_per_second, proxies);
         let warnings = Logger::root(Warnings(log.new(o!("source" => "dropshot"))), o!());
-        let service = service.with_quotas(settings.quotas);
+        let service = service.with_mint_policy(settings.mint_policy);
         let context = Context::new(service, operations, compat, throttle, log);
         let connections = Arc::clone(&context.connections);
         let config = ConfigDropshot {

@@ -38,10 +38,10 @@ fn page_size<C>(after: Option<&C>) -> u32 {
     if after.is_some() { PAGE } else { FIRST_PAGE }
 }
 
-/// How many live tokens there may be before a mint is refused. Mints do not wait for each other, so
-/// concurrent ones may exceed a quota by their own number. The operator's mints are not limited.
+/// Which mints are refused, although the policy of `access` allows them. Mints do not wait for each
+/// other, so concurrent ones may exceed a number by their own. The operator's mints are not limited.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
-pub struct Quotas {
+pub struct MintPolicy {
     /// How many tokens a user may have, unrestricted and bound ones; `token mint` is not limited
     #[arg(long, value_name = "N", env = "ORGTOKENS_MAX_TOKENS_PER_USER")]
     #[arg(value_parser = parse_positive::<NonZeroU32>)]
@@ -50,6 +50,9 @@ pub struct Quotas {
     #[arg(long, value_name = "N", env = "ORGTOKENS_MAX_TOKENS_PER_ORGANIZATION")]
     #[arg(value_parser = parse_positive::<NonZeroU32>)]
     pub max_tokens_per_organization: Option<NonZeroU32>,
+    /// Refuse to mint unrestricted tokens: a mint must name an organization
+    #[arg(long, env = "ORGTOKENS_REFUSE_UNRESTRICTED_MINTS")]
+    pub refuse_unrestricted_mints: bool,
 }
 
 /// The service over one store. A clone is the same service.
@@ -57,19 +60,19 @@ pub struct Quotas {
 pub struct Service {
     store: Arc<Store>,
     texts: Arc<Texts>,
-    quotas: Quotas,
+    mint_policy: MintPolicy,
 }
 
 impl Service {
-    /// Returns the service over this store, without quotas.
+    /// Returns the service over this store, which refuses no mints.
     pub fn new(store: Store) -> Self {
-        Self { store: Arc::new(store), texts: Arc::default(), quotas: Quotas::default() }
+        Self { store: Arc::new(store), texts: Arc::default(), mint_policy: MintPolicy::default() }
     }
 
-    /// Returns the same service with these quotas.
+    /// Returns the same service with this policy for mints.
     #[must_use]
-    pub fn with_quotas(self, quotas: Quotas) -> Self {
-        Self { quotas, ..self }
+    pub fn with_mint_policy(self, mint_policy: MintPolicy) -> Self {
+        Self { mint_policy, ..self }
     }
 
     /// Returns the store.

@@ -105,7 +105,7 @@ pub fn failed(error: &Error) -> Response<Body> {
         Error::DeadCredential => {
             (StatusCode::UNAUTHORIZED, challenge(r#"Bearer error="invalid_token""#))
         }
-        Error::RoleTooLow(_) => (StatusCode::FORBIDDEN, None),
+        Error::Forbidden(_) => (StatusCode::FORBIDDEN, None),
         Error::TokenTooNarrow(_) => {
             (StatusCode::FORBIDDEN, challenge(r#"Bearer error="insufficient_scope""#))
         }

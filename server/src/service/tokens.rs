@@ -2,7 +2,7 @@
 
 use super::audit::{Actor, Event, REVOKE, record};
 use super::texts::{List, Version};
-use super::{InOrganization, Quotas, Service, page_size, reach};
+use super::{InOrganization, MintPolicy, Service, page_size, reach};
 use crate::access::{Action, Extent, OwnAction, decide, decide_own, may_do_all};
 use crate::caller::{Binding, Caller, Credential, UserId};
 use crate::clock;
@@ -17,6 +17,9 @@ use crate::store::{
 use crate::token::{PlainToken, TokenId};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+
+const UNRESTRICTED: Error =
+    Error::Forbidden("this server mints no unrestricted tokens: name an `organization`");
 
 impl Service {
     /// Lists the tokens of the caller's user within the token's binding, in the order of minting.
@@ -55,12 +58,13 @@ impl Service {
         let mint = Mint::new(name, request)?;
         let turn = match &request.organization {
             Some(slug) => Turn::Organization(slug.clone()),
+            None if self.mint_policy.refuse_unrestricted_mints => return Err(UNRESTRICTED),
             None => Turn::User(self.user(credential).await?),
         };
         let new = &mint;
         let minted = self.write(credential, &turn, Purpose::Change, |mut change| async move {
             let (caller, head, binding) = new.binding(&mut change, credential).await?;
-            self.quotas.require_room(&mut change, caller.user, &binding).await?;
+            self.mint_policy.require_room(&mut change, caller.user, &binding).await?;
             let owner = (caller.user, &caller.username);
             new.add(&mut change, Actor::Caller(&caller), owner, &binding, head);
             Ok((change, ()))
@@ -187,7 +191,7 @@ fn list(access: &Access) -> Result<(List, Option<Version>)> {
     Ok((list, access.foreign_commits.map(version)))
 }
 
-impl Quotas {
+impl MintPolicy {
     /// Refuses a mint above a quota.
     async fn require_room(
         &self,

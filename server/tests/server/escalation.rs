@@ -153,7 +153,7 @@ fn is_allowed<T>(outcome: &Result<T>) -> bool {
         Err(Error::NotFound(_)) => {
             outcome.as_ref().err().map(Error::to_string) != Some(Error::NO_ORGANIZATION.to_string())
         }
-        Err(Error::RoleTooLow(_) | Error::TokenTooNarrow(_) | Error::DeadCredential) => false,
+        Err(Error::Forbidden(_) | Error::TokenTooNarrow(_) | Error::DeadCredential) => false,
         Err(Error::Internal(_) | Error::Unavailable(_)) => panic!("{:?}", outcome.as_ref().err()),
         _ => true,
     }

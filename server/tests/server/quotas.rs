@@ -1,4 +1,4 @@
-//! Quotas of the real binary: its arguments, its environment, and what a client reads.
+//! Which mints the real binary refuses: its arguments, its environment, and what a client reads.
 
 use crate::support::Running;
 use crate::support::database::{Database, text};
@@ -48,6 +48,23 @@ fn the_environment_sets_quotas_and_none_is_the_default() {
     for name in ["two", "three", "four"] {
         assert_eq!(mint(&server, &database, name, BOUND).0, 200);
     }
+}
+
+#[test]
+fn a_server_may_refuse_to_mint_unrestricted_tokens() {
+    let database = Database::new();
+    let server = Running::start(&database, &["--refuse-unrestricted-mints"]);
+    for body in ["", "{}"] {
+        let (status, sentence) = mint(&server, &database, "plain", body);
+        assert_eq!((status, sentence.contains("`organization`")), (403, true), "{sentence}");
+    }
+    assert_eq!(mint(&server, &database, "group", r#"{"group": "a", "scopes": ["read"]}"#).0, 400);
+    let path = "/v1/auth/api-tokens/plain";
+    assert_eq!(server.ask_as("unknown", "POST", path, "").status, 401);
+    assert_eq!(server.ask_as(&database.token, "POST", "/v2/auth/api-tokens/plain", "").status, 403);
+    assert_eq!(mint(&server, &database, "bound", BOUND).0, 200);
+    let listed = server.ask_as(&database.token, "GET", "/v1/auth/api-tokens", "").json();
+    assert_eq!(listed["tokens"].as_array().map(Vec::len), Some(2), "{listed}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use orgtokens_server::caller::{Credential, Role};
 use orgtokens_server::error::{Error, Result};
 use orgtokens_server::records::{MintRequest, MintedToken};
 use orgtokens_server::scope::RequestedScope;
-use orgtokens_server::service::{Operator, Quotas, Service};
+use orgtokens_server::service::{MintPolicy, Operator, Service};
 use orgtokens_server::store::Store;
 use std::num::NonZeroU32;
 
@@ -24,9 +24,10 @@ pub fn trials() -> Vec<Trial> {
 /// Returns a service over the stage's database, with these quotas. 0 is no quota.
 async fn with_quotas(stage: &Stage, [per_user, per_organization]: [u32; 2]) -> Service {
     let store = Store::open(&stage.database.url).await.expect("the same database");
-    Service::new(store).with_quotas(Quotas {
+    Service::new(store).with_mint_policy(MintPolicy {
         max_tokens_per_user: NonZeroU32::new(per_user),
         max_tokens_per_organization: NonZeroU32::new(per_organization),
+        ..MintPolicy::default()
     })
 }
 

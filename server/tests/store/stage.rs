@@ -159,6 +159,6 @@ pub fn bound() -> MintRequest {
 pub fn is_a_refusal(error: &Error) -> bool {
     matches!(
         error,
-        Error::Conflict(_) | Error::NotFound(_) | Error::DeadCredential | Error::RoleTooLow(_)
+        Error::Conflict(_) | Error::NotFound(_) | Error::DeadCredential | Error::Forbidden(_)
     )
 }
