@@ -1,0 +1,205 @@
+//! The whole command line as clap reads it: the generated commands under their words, with
+//! arguments that read well, and the commands of our own.
+
+use crate::generated::{Cli, CliCommand, SCOPES};
+use crate::{call::Hooks, verbs};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, Parser, Subcommand, ValueEnum};
+use orgtokens_client::types::Scope;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  orgtokens login --url http://127.0.0.1:8080
+  orgtokens token mint ci-bot --organization my-org > ci-bot.token
+  orgtokens token list --organization my-org
+  orgtokens token revoke ci-bot
+
+Exit codes:
+  0  done
+  1  the server refused it
+  2  wrong use: nothing was sent
+  3  the server was not reached, or the outcome is unknown";
+
+/// Manage API tokens, members and groups of organizations
+///
+/// The server and the token come from the flags, else from ORGTOKENS_URL and ORGTOKENS_TOKEN, else
+/// from the profile that `orgtokens login` writes.
+#[derive(Parser)]
+#[command(name = "orgtokens", version, after_help = EXAMPLES)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+struct Root {
+    #[command(flatten)]
+    _options: Options,
+}
+
+/// What every command takes.
+#[derive(Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Options {
+    /// The server, such as http://127.0.0.1:8080 [env: ORGTOKENS_URL]
+    #[arg(long, global = true)]
+    pub url: Option<String>,
+    /// The token; other users can see it in the process list, so prefer ORGTOKENS_TOKEN or `login`
+    #[arg(long, global = true, value_name = "SECRET")]
+    pub token: Option<String>,
+    /// The profile to use instead of the environment [default: default]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// How to print the answer
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Table,
+    /// For programs: the response as the server sent it
+    Json,
+}
+
+/// The commands that are no operation of the contract.
+#[derive(Subcommand)]
+pub enum Own {
+    /// Check a token and keep it in a profile, which only you can read
+    ///
+    /// Reads the token from the terminal without showing it, or from standard input.
+    #[command(after_help = "Examples:\n  orgtokens login --url http://127.0.0.1:8080\n  \
+                            orgtokens login --profile ci --url https://tokens.example < ci.token")]
+    Login,
+    /// Remove a profile; its token stays valid until it is revoked
+    Logout,
+    /// Print the completions of a shell
+    #[command(after_help = "Example:\n  orgtokens completions bash > \
+                            ~/.local/share/bash-completion/completions/orgtokens")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages to a folder
+    #[command(after_help = "Example:\n  orgtokens man ~/.local/share/man/man1")]
+    Man {
+        /// An existing folder
+        folder: PathBuf,
+    },
+}
+
+/// Returns the whole command line.
+pub fn command() -> Command {
+    let mut root = Root::command();
+    for (thing, about) in verbs::THINGS {
+        let group = Command::new(thing).about(about);
+        root = root.subcommand(group.subcommand_required(true).arg_required_else_help(true));
+    }
+    for operation in CliCommand::iter() {
+        let words = verbs::verb(operation).words;
+        let leaf = readable(operation, words);
+        root = match words.split_once(' ') {
+            None => root.subcommand(leaf.name(words)),
+            Some((thing, verb)) => root.mut_subcommand(thing, |thing| add(thing, leaf.name(verb))),
+        };
+    }
+    Own::augment_subcommands(root)
+}
+
+/// Adds a command, or its arguments if the name is taken.
+fn add(thing: Command, leaf: Command) -> Command {
+    let name = leaf.get_name().to_owned();
+    if thing.find_subcommand(&name).is_none() {
+        return thing.subcommand(leaf);
+    }
+    thing.mut_subcommand(name, |taken| revoke(taken, &leaf))
+}
+
+/// Returns the generated command of an operation, with arguments and help that read well.
+fn readable(operation: CliCommand, words: &'static str) -> Command {
+    let mut command = Cli::<Hooks>::get_command(operation).mut_args(readable_argument);
+    let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+    let (title, text) = about.split_once("\n\n").unwrap_or((&about, ""));
+    command = command.about(title.to_owned()).long_about(plain(&format!("{title}\n\n{text}")));
+    if let Some(examples) = verbs::examples(words) {
+        command = command.after_help(format!("Examples:\n  {examples}"));
+    }
+    match operation {
+        CliCommand::CreateApiToken => mint(command),
+        CliCommand::ListOrganizationAuditLogs => command.arg(all()),
+        _ => command,
+    }
+}
+
+fn readable_argument(argument: Arg) -> Arg {
+    let positional = |argument: Arg, name| argument.long(None).value_name(name).required(true);
+    match argument.get_id().as_str() {
+        "organization-slug" => argument.long("organization").value_name("SLUG"),
+        "organization" => argument.value_name("SLUG"),
+        "token-id" => argument.long("id").value_name("ID"),
+        "token-name" | "group-name" | "name" => positional(argument, "NAME"),
+        "username" => positional(argument, "USERNAME"),
+        "json-body" | "json-body-template" => argument.hide(true),
+        id => {
+            let name = id.to_uppercase();
+            argument.value_name(name)
+        }
+    }
+}
+
+/// Removes what Markdown adds to a text: emphasis and the targets of links.
+fn plain(text: &str) -> String {
+    let text = text.replace("**", "");
+    let mut links = text.split("](");
+    let start = links.next().unwrap_or_default().to_owned();
+    links.fold(start, |text, rest| {
+        let rest = rest.split_once(')').map_or(rest, |(_, rest)| rest);
+        let (before, label) = text.rsplit_once('[').unwrap_or(("", &text));
+        format!("{before}{label}{rest}")
+    })
+}
+
+fn mint(command: Command) -> Command {
+    let scope = PossibleValuesParser::new(SCOPES).try_map(|scope| scope.parse::<Scope>());
+    let scope = Arg::new("scope").long("scope").action(ArgAction::Append).value_parser(scope);
+    let text = "\n\nWithout `--organization` the token is unrestricted: it may do all that you may \
+                do. Turso has deprecated such tokens.\n\nThe secret alone is printed on standard \
+                output. Save it: it is shown once.";
+    let long = command.get_long_about().map(ToString::to_string).unwrap_or_default();
+    command
+        .long_about(long + text)
+        .mut_arg("group", |group| group.requires_all(["organization", "scope"]))
+        .arg(scope.requires("group").help("What the token may do in the group; may be repeated"))
+}
+
+/// Lets one command revoke a token by name, or by organization and ID.
+fn revoke(by_name: Command, by_id: &Command) -> Command {
+    let yes = Arg::new("yes").long("yes").action(ArgAction::SetTrue);
+    let text = [&by_name, by_id].map(|it| it.get_long_about().map(ToString::to_string));
+    by_name
+        .args(by_id.get_arguments())
+        .about("Revoke API Token")
+        .long_about(text.map(Option::unwrap_or_default).join("\n\n"))
+        .override_usage(
+            "orgtokens token revoke [OPTIONS] <NAME>\n       \
+             orgtokens token revoke [OPTIONS] --organization <SLUG> --id <ID>",
+        )
+        .mut_arg("token-name", |name| {
+            name.required(false).required_unless_present("token-id").conflicts_with("token-id")
+        })
+        .mut_arg("token-id", |id| id.required(false).requires("organization-slug"))
+        .mut_arg("organization-slug", |slug| slug.required(false).requires("token-id"))
+        .arg(yes.help("Revoke without a question; needed if there is no terminal"))
+}
+
+fn all() -> Arg {
+    let all = Arg::new("all").long("all").action(ArgAction::SetTrue);
+    all.conflicts_with_all(["page", "page-size"]).help("Return the entries of all pages")
+}
+
+/// Returns the words of the command that was given, and its matches.
+pub fn leaf(matches: &ArgMatches) -> (String, &ArgMatches) {
+    let (mut words, mut leaf) = (Vec::new(), matches);
+    while let Some((word, inner)) = leaf.subcommand() {
+        words.push(word);
+        leaf = inner;
+    }
+    (words.join(" "), leaf)
+}
