@@ -4,7 +4,9 @@
 use crate::generated::{Cli, CliCommand, SCOPES};
 use crate::{call::Hooks, verbs};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{
+    Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, Parser, Subcommand, ValueEnum,
+};
 use orgtokens_client::types::Scope;
 use std::path::PathBuf;
 
@@ -59,7 +61,7 @@ pub enum Format {
     Json,
 }
 
-/// The commands that are no operation of the contract.
+// The commands that are no operation of the contract. As a doc comment it would become the help.
 #[derive(Subcommand)]
 pub enum Own {
     /// Check a token and keep it in a profile, which only you can read
@@ -129,7 +131,7 @@ fn readable(operation: CliCommand, words: &'static str) -> Command {
 }
 
 fn readable_argument(argument: Arg) -> Arg {
-    let positional = |argument: Arg, name| argument.long(None).value_name(name).required(true);
+    let positional = |argument: Arg, name| argument.long(None).value_name(name);
     match argument.get_id().as_str() {
         "organization-slug" => argument.long("organization").value_name("SLUG"),
         "organization" => argument.value_name("SLUG"),
@@ -158,7 +160,11 @@ fn plain(text: &str) -> String {
 
 fn mint(command: Command) -> Command {
     let scope = PossibleValuesParser::new(SCOPES).try_map(|scope| scope.parse::<Scope>());
-    let scope = Arg::new("scope").long("scope").action(ArgAction::Append).value_parser(scope);
+    let scope = Arg::new("scope")
+        .long("scope")
+        .value_name("SCOPE")
+        .action(ArgAction::Append)
+        .value_parser(scope);
     let text = "\n\nWithout `--organization` the token is unrestricted: it may do all that you may \
                 do. Turso has deprecated such tokens.\n\nThe secret alone is printed on standard \
                 output. Save it: it is shown once.";
@@ -202,4 +208,62 @@ pub fn leaf(matches: &ArgMatches) -> (String, &ArgMatches) {
         leaf = inner;
     }
     (words.join(" "), leaf)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+    use std::fs;
+
+    /// Appends the help of a command and of all commands in it.
+    fn append_help(text: &mut String, command: &mut Command) {
+        let help = command.render_long_help().to_string();
+        let lines = help.lines().map(|line| format!("{}\n", line.trim_end()));
+        *text += &format!(
+            "$ {} --help\n{}\n",
+            command.get_bin_name().unwrap(),
+            lines.collect::<String>()
+        );
+        let is_generated = |command: &Command| command.get_name() == "help";
+        command
+            .get_subcommands_mut()
+            .filter(|it| !is_generated(it))
+            .for_each(|it| append_help(text, it));
+    }
+
+    #[test]
+    fn the_whole_help_is_the_text_in_the_golden_file() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/cli/help.txt");
+        let mut help = String::new();
+        let mut command = command().term_width(100);
+        command.build();
+        append_help(&mut help, &mut command);
+        if std::env::var_os("UPDATE_HELP").is_some() {
+            fs::write(path, &help).unwrap();
+        }
+        let golden = fs::read_to_string(path).unwrap_or_default();
+        let difference = help.lines().zip(golden.lines()).find(|(now, golden)| now != golden);
+        assert!(
+            help == golden,
+            "{difference:?}: run `UPDATE_HELP=1 cargo test` if that is intended"
+        );
+    }
+
+    #[test]
+    fn every_operation_has_a_command_of_its_own_and_revoke_has_two() {
+        command().debug_assert();
+        let mut operations = BTreeMap::<_, usize>::new();
+        for operation in CliCommand::iter() {
+            *operations.entry(verbs::verb(operation).words).or_default() += 1;
+        }
+        operations.retain(|_, count| *count > 1);
+        assert_eq!(operations, BTreeMap::from([("token revoke", 2)]));
+    }
+
+    #[test]
+    fn markdown_is_made_plain() {
+        let plain = plain("- **All**: see [`GET`](/a/b) and [this](c), (really)");
+        assert_eq!(plain, "- All: see `GET` and this, (really)");
+    }
 }

@@ -110,3 +110,34 @@ fn variable(name: &str) -> Result<Option<String>, Problem> {
     let value = value.map(std::ffi::OsString::into_string).transpose();
     value.map_err(|_| Problem::wrong_use(format!("{name} is not UTF-8: set it again")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn join(url: Option<&str>, token: Option<&str>, profile: Option<&str>) -> String {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let profile = profile.map(|url| Profile { url: url.to_owned(), token: "kept".to_owned() });
+        match Connection::join(owned(url), owned(token), profile) {
+            Ok(Connection { url, token }) => format!("{url} {token}"),
+            Err(problem) => problem.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_profile_gives_what_is_missing_but_never_its_token_to_another_server() {
+        for (url, token, profile, expected) in [
+            (Some("http://a"), Some("given"), None, "http://a given"),
+            (Some("http://b"), Some("given"), Some("http://a"), "http://b given"),
+            (None, Some("given"), Some("http://a"), "http://a given"),
+            (None, None, Some("http://a"), "http://a kept"),
+            (Some("http://a/"), None, Some("http://a"), "http://a/ kept"),
+            (Some("http://b"), None, Some("http://a"), "is for http://a, not for http://b"),
+            (Some("http://a"), None, None, "run `orgtokens login --url http://a`"),
+            (None, Some("given"), None, "no server is named"),
+        ] {
+            let joined = join(url, token, profile);
+            assert!(joined.contains(expected), "{joined} instead of {expected}");
+        }
+    }
+}

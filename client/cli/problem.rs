@@ -70,7 +70,7 @@ fn next_step(failure: &Failure) -> String {
         None => "check the URL, and that the server runs",
         Some(401) => "run `orgtokens login`, or set ORGTOKENS_TOKEN to a valid token",
         Some(403) => "use another token, or ask an owner or admin",
-        Some(404) => "check the name, and what this token reaches with `orgtokens whoami`",
+        Some(404) => "check the name, and what is reached with `orgtokens organization list`",
         Some(409) => "list first, and choose another name or an earlier step",
         Some(400..500) => "correct the arguments",
         Some(500..) => "try again later, and look into the log of the server",
