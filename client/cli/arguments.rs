@@ -25,8 +25,9 @@ Exit codes:
 
 /// Manage API tokens, members and groups of organizations
 ///
-/// The server and the token come from the flags, else from ORGTOKENS_URL and ORGTOKENS_TOKEN, else
-/// from the profile that `orgtokens login` writes.
+/// The server and the token come from the flags, else from `ORGTOKENS_URL` and `ORGTOKENS_TOKEN`,
+/// else from the profile that `orgtokens login` writes. `--profile` is a flag: it replaces both
+/// variables.
 #[derive(Parser)]
 #[command(name = "orgtokens", version, after_help = EXAMPLES)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
@@ -39,25 +40,24 @@ struct Root {
 #[derive(Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Options {
-    /// The server, such as http://127.0.0.1:8080 [env: ORGTOKENS_URL]
+    /// The server, such as `http://127.0.0.1:8080` [env: `ORGTOKENS_URL`]
     #[arg(long, global = true)]
     pub url: Option<String>,
-    /// The token; other users can see it in the process list, so prefer ORGTOKENS_TOKEN or `login`
+    /// The token; it is safer in the environment or a profile, because other users see the
+    /// arguments of a process [env: `ORGTOKENS_TOKEN`]
     #[arg(long, global = true, value_name = "SECRET")]
     pub token: Option<String>,
     /// The profile to use instead of the environment [default: default]
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
-    /// How to print the answer
+    /// A table for people, or the response as the server sent it
     #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For people
     Table,
-    /// For programs: the response as the server sent it
     Json,
 }
 
@@ -216,15 +216,16 @@ mod tests {
     use std::collections::BTreeMap;
     use std::fs;
 
-    /// Appends the help of a command and of all commands in it.
+    /// Appends the help of a command and of all commands in it. The root shows the global options.
     fn append_help(text: &mut String, command: &mut Command) {
+        if !text.is_empty() {
+            let hide = |it: Arg| if it.is_global_set() { it.hide(true) } else { it };
+            *command = std::mem::take(command).mut_args(hide);
+        }
         let help = command.render_long_help().to_string();
-        let lines = help.lines().map(|line| format!("{}\n", line.trim_end()));
-        *text += &format!(
-            "$ {} --help\n{}\n",
-            command.get_bin_name().unwrap(),
-            lines.collect::<String>()
-        );
+        let name = command.get_bin_name().unwrap_or("orgtokens");
+        text.extend(["$ ", name, " --help\n"]);
+        text.extend(help.lines().flat_map(|line| [line.trim_end(), "\n"]).chain(["\n"]));
         let is_generated = |command: &Command| command.get_name() == "help";
         command
             .get_subcommands_mut()

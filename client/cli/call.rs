@@ -27,7 +27,7 @@ pub async fn run(options: &Options, matches: &ArgMatches) -> Result<(), Problem>
     let operation = operation(&words, matches);
     let connection = Connection::find(options)?;
     if flag(matches, "yes") == Some(false) {
-        confirm(matches)?;
+        confirm(matches, &connection.url)?;
     }
     let bodies = Arc::<Mutex<Vec<Vec<u8>>>>::default();
     let received = bodies.clone();
@@ -63,13 +63,13 @@ fn operation(words: &str, matches: &ArgMatches) -> CliCommand {
 }
 
 /// Asks whether to revoke.
-fn confirm(matches: &ArgMatches) -> Result<(), Problem> {
+fn confirm(matches: &ArgMatches, url: &str) -> Result<(), Problem> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Err(Problem::wrong_use("there is no terminal to ask on: give --yes to revoke"));
     }
     let name = matches.get_one::<types::Name>("token-name").map(|name| name.as_str());
     let id = matches.get_one::<types::TokenId>("token-id").map(|id| id.as_str());
-    eprint!("revoke the token {}? [y/N] ", name.or(id).unwrap_or_default());
+    eprint!("revoke the token {} of {url}? [y/N] ", name.or(id).unwrap_or_default());
     let mut answer = String::new();
     let read = io::stderr().flush().and_then(|()| io::stdin().read_line(&mut answer));
     match read {

@@ -17,6 +17,7 @@ mod verbs;
     dead_code,
     elided_lifetimes_in_paths,
     unused_variables,
+    clippy::clone_on_copy,
     clippy::pedantic,
     clippy::unwrap_used,
     reason = "generated code"

@@ -88,3 +88,23 @@ pub fn examples(words: &str) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_member_that_is_shown_is_in_the_contract() {
+        let contract = include_str!("../../openapi.yaml");
+        for operation in CliCommand::iter() {
+            let members = match verb(operation).shown {
+                Shown::Table(name, columns) => [&[name], columns].concat(),
+                Shown::Done(_, member) => vec![member],
+                Shown::Secret | Shown::Expiry => continue,
+            };
+            for member in members.iter().flat_map(|member| member.split('/')) {
+                assert!(contract.contains(&format!(" {member}:\n")), "{operation:?}: {member}");
+            }
+        }
+    }
+}

@@ -22,9 +22,11 @@ pub struct Settings {
     pub(crate) on_body: Option<OnBody>,
 }
 
-/// Receives bodies. It has no debug output.
+type Receive = dyn Fn(&[u8]) + Send + Sync;
+
+/// Receives bodies.
 #[derive(Clone)]
-pub struct OnBody(pub(crate) Arc<dyn Fn(&[u8]) + Send + Sync>);
+pub struct OnBody(pub(crate) Arc<Receive>);
 
 impl fmt::Debug for OnBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -19,7 +19,7 @@ async fn every_command_reads_or_changes_what_its_words_say() {
     for (command, shows) in [
         ("validate", "the token is valid and does not expire\n".to_owned()),
         ("whoami", owner.username.clone()),
-        ("organization list", "globex".to_owned()),
+        ("organization list", "acme".to_owned()),
         ("organization show --organization acme", "acme".to_owned()),
         (&format!("member add {outsider} --organization acme"), format!("added {outsider}\n")),
         (&format!("member show {outsider} --organization acme"), "member".to_owned()),
@@ -38,6 +38,8 @@ async fn every_command_reads_or_changes_what_its_words_say() {
         let printed = shell.done(command).await;
         assert!(printed.contains(&shows), "{command}: {printed}");
     }
+    let log = shell.done("audit list --organization acme").await;
+    assert_eq!(rows(&log)[1][3], "cli", "the server knows this program: {log}");
 }
 
 #[tokio::test]
@@ -88,11 +90,12 @@ async fn the_whole_audit_log_is_one_table_and_as_json_a_line_for_each_page() {
     let pages = [page(1, "later"), page(2, "earlier")];
     let replies = pages.clone().map(|page| Reply::Answer(200, &[], page.leak()));
     let server = StandIn::start(replies.clone()).await;
-    let table = Shell::new(&server.url, "t").done("audit list --organization acme --all").await;
+    let table =
+        Shell::new(&server.url, "secret-text").done("audit list --organization acme --all").await;
     let codes: Vec<_> = rows(&table).iter().map(|row| row[1].to_owned()).collect();
     assert_eq!(codes, ["code", "later", "earlier"]);
     let server = StandIn::start(replies).await;
-    let shell = Shell::new(&server.url, "t");
+    let shell = Shell::new(&server.url, "secret-text");
     let json = shell.done("audit list --organization acme --all --format json").await;
     assert_eq!(json, pages.join("\n"));
 }
@@ -101,20 +104,20 @@ async fn the_whole_audit_log_is_one_table_and_as_json_a_line_for_each_page() {
 async fn control_characters_of_a_server_do_not_reach_a_table_or_an_error() {
     let body = r#"{"user": {"username": "a\u001b[2Jb", "email": "c"}}"#;
     let server = StandIn::start([Reply::Answer(200, &[], body)]).await;
-    let table = Shell::new(&server.url, "t").done("whoami").await;
+    let table = Shell::new(&server.url, "secret-text").done("whoami").await;
     assert!(table.contains("a[2Jb"), "{table}");
     let refusal = Reply::Answer(403, &[], r#"{"error": "no\u001b[2J\nerror: more"}"#);
     let server = StandIn::start([refusal]).await;
-    let refused = Shell::new(&server.url, "t").run("whoami").await;
+    let refused = Shell::new(&server.url, "secret-text").run("whoami").await;
     assert!(!refused.stderr.contains('\u{1b}') && refused.stderr.lines().count() == 1);
 }
 
 #[tokio::test]
 async fn completions_and_manual_pages_name_the_commands() {
-    let shell = Shell::new("", "t");
+    let shell = Shell::new("", "secret-text");
     for name in ["bash", "zsh", "fish"] {
         let completions = shell.done(&format!("completions {name}")).await;
-        assert!(completions.contains("set-role") && completions.contains("db:mint-token"));
+        assert!(completions.contains("set-role") && completions.contains("mint-token"));
     }
     shell.done(&format!("man {}", shell.home.path().display())).await;
     let page = std::fs::read_to_string(shell.home.path().join("orgtokens-token-mint.1")).unwrap();
