@@ -107,8 +107,8 @@ fn checks() -> Vec<Check> {
                 "test --workspace --all-features --all-targets --no-fail-fast",
                 "cargo test --workspace --all-features",
             ),
-            "xtask postgres -- cargo test --all-features --package orgtokens-server --test store --test server \
-             --package orgtokens-client --test contract",
+            "xtask postgres -- cargo test --all-features --package orgtokens-server --test store \
+             --test server --package orgtokens-client --test contract",
         )
     };
     vec![
