@@ -3,7 +3,7 @@
 use crate::arguments::Format;
 use crate::problem::Problem;
 use crate::verbs::Shown;
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{Table, presets};
 use serde_json::Value;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::slice;
@@ -56,7 +56,6 @@ fn table(items: &Value, columns: &[&str]) -> String {
     let items = items.as_array().map_or(slice::from_ref(items), Vec::as_slice);
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(columns.iter().map(|column| column.replace(['/', '_'], " ")));
     for item in items {
         table.add_row(columns.iter().map(|column| cell(item, column)));

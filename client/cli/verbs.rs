@@ -25,7 +25,7 @@ pub enum Shown {
 
 const TOKENS: &[&str] = &["name", "id", "organization", "group", "scopes", "created_at"];
 const ORGANIZATION_TOKENS: &[&str] =
-    &["name", "id", "group", "scopes", "owner/username", "owner/email", "created_at"];
+    &["name", "id", "group", "scopes", "owner/username", "created_at"];
 const ORGANIZATION: &[&str] = &["slug", "type", "overages", "blocked_reads", "blocked_writes"];
 const MEMBER: &[&str] = &["username", "role", "email"];
 const GROUP: &[&str] = &["name", "uuid", "locations", "primary", "delete_protection"];

@@ -95,3 +95,18 @@ async fn a_token_is_revoked_by_its_name_or_by_its_id() {
     let revoked = Shell::new(&shell.url, minted.stdout.trim_end()).run("validate").await;
     assert_eq!(revoked.code, 1);
 }
+
+#[tokio::test]
+async fn on_a_terminal_a_token_is_revoked_only_after_a_yes() {
+    let world = World::new().await;
+    let shell = Shell::of(&world.user(Role::Owner).await);
+    shell.done(MINT).await;
+    for answer in ["n", "", "yess"] {
+        let run = shell.run_on_a_terminal(answer, "token revoke ci-bot").await;
+        assert_eq!((run.code, &*run.stdout), (2, ""), "{run:?}");
+        assert!(run.stderr.contains(&format!("revoke the token ci-bot of {}?", shell.url)));
+        assert!(run.stderr.contains("nothing was revoked"), "{run:?}");
+    }
+    let run = shell.run_on_a_terminal("y", "token revoke ci-bot").await;
+    assert_eq!((run.code, &*run.stdout), (0, "revoked ci-bot\n"), "{run:?}");
+}
