@@ -9,7 +9,7 @@ use crate::verbs::verb;
 use clap::ArgMatches;
 use futures::TryStreamExt;
 use orgtokens_client::types::{self, Scope};
-use orgtokens_client::{Client, Error, Failure, ResponseValue, builder};
+use orgtokens_client::{Client, Error, ResponseValue, builder};
 use serde::Serialize;
 use serde_json::json;
 use std::fmt::Debug;
@@ -110,15 +110,4 @@ impl CliConfig for Hooks {
     fn list_item<T: Serialize + Debug>(&self, _: &T) {}
     fn list_end_success<T: Serialize + Debug>(&self) {}
     fn list_end_error<T: Serialize + Debug>(&self, _: &Error<T>) {}
-}
-
-impl Problem {
-    /// Explains why the generated code failed.
-    fn from_call(error: anyhow::Error) -> Self {
-        match error.downcast::<Error<types::Error>>() {
-            Ok(Error::InvalidRequest(message)) => Self::wrong_use(message),
-            Ok(error) => Failure::from(error).into(),
-            Err(error) => Self::wrong_use(format!("{error:#}")),
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! Why a command failed: one sentence with the next step, and the exit code. It must not contain a
 //! token.
 
-use orgtokens_client::Failure;
+use orgtokens_client::{Error, Failure, types};
 use reqwest::StatusCode;
 use std::fmt::{self, Display};
 
@@ -25,6 +25,15 @@ impl Problem {
     /// It was done, or may have been done, but not as asked.
     pub fn unknown(sentence: impl Display) -> Self {
         Self { code: UNKNOWN, sentence: sentence.to_string() }
+    }
+
+    /// Explains why the generated code failed.
+    pub fn from_call(error: anyhow::Error) -> Self {
+        match error.downcast::<Error<types::Error>>() {
+            Ok(Error::InvalidRequest(message)) => Self::wrong_use(message),
+            Ok(error) => Failure::from(error).into(),
+            Err(error) => Self::wrong_use(format!("{error:#}")),
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use tempfile::TempDir;
 
-/// Where the program runs: an empty home, a server and a token. There is no terminal.
+/// A place to run the program: an empty home, a server and a token.
 struct Shell {
     home: TempDir,
     url: String,

@@ -1,4 +1,4 @@
-//! Where the server and the token come from: flags, environment, profiles.
+//! Which server and token are used: from flags, the environment, or profiles.
 
 use super::Shell;
 use crate::support::{Binding, Reply, StandIn, World};
