@@ -252,6 +252,24 @@ mod tests {
     }
 
     #[test]
+    fn every_example_in_the_readme_and_in_the_help_is_accepted() {
+        let mut examples = 0;
+        for (text, start) in [
+            (include_str!("../../README.md"), "$ orgtokens "),
+            (include_str!("help.txt"), "  orgtokens "),
+        ] {
+            let text = text.replace("\\\n", "");
+            for example in text.lines().filter_map(|line| line.strip_prefix(start)) {
+                let words = example.split_whitespace().take_while(|word| !"<>".contains(word));
+                let parsed = command().try_get_matches_from(["orgtokens"].into_iter().chain(words));
+                assert!(parsed.is_ok(), "{example}: {parsed:?}");
+                examples += 1;
+            }
+        }
+        assert!(examples > 15, "{examples}");
+    }
+
+    #[test]
     fn every_operation_has_a_command_of_its_own_and_revoke_has_two() {
         command().debug_assert();
         let mut operations = BTreeMap::<_, usize>::new();
