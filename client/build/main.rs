@@ -1,10 +1,12 @@
-//! Generates the client from `openapi.yaml` into `OUT_DIR`.
+//! Generates the client from `openapi.yaml` into `OUT_DIR`, and with the feature `cli` the code of
+//! its command line.
 //!
 //! The document decides everything. This file adds names for the types that it leaves anonymous.
 //! `document` adds missing descriptions; `secrets`, `arguments` and `docs` change the generated code
 //! where progenitor has no setting. They must not name an operation.
 
 mod arguments;
+mod cli;
 mod docs;
 mod document;
 mod secrets;
@@ -45,24 +47,31 @@ fn build() -> Result<()> {
     println!("cargo::rerun-if-changed=build");
     let text = fs::read_to_string(&contract)
         .with_context(|| format!("{} cannot be read: restore it", contract.display()))?;
-    let code = generate(&text).context("the client cannot be generated: fix openapi.yaml")?;
-    fs::write(PathBuf::from(env::var("OUT_DIR")?).join("client.rs"), code)?;
-    Ok(())
+    generate(&text).context("the client cannot be generated: fix openapi.yaml")
 }
 
-fn generate(text: &str) -> Result<String> {
+fn generate(text: &str) -> Result<()> {
     let mut document: Value = serde_saphyr::from_str(text).context("it is not valid YAML")?;
     document::describe(&mut document);
     let contract: OpenAPI =
         serde_json::from_value(document.clone()).context("it is not valid OpenAPI 3.0")?;
-    let tokens = panic::catch_unwind(|| Generator::new(&settings()).generate_tokens(&contract))
+    let folder = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(folder.join("client.rs"), client(&contract, &document)?)?;
+    if env::var_os("CARGO_FEATURE_CLI").is_some() {
+        fs::write(folder.join("cli.rs"), cli::generate(&contract, &document)?)?;
+    }
+    Ok(())
+}
+
+fn client(contract: &OpenAPI, document: &Value) -> Result<String> {
+    let tokens = panic::catch_unwind(|| Generator::new(&settings()).generate_tokens(contract))
         .map_err(|_| anyhow!(PANIC))?
         .context("progenitor rejects it")?;
     let mut file: syn::File = syn::parse2(tokens)?;
     remove_constructors(&mut file.items);
-    secrets::hide(&mut file.items, &secrets::types(&document))?;
-    arguments::explain(&mut file, &document);
-    docs::complete(&mut file, &document);
+    secrets::hide(&mut file.items, &secrets::types(document))?;
+    arguments::explain(&mut file, document);
+    docs::complete(&mut file, document);
     Ok(prettyplease::unparse(&file))
 }
 
@@ -80,7 +89,8 @@ fn settings() -> GenerationSettings {
     let inner = "crate::settings::Settings".parse().expect("it is a path");
     settings.with_hooks(HooksMode::Expected).with_inner_type(inner);
     // As in paths: a slug is any text, and the server judges it.
-    settings.with_replacement("Slug", "::std::string::String", [TypeImpl::Display].into_iter());
+    let impls = [TypeImpl::Display, TypeImpl::FromStr].into_iter();
+    settings.with_replacement("Slug", "::std::string::String", impls);
     for (anonymous, name) in NAMES {
         settings.with_patch(anonymous, TypePatch::default().with_rename(name));
     }

@@ -5,6 +5,8 @@ use crate::failure::with_causes;
 use crate::{Client, Failure};
 use reqwest::header::{AUTHORIZATION, HeaderValue, USER_AGENT};
 use reqwest::{Request, Url, redirect};
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The time limit of a request, from its start to the last byte of the response.
@@ -17,6 +19,19 @@ pub struct Settings {
     user_agent: Option<HeaderValue>,
     timeout: Option<Duration>,
     pub(crate) retries: usize,
+    pub(crate) on_body: Option<OnBody>,
+}
+
+type Receive = dyn Fn(&[u8]) + Send + Sync;
+
+/// Receives bodies.
+#[derive(Clone)]
+pub struct OnBody(pub(crate) Arc<Receive>);
+
+impl fmt::Debug for OnBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnBody")
+    }
 }
 
 impl Settings {
@@ -44,6 +59,7 @@ pub struct ClientBuilder {
     http_client: Option<reqwest::Client>,
     timeout: Option<Duration>,
     retries: usize,
+    on_body: Option<OnBody>,
 }
 
 impl Client {
@@ -56,6 +72,7 @@ impl Client {
             http_client: None,
             timeout: None,
             retries: 0,
+            on_body: None,
         }
     }
 
@@ -108,6 +125,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Calls `receive` with the JSON body of every successful response, as the server sent it, before
+    /// it is parsed. The body of a mint contains the secret.
+    pub fn on_body(mut self, receive: impl Fn(&[u8]) + Send + Sync + 'static) -> Self {
+        self.on_body = Some(OnBody(Arc::new(receive)));
+        self
+    }
+
     /// Creates the client.
     ///
     /// # Errors
@@ -120,8 +144,8 @@ impl ClientBuilder {
             Failure::local("the user agent has characters that a header cannot have: change it")
         })?;
         let client = self.http_client.map_or_else(default_client, Ok)?;
-        let (timeout, retries) = (self.timeout, self.retries);
-        let inner = Settings { bearer, user_agent, timeout, retries };
+        let Self { timeout, retries, on_body, .. } = self;
+        let inner = Settings { bearer, user_agent, timeout, retries, on_body };
         Ok(Client { baseurl, client, inner })
     }
 }

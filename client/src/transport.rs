@@ -2,7 +2,7 @@
 //! failure loses what is known of it. Which failures are answered is the contract's matter.
 
 use crate::failure::{retry_after, with_causes};
-use crate::settings::Settings;
+use crate::settings::{OnBody, Settings};
 use crate::{Client, types};
 use backon::{ExponentialBuilder, Retryable};
 use progenitor_client::{ClientHooks, OperationInfo};
@@ -64,6 +64,9 @@ impl Client {
         let headers = response.headers().clone();
         let error = match response.bytes().await {
             Ok(body) if status.is_success() && is_json(&headers) => {
+                if let Some(OnBody(receive)) = &self.inner.on_body {
+                    receive(&body);
+                }
                 return Ok(rebuild(status, headers, url, body));
             }
             Ok(body) => serde_json::from_slice(&body).unwrap_or_else(|_| foreign(&headers)),

@@ -86,40 +86,53 @@ const README: &str = "readme";
 
 /// Returns the checks: the quickest to fail come first, the tests last.
 fn checks() -> Vec<Check> {
+    // One set of features, so that nothing is built twice: with them the command line is checked.
     // Many tests wait: three at once keep two cores busy.
     // The tests over PostgreSQL are those of its backend, the contract tests, and those of the
     // program that have a part over PostgreSQL.
     let (tests, postgres) = if has_nextest() {
         (
             (
-                "nextest run --workspace --no-fail-fast --test-threads 3",
-                "cargo nextest run --workspace",
+                "nextest run --workspace --all-features --no-fail-fast --test-threads 3",
+                "cargo nextest run --workspace --all-features",
             ),
-            "xtask postgres -- cargo nextest run --workspace --no-fail-fast --test-threads 3 -E \
+            "xtask postgres -- cargo nextest run --workspace --all-features --no-fail-fast \
+             --test-threads 3 -E \
              test(/^postgres::/)|binary(contract)|\
              test(/^(audit|crash|operator|revocation|upgrade)::/)",
         )
     } else {
         (
-            ("test --workspace --all-targets --no-fail-fast", "cargo test --workspace"),
-            "xtask postgres -- cargo test --package orgtokens-server --test store --test server \
-             --package orgtokens-client --test contract",
+            (
+                "test --workspace --all-features --all-targets --no-fail-fast",
+                "cargo test --workspace --all-features",
+            ),
+            "xtask postgres -- cargo test --all-features --package orgtokens-server --test store \
+             --test server --package orgtokens-client --test contract",
         )
     };
     vec![
         Check::cargo("format", "fmt --all --check", "cargo fmt --all"),
         Check::cargo(
             "lints",
-            "clippy --workspace --all-targets -- --deny warnings",
-            "cargo clippy --workspace --all-targets",
+            "clippy --workspace --all-features --all-targets -- --deny warnings",
+            "cargo clippy --workspace --all-features --all-targets",
         ),
         Check {
             environment: Some(("RUSTDOCFLAGS", "--deny warnings")),
-            ..Check::cargo("docs", "doc --workspace --no-deps", "cargo doc --workspace --no-deps")
+            ..Check::cargo(
+                "docs",
+                "doc --workspace --all-features --no-deps",
+                "cargo doc --workspace --all-features --no-deps",
+            )
         },
         Check::cargo("contract", "xtask diff", "cargo xtask diff"),
         Check::cargo(POSTGRES, postgres, "cargo xtask postgres -- cargo test"),
-        Check::cargo("doc tests", "test --workspace --doc", "cargo test --workspace --doc"),
+        Check::cargo(
+            "doc tests",
+            "test --workspace --all-features --doc",
+            "cargo test --workspace --all-features --doc",
+        ),
         Check::cargo("tests", tests.0, tests.1),
         Check::cargo(
             README,

@@ -7,6 +7,8 @@ mod support;
 
 mod audit;
 mod cascades;
+#[cfg(feature = "cli")]
+mod cli;
 mod document;
 mod escalation;
 mod failures;

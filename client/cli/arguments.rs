@@ -1,0 +1,288 @@
+//! The whole command line as clap reads it: the generated commands under their words, with
+//! arguments that read well, and the commands of our own.
+
+use crate::generated::{Cli, CliCommand, SCOPES};
+use crate::{call::Hooks, verbs};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{
+    Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, Parser, Subcommand, ValueEnum,
+};
+use orgtokens_client::types::Scope;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  orgtokens login --url http://127.0.0.1:8080
+  orgtokens token mint ci-bot --organization my-org > ci-bot.token
+  orgtokens token list --organization my-org
+  orgtokens token revoke ci-bot
+
+Exit codes:
+  0  done
+  1  the server refused it
+  2  wrong use: nothing was sent
+  3  the server was not reached, or the outcome is unknown";
+
+/// Manage API tokens, members and groups of organizations
+///
+/// The server and the token come from the flags, else from `ORGTOKENS_URL` and `ORGTOKENS_TOKEN`,
+/// else from the profile that `orgtokens login` writes. `--profile` is a flag: it replaces both
+/// variables.
+#[derive(Parser)]
+#[command(name = "orgtokens", version, after_help = EXAMPLES)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+struct Root {
+    #[command(flatten)]
+    _options: Options,
+}
+
+/// What every command takes.
+#[derive(Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Options {
+    /// The server, such as `http://127.0.0.1:8080` [env: `ORGTOKENS_URL`]
+    #[arg(long, global = true)]
+    pub url: Option<String>,
+    /// The token; it is safer in the environment or a profile, because other users see the
+    /// arguments of a process [env: `ORGTOKENS_TOKEN`]
+    #[arg(long, global = true, value_name = "SECRET")]
+    pub token: Option<String>,
+    /// The profile to use instead of the environment [default: default]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// A table for people, or the response as the server sent it
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Table,
+    Json,
+}
+
+// The commands that are no operation of the contract. As a doc comment it would become the help.
+#[derive(Subcommand)]
+pub enum Own {
+    /// Check a token and keep it in a profile, which only you can read
+    ///
+    /// Reads the token from the terminal without showing it, or from standard input.
+    #[command(after_help = "Examples:\n  orgtokens login --url http://127.0.0.1:8080\n  \
+                            orgtokens login --profile ci --url https://tokens.example < ci.token")]
+    Login,
+    /// Remove a profile; its token stays valid until it is revoked
+    Logout,
+    /// Print the completions of a shell
+    #[command(after_help = "Example:\n  orgtokens completions bash > \
+                            ~/.local/share/bash-completion/completions/orgtokens")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages to a folder
+    #[command(after_help = "Example:\n  orgtokens man ~/.local/share/man/man1")]
+    Man {
+        /// An existing folder
+        folder: PathBuf,
+    },
+}
+
+/// Returns the whole command line.
+pub fn command() -> Command {
+    let mut root = Root::command();
+    for (thing, about) in verbs::THINGS {
+        let group = Command::new(thing).about(about);
+        root = root.subcommand(group.subcommand_required(true).arg_required_else_help(true));
+    }
+    for operation in CliCommand::iter() {
+        let words = verbs::verb(operation).words;
+        let leaf = readable(operation, words);
+        root = match words.split_once(' ') {
+            None => root.subcommand(leaf.name(words)),
+            Some((thing, verb)) => root.mut_subcommand(thing, |thing| add(thing, leaf.name(verb))),
+        };
+    }
+    Own::augment_subcommands(root)
+}
+
+/// Adds a command, or its arguments if the name is taken.
+fn add(thing: Command, leaf: Command) -> Command {
+    let name = leaf.get_name().to_owned();
+    if thing.find_subcommand(&name).is_none() {
+        return thing.subcommand(leaf);
+    }
+    thing.mut_subcommand(name, |taken| revoke(taken, &leaf))
+}
+
+/// Returns the generated command of an operation, with arguments and help that read well.
+fn readable(operation: CliCommand, words: &'static str) -> Command {
+    let mut command = Cli::<Hooks>::get_command(operation).mut_args(readable_argument);
+    let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+    let (title, text) = about.split_once("\n\n").unwrap_or((&about, ""));
+    command = command.about(title.to_owned()).long_about(plain(&format!("{title}\n\n{text}")));
+    if let Some(examples) = verbs::examples(words) {
+        command = command.after_help(format!("Examples:\n  {examples}"));
+    }
+    match operation {
+        CliCommand::CreateApiToken => mint(command),
+        CliCommand::ListOrganizationAuditLogs => command.arg(all()),
+        _ => command,
+    }
+}
+
+fn readable_argument(argument: Arg) -> Arg {
+    let positional = |argument: Arg, name| argument.long(None).value_name(name);
+    match argument.get_id().as_str() {
+        "organization-slug" => argument.long("organization").value_name("SLUG"),
+        "organization" => argument.value_name("SLUG"),
+        "token-id" => argument.long("id").value_name("ID"),
+        "token-name" | "group-name" | "name" => positional(argument, "NAME"),
+        "username" => positional(argument, "USERNAME"),
+        "json-body" | "json-body-template" => argument.hide(true),
+        id => {
+            let name = id.to_uppercase();
+            argument.value_name(name)
+        }
+    }
+}
+
+/// Removes what Markdown adds to a text: emphasis and the targets of links.
+fn plain(text: &str) -> String {
+    let text = text.replace("**", "");
+    let mut links = text.split("](");
+    let start = links.next().unwrap_or_default().to_owned();
+    links.fold(start, |text, rest| {
+        let rest = rest.split_once(')').map_or(rest, |(_, rest)| rest);
+        let (before, label) = text.rsplit_once('[').unwrap_or(("", &text));
+        format!("{before}{label}{rest}")
+    })
+}
+
+fn mint(command: Command) -> Command {
+    let scope = PossibleValuesParser::new(SCOPES).try_map(|scope| scope.parse::<Scope>());
+    let scope = Arg::new("scope")
+        .long("scope")
+        .value_name("SCOPE")
+        .action(ArgAction::Append)
+        .value_parser(scope);
+    let text = "\n\nWithout `--organization` the token is unrestricted: it may do all that you may \
+                do. Turso has deprecated such tokens.\n\nThe secret alone is printed on standard \
+                output. Save it: it is shown once.";
+    let long = command.get_long_about().map(ToString::to_string).unwrap_or_default();
+    command
+        .long_about(long + text)
+        .mut_arg("group", |group| group.requires_all(["organization", "scope"]))
+        .arg(scope.requires("group").help("What the token may do in the group; may be repeated"))
+}
+
+/// Lets one command revoke a token by name, or by organization and ID.
+fn revoke(by_name: Command, by_id: &Command) -> Command {
+    let yes = Arg::new("yes").long("yes").action(ArgAction::SetTrue);
+    let text = [&by_name, by_id].map(|it| it.get_long_about().map(ToString::to_string));
+    by_name
+        .args(by_id.get_arguments())
+        .about("Revoke API Token")
+        .long_about(text.map(Option::unwrap_or_default).join("\n\n"))
+        .override_usage(
+            "orgtokens token revoke [OPTIONS] <NAME>\n       \
+             orgtokens token revoke [OPTIONS] --organization <SLUG> --id <ID>",
+        )
+        .mut_arg("token-name", |name| {
+            name.required(false).required_unless_present("token-id").conflicts_with("token-id")
+        })
+        .mut_arg("token-id", |id| id.required(false).requires("organization-slug"))
+        .mut_arg("organization-slug", |slug| slug.required(false).requires("token-id"))
+        .arg(yes.help("Revoke without a question; needed if there is no terminal"))
+}
+
+fn all() -> Arg {
+    let all = Arg::new("all").long("all").action(ArgAction::SetTrue);
+    all.conflicts_with_all(["page", "page-size"]).help("Return the entries of all pages")
+}
+
+/// Returns the words of the command that was given, and its matches.
+pub fn leaf(matches: &ArgMatches) -> (String, &ArgMatches) {
+    let (mut words, mut leaf) = (Vec::new(), matches);
+    while let Some((word, inner)) = leaf.subcommand() {
+        words.push(word);
+        leaf = inner;
+    }
+    (words.join(" "), leaf)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+    use std::fs;
+
+    /// Appends the help of a command and of all commands in it. The root shows the global options.
+    fn append_help(text: &mut String, command: &mut Command) {
+        if !text.is_empty() {
+            let hide = |it: Arg| if it.is_global_set() { it.hide(true) } else { it };
+            *command = std::mem::take(command).mut_args(hide);
+        }
+        let help = command.render_long_help().to_string();
+        let name = command.get_bin_name().unwrap_or("orgtokens");
+        text.extend(["$ ", name, " --help\n"]);
+        text.extend(help.lines().flat_map(|line| [line.trim_end(), "\n"]).chain(["\n"]));
+        let is_generated = |command: &Command| command.get_name() == "help";
+        command
+            .get_subcommands_mut()
+            .filter(|it| !is_generated(it))
+            .for_each(|it| append_help(text, it));
+    }
+
+    #[test]
+    fn the_whole_help_is_the_text_in_the_golden_file() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/cli/help.txt");
+        let mut help = String::new();
+        let mut command = command().term_width(100);
+        command.build();
+        append_help(&mut help, &mut command);
+        if std::env::var_os("UPDATE_HELP").is_some() {
+            fs::write(path, &help).unwrap();
+        }
+        let golden = fs::read_to_string(path).unwrap_or_default();
+        let difference = help.lines().zip(golden.lines()).find(|(now, golden)| now != golden);
+        assert!(
+            help == golden,
+            "{difference:?}: run `UPDATE_HELP=1 cargo test` if that is intended"
+        );
+    }
+
+    #[test]
+    fn every_example_in_the_readme_and_in_the_help_is_accepted() {
+        let mut examples = 0;
+        for (text, start) in [
+            (include_str!("../../README.md"), "$ orgtokens "),
+            (include_str!("help.txt"), "  orgtokens "),
+        ] {
+            let text = text.replace("\\\n", "");
+            for example in text.lines().filter_map(|line| line.strip_prefix(start)) {
+                let words = example.split_whitespace().take_while(|word| !"<>".contains(word));
+                let parsed = command().try_get_matches_from(["orgtokens"].into_iter().chain(words));
+                assert!(parsed.is_ok(), "{example}: {parsed:?}");
+                examples += 1;
+            }
+        }
+        assert!(examples > 15, "{examples}");
+    }
+
+    #[test]
+    fn every_operation_has_a_command_of_its_own_and_revoke_has_two() {
+        command().debug_assert();
+        let mut operations = BTreeMap::<_, usize>::new();
+        for operation in CliCommand::iter() {
+            *operations.entry(verbs::verb(operation).words).or_default() += 1;
+        }
+        operations.retain(|_, count| *count > 1);
+        assert_eq!(operations, BTreeMap::from([("token revoke", 2)]));
+    }
+
+    #[test]
+    fn markdown_is_made_plain() {
+        let plain = plain("- **All**: see [`GET`](/a/b) and [this](c), (really)");
+        assert_eq!(plain, "- All: see `GET` and this, (really)");
+    }
+}

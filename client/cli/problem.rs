@@ -1,0 +1,89 @@
+//! Why a command failed: one sentence with the next step, and the exit code. It must not contain a
+//! token.
+
+use orgtokens_client::{Error, Failure, types};
+use reqwest::StatusCode;
+use std::fmt::{self, Display};
+
+/// The exit codes.
+const REFUSED: u8 = 1;
+const WRONG_USE: u8 = 2;
+const UNKNOWN: u8 = 3;
+
+#[derive(Debug)]
+pub struct Problem {
+    pub code: u8,
+    sentence: String,
+}
+
+impl Problem {
+    /// Nothing was sent.
+    pub fn wrong_use(sentence: impl Display) -> Self {
+        Self { code: WRONG_USE, sentence: sentence.to_string() }
+    }
+
+    /// It was done, or may have been done, but not as asked.
+    pub fn unknown(sentence: impl Display) -> Self {
+        Self { code: UNKNOWN, sentence: sentence.to_string() }
+    }
+
+    /// Explains why the generated code failed.
+    pub fn from_call(error: anyhow::Error) -> Self {
+        match error.downcast::<Error<types::Error>>() {
+            Ok(Error::InvalidRequest(message)) => Self::wrong_use(message),
+            Ok(error) => Failure::from(error).into(),
+            Err(error) => Self::wrong_use(format!("{error:#}")),
+        }
+    }
+}
+
+impl Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A server must not move the cursor of a terminal.
+        let is_plain = |letter: &char| !letter.is_control();
+        f.write_str(&self.sentence.chars().filter(is_plain).collect::<String>())
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        let step = next_step(&failure);
+        let id = failure.request_id.as_ref().filter(|_| is_server_error(&failure));
+        let id = id.map(|id| format!(" (request {id})")).unwrap_or_default();
+        let code = if was_refused(&failure) { REFUSED } else { UNKNOWN };
+        Self { code, sentence: format!("{failure}{id}: {step}") }
+    }
+}
+
+/// Returns whether the server answered, and nothing was done.
+fn was_refused(failure: &Failure) -> bool {
+    let is_refusal = |status: StatusCode| {
+        let is_gateway = [StatusCode::BAD_GATEWAY, StatusCode::GATEWAY_TIMEOUT].contains(&status);
+        (status.is_client_error() || status.is_server_error()) && !is_gateway
+    };
+    !failure.outcome_unknown() && failure.status.is_some_and(is_refusal)
+}
+
+fn is_server_error(failure: &Failure) -> bool {
+    failure.status.is_some_and(|status| status.is_server_error())
+}
+
+fn next_step(failure: &Failure) -> String {
+    if failure.outcome_unknown() {
+        return "list first, and repeat only if nothing has changed".to_owned();
+    }
+    if let Some(wait) = failure.retry_after {
+        return format!("try again in {} s", wait.as_secs());
+    }
+    let step = match failure.status.map(|status| status.as_u16()) {
+        None => "check the URL, and that the server runs",
+        Some(401) => "run `orgtokens login`, or set ORGTOKENS_TOKEN to a valid token",
+        Some(403) => "use another token, or ask an owner or admin",
+        Some(404) => "check the name, and what is reached with `orgtokens organization list`",
+        Some(409) => "list first, and choose another name or an earlier step",
+        Some(400..500) => "correct the arguments",
+        Some(500..) => "try again later, and look into the log of the server",
+        Some(_) => "check the URL, and list before you repeat a change",
+    };
+    step.to_owned()
+}

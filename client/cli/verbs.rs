@@ -1,0 +1,110 @@
+//! The words of each operation, and what is shown of its answer. The match is exhaustive: an
+//! operation that is new in the contract does not compile until it has words.
+
+use crate::generated::CliCommand;
+
+/// How an operation is called on the command line.
+pub struct Verb {
+    /// One word, or a thing and a verb.
+    pub words: &'static str,
+    pub shown: Shown,
+}
+
+/// What is shown of an answer.
+pub enum Shown {
+    /// The object or the list of this name as a table, with these columns. A column is the JSON
+    /// pointer of a member without its first slash.
+    Table(&'static str, &'static [&'static str]),
+    /// What was done, and the member of the answer to which.
+    Done(&'static str, &'static str),
+    /// The secret alone.
+    Secret,
+    /// When the token expires.
+    Expiry,
+}
+
+const TOKENS: &[&str] = &["name", "id", "organization", "group", "scopes", "created_at"];
+const ORGANIZATION_TOKENS: &[&str] =
+    &["name", "id", "group", "scopes", "owner/username", "created_at"];
+const ORGANIZATION: &[&str] = &["slug", "type", "overages", "blocked_reads", "blocked_writes"];
+const MEMBER: &[&str] = &["username", "role", "email"];
+const GROUP: &[&str] = &["name", "uuid", "locations", "primary", "delete_protection"];
+const ENTRIES: &[&str] = &["created_at", "code", "author", "origin", "message"];
+
+pub fn verb(operation: CliCommand) -> Verb {
+    use CliCommand as Op;
+    use Shown::{Done, Expiry, Secret, Table};
+    let (words, shown) = match operation {
+        Op::ListOrganizationApiTokens => ("token list", Table("tokens", ORGANIZATION_TOKENS)),
+        Op::ListApiTokens => ("token mine", Table("tokens", TOKENS)),
+        Op::CreateApiToken => ("token mint", Secret),
+        Op::RevokeApiToken | Op::RevokeOrganizationApiToken => {
+            ("token revoke", Done("revoked", "token"))
+        }
+        Op::ListOrganizationMembers => ("member list", Table("members", MEMBER)),
+        Op::AddOrganizationMember => ("member add", Done("added", "member")),
+        Op::GetOrganizationMember => ("member show", Table("member", MEMBER)),
+        Op::UpdateMemberRole => ("member set-role", Table("member", MEMBER)),
+        Op::RemoveOrganizationMember => ("member remove", Done("removed", "member")),
+        Op::ListGroups => ("group list", Table("groups", GROUP)),
+        Op::CreateGroup => ("group create", Table("group", GROUP)),
+        Op::GetGroup => ("group show", Table("group", GROUP)),
+        Op::DeleteGroup => ("group delete", Done("deleted", "group/name")),
+        Op::ListOrganizations => ("organization list", Table("organizations", ORGANIZATION)),
+        Op::GetOrganization => ("organization show", Table("organization", ORGANIZATION)),
+        Op::ListOrganizationAuditLogs => ("audit list", Table("audit_logs", ENTRIES)),
+        Op::GetCurrentUser => ("whoami", Table("user", &["username", "name", "email"])),
+        Op::ValidateApiToken => ("validate", Expiry),
+    };
+    Verb { words, shown }
+}
+
+/// What the first words are about.
+pub const THINGS: [(&str, &str); 5] = [
+    ("token", "Mint, list and revoke tokens"),
+    ("member", "List, add, change and remove members of an organization"),
+    ("group", "List, create and delete groups of an organization"),
+    ("organization", "List and show organizations"),
+    ("audit", "Read the audit log of an organization"),
+];
+
+/// Returns examples for the commands that need them.
+pub fn examples(words: &str) -> Option<&'static str> {
+    Some(match words {
+        "token list" => "orgtokens token list --organization my-org --format json",
+        "token mint" => {
+            "orgtokens token mint ci-bot --organization my-org > ci-bot.token\n  \
+             orgtokens token mint deploy --organization my-org --group default \\\n      \
+             --scope read --scope db:create"
+        }
+        "token revoke" => {
+            "orgtokens token revoke ci-bot --yes\n  \
+             orgtokens token revoke --organization my-org --id clGFZ4STEe6fljpFzIum8A"
+        }
+        "member add" => "orgtokens member add bob --organization my-org --role viewer",
+        "member set-role" => "orgtokens member set-role bob --organization my-org --role admin",
+        "group create" => "orgtokens group create default --organization my-org --location lhr",
+        "audit list" => "orgtokens audit list --organization my-org --all",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_member_that_is_shown_is_in_the_contract() {
+        let contract = include_str!("../../openapi.yaml");
+        for operation in CliCommand::iter() {
+            let members = match verb(operation).shown {
+                Shown::Table(name, columns) => [&[name], columns].concat(),
+                Shown::Done(_, member) => vec![member],
+                Shown::Secret | Shown::Expiry => continue,
+            };
+            for member in members.iter().flat_map(|member| member.split('/')) {
+                assert!(contract.contains(&format!(" {member}:\n")), "{operation:?}: {member}");
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Exit codes, and the sentences that come with them.
+
+use super::Shell;
+use crate::support::{Reply, StandIn, World};
+use orgtokens_server::caller::Role;
+
+const MINT: &str = "token mint ci-bot --organization acme";
+
+#[tokio::test]
+async fn a_refusal_of_the_server_exits_1_with_its_sentence_and_the_next_step() {
+    let world = World::new().await;
+    let member = Shell::of(&world.user(Role::Member).await);
+    for (command, says, step) in [
+        (
+            "member list --organization none",
+            "404 Not Found: no such organization",
+            "organization list",
+        ),
+        ("audit list --organization acme", "403 Forbidden", "ask an owner or admin"),
+        ("token mint laptop", "409 Conflict", "choose another name"),
+    ] {
+        let run = member.run(command).await;
+        assert_eq!((run.code, &*run.stdout), (1, ""), "{run:?}");
+        assert_eq!(run.stderr.lines().count(), 1, "{run:?}");
+        assert!(run.stderr.contains(says) && run.stderr.contains(step), "{run:?}");
+    }
+    let unknown = Shell::new(&member.url, "orgt_unknown").run("whoami").await;
+    assert_eq!(unknown.code, 1);
+    assert!(unknown.stderr.contains("orgtokens login"), "{unknown:?}");
+}
+
+#[tokio::test]
+async fn wrong_use_exits_2_and_sends_nothing() {
+    let server = StandIn::start([Reply::Close]).await;
+    let shell = Shell::new(&server.url, "secret-text");
+    for (command, says) in [
+        ("token list", "--organization"),
+        ("token mint ci/bot", "1 to 64 letters"),
+        ("token mint ci-bot --group default --scope read", "--organization"),
+        ("token mint ci-bot --organization acme --group default", "--scope"),
+        ("token mint ci-bot --organization acme --scope read", "--group"),
+        ("token mint ci-bot --scope everything", "possible values: read"),
+        ("token revoke", "<NAME>"),
+        ("token revoke ci-bot --id clGFZ4STEe6fljpFzIum8A --yes", "cannot be used with"),
+        ("token revoke --id clGFZ4STEe6fljpFzIum8A --yes", "--organization"),
+        ("token revoke ci-bot", "give --yes"),
+        ("token revoke --organization acme --id clGFZ4STEe6fljpFzIum8A", "give --yes"),
+        ("member set-role bob --organization acme --role owner", "possible values: admin"),
+        ("audit list --organization acme --all --page 2", "cannot be used with"),
+        ("whoami --url ftp://example", "scheme and host"),
+        ("whoami --profile missing", "orgtokens login --profile missing"),
+        ("unknown", "unrecognized subcommand"),
+    ] {
+        let run = shell.run(command).await;
+        assert_eq!((run.code, &*run.stdout), (2, ""), "{command}: {run:?}");
+        assert!(run.stderr.contains(says), "{command}: {run:?}");
+    }
+    let nothing = shell.run_with(&[], "", "whoami").await;
+    assert!(nothing.code == 2 && nothing.stderr.contains("no server is named"), "{nothing:?}");
+    assert!(server.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_reached_and_an_unknown_outcome_exit_3() {
+    let run = Shell::new("http://127.0.0.1:1", "secret-text").run("whoami").await;
+    assert!(run.code == 3 && run.stderr.contains("check the URL"), "{run:?}");
+    for reply in [
+        Reply::Answer(503, &[], r#"{"error": "the outcome is unknown"}"#),
+        Reply::Close,
+        Reply::BreakOff("{"),
+        Reply::Answer(504, &[], ""),
+        Reply::Answer(302, &[("location", "/login")], ""),
+    ] {
+        let run = Shell::new(&StandIn::start([reply]).await.url, "secret-text").run(MINT).await;
+        assert_eq!((run.code, &*run.stdout), (3, ""), "{run:?}");
+        assert!(run.stderr.contains("list"), "{run:?}");
+    }
+    let later = Reply::Answer(503, &[("retry-after", "60")], r#"{"error": "later"}"#);
+    let run = Shell::new(&StandIn::start([later]).await.url, "secret-text").run(MINT).await;
+    assert!(run.code == 1 && run.stderr.contains("try again in 60 s"), "{run:?}");
+}
+
+#[tokio::test]
+async fn a_token_is_revoked_by_its_name_or_by_its_id() {
+    let world = World::new().await;
+    let shell = Shell::of(&world.user(Role::Owner).await);
+    shell.done(MINT).await;
+    assert_eq!(shell.done("token revoke ci-bot --yes").await, "revoked ci-bot\n");
+    let minted = shell.run(MINT).await;
+    let id = minted.stderr.trim_end().rsplit(' ').next().unwrap();
+    let revoke = format!("token revoke --organization acme --id {id} --yes");
+    assert_eq!(shell.done(&revoke).await, format!("revoked {id}\n"));
+    let again = shell.run(&revoke).await;
+    assert!(again.code == 1 && again.stderr.contains("no such token"), "{again:?}");
+    let revoked = Shell::new(&shell.url, minted.stdout.trim_end()).run("validate").await;
+    assert_eq!(revoked.code, 1);
+}
+
+#[tokio::test]
+async fn on_a_terminal_a_token_is_revoked_only_after_a_yes() {
+    let world = World::new().await;
+    let shell = Shell::of(&world.user(Role::Owner).await);
+    shell.done(MINT).await;
+    for answer in ["n", "", "yess"] {
+        let run = shell.run_on_a_terminal(answer, "token revoke ci-bot").await;
+        assert_eq!((run.code, &*run.stdout), (2, ""), "{run:?}");
+        assert!(run.stderr.contains(&format!("revoke the token ci-bot of {}?", shell.url)));
+        assert!(run.stderr.contains("nothing was revoked"), "{run:?}");
+    }
+    let run = shell.run_on_a_terminal("y", "token revoke ci-bot").await;
+    assert_eq!((run.code, &*run.stdout), (0, "revoked ci-bot\n"), "{run:?}");
+}
