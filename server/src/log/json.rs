@@ -7,7 +7,7 @@ use std::fmt::Arguments;
 use std::io::Write as _;
 use std::process;
 use std::sync::LazyLock;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The members that every line begins with.
 static START: LazyLock<String> = LazyLock::new(|| {
@@ -22,9 +22,10 @@ pub fn line(record: &Record<'_>, values: &OwnedKVList) -> Vec<u8> {
     let mut line = Vec::with_capacity(512);
     line.extend_from_slice(START.as_bytes());
     let mut members = Members(&mut line);
+    // The formatter panics before 1970.
+    let now = SystemTime::now().max(UNIX_EPOCH);
     members.start("time");
-    write!(members.0, "\"{}\"", format_rfc3339_micros(SystemTime::now()))
-        .expect("memory can be written");
+    write!(members.0, "\"{}\"", format_rfc3339_micros(now)).expect("memory can be written");
     members.add("level", &level(record.level()));
     members.add_text("msg", record.msg());
     values.serialize(record, &mut members).expect("memory can be written");
