@@ -1,5 +1,5 @@
 //! Generates the client from `openapi.yaml` into `OUT_DIR`, and with the feature `cli` the code of
-//! its command line.
+//! its command line, and with the feature `mock` the mock.
 //!
 //! The document decides everything. This file adds names for the types that it leaves anonymous.
 //! `document` adds missing descriptions; `secrets`, `arguments` and `docs` change the generated code
@@ -60,7 +60,15 @@ fn generate(text: &str) -> Result<()> {
     if env::var_os("CARGO_FEATURE_CLI").is_some() {
         fs::write(folder.join("cli.rs"), cli::generate(&contract, &document)?)?;
     }
+    if env::var_os("CARGO_FEATURE_MOCK").is_some() {
+        fs::write(folder.join("mock.rs"), mock(&contract)?)?;
+    }
     Ok(())
+}
+
+fn mock(contract: &OpenAPI) -> Result<String> {
+    let mock = Generator::new(&settings()).httpmock(contract, "crate");
+    Ok(prettyplease::unparse(&syn::parse2(mock.context("no mock fits it")?)?))
 }
 
 fn client(contract: &OpenAPI, document: &Value) -> Result<String> {

@@ -41,6 +41,15 @@
 
 mod audit;
 mod failure;
+#[cfg(feature = "mock")]
+#[expect(
+    missing_docs,
+    clippy::pedantic,
+    clippy::to_string_in_format_args,
+    clippy::unwrap_used,
+    reason = "generated code"
+)]
+pub mod mock;
 mod settings;
 mod transport;
 mod typed;
