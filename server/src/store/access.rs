@@ -8,7 +8,7 @@ pub(super) use questions::Questions;
 
 use super::audit::chain::ChainHead;
 use super::connection::{Row, Value, sql};
-use super::remembered::{Answer, Generation};
+use super::remembered::{Generation, RememberedAccess};
 use super::{Backend, Error, Result, Snapshot, Store, Transaction, Turn, View, rows};
 use crate::caller::{Caller, Credential, OrganizationId, Role, UserId};
 use crate::clock;
@@ -167,7 +167,7 @@ impl Store {
         &self,
         credential: &Credential,
         slug: Option<&Slug>,
-    ) -> Result<Arc<Answer>> {
+    ) -> Result<Arc<RememberedAccess>> {
         if let Some(answer) = self.remembered_access(credential, slug) {
             return Ok(answer);
         }
@@ -179,7 +179,7 @@ impl Store {
         &self,
         credential: &Credential,
         slug: Option<&Slug>,
-    ) -> Result<Arc<Answer>> {
+    ) -> Result<Arc<RememberedAccess>> {
         let (access, generation) = match &self.backend {
             Backend::Sqlite(_) => {
                 self.read(View::Statement).await?.read_access(credential, slug).await?
@@ -197,12 +197,16 @@ impl Store {
         &self,
         credential: &Credential,
         slug: Option<&Slug>,
-    ) -> Option<Arc<Answer>> {
+    ) -> Option<Arc<RememberedAccess>> {
         self.remembered.current(credential, slug, self.generation()?, clock::now())
     }
 
     /// Returns on PostgreSQL what [`Store::access`] returned last time.
-    pub fn latest_access(&self, credential: &Credential, slug: &Slug) -> Option<Arc<Answer>> {
+    pub fn latest_access(
+        &self,
+        credential: &Credential,
+        slug: &Slug,
+    ) -> Option<Arc<RememberedAccess>> {
         match &self.backend {
             Backend::Sqlite(_) => None,
             Backend::Postgres(_) => self.remembered.latest(credential, slug),
@@ -214,11 +218,7 @@ impl Snapshot {
     /// Returns what [`Store::access`] does, of the state that this sees.
     pub async fn access(&mut self, credential: &Credential, slug: Option<&Slug>) -> Result<Access> {
         let (access, generation) = self.read_access(credential, slug).await?;
-        // In a transaction that writes no generation can be told on SQLite, so the answer would only
-        // replace a good one.
-        if generation.is_some() || self.connection.is_postgres() {
-            self.remembered.insert(credential, slug, access.clone(), generation);
-        }
+        self.remembered.insert(credential, slug, access.clone(), generation);
         Ok(access)
     }
 

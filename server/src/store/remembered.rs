@@ -46,7 +46,7 @@ pub enum Touched {
 
 /// The latest answer for each credential.
 pub struct Remembered {
-    answers: Cache<TokenDigest, Arc<Answer>>,
+    answers: Cache<TokenDigest, Arc<RememberedAccess>>,
     /// The last transaction that touched a user or an organization.
     marks: Box<[AtomicU64; MARKS]>,
     /// The last transaction that touched everything.
@@ -55,7 +55,7 @@ pub struct Remembered {
 
 /// Who asks, as an earlier request read it.
 #[derive(Debug)]
-pub struct Answer {
+pub struct RememberedAccess {
     pub access: Access,
     /// The organization that the request named.
     slug: Option<Slug>,
@@ -63,7 +63,7 @@ pub struct Answer {
     generation: Option<Generation>,
 }
 
-impl Answer {
+impl RememberedAccess {
     /// Returns what the answer rests on.
     fn rests_on(&self) -> impl Iterator<Item = Touched> {
         let Access { caller, organization, .. } = &self.access;
@@ -102,7 +102,7 @@ impl Remembered {
     }
 
     /// Returns the latest answer about a credential and an organization, which may be outdated.
-    pub fn latest(&self, credential: &Credential, slug: &Slug) -> Option<Arc<Answer>> {
+    pub fn latest(&self, credential: &Credential, slug: &Slug) -> Option<Arc<RememberedAccess>> {
         let answer = self.answers.get(&credential.digest)?;
         (answer.slug.as_ref() == Some(slug)).then_some(answer)
     }
@@ -114,7 +114,7 @@ impl Remembered {
         slug: Option<&Slug>,
         generation: Generation,
         now: DateTime<Utc>,
-    ) -> Option<Arc<Answer>> {
+    ) -> Option<Arc<RememberedAccess>> {
         let answer = self.answers.get(&credential.digest)?;
         let caller = &answer.access.caller;
         // An answer about an organization tells, too, who asks.
@@ -124,8 +124,11 @@ impl Remembered {
             && caller.origin == credential.origin
             && caller.expires_at.is_none_or(is_live)
             && self.is_current(&answer, generation);
-        is_current.then(|| credential.accept(caller));
-        is_current.then_some(answer)
+        if !is_current {
+            return None;
+        }
+        credential.accept(caller);
+        Some(answer)
     }
 
     pub fn insert(
@@ -134,16 +137,18 @@ impl Remembered {
         slug: Option<&Slug>,
         access: Access,
         generation: Option<Generation>,
-    ) -> Arc<Answer> {
-        let answer = Arc::new(Answer { access, slug: slug.cloned(), generation });
-        // Such an answer is never used, but another one about an organization may be.
-        if slug.is_some() || generation.is_some() {
+    ) -> Arc<RememberedAccess> {
+        let answer = Arc::new(RememberedAccess { access, slug: slug.cloned(), generation });
+        // Without a generation it is never current, so it must not replace one that may be.
+        let is_good = |kept: Arc<RememberedAccess>| kept.generation.is_some();
+        let replaces = || !self.answers.get(&credential.digest).is_some_and(is_good);
+        if generation.is_some() || slug.is_some() && replaces() {
             self.answers.insert(credential.digest, Arc::clone(&answer));
         }
         answer
     }
 
-    fn is_current(&self, answer: &Answer, now: Generation) -> bool {
+    fn is_current(&self, answer: &RememberedAccess, now: Generation) -> bool {
         let Some(read) = answer.generation else { return false };
         let is_unmarked = |mark: &AtomicU64| mark.load(Ordering::SeqCst) <= read.transactions;
         read.foreign_commits == now.foreign_commits
@@ -247,7 +252,8 @@ mod tests {
         assert!(current(Some(&slug)).unwrap().access.organization.is_some());
         assert!(current(None).is_some());
         assert!(current(Some(&other)).is_none());
-        remembered.insert(credential, None, access, None);
+        remembered.insert(credential, None, access.clone(), None);
+        remembered.insert(credential, Some(&slug), access, None);
         assert!(current(Some(&slug)).is_some(), "it was not replaced");
     }
 
