@@ -22,6 +22,7 @@ use crate::records::{AuditLogPage, MintRequest, MintedToken, PageQuery};
 use crate::service::Service;
 use answer::{answer, answer_list, answer_texts};
 use dropshot::{ApiDescription, ApiDescriptionRegisterError, Query, RequestContext, endpoint};
+use serde::Serialize;
 
 type Rqctx = RequestContext<Context>;
 type Path<T> = Deferred<dropshot::Path<T>>;
@@ -106,7 +107,15 @@ async fn create_api_token(
     path: Path<TokenPath>,
     body: Body<MintRequest>,
 ) -> Answer<MintedToken> {
-    answer(&rqctx, Ok(path), async |service, credential, path| {
+    mint(&rqctx, path, body).await
+}
+
+async fn mint<T: From<MintedToken> + Serialize>(
+    rqctx: &Rqctx,
+    path: Path<TokenPath>,
+    body: Body<MintRequest>,
+) -> Answer<T> {
+    answer(rqctx, Ok(path), async |service, credential, path| {
         service.may_mint(credential).await?;
         let (name, request) = (path.get()?.token_name, body.read().await?);
         service.mint_token(credential, &name, &request).await

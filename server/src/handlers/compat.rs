@@ -6,7 +6,7 @@
 //! path of its own. The vendor's command line mints and lists organizations on `/v2`, and asks for
 //! the current user on another path.
 
-use super::{Path, Rqctx, answer, answer_list, validate};
+use super::{Path, Rqctx, answer, answer_list, mint, validate};
 use crate::api::{
     AssignableRole, CurrentUser, MemberAdded, MemberPath, OrganizationList, TokenExpiry, TokenPath,
 };
@@ -93,12 +93,7 @@ async fn compat_mint(
     path: Path<TokenPath>,
     body: Body<MintRequest>,
 ) -> Answer<Minted> {
-    answer(&rqctx, Ok(path), async |service, credential, path| {
-        service.may_mint(credential).await?;
-        let (name, request) = (path.get()?.token_name, body.read().await?);
-        service.mint_token(credential, &name, &request).await
-    })
-    .await
+    mint(&rqctx, path, body).await
 }
 
 #[endpoint { unpublished = true, method = GET, path = "/v2/organizations" }]
