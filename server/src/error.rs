@@ -37,6 +37,7 @@ pub enum Error {
     /// The credential is unknown, malformed, revoked or expired; the message does not say which.
     #[error("the token is not accepted: mint a new one")]
     DeadCredential,
+    /// The user's role or a rule of this server does not allow it.
     #[error("{0}")]
     Forbidden(&'static str),
     /// The token is too narrow; the user's role plays no part (RFC 6750, `insufficient_scope`).

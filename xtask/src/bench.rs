@@ -44,8 +44,7 @@ impl Bench {
 
     fn program(&self) -> std::path::PathBuf {
         let folder = if self.profile == "dev" { "debug" } else { &self.profile };
-        let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-        crate::root().join(target).join(folder).join("orgtokens-bench")
+        crate::target().join(folder).join("orgtokens-bench")
     }
 }
 

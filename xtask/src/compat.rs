@@ -4,7 +4,6 @@
 
 use std::fs;
 use std::io::{self, BufRead, BufReader};
-use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
 
 use clap::Args;
@@ -66,7 +65,7 @@ impl Call {
 
 /// Installs the clients, runs their calls, and returns the outcomes.
 fn calls() -> io::Result<Vec<Call>> {
-    let folder = crate::root().join("target/compat");
+    let folder = crate::target().join("compat");
     fs::create_dir_all(&folder)?;
     let scripts = crate::root().join("xtask/src/compat");
     // The scripts look for packages in their own folder.
@@ -118,7 +117,7 @@ impl Server {
         output(Command::new(crate::cargo()).args(build).current_dir(crate::root()))?;
         let folder = tempfile::tempdir()?;
         let database = format!("sqlite://{}", folder.path().join("compat.db").display());
-        let program = program();
+        let program = crate::target().join("debug/orgtokens-server");
         let run = |arguments: &str| {
             let mut command = Command::new(&program);
             command.args(arguments.split(' ')).env("ORGTOKENS_DATABASE", &database);
@@ -146,11 +145,6 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-fn program() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-    crate::root().join(target).join("debug/orgtokens-server")
 }
 
 /// Runs a command that must succeed, and returns its stdout. Its stderr goes to ours.
