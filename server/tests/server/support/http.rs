@@ -23,7 +23,10 @@ impl Answer {
     }
 
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+        let is_chunked = self.header("transfer-encoding") == Some("chunked");
+        let joined = is_chunked.then(|| join_chunks(&self.body).expect("a whole body"));
+        let body = joined.as_ref().unwrap_or(&self.body);
+        serde_json::from_slice(body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
     /// Returns the message of an error body, which has no other member.
@@ -82,6 +85,20 @@ pub fn parse(bytes: &[u8]) -> Option<Answer> {
     }
     // An answer to HEAD has a length, but no body.
     (length.is_none() || answer.body.is_empty()).then_some(answer)
+}
+
+/// Returns the body that these chunks make. Returns `None` if the last one is missing.
+fn join_chunks(mut rest: &[u8]) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let end = rest.windows(2).position(|two| two == b"\r\n")?;
+        let size = usize::from_str_radix(str::from_utf8(&rest[..end]).ok()?, 16).ok()?;
+        if size == 0 {
+            return Some(body);
+        }
+        body.extend_from_slice(rest.get(end + 2..end + 2 + size)?);
+        rest = rest.get(end + 4 + size..)?;
+    }
 }
 
 /// Sends a request so often on one connection, without waiting for the answers, and closes it.
