@@ -12,6 +12,7 @@ mod connections;
 mod copying;
 mod crash;
 mod disk;
+mod dist;
 mod escalation;
 mod failover;
 mod files;
