@@ -1,17 +1,16 @@
 //! Where settings come from: arguments, environment variables, a TOML file, and defaults, in this order.
 //! clap knows all but the file, whose settings become arguments: so clap validates them too.
 
+mod file;
+
 use super::{Arguments, output, serve};
-use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
-use clap::parser::ValueSource;
+use clap::error::{ContextKind, ContextValue, Error};
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches};
-use std::collections::BTreeMap;
+use file::File;
 use std::env;
 use std::ffi::OsString;
-use std::fmt::Display;
-use std::fs;
 use std::path::PathBuf;
-use toml::{Spanned, Table, Value};
+use toml::{Table, Value};
 
 /// Parses the arguments of the process, or prints what is wrong with them and ends it.
 pub fn parse() -> Arguments {
@@ -116,98 +115,6 @@ fn find<'a>(command: &'a Command, option: &str) -> Option<&'a Arg> {
     own.or_else(|| command.get_subcommands().find_map(|command| find(command, option)))
 }
 
-/// A file of settings.
-struct File {
-    path: PathBuf,
-    settings: Vec<Setting>,
-}
-
-struct Setting {
-    key: String,
-    line: usize,
-    /// The same setting as arguments.
-    arguments: Vec<OsString>,
-}
-
-impl File {
-    /// Reads the file that the arguments or the environment name, if they name one.
-    fn named_by(given: &ArgMatches) -> Option<Result<Self, Error>> {
-        let path = given.get_one::<PathBuf>("config")?.clone();
-        let shown = path.display().to_string();
-        let settings = read(&path).map_err(|problem| {
-            Error::raw(ErrorKind::ValueValidation, format!("{shown}: {problem}\n"))
-        });
-        Some(settings.map(|settings| Self { path, settings }))
-    }
-
-    /// Returns the settings of the command that neither its arguments nor the environment set.
-    fn arguments(&self, given: &ArgMatches) -> Vec<OsString> {
-        let command = command();
-        let (command, given) = leaf(&command, given);
-        let is_unset = |setting: &&Setting| {
-            let argument = command.get_arguments().find(|argument| key(argument) == setting.key);
-            argument.is_some_and(|argument| {
-                let source = given.value_source(argument.get_id().as_str());
-                source != Some(ValueSource::CommandLine) && variable(argument).is_none()
-            })
-        };
-        let unset = self.settings.iter().filter(is_unset);
-        unset.flat_map(|setting| setting.arguments.clone()).collect()
-    }
-
-    /// Returns where the setting with this key is, with the quotation mark that clap does not close.
-    fn place(&self, key: &str) -> Option<String> {
-        let setting = self.settings.iter().find(|setting| setting.key == key)?;
-        Some(format!("line {} of '{}", setting.line, self.path.display()))
-    }
-}
-
-/// Reads the settings of a file, and refuses what `serve` has no option for.
-fn read(path: &PathBuf) -> Result<Vec<Setting>, String> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| format!("{error}: name a file that can be read"))?;
-    let line = |start| text[..start].matches('\n').count() + 1;
-    let at = |start, problem: &dyn Display| format!("line {}: {problem}", line(start));
-    // The whole error would show the line, which may have a password.
-    let values: BTreeMap<String, Spanned<Value>> = toml::from_str(&text)
-        .map_err(|error| at(error.span().unwrap_or_default().start, &error.message()))?;
-    let command = command();
-    let settings = values.into_iter().map(|(key, value)| {
-        let start = value.span().start;
-        let arguments = arguments(&command, &key, value.into_inner());
-        let arguments = arguments.map_err(|problem| at(start, &problem))?;
-        Ok(Setting { key, line: line(start), arguments })
-    });
-    settings.collect()
-}
-
-/// Returns the arguments that mean the same as this setting.
-fn arguments(command: &Command, key: &str, value: Value) -> Result<Vec<OsString>, String> {
-    let Some(setting) = settings(command).find(|setting| self::key(setting) == key) else {
-        let keys: Vec<_> = settings(command).map(self::key).collect();
-        return Err(format!("there is no setting `{key}`: use {}", keys.join(", ")));
-    };
-    let (values, accepted) = match (setting.get_action(), value) {
-        (ArgAction::SetTrue, Value::Boolean(is_set)) => {
-            return Ok(is_set.then(|| format!("--{key}").into()).into_iter().collect());
-        }
-        (ArgAction::SetTrue, value) => return Err(wrong_type(key, &value, "true or false")),
-        (ArgAction::Append, Value::Array(values)) => (values, "a list of texts"),
-        (ArgAction::Append, value) => (vec![value], "a list of texts"),
-        (_, value) => (vec![value], "a text or a whole number"),
-    };
-    let arguments = values.into_iter().map(|value| match value {
-        Value::String(text) => Ok(format!("--{key}={text}").into()),
-        Value::Integer(number) => Ok(format!("--{key}={number}").into()),
-        value => Err(wrong_type(key, &value, accepted)),
-    });
-    arguments.collect()
-}
-
-fn wrong_type(key: &str, value: &Value, accepted: &str) -> String {
-    format!("`{key}` has the type {}: write {accepted}", value.type_str())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,7 +147,7 @@ mod tests {
         assert_eq!(all.len(), settings(&command).count());
         let mut given = vec!["orgtokens-server".into(), "serve".into()];
         for (key, value) in all {
-            given.extend(arguments(&command, &key, value).unwrap());
+            given.extend(file::arguments(&command, &key, value).unwrap());
         }
         Arguments::command().try_get_matches_from(given).unwrap();
     }
