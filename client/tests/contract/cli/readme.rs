@@ -21,7 +21,7 @@ fn commands<'a>(section: &'a str, start: &str) -> Vec<&'a str> {
 #[tokio::test]
 async fn the_steps_of_the_readme_lead_to_a_token_for_a_ci_job_and_to_its_end() {
     let world = World::new().await;
-    let owner = Shell::of(&world.user(Role::Owner).await);
+    let owner = Shell::of(&world.user(Role::Owner));
     let steps = section("A token for a CI job");
     let [login, mint] = commands(&steps, "$ orgtokens ")[..] else { panic!("{steps}") };
     let login = login.replace("http://127.0.0.1:8080", &owner.url);
