@@ -8,6 +8,7 @@ pub mod budget;
 mod connections;
 mod precondition;
 pub mod throttle;
+pub mod tls;
 
 use crate::error::Error;
 use crate::handlers::Shortcut;

@@ -45,7 +45,7 @@ pub async fn serve(
     let address = server.address();
     info!(log, "started";
         "version" => env!("CARGO_PKG_VERSION"), "database" => %public(database), "address" => address);
-    print(&format!("listening on http://{address}{}", describe(address)))?;
+    print(&format!("listening on {}://{address}{}", server.scheme(), describe(address)))?;
     let ended = tokio::select! {
         _ = interrupt.recv() => Ok("SIGINT"),
         _ = terminate.recv() => Ok("SIGTERM"),

@@ -24,4 +24,5 @@ mod requests;
 mod revocation;
 mod support;
 mod throttle;
+mod tls;
 mod upgrade;
