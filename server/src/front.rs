@@ -9,6 +9,7 @@ mod connections;
 mod precondition;
 pub mod throttle;
 pub mod tls;
+mod trace;
 
 use crate::error::Error;
 use crate::handlers::Shortcut;
@@ -37,6 +38,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 use throttle::Throttle;
+use trace::Trace;
 
 type Request = hyper::Request<dropshot::Body>;
 type Response = hyper::Response<dropshot::Body>;
@@ -182,6 +184,7 @@ async fn respond(rqctx: RequestContext<Context>, request: Request) -> Response {
     let Context { templates, dispatch, connections, throttle, log, .. } = &server.private;
     let client = throttle.proxies.client(peer.ip(), rqctx.request.headers());
     let request_id = rqctx.request_id.clone();
+    let trace = Trace::of(rqctx.request.headers());
     let requests = connections.begin_request(peer);
     let active = guard(&requests, |requests| requests.end());
     let answer = async {
@@ -209,7 +212,7 @@ async fn respond(rqctx: RequestContext<Context>, request: Request) -> Response {
     // logged, and of a path only the template.
     let note = response.extensions_mut().remove::<Note>().unwrap_or_default();
     if let Some(reason) = note.reason {
-        error!(log, "request failed"; "request_id" => &request_id, "reason" => reason);
+        error!(log, "request failed"; "request_id" => &request_id, "reason" => reason, &trace);
     }
     info!(log, "request";
         "request_id" => request_id,
@@ -221,6 +224,7 @@ async fn respond(rqctx: RequestContext<Context>, request: Request) -> Response {
         "token_id" => token.or(note.token).map_or("-".to_owned(), |token| token.to_string()),
         "client" => &*client_text(client, peer, &requests.peer),
         "peer" => &*requests.peer,
+        &trace,
     );
     response
 }
