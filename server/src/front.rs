@@ -97,16 +97,16 @@ pub struct Context {
 }
 
 impl Context {
-    /// Dispatches requests to `operations` or, if these have no such path or method, to `compat`.
+    /// Dispatches requests to `operations` or, if these have no such path or method, to `extras`.
     /// Writes the access log to `log`.
     pub fn new(
         service: Service,
         operations: ApiDescription<Self>,
-        compat: Option<ApiDescription<Self>>,
+        extras: ApiDescription<Self>,
         throttle: Throttle,
         log: Logger,
     ) -> Self {
-        let (templates, dispatch) = dispatcher(operations, compat);
+        let (templates, dispatch) = dispatcher(operations, extras);
         let connections = Arc::<Connections>::default();
         let budget = Budget::new(Arc::clone(&connections));
         Self { service, templates, dispatch, connections, budget, throttle, log }
@@ -121,20 +121,19 @@ impl Context {
 /// Returns the path templates of the operations, and what dispatches requests to them.
 fn dispatcher(
     operations: ApiDescription<Context>,
-    compat: Option<ApiDescription<Context>>,
+    extras: ApiDescription<Context>,
 ) -> (HashMap<String, String>, Box<Dispatch>) {
     // The router's type is not exported, so only a closure can keep it.
-    let (router, compat) = (operations.into_router(), compat.map(ApiDescription::into_router));
-    let endpoints = compat.iter().chain([&router]).flat_map(|router| router.endpoints(None));
+    let (router, extras) = (operations.into_router(), extras.into_router());
+    let endpoints = [&extras, &router].into_iter().flat_map(|router| router.endpoints(None));
     let templates =
         endpoints.map(|(path, _, endpoint)| (endpoint.operation_id.clone(), path)).collect();
     let dispatch = Box::new(move |mut rqctx: RequestContext<Context>, request: Request| {
         let method = routed_method(request.method());
         let path = request.uri().path();
-        let found = router.lookup_route(&method, path.into(), None).or_else(|error| {
-            let found = compat.as_ref().map(|it| it.lookup_route(&method, path.into(), None));
-            found.and_then(Result::ok).ok_or(error)
-        });
+        let found = router
+            .lookup_route(&method, path.into(), None)
+            .or_else(|error| extras.lookup_route(&method, path.into(), None).map_err(|_| error));
         let found = match found {
             Ok(found) => found,
             Err(error) => return (None, std::future::ready(reply::no_route(&error)).boxed()),
@@ -273,7 +272,13 @@ mod tests {
         let log = Logger::root(slog::Discard, o!());
         let proxies = Proxies { trusted: Vec::new(), header: header::FORWARDED };
         let throttle = Throttle::new(NonZeroU32::MIN, proxies);
-        let mut context = Context::new(service, ApiDescription::new(), None, throttle, log.clone());
+        let mut context = Context::new(
+            service,
+            ApiDescription::new(),
+            ApiDescription::new(),
+            throttle,
+            log.clone(),
+        );
         let real = context.dispatch;
         context.dispatch = Box::new(move |rqctx, request| match request.uri().path() {
             "/panic" => panic!("intended by the test"),

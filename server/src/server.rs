@@ -46,6 +46,9 @@ pub struct Settings {
     /// Refuse what the vendor's clients send although the contract does not have it
     #[arg(long, env = "ORGTOKENS_NO_COMPAT")]
     pub no_compat: bool,
+    /// Serve the contract at /openapi.yaml, and a page to try it at /docs
+    #[arg(long, env = "ORGTOKENS_DOCS")]
+    pub docs: bool,
     /// What to serve HTTPS with.
     #[command(flatten)]
     pub tls: tls::Files,
@@ -63,6 +66,7 @@ impl Default for Settings {
             trusted_proxies: Vec::new(),
             client_address_header: HeaderName::from_static("x-forwarded-for"),
             no_compat: false,
+            docs: false,
             tls: tls::Files::default(),
             mint_policy: MintPolicy::default(),
         }
@@ -98,14 +102,14 @@ impl Server {
     ) -> anyhow::Result<Self> {
         let identity = tls::Identity::load(&settings.tls)?;
         let operations = handlers::operations()?;
-        let compat = (!settings.no_compat).then(handlers::compat::operations).transpose()?;
+        let extras = handlers::extras(!settings.no_compat, settings.docs)?;
         let (trusted, header) =
             (settings.trusted_proxies.clone(), settings.client_address_header.clone());
         let proxies = Proxies { trusted, header };
         let throttle = Throttle::new(settings.bad_credentials_per_second, proxies);
         let warnings = Logger::root(Warnings(log.new(o!("source" => "dropshot"))), o!());
         let service = service.with_mint_policy(settings.mint_policy);
-        let context = Context::new(service, operations, compat, throttle, log.clone());
+        let context = Context::new(service, operations, extras, throttle, log.clone());
         let connections = Arc::clone(&context.connections);
         let config = ConfigDropshot {
             bind_address: listen,

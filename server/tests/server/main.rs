@@ -11,6 +11,7 @@ mod connections;
 mod copying;
 mod crash;
 mod disk;
+mod docs;
 mod escalation;
 mod failover;
 mod files;

@@ -137,6 +137,17 @@ fn requests_are_answered_over_tls_alone() {
 }
 
 #[test]
+fn the_served_contract_names_the_address_with_https() {
+    let world = world(&["--docs"]);
+    let mut stream = world.connect(&[]).unwrap();
+    let head = b"GET /openapi.yaml HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(head).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("\n  - url: \"https://localhost\"\n"), "{answer}");
+}
+
+#[test]
 fn the_handshake_offers_http_1_1_alone() {
     let world = world(&[]);
     let both = world.connect(&["h2", "http/1.1"]).unwrap();
