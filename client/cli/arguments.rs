@@ -252,10 +252,11 @@ mod tests {
     }
 
     #[test]
-    fn every_example_in_the_readme_and_in_the_help_is_accepted() {
+    fn every_example_in_the_readmes_and_in_the_help_is_accepted() {
         let mut examples = 0;
         for (text, start) in [
             (include_str!("../../README.md"), "$ orgtokens "),
+            (include_str!("../README.md"), "$ orgtokens "),
             (include_str!("help.txt"), "  orgtokens "),
         ] {
             let text = text.replace("\\\n", "");

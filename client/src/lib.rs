@@ -68,7 +68,8 @@ mod generated {
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
-struct Readme;
+#[doc = include_str!("../README.md")]
+struct Readmes;
 
 pub use failure::Failure;
 pub use generated::*;

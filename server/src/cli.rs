@@ -3,14 +3,14 @@
 
 mod audit;
 mod check;
+mod config;
 mod copy;
 mod demo;
-mod environment;
 mod manage;
 mod output;
 mod serve;
 
-pub use environment::parse;
+pub use config::parse;
 
 use anyhow::Context;
 use audit::AuditCommand;
@@ -33,6 +33,9 @@ use std::path::PathBuf;
 #[derive(Parser)]
 #[command(version, after_help = "Start with:\n  orgtokens-server demo")]
 pub struct Arguments {
+    /// A TOML file of settings, below options and environment variables; see `config check`
+    #[arg(long, global = true, value_name = "FILE", env = "ORGTOKENS_CONFIG")]
+    config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -114,6 +117,9 @@ enum Command {
         #[arg(long, value_name = "URL", env = "ORGTOKENS_COPY_TO", hide_env_values = true)]
         to: String,
     },
+    /// Look at the settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Print the OpenAPI document that the server generates
     #[command(after_help = "Example:\n  orgtokens-server openapi > generated.json")]
     Openapi,
@@ -123,6 +129,15 @@ enum Command {
         #[command(flatten)]
         listen: Listen,
     },
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Check the settings of `serve`, and print them without credentials
+    #[command(
+        after_help = "Example:\n  orgtokens-server config check --config /etc/orgtokens.toml\n\nThe keys of the file are the options of `serve` without the dashes. An option wins over an\nenvironment variable, and that over the file."
+    )]
+    Check,
 }
 
 /// Commands on a database, which may be named before or after the command.
@@ -213,6 +228,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
         Command::Check { database } => check::check(Operator(&database.open(true).await?)).await,
         Command::Copy { from, to } => copy::copy(&from, &to).await,
+        Command::Config(ConfigCommand::Check) => config::check(arguments.config),
         Command::Openapi => print_list(&format!("{:#}", document()?)),
         Command::Demo { listen } => demo::demo(listen.address).await,
     }

@@ -22,4 +22,6 @@ pub mod scope;
 pub mod server;
 pub mod service;
 pub mod store;
+#[cfg(feature = "test-server")]
+pub mod test_server;
 pub mod token;

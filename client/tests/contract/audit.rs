@@ -15,8 +15,8 @@ async fn newest(actor: &Actor, count: usize) -> Vec<Value> {
 #[tokio::test]
 async fn every_kind_of_change_writes_its_entry_with_the_acting_token() {
     let world = World::new().await;
-    let admin = world.actor(Role::Admin, Binding::Organization("acme")).await;
-    let (one, two) = (world.outsider().await.username, world.user(Role::Member).await.username);
+    let admin = world.actor(Role::Admin, Binding::Organization("acme"));
+    let (one, two) = (world.outsider().username, world.user(Role::Member).username);
     let acme = "/v1/organizations/acme";
     let token = Some(json!({"organization": "acme"}));
     for (method, path, body, code, subject) in [
@@ -60,7 +60,7 @@ async fn every_kind_of_change_writes_its_entry_with_the_acting_token() {
 #[tokio::test]
 async fn a_cascade_writes_an_entry_for_each_token_it_revokes() {
     let world = World::new().await;
-    let owner = world.user(Role::Owner).await;
+    let owner = world.user(Role::Owner);
     for name in ["one", "two"] {
         let body = json!({"organization": "acme", "group": "default", "scopes": ["read"]});
         owner.send(Method::POST, &format!("/v1/auth/api-tokens/{name}"), Some(body)).await;
@@ -85,7 +85,7 @@ async fn a_cascade_writes_an_entry_for_each_token_it_revokes() {
 #[tokio::test]
 async fn an_entry_about_a_token_shows_its_binding() {
     let world = World::new().await;
-    let owner = world.user(Role::Owner).await;
+    let owner = world.user(Role::Owner);
     let body = json!({"organization": "acme", "group": "default", "scopes": ["read-only"]});
     owner.send(Method::POST, "/v1/auth/api-tokens/new", Some(body)).await;
     owner.send(Method::DELETE, "/v1/auth/api-tokens/new", None).await;
@@ -99,7 +99,7 @@ async fn an_entry_about_a_token_shows_its_binding() {
 #[tokio::test]
 async fn a_change_without_effect_writes_no_entry() {
     let world = World::new().await;
-    let (owner, member) = (world.user(Role::Owner).await, world.user(Role::Member).await);
+    let (owner, member) = (world.user(Role::Owner), world.user(Role::Member));
     let before = newest(&owner, 1_000).await;
     let path = format!("/v1/organizations/acme/members/{}", member.username);
     let same = owner.send(Method::PATCH, &path, Some(json!({"role": "member"}))).await;
@@ -110,7 +110,7 @@ async fn a_change_without_effect_writes_no_entry() {
 #[tokio::test]
 async fn a_failed_change_writes_no_entry() {
     let world = World::new().await;
-    let owner = world.user(Role::Owner).await;
+    let owner = world.user(Role::Owner);
     let before = newest(&owner, 1_000).await;
     let taken = json!({"name": "default", "location": "lhr"});
     owner.send(Method::POST, "/v1/organizations/acme/groups", Some(taken)).await;
@@ -122,7 +122,7 @@ async fn a_failed_change_writes_no_entry() {
 #[tokio::test]
 async fn the_origin_is_cli_if_the_user_agent_names_a_cli() {
     let world = World::new().await;
-    let owner = world.user(Role::Owner).await;
+    let owner = world.user(Role::Owner);
     let headers =
         [(header::USER_AGENT.as_str(), "turso-cli/1.0"), ("content-type", "application/json")];
     let body = r#"{"organization": "acme"}"#;
@@ -133,7 +133,7 @@ async fn the_origin_is_cli_if_the_user_agent_names_a_cli() {
 #[tokio::test]
 async fn no_entry_shows_a_secret() {
     let world = World::new().await;
-    let owner = world.user(Role::Owner).await;
+    let owner = world.user(Role::Owner);
     let minted = owner
         .send(Method::POST, "/v1/auth/api-tokens/new", Some(json!({"organization": "acme"})))
         .await;

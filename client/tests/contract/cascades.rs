@@ -17,9 +17,9 @@ async fn is_alive(actor: &Actor) -> bool {
 #[tokio::test]
 async fn deleting_a_group_revokes_its_tokens_and_a_new_group_of_that_name_inherits_none() {
     let world = World::new().await;
-    let owner = world.user(Role::Owner).await;
-    let bound = world.actor(Role::Admin, Binding::Group(&[RequestedScope::FullAccess])).await;
-    let other = world.actor(Role::Admin, Binding::Organization("acme")).await;
+    let owner = world.user(Role::Owner);
+    let bound = world.actor(Role::Admin, Binding::Group(&[RequestedScope::FullAccess]));
+    let other = world.actor(Role::Admin, Binding::Organization("acme"));
     assert!(is_alive(&bound).await);
     let deleted = owner.send(Method::DELETE, &format!("{GROUPS}/default"), None).await;
     assert_eq!(deleted.status, StatusCode::OK);
@@ -36,11 +36,11 @@ async fn deleting_a_group_revokes_its_tokens_and_a_new_group_of_that_name_inheri
 #[tokio::test]
 async fn removing_a_member_revokes_the_tokens_bound_there_and_adding_back_revives_none() {
     let world = World::new().await;
-    let owner = world.user(Role::Owner).await;
-    let grouped = world.actor(Role::Admin, Binding::Group(&[RequestedScope::Read])).await;
-    let bound = world.actor(Role::Member, Binding::Organization("acme")).await;
-    let elsewhere = world.actor(Role::Member, Binding::Organization("globex")).await;
-    let unrestricted = world.user(Role::Member).await;
+    let owner = world.user(Role::Owner);
+    let grouped = world.actor(Role::Admin, Binding::Group(&[RequestedScope::Read]));
+    let bound = world.actor(Role::Member, Binding::Organization("acme"));
+    let elsewhere = world.actor(Role::Member, Binding::Organization("globex"));
+    let unrestricted = world.user(Role::Member);
     for actor in [&grouped, &bound, &elsewhere, &unrestricted] {
         let path = format!("{MEMBERS}/{}", actor.username);
         assert_eq!(owner.send(Method::DELETE, &path, None).await.status, StatusCode::OK);
@@ -63,7 +63,7 @@ async fn removing_a_member_revokes_the_tokens_bound_there_and_adding_back_revive
 #[tokio::test]
 async fn a_member_who_leaves_with_a_bound_token_gets_an_answer_and_the_token_is_revoked() {
     let world = World::new().await;
-    let leaver = world.actor(Role::Viewer, Binding::Organization("acme")).await;
+    let leaver = world.actor(Role::Viewer, Binding::Organization("acme"));
     let left = leaver.send(Method::DELETE, &format!("{MEMBERS}/{}", leaver.username), None).await;
     assert_eq!(left.json(), json!({"member": leaver.username}));
     assert!(!is_alive(&leaver).await);
@@ -72,7 +72,7 @@ async fn a_member_who_leaves_with_a_bound_token_gets_an_answer_and_the_token_is_
 #[tokio::test]
 async fn a_token_that_revokes_itself_gets_an_answer_and_is_revoked() {
     let world = World::new().await;
-    let bound = world.actor(Role::Member, Binding::Organization("acme")).await;
+    let bound = world.actor(Role::Member, Binding::Organization("acme"));
     let revoked = bound.send(Method::DELETE, "/v1/auth/api-tokens/bound", None).await;
     assert_eq!(revoked.json(), json!({"token": "bound"}));
     assert!(!is_alive(&bound).await);
@@ -81,8 +81,8 @@ async fn a_token_that_revokes_itself_gets_an_answer_and_is_revoked() {
 #[tokio::test]
 async fn a_lower_role_limits_the_tokens_that_were_minted_before() {
     let world = World::new().await;
-    let bound = world.actor(Role::Owner, Binding::Organization("acme")).await;
+    let bound = world.actor(Role::Owner, Binding::Organization("acme"));
     assert_eq!(bound.get("/v1/organizations/acme/audit-logs").await.status, StatusCode::OK);
-    world.set_role("acme", &name(&bound.username), Role::Viewer).await;
+    world.set_role("acme", &name(&bound.username), Role::Viewer);
     assert_eq!(bound.get("/v1/organizations/acme/audit-logs").await.status, StatusCode::FORBIDDEN);
 }

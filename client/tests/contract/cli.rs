@@ -4,6 +4,7 @@
 mod exit;
 mod login;
 mod operations;
+mod readme;
 
 use crate::support::Actor;
 use orgtokens_client::ClientInfo;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 #[tokio::test]
 async fn an_organization_bound_token_mints_no_unrestricted_token_with_any_empty_body() {
     let world = World::new().await;
-    let bound = world.actor(Role::Owner, Binding::Organization("acme")).await;
+    let bound = world.actor(Role::Owner, Binding::Organization("acme"));
     for (headers, body) in [
         (&[][..], ""),
         (&[("content-type", "application/json")][..], ""),
@@ -26,7 +26,7 @@ async fn an_organization_bound_token_mints_no_unrestricted_token_with_any_empty_
 #[tokio::test]
 async fn an_organization_bound_token_reaches_no_other_organization_of_its_user() {
     let world = World::new().await;
-    let bound = world.actor(Role::Owner, Binding::Organization("globex")).await;
+    let bound = world.actor(Role::Owner, Binding::Organization("globex"));
     for body in [
         json!({"organization": "acme"}),
         json!({"organization": "acme", "group": "default", "scopes": ["read"]}),
@@ -39,7 +39,7 @@ async fn an_organization_bound_token_reaches_no_other_organization_of_its_user()
 #[tokio::test]
 async fn a_group_bound_token_with_every_scope_reaches_no_token_member_or_audit_operation() {
     let world = World::new().await;
-    let bound = world.actor(Role::Owner, Binding::Group(&[RequestedScope::FullAccess])).await;
+    let bound = world.actor(Role::Owner, Binding::Group(&[RequestedScope::FullAccess]));
     let acme = "/v1/organizations/acme";
     let token = Some(json!({"organization": "acme", "group": "default", "scopes": ["read"]}));
     for (method, path, body) in [
@@ -64,7 +64,7 @@ async fn a_group_bound_token_with_every_scope_reaches_no_token_member_or_audit_o
 #[tokio::test]
 async fn a_group_bound_token_is_refused_a_mint_before_the_body_is_parsed() {
     let world = World::new().await;
-    let bound = world.actor(Role::Owner, Binding::Group(&[RequestedScope::FullAccess])).await;
+    let bound = world.actor(Role::Owner, Binding::Group(&[RequestedScope::FullAccess]));
     for (path, body) in [("/v1/auth/api-tokens/x", "{bad"), ("/v1/auth/api-tokens/a%20b", "")] {
         let refused = bound.send_text(Method::POST, path, &[], body).await;
         assert_eq!(refused.status, StatusCode::FORBIDDEN, "{path}");
@@ -74,9 +74,9 @@ async fn a_group_bound_token_is_refused_a_mint_before_the_body_is_parsed() {
 #[tokio::test]
 async fn organizations_out_of_reach_answer_the_same_404_byte_for_byte() {
     let world = World::new().await;
-    let member = world.user(Role::Owner).await;
-    let bound = world.actor(Role::Owner, Binding::Organization("globex")).await;
-    let grouped = world.actor(Role::Owner, Binding::Group(&[RequestedScope::FullAccess])).await;
+    let member = world.user(Role::Owner);
+    let bound = world.actor(Role::Owner, Binding::Organization("globex"));
+    let grouped = world.actor(Role::Owner, Binding::Group(&[RequestedScope::FullAccess]));
     let mut answers = Vec::new();
     for (actor, slugs) in [
         (&member, ["nowhere", "globex"]),
@@ -107,7 +107,7 @@ async fn organizations_out_of_reach_answer_the_same_404_byte_for_byte() {
 async fn the_api_never_gives_the_role_of_owner() {
     let world = World::new().await;
     let (owner, member, new) =
-        (world.user(Role::Owner).await, world.user(Role::Member).await, world.outsider().await);
+        (world.user(Role::Owner), world.user(Role::Member), world.outsider());
     let members = "/v1/organizations/acme/members";
     let add: Value = json!({"username": new.username, "role": "owner"});
     let refused = owner.send(Method::POST, members, Some(add)).await;

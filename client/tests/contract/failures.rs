@@ -28,7 +28,7 @@ async fn mint(reply: Reply) -> Failure {
 #[tokio::test]
 async fn a_failure_has_the_status_message_and_request_id_of_the_server() {
     let world = World::new().await;
-    let owner = world.user(Role::Owner).await;
+    let owner = world.user(Role::Owner);
     let failure = failure(owner.client.revoke_api_token().token_name("missing").send().await);
     assert_eq!(failure.status.unwrap(), 404);
     assert_eq!(failure.to_string(), "404 Not Found: no such token, or it is not yours to revoke");

@@ -4,7 +4,9 @@
 use crate::support::{Actor, Binding, World, contract, name};
 use http::{Method, StatusCode};
 use orgtokens_server::caller::Role;
+use orgtokens_server::name::Name;
 use orgtokens_server::scope::RequestedScope;
+use orgtokens_server::service::Operator;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -90,16 +92,16 @@ async fn prepare(world: &World, owner: &Actor, asker: &Actor, row: &str, turn: u
             request(Method::DELETE, &format!("/v1/auth/api-tokens/target-{turn}"))
         }
         "addOrganizationMember" => {
-            let username = world.outsider().await.username;
+            let username = world.outsider().username;
             request(Method::POST, &format!("{ACME}/members")).with(json!({"username": username}))
         }
         "updateMemberRole" => {
-            let username = world.user(Role::Member).await.username;
+            let username = world.user(Role::Member).username;
             request(Method::PATCH, &format!("{ACME}/members/{username}"))
                 .with(json!({"role": "viewer"}))
         }
         "removeOrganizationMember" => {
-            let username = world.user(Role::Member).await.username;
+            let username = world.user(Role::Member).username;
             request(Method::DELETE, &format!("{ACME}/members/{username}"))
         }
         "createGroup" => request(Method::POST, &format!("{ACME}/groups"))
@@ -148,17 +150,20 @@ async fn mint(owner: &Actor, turn: usize) -> String {
 
 /// Gives the asker's user a token named `own`, bound to `acme`, if the user is a member of it.
 async fn mint_for(world: &World, asker: &Actor) {
-    let Some(username) = asker.username.contains('-').then(|| name(&asker.username)) else {
+    let Some(username) = asker.username.contains('-').then(|| name::<Name>(&asker.username)) else {
         return;
     };
-    let laptop = world.operator().mint_token(&username, &name("second")).await.expect("minted");
+    let minted = world
+        .server
+        .run(async |service| Operator(service).mint_token(&username, &name("second")).await);
+    let laptop = minted.expect("minted");
     let user = world.with_token(asker.username.clone(), Some(laptop.reveal().to_owned()));
     user.send(Method::POST, "/v1/auth/api-tokens/own", Some(json!({"organization": "acme"}))).await;
 }
 
 /// Sends every row as each of `askers`, and compares the statuses with `cells`.
 async fn check(world: &World, askers: &[Actor], cells: impl Fn(usize) -> Vec<&'static str>) {
-    let owner = world.user(Role::Owner).await;
+    let owner = world.user(Role::Owner);
     let mut wrong = Vec::new();
     for (row, (label, _)) in TABLE.iter().enumerate() {
         for (place, asker) in askers.iter().enumerate() {
@@ -179,7 +184,7 @@ async fn check_column(label: &str) {
     let column = COLUMNS.iter().position(|column| column.0 == label).expect("a column");
     let mut askers = Vec::new();
     for role in ROLES {
-        askers.push(world.actor(role, COLUMNS[column].1).await);
+        askers.push(world.actor(role, COLUMNS[column].1));
     }
     check(&world, &askers, |row| TABLE[row].1[column].split(' ').collect()).await;
 }
@@ -212,7 +217,7 @@ async fn every_role_with_a_group_bound_token_that_does_not_read_receives_what_th
 #[tokio::test]
 async fn an_outsider_receives_what_the_table_says() {
     let world = World::new().await;
-    let outsider = world.outsider().await;
+    let outsider = world.outsider();
     check(&world, &[outsider], |row| vec![TABLE[row].1[OUTSIDER]]).await;
 }
 
@@ -233,11 +238,11 @@ fn the_table_has_a_row_for_every_operation_of_the_contract() {
 #[tokio::test]
 async fn every_403_for_a_narrow_token_says_insufficient_scope_and_no_403_for_a_role_does() {
     let world = World::new().await;
-    let narrow = world.actor(Role::Owner, Binding::Group(&[RequestedScope::ReadOnly])).await;
+    let narrow = world.actor(Role::Owner, Binding::Group(&[RequestedScope::ReadOnly]));
     let refused = narrow.get("/v1/organizations/acme/members").await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
     assert_eq!(refused.header("www-authenticate"), r#"Bearer error="insufficient_scope""#);
-    let low = world.user(Role::Member).await;
+    let low = world.user(Role::Member);
     let refused = low.get("/v1/organizations/acme/audit-logs").await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
     assert_eq!(refused.header("www-authenticate"), "");

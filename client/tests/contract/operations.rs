@@ -14,7 +14,7 @@ const ACME: &str = "acme";
 #[tokio::test]
 async fn a_minted_token_is_listed_validated_and_revoked() {
     let world = World::new().await;
-    let owner = world.user(Role::Owner).await;
+    let owner = world.user(Role::Owner);
     let minted = owner
         .client
         .create_api_token()
@@ -63,7 +63,7 @@ async fn a_minted_token_is_listed_validated_and_revoked() {
 #[tokio::test]
 async fn own_tokens_of_every_binding_are_listed_oldest_first_and_revoked_by_name() {
     let world = World::new().await;
-    let owner = world.user(Role::Owner).await;
+    let owner = world.user(Role::Owner);
     let mint = owner.client.create_api_token();
     mint.token_name("plain").send().await.unwrap();
     let mint = owner.client.create_api_token();
@@ -108,13 +108,13 @@ async fn own_tokens_of_every_binding_are_listed_oldest_first_and_revoked_by_name
 #[tokio::test]
 async fn the_caller_reads_its_user_and_organizations() {
     let world = World::new().await;
-    let admin = world.actor(Role::Admin, Binding::Organization("globex")).await;
+    let admin = world.actor(Role::Admin, Binding::Organization("globex"));
     let user = admin.client.get_current_user().send().await.unwrap().into_inner().user;
     assert_eq!((user.username, user.name), (admin.username.clone(), None));
     let bound = admin.client.list_organizations().send().await.unwrap().into_inner().organizations;
     assert_eq!(bound.iter().map(|one| one.slug.as_str()).collect::<Vec<_>>(), ["globex"]);
 
-    let admin = world.user(Role::Admin).await;
+    let admin = world.user(Role::Admin);
     let get = admin.client.get_organization().organization_slug(ACME);
     let organization = get.send().await.unwrap().into_inner().organization;
     assert_eq!(organization.slug, ACME);
@@ -125,7 +125,7 @@ async fn the_caller_reads_its_user_and_organizations() {
 #[tokio::test]
 async fn members_are_added_read_changed_and_removed() {
     let world = World::new().await;
-    let (admin, bob) = (world.user(Role::Admin).await, world.outsider().await);
+    let (admin, bob) = (world.user(Role::Admin), world.outsider());
     let add = admin.client.add_organization_member().organization_slug(ACME);
     let added = add.body_map(|body| body.username(bob.username.as_str())).send().await.unwrap();
     assert_eq!((added.member.as_str(), added.role), (bob.username.as_str(), WireRole::Member));
@@ -156,7 +156,7 @@ async fn members_are_added_read_changed_and_removed() {
 #[tokio::test]
 async fn groups_are_created_read_and_deleted() {
     let world = World::new().await;
-    let admin = world.user(Role::Admin).await;
+    let admin = world.user(Role::Admin);
     let create = admin.client.create_group().organization_slug(ACME);
     let made =
         create.body_map(|body| body.name("blue").location("aws-us-east-1")).send().await.unwrap();
@@ -179,7 +179,7 @@ async fn groups_are_created_read_and_deleted() {
 #[tokio::test]
 async fn the_audit_log_is_read_page_by_page_newest_first() {
     let world = World::new().await;
-    let owner = world.user(Role::Owner).await;
+    let owner = world.user(Role::Owner);
     for name in ["one", "two", "three"] {
         let mint = owner.client.create_api_token().token_name(name);
         mint.body_map(|body| body.organization(ACME)).send().await.unwrap();
@@ -217,7 +217,7 @@ async fn the_audit_log_is_read_page_by_page_newest_first() {
 #[tokio::test]
 async fn the_audit_log_is_streamed_once_even_if_it_grows_meanwhile() {
     let world = World::new().await;
-    let owner = world.user(Role::Owner).await;
+    let owner = world.user(Role::Owner);
     let mint = async |name: &str| {
         let mint = owner.client.create_api_token().token_name(name);
         mint.body_map(|body| body.organization(ACME)).send().await.unwrap();
@@ -240,7 +240,7 @@ async fn the_audit_log_is_streamed_once_even_if_it_grows_meanwhile() {
         assert_eq!(streamed.len(), whole.len() + newest, "no entry is new: pages of {size}");
         assert!(!streamed.iter().any(|entry| entry.message.contains(&format!("-{size}-"))));
     }
-    let failure = world.user(Role::Member).await;
+    let failure = world.user(Role::Member);
     let log = failure.client.list_organization_audit_logs().organization_slug(ACME);
     assert_eq!(log.stream().try_next().await.unwrap_err().status.unwrap(), 403);
 }

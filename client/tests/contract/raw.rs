@@ -18,7 +18,7 @@ fn is_challenged(answer: &Answer, challenge: &str) {
 async fn missing_and_invalid_credentials_are_challenged_as_rfc_6750_says() {
     let world = World::new().await;
     is_challenged(&world.anonymous().get("/v1/user").await, "Bearer");
-    let gone = world.user(Role::Member).await;
+    let gone = world.user(Role::Member);
     gone.send(Method::DELETE, "/v1/auth/api-tokens/laptop", None).await;
     let unknown = orgtokens_server::token::PlainToken::generate().unwrap().reveal().to_owned();
     let mut bodies = Vec::new();
@@ -50,7 +50,7 @@ async fn a_missing_credential_is_answered_before_anything_is_parsed() {
 #[tokio::test]
 async fn a_second_authorization_header_is_refused() {
     let world = World::new().await;
-    let owner = world.user(Role::Owner).await;
+    let owner = world.user(Role::Owner);
     let second = [("authorization", "Bearer other")];
     let answer = owner.send_text(Method::GET, "/v1/user", &second, "").await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
@@ -59,7 +59,7 @@ async fn a_second_authorization_header_is_refused() {
 #[tokio::test]
 async fn every_answer_is_json_and_must_not_be_stored() {
     let world = World::new().await;
-    let owner = world.user(Role::Owner).await;
+    let owner = world.user(Role::Owner);
     for answer in [
         owner.get("/v1/user").await,
         world.anonymous().get("/v1/user").await,
@@ -74,7 +74,7 @@ async fn every_answer_is_json_and_must_not_be_stored() {
 #[tokio::test]
 async fn an_absent_body_an_empty_one_and_an_empty_object_mint_an_unrestricted_token() {
     let world = World::new().await;
-    let member = world.user(Role::Viewer).await;
+    let member = world.user(Role::Viewer);
     for (name, headers, body) in [
         ("absent", &[][..], ""),
         ("empty", &[JSON, ("content-length", "0")][..], ""),
@@ -91,7 +91,7 @@ async fn an_absent_body_an_empty_one_and_an_empty_object_mint_an_unrestricted_to
 #[tokio::test]
 async fn malformed_bodies_are_refused_and_change_nothing() {
     let world = World::new().await;
-    let owner = world.user(Role::Owner).await;
+    let owner = world.user(Role::Owner);
     for body in [
         "[]",
         "null",
@@ -124,7 +124,7 @@ async fn malformed_bodies_are_refused_and_change_nothing() {
 #[tokio::test]
 async fn operations_that_need_a_body_say_so() {
     let world = World::new().await;
-    let owner = world.user(Role::Owner).await;
+    let owner = world.user(Role::Owner);
     for (path, body, says) in [
         ("/v1/organizations/acme/groups", "", "no body"),
         ("/v1/organizations/acme/groups", "{}", "name"),
@@ -143,7 +143,7 @@ async fn operations_that_need_a_body_say_so() {
 #[tokio::test]
 async fn a_body_of_another_media_type_is_415_and_one_over_64_kib_413() {
     let world = World::new().await;
-    let owner = world.user(Role::Owner).await;
+    let owner = world.user(Role::Owner);
     for kind in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", "\"\""] {
         let headers = [("content-type", kind)];
         let answer = owner.send_text(Method::POST, "/v1/auth/api-tokens/new", &headers, "{}").await;
@@ -161,7 +161,7 @@ async fn a_body_of_another_media_type_is_415_and_one_over_64_kib_413() {
 #[tokio::test]
 async fn malformed_path_segments_and_parameters_are_400_and_the_message_names_them() {
     let world = World::new().await;
-    let owner = world.user(Role::Owner).await;
+    let owner = world.user(Role::Owner);
     let long = "x".repeat(65);
     for (method, path, says) in [
         (Method::GET, "/v1/organizations/acme/groups/%F0%9F%98%80".to_owned(), "name"),
@@ -193,9 +193,9 @@ async fn malformed_path_segments_and_parameters_are_400_and_the_message_names_th
 async fn a_slug_that_cannot_exist_is_answered_like_an_organization_out_of_reach() {
     let world = World::new().await;
     let actors = [
-        world.user(Role::Owner).await,
-        world.actor(Role::Owner, Binding::Organization("acme")).await,
-        world.actor(Role::Owner, Binding::Group(&[RequestedScope::ReadOnly])).await,
+        world.user(Role::Owner),
+        world.actor(Role::Owner, Binding::Organization("acme")),
+        world.actor(Role::Owner, Binding::Group(&[RequestedScope::ReadOnly])),
         world.anonymous(),
     ];
     let long = "x".repeat(65);
@@ -231,7 +231,7 @@ async fn a_slug_that_cannot_exist_is_answered_like_an_organization_out_of_reach(
 #[tokio::test]
 async fn an_unknown_path_is_404_and_an_unknown_method_405_with_what_is_allowed() {
     let world = World::new().await;
-    let owner = world.user(Role::Owner).await;
+    let owner = world.user(Role::Owner);
     for path in ["/", "/v1", "/v1/nothing", "/v2/user", "/v1/auth/api-tokens/a/b"] {
         assert_eq!(owner.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
     }
@@ -247,7 +247,7 @@ async fn an_unknown_path_is_404_and_an_unknown_method_405_with_what_is_allowed()
 #[tokio::test]
 async fn head_is_get_without_the_body() {
     let world = World::new().await;
-    let owner = world.user(Role::Owner).await;
+    let owner = world.user(Role::Owner);
     let (get, head) =
         (owner.get("/v1/user").await, owner.send(Method::HEAD, "/v1/user", None).await);
     assert_eq!((head.status, head.text.as_str()), (StatusCode::OK, ""));

@@ -3,6 +3,7 @@
 
 mod contract;
 #[path = "../../../server/tests/support/database.rs"]
+#[expect(dead_code, reason = "the test server creates the files here")]
 mod database;
 mod recorder;
 mod stand_in;

@@ -25,7 +25,8 @@ async fn the_client_reads_over_https_and_the_server_knows_it_behind_a_proxy() {
     let (reader, writer) = std::io::pipe().unwrap();
     let log = Log::start(Format::Json, writer).logger();
     let any = (Ipv4Addr::LOCALHOST, 0).into();
-    let server = Server::start(&settings, world.service.clone(), any, log).unwrap();
+    let service = world.server.run(async |service| service.clone());
+    let server = Server::start(&settings, service, any, log).unwrap();
 
     let url = format!("{}://{}", server.scheme(), server.address());
     let proxied = HeaderValue::from_static("2001:db8::1");
@@ -34,7 +35,7 @@ async fn the_client_reads_over_https_and_the_server_knows_it_behind_a_proxy() {
         .default_headers(HeaderMap::from_iter([("x-forwarded-for".parse().unwrap(), proxied)]))
         .build()
         .unwrap();
-    let owner = world.user(Role::Owner).await;
+    let owner = world.user(Role::Owner);
     let client = Client::builder(&url).token(&owner.token.unwrap()).http_client(http_client);
     let user = client.build().unwrap().get_current_user().send().await.unwrap();
     assert_eq!(user.user.username, owner.username);

@@ -3,7 +3,7 @@
 
 use crate::support::{Actor, Binding, World};
 use http::{Method, StatusCode};
-use orgtokens_server::caller::Role;
+use orgtokens_server::caller::{Credential, Origin, Role};
 use orgtokens_server::scope::RequestedScope;
 use serde_json::{Value, json};
 
@@ -28,8 +28,8 @@ async fn revoke(actor: &Actor, id: &str) -> StatusCode {
 #[tokio::test]
 async fn owners_and_admins_see_all_tokens_with_owner_and_others_their_own_without() {
     let world = World::new().await;
-    let (owner, member) = (world.user(Role::Owner).await, world.user(Role::Member).await);
-    let (admin, viewer) = (world.user(Role::Admin).await, world.user(Role::Viewer).await);
+    let (owner, member) = (world.user(Role::Owner), world.user(Role::Member));
+    let (admin, viewer) = (world.user(Role::Admin), world.user(Role::Viewer));
     let mut ids = Vec::new();
     for actor in [&member, &owner, &viewer] {
         ids.push(mint(actor, "bound", json!({"organization": "acme"})).await);
@@ -51,7 +51,7 @@ async fn owners_and_admins_see_all_tokens_with_owner_and_others_their_own_withou
 #[tokio::test]
 async fn group_and_scopes_are_present_on_group_bound_tokens_only_and_never_null() {
     let world = World::new().await;
-    let owner = world.user(Role::Owner).await;
+    let owner = world.user(Role::Owner);
     mint(&owner, "bound", json!({"organization": "acme"})).await;
     let grouped =
         json!({"organization": "acme", "group": "default", "scopes": ["full-access", "read"]});
@@ -78,7 +78,7 @@ async fn group_and_scopes_are_present_on_group_bound_tokens_only_and_never_null(
 #[tokio::test]
 async fn unrestricted_tokens_are_never_listed_or_revoked_through_an_organization() {
     let world = World::new().await;
-    let owner = world.user(Role::Owner).await;
+    let owner = world.user(Role::Owner);
     let id = mint(&owner, "plain", json!({})).await;
     assert!(listed(&owner, LIST).await.is_empty());
     assert_eq!(revoke(&owner, &id).await, StatusCode::NOT_FOUND);
@@ -88,8 +88,8 @@ async fn unrestricted_tokens_are_never_listed_or_revoked_through_an_organization
 #[tokio::test]
 async fn tokens_that_may_not_be_revoked_answer_the_same_404_byte_for_byte() {
     let world = World::new().await;
-    let (owner, member) = (world.user(Role::Owner).await, world.user(Role::Member).await);
-    let elsewhere = world.actor(Role::Owner, Binding::Organization("globex")).await;
+    let (owner, member) = (world.user(Role::Owner), world.user(Role::Member));
+    let elsewhere = world.actor(Role::Owner, Binding::Organization("globex"));
     let own = listed(&elsewhere, "/v1/auth/api-tokens").await;
     let gone = mint(&member, "gone", json!({"organization": "acme"})).await;
     assert_eq!(revoke(&member, &gone).await, StatusCode::OK);
@@ -113,19 +113,19 @@ async fn tokens_that_may_not_be_revoked_answer_the_same_404_byte_for_byte() {
 #[tokio::test]
 async fn a_role_change_takes_effect_on_the_same_token_at_once() {
     let world = World::new().await;
-    let (owner, member) = (world.user(Role::Owner).await, world.user(Role::Member).await);
+    let (owner, member) = (world.user(Role::Owner), world.user(Role::Member));
     mint(&owner, "bound", json!({"organization": "acme"})).await;
     assert!(listed(&member, LIST).await.is_empty());
-    world.set_role("acme", &member.username.parse().unwrap(), Role::Admin).await;
+    world.set_role("acme", &member.username.parse().unwrap(), Role::Admin);
     assert_eq!(listed(&member, LIST).await.len(), 1);
-    world.set_role("acme", &member.username.parse().unwrap(), Role::Viewer).await;
+    world.set_role("acme", &member.username.parse().unwrap(), Role::Viewer);
     assert!(listed(&member, LIST).await.is_empty());
 }
 
 #[tokio::test]
 async fn an_organization_bound_token_reaches_only_own_tokens_of_its_organization() {
     let world = World::new().await;
-    let bound = world.actor(Role::Admin, Binding::Organization("globex")).await;
+    let bound = world.actor(Role::Admin, Binding::Organization("globex"));
     let names: Vec<_> = listed(&bound, "/v1/auth/api-tokens").await;
     assert_eq!(names.len(), 1);
     assert_eq!(names[0]["organization"], "globex");
@@ -136,7 +136,7 @@ async fn an_organization_bound_token_reaches_only_own_tokens_of_its_organization
 #[tokio::test]
 async fn a_token_name_is_taken_for_its_user_until_the_token_is_revoked() {
     let world = World::new().await;
-    let (one, two) = (world.user(Role::Member).await, world.user(Role::Member).await);
+    let (one, two) = (world.user(Role::Member), world.user(Role::Member));
     mint(&one, "ci-bot", json!({})).await;
     let again = one
         .send(Method::POST, "/v1/auth/api-tokens/ci-bot", Some(json!({"organization": "acme"})))
@@ -151,7 +151,7 @@ async fn a_token_name_is_taken_for_its_user_until_the_token_is_revoked() {
 #[tokio::test]
 async fn of_many_mints_of_one_name_at_once_exactly_one_succeeds() {
     let world = World::new().await;
-    let owner = world.user(Role::Owner).await;
+    let owner = world.user(Role::Owner);
     let mints = (0..12).map(|_| owner.send(Method::POST, "/v1/auth/api-tokens/same", None));
     let statuses: Vec<_> = futures::future::join_all(mints)
         .await
@@ -165,7 +165,7 @@ async fn of_many_mints_of_one_name_at_once_exactly_one_succeeds() {
 #[tokio::test]
 async fn mint_refuses_every_meaningless_combination_and_mints_nothing() {
     let world = World::new().await;
-    let owner = world.user(Role::Owner).await;
+    let owner = world.user(Role::Owner);
     for (body, says) in [
         (json!({"group": "default"}), "organization"),
         (json!({"group": "default", "scopes": ["read"]}), "organization"),
@@ -194,7 +194,7 @@ async fn mint_refuses_every_meaningless_combination_and_mints_nothing() {
 #[tokio::test]
 async fn mint_for_an_unknown_or_invisible_organization_or_group_is_404() {
     let world = World::new().await;
-    let owner = world.user(Role::Owner).await;
+    let owner = world.user(Role::Owner);
     for body in [
         json!({"organization": "nowhere"}),
         json!({"organization": "globex"}),
@@ -209,19 +209,22 @@ async fn mint_for_an_unknown_or_invisible_organization_or_group_is_404() {
 #[tokio::test]
 async fn a_list_longer_than_a_page_is_complete_and_in_order() {
     let world = World::new().await;
-    let owner = world.user(Role::Owner).await;
-    let credential = World::credential(&owner);
+    let owner = world.user(Role::Owner);
+    let token = owner.token.as_ref().unwrap().parse().unwrap();
+    let credential = Credential::new(&token, Origin::Web);
     let request = orgtokens_server::records::MintRequest {
         organization: Some("acme".parse().unwrap()),
         ..Default::default()
     };
-    let mut minted = Vec::new();
-    for number in 0..4_001 {
-        let name = format!("t-{number}").parse().unwrap();
-        minted.push(
-            world.service.mint_token(&credential, &name, &request).await.unwrap().id.to_string(),
-        );
-    }
+    let minted = world.server.run(async |service| {
+        let mut ids = Vec::new();
+        for number in 0..4_001 {
+            let name = format!("t-{number}").parse().unwrap();
+            let minted = service.mint_token(&credential, &name, &request).await.unwrap();
+            ids.push(minted.id.to_string());
+        }
+        ids
+    });
     let list = listed(&owner, LIST).await;
     assert_eq!(list.iter().map(|token| token["id"].as_str().unwrap()).collect::<Vec<_>>(), minted);
     assert_eq!(listed(&owner, "/v1/auth/api-tokens").await.len(), minted.len() + 1);
@@ -230,7 +233,7 @@ async fn a_list_longer_than_a_page_is_complete_and_in_order() {
 #[tokio::test]
 async fn a_group_bound_token_lists_and_gets_only_its_own_group() {
     let world = World::new().await;
-    let bound = world.actor(Role::Owner, Binding::Group(&[RequestedScope::Read])).await;
+    let bound = world.actor(Role::Owner, Binding::Group(&[RequestedScope::Read]));
     let list = bound.get("/v1/organizations/acme/groups").await.json();
     assert_eq!(list["groups"].as_array().unwrap().len(), 1);
     assert_eq!(list["groups"][0]["name"], "default");

@@ -103,7 +103,7 @@ fn log(format: Option<LogFormat>) -> Result<Log> {
 }
 
 /// Returns what may be shown of a database's URL: the path of a file, or user, host and name.
-fn public(url: &str) -> String {
+pub fn public(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("sqlite", url));
     let base = rest.split('?').next().unwrap_or_default();
     match base.rsplit_once('@') {

@@ -7,6 +7,7 @@
 mod audit;
 mod command_line;
 mod compat;
+mod config;
 mod connections;
 mod copying;
 mod crash;

@@ -24,6 +24,8 @@ pub enum Contender {
     Start(Host),
     /// Commits of one row each, without a server.
     Commits,
+    /// Commits of the rows of so many mints each, without a server.
+    MintRows(u32),
     /// As many mints as this number of clients can send.
     Mints(Host, usize),
     /// As many times the statements of a mint as this number of clients can send to PostgreSQL.
@@ -117,6 +119,7 @@ impl Contender {
             Self::ListsWhileReading => big::lists_while_reading(world, seconds),
             Self::Start(host) => big::start(world, host),
             Self::Commits => mints::commits(world, seconds),
+            Self::MintRows(per_commit) => mints::rows(world, per_commit, seconds),
             Self::Mints(host, clients) => mints::mints(world, host, clients, seconds),
             Self::Pgbench(clients) => postgres::pgbench(world, clients, seconds),
         }
@@ -133,7 +136,7 @@ impl Contender {
                 matches!(host, Host::SqliteMillion | Host::Prism | Host::BetterAuth)
             }
             Self::ListsWhileReading => true,
-            Self::Commits | Self::Pgbench(_) => false,
+            Self::Commits | Self::MintRows(_) | Self::Pgbench(_) => false,
         }
     }
 }

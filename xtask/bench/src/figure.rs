@@ -5,7 +5,8 @@ use crate::contender::{Ask, Contender, Host, Metric};
 use crate::peers;
 use crate::world::Workshop;
 use Contender::{
-    Commits, ListsWhileChanging, ListsWhileReading, Mints, Paced, Pgbench, Requests, Start,
+    Commits, ListsWhileChanging, ListsWhileReading, MintRows, Mints, Paced, Pgbench, Requests,
+    Start,
 };
 use Goal::{AtLeast, AtMost};
 use Measured::{Ratio, Value};
@@ -98,6 +99,10 @@ figures! {
         Mints, Ratio(Mints(Host::Sqlite, 16), Commits), AtLeast(1.0);
     "mints-64", "durable mints of 64 clients, against bare commits",
         Mints, Ratio(Mints(Host::Sqlite, 64), Commits), AtLeast(1.2);
+    "mints-16-bound", "the rows of a mint without a server, 16 in a commit, against bare commits",
+        Mints, Ratio(MintRows(16), Commits), Goal::None;
+    "mints-64-bound", "the rows of a mint without a server, 64 in a commit, against bare commits",
+        Mints, Ratio(MintRows(64), Commits), Goal::None;
     "growth", "time of a list with 1,020,000 tokens in the database, against 20,000",
         Lists, Ratio(LIST, LIST_MILLION), AtMost(1.15);
     "start", "start of `serve` on 1,000,000 tokens, s",

@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::collections::HashMap;
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use xtask::postgres::Cluster;
 
@@ -49,6 +49,10 @@ impl Workshop {
         Ok(Self { server, folder })
     }
 
+    fn prepare(&self, big: usize) -> Result<Database> {
+        Database::prepare(&self.server, &self.folder.join("databases"), big)
+    }
+
     /// Returns the folder of the peers.
     pub fn peers(&self) -> PathBuf {
         self.folder.join("peers")
@@ -82,8 +86,7 @@ impl<'a> World<'a> {
             _ => (Host::Sqlite, 0),
         };
         if !self.databases.contains_key(&host) {
-            let folder = self.workshop.folder.join("databases");
-            let mut database = Database::prepare(&self.workshop.server, &folder, big)?;
+            let mut database = self.workshop.prepare(big)?;
             // A world starts with the same contents every time. The long one is only read.
             if host == Host::Sqlite {
                 let copy = self.path("sqlite.db");
@@ -93,6 +96,12 @@ impl<'a> World<'a> {
             self.databases.insert(host, database);
         }
         self.databases.get(&host).context("there is no database")
+    }
+
+    /// Copies the small database as every world starts with it.
+    pub fn copy_database(&self, target: &Path) -> Result<()> {
+        fs::copy(self.workshop.prepare(0)?.file, target)?;
+        Ok(())
     }
 
     /// Returns the PostgreSQL server with the contents of the small database.

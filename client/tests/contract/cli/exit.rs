@@ -9,7 +9,7 @@ const MINT: &str = "token mint ci-bot --organization acme";
 #[tokio::test]
 async fn a_refusal_of_the_server_exits_1_with_its_sentence_and_the_next_step() {
     let world = World::new().await;
-    let member = Shell::of(&world.user(Role::Member).await);
+    let member = Shell::of(&world.user(Role::Member));
     for (command, says, step) in [
         (
             "member list --organization none",
@@ -83,7 +83,7 @@ async fn a_server_that_is_not_reached_and_an_unknown_outcome_exit_3() {
 #[tokio::test]
 async fn a_token_is_revoked_by_its_name_or_by_its_id() {
     let world = World::new().await;
-    let shell = Shell::of(&world.user(Role::Owner).await);
+    let shell = Shell::of(&world.user(Role::Owner));
     shell.done(MINT).await;
     assert_eq!(shell.done("token revoke ci-bot --yes").await, "revoked ci-bot\n");
     let minted = shell.run(MINT).await;
@@ -99,7 +99,7 @@ async fn a_token_is_revoked_by_its_name_or_by_its_id() {
 #[tokio::test]
 async fn on_a_terminal_a_token_is_revoked_only_after_a_yes() {
     let world = World::new().await;
-    let shell = Shell::of(&world.user(Role::Owner).await);
+    let shell = Shell::of(&world.user(Role::Owner));
     shell.done(MINT).await;
     for answer in ["n", "", "yess"] {
         let run = shell.run_on_a_terminal(answer, "token revoke ci-bot").await;

@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 #[tokio::test]
 async fn login_keeps_an_accepted_token_where_only_its_owner_reads_it() {
     let world = World::new().await;
-    let owner = world.user(Role::Owner).await;
+    let owner = world.user(Role::Owner);
     let shell = Shell::of(&owner);
     let (url, input) = (format!("--url {}", shell.url), format!("{}\n", shell.token));
     let login = shell.run_with(&[], &input, &format!("login {url}")).await;
@@ -35,7 +35,7 @@ async fn login_keeps_an_accepted_token_where_only_its_owner_reads_it() {
 #[tokio::test]
 async fn login_keeps_no_token_that_the_server_refuses() {
     let world = World::new().await;
-    let shell = Shell::of(&world.user(Role::Owner).await);
+    let shell = Shell::of(&world.user(Role::Owner));
     let url = [("ORGTOKENS_URL", &*shell.url)];
     assert_eq!(shell.run_with(&url, "orgt_unknown", "login").await.code, 1);
     assert_eq!(shell.run_with(&url, "\n", "login").await.code, 2);
@@ -43,7 +43,7 @@ async fn login_keeps_no_token_that_the_server_refuses() {
     assert!(!shell.profiles().exists());
     // A valid token that may not ask who its user is.
     let scopes = &[RequestedScope::DbCreate];
-    let narrow = Shell::of(&world.actor(Role::Owner, Binding::Group(scopes)).await);
+    let narrow = Shell::of(&world.actor(Role::Owner, Binding::Group(scopes)));
     let login = narrow.run_with(&url, &narrow.token, "login").await;
     assert_eq!(login.code, 0, "{login:?}");
 }

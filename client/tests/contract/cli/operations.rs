@@ -13,8 +13,8 @@ fn rows(table: &str) -> Vec<Vec<&str>> {
 #[tokio::test]
 async fn every_command_reads_or_changes_what_its_words_say() {
     let world = World::new().await;
-    let outsider = world.outsider().await.username;
-    let owner = world.user(Role::Owner).await;
+    let outsider = world.outsider().username;
+    let owner = world.user(Role::Owner);
     let shell = Shell::of(&owner);
     for (command, shows) in [
         ("validate", "the token is valid and does not expire\n".to_owned()),
@@ -45,7 +45,7 @@ async fn every_command_reads_or_changes_what_its_words_say() {
 #[tokio::test]
 async fn a_mint_prints_the_secret_alone_and_sends_every_scope() {
     let world = World::new().await;
-    let shell = Shell::of(&world.user(Role::Owner).await);
+    let shell = Shell::of(&world.user(Role::Owner));
     let mint = "token mint ci-bot --organization acme --group default --scope db:create \
                 --scope read";
     let minted = shell.run(mint).await;

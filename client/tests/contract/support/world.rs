@@ -11,16 +11,14 @@ use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::rt::TokioExecutor;
 use orgtokens_client::Client;
 use orgtokens_server::caller::{Credential, Origin, Role};
-use orgtokens_server::name::{Email, Name, Slug};
-use orgtokens_server::records::MintRequest;
+use orgtokens_server::error::Result;
+use orgtokens_server::name::Name;
 use orgtokens_server::scope::RequestedScope;
-use orgtokens_server::server::{Server, Settings};
 use orgtokens_server::service::{Operator, Service};
-use orgtokens_server::store::Store;
-use orgtokens_server::token::PlainToken;
+use orgtokens_server::test_server::{self, GROUP, ORGANIZATION, TestServer};
 use serde_json::Value;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::str::FromStr;
 
 /// Where an actor's token acts.
 #[derive(Clone, Copy, Debug)]
@@ -35,71 +33,28 @@ pub enum Binding {
 /// A server with two organizations: `acme`, with the groups `default` and `other`, and
 /// `globex`. Every answer to its actors is checked against the contract.
 pub struct World {
-    pub service: Service,
+    pub server: TestServer,
     recorder: SocketAddr,
     objections: Objections,
-    counter: AtomicU32,
-    _running: Server,
-    _database: Database,
 }
 
-/// Parses a well-formed name.
-pub fn name(text: &str) -> Name {
+/// Parses a well-formed name or slug.
+pub fn name<T: FromStr<Err = String>>(text: &str) -> T {
     text.parse().expect("a name")
-}
-
-/// Parses a well-formed slug.
-fn slug(text: &str) -> Slug {
-    text.parse().expect("a slug")
 }
 
 impl World {
     pub async fn new() -> Self {
         // With a PostgreSQL server the whole contract is tested on it: answers are the same.
-        let database = match database::server() {
-            Some(server) => Database::on(&server).await,
-            None => Database::in_a_file(),
+        let server = match database::server() {
+            Some(server) => TestServer::start_on(&Database::on(&server).await.url),
+            None => TestServer::start(),
         };
-        let service = Service::new(Store::create(&database.url).await.expect("a database"));
-        let log = slog::Logger::root(slog::Discard, slog::o!());
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let settings = Settings::default();
-        let running = Server::start(&settings, service.clone(), any, log).expect("a server");
+        server.run(populate).expect("a new database");
+        let address = server.url().trim_start_matches("http://").parse().expect("an address");
         let objections = Objections::default();
-        let recorder = record(running.address(), objections.clone()).await;
-        let counter = AtomicU32::new(0);
-        let world =
-            Self { service, recorder, objections, counter, _running: running, _database: database };
-        world.populate().await;
-        world
-    }
-
-    async fn populate(&self) {
-        let founder =
-            self.operator().init(&slug("acme"), &name("founder"), &email("founder")).await;
-        let founder = credential(&founder.expect("a new database"));
-        self.operator()
-            .add_organization(&slug("globex"), &name("founder"))
-            .await
-            .expect("a new slug");
-        for group in ["default", "other"] {
-            let made = self
-                .service
-                .within(&founder, &slug("acme"))
-                .create_group(name(group), name("lhr"))
-                .await;
-            made.expect("a new group");
-        }
-    }
-
-    pub fn operator(&self) -> Operator<'_> {
-        Operator(&self.service)
-    }
-
-    /// Returns what an actor's requests carry.
-    pub fn credential(actor: &Actor) -> Credential {
-        let token = actor.token.as_deref().and_then(|token| token.parse().ok());
-        credential(&token.expect("a token"))
+        let recorder = record(address, objections.clone()).await;
+        Self { server, recorder, objections }
     }
 
     /// An actor without a credential.
@@ -119,71 +74,57 @@ impl World {
     }
 
     /// A new user with this role in `acme`, and an unrestricted token.
-    pub async fn user(&self, role: Role) -> Actor {
-        self.actor(role, Binding::Unrestricted).await
+    pub fn user(&self, role: Role) -> Actor {
+        self.actor(role, Binding::Unrestricted)
     }
 
     /// A new user who is a member of nothing, and an unrestricted token.
-    pub async fn outsider(&self) -> Actor {
-        let (username, token) = self.new_user("outsider").await;
-        self.with_token(username.to_string(), Some(token.reveal().to_owned()))
+    pub fn outsider(&self) -> Actor {
+        self.recorded(&self.server.outsider())
     }
 
     /// A new user with this role in `acme`, and a token of this binding. The user minted it
     /// as an admin, before getting this role.
-    pub async fn actor(&self, role: Role, binding: Binding) -> Actor {
-        let (username, unrestricted) = self.new_user(role.as_str()).await;
-        self.set_role("acme", &username, Role::Admin).await;
-        let token = match binding {
-            Binding::Unrestricted => unrestricted,
+    pub fn actor(&self, role: Role, binding: Binding) -> Actor {
+        let user = self.server.user(Some(role));
+        self.set_role(ORGANIZATION, user.username(), Role::Admin);
+        let actor = match binding {
+            Binding::Unrestricted => self.recorded(&user),
             Binding::Organization(organization) => {
-                if organization != "acme" {
-                    self.set_role(organization, &username, Role::Admin).await;
+                if organization != ORGANIZATION {
+                    self.set_role(organization, user.username(), Role::Admin);
                 }
-                let request =
-                    MintRequest { organization: Some(slug(organization)), ..Default::default() };
-                self.mint(&unrestricted, "bound", &request).await
+                self.recorded(&user.mint("bound", organization))
             }
             Binding::Group(scopes) => {
-                let request = MintRequest {
-                    organization: Some(slug("acme")),
-                    group: Some(name("default")),
-                    scopes: Some(scopes.to_vec()),
-                };
-                self.mint(&unrestricted, "bound", &request).await
+                self.recorded(&user.mint_in_group("bound", (ORGANIZATION, GROUP), scopes))
             }
         };
-        self.set_role("acme", &username, role).await;
-        self.with_token(username.to_string(), Some(token.reveal().to_owned()))
-    }
-
-    async fn new_user(&self, kind: &str) -> (Name, PlainToken) {
-        let number = self.counter.fetch_add(1, Ordering::Relaxed);
-        let username = name(&format!("{kind}-{number}"));
-        let operator = self.operator();
-        operator.add_user(&username, &email(username.as_str())).await.expect("a new user");
-        let token = operator.mint_token(&username, &name("laptop")).await.expect("a new token");
-        (username, token)
+        self.set_role(ORGANIZATION, user.username(), role);
+        actor
     }
 
     /// Gives a user a role, as the operator.
-    pub async fn set_role(&self, organization: &str, username: &Name, role: Role) {
-        let set = self.operator().set_member(&slug(organization), username, role).await;
+    pub fn set_role(&self, organization: &str, username: &Name, role: Role) {
+        let slug = name(organization);
+        let set = self
+            .server
+            .run(async |service| Operator(service).set_member(&slug, username, role).await);
         set.expect("the user exists");
     }
 
-    async fn mint(&self, with: &PlainToken, token: &str, request: &MintRequest) -> PlainToken {
-        let with = credential(with);
-        self.service.mint_token(&with, &name(token), request).await.expect("a new token").token
+    fn recorded(&self, actor: &test_server::Actor<'_>) -> Actor {
+        self.with_token(actor.username().to_string(), Some(actor.token().to_owned()))
     }
 }
 
-fn credential(token: &PlainToken) -> Credential {
-    Credential::new(token, Origin::Web)
-}
-
-fn email(username: &str) -> Email {
-    format!("{username}@example.com").parse().expect("an email address")
+async fn populate(service: &Service) -> Result<()> {
+    let (operator, founder, slug) = (Operator(service), name("founder"), name(ORGANIZATION));
+    operator.add_organization(&name("globex"), &founder).await?;
+    let token = operator.mint_token(&founder, &name("second")).await?;
+    let credential = Credential::new(&token, Origin::Web);
+    service.within(&credential, &slug).create_group(name("other"), name("lhr")).await?;
+    Ok(())
 }
 
 impl Drop for World {

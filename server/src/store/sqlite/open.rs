@@ -123,6 +123,9 @@ pub fn connect(path: &Path) -> Result<Connection> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -8192)?;
+    // The pages that several changes write are copied from the log once. Measured against 1,000: a
+    // tenth more mints.
+    connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
     // Sorting must work on a full disk.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     // The first statement that reads the file: it refuses what is no database.

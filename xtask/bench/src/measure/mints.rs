@@ -6,11 +6,14 @@ use crate::database::BoundToken;
 use crate::load::client::Load;
 use crate::process;
 use crate::world::World;
-use anyhow::Result;
-use rusqlite::Connection;
+use anyhow::{Context, Result};
+use chrono::DateTime;
+use orgtokens_server::token::TokenId;
+use rusqlite::{Connection, params};
 use std::io::Write;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Counts the runs, so that each mints tokens with names of its own.
 static RUN: AtomicUsize = AtomicUsize::new(0);
@@ -90,15 +93,76 @@ fn revoke(request: &mut Vec<u8>, name: &str, BoundToken { token, .. }: &BoundTok
 
 /// Measures commits of one row each by one writer, as durable as the service's.
 pub fn commits(world: &World<'_>, seconds: u64) -> Result<Sample> {
-    let connection = Connection::open(world.path("commits.db"))?;
-    connection.pragma_update(None, "journal_mode", "wal")?;
-    connection.pragma_update(None, "synchronous", "full")?;
+    let connection = connect(&world.path("commits.db"))?;
     connection.execute("CREATE TABLE IF NOT EXISTS texts (text TEXT NOT NULL) STRICT", [])?;
     let mut insert = connection.prepare("INSERT INTO texts (text) VALUES (?1)")?;
-    let (before, start, mut count) = (process::own_cpu()?, Instant::now(), 0_u32);
-    while start.elapsed() < Duration::from_secs(seconds) {
+    write(seconds, || {
         insert.execute(["a row of some length, such as that of a token in its table"])?;
-        count += 1;
+        Ok(1)
+    })
+}
+
+/// Measures what one writer without a server writes for mints, with this number in each commit: a
+/// token, an audit entry, and the end of the audit chain.
+pub fn rows(world: &mut World<'_>, per_commit: u32, seconds: u64) -> Result<Sample> {
+    let path = world.path("rows.db");
+    if !path.exists() {
+        world.copy_database(&path)?;
+    }
+    let connection = connect(&path)?;
+    let mut work = connection.prepare(
+        "SELECT o.id, m.user_id FROM organizations o JOIN members m ON m.organization_id = o.id
+         WHERE o.slug LIKE 'work-%' ORDER BY o.id",
+    )?;
+    let work = work.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut work = work.collect::<Result<Vec<(i64, i64)>, _>>()?.into_iter().cycle();
+    let mut token = connection.prepare(
+        "INSERT INTO tokens (id, digest, name, user_id, organization_id, scopes, created_at)
+         VALUES (?1, randomblob(32), ?2, ?3, ?4, 0, ?5)",
+    )?;
+    let mut head = connection.prepare(
+        "UPDATE organizations SET entries = entries + 1, hash = randomblob(32) WHERE id = ?1",
+    )?;
+    let mut entry = connection.prepare(
+        "INSERT INTO audit_log
+         (organization_id, origin, author, created_at, sequence, code, message, data, hash)
+         SELECT id, 'web', 'user-00', ?2, entries, 'user-token-create', ?3,
+         json_object('acting_token', json_object('id', hex(?4), 'name', ?3),
+         'token', json_object('id', hex(?4), 'name', ?3, 'organization', slug)), hash
+         FROM organizations WHERE id = ?1",
+    )?;
+    write(seconds, || {
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        for _ in 0..per_commit {
+            let (organization, user) = work.next().context("there is no organization")?;
+            let time = DateTime::from(SystemTime::now());
+            let (id, millis) = (TokenId::generate(time), time.timestamp_millis());
+            let name = format!("m-{id}");
+            token.execute(params![id.as_bytes(), name, user, organization, millis])?;
+            head.execute([organization])?;
+            entry.execute(params![organization, millis, name, id.as_bytes()])?;
+        }
+        connection.execute_batch("COMMIT")?;
+        Ok(per_commit)
+    })
+}
+
+/// Connects to a database with the settings that the service has for its writer.
+fn connect(path: &Path) -> Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "cache_size", -8192)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
+    Ok(connection)
+}
+
+/// Repeats what writes and returns how much, until the time is over.
+fn write(seconds: u64, mut work: impl FnMut() -> Result<u32>) -> Result<Sample> {
+    let (before, start, mut count) = (process::own_cpu()?, Instant::now(), 0);
+    while start.elapsed() < Duration::from_secs(seconds) {
+        count += work()?;
     }
     let per_second = f64::from(count) / start.elapsed().as_secs_f64();
     Ok(throughput(per_second, process::own_cpu()? - before, count.into()))
