@@ -55,6 +55,9 @@ enum Command {
         pool_size: NonZeroUsize,
         #[command(flatten)]
         listen: Listen,
+        /// The form of the log on stderr; by default text on a terminal, and JSON elsewhere
+        #[arg(long, value_name = "FORMAT", env = "ORGTOKENS_LOG_FORMAT")]
+        log_format: Option<serve::LogFormat>,
         #[command(flatten)]
         settings: Settings,
     },
@@ -192,11 +195,13 @@ impl<C: Subcommand> Group<C> {
 /// Runs the command.
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
-        Command::Serve { database, pool_size, listen, settings } => {
+        Command::Serve { database, pool_size, listen, log_format, settings } => {
             let store = Store::open_pooled(&database.url, pool_size).await?;
             store.hold_reserve();
             let service = Service::new(store);
-            serve::serve(service, &database.url, listen.address, &settings, |_| String::new()).await
+            let nothing = |_| String::new();
+            serve::serve(service, &database.url, listen.address, &settings, log_format, nothing)
+                .await
         }
         Command::Init { database, organization, username, email } => {
             let service = Service::new(Store::create(&database.url).await?);

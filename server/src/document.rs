@@ -1,6 +1,5 @@
-//! The OpenAPI document that the server's code declares.
-//!
-//! `cargo xtask diff` compares it with `openapi.yaml`.
+//! The OpenAPI document that the server's code declares, which `cargo xtask diff` compares with
+//! `openapi.yaml`, and the contract itself as a server shows it.
 
 use crate::handlers;
 use crate::records::PageQuery;
@@ -18,6 +17,16 @@ pub fn document() -> anyhow::Result<Value> {
     state_defaults(&mut document, &serde_json::to_value(PageQuery::default())?);
     drop_null_defaults(&mut document);
     Ok(document)
+}
+
+/// The server that the contract names: the vendor's.
+const SERVER: &str = "  - url: https://api.turso.tech\n    description: Turso's Platform API\n";
+
+/// Returns the contract, `openapi.yaml`, with the address of this server in place of the vendor's.
+pub fn contract(address: &str) -> String {
+    // A text of JSON is one of YAML too, whatever it contains.
+    let server = format!("  - url: {}\n    description: This server\n", Value::from(address));
+    include_str!("../../openapi.yaml").replacen(SERVER, &server, 1)
 }
 
 /// schemars states a default of null for every optional member, also if null is refused.
@@ -66,6 +75,15 @@ fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_cannot_add_to_the_contract() {
+        for address in ["http://a'&!*", "a\"\n- b: c # d\\", "\u{2028}\t{}"] {
+            let read: Value = serde_saphyr::from_str(&contract(address)).unwrap();
+            let server = serde_json::json!({"url": address, "description": "This server"});
+            assert_eq!(read["servers"], serde_json::json!([server]));
+        }
+    }
 
     #[test]
     fn query_parameters_state_the_defaults_that_the_code_uses() {

@@ -8,6 +8,8 @@ pub mod budget;
 mod connections;
 mod precondition;
 pub mod throttle;
+pub mod tls;
+mod trace;
 
 use crate::error::Error;
 use crate::handlers::Shortcut;
@@ -36,6 +38,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 use throttle::Throttle;
+use trace::Trace;
 
 type Request = hyper::Request<dropshot::Body>;
 type Response = hyper::Response<dropshot::Body>;
@@ -94,16 +97,16 @@ pub struct Context {
 }
 
 impl Context {
-    /// Dispatches requests to `operations` or, if these have no such path or method, to `compat`.
+    /// Dispatches requests to `operations` or, if these have no such path or method, to `extras`.
     /// Writes the access log to `log`.
     pub fn new(
         service: Service,
         operations: ApiDescription<Self>,
-        compat: Option<ApiDescription<Self>>,
+        extras: ApiDescription<Self>,
         throttle: Throttle,
         log: Logger,
     ) -> Self {
-        let (templates, dispatch) = dispatcher(operations, compat);
+        let (templates, dispatch) = dispatcher(operations, extras);
         let connections = Arc::<Connections>::default();
         let budget = Budget::new(Arc::clone(&connections));
         Self { service, templates, dispatch, connections, budget, throttle, log }
@@ -118,20 +121,19 @@ impl Context {
 /// Returns the path templates of the operations, and what dispatches requests to them.
 fn dispatcher(
     operations: ApiDescription<Context>,
-    compat: Option<ApiDescription<Context>>,
+    extras: ApiDescription<Context>,
 ) -> (HashMap<String, String>, Box<Dispatch>) {
     // The router's type is not exported, so only a closure can keep it.
-    let (router, compat) = (operations.into_router(), compat.map(ApiDescription::into_router));
-    let endpoints = compat.iter().chain([&router]).flat_map(|router| router.endpoints(None));
+    let (router, extras) = (operations.into_router(), extras.into_router());
+    let endpoints = [&extras, &router].into_iter().flat_map(|router| router.endpoints(None));
     let templates =
         endpoints.map(|(path, _, endpoint)| (endpoint.operation_id.clone(), path)).collect();
     let dispatch = Box::new(move |mut rqctx: RequestContext<Context>, request: Request| {
         let method = routed_method(request.method());
         let path = request.uri().path();
-        let found = router.lookup_route(&method, path.into(), None).or_else(|error| {
-            let found = compat.as_ref().map(|it| it.lookup_route(&method, path.into(), None));
-            found.and_then(Result::ok).ok_or(error)
-        });
+        let found = router
+            .lookup_route(&method, path.into(), None)
+            .or_else(|error| extras.lookup_route(&method, path.into(), None).map_err(|_| error));
         let found = match found {
             Ok(found) => found,
             Err(error) => return (None, std::future::ready(reply::no_route(&error)).boxed()),
@@ -181,6 +183,7 @@ async fn respond(rqctx: RequestContext<Context>, request: Request) -> Response {
     let Context { templates, dispatch, connections, throttle, log, .. } = &server.private;
     let client = throttle.proxies.client(peer.ip(), rqctx.request.headers());
     let request_id = rqctx.request_id.clone();
+    let trace = Trace::of(rqctx.request.headers());
     let requests = connections.begin_request(peer);
     let active = guard(&requests, |requests| requests.end());
     let answer = async {
@@ -208,7 +211,7 @@ async fn respond(rqctx: RequestContext<Context>, request: Request) -> Response {
     // logged, and of a path only the template.
     let note = response.extensions_mut().remove::<Note>().unwrap_or_default();
     if let Some(reason) = note.reason {
-        error!(log, "request failed"; "request_id" => &request_id, "reason" => reason);
+        error!(log, "request failed"; "request_id" => &request_id, "reason" => reason, &trace);
     }
     info!(log, "request";
         "request_id" => request_id,
@@ -220,6 +223,7 @@ async fn respond(rqctx: RequestContext<Context>, request: Request) -> Response {
         "token_id" => token.or(note.token).map_or("-".to_owned(), |token| token.to_string()),
         "client" => &*client_text(client, peer, &requests.peer),
         "peer" => &*requests.peer,
+        &trace,
     );
     response
 }
@@ -268,7 +272,13 @@ mod tests {
         let log = Logger::root(slog::Discard, o!());
         let proxies = Proxies { trusted: Vec::new(), header: header::FORWARDED };
         let throttle = Throttle::new(NonZeroU32::MIN, proxies);
-        let mut context = Context::new(service, ApiDescription::new(), None, throttle, log.clone());
+        let mut context = Context::new(
+            service,
+            ApiDescription::new(),
+            ApiDescription::new(),
+            throttle,
+            log.clone(),
+        );
         let real = context.dispatch;
         context.dispatch = Box::new(move |rqctx, request| match request.uri().path() {
             "/panic" => panic!("intended by the test"),

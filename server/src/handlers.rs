@@ -3,7 +3,8 @@
 //! document that they make is compared with `openapi.yaml`.
 
 mod answer;
-pub mod compat;
+mod compat;
+mod docs;
 mod shortcut;
 
 pub use shortcut::Shortcut;
@@ -53,6 +54,22 @@ pub fn operations() -> Result<ApiDescription<Context>, ApiDescriptionRegisterErr
     operations.register(delete_group)?;
     operations.register(list_organization_audit_logs)?;
     Ok(operations)
+}
+
+/// Returns what is served beside the contract: requests of the vendor's clients, and the page to try
+/// the API. It fails if two of them conflict.
+pub fn extras(
+    has_compat: bool,
+    has_docs: bool,
+) -> Result<ApiDescription<Context>, ApiDescriptionRegisterError> {
+    let mut extras = ApiDescription::new();
+    if has_compat {
+        compat::register(&mut extras)?;
+    }
+    if has_docs {
+        docs::register(&mut extras)?;
+    }
+    Ok(extras)
 }
 
 #[endpoint { operation_id = "listOrganizationAPITokens", method = GET,

@@ -256,10 +256,13 @@ mod tests {
             })
         };
         let plain = [
-            "GET 200 0.9ms listAPITokens client=::1",
+            "GET 200 0.9ms listAPITokens client=::1 request_id=r",
             "error: request failed reason=\"a\\nb\" request_id=r",
         ];
         assert_eq!(rows(false), plain);
-        assert_eq!(rows(true)[0], "GET \x1b[32m200\x1b[0m 0.9ms listAPITokens client=::1");
+        assert_eq!(
+            rows(true)[0],
+            "GET \x1b[32m200\x1b[0m 0.9ms listAPITokens client=::1 request_id=r"
+        );
     }
 }

@@ -3,7 +3,7 @@
 //! It connects the parts. Requests are handled in `front`, signals in the command line.
 
 use crate::front::throttle::{Proxies, Throttle};
-use crate::front::{self, Context};
+use crate::front::{self, Context, tls};
 use crate::handlers;
 use crate::name::parse_positive;
 use crate::service::{MintPolicy, Service};
@@ -46,6 +46,12 @@ pub struct Settings {
     /// Refuse what the vendor's clients send although the contract does not have it
     #[arg(long, env = "ORGTOKENS_NO_COMPAT")]
     pub no_compat: bool,
+    /// Serve the contract at /openapi.yaml, and a page to try it at /docs
+    #[arg(long, env = "ORGTOKENS_DOCS")]
+    pub docs: bool,
+    /// What to serve HTTPS with.
+    #[command(flatten)]
+    pub tls: tls::Files,
     /// Which mints are refused.
     #[command(flatten)]
     pub mint_policy: MintPolicy,
@@ -60,6 +66,8 @@ impl Default for Settings {
             trusted_proxies: Vec::new(),
             client_address_header: HeaderName::from_static("x-forwarded-for"),
             no_compat: false,
+            docs: false,
+            tls: tls::Files::default(),
             mint_policy: MintPolicy::default(),
         }
     }
@@ -77,30 +85,31 @@ fn parse_header(text: &str) -> Result<HeaderName, &'static str> {
 /// A running server. Dropping it stops it without waiting.
 pub struct Server {
     http: HttpServer<Context>,
-    #[expect(dead_code, reason = "dropping it stops the task")]
-    reaper: JoinSet<()>,
+    #[expect(dead_code, reason = "dropping it stops the tasks")]
+    tasks: JoinSet<()>,
 }
 
 impl Server {
     /// Serves `service` on `listen`. Port 0 is any free port.
     ///
     /// # Errors
-    /// If the address is not available.
+    /// If the address is not available, or the TLS certificate cannot be used.
     pub fn start(
         settings: &Settings,
         service: Service,
         listen: SocketAddr,
         log: Logger,
     ) -> anyhow::Result<Self> {
+        let identity = tls::Identity::load(&settings.tls)?;
         let operations = handlers::operations()?;
-        let compat = (!settings.no_compat).then(handlers::compat::operations).transpose()?;
+        let extras = handlers::extras(!settings.no_compat, settings.docs)?;
         let (trusted, header) =
             (settings.trusted_proxies.clone(), settings.client_address_header.clone());
         let proxies = Proxies { trusted, header };
         let throttle = Throttle::new(settings.bad_credentials_per_second, proxies);
         let warnings = Logger::root(Warnings(log.new(o!("source" => "dropshot"))), o!());
         let service = service.with_mint_policy(settings.mint_policy);
-        let context = Context::new(service, operations, compat, throttle, log);
+        let context = Context::new(service, operations, extras, throttle, log.clone());
         let connections = Arc::clone(&context.connections);
         let config = ConfigDropshot {
             bind_address: listen,
@@ -108,14 +117,21 @@ impl Server {
             default_handler_task_mode: HandlerTaskMode::CancelOnDisconnect,
             ..ConfigDropshot::default()
         };
+        let tls = identity.clone().map(tls::Identity::config).transpose()?;
         let builder = ServerBuilder::new(front::catch_all_routes()?, context, warnings);
-        let http = builder.config(config).start().with_context(|| {
+        let http = builder.config(config).tls(tls).start().with_context(|| {
             format!("cannot listen on {listen}: choose another address with --listen")
         })?;
         let idle_timeout = Duration::from_secs(settings.idle_timeout.get().into());
         let address = http.local_addr();
-        let reaper = connections.start_reaper(address, settings.max_connections, idle_timeout);
-        Ok(Self { http, reaper })
+        let mut tasks = connections.start_reaper(address, settings.max_connections, idle_timeout);
+        identity.map(|identity| identity.watch(&mut tasks, log)).transpose()?;
+        Ok(Self { http, tasks })
+    }
+
+    /// Returns the scheme of its address.
+    pub fn scheme(&self) -> &'static str {
+        if self.http.using_tls() { "https" } else { "http" }
     }
 
     /// Returns the address that it listens on.

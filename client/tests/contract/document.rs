@@ -56,6 +56,22 @@ fn a_changed_or_dropped_line_of_the_user_is_detected() {
 }
 
 #[test]
+fn every_operation_has_one_tag_and_every_tag_a_description_and_operations() {
+    let document = &contract().document;
+    let described = |tag: &Value| (tag["name"].clone(), tag["description"].is_string());
+    let tags: Vec<_> = document["tags"].as_array().unwrap().iter().map(described).collect();
+    let paths = document["paths"].as_object().unwrap().values();
+    let operations: Vec<_> = paths.flat_map(|path| path.as_object().unwrap().values()).collect();
+    for operation in &operations {
+        let [tag] = operation["tags"].as_array().unwrap().as_slice() else { panic!("{operation}") };
+        assert!(tags.contains(&(tag.clone(), true)), "{tag}");
+    }
+    for (tag, _) in tags {
+        assert!(operations.iter().any(|operation| operation["tags"][0] == tag), "{tag}");
+    }
+}
+
+#[test]
 fn the_server_accepts_exactly_the_names_that_the_document_allows() {
     let starts = ["", ".", "..", "...", "a", ".a", "..a", "-", "a.", "_.."];
     let longs = [61, 62, 63, 64].map(|length| "x".repeat(length));

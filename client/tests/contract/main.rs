@@ -17,4 +17,5 @@ mod members;
 mod operations;
 mod raw;
 mod settings;
+mod tls;
 mod tokens;

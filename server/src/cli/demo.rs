@@ -29,7 +29,7 @@ pub async fn demo(listen: SocketAddr) -> anyhow::Result<()> {
     let url = format!("sqlite://{}", path.display());
     let service = Service::new(Store::create(&url).await?);
     let rows = fill(&service).await?;
-    serve::serve(service, &url, listen, &Settings::default(), |address| {
+    serve::serve(service, &url, listen, &Settings::default(), None, |address| {
         let table = table(["who", "acts on", "name", "token"], &rows);
         format!("\n\n{table}\n\n{}", curl_lines(&rows[0][3], address))
     })

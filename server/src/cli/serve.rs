@@ -3,6 +3,7 @@
 
 use super::print;
 use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
 use orgtokens_server::log::{Format, Log};
 use orgtokens_server::server::{Server, Settings};
 use orgtokens_server::service::Service;
@@ -23,6 +24,15 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
 /// How long a reader of the log may take for the last lines.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// The form of the log, as the command line names it.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum LogFormat {
+    /// A row for people
+    Text,
+    /// A JSON object for programs
+    Json,
+}
+
 /// Serves `service`, on the database at this URL, until SIGTERM, Ctrl-C, or damage is found in it. It
 /// prints the address on the first line of stdout, then what `describe` returns.
 pub async fn serve(
@@ -30,6 +40,7 @@ pub async fn serve(
     database: &str,
     listen: SocketAddr,
     settings: &Settings,
+    log_format: Option<LogFormat>,
     describe: impl FnOnce(SocketAddr) -> String,
 ) -> Result<()> {
     // The HTTP library cannot write such a date, which every answer has.
@@ -39,13 +50,13 @@ pub async fn serve(
         (handle(SignalKind::interrupt())?, handle(SignalKind::terminate())?);
     // With a handler, a write above the file size limit fails instead of ending the process.
     let _file_size = handle(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
-    let sink = log()?;
+    let sink = log(log_format)?;
     let log = sink.logger();
     let server = Server::start(settings, service.clone(), listen, log.clone())?;
     let address = server.address();
     info!(log, "started";
         "version" => env!("CARGO_PKG_VERSION"), "database" => %public(database), "address" => address);
-    print(&format!("listening on http://{address}{}", describe(address)))?;
+    print(&format!("listening on {}://{address}{}", server.scheme(), describe(address)))?;
     let ended = tokio::select! {
         _ = interrupt.recv() => Ok("SIGINT"),
         _ = terminate.recv() => Ok("SIGTERM"),
@@ -76,13 +87,18 @@ fn handle(kind: SignalKind) -> Result<Signal> {
     signal(kind).context("cannot handle signals")
 }
 
-/// Returns a log on stderr: rows on a terminal, JSON elsewhere.
-fn log() -> Result<Log> {
+/// Returns a log on stderr: without a format, rows on a terminal and JSON elsewhere.
+fn log(format: Option<LogFormat>) -> Result<Log> {
     let stderr = io::stderr();
     // A file of its own: a write that waits for a reader must not keep the lock of stderr.
     let sink = stderr.as_fd().try_clone_to_owned().context("stderr cannot be used for the log")?;
-    let colored = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let format = if stderr.is_terminal() { Format::Row { colored } } else { Format::Json };
+    let is_terminal = stderr.is_terminal();
+    let colored = is_terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let default = if is_terminal { LogFormat::Text } else { LogFormat::Json };
+    let format = match format.unwrap_or(default) {
+        LogFormat::Text => Format::Row { colored },
+        LogFormat::Json => Format::Json,
+    };
     Ok(Log::start(format, File::from(sink)))
 }
 

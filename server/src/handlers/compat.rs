@@ -20,15 +20,15 @@ use dropshot::{ApiDescription, ApiDescriptionRegisterError, endpoint};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Returns these operations. It fails if two of them conflict.
-pub fn operations() -> Result<ApiDescription<Context>, ApiDescriptionRegisterError> {
-    let mut operations = ApiDescription::new();
+/// Adds these operations. It fails if two of them conflict.
+pub fn register(
+    operations: &mut ApiDescription<Context>,
+) -> Result<(), ApiDescriptionRegisterError> {
     operations.register(compat_add_member)?;
     operations.register(compat_validate)?;
     operations.register(compat_mint)?;
     operations.register(compat_list_organizations)?;
-    operations.register(compat_get_user)?;
-    Ok(operations)
+    operations.register(compat_get_user)
 }
 
 #[derive(Deserialize, JsonSchema)]

@@ -3,7 +3,19 @@
 use serde_json::{Map, Value};
 
 /// What is the same in every line, stands in the first words, or makes a row too long.
-const HIDDEN: [&str; 9] = ["hostname", "level", "msg", "name", "peer", "pid", "route", "time", "v"];
+const HIDDEN: [&str; 11] = [
+    "hostname",
+    "level",
+    "msg",
+    "name",
+    "peer",
+    "pid",
+    "route",
+    "span_id",
+    "time",
+    "trace_flags",
+    "v",
+];
 
 const RED: u8 = 31;
 const GREEN: u8 = 32;
@@ -32,8 +44,6 @@ fn request(
         400.. => YELLOW,
         _ => GREEN,
     };
-    // If the request failed, the row of its error shows the id.
-    members.remove("request_id");
     let milliseconds = members.remove("latency_us")?.as_f64()? / 1000.0;
     let (method, operation) = (members.remove("method")?, members.remove("operation")?);
     let (method, status, operation) = (text(&method), text(&status), text(&operation));

@@ -143,6 +143,41 @@ fn the_log_names_the_client_behind_a_proxy() {
     assert!(request["peer"].as_str().unwrap().starts_with("127.0.0.1:"));
 }
 
+/// Sends a request with these header lines. Returns the lines of the log, and the request's id.
+fn log_of(format: &[&str], headers: &[&str]) -> (Vec<String>, String) {
+    let database = Database::new();
+    let path = database.folder().join("log");
+    let mut command = database.command("serve");
+    command.args(["--listen", "127.0.0.1:0"]).args(format);
+    let server = Running::spawn_logging(command.stderr(File::create(&path).unwrap())).unwrap();
+    let answer = server.ask("GET", "/v1/user", headers, "");
+    stop(server);
+    let log = std::fs::read_to_string(path).unwrap();
+    let id = answer.header("x-request-id").unwrap().to_owned();
+    (log.lines().map(str::to_owned).collect(), id)
+}
+
+#[test]
+fn the_log_is_text_or_json_as_asked_and_names_the_id_of_the_answer() {
+    let (rows, id) = log_of(&["--log-format", "text"], &[]);
+    assert!(rows[1].starts_with("GET 401 ") && rows[1].contains(&id), "{rows:?}");
+    let (lines, id) = log_of(&["--log-format", "json"], &[]);
+    assert_eq!(parse(&lines[1])["request_id"], id);
+}
+
+#[test]
+fn the_log_names_the_trace_of_a_request_if_it_is_valid() {
+    let (trace, span) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+    let (lines, _) = log_of(&[], &[&format!("traceparent: 00-{trace}-{span}-01")]);
+    let line = parse(&lines[1]);
+    let names = ["trace_id", "span_id", "trace_flags"].map(|name| line[name].as_str().unwrap());
+    assert_eq!(names, [trace, span, "01"]);
+    for headers in [&[][..], &["traceparent: 00-\"-x-01"]] {
+        let (lines, _) = log_of(&[], headers);
+        assert!(!lines[1].contains("trace"), "{lines:?}");
+    }
+}
+
 #[test]
 fn a_server_without_descriptors_says_so() {
     let database = Database::new();

@@ -17,6 +17,7 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Running {
     child: Child,
     pub address: SocketAddr,
+    pub scheme: String,
 }
 
 impl Running {
@@ -39,15 +40,18 @@ impl Running {
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        match line.trim_end().strip_prefix("listening on http://") {
-            Some(address) => Ok(Self { child, address: address.parse().unwrap() }),
+        let url = line.trim_end().strip_prefix("listening on ");
+        match url.and_then(|url| url.split_once("://")) {
+            Some((scheme, address)) => {
+                Ok(Self { child, address: address.parse().unwrap(), scheme: scheme.to_owned() })
+            }
             None => Err(child.wait().unwrap()),
         }
     }
 
     /// Wraps a server that is already running.
     pub fn around(child: Child, address: SocketAddr) -> Self {
-        Self { child, address }
+        Self { child, address, scheme: "http".to_owned() }
     }
 
     pub fn connect(&self) -> TcpStream {

@@ -6,6 +6,8 @@ use http::{HeaderMap, HeaderName, header};
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
 
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
 /// Whom to believe, and where to read it.
 pub struct Proxies {
     pub trusted: Vec<IpNet>,
@@ -16,21 +18,29 @@ impl Proxies {
     /// Returns the right-most address that is not a trusted proxy. Addresses left of it may be
     /// forged. An absent or malformed address counts for the proxy that passed it on.
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let is_trusted =
-            |client: &IpAddr| self.trusted.iter().any(|network| network.contains(client));
         let mut client = peer.to_canonical();
-        if !is_trusted(&client) {
+        if !self.trusts(client) {
             return client;
         }
         let parse = if self.header == header::FORWARDED { forwarded_for } else { address };
         let lines = headers.get_all(&self.header).iter().rev();
         let mut hops = lines.flat_map(|line| rsplit_unquoted(line.as_bytes(), b',').map(parse));
-        while is_trusted(&client)
+        while self.trusts(client)
             && let Some(Some(hop)) = hops.next()
         {
             client = hop;
         }
         client
+    }
+
+    /// Returns the scheme that a trusted proxy was asked with, if it says so.
+    pub fn scheme(&self, peer: IpAddr, headers: &HeaderMap) -> Option<&'static str> {
+        let said = headers.get(FORWARDED_PROTO).filter(|_| self.trusts(peer.to_canonical()))?;
+        ["http", "https"].into_iter().find(|scheme| said == scheme)
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted.iter().any(|network| network.contains(&address))
     }
 }
 

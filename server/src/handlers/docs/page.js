@@ -1,0 +1,7 @@
+SwaggerUIBundle({
+  url: "openapi.yaml",
+  dom_id: "#page",
+  validatorUrl: null,
+  deepLinking: true,
+  displayRequestDuration: true,
+});

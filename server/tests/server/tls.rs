@@ -1,0 +1,313 @@
+//! HTTPS: which pairs are refused, when a new one is served, what the handshake offers, and that a
+//! handshake that does not end takes no place for ever. Requests themselves are tested elsewhere.
+
+#[path = "../support/authority.rs"]
+mod authority;
+
+use crate::support::database::Database;
+use crate::support::{PATIENCE, Running, eventually};
+use authority::{Authority, Pair};
+use rcgen::date_time_ymd;
+use rustix::process::Signal;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use serde_json::Value;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+const REQUEST: &[u8] = b"GET /v1/user HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+/// A server with a pair, and the authority that issued it.
+struct World {
+    server: Running,
+    authority: Authority,
+    pair: Pair,
+    database: Database,
+}
+
+/// Starts a server with these further arguments. Its pair has the serial number 1.
+fn world(arguments: &[&str]) -> World {
+    let (database, authority) = (Database::new(), Authority::new());
+    let pair = authority.issue(database.folder(), 1);
+    let mut command = database.command("serve");
+    command.args(["--listen", "127.0.0.1:0"]).args(flags(&pair)).args(arguments);
+    command.stderr(File::create(database.folder().join("log")).unwrap());
+    let server = Running::spawn_logging(&mut command).unwrap();
+    World { server, authority, pair, database }
+}
+
+/// The arguments of `serve` that name the pair.
+fn flags(pair: &Pair) -> [&str; 4] {
+    let (certificate, key) = (pair.certificate.to_str(), pair.key.to_str());
+    ["--tls-cert", certificate.unwrap(), "--tls-key", key.unwrap()]
+}
+
+impl World {
+    fn client(&self, protocols: &[&str]) -> ClientConnection {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.authority.der.clone().into()).unwrap();
+        let mut config =
+            ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        let name = ServerName::try_from("localhost").unwrap();
+        ClientConnection::new(Arc::new(config), name).unwrap()
+    }
+
+    /// Makes a handshake that offers these protocols.
+    fn connect(&self, protocols: &[&str]) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
+        let (mut client, mut socket) = (self.client(protocols), self.server.connect());
+        while client.is_handshaking() {
+            client.complete_io(&mut socket)?;
+        }
+        Ok(StreamOwned::new(client, socket))
+    }
+
+    /// Returns the serial number that a new connection is shown.
+    fn serial(&self) -> u8 {
+        serial(&self.connect(&[]).unwrap())
+    }
+
+    fn log(&self) -> Vec<Value> {
+        let log = fs::read_to_string(self.database.folder().join("log")).unwrap();
+        let whole = log.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Waits until the log has a line with this message. Returns its reason.
+    fn await_line(&self, message: &str) -> String {
+        let mut reason = None;
+        let find = || {
+            reason = self.log().into_iter().find(|line| line["msg"] == message);
+            reason.is_some()
+        };
+        assert!(eventually(PATIENCE, find), "{message}: {:?}", self.log());
+        reason.unwrap()["reason"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// The last byte of the serial number of the server's certificate.
+fn serial(stream: &StreamOwned<ClientConnection, TcpStream>) -> u8 {
+    use x509_cert::der::Decode;
+    let certificate = &stream.conn.peer_certificates().unwrap()[0];
+    let certificate = x509_cert::Certificate::from_der(certificate).unwrap();
+    *certificate.tbs_certificate.serial_number.as_bytes().last().unwrap()
+}
+
+/// Sends a request without a credential, and reads a part of its answer.
+fn ask(stream: &mut (impl Read + Write)) {
+    stream.write_all(REQUEST).unwrap();
+    let mut bytes = [0; 4096];
+    let count = stream.read(&mut bytes).unwrap();
+    assert!(bytes[..count].starts_with(b"HTTP/1.1 401"));
+}
+
+/// Handshakes that wait for the client: nothing, half of its first message, all of it.
+fn stuck(world: &World) -> Vec<TcpStream> {
+    let mut hello = Vec::new();
+    world.client(&[]).write_tls(&mut hello).unwrap();
+    [&[], &hello[..hello.len() / 2], &hello[..]]
+        .iter()
+        .map(|bytes| {
+            let mut stream = world.server.connect();
+            stream.write_all(bytes).unwrap();
+            stream
+        })
+        .collect()
+}
+
+/// Reads until the server closes the connection. Fails if it does not.
+fn await_end(mut stream: TcpStream) {
+    let end = stream.read_to_end(&mut Vec::new());
+    let is_reset = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionReset;
+    assert!(end.as_ref().map_or_else(is_reset, |_| true), "{end:?}");
+}
+
+#[test]
+fn requests_are_answered_over_tls_alone() {
+    let world = world(&[]);
+    assert_eq!(world.server.scheme, "https");
+    ask(&mut world.connect(&[]).unwrap());
+    let mut plain = world.server.connect();
+    plain.write_all(REQUEST).unwrap();
+    await_end(plain);
+    ask(&mut world.connect(&[]).unwrap());
+}
+
+#[test]
+fn the_served_contract_names_the_address_with_https() {
+    let world = world(&["--docs"]);
+    let mut stream = world.connect(&[]).unwrap();
+    let head = b"GET /openapi.yaml HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(head).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("\n  - url: \"https://localhost\"\n"), "{answer}");
+}
+
+#[test]
+fn the_handshake_offers_http_1_1_alone() {
+    let world = world(&[]);
+    let both = world.connect(&["h2", "http/1.1"]).unwrap();
+    assert_eq!(both.conn.alpn_protocol(), Some(&b"http/1.1"[..]));
+    let refusal = world.connect(&["h2"]).expect_err("no protocol in common").to_string();
+    assert!(refusal.contains("NoApplicationProtocol"), "{refusal}");
+}
+
+#[test]
+fn handshakes_that_do_not_end_are_closed_and_delay_no_other() {
+    let world = world(&["--idle-timeout", "1"]);
+    let stuck = stuck(&world);
+    ask(&mut world.connect(&[]).unwrap());
+    stuck.into_iter().for_each(await_end);
+}
+
+#[test]
+fn handshakes_that_do_not_end_count_as_connections() {
+    let world = world(&["--idle-timeout", "600", "--max-connections", "2"]);
+    let oldest: Vec<_> = stuck(&world);
+    let _newest: Vec<_> = stuck(&world);
+    oldest.into_iter().for_each(await_end);
+    ask(&mut world.connect(&[]).unwrap());
+}
+
+#[test]
+fn sigterm_stops_the_server_despite_handshakes_that_do_not_end() {
+    let mut world = world(&[]);
+    let _stuck = stuck(&world);
+    ask(&mut world.connect(&[]).unwrap());
+    world.server.signal(Signal::TERM);
+    assert_eq!(world.server.ended_within(PATIENCE).unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_new_pair_is_served_after_sighup_and_open_connections_go_on() {
+    let world = world(&[]);
+    let mut open = world.connect(&[]).unwrap();
+    assert_eq!(serial(&open), 1);
+    world.authority.issue(world.database.folder(), 2);
+    world.server.signal(Signal::HUP);
+    world.await_line("loaded the TLS certificate");
+    assert_eq!(world.serial(), 2);
+    ask(&mut open);
+}
+
+#[test]
+fn a_new_pair_is_served_without_a_signal() {
+    let world = world(&[]);
+    world.authority.issue(world.database.folder(), 3);
+    assert!(eventually(PATIENCE, || world.serial() == 3));
+}
+
+#[test]
+fn a_new_pair_that_is_bad_is_logged_and_the_old_one_stays() {
+    let world = world(&[]);
+    fs::write(&world.pair.key, "none").unwrap();
+    world.server.signal(Signal::HUP);
+    let reason = world.await_line("kept the old TLS certificate");
+    assert!(reason.contains("tls.key contains no private key"), "{reason}");
+    assert_eq!(world.serial(), 1);
+}
+
+/// How a pair can be bad.
+type Damage = fn(&Authority, &Database) -> Pair;
+
+#[test]
+fn a_bad_pair_is_refused_at_the_start_with_a_sentence() {
+    let cases: [(Damage, &str); 9] = [
+        (|authority, database| issue(authority, database, 2020), "tls.crt expired at 2020-01-01T"),
+        (
+            |authority, database| {
+                let later = |params: &mut rcgen::CertificateParams| {
+                    params.not_before = date_time_ymd(4000, 1, 1);
+                };
+                authority.issue_with(database.folder(), 1, later)
+            },
+            "tls.crt is valid from 4000-01-01T",
+        ),
+        (
+            |authority, database| {
+                let old = authority.issue(database.folder(), 1);
+                let key = database.folder().join("other.key");
+                fs::rename(old.key, &key).unwrap();
+                Pair { key, ..authority.issue(database.folder(), 2) }
+            },
+            "other.key does not belong to the certificate in",
+        ),
+        (|a, d| replace(a, d, |pair| &pair.certificate, None), "cannot read"),
+        (|a, d| replace(a, d, |pair| &pair.key, None), "readable file with --tls-key"),
+        (
+            |a, d| replace(a, d, |pair| &pair.certificate, Some("none")),
+            "tls.crt contains no certificate",
+        ),
+        (
+            |a, d| {
+                let text = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+                replace(a, d, |pair| &pair.certificate, Some(text))
+            },
+            "tls.crt is malformed",
+        ),
+        (|a, d| replace(a, d, |pair| &pair.key, Some("none")), "tls.key contains no private key"),
+        (
+            |a, d| {
+                let text = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+                replace(a, d, |pair| &pair.key, Some(text))
+            },
+            "tls.key is encrypted: remove the passphrase",
+        ),
+    ];
+    for (damage, expected) in cases {
+        let database = Database::new();
+        let pair = damage(&Authority::new(), &database);
+        let (code, printed) = refusal(&database, &flags(&pair));
+        assert!(code == Some(1) && printed.contains(expected), "{expected}: {printed}");
+        assert_eq!(printed.lines().count(), 1, "{printed}");
+    }
+}
+
+/// Issues a pair that is valid until this year.
+fn issue(authority: &Authority, database: &Database, year: i32) -> Pair {
+    authority.issue_with(database.folder(), 1, |params| {
+        params.not_after = date_time_ymd(year, 1, 1);
+    })
+}
+
+/// Issues a pair, and replaces the text of one of its files or removes it.
+fn replace(
+    authority: &Authority,
+    database: &Database,
+    file: impl FnOnce(&Pair) -> &PathBuf,
+    text: Option<&str>,
+) -> Pair {
+    let pair = authority.issue(database.folder(), 1);
+    match text {
+        Some(text) => fs::write(file(&pair), text).unwrap(),
+        None => fs::remove_file(file(&pair)).unwrap(),
+    }
+    pair
+}
+
+/// Returns how a server ends that does not start, and what it prints.
+fn refusal(database: &Database, arguments: &[&str]) -> (Option<i32>, String) {
+    let printed = database.folder().join("log");
+    let mut command = database.command("serve");
+    command.args(["--listen", "127.0.0.1:0"]).args(arguments);
+    let started = Running::spawn_logging(command.stderr(File::create(&printed).unwrap()));
+    let Err(status) = started else { return (None, "it started".to_owned()) };
+    (status.code(), fs::read_to_string(printed).unwrap())
+}
+
+#[test]
+fn a_certificate_without_its_key_is_refused() {
+    let database = Database::new();
+    let pair = Authority::new().issue(database.folder(), 1);
+    for half in flags(&pair).chunks(2) {
+        let (code, printed) = refusal(&database, half);
+        assert!(
+            code == Some(1) && printed.contains("set both --tls-cert and --tls-key"),
+            "{printed}"
+        );
+    }
+}
