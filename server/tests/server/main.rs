@@ -16,6 +16,7 @@ mod failover;
 mod files;
 mod log;
 mod operator;
+mod ops;
 mod permissions;
 mod properties;
 mod quotas;

@@ -17,6 +17,8 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Running {
     child: Child,
     pub address: SocketAddr,
+    /// Where `--ops-listen` listens.
+    pub ops: Option<SocketAddr>,
 }
 
 impl Running {
@@ -37,17 +39,24 @@ impl Running {
     pub fn spawn_logging(command: &mut Command) -> Result<Self, ExitStatus> {
         let command = command.stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        match line.trim_end().strip_prefix("listening on http://") {
-            Some(address) => Ok(Self { child, address: address.parse().unwrap() }),
+        let has_ops = command.get_args().any(|argument| argument == "--ops-listen");
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut address = |before| {
+            let line = lines.next()?.unwrap();
+            Some(line.strip_prefix(before)?.parse().unwrap())
+        };
+        match address("listening on http://") {
+            Some(listen) => {
+                let ops = has_ops.then(|| address("operations on http://").expect("its address"));
+                Ok(Self { child, address: listen, ops })
+            }
             None => Err(child.wait().unwrap()),
         }
     }
 
     /// Wraps a server that is already running.
     pub fn around(child: Child, address: SocketAddr) -> Self {
-        Self { child, address }
+        Self { child, address, ops: None }
     }
 
     pub fn connect(&self) -> TcpStream {
