@@ -99,7 +99,7 @@ fn checks() -> Vec<Check> {
             "xtask postgres -- cargo nextest run --workspace --all-features --no-fail-fast \
              --test-threads 3 -E \
              test(/^postgres::/)|binary(contract)|\
-             test(/^(audit|crash|operator|revocation|upgrade)::/)",
+             test(/^(audit|crash|operator|ops|revocation|upgrade)::/)",
         )
     } else {
         (
