@@ -9,7 +9,9 @@ use crate::metrics::Metrics;
 use crate::name::parse_positive;
 use crate::service::{MintPolicy, Service};
 use anyhow::{Context as _, Error};
+use clap::ArgAction::Set;
 use clap::Args;
+use clap::builder::BoolishValueParser;
 use dropshot::{ConfigDropshot, HandlerTaskMode, HttpServer, ServerBuilder};
 use http::HeaderName;
 use ipnet::IpNet;
@@ -46,9 +48,13 @@ pub struct Settings {
     pub client_address_header: HeaderName,
     /// Refuse what the vendor's clients send although the contract does not have it
     #[arg(long, env = "ORGTOKENS_NO_COMPAT")]
+    #[arg(action = Set, default_value = "false", value_parser = BoolishValueParser::new())]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub no_compat: bool,
     /// Serve the contract at /openapi.yaml, and a page to try it at /docs
     #[arg(long, env = "ORGTOKENS_DOCS")]
+    #[arg(action = Set, default_value = "false", value_parser = BoolishValueParser::new())]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub docs: bool,
     /// What to serve HTTPS with.
     #[command(flatten)]
@@ -71,6 +77,13 @@ impl Default for Settings {
             tls: tls::Files::default(),
             mint_policy: MintPolicy::default(),
         }
+    }
+}
+
+impl Settings {
+    /// Fails if a file that is named cannot be used.
+    pub fn check(&self) -> anyhow::Result<()> {
+        tls::Identity::load(&self.tls).map(drop)
     }
 }
 

@@ -52,6 +52,8 @@ pub struct MintPolicy {
     pub max_tokens_per_organization: Option<NonZeroU32>,
     /// Refuse to mint unrestricted tokens: a mint must name an organization
     #[arg(long, env = "ORGTOKENS_REFUSE_UNRESTRICTED_MINTS")]
+    #[arg(action = clap::ArgAction::Set, default_value = "false", value_parser = clap::builder::BoolishValueParser::new())]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub refuse_unrestricted_mints: bool,
 }
 

@@ -7,6 +7,7 @@ use super::{Arguments, output, serve};
 use clap::error::{ContextKind, ContextValue, Error};
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches};
 use file::File;
+use orgtokens_server::server::Settings;
 use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ pub fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
     let matches = matches(&given);
     let command = command();
     let (_, matches) = leaf(&command, &matches);
+    Settings::from_arg_matches(matches)?.check()?;
     let shown = settings(&command).filter_map(|setting| show(setting, matches));
     output::print_list(toml::to_string(&shown.collect::<Table>())?.trim_end())
 }
@@ -39,6 +41,11 @@ fn command() -> Command {
 fn settings(command: &Command) -> impl Iterator<Item = &Arg> {
     let arguments = command.find_subcommand("serve").into_iter().flat_map(Command::get_arguments);
     arguments.filter(|argument| !matches!(key(argument), "" | "config" | "help"))
+}
+
+/// Whether a setting is true or false. On the command line its name alone means true.
+fn is_switch(setting: &Arg) -> bool {
+    setting.get_num_args().is_some_and(|count| count.min_values() == 0)
 }
 
 fn key(argument: &Arg) -> &str {
@@ -56,7 +63,7 @@ fn show(setting: &Arg, matches: &ArgMatches) -> Option<(String, Value)> {
     };
     let mut texts = matches.get_raw(id)?.map(|text| value(text.to_string_lossy().into_owned()));
     let value = match setting.get_action() {
-        ArgAction::SetTrue => Value::Boolean(matches.get_flag(id)),
+        _ if is_switch(setting) => Value::Boolean(*matches.get_one(id)?),
         ArgAction::Append => Value::Array(texts.collect()),
         _ => texts.next_back()?,
     };

@@ -50,6 +50,7 @@ pub async fn serve(
     // Signals are handled before the address is printed: a reader may send one at once.
     let (mut interrupt, mut terminate) =
         (handle(SignalKind::interrupt())?, handle(SignalKind::terminate())?);
+    let mut hangup = handle(SignalKind::hangup())?;
     // With a handler, a write above the file size limit fails instead of ending the process.
     let _file_size = handle(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
     let sink = log(log_format)?;
@@ -69,6 +70,7 @@ pub async fn serve(
     let ended = tokio::select! {
         _ = interrupt.recv() => Ok("SIGINT"),
         _ = terminate.recv() => Ok("SIGTERM"),
+        _ = hung_up(&mut hangup, settings) => Ok("SIGHUP"),
         damage = damage(&service, &log) => Err(damage),
     };
     match &ended {
@@ -83,6 +85,13 @@ pub async fn serve(
     }
     sink.flush(FLUSH_TIMEOUT);
     Ok(ended.map(drop)?)
+}
+
+/// Returns when SIGHUP tells that the terminal was closed. For a service it means to read files again,
+/// which the certificate's task does.
+async fn hung_up(hangup: &mut Signal, settings: &Settings) {
+    let is_reload = settings.tls.tls_cert.is_some() || !io::stderr().is_terminal();
+    while hangup.recv().await.is_some() && is_reload {}
 }
 
 /// Returns the damage that the check behind the requests finds. Without any it never returns.

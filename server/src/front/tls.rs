@@ -12,7 +12,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use slog::{Logger, error, info};
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,6 +25,9 @@ use x509_cert::der::Decode;
 
 /// How often the files are looked at.
 const PERIOD: Duration = Duration::from_secs(2);
+
+/// How long a file may be, in bytes.
+const MAX_LENGTH: u64 = 1024 * 1024;
 
 /// The only protocol to offer in the handshake: HTTP/2 is refused.
 const PROTOCOL: &[u8] = b"http/1.1";
@@ -158,8 +162,16 @@ fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>> {
 }
 
 fn read_file(path: &Path, option: &str) -> Result<Vec<u8>> {
-    let advice = format!("name a readable file with {option}");
-    fs::read(path).map_err(|error| anyhow!("cannot read {} ({error}): {advice}", path.display()))
+    let shown = path.display();
+    let mut text = Vec::new();
+    File::open(path).and_then(|file| file.take(MAX_LENGTH + 1).read_to_end(&mut text)).map_err(
+        |error| anyhow!("cannot read {shown} ({error}): name a readable file with {option}"),
+    )?;
+    ensure!(
+        text.len() as u64 <= MAX_LENGTH,
+        "{shown} is no PEM file of at most 1 MiB: use {option}"
+    );
+    Ok(text)
 }
 
 /// Fails if the certificate is not valid now.

@@ -44,8 +44,10 @@ impl Collector for Scrape {
 
 impl Scrape {
     fn encode_process(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        to.encode_descriptor("orgtokens_build", "The program.", None, MetricType::Info)?
-            .encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?;
+        // A gauge, because the older text format has no type for it.
+        to.encode_descriptor("orgtokens_build_info", "The program.", None, MetricType::Gauge)?
+            .encode_family(&[("version", env!("CARGO_PKG_VERSION"))])?
+            .encode_gauge(&1_i64)?;
         let help = "Whether /readyz answers 200.";
         gauge(to, "orgtokens_ready", help, Some(self.is_ready.into()))?;
         let help = "Lines of the log that were lost because its reader was too slow.";

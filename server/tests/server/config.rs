@@ -62,6 +62,34 @@ fn a_file_sets_what_neither_an_option_nor_the_environment_sets() {
 }
 
 #[test]
+fn a_setting_that_is_true_in_the_file_is_false_with_an_option_or_a_variable() {
+    let database = Database::new();
+    let settings =
+        Settings::new(&format!("listen = 0\ndocs = true\ndatabase = \"{}\"", url(&database)));
+    let status =
+        |serve: &mut Command| Running::spawn(serve).unwrap().ask_as("", "GET", "/docs", "").status;
+    assert_eq!(status(&mut settings.command("serve")), 200);
+    assert_eq!(status(&mut settings.command("serve --docs=false")), 404);
+    assert_eq!(status(settings.command("serve").env("ORGTOKENS_DOCS", "false")), 404);
+    let mut serve = settings.command("serve --docs");
+    assert_eq!(status(serve.env("ORGTOKENS_DOCS", "false")), 200);
+}
+
+#[test]
+fn config_check_refuses_a_certificate_that_serve_would_refuse() {
+    let database = Database::new();
+    let settings = Settings::new(&format!(
+        "database = \"{}\"\ntls-cert = \"missing.crt\"\ntls-key = \"missing.key\"",
+        url(&database)
+    ));
+    for words in ["config check", "serve"] {
+        let output = settings.command(words).output().unwrap();
+        let error = text(&output);
+        assert!(output.status.code() == Some(1) && error.contains("missing.crt"), "{error}");
+    }
+}
+
+#[test]
 fn other_commands_use_the_database_of_the_file() {
     let database = Database::new();
     let settings = Settings::new(&format!("database = \"{}\"\npool-size = 3", url(&database)));

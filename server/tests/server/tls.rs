@@ -183,6 +183,20 @@ fn sigterm_stops_the_server_despite_handshakes_that_do_not_end() {
 }
 
 #[test]
+fn sighup_does_not_end_a_server_that_has_nothing_to_read_again() {
+    let (database, folder) = (Database::new(), tempfile::tempdir().unwrap());
+    let mut command = database.command("serve");
+    command
+        .args(["--listen", "127.0.0.1:0"])
+        .stderr(File::create(folder.path().join("log")).unwrap());
+    let mut server = Running::spawn_logging(&mut command).unwrap();
+    server.signal(Signal::HUP);
+    ask(&mut server.connect());
+    server.signal(Signal::TERM);
+    assert_eq!(server.ended_within(PATIENCE).unwrap().code(), Some(0));
+}
+
+#[test]
 fn a_user_has_fewer_unread_lists_over_tls_because_each_takes_more_memory() {
     let world = world(&[]);
     world.database.add_tokens(120_000);

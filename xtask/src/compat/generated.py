@@ -3,18 +3,23 @@ prints a line for each: the client, the call, and `ok` or what went wrong."""
 
 import importlib
 import os
+import pkgutil
 
+import contract.api
 from contract import AuthenticatedClient
 from contract.models import (
     AddMemberRequest, AssignableRole, CreateGroupRequest, MintRequest, UpdateMemberRequest,
 )
 
+# The operations are in a package for each of their tags.
+MODULES = [name for _, name, _ in pkgutil.walk_packages(contract.api.__path__, "contract.api.")]
 CLIENT = AuthenticatedClient(os.environ["ORGTOKENS_URL"], os.environ["ORGTOKENS_TOKEN"])
 
 
 def call(operation, *arguments, **body):
     """Makes a call that must be answered 200, prints its line, and returns the parsed answer."""
-    function = importlib.import_module(f"contract.api.default.{operation}").sync_detailed
+    module = next(name for name in MODULES if name.endswith(f".{operation}"))
+    function = importlib.import_module(module).sync_detailed
     response = function(*arguments, client=CLIENT, **body)
     outcome = "ok" if response.status_code == 200 else response.content.decode()
     print("openapi-python-client", operation, outcome, sep="\t")

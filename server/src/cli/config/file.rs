@@ -1,7 +1,7 @@
 //! The settings of a file, each as the arguments that mean the same. What a value may be is for clap
 //! to say: here only its type is checked.
 
-use super::{command, key, leaf, settings, variable};
+use super::{command, is_switch, key, leaf, settings, variable};
 use clap::error::{Error, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, Command};
@@ -83,11 +83,11 @@ pub fn arguments(command: &Command, key: &str, value: Value) -> Result<Vec<OsStr
         let keys: Vec<_> = settings(command).map(self::key).collect();
         return Err(format!("there is no setting `{key}`: use {}", keys.join(", ")));
     };
+    if is_switch(setting) {
+        let is_set = value.as_bool().ok_or_else(|| wrong_type(key, &value, "true or false"))?;
+        return Ok(vec![format!("--{key}={is_set}").into()]);
+    }
     let (values, accepted) = match (setting.get_action(), value) {
-        (ArgAction::SetTrue, Value::Boolean(is_set)) => {
-            return Ok(is_set.then(|| format!("--{key}").into()).into_iter().collect());
-        }
-        (ArgAction::SetTrue, value) => return Err(wrong_type(key, &value, "true or false")),
         (ArgAction::Append, Value::Array(values)) => (values, "a list of texts"),
         (ArgAction::Append, value) => (vec![value], "a list of texts"),
         (_, value) => (vec![value], "a text or a whole number"),
