@@ -1,0 +1,134 @@
+//! The command line, for the program `openapi-drift` and for programs that contain it.
+//!
+//! It reads files and chooses the exit code. It prints only to the writers that it is given, and
+//! the caller ends the process.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use crate::{Document, Outcome, Pair, Style, compare, write_json, write_text};
+
+/// The options of a comparison.
+///
+/// The exit code is 0 if the two agree, 1 if they differ, and 2 if they could not be compared.
+#[derive(Args, Debug)]
+#[command(after_long_help = HELP)]
+pub struct Options {
+    /// The contract, as YAML or JSON [default: openapi.yaml]
+    #[arg(long, value_name = "FILE")]
+    contract: Option<PathBuf>,
+    /// The server's document, as YAML or JSON
+    #[arg(long, value_name = "FILE")]
+    generated: Option<PathBuf>,
+    /// Output for people or for machines
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+const HELP: &str = "\
+Exits with 0 if the two agree, with 1 if they differ, and with 2 and one sentence if they could not \
+be compared.
+
+`--format json` prints one object: `conforms`, `contract`, `generated`, `operations` (how many), and \
+`findings`, the most severe first. Each has `code`, `title`, `documented` and `served` (`pointer`, \
+`definition`, `line`, `column`, `says`), `places`, `why` and `help`.";
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Human,
+    Json,
+}
+
+/// What a program that contains the command line knows better than this crate.
+#[derive(Clone, Copy, Debug)]
+pub struct Project<'a> {
+    /// The folder that file names are relative to.
+    pub root: &'a Path,
+    /// Returns the server's document if no file is given.
+    pub generate: fn() -> Result<String, String>,
+    /// What the report says if there is no difference.
+    pub note: &'a str,
+}
+
+impl Default for Project<'_> {
+    fn default() -> Self {
+        Self {
+            root: Path::new(""),
+            generate: || Err("there is no document of the server: give --generated".into()),
+            note: "security is not compared: few servers state it in the document they emit",
+        }
+    }
+}
+
+impl Options {
+    /// Compares, reports to `out` or says in `errors` why not, and returns the exit code.
+    pub fn run(
+        &self,
+        project: &Project<'_>,
+        is_terminal: bool,
+        out: &mut dyn Write,
+        errors: &mut dyn Write,
+    ) -> u8 {
+        let result = self.documents(project).and_then(|documents| {
+            let outcome = compare(&documents);
+            match self.print(&outcome, project, is_terminal, out) {
+                // A reader that closes the pipe early does not change the result.
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                    Err(format!("could not write the report: {error}"))
+                }
+                _ => Ok(u8::from(!outcome.findings.is_empty())),
+            }
+        });
+        result.unwrap_or_else(|why| {
+            // If stderr is closed too, the exit code is all that is left.
+            let _ = writeln!(errors, "error: {why}");
+            2
+        })
+    }
+
+    fn documents(&self, project: &Project<'_>) -> Result<Pair<Document>, String> {
+        let not_compared = |why: String| format!("could not compare: {why}");
+        let documents = || {
+            let contract = self.contract.clone();
+            let contract = contract.unwrap_or_else(|| project.root.join("openapi.yaml"));
+            let documented = read(&contract, project.root)?;
+            let served = match &self.generated {
+                Some(file) => read(file, project.root)?,
+                None => parse("the server", &(project.generate)()?)?.without_lines(),
+            };
+            Ok(Pair { documented, served })
+        };
+        documents().map_err(not_compared)
+    }
+
+    fn print(
+        &self,
+        outcome: &Outcome,
+        project: &Project<'_>,
+        is_terminal: bool,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        match self.format {
+            Format::Json => write_json(out, outcome)?,
+            Format::Human => {
+                let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+                let style = Style { colour: !is_plain && is_terminal, note: project.note };
+                write_text(out, outcome, style)?;
+            }
+        }
+        out.flush()
+    }
+}
+
+fn read(file: &Path, root: &Path) -> Result<Document, String> {
+    let name = file.strip_prefix(root).unwrap_or(file).display().to_string();
+    let text =
+        std::fs::read_to_string(file).map_err(|error| format!("{name} cannot be read: {error}"))?;
+    parse(&name, &text)
+}
+
+fn parse(name: &str, text: &str) -> Result<Document, String> {
+    Document::parse(name, text).map_err(|error| error.to_string())
+}

@@ -1,0 +1,129 @@
+//! Writes findings for people and for machines: the only module that lays anything out.
+//! The caller decides about colour.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use crate::finding::{Finding, Side};
+use crate::operation::Outcome;
+use crate::pair::Pair;
+
+/// How text is decorated.
+#[derive(Clone, Copy, Debug)]
+pub struct Style<'a> {
+    /// Whether to use colour.
+    pub colour: bool,
+    /// What follows if there is no difference: what is not compared, and what proves it.
+    pub note: &'a str,
+}
+
+impl Style<'_> {
+    fn paint(self, code: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    fn error(self, text: &str) -> String {
+        self.paint("1;31", text)
+    }
+
+    fn bold(self, text: &str) -> String {
+        self.paint("1", text)
+    }
+
+    fn mark(self, text: &str) -> String {
+        self.paint("1;34", text)
+    }
+}
+
+/// Writes one block for each finding, then one line with their number.
+pub fn write_text(out: &mut dyn Write, outcome: &Outcome, style: Style<'_>) -> io::Result<()> {
+    let names = outcome.names.as_ref().map(String::as_str);
+    let Pair { documented, served } = names;
+    let count = outcome.findings.len();
+    if count == 0 {
+        let operations = plural(outcome.operations, "operation");
+        writeln!(out, "{documented} and {served} agree: {operations} compared")?;
+        return writeln!(out, "{} {}", style.mark("note:"), style.note);
+    }
+    for finding in &outcome.findings {
+        block(out, finding, names, style)?;
+    }
+    let places = plural(count, "place");
+    writeln!(out, "{} {documented} and {served} differ in {places}", style.error("error:"))
+}
+
+fn block(
+    out: &mut dyn Write,
+    finding: &Finding,
+    names: Pair<&str>,
+    style: Style<'_>,
+) -> io::Result<()> {
+    let head = style.error(&format!("error[{}]", finding.code()));
+    writeln!(out, "{head}{}", style.bold(&format!(": {}", finding.title)))?;
+    let line = |mark: &str, name: &str, side: &Side| {
+        format!("  {} {} {}", style.mark(mark), at(name, side), pointers(side))
+    };
+    writeln!(out, "{}", line("-->", names.documented, &finding.documented))?;
+    writeln!(out, "{}", line(":::", names.served, &finding.served))?;
+    let bar = style.mark("|");
+    writeln!(out, "   {bar} documented: {}", finding.documented.says)?;
+    writeln!(out, "   {bar} server:     {}", finding.served.says)?;
+    let note = |word: &str, text: &str| {
+        format!("   {} {} {text}", style.mark("="), style.bold(&format!("{word}:")))
+    };
+    writeln!(out, "{}", note("in", &finding.places.join(", ")))?;
+    writeln!(out, "{}", note("why", finding.why()))?;
+    writeln!(out, "{}\n", note("help", finding.help()))
+}
+
+fn at(name: &str, side: &Side) -> String {
+    side.position.map_or(name.to_owned(), |(line, column)| format!("{name}:{line}:{column}"))
+}
+
+/// Returns the pointer of the use and, behind a reference, of the definition.
+fn pointers(side: &Side) -> String {
+    if side.used_at == side.defined_at {
+        format!("#{}", side.used_at)
+    } else {
+        format!("#{} -> #{}", side.used_at, side.defined_at)
+    }
+}
+
+fn plural(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// Writes the same facts as one JSON object. `openapi-drift --help` describes its fields.
+pub fn write_json(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
+    let findings: Vec<_> = outcome.findings.iter().map(as_json).collect();
+    let report = json!({
+        "conforms": findings.is_empty(),
+        "contract": outcome.names.documented,
+        "generated": outcome.names.served,
+        "operations": outcome.operations,
+        "findings": findings,
+    });
+    writeln!(out, "{report:#}")
+}
+
+fn as_json(finding: &Finding) -> Value {
+    let side = |side: &Side| {
+        json!({
+            "pointer": side.used_at,
+            "definition": side.defined_at,
+            "line": side.position.map(|(line, _)| line),
+            "column": side.position.map(|(_, column)| column),
+            "says": side.says,
+        })
+    };
+    json!({
+        "code": finding.code(),
+        "title": finding.title,
+        "documented": side(&finding.documented),
+        "served": side(&finding.served),
+        "places": finding.places,
+        "why": finding.why(),
+        "help": finding.help(),
+    })
+}
