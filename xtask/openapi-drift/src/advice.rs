@@ -1,82 +1,60 @@
-//! The code of each rule, what breaks if it is violated, and the usual fix.
+//! What each code means, what breaks, and the usual fix.
 //!
-//! Only words, so that they can be read and corrected together.
+//! Only words, so that they can be read and corrected together. `examples.txt` has the examples.
 
-use crate::finding::{Finding, Rule};
-use crate::pair::Direction;
+use crate::code::Code;
+use crate::finding::Rule;
 
-impl Finding {
-    /// Returns the code, which identifies the kind of self.
-    pub fn code(&self) -> String {
-        let name = match self.rule {
-            Rule::MissingOperation => "missing-operation",
-            Rule::Path => "path",
-            Rule::MissingStatus => "missing-status",
-            Rule::MissingMediaType => "missing-media-type",
-            Rule::MissingParameter => "missing-parameter",
-            Rule::Required => "required",
-            Rule::Null => "null",
-            Rule::Type => "type",
-            Rule::Enum => "enum",
-            Rule::Range => "range",
-            Rule::Length => "length",
-            Rule::Count => "count",
-            Rule::Pattern => "pattern",
-            Rule::Format => "format",
-            Rule::Multiple => "multiple",
-            Rule::Unique => "unique",
-            Rule::AdditionalProperties => "further-members",
-            Rule::MissingProperty => "missing-property",
-            Rule::MissingHeader => "missing-header",
-            Rule::OperationId => "operation-id",
-            Rule::Style => "style",
-            Rule::Default => "default",
-            Rule::UndocumentedOperation => "undocumented-operation",
-            Rule::UndocumentedStatus => "undocumented-status",
-            Rule::UndocumentedMediaType => "undocumented-media-type",
-            Rule::UndocumentedParameter => "undocumented-parameter",
-            Rule::UndocumentedProperty => "undocumented-property",
-            Rule::Undecided => return "undecided".into(),
-        };
-        match self.direction {
-            Some(Direction::Request) => format!("request-{name}"),
-            Some(Direction::Response) => format!("response-{name}"),
-            None => name.into(),
+impl Code {
+    /// Returns what the code means.
+    pub fn summary(self) -> &'static str {
+        match self.rule {
+            Rule::MissingOperation => "a documented operation is not served",
+            Rule::Path => "an operation is served at another path or method",
+            Rule::MissingStatus => "a documented status is not declared",
+            Rule::MissingMediaType => "a documented body or media type is not declared",
+            Rule::MissingParameter => "a documented parameter is not declared",
+            Rule::Required => "a value is required on one side only",
+            Rule::Null => "null is allowed on one side only",
+            Rule::Type => "the types of values differ",
+            Rule::Enum => "the enumerated values differ",
+            Rule::Range => "the ranges of numbers differ",
+            Rule::Length => "the lengths of strings differ",
+            Rule::Count => "the numbers of elements or members differ",
+            Rule::Pattern => "only one side has a pattern",
+            Rule::Format => "the formats differ",
+            Rule::Multiple => "`multipleOf` differs",
+            Rule::Unique => "only one side forbids equal elements",
+            Rule::AdditionalProperties => "only one side allows additional properties",
+            Rule::MissingProperty => "a documented property is not declared",
+            Rule::MissingHeader => "a documented header is not declared",
+            Rule::OperationId => "the operationIds differ",
+            Rule::Style => "a parameter is serialized in another way",
+            Rule::Default => "the defaults differ",
+            Rule::UndocumentedOperation => "a served operation is not documented",
+            Rule::UndocumentedStatus => "a success status is not documented",
+            Rule::UndocumentedMediaType => "a body or media type is not documented",
+            Rule::UndocumentedParameter => "a parameter is not documented",
+            Rule::UndocumentedProperty => "a property is not documented",
+            Rule::Undecided => "the two sides cannot be compared, which counts as a difference",
         }
     }
 
     /// Returns who breaks, and how.
-    pub fn why(&self) -> &'static str {
-        let is_request = self.direction == Some(Direction::Request);
+    pub fn why(self) -> &'static str {
         match self.rule {
             Rule::MissingOperation => "a caller that uses it receives 404 or 405",
             Rule::Path => "a caller of the documented route receives 404 or 405",
             Rule::MissingStatus => {
                 "a client that waits for the documented status takes another for an error"
             }
-            Rule::MissingMediaType if is_request => {
-                "a caller that sends the documented body is rejected"
-            }
             Rule::MissingMediaType => {
                 "a client that reads, or a caller that sends, the documented body fails"
             }
             Rule::MissingParameter => "the server ignores it if a caller sends it",
-            Rule::Required if is_request => {
-                "a caller that leaves it out, as the document allows, is rejected"
-            }
-            Rule::Required => "a client that relies on it fails if it is absent",
-            Rule::Null if is_request => {
-                "a caller that sends null, as the document allows, is rejected"
-            }
-            Rule::Null => "a client that reads the documented type fails on null",
-            Rule::AdditionalProperties if is_request => {
-                "a caller that sends other members, as the document allows, is rejected"
-            }
-            Rule::AdditionalProperties => {
-                "a client that knows only the documented members receives others"
-            }
             Rule::MissingProperty => {
-                "the server ignores it if a caller sends it, and a client that reads it finds nothing"
+                "the server ignores it if a caller sends it, and a client that reads it finds \
+                 nothing"
             }
             Rule::MissingHeader => "a client that reads the header may find none",
             Rule::OperationId => "a generated client calls it by another name",
@@ -100,21 +78,36 @@ impl Finding {
                 "no generated client can see it, and a strict one rejects it"
             }
             Rule::Undecided => "the two documents do not say whether anything breaks",
-            _ if is_request => "a caller that sends what the document allows is rejected",
-            _ => "a client that accepts only what the document allows fails on more",
+            _ => self.why_of_value(),
+        }
+    }
+
+    fn why_of_value(self) -> &'static str {
+        match (self.rule, self.is_request()) {
+            (Rule::Required, true) => {
+                "a caller that leaves it out, as the document allows, is rejected"
+            }
+            (Rule::Required, false) => "a client that relies on it fails if it is absent",
+            (Rule::Null, true) => "a caller that sends null, as the document allows, is rejected",
+            (Rule::Null, false) => "a client that reads the documented type fails on null",
+            (Rule::AdditionalProperties, true) => {
+                "a caller that sends other members, as the document allows, is rejected"
+            }
+            (Rule::AdditionalProperties, false) => {
+                "a client that knows only the documented members receives others"
+            }
+            (_, true) => "a caller that sends what the document allows is rejected",
+            (_, false) => "a client that accepts only what the document allows fails on more",
         }
     }
 
     /// Returns the likely fix.
-    pub fn help(&self) -> &'static str {
-        let is_request = self.direction == Some(Direction::Request);
+    pub fn help(self) -> &'static str {
+        let is_request = self.is_request();
         match self.rule {
             Rule::Null if !is_request => {
                 "if None is skipped, say so: #[serde(default, skip_serializing_if = \"Option::is_none\")] \
              #[schemars(with = \"T\")]; if null is meant, document `nullable: true`"
-            }
-            Rule::Required if self.title.starts_with("the request body") => {
-                "let the server accept an absent body, and say so in the document that it emits"
             }
             Rule::Required if is_request => {
                 "take it as an Option on the server, or document it as required"

@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use crate::{Document, Outcome, Pair, Style, compare, write_json, write_text};
+use crate::{
+    Code, Document, Outcome, Pair, Style, compare, write_explanation, write_github, write_json,
+    write_sarif, write_text,
+};
 
 /// The options of a comparison.
 ///
@@ -25,6 +28,14 @@ pub struct Options {
     /// Output for people or for machines
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
+    /// Say what a code means, with an example and the usual fix, and compare nothing
+    #[arg(long, value_name = "CODE", value_parser = code, exclusive = true)]
+    explain: Option<Code>,
+}
+
+fn code(name: &str) -> Result<Code, String> {
+    let codes = || Code::all().map(|code| code.to_string()).collect::<Vec<_>>().join(", ");
+    Code::find(name).ok_or_else(|| format!("no finding has this code: the codes are {}", codes()))
 }
 
 const HELP: &str = "\
@@ -37,8 +48,14 @@ be compared.
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
+    /// Text like that of a compiler
     Human,
+    /// One object
     Json,
+    /// Annotations of GitHub Actions
+    Github,
+    /// SARIF 2.1.0, for code scanners and editors
+    Sarif,
 }
 
 /// What a program that contains the command line knows better than this crate.
@@ -71,21 +88,26 @@ impl Options {
         out: &mut dyn Write,
         errors: &mut dyn Write,
     ) -> u8 {
-        let result = self.documents(project).and_then(|documents| {
-            let outcome = compare(&documents);
-            match self.print(&outcome, project, is_terminal, out) {
-                // A reader that closes the pipe early does not change the result.
-                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                    Err(format!("could not write the report: {error}"))
-                }
-                _ => Ok(u8::from(!outcome.findings.is_empty())),
-            }
-        });
+        let result = match self.explain {
+            Some(code) => written(write_explanation(out, code)).map(|()| 0),
+            None => self.compare(project, is_terminal, out),
+        };
         result.unwrap_or_else(|why| {
             // If stderr is closed too, the exit code is all that is left.
             let _ = writeln!(errors, "error: {why}");
             2
         })
+    }
+
+    fn compare(
+        &self,
+        project: &Project<'_>,
+        is_terminal: bool,
+        out: &mut dyn Write,
+    ) -> Result<u8, String> {
+        let outcome = compare(&self.documents(project)?);
+        written(self.print(&outcome, project, is_terminal, out))?;
+        Ok(u8::from(!outcome.findings.is_empty()))
     }
 
     fn documents(&self, project: &Project<'_>) -> Result<Pair<Document>, String> {
@@ -112,6 +134,8 @@ impl Options {
     ) -> io::Result<()> {
         match self.format {
             Format::Json => write_json(out, outcome)?,
+            Format::Github => write_github(out, outcome)?,
+            Format::Sarif => write_sarif(out, outcome)?,
             Format::Human => {
                 let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
                 let style = Style { colour: !is_plain && is_terminal, note: project.note };
@@ -119,6 +143,16 @@ impl Options {
             }
         }
         out.flush()
+    }
+}
+
+/// A reader that closes the pipe early does not change the result.
+fn written(result: io::Result<()>) -> Result<(), String> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(format!("could not write the report: {error}"))
+        }
+        _ => Ok(()),
     }
 }
 

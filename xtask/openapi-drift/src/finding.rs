@@ -1,8 +1,9 @@
 //! The result of a comparison: one finding for one cause, with every place where it shows.
-//! Facts only: `report` lays them out, and `advice` says what they mean for people.
+//! Facts only: `report` lays them out, and `code` says what they mean for people.
 
 use std::fmt::Display;
 
+use crate::code::Code;
 use crate::document::Node;
 use crate::location::Location;
 use crate::pair::{Direction, Pair};
@@ -67,6 +68,59 @@ pub enum Rule {
     UndocumentedProperty,
     /// The two sides cannot be compared, which counts as a difference.
     Undecided,
+}
+
+impl Rule {
+    /// Every rule, the most severe first.
+    pub const ALL: [Self; Self::Undecided as usize + 1] = [
+        Self::MissingOperation,
+        Self::Path,
+        Self::MissingStatus,
+        Self::MissingMediaType,
+        Self::MissingParameter,
+        Self::Required,
+        Self::Null,
+        Self::Type,
+        Self::Enum,
+        Self::Range,
+        Self::Length,
+        Self::Count,
+        Self::Pattern,
+        Self::Format,
+        Self::Multiple,
+        Self::Unique,
+        Self::AdditionalProperties,
+        Self::MissingProperty,
+        Self::MissingHeader,
+        Self::OperationId,
+        Self::Style,
+        Self::Default,
+        Self::UndocumentedOperation,
+        Self::UndocumentedStatus,
+        Self::UndocumentedMediaType,
+        Self::UndocumentedParameter,
+        Self::UndocumentedProperty,
+        Self::Undecided,
+    ];
+
+    /// Whether it matters who sends the value.
+    pub(crate) fn has_direction(self) -> bool {
+        matches!(
+            self,
+            Self::Required
+                | Self::Null
+                | Self::Type
+                | Self::Enum
+                | Self::Range
+                | Self::Length
+                | Self::Count
+                | Self::Pattern
+                | Self::Format
+                | Self::Multiple
+                | Self::Unique
+                | Self::AdditionalProperties
+        )
+    }
 }
 
 /// One side of a finding.
@@ -148,6 +202,24 @@ impl Finding {
         let sides = Side::pair((nodes.documented, says.documented), (nodes.served, says.served));
         let finding = Self::new(Rule::Required, title, sides, location);
         Some(Self { direction: Some(location.direction), ..finding })
+    }
+
+    /// Returns what identifies this kind of finding.
+    pub fn code(&self) -> Code {
+        Code { rule: self.rule, direction: self.direction.filter(|_| self.rule.has_direction()) }
+    }
+
+    /// Returns who breaks, and how.
+    pub fn why(&self) -> &'static str {
+        self.code().why()
+    }
+
+    /// Returns the likely fix.
+    pub fn help(&self) -> &'static str {
+        if self.rule == Rule::Required && self.title.starts_with("the request body") {
+            return "let the server accept an absent body, and say so in the document that it emits";
+        }
+        self.code().help()
     }
 
     /// Whether both have one cause: they say the same about the same definition.

@@ -28,15 +28,15 @@
 //! let outcome = compare(&Pair { documented, served });
 //!
 //! let [finding] = &outcome.findings[..] else { panic!("one difference") };
-//! assert_eq!(finding.code(), "response-null");
+//! assert_eq!(finding.code().to_string(), "response-null");
 //! assert_eq!(finding.title, "`title` may be sent as null, and is documented as string");
 //! assert_eq!(finding.documented.position, Some((11, 51)));
 //! assert_eq!(finding.places, ["getBook 200 `.title`"]);
 //! # Ok::<(), openapi_drift::ParseError>(())
 //! ```
 //!
-//! [`write_text`] and [`write_json`] lay findings out for people and for machines. The library
-//! prints nothing and ends no process. The feature `cli` adds the program `openapi-drift`, and
+//! [`write_text`], [`write_json`], [`write_github`] and [`write_sarif`] lay findings out for people
+//! and for machines, and a [`Code`] explains itself. The library prints nothing and ends no process. The feature `cli` adds the program `openapi-drift`, and
 //! [`cli`] for programs that contain it.
 
 mod advice;
@@ -44,6 +44,7 @@ mod annotation;
 mod case;
 #[cfg(feature = "cli")]
 pub mod cli;
+mod code;
 mod contain;
 mod describe;
 mod document;
@@ -56,9 +57,10 @@ mod pair;
 mod report;
 mod yaml;
 
+pub use code::Code;
 pub use document::{Document, ParseError};
 pub use finding::{Finding, Rule, Side};
 pub use operation::{Outcome, compare};
 pub use pair::{Direction, Pair};
-pub use report::{Style, write_json, write_text};
+pub use report::{Style, write_explanation, write_github, write_json, write_sarif, write_text};
 pub use yaml::Position;

@@ -1,13 +1,21 @@
 //! Writes findings for people and for machines: the only module that lays anything out.
-//! The caller decides about colour.
+//!
+//! This file writes text for people. The submodules write JSON, annotations of GitHub Actions, and
+//! SARIF. The caller decides about colour.
+
+mod github;
+mod json;
+mod sarif;
 
 use std::io::{self, Write};
 
-use serde_json::{Value, json};
-
+use crate::code::Code;
 use crate::finding::{Finding, Side};
 use crate::operation::Outcome;
 use crate::pair::Pair;
+pub use github::write_github;
+pub use json::write_json;
+pub use sarif::write_sarif;
 
 /// How text is decorated.
 #[derive(Clone, Copy, Debug)]
@@ -94,36 +102,11 @@ fn plural(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
-/// Writes the same facts as one JSON object. `openapi-drift --help` describes its fields.
-pub fn write_json(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
-    let findings: Vec<_> = outcome.findings.iter().map(as_json).collect();
-    let report = json!({
-        "conforms": findings.is_empty(),
-        "contract": outcome.names.documented,
-        "generated": outcome.names.served,
-        "operations": outcome.operations,
-        "findings": findings,
-    });
-    writeln!(out, "{report:#}")
-}
-
-fn as_json(finding: &Finding) -> Value {
-    let side = |side: &Side| {
-        json!({
-            "pointer": side.used_at,
-            "definition": side.defined_at,
-            "line": side.position.map(|(line, _)| line),
-            "column": side.position.map(|(_, column)| column),
-            "says": side.says,
-        })
-    };
-    json!({
-        "code": finding.code(),
-        "title": finding.title,
-        "documented": side(&finding.documented),
-        "served": side(&finding.served),
-        "places": finding.places,
-        "why": finding.why(),
-        "help": finding.help(),
-    })
+/// Writes what a code means, with an example and the usual fix.
+pub fn write_explanation(out: &mut dyn Write, code: Code) -> io::Result<()> {
+    let Pair { documented, served } = code.example();
+    writeln!(out, "{code}: {}\n", code.summary())?;
+    writeln!(out, "why: {}", code.why())?;
+    writeln!(out, "example:\n  contract: {documented}\n  server:   {served}")?;
+    writeln!(out, "help: {}", code.help())
 }

@@ -84,6 +84,40 @@ fn the_json_format_is_one_object_with_the_documented_fields() {
 }
 
 #[test]
+fn every_format_exits_with_1_if_there_is_a_difference() {
+    let contract = std::fs::read_to_string(file("contract.yaml")).unwrap();
+    let contract = write("formats.yaml", &contract.replace("maximum: 100", "maximum: 200"));
+    for (format, start) in [("github", "::error file="), ("sarif", "{"), ("json", "{")] {
+        let output = diff(&contract, &file("generated.json"), &["--format", format]);
+        assert_eq!(output.status.code(), Some(1), "{format}");
+        assert!(text(&output.stdout).starts_with(start), "{format}");
+    }
+}
+
+#[test]
+fn a_code_is_explained_and_an_unknown_one_is_refused_with_all_codes() {
+    let explain = |code| {
+        let program = env!("CARGO_BIN_EXE_openapi-drift");
+        Command::new(program).args(["--explain", code]).output().unwrap()
+    };
+    let output = explain("response-null");
+    assert_eq!(output.status.code(), Some(0));
+    let expected = "response-null: null is allowed on one side only
+
+why: a client that reads the documented type fails on null
+example:
+  contract: {response: {type: string}}
+  server:   {response: {type: string, nullable: true}}
+help: if None is skipped, say so: #[serde(default, skip_serializing_if = \"Option::is_none\")] \
+#[schemars(with = \"T\")]; if null is meant, document `nullable: true`
+";
+    assert_eq!(text(&output.stdout), expected);
+    let output = explain("null");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("response-null, request-type"));
+}
+
+#[test]
 fn a_document_that_cannot_be_compared_exits_with_2_and_one_sentence() {
     let cases = [
         ("empty", "", "holds no document"),

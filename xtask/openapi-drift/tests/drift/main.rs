@@ -8,6 +8,8 @@ mod case;
 mod command;
 mod corpus;
 mod edge_cases;
+mod explain;
+mod formats;
 mod pair;
 mod properties;
 mod text;
