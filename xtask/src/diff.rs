@@ -1,4 +1,4 @@
-//! `cargo xtask diff`: does the server keep the contract?
+//! `cargo xtask diff`: does the server keep the contract, or the contract its earlier promises?
 //!
 //! The crate `openapi-drift` compares and reports. This file knows only this workspace: where the
 //! contract is, how the server prints its document, and what proves security.
@@ -12,12 +12,12 @@ use openapi_drift::cli::{Options, Project};
 const NOTE: &str = "security is not compared (dropshot emits none): \
                     the contract tests in client/tests prove it for every secured operation";
 
-/// Compare the contract with the document that the server emits
+/// Compare the contract with the document that the server emits, or with an earlier version
 ///
 /// Without `--generated` the server is built, and `orgtokens-server openapi` prints its document.
 /// The contract is `openapi.yaml` at the root of the workspace.
 ///
-/// Security is not compared, because dropshot emits none: the contract tests in client/tests prove
+/// The security of the server is not compared, because dropshot emits none: the contract tests in client/tests prove
 /// it for every secured operation.
 #[derive(Args, Debug)]
 pub struct Diff {

@@ -1,13 +1,35 @@
 //! What each code means, what breaks, and the usual fix.
 //!
-//! Only words, so that they can be read and corrected together. `examples.txt` has the examples.
+//! Only words, so that they can be read and corrected together. `change` has those for changes of a
+//! contract, if they differ. `examples.txt` has the examples.
+
+mod change;
 
 use crate::code::Code;
 use crate::finding::Rule;
+use crate::pair::Question;
 
 impl Code {
     /// Returns what the code means.
     pub fn summary(self) -> &'static str {
+        self.of_change(change::summary).unwrap_or_else(|| self.summary_of_server())
+    }
+
+    /// Returns who breaks, and how.
+    pub fn why(self) -> &'static str {
+        self.of_change(change::why).unwrap_or_else(|| self.why_of_server())
+    }
+
+    /// Returns the likely fix.
+    pub fn help(self) -> &'static str {
+        self.of_change(|rule| Some(change::help(rule))).unwrap_or_else(|| self.help_of_server())
+    }
+
+    fn of_change(self, words: fn(Rule) -> Option<&'static str>) -> Option<&'static str> {
+        words(self.rule).filter(|_| self.question == Question::Change)
+    }
+
+    fn summary_of_server(self) -> &'static str {
         match self.rule {
             Rule::MissingOperation => "a documented operation is not served",
             Rule::Path => "an operation is served at another path or method",
@@ -36,12 +58,14 @@ impl Code {
             Rule::UndocumentedMediaType => "a body or media type is not documented",
             Rule::UndocumentedParameter => "a parameter is not documented",
             Rule::UndocumentedProperty => "a property is not documented",
+            Rule::Security | Rule::UndocumentedError | Rule::UndocumentedHeader => {
+                "only the versions of a contract have it"
+            }
             Rule::Undecided => "the two sides cannot be compared, which counts as a difference",
         }
     }
 
-    /// Returns who breaks, and how.
-    pub fn why(self) -> &'static str {
+    fn why_of_server(self) -> &'static str {
         match self.rule {
             Rule::MissingOperation => "a caller that uses it receives 404 or 405",
             Rule::Path => "a caller of the documented route receives 404 or 405",
@@ -101,8 +125,7 @@ impl Code {
         }
     }
 
-    /// Returns the likely fix.
-    pub fn help(self) -> &'static str {
+    fn help_of_server(self) -> &'static str {
         let is_request = self.is_request();
         match self.rule {
             Rule::Null if !is_request => {

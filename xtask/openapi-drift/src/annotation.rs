@@ -36,6 +36,7 @@ pub fn compare_defaults(schemas: &Pair<Schema<'_>>, location: &Location) -> Opti
     if agree {
         return None;
     }
+    let is_new = defaults.documented.is_none();
     let side = |node: Option<Node<'_>>, schema: &Schema<'_>| match node {
         Some(node) => Side::new(&node, format!("default {}", node.value)),
         None => Side::new(&schema.shown, "no default"),
@@ -43,8 +44,12 @@ pub fn compare_defaults(schemas: &Pair<Schema<'_>>, location: &Location) -> Opti
     let documented = side(defaults.documented, &schemas.documented);
     let served = side(defaults.served, &schemas.served);
     let (subject, one, two) = (location.subject(), &documented.says, &served.says);
-    let title = format!("{subject} has {one} in the document, and {two} on the server");
-    Some(Finding::new(Rule::Default, title, Pair { documented, served }, location))
+    let title = location.question.words(
+        format!("{subject} has {one} in the document, and {two} on the server"),
+        format!("{subject} had {one}, and now has {two}"),
+    );
+    let code = (location.question, Rule::Default);
+    Some(Finding::new(code, title, Pair { documented, served }, location).adds_if(is_new))
 }
 
 /// Returns the outermost default. Null is none: an absent property is null already.

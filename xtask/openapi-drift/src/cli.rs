@@ -3,19 +3,22 @@
 //! It reads files and chooses the exit code. It prints only to the writers that it is given, and
 //! the caller ends the process.
 
+mod earlier;
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
 use crate::{
-    Code, Document, Outcome, Pair, Style, compare, write_explanation, write_github, write_json,
-    write_sarif, write_text,
+    Code, Document, Outcome, Pair, Question, Style, compare, write_explanation, write_github,
+    write_json, write_sarif, write_text,
 };
 
 /// The options of a comparison.
 ///
 /// The exit code is 0 if the two agree, 1 if they differ, and 2 if they could not be compared.
+/// With `--against` it is 1 only if a promise of the earlier contract is broken.
 #[derive(Args, Debug)]
 #[command(after_long_help = HELP)]
 pub struct Options {
@@ -25,6 +28,13 @@ pub struct Options {
     /// The server's document, as YAML or JSON
     #[arg(long, value_name = "FILE")]
     generated: Option<PathBuf>,
+    /// Compare with an earlier version of the contract, and not with the server
+    ///
+    /// A file, a revision of git that has the contract at the same path, or a revision and a path.
+    /// What breaks callers or clients of the earlier version is an error. What is only added is
+    /// listed. Security is compared.
+    #[arg(long, value_name = "REV[:PATH]|FILE", conflicts_with = "generated")]
+    against: Option<String>,
     /// Output for people or for machines
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -40,11 +50,12 @@ fn code(name: &str) -> Result<Code, String> {
 
 const HELP: &str = "\
 Exits with 0 if the two agree, with 1 if they differ, and with 2 and one sentence if they could not \
-be compared.
+be compared. With `--against`, exits with 1 only if a promise of the earlier contract is broken.
 
 `--format json` prints one object: `conforms`, `contract`, `generated`, `operations` (how many), and \
 `findings`, the most severe first. Each has `code`, `title`, `documented` and `served` (`pointer`, \
-`definition`, `line`, `column`, `says`), `places`, `why` and `help`.";
+`definition`, `line`, `column`, `says`), `places`, `why` and `help`. With `--against`, `before` and \
+`now` replace `contract`, `generated`, `documented` and `served`, and there are `additions`.";
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
@@ -105,24 +116,28 @@ impl Options {
         is_terminal: bool,
         out: &mut dyn Write,
     ) -> Result<u8, String> {
-        let outcome = compare(&self.documents(project)?);
+        let documents = self.documents(project);
+        let documents = documents.map_err(|why| format!("could not compare: {why}"))?;
+        let question = if self.against.is_some() { Question::Change } else { Question::Server };
+        let outcome = compare(question, &documents);
         written(self.print(&outcome, project, is_terminal, out))?;
         Ok(u8::from(!outcome.findings.is_empty()))
     }
 
     fn documents(&self, project: &Project<'_>) -> Result<Pair<Document>, String> {
-        let not_compared = |why: String| format!("could not compare: {why}");
-        let documents = || {
-            let contract = self.contract.clone();
-            let contract = contract.unwrap_or_else(|| project.root.join("openapi.yaml"));
-            let documented = read(&contract, project.root)?;
-            let served = match &self.generated {
-                Some(file) => read(file, project.root)?,
-                None => parse("the server", &(project.generate)()?)?.without_lines(),
-            };
-            Ok(Pair { documented, served })
+        let contract = self.contract.clone();
+        let contract = contract.unwrap_or_else(|| project.root.join("openapi.yaml"));
+        let read_contract = || read(&contract, project.root);
+        if let Some(against) = &self.against {
+            let documented = earlier::earlier(against, &contract, project.root)?;
+            return Ok(Pair { documented, served: read_contract()? });
+        }
+        let documented = read_contract()?;
+        let served = match &self.generated {
+            Some(file) => read(file, project.root)?,
+            None => parse("the server", &(project.generate)()?)?.without_lines(),
         };
-        documents().map_err(not_compared)
+        Ok(Pair { documented, served })
     }
 
     fn print(

@@ -4,27 +4,36 @@
 use std::fmt;
 
 use crate::finding::Rule;
-use crate::pair::{Direction, Pair};
+use crate::pair::{Direction, Pair, Question};
 
 /// What identifies a kind of finding. It is displayed as `response-null`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Code {
     /// The kind of difference.
     pub rule: Rule,
+    /// What was asked.
+    pub question: Question,
     /// Who sends the value, if that matters.
     pub direction: Option<Direction>,
 }
 
 impl Code {
-    /// Returns every code, the most severe first.
+    /// Returns every code: those of differences between a contract and a server, then those that
+    /// only a change of the contract has. The most severe come first.
     pub fn all() -> impl Iterator<Item = Self> {
-        Rule::ALL.into_iter().flat_map(|rule| {
+        let server = Rule::ALL.into_iter().filter(|rule| !rule.is_of_change());
+        let change = Rule::ALL.into_iter().filter(|rule| rule.change_name().is_some());
+        Self::of(Question::Server, server).chain(Self::of(Question::Change, change))
+    }
+
+    fn of(question: Question, rules: impl Iterator<Item = Rule>) -> impl Iterator<Item = Self> {
+        rules.flat_map(move |rule| {
             let directions: &[_] = if rule.has_direction() {
                 &[Some(Direction::Request), Some(Direction::Response)]
             } else {
                 &[None]
             };
-            directions.iter().map(move |&direction| Self { rule, direction })
+            directions.iter().map(move |&direction| Self { rule, question, direction })
         })
     }
 
@@ -43,8 +52,9 @@ impl Code {
         let name = self.to_string();
         let mut lines = include_str!("examples.txt").lines();
         lines.find(|line| *line == name);
-        let mut side = |label| lines.next().and_then(|line| line.trim().strip_prefix(label));
-        let sides = Pair { documented: side("contract: "), served: side("server: ") };
+        let labels = self.question.labels();
+        let mut side = |label| lines.next()?.trim().strip_prefix(label)?.strip_prefix(':');
+        let sides = Pair { documented: side(labels.documented), served: side(labels.served) };
         sides.map(|side| side.map(str::trim).unwrap_or_default())
     }
 }
@@ -56,7 +66,8 @@ impl fmt::Display for Code {
             Some(Direction::Response) => out.write_str("response-")?,
             None => {}
         }
-        out.write_str(self.rule.name())
+        let of_change = self.rule.change_name().filter(|_| self.question == Question::Change);
+        out.write_str(of_change.unwrap_or_else(|| self.rule.name()))
     }
 }
 
@@ -91,7 +102,36 @@ impl Rule {
             Self::UndocumentedMediaType => "undocumented-media-type",
             Self::UndocumentedParameter => "undocumented-parameter",
             Self::UndocumentedProperty => "undocumented-property",
+            Self::Security => "security",
+            Self::UndocumentedError => "undocumented-error",
+            Self::UndocumentedHeader => "undocumented-header",
             Self::Undecided => "undecided",
         }
+    }
+
+    /// Returns the name that it has only between two versions of a contract.
+    fn change_name(self) -> Option<&'static str> {
+        Some(match self {
+            Self::MissingOperation => "removed-operation",
+            Self::MissingStatus => "removed-status",
+            Self::MissingMediaType => "removed-media-type",
+            Self::MissingParameter => "removed-parameter",
+            Self::MissingProperty => "removed-property",
+            Self::MissingHeader => "removed-header",
+            Self::Security => "security",
+            Self::UndocumentedOperation => "added-operation",
+            Self::UndocumentedStatus => "added-status",
+            Self::UndocumentedMediaType => "added-media-type",
+            Self::UndocumentedParameter => "added-parameter",
+            Self::UndocumentedProperty => "added-property",
+            Self::UndocumentedError => "added-error",
+            Self::UndocumentedHeader => "added-header",
+            _ => return None,
+        })
+    }
+
+    /// Whether it is a difference only between two versions of a contract.
+    fn is_of_change(self) -> bool {
+        matches!(self, Self::Security | Self::UndocumentedError | Self::UndocumentedHeader)
     }
 }

@@ -14,7 +14,7 @@ use crate::case::{Case, Kind, Schema, allows_everything};
 use crate::describe;
 use crate::document::Node;
 use crate::expand::expand;
-use crate::finding::{Finding, Rule, Side};
+use crate::finding::{Effect, Finding, Rule, Side};
 use crate::location::Location;
 use crate::number::Number;
 use crate::pair::{Direction, Pair};
@@ -47,13 +47,16 @@ impl Value<'_, '_> {
     /// A finding about what may be sent, and what is expected.
     fn differs(&self, rule: Rule, small: &str, large: &str) -> Finding {
         let subject = self.location.subject();
+        let question = self.location.question;
         let title = match self.location.direction {
-            Direction::Request => {
-                format!("the document allows {small} for {subject}, and the server takes {large}")
-            }
-            Direction::Response => {
-                format!("{subject} may be sent as {small}, and is documented as {large}")
-            }
+            Direction::Request => question.words(
+                format!("the document allows {small} for {subject}, and the server takes {large}"),
+                format!("{subject} could be {small}, and may now be only {large}"),
+            ),
+            Direction::Response => question.words(
+                format!("{subject} may be sent as {small}, and is documented as {large}"),
+                format!("{subject} may now be {small}, and was {large}"),
+            ),
         };
         self.finding(rule, title)
     }
@@ -66,7 +69,10 @@ impl Value<'_, '_> {
             (&self.schemas.served.shown, &*says.served),
         );
         let direction = Some(self.location.direction);
-        Finding { direction, ..Finding::new(rule, title, sides, self.location) }
+        Finding {
+            direction,
+            ..Finding::new((self.location.question, rule), title, sides, self.location)
+        }
     }
 
     fn undecided(&self, what: &str) -> Finding {
@@ -162,7 +168,7 @@ impl Containment {
             if findings.is_empty() {
                 return findings;
             }
-            if best.as_ref().is_none_or(|known| findings.len() < known.len()) {
+            if best.as_ref().is_none_or(|known| cost(&findings) < cost(known)) {
                 best = Some(findings);
             }
         }
@@ -201,6 +207,12 @@ impl Containment {
         }
         self.compare(&fit.part(&small.items, &large.items), &value.location.items())
     }
+}
+
+/// What is added counts only between cases that break the same number of promises.
+fn cost(findings: &[Finding]) -> (usize, usize) {
+    let breaks = findings.iter().filter(|finding| finding.effect == Effect::Breaks);
+    (breaks.count(), findings.len())
 }
 
 /// The name of the component that declares a case. People recognize branches by it.

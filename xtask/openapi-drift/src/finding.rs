@@ -6,7 +6,7 @@ use std::fmt::Display;
 use crate::code::Code;
 use crate::document::Node;
 use crate::location::Location;
-use crate::pair::{Direction, Pair};
+use crate::pair::{Direction, Pair, Question};
 use crate::yaml::Position;
 
 /// The kind of a difference, the most severe first.
@@ -22,6 +22,8 @@ pub enum Rule {
     MissingMediaType,
     /// A documented parameter is not declared.
     MissingParameter,
+    /// Credentials that were enough no longer are. Only between two versions of a contract.
+    Security,
     /// A value is required on one side only.
     Required,
     /// Null is allowed on one side only.
@@ -66,6 +68,10 @@ pub enum Rule {
     UndocumentedParameter,
     /// A property is not documented.
     UndocumentedProperty,
+    /// An error status is not documented. Only between two versions of a contract.
+    UndocumentedError,
+    /// A header of a response is not documented. Only between two versions of a contract.
+    UndocumentedHeader,
     /// The two sides cannot be compared, which counts as a difference.
     Undecided,
 }
@@ -78,6 +84,7 @@ impl Rule {
         Self::MissingStatus,
         Self::MissingMediaType,
         Self::MissingParameter,
+        Self::Security,
         Self::Required,
         Self::Null,
         Self::Type,
@@ -100,6 +107,8 @@ impl Rule {
         Self::UndocumentedMediaType,
         Self::UndocumentedParameter,
         Self::UndocumentedProperty,
+        Self::UndocumentedError,
+        Self::UndocumentedHeader,
         Self::Undecided,
     ];
 
@@ -159,11 +168,24 @@ impl Side {
     }
 }
 
+/// What a difference does to callers and clients that rely on the documented side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// A promise is broken. If the question is about a server, every difference breaks one.
+    Breaks,
+    /// The later version of a contract only adds something.
+    Adds,
+}
+
 /// One difference.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
     /// The kind of difference.
     pub rule: Rule,
+    /// The question that it answers.
+    pub question: Question,
+    /// What it does to callers and clients.
+    pub effect: Effect,
     /// Who sends the value, if that matters.
     pub direction: Option<Direction>,
     /// One line that says it.
@@ -178,9 +200,21 @@ pub struct Finding {
 
 impl Finding {
     /// A finding for which it does not matter who sends the value.
-    pub(crate) fn new(rule: Rule, title: String, sides: Pair<Side>, place: &impl Display) -> Self {
+    pub(crate) fn new(
+        (question, rule): (Question, Rule),
+        title: String,
+        sides: Pair<Side>,
+        place: &impl Display,
+    ) -> Self {
         let Pair { documented, served } = sides;
-        Self { rule, direction: None, title, documented, served, places: vec![place.to_string()] }
+        let (effect, places) = (Effect::Breaks, vec![place.to_string()]);
+        Self { rule, question, effect, direction: None, title, documented, served, places }
+    }
+
+    /// Says that a change of the contract only adds something, if that is so.
+    pub(crate) fn adds_if(self, adds: bool) -> Self {
+        let adds = adds && self.question == Question::Change;
+        Self { effect: if adds { Effect::Adds } else { Effect::Breaks }, ..self }
     }
 
     /// A finding if one side may leave a value out that the other side requires.
@@ -194,19 +228,26 @@ impl Finding {
             return None;
         }
         let title = match location.direction {
-            Direction::Request => "is required by the server, and documented as optional",
-            Direction::Response => "may be absent, and is documented as required",
+            Direction::Request => location.question.words(
+                "is required by the server, and documented as optional",
+                "is required now, and was optional",
+            ),
+            Direction::Response => location.question.words(
+                "may be absent, and is documented as required",
+                "may be absent now, and was required",
+            ),
         };
         let title = format!("{} {title}", location.subject());
         let says = required.map(|required| if required { "required" } else { "optional" });
         let sides = Side::pair((nodes.documented, says.documented), (nodes.served, says.served));
-        let finding = Self::new(Rule::Required, title, sides, location);
+        let finding = Self::new((location.question, Rule::Required), title, sides, location);
         Some(Self { direction: Some(location.direction), ..finding })
     }
 
     /// Returns what identifies this kind of finding.
     pub fn code(&self) -> Code {
-        Code { rule: self.rule, direction: self.direction.filter(|_| self.rule.has_direction()) }
+        let direction = self.direction.filter(|_| self.rule.has_direction());
+        Code { rule: self.rule, question: self.question, direction }
     }
 
     /// Returns who breaks, and how.
@@ -216,7 +257,10 @@ impl Finding {
 
     /// Returns the likely fix.
     pub fn help(&self) -> &'static str {
-        if self.rule == Rule::Required && self.title.starts_with("the request body") {
+        if self.question == Question::Server
+            && self.rule == Rule::Required
+            && self.title.starts_with("the request body")
+        {
             return "let the server accept an absent body, and say so in the document that it emits";
         }
         self.code().help()
@@ -226,7 +270,8 @@ impl Finding {
     fn has_cause_of(&self, other: &Self) -> bool {
         let is_same =
             |one: &Side, two: &Side| one.defined_at == two.defined_at && one.says == two.says;
-        (self.rule, self.direction, &self.title) == (other.rule, other.direction, &other.title)
+        (self.rule, self.effect, self.direction, &self.title)
+            == (other.rule, other.effect, other.direction, &other.title)
             && (is_same(&self.documented, &other.documented)
                 || is_same(&self.served, &other.served))
     }

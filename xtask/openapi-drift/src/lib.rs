@@ -1,4 +1,4 @@
-//! Compares an OpenAPI contract with the document that a server emits.
+//! Compares an OpenAPI contract with the document that a server emits, or with its earlier version.
 //!
 //! The question is containment, not equality: the server must accept every request that the
 //! contract allows, and the contract must allow every response that the server declares. So a
@@ -6,7 +6,7 @@
 //! in any way that means the same. What cannot be decided is a finding, never a silent pass.
 //!
 //! ```
-//! use openapi_drift::{Document, Pair, compare};
+//! use openapi_drift::{Document, Pair, Question, compare};
 //!
 //! let contract = "
 //! openapi: 3.0.3
@@ -25,7 +25,7 @@
 //!
 //! let documented = Document::parse("openapi.yaml", contract)?;
 //! let served = Document::parse("the server", &generated)?.without_lines();
-//! let outcome = compare(&Pair { documented, served });
+//! let outcome = compare(Question::Server, &Pair { documented, served });
 //!
 //! let [finding] = &outcome.findings[..] else { panic!("one difference") };
 //! assert_eq!(finding.code().to_string(), "response-null");
@@ -34,6 +34,10 @@
 //! assert_eq!(finding.places, ["getBook 200 `.title`"]);
 //! # Ok::<(), openapi_drift::ParseError>(())
 //! ```
+//!
+//! With [`Question::Change`] the documented side is an earlier version of the contract, and the served
+//! side a later one. [`Outcome::findings`] has what breaks callers or clients of the earlier version,
+//! and [`Outcome::additions`] has the rest.
 //!
 //! [`write_text`], [`write_json`], [`write_github`] and [`write_sarif`] lay findings out for people
 //! and for machines, and a [`Code`] explains itself. The library prints nothing and ends no process. The feature `cli` adds the program `openapi-drift`, and
@@ -59,8 +63,8 @@ mod yaml;
 
 pub use code::Code;
 pub use document::{Document, ParseError};
-pub use finding::{Finding, Rule, Side};
+pub use finding::{Effect, Finding, Rule, Side};
 pub use operation::{Outcome, compare};
-pub use pair::{Direction, Pair};
+pub use pair::{Direction, Pair, Question};
 pub use report::{Style, write_explanation, write_github, write_json, write_sarif, write_text};
 pub use yaml::Position;

@@ -3,11 +3,13 @@
 
 use std::fmt;
 
-use crate::pair::Direction;
+use crate::pair::{Direction, Question};
 
 /// A value in one operation.
 #[derive(Clone, Debug)]
 pub struct Location {
+    /// What is asked about it.
+    pub question: Question,
     /// Who sends the value.
     pub direction: Direction,
     operation: String,
@@ -18,8 +20,14 @@ pub struct Location {
 
 impl Location {
     /// The root of a value: `part` of the operation, which sentences call `subject`.
-    pub fn new(operation: &str, direction: Direction, part: &str, subject: &str) -> Self {
+    pub fn new(
+        (question, operation): (Question, &str),
+        direction: Direction,
+        part: &str,
+        subject: &str,
+    ) -> Self {
         Self {
+            question,
             direction,
             operation: operation.to_owned(),
             part: part.to_owned(),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use openapi_drift::cli::{Options, Project};
 
-/// Compare an OpenAPI contract with the document that a server emits
+/// Compare an OpenAPI contract with the document that a server emits, or with an earlier version
 #[derive(Parser)]
 #[command(version)]
 struct OpenapiDrift {

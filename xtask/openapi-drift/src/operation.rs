@@ -5,11 +5,12 @@
 mod content;
 mod parameter;
 mod response;
+mod security;
 
 use crate::document::{Document, Node};
-use crate::finding::{Finding, Rule, Side, merge};
+use crate::finding::{Effect, Finding, Rule, Side, merge};
 use crate::location::Location;
-use crate::pair::{Direction, Pair};
+use crate::pair::{Direction, Pair, Question};
 
 /// The methods that a path can have.
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
@@ -17,17 +18,32 @@ const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "
 /// The result of a comparison.
 #[derive(Debug)]
 pub struct Outcome {
+    /// What was asked.
+    pub question: Question,
     /// The names of the documents.
     pub names: Pair<String>,
     /// How many operations are documented.
     pub operations: usize,
-    /// Every difference.
+    /// Every difference that breaks a promise.
     pub findings: Vec<Finding>,
+    /// What a later version of a contract only adds.
+    pub additions: Vec<Finding>,
 }
 
-/// Compares what the contract documents with what the server declares.
-pub fn compare(documents: &Pair<Document>) -> Outcome {
-    let mut unmatched = documents.as_ref().map(operations);
+impl Outcome {
+    /// Returns the side of the contract that is edited, with its document's name: the contract itself,
+    /// or its later version. Then the other side.
+    pub(crate) fn sides<'a>(&'a self, finding: &'a Finding) -> [(&'a Side, &'a str); 2] {
+        let documented = (&finding.documented, self.names.documented.as_str());
+        let served = (&finding.served, self.names.served.as_str());
+        self.question.words([documented, served], [served, documented])
+    }
+}
+
+/// Compares what the contract documents with what the server declares, or an earlier version of a
+/// contract with a later one.
+pub fn compare(question: Question, documents: &Pair<Document>) -> Outcome {
+    let mut unmatched = documents.as_ref().map(|document| operations(question, document));
     let operations = unmatched.documented.len();
     let mut findings = Vec::new();
     for is_match in [Operation::has_route_of, Operation::has_id_of] {
@@ -39,23 +55,26 @@ pub fn compare(documents: &Pair<Document>) -> Outcome {
     findings.extend(missing.iter().map(|one| one.missing(&documents.served)));
     findings.extend(undocumented.iter().map(|one| one.undocumented(&documents.documented)));
     let names = documents.as_ref().map(|document| document.name.clone());
-    Outcome { names, operations, findings: merge(findings) }
+    let (findings, additions) =
+        merge(findings).into_iter().partition(|finding| finding.effect == Effect::Breaks);
+    Outcome { question, names, operations, findings, additions }
 }
 
 /// One method of one path.
 #[derive(Clone, Debug)]
 struct Operation<'d> {
+    question: Question,
     method: &'static str,
     path: &'d str,
     item: Node<'d>,
     node: Node<'d>,
 }
 
-fn operations(document: &Document) -> Vec<Operation<'_>> {
+fn operations(question: Question, document: &Document) -> Vec<Operation<'_>> {
     let mut operations = Vec::new();
     for (path, item) in paths(document).members().filter(|(path, _)| !path.starts_with("x-")) {
         operations.extend(METHODS.into_iter().filter_map(|method| {
-            Some(Operation { method, path, node: item.get(method)?, item: item.clone() })
+            Some(Operation { question, method, path, node: item.get(method)?, item: item.clone() })
         }));
     }
     operations
@@ -111,26 +130,40 @@ impl Operation<'_> {
     }
 
     fn missing(&self, served: &Document) -> Finding {
-        let title = format!("{} is documented, and not served", self.full_name());
+        let name = self.full_name();
+        let title = self
+            .question
+            .words(format!("{name} is documented, and not served"), format!("{name} is gone"));
         let sides = Side::pair((&self.node, "an operation"), (&paths(served), "no such operation"));
-        Finding::new(Rule::MissingOperation, title, sides, &self.name())
+        Finding::new((self.question, Rule::MissingOperation), title, sides, &self.name())
     }
 
     fn undocumented(&self, documented: &Document) -> Finding {
-        let title = format!("{} is served, and not documented", self.full_name());
+        let name = self.full_name();
+        let title = self
+            .question
+            .words(format!("{name} is served, and not documented"), format!("{name} is new"));
         let sides =
             Side::pair((&paths(documented), "no such operation"), (&self.node, "an operation"));
-        Finding::new(Rule::UndocumentedOperation, title, sides, &self.name())
+        let code = (self.question, Rule::UndocumentedOperation);
+        Finding::new(code, title, sides, &self.name()).adds_if(true)
     }
 }
 
 impl Pair<Operation<'_>> {
     fn findings(&self) -> Vec<Finding> {
         let mut findings = self.names();
+        if self.question() == Question::Change {
+            findings.extend(security::compare(self));
+        }
         findings.extend(parameter::compare(self));
         findings.extend(self.body());
         findings.extend(response::compare(self));
         findings
+    }
+
+    fn question(&self) -> Question {
+        self.documented.question
     }
 
     fn name(&self) -> String {
@@ -150,15 +183,18 @@ impl Pair<Operation<'_>> {
     fn renamed(&self, rule: Rule, what: &str, names: &Pair<String>) -> Option<Finding> {
         let Pair { documented, served } = names;
         let name = self.name();
-        let title =
-            format!("{name}: {what} is {documented} in the document, and {served} on the server");
+        let title = self.question().words(
+            format!("{name}: {what} is {documented} in the document, and {served} on the server"),
+            format!("{name}: {what} was {documented}, and is now {served}"),
+        );
         let sides = Side::pair((&self.documented.node, documented), (&self.served.node, served));
-        (documented != served).then(|| Finding::new(rule, title, sides, &name))
+        (documented != served).then(|| Finding::new((self.question(), rule), title, sides, &name))
     }
 
     fn body(&self) -> Vec<Finding> {
         let (direction, subject) = (Direction::Request, "the request body");
-        let location = Location::new(&self.name(), direction, "request", subject);
+        let location =
+            Location::new((self.question(), &self.name()), direction, "request", subject);
         let bodies = self.as_ref().map(|operation| {
             let body = operation.node.get("requestBody");
             body.filter(content::is_present).unwrap_or_else(|| operation.node.clone())

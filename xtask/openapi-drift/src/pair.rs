@@ -1,6 +1,35 @@
-//! The two sides of a comparison, and which of them must contain the other.
+//! The two sides of a comparison, what is asked about them, and which must contain the other.
 
 use std::collections::BTreeMap;
+
+/// What is asked about two documents. Both questions are one containment: the documented side is a
+/// promise to callers and clients, which the served side must keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Does the server keep the contract? Whatever only one side has is a difference.
+    Server,
+    /// Does the later version of the contract keep the promises of the earlier one, which is the
+    /// documented side? What is only added breaks nothing. Security is compared too.
+    Change,
+}
+
+impl Question {
+    /// Returns what a report calls the two sides.
+    pub(crate) fn labels(self) -> Pair<&'static str> {
+        self.words(
+            Pair { documented: "contract", served: "server" },
+            Pair { documented: "before", served: "now" },
+        )
+    }
+
+    /// Chooses the words for this question.
+    pub(crate) fn words<T>(self, server: T, change: T) -> T {
+        match self {
+            Self::Server => server,
+            Self::Change => change,
+        }
+    }
+}
 
 /// Who sends a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,9 +43,9 @@ pub enum Direction {
 /// One item on both sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pair<T> {
-    /// The side of the contract.
+    /// The side that promises: the contract, or its earlier version.
     pub documented: T,
-    /// The side of the server.
+    /// The side that must keep the promise: the server, or the later version of the contract.
     pub served: T,
 }
 

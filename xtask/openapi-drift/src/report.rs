@@ -12,7 +12,7 @@ use std::io::{self, Write};
 use crate::code::Code;
 use crate::finding::{Finding, Side};
 use crate::operation::Outcome;
-use crate::pair::Pair;
+use crate::pair::{Pair, Question};
 pub use github::write_github;
 pub use json::write_json;
 pub use sarif::write_sarif;
@@ -46,25 +46,37 @@ impl Style<'_> {
 
 /// Writes one block for each finding, then one line with their number.
 pub fn write_text(out: &mut dyn Write, outcome: &Outcome, style: Style<'_>) -> io::Result<()> {
-    let names = outcome.names.as_ref().map(String::as_str);
-    let Pair { documented, served } = names;
-    let count = outcome.findings.len();
-    if count == 0 {
-        let operations = plural(outcome.operations, "operation");
-        writeln!(out, "{documented} and {served} agree: {operations} compared")?;
-        return writeln!(out, "{} {}", style.mark("note:"), style.note);
-    }
     for finding in &outcome.findings {
-        block(out, finding, names, style)?;
+        block(out, finding, outcome, style)?;
     }
-    let places = plural(count, "place");
-    writeln!(out, "{} {documented} and {served} differ in {places}", style.error("error:"))
+    for addition in &outcome.additions {
+        let (head, places) = (style.mark("added:"), addition.places.join(", "));
+        writeln!(out, "{head} {} (in {places})", addition.title)?;
+    }
+    let Pair { documented, served } = &outcome.names;
+    let count = outcome.findings.len();
+    if count > 0 {
+        let sentence = outcome.question.words(
+            format!("{documented} and {served} differ in {}", plural(count, "place")),
+            format!("{served} breaks {} of {documented}", plural(count, "promise")),
+        );
+        return writeln!(out, "{} {sentence}", style.error("error:"));
+    }
+    let operations = plural(outcome.operations, "operation");
+    if outcome.question == Question::Change {
+        return writeln!(
+            out,
+            "{served} keeps every promise of {documented}: {operations} compared"
+        );
+    }
+    writeln!(out, "{documented} and {served} agree: {operations} compared")?;
+    writeln!(out, "{} {}", style.mark("note:"), style.note)
 }
 
 fn block(
     out: &mut dyn Write,
     finding: &Finding,
-    names: Pair<&str>,
+    outcome: &Outcome,
     style: Style<'_>,
 ) -> io::Result<()> {
     let head = style.error(&format!("error[{}]", finding.code()));
@@ -72,11 +84,14 @@ fn block(
     let line = |mark: &str, name: &str, side: &Side| {
         format!("  {} {} {}", style.mark(mark), at(name, side), pointers(side))
     };
-    writeln!(out, "{}", line("-->", names.documented, &finding.documented))?;
-    writeln!(out, "{}", line(":::", names.served, &finding.served))?;
+    let [(edited, name), (other, other_name)] = outcome.sides(finding);
+    writeln!(out, "{}", line("-->", name, edited))?;
+    writeln!(out, "{}", line(":::", other_name, other))?;
     let bar = style.mark("|");
-    writeln!(out, "   {bar} documented: {}", finding.documented.says)?;
-    writeln!(out, "   {bar} server:     {}", finding.served.says)?;
+    let (one, two) =
+        finding.question.words(("documented: ", "server:     "), ("before: ", "now:    "));
+    writeln!(out, "   {bar} {one}{}", finding.documented.says)?;
+    writeln!(out, "   {bar} {two}{}", finding.served.says)?;
     let note = |word: &str, text: &str| {
         format!("   {} {} {text}", style.mark("="), style.bold(&format!("{word}:")))
     };
@@ -107,6 +122,12 @@ pub fn write_explanation(out: &mut dyn Write, code: Code) -> io::Result<()> {
     let Pair { documented, served } = code.example();
     writeln!(out, "{code}: {}\n", code.summary())?;
     writeln!(out, "why: {}", code.why())?;
-    writeln!(out, "example:\n  contract: {documented}\n  server:   {served}")?;
+    let labels = code.question.labels().map(|label| format!("{label}:"));
+    let width = labels.documented.len();
+    writeln!(
+        out,
+        "example:\n  {} {documented}\n  {:<width$} {served}",
+        labels.documented, labels.served
+    )?;
     writeln!(out, "help: {}", code.help())
 }

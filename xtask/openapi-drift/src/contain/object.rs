@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 
 use super::{Containment, Fit, Value};
 use crate::annotation;
-use crate::case::{Case, Schema};
+use crate::case::{AdditionalProperties, Case, Schema};
 use crate::describe;
-use crate::finding::{Finding, Rule, Side};
+use crate::finding::{Effect, Finding, Rule, Side};
+use crate::location::Location;
 use crate::number::{Bound, Number, Range};
-use crate::pair::{Direction, Pair};
+use crate::pair::{Direction, Pair, Question};
 
 type Properties<'d> = BTreeMap<&'d str, Schema<'d>>;
 
@@ -30,7 +31,7 @@ impl Containment {
             return vec![finding];
         }
         let mut findings = object.missing();
-        findings.extend(object.undocumented());
+        findings.extend(object.undocumented(self));
         findings.extend(object.required());
         for (name, schemas) in object.properties.matched() {
             let (schemas, location) = (schemas.cloned(), object.value.location.property(name));
@@ -89,49 +90,96 @@ impl<'a, 'd> Object<'a, 'd> {
     /// Makes one finding, not one for each name, if only one side names properties.
     fn unnamed(&self) -> Option<Finding> {
         let Pair { documented, served } = &self.properties;
+        let Location { question, direction, .. } = *self.value.location;
         let subject = self.value.location.subject();
         let names = |properties: &Properties<'_>| describe::names(properties.keys().copied());
         let (rule, title) = if self.cases.served.is_free_form() && !documented.is_empty() {
             let names = names(documented);
-            let title =
-                format!("{subject} names {names} in the document, and nothing on the server");
+            let title = question.words(
+                format!("{subject} names {names} in the document, and nothing on the server"),
+                format!("{subject} named {names}, and now names nothing"),
+            );
             (Rule::MissingProperty, title)
+        } else if (question, direction) == (Question::Change, Direction::Response) {
+            // Every property that is new must fit what was allowed.
+            return None;
         } else if self.cases.documented.is_free_form() && !served.is_empty() {
             let names = names(served);
-            let title =
-                format!("{subject} names {names} on the server, and nothing in the document");
+            let title = question.words(
+                format!("{subject} names {names} on the server, and nothing in the document"),
+                format!("{subject} now names {names}, and named nothing"),
+            );
             (Rule::UndocumentedProperty, title)
         } else {
             return None;
         };
-        Some(Finding { direction: None, ..self.value.finding(rule, title) })
+        let (small, large) = self.cases.ordered(direction);
+        let is_wider =
+            large.additional_schemas() == Some(&[]) && large.required.is_subset(&small.required);
+        let finding = Finding { direction: None, ..self.value.finding(rule, title) };
+        Some(finding.adds_if(is_wider))
     }
 
     fn missing(&self) -> Vec<Finding> {
         let server = self.cases.served;
         let finding = |(name, schema): (&&str, &Schema<'_>)| {
-            let title = format!("`{name}` is documented, and the server does not declare it");
+            let location = self.value.location.property(name);
+            let title = location.question.words(
+                format!("`{name}` is documented, and the server does not declare it"),
+                format!("`{name}` is gone"),
+            );
             let sides =
                 Side::pair((&schema.shown, "a property"), (&server.origin, describe::case(server)));
-            let location = self.value.location.property(name);
-            Finding::new(Rule::MissingProperty, title, sides, &location)
+            Finding::new((location.question, Rule::MissingProperty), title, sides, &location)
         };
         self.properties.only_documented().map(finding).collect()
     }
 
-    fn undocumented(&self) -> Vec<Finding> {
+    fn undocumented(&self, containment: &mut Containment) -> Vec<Finding> {
         let Pair { documented: contract, served: server } = self.cases;
         let finding = |(name, schema): (&&str, &Schema<'_>)| {
-            let needs = if server.required.contains(name) { "required" } else { "declared" };
-            let title = format!("`{name}` is {needs} by the server, and not documented");
+            let is_required = server.required.contains(name);
+            let needs = if is_required { "required" } else { "declared" };
+            let location = self.value.location.property(name);
+            let title = location.question.words(
+                format!("`{name}` is {needs} by the server, and not documented"),
+                format!("`{name}` is new{}", if is_required { " and required" } else { "" }),
+            );
             let sides = Side::pair(
                 (&contract.origin, describe::case(contract)),
                 (&schema.shown, "a property"),
             );
-            let location = self.value.location.property(name);
-            Finding::new(Rule::UndocumentedProperty, title, sides, &location)
+            let code = (location.question, Rule::UndocumentedProperty);
+            let finding = Finding::new(code, title, sides, &location);
+            let is_change = location.question == Question::Change;
+            finding.adds_if(is_change && self.fits(name, schema, &location, containment))
         };
         self.properties.only_served().map(finding).collect()
+    }
+
+    /// Whether the documented side allows a property that it does not name. If it says nothing about
+    /// such properties, a caller need not send them, and a client ignores them.
+    fn fits(
+        &self,
+        name: &str,
+        schema: &Schema<'_>,
+        location: &Location,
+        containment: &mut Containment,
+    ) -> bool {
+        let Pair { documented: before, served: now } = self.cases;
+        if location.direction == Direction::Request && now.required.contains(name) {
+            return false;
+        }
+        match &before.additional {
+            AdditionalProperties::Unspecified => true,
+            AdditionalProperties::Forbidden => location.direction == Direction::Request,
+            AdditionalProperties::Allowed(all) => {
+                let documented = Schema::all_of(&before.origin, all);
+                let schemas = Pair { documented, served: schema.clone() };
+                let findings = containment.compare(&schemas, location);
+                findings.iter().all(|finding| finding.effect == Effect::Adds)
+            }
+        }
     }
 
     /// Reports what the larger side requires and the smaller does not.

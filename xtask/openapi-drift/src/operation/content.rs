@@ -10,7 +10,7 @@ use crate::contain::Containment;
 use crate::document::Node;
 use crate::finding::{Finding, Rule, Side};
 use crate::location::Location;
-use crate::pair::Pair;
+use crate::pair::{Direction, Pair};
 
 /// Whether `node` has a body. Without media types it has none.
 pub fn is_present(node: &Node<'_>) -> bool {
@@ -28,7 +28,7 @@ pub fn compare(owners: &Pair<Node<'_>>, location: &Location) -> Vec<Finding> {
         findings.push(missing(name, node, &owners.served, location));
     }
     for (name, node) in media.only_served() {
-        findings.push(undocumented(name, node, &owners.documented, location));
+        findings.push(undocumented(name, node, owners, location));
     }
     findings
 }
@@ -59,28 +59,38 @@ fn media_type(nodes: &Pair<&Node<'_>>, location: &Location) -> Vec<Finding> {
     if !agree {
         let title = format!("{}: another `encoding` cannot be compared", location.subject());
         let sides = nodes.map(|media| Side::new(media, "see `encoding`"));
-        findings.push(Finding::new(Rule::Undecided, title, sides, location));
+        let code = (location.question, Rule::Undecided);
+        findings.push(Finding::new(code, title, sides, location));
     }
     findings
 }
 
 fn missing(name: &str, documented: &Node<'_>, served: &Node<'_>, location: &Location) -> Finding {
     let subject = location.subject();
-    let title = format!("{subject} is documented as `{name}`, which the server does not declare");
+    let title = location.question.words(
+        format!("{subject} is documented as `{name}`, which the server does not declare"),
+        format!("{subject} can no longer be `{name}`"),
+    );
     let sides = Side::pair((documented, name), (served, media_type_names(served)));
-    Finding::new(Rule::MissingMediaType, title, sides, location)
+    Finding::new((location.question, Rule::MissingMediaType), title, sides, location)
 }
 
 fn undocumented(
     name: &str,
     served: &Node<'_>,
-    documented: &Node<'_>,
+    owners: &Pair<Node<'_>>,
     location: &Location,
 ) -> Finding {
-    let subject = location.subject();
-    let title = format!("{subject} is declared by the server as `{name}`, which is not documented");
+    let (subject, documented) = (location.subject(), &owners.documented);
+    let is_required = owners.served.flag("required") && !is_present(documented);
+    let title = location.question.words(
+        format!("{subject} is declared by the server as `{name}`, which is not documented"),
+        format!("{subject} {} now be `{name}`", if is_required { "must" } else { "may" }),
+    );
     let sides = Side::pair((documented, media_type_names(documented)), (served, name));
-    Finding::new(Rule::UndocumentedMediaType, title, sides, location)
+    let finding =
+        Finding::new((location.question, Rule::UndocumentedMediaType), title, sides, location);
+    finding.adds_if(location.direction == Direction::Request && !is_required)
 }
 
 fn media_type_names(owner: &Node<'_>) -> String {

@@ -11,7 +11,7 @@ use crate::document::Node;
 use crate::expand::expand;
 use crate::finding::{Finding, Rule, Side};
 use crate::location::Location;
-use crate::pair::{Direction, Pair};
+use crate::pair::{Direction, Pair, Question};
 
 /// Headers that OpenAPI describes elsewhere and ignores as parameters.
 const IGNORED: [&str; 3] = ["accept", "authorization", "content-type"];
@@ -35,9 +35,10 @@ pub fn compare(operations: &Pair<Operation<'_>>) -> Vec<Finding> {
         parameters.served.retain(|key, _| key.within != "path");
     }
     let name = operations.name();
+    let operation = (operations.question(), name.as_str());
     let mut findings = Vec::new();
     for (key, nodes) in parameters.matched() {
-        findings.extend(parameter(&nodes, key.within, &location(&name, nodes.documented)));
+        findings.extend(parameter(&nodes, key.within, &location(operation, nodes.documented)));
     }
     for (key, documented) in parameters.only_documented() {
         let moved = parameters.only_served().find(|(other, _)| key.is_moved(other));
@@ -78,7 +79,7 @@ fn of_operation<'d>(operation: &Operation<'d>) -> Parameters<'d> {
     parameters
 }
 
-fn location(operation: &str, parameter: &Node<'_>) -> Location {
+fn location(operation: (Question, &str), parameter: &Node<'_>) -> Location {
     let [within, name] = ["in", "name"].map(|key| parameter.text(key).unwrap_or_default());
     let (part, subject) = (format!("{within} `{name}`"), format!("parameter `{name}`"));
     Location::new(operation, Direction::Request, &part, &subject)
@@ -91,26 +92,40 @@ fn missing(
     moved: Option<(&Key<'_>, &Node<'_>)>,
     operations: &Pair<Operation<'_>>,
 ) -> Finding {
-    let (location, within) = (location(&operations.name(), documented), key.within);
+    let (location, within) =
+        (location((operations.question(), &operations.name()), documented), key.within);
     let elsewhere =
         moved.map_or("not declared".into(), |(other, _)| format!("in {}", other.within));
     let subject = location.subject();
-    let title = format!("{subject} is documented in {within}, and {elsewhere} on the server");
+    let title = location.question.words(
+        format!("{subject} is documented in {within}, and {elsewhere} on the server"),
+        match moved {
+            Some((other, _)) => {
+                format!("{subject} was in {within}, and is now in {}", other.within)
+            }
+            None => format!("{subject} in {within} is gone"),
+        },
+    );
     let node = moved.map_or(&operations.served.node, |(_, node)| node);
     let sides = Side::pair((documented, format!("in {within}")), (node, elsewhere));
-    Finding::new(Rule::MissingParameter, title, sides, &location)
+    Finding::new((location.question, Rule::MissingParameter), title, sides, &location)
 }
 
 fn undocumented(within: &str, served: &Node<'_>, operations: &Pair<Operation<'_>>) -> Finding {
-    let location = location(&operations.name(), served);
-    let needs = if is_required(served, within) { "required" } else { "declared" };
+    let location = location((operations.question(), &operations.name()), served);
+    let is_required = is_required(served, within);
+    let needs = if is_required { "required" } else { "declared" };
     let subject = location.subject();
-    let title = format!("{subject} in {within} is {needs} by the server, and not documented");
+    let title = location.question.words(
+        format!("{subject} in {within} is {needs} by the server, and not documented"),
+        format!("{subject} in {within} is new{}", if is_required { " and required" } else { "" }),
+    );
     let sides = Side::pair(
         (&operations.documented.node, "not documented"),
         (served, format!("in {within}")),
     );
-    Finding::new(Rule::UndocumentedParameter, title, sides, &location)
+    let code = (location.question, Rule::UndocumentedParameter);
+    Finding::new(code, title, sides, &location).adds_if(!is_required)
 }
 
 fn is_required(parameter: &Node<'_>, within: &str) -> bool {
@@ -143,7 +158,7 @@ pub fn value(nodes: &Pair<&Node<'_>>, location: &Location) -> Vec<Finding> {
             });
             let title =
                 format!("{} is described by `content` on one side only", location.subject());
-            vec![Finding::new(Rule::Style, title, sides, location)]
+            vec![Finding::new((location.question, Rule::Style), title, sides, location)]
         }
     }
 }
@@ -162,7 +177,7 @@ pub fn style(nodes: &Pair<&Node<'_>>, within: &str, location: &Location) -> Opti
     }
     let title = format!("{} is written in another way", location.subject());
     let sides = Side::pair((nodes.documented, says.documented), (nodes.served, says.served));
-    Some(Finding::new(Rule::Style, title, sides, location))
+    Some(Finding::new((location.question, Rule::Style), title, sides, location))
 }
 
 fn serialization(node: &Node<'_>, within: &str, is_compound: bool) -> String {

@@ -7,7 +7,7 @@ use super::{Operation, content, parameter};
 use crate::document::Node;
 use crate::finding::{Finding, Rule, Side};
 use crate::location::Location;
-use crate::pair::{Direction, Pair};
+use crate::pair::{Direction, Pair, Question};
 
 /// Responses by status: `200`, `4XX` or `default`.
 type Responses<'d> = BTreeMap<String, Node<'d>>;
@@ -19,6 +19,7 @@ pub fn compare(operations: &Pair<Operation<'_>>) -> Vec<Finding> {
     let mut findings = exchange.successes();
     let errors = responses.documented.keys().filter(|status| exchange.is_error(status));
     findings.extend(errors.flat_map(|status| exchange.error(status)));
+    findings.extend(exchange.new_errors());
     findings
 }
 
@@ -59,12 +60,17 @@ struct Exchange<'a, 'd> {
 }
 
 impl Exchange<'_, '_> {
+    fn question(&self) -> Question {
+        self.operations.question()
+    }
+
     fn is_error(&self, status: &str) -> bool {
         !successes(&self.responses.documented).contains(status)
     }
 
     fn location(&self, part: &str, subject: &str) -> Location {
-        Location::new(&self.operations.name(), Direction::Response, part, subject)
+        let operation = (self.question(), &*self.operations.name());
+        Location::new(operation, Direction::Response, part, subject)
     }
 
     fn body(&self, status: &str) -> Location {
@@ -83,7 +89,8 @@ impl Exchange<'_, '_> {
             return findings;
         }
         findings.extend(missing.iter().map(|status| self.missing(status, None)));
-        findings.extend(extra.iter().map(|status| self.undocumented(status)));
+        findings
+            .extend(extra.iter().map(|status| self.undocumented(Rule::UndocumentedStatus, status)));
         findings
     }
 
@@ -91,26 +98,35 @@ impl Exchange<'_, '_> {
     fn missing(&self, status: &str, instead: Option<&str>) -> Finding {
         let other =
             instead.map_or("does not declare it".into(), |it| format!("declares {it} instead"));
-        let title =
-            format!("{}: {status} is documented, and the server {other}", self.operations.name());
+        let name = self.operations.name();
+        let title = self.question().words(
+            format!("{name}: {status} is documented, and the server {other}"),
+            instead.map_or(format!("{name}: {status} is gone"), |it| {
+                format!("{name}: {status} is now {it}")
+            }),
+        );
         let served = instead.and_then(|status| self.responses.served.get(status));
         let node = &self.operations.served.node;
         let sides = Side::pair(
             (&self.responses.documented[status], status),
             (served.unwrap_or(node), statuses(&self.responses.served)),
         );
-        Finding::new(Rule::MissingStatus, title, sides, &self.body(status))
+        Finding::new((self.question(), Rule::MissingStatus), title, sides, &self.body(status))
     }
 
-    fn undocumented(&self, status: &str) -> Finding {
+    fn undocumented(&self, rule: Rule, status: &str) -> Finding {
         let name = self.operations.name();
-        let title = format!("{name}: the server declares {status}, which is not documented");
+        let title = self.question().words(
+            format!("{name}: the server declares {status}, which is not documented"),
+            format!("{name}: {status} is new"),
+        );
         let node = &self.operations.documented.node;
         let sides = Side::pair(
             (node, statuses(&self.responses.documented)),
             (&self.responses.served[status], status),
         );
-        Finding::new(Rule::UndocumentedStatus, title, sides, &self.body(status))
+        let finding = Finding::new((self.question(), rule), title, sides, &self.body(status));
+        finding.adds_if(rule == Rule::UndocumentedError)
     }
 
     fn error(&self, status: &str) -> Vec<Finding> {
@@ -119,6 +135,19 @@ impl Exchange<'_, '_> {
             return vec![self.missing(status, None)];
         }
         served.iter().flat_map(|served| self.response(status, served)).collect()
+    }
+
+    /// Returns the errors that an earlier contract promised under no name.
+    fn new_errors(&self) -> Vec<Finding> {
+        let Pair { documented, served } = self.responses;
+        let is_promised = |status: &str| {
+            [status, &range(status), "default"].iter().any(|name| documented.contains_key(*name))
+        };
+        let successes = successes(served);
+        let errors = served.keys().filter(|status| !successes.contains(status.as_str()));
+        let new =
+            errors.filter(|status| self.question() == Question::Change && !is_promised(status));
+        new.map(|status| self.undocumented(Rule::UndocumentedError, status)).collect()
     }
 
     /// Returns the declared statuses that the server may send if the document says `status`. There
@@ -188,15 +217,29 @@ impl Exchange<'_, '_> {
         for (_, (name, documented)) in headers.only_documented() {
             findings.push(missing_header(documented, &responses.served, &location(name)));
         }
+        let is_change = self.question() == Question::Change;
+        for (_, (name, served)) in headers.only_served().filter(|_| is_change) {
+            findings.push(new_header(&responses.documented, served, &location(name)));
+        }
         findings
     }
 }
 
+fn new_header(response: &Node<'_>, served: &Node<'_>, location: &Location) -> Finding {
+    let title = format!("{} is new", location.subject());
+    let sides = Side::pair((response, "no such header"), (served, "a header"));
+    let code = (location.question, Rule::UndocumentedHeader);
+    Finding::new(code, title, sides, location).adds_if(true)
+}
+
 fn missing_header(documented: &Node<'_>, response: &Node<'_>, location: &Location) -> Finding {
     let subject = location.subject();
-    let title = format!("{subject} is documented, and the server does not declare it");
+    let title = location.question.words(
+        format!("{subject} is documented, and the server does not declare it"),
+        format!("{subject} is gone"),
+    );
     let sides = Side::pair((documented, "a header"), (response, "no such header"));
-    Finding::new(Rule::MissingHeader, title, sides, location)
+    Finding::new((location.question, Rule::MissingHeader), title, sides, location)
 }
 
 /// Returns the headers by lower-case name. `content` describes the content type.

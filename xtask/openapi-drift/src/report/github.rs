@@ -7,12 +7,14 @@ use crate::operation::Outcome;
 
 /// Writes a workflow command for each finding. GitHub shows it at the line of the contract.
 pub fn write_github(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
-    for finding in &outcome.findings {
-        let file = property(&outcome.names.documented);
-        let position = finding.documented.position;
+    let errors = outcome.findings.iter().map(|finding| ("error", finding));
+    let notices = outcome.additions.iter().map(|addition| ("notice", addition));
+    for (level, finding) in errors.chain(notices) {
+        let [(side, name), _] = outcome.sides(finding);
+        let (file, position) = (property(name), side.position);
         let position = position.map(|(line, column)| format!(",line={line},col={column}"));
         let (position, code) = (position.unwrap_or_default(), finding.code());
-        writeln!(out, "::error file={file}{position},title={code}::{}", data(&text(finding)))?;
+        writeln!(out, "::{level} file={file}{position},title={code}::{}", data(&text(finding)))?;
     }
     Ok(())
 }

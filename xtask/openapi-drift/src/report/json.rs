@@ -6,17 +6,32 @@ use serde_json::{Value, json};
 
 use crate::finding::{Finding, Side};
 use crate::operation::Outcome;
+use crate::pair::{Pair, Question};
 
 /// Writes the same facts as one JSON object. `openapi-drift --help` describes its fields.
 pub fn write_json(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
-    let findings: Vec<_> = outcome.findings.iter().map(as_json).collect();
-    let report = json!({
-        "conforms": findings.is_empty(),
-        "contract": outcome.names.documented,
-        "generated": outcome.names.served,
-        "operations": outcome.operations,
-        "findings": findings,
-    });
+    let [findings, additions] = [&outcome.findings, &outcome.additions]
+        .map(|findings| findings.iter().map(as_json).collect::<Vec<_>>());
+    let conforms = findings.is_empty();
+    let Pair { documented, served } = &outcome.names;
+    let operations = outcome.operations;
+    let report = match outcome.question {
+        Question::Server => json!({
+            "conforms": conforms,
+            "contract": documented,
+            "generated": served,
+            "operations": operations,
+            "findings": findings,
+        }),
+        Question::Change => json!({
+            "conforms": conforms,
+            "before": documented,
+            "now": served,
+            "operations": operations,
+            "findings": findings,
+            "additions": additions,
+        }),
+    };
     writeln!(out, "{report:#}")
 }
 
@@ -30,11 +45,12 @@ fn as_json(finding: &Finding) -> Value {
             "says": side.says,
         })
     };
+    let keys = finding.question.words(["documented", "served"], ["before", "now"]);
     json!({
         "code": finding.code().to_string(),
         "title": finding.title,
-        "documented": side(&finding.documented),
-        "served": side(&finding.served),
+        keys[0]: side(&finding.documented),
+        keys[1]: side(&finding.served),
         "places": finding.places,
         "why": finding.why(),
         "help": finding.help(),

@@ -15,7 +15,9 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.')
 
 /// Writes one run with every code as a rule, and every finding as a result.
 pub fn write_sarif(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
-    let results: Vec<_> = outcome.findings.iter().map(|one| result(one, outcome)).collect();
+    let errors = outcome.findings.iter().map(|finding| result("error", finding, outcome));
+    let notes = outcome.additions.iter().map(|addition| result("note", addition, outcome));
+    let results: Vec<_> = errors.chain(notes).collect();
     let report = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -42,26 +44,29 @@ fn rule(code: Code) -> Value {
     })
 }
 
-fn result(finding: &Finding, outcome: &Outcome) -> Value {
-    let (documented, served) = (&finding.documented, &finding.served);
+fn result(level: &str, finding: &Finding, outcome: &Outcome) -> Value {
+    let labels = outcome.question.labels();
     let text = format!(
-        "{} (documented: {}; server: {}). In {}. Help: {}.",
+        "{} ({}: {}; {}: {}). In {}. Help: {}.",
         finding.title,
-        documented.says,
-        served.says,
+        labels.documented,
+        finding.documented.says,
+        labels.served,
+        finding.served.says,
         finding.places.join(", "),
         finding.help(),
     );
+    let [(side, name), (other, other_name)] = outcome.sides(finding);
     let mut result = json!({
         "ruleId": finding.code().to_string(),
-        "level": "error",
+        "level": level,
         "message": {"text": text},
-        "locations": [location(documented, &outcome.names.documented)],
+        "locations": [location(side, name)],
     });
     // A document that was not read from a file has no place that a reader could open.
-    if served.position.is_some() {
-        let mut related = location(served, &outcome.names.served);
-        related["message"] = json!({"text": format!("server: {}", served.says)});
+    if other.position.is_some() {
+        let mut related = location(other, other_name);
+        related["message"] = json!({"text": other.says});
         result["relatedLocations"] = json!([related]);
     }
     result

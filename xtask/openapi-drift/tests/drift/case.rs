@@ -9,8 +9,8 @@ use serde_json::Value;
 pub struct Case {
     /// The line of the corpus, for messages.
     pub line: String,
-    /// Whether the change makes the documents differ.
-    pub is_drift: bool,
+    /// The expected result.
+    pub verdict: String,
     /// The words that the finding must contain.
     pub names: Vec<String>,
     on_server: bool,
@@ -21,28 +21,42 @@ pub struct Case {
 
 /// Returns every case of the corpus.
 pub fn all() -> Vec<Case> {
-    let lines = include_str!("corpus.txt").lines();
-    lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(Case::parse).collect()
+    read(include_str!("corpus.txt"), &["drift", "same"], ["contract", "server"])
+}
+
+/// Returns every change between two versions of the contract.
+pub fn changes() -> Vec<Case> {
+    read(include_str!("change.txt"), &["breaks", "adds", "same"], ["old", "new"])
+}
+
+fn read(text: &str, verdicts: &[&str], sides: [&str; 2]) -> Vec<Case> {
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(|line| Case::parse(line, verdicts, sides)).collect()
 }
 
 impl Case {
-    fn parse(line: &str) -> Self {
+    fn parse(line: &str, verdicts: &[&str], sides: [&str; 2]) -> Self {
         let fields: Vec<_> = line.split(" |").map(str::trim).collect();
         let [verdict, side, change, pointer, value, names] = fields[..] else {
             panic!("six fields in `{line}`")
         };
-        assert!(["drift", "same"].contains(&verdict), "{line}");
-        assert!(["contract", "server"].contains(&side), "{line}");
+        assert!(verdicts.contains(&verdict), "{line}");
+        assert!(sides.contains(&side), "{line}");
         let names = names.split("; ").filter(|name| !name.is_empty()).map(str::to_owned);
         Self {
             line: line.to_owned(),
-            is_drift: verdict == "drift",
+            verdict: verdict.to_owned(),
             names: names.collect(),
-            on_server: side == "server",
+            on_server: side == sides[1],
             change: change.to_owned(),
             pointer: pointer.to_owned(),
             value: value.to_owned(),
         }
+    }
+
+    /// Whether the change makes the documents differ.
+    pub fn is_drift(&self) -> bool {
+        self.verdict == "drift"
     }
 
     /// Returns the pair after the change. A change without effect is a mistake in the corpus.

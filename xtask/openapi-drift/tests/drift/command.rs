@@ -83,6 +83,119 @@ fn the_json_format_is_one_object_with_the_documented_fields() {
     }
 }
 
+/// Returns a folder with a repository of git, whose only commit has the contract in `api`.
+fn repository(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(folder.join("api")).unwrap();
+    std::fs::copy(file("contract.yaml"), folder.join("api/contract.yaml")).unwrap();
+    for arguments in ["init --quiet", "add --all", "commit --quiet --message first"] {
+        let identity = ["user.name=a", "user.email=a@example.com", "commit.gpgsign=false"];
+        let identity = identity.iter().flat_map(|setting| ["-c", setting]);
+        let mut git = Command::new("git");
+        git.args(identity).args(arguments.split(' ')).current_dir(&folder);
+        assert!(git.status().unwrap().success(), "{arguments}");
+    }
+    folder
+}
+
+/// Compares the contract in this folder with an earlier version.
+fn against(folder: &Path, contract: &str, against: &str, more: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_openapi-drift"))
+        .args(["--contract", contract, &format!("--against={against}")])
+        .args(more)
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_change_that_breaks_exits_with_1_and_one_that_adds_with_0() {
+    let folder = repository("change");
+    let contract = folder.join("api/contract.yaml");
+    let first = std::fs::read_to_string(&contract).unwrap();
+    std::fs::write(folder.join("old.yaml"), &first).unwrap();
+    // A revision, a revision with a path, and a file; from the root and from the folder.
+    let places = [
+        ("", "api/contract.yaml", "HEAD", "HEAD:api/contract.yaml"),
+        ("", "api/contract.yaml", "HEAD:api/contract.yaml", "HEAD:api/contract.yaml"),
+        ("", "api/contract.yaml", "old.yaml", "old.yaml"),
+        ("api", "contract.yaml", "HEAD", "HEAD:contract.yaml"),
+    ];
+    for (text, code) in [
+        (first.clone(), 0),
+        (first.replace("maximum: 100", "maximum: 200"), 0),
+        (first.replace("'409':", "'429':"), 1),
+        (first.replace("maximum: 100", "maximum: 50"), 1),
+        (first.replace("      operationId: getCatalogue\n", "      operationId: catalogue\n"), 1),
+    ] {
+        std::fs::write(&contract, text).unwrap();
+        for (within, contract, old, name) in places {
+            let output = against(&folder.join(within), contract, old, &[]);
+            let report = text_of(&output);
+            assert_eq!(output.status.code(), Some(code), "{old}: {report}");
+            assert!(report.trim_end().ends_with(&format!("of {name}")) == (code == 1), "{report}");
+        }
+    }
+}
+
+fn text_of(output: &Output) -> String {
+    format!("{}{}", text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn the_formats_for_machines_tell_breaks_from_additions_at_the_line_of_the_later_version() {
+    let folder = repository("formats");
+    let contract = folder.join("api/contract.yaml");
+    let text = std::fs::read_to_string(&contract).unwrap();
+    // Two lines further down, so that the lines of both versions differ.
+    let text = text.replace("info:\n", "tags: []\nx-note: ''\ninfo:\n");
+    let text = text.replace("maximum: 100", "maximum: 50");
+    let extra = "        rating:\n          type: number\n          minimum: 0\n";
+    assert!(text.contains(extra));
+    let text = text.replace(extra, &format!("        pages:\n          type: integer\n{extra}"));
+    std::fs::write(&contract, text).unwrap();
+    let run = |format| {
+        let output = against(&folder, "api/contract.yaml", "HEAD", &["--format", format]);
+        assert_eq!(output.status.code(), Some(1));
+        text_of(&output)
+    };
+    let github = run("github");
+    let lines: Vec<_> = github.lines().collect();
+    assert_eq!(lines.len(), 2, "{github}");
+    let error = "::error file=api/contract.yaml,line=19,col=11,title=request-range::";
+    assert!(lines[0].starts_with(error), "{github}");
+    assert!(lines[1].starts_with("::notice file=api/contract.yaml,line="), "{github}");
+    assert!(lines[1].contains("title=added-property::`pages` is new"), "{github}");
+    let json: Value = serde_json::from_str(&run("json")).unwrap();
+    assert_eq!(json["conforms"], false);
+    assert_eq!([&json["before"], &json["now"]], ["HEAD:api/contract.yaml", "api/contract.yaml"]);
+    assert_eq!(json["findings"][0]["before"]["line"], 17);
+    assert_eq!(json["findings"][0]["now"]["line"], 19);
+    assert_eq!(json["additions"][0]["code"], "added-property");
+    let sarif: Value = serde_json::from_str(&run("sarif")).unwrap();
+    let results = &sarif["runs"][0]["results"];
+    assert_eq!([&results[0]["level"], &results[1]["level"]], ["error", "note"]);
+}
+
+#[test]
+fn an_earlier_version_that_cannot_be_read_exits_with_2_and_one_sentence() {
+    let folder = repository("earlier");
+    let cases = [
+        ("v9", "git cannot read v9:api/contract.yaml: fatal: "),
+        ("HEAD:no/such.yaml", "git cannot read HEAD:no/such.yaml: fatal: "),
+        ("-x", "a revision does not begin with `-`"),
+        ("HEAD:api", "git cannot read HEAD:api"),
+    ];
+    for (old, why) in cases {
+        let output = against(&folder, "api/contract.yaml", old, &[]);
+        assert_eq!(output.status.code(), Some(2), "{old}");
+        let error = text(&output.stderr);
+        assert!(error.contains(why), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}
+
 #[test]
 fn every_format_exits_with_1_if_there_is_a_difference() {
     let contract = std::fs::read_to_string(file("contract.yaml")).unwrap();

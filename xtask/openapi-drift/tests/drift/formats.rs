@@ -1,6 +1,6 @@
 //! The formats for machines that others define: annotations of GitHub Actions, and SARIF.
 
-use openapi_drift::{Document, Outcome, Pair, compare, write_github, write_sarif};
+use openapi_drift::{Document, Outcome, Pair, Question, compare, write_github, write_sarif};
 use serde_json::Value;
 
 use crate::pair::{CONTRACT, GENERATED};
@@ -8,10 +8,9 @@ use crate::pair::{CONTRACT, GENERATED};
 /// Returns the outcome of a contract with a larger maximum, in files with these names.
 fn drifted(contract: &str, generated: &str) -> Outcome {
     let text = CONTRACT.replace("maximum: 100", "maximum: 200");
-    compare(&Pair {
-        documented: Document::parse(contract, &text).unwrap(),
-        served: Document::parse(generated, GENERATED).unwrap(),
-    })
+    let documented = Document::parse(contract, &text).unwrap();
+    let served = Document::parse(generated, GENERATED).unwrap();
+    compare(Question::Server, &Pair { documented, served })
 }
 
 fn sarif(outcome: &Outcome) -> Value {

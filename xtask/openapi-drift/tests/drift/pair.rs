@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use openapi_drift::{Document, Outcome, Pair, ParseError, Style, compare, write_text};
+use openapi_drift::{Document, Outcome, Pair, ParseError, Question, Style, compare, write_text};
 use serde_json::Value;
 
 /// A contract, written by hand.
@@ -24,7 +24,7 @@ pub fn pair() -> Pair<Value> {
 pub fn outcome(values: Pair<Value>) -> Result<Outcome, ParseError> {
     let documented = Document::new("contract.yaml", values.documented)?;
     let served = Document::new("the server", values.served)?;
-    Ok(compare(&Pair { documented, served }))
+    Ok(compare(Question::Server, &Pair { documented, served }))
 }
 
 /// Returns the text for people.

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::pair::{CONTRACT, GENERATED, outcome, pair};
-use openapi_drift::{Document, Pair, Style, compare, write_text};
+use openapi_drift::{Document, Pair, Question, Style, compare, write_text};
 
 /// Returns the report about a server that declares null.
 fn nullable(style: Style<'_>) -> String {
@@ -12,7 +12,7 @@ fn nullable(style: Style<'_>) -> String {
     let mut served: Value = serde_json::from_str(GENERATED).unwrap();
     served["components"]["schemas"]["Author"]["properties"]["born"]["nullable"] = json!(true);
     let served = Document::new("the server", served).unwrap();
-    let outcome = compare(&Pair { documented, served });
+    let outcome = compare(Question::Server, &Pair { documented, served });
     let mut out = Vec::new();
     write_text(&mut out, &outcome, style).unwrap();
     String::from_utf8(out).unwrap()

@@ -1,0 +1,120 @@
+//! Security: whether the credentials that were enough are enough still.
+//!
+//! A requirement lists alternatives, and an alternative lists schemes that are needed together.
+//! Schemes are compared by what they are, because their names are chosen freely. Servers rarely
+//! state security in the document they emit: only two versions of a contract are compared.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::Operation;
+use crate::document::Node;
+use crate::finding::{Finding, Rule, Side};
+use crate::pair::Pair;
+
+/// Compares the security of one operation.
+pub fn compare(operations: &Pair<Operation<'_>>) -> Option<Finding> {
+    let nodes = operations.as_ref().map(requirement);
+    let Pair { documented: old, served: new } = nodes.as_ref().map(alternatives);
+    let is_enough_in =
+        |one: &Alternative, all: &[Alternative]| all.iter().any(|it| it.needs_at_most(one));
+    let broken: Vec<_> = old.iter().filter(|one| !is_enough_in(one, &new)).collect();
+    let added: Vec<_> = new.iter().filter(|one| !is_enough_in(one, &old)).collect();
+    let title = if broken.is_empty() {
+        format!("{} is enough now", describe(added.iter().copied()))
+    } else {
+        let [before, now] = [describe(broken.iter().copied()), describe(new.iter())];
+        format!("{before} was enough, and now {now} is needed")
+    };
+    if broken.is_empty() && added.is_empty() {
+        return None;
+    }
+    let sides = Side::pair(
+        (&nodes.documented, describe(old.iter())),
+        (&nodes.served, describe(new.iter())),
+    );
+    let code = (operations.question(), Rule::Security);
+    Some(Finding::new(code, title, sides, &operations.name()).adds_if(broken.is_empty()))
+}
+
+/// Schemes that are needed together.
+#[derive(Default)]
+struct Alternative {
+    /// The scopes of each scheme, which is identified by its definition.
+    scopes: BTreeMap<String, BTreeSet<String>>,
+    names: Vec<String>,
+}
+
+impl Alternative {
+    fn needs_at_most(&self, other: &Self) -> bool {
+        self.scopes.iter().all(|(scheme, scopes)| {
+            other.scopes.get(scheme).is_some_and(|known| scopes.is_subset(known))
+        })
+    }
+}
+
+/// Returns the node that says what the operation needs, or the operation if none does.
+fn requirement<'d>(operation: &Operation<'d>) -> Node<'d> {
+    let of_document = || operation.node.document.root().get("security");
+    let own = operation.node.get("security").or_else(of_document);
+    own.unwrap_or_else(|| operation.node.clone())
+}
+
+/// Returns every way to be let in. Without any requirement nothing is needed.
+fn alternatives(requirement: &Node<'_>) -> Vec<Alternative> {
+    let listed = requirement.value.as_array().into_iter().flatten();
+    let mut all: Vec<_> = listed.map(|value| alternative(value, requirement)).collect();
+    if all.is_empty() {
+        all.push(Alternative::default());
+    }
+    all
+}
+
+fn alternative(value: &Value, requirement: &Node<'_>) -> Alternative {
+    let mut alternative = Alternative::default();
+    for (name, scopes) in value.as_object().into_iter().flatten() {
+        let scopes: BTreeSet<_> =
+            scopes.as_array().into_iter().flatten().map(ToString::to_string).collect();
+        let list =
+            scopes.iter().map(|scope| scope.trim_matches('"')).collect::<Vec<_>>().join(", ");
+        let suffix = if list.is_empty() { String::new() } else { format!(" ({list})") };
+        alternative.names.push(format!("`{name}`{suffix}"));
+        alternative.scopes.insert(identity(name, requirement), scopes);
+    }
+    alternative
+}
+
+/// Returns the definition of a scheme without its prose, or its name if it is not defined.
+fn identity(name: &str, requirement: &Node<'_>) -> String {
+    let schemes = requirement.document.root().get("components");
+    let schemes = schemes.and_then(|components| components.get("securitySchemes"));
+    let Some(scheme) = schemes.and_then(|schemes| schemes.get(name)) else { return name.into() };
+    let mut scheme = scheme.value.clone();
+    if let Some(members) = scheme.as_object_mut() {
+        members.retain(|key, _| !matches!(key.as_str(), "description" | "bearerFormat"));
+        members.retain(|key, _| !key.starts_with("x-"));
+        let flows = members.get_mut("flows").and_then(Value::as_object_mut);
+        for flow in flows.into_iter().flat_map(|flows| flows.values_mut()) {
+            // The scopes that an operation needs are compared there.
+            flow.as_object_mut().into_iter().for_each(|flow| drop(flow.remove("scopes")));
+        }
+    }
+    canonical(&scheme)
+}
+
+/// Returns a text that does not depend on the order of keys.
+fn canonical(value: &Value) -> String {
+    let Some(members) = value.as_object() else { return value.to_string() };
+    let members: BTreeMap<_, _> =
+        members.iter().map(|(key, value)| (key, canonical(value))).collect();
+    format!("{members:?}")
+}
+
+fn describe<'a>(alternatives: impl Iterator<Item = &'a Alternative>) -> String {
+    let words = alternatives.map(|one| match &one.names[..] {
+        [] => "nothing".to_owned(),
+        names => names.join(" and "),
+    });
+    words.collect::<Vec<_>>().join(" or ")
+}
