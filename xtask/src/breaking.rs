@@ -225,6 +225,7 @@ paths:
             (two.into(), false),
             (format!("{one}{two}"), true),
             (format!("{one}{two}").replace("Breaking: ", ""), false),
+            (format!("{one}{two}").replace("response-enum", "response-type"), false),
             (format!("{one}{two}").replace("listBooks 200", "listBooks"), false),
         ] {
             repository.write(&both, &changelog);
@@ -247,14 +248,27 @@ paths:
         assert!(!repository.check().0, "against the merge base");
         repository.git("update-ref refs/remotes/origin/main HEAD");
         assert!(repository.check().0, "on main against the last commit but one");
+        repository.commit(V1, "");
+        repository.commit(&with_value("c"), "");
+        repository.git("update-ref refs/remotes/origin/main HEAD");
+        assert!(!repository.check().0, "on main against the last commit but one");
         repository.git("tag other");
-        repository.git("tag v0.1.0 HEAD~2");
+        repository.git("tag v0.1.0 HEAD~4");
         assert!(!repository.check().0, "against the release");
         repository.git("tag v0.2.0");
         assert!(repository.check().0, "against the later release");
     }
 
     const NOTHING: &str = "no earlier version has openapi.yaml: nothing is promised yet\n";
+
+    #[test]
+    fn a_contract_that_is_new_promises_nothing_yet() {
+        let repository = Repository::new();
+        repository.git("rm --quiet openapi.yaml");
+        repository.git("commit --quiet --message gone");
+        repository.commit(V1, "");
+        assert_eq!(repository.check(), (true, NOTHING.to_owned()));
+    }
 
     #[test]
     fn a_history_that_is_cut_off_is_an_error() {

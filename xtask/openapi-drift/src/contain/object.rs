@@ -141,9 +141,10 @@ impl<'a, 'd> Object<'a, 'd> {
             let is_required = server.required.contains(name);
             let needs = if is_required { "required" } else { "declared" };
             let location = self.value.location.property(name);
+            let is_demanded = is_required && location.direction == Direction::Request;
             let title = location.question.words(
                 format!("`{name}` is {needs} by the server, and not documented"),
-                format!("`{name}` is new{}", if is_required { " and required" } else { "" }),
+                format!("`{name}` is new{}", if is_demanded { " and required" } else { "" }),
             );
             let sides = Side::pair(
                 (&contract.origin, describe::case(contract)),

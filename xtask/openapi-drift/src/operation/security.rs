@@ -4,11 +4,12 @@
 //! Schemes are compared by what they are, because their names are chosen freely. Servers rarely
 //! state security in the document they emit: only two versions of a contract are compared.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use super::Operation;
+use crate::case::json_equals;
 use crate::document::Node;
 use crate::finding::{Finding, Rule, Side};
 use crate::pair::Pair;
@@ -41,15 +42,17 @@ pub fn compare(operations: &Pair<Operation<'_>>) -> Option<Finding> {
 /// Schemes that are needed together.
 #[derive(Default)]
 struct Alternative {
-    /// The scopes of each scheme, which is identified by its definition.
-    scopes: BTreeMap<String, BTreeSet<String>>,
+    /// What each scheme is, and the scopes that are needed.
+    schemes: Vec<(Value, BTreeSet<String>)>,
     names: Vec<String>,
 }
 
 impl Alternative {
     fn needs_at_most(&self, other: &Self) -> bool {
-        self.scopes.iter().all(|(scheme, scopes)| {
-            other.scopes.get(scheme).is_some_and(|known| scopes.is_subset(known))
+        self.schemes.iter().all(|(scheme, scopes)| {
+            let has =
+                |(known, more): &(Value, _)| json_equals(scheme, known) && scopes.is_subset(more);
+            other.schemes.iter().any(has)
         })
     }
 }
@@ -80,13 +83,13 @@ fn alternative(value: &Value, requirement: &Node<'_>) -> Alternative {
             scopes.iter().map(|scope| scope.trim_matches('"')).collect::<Vec<_>>().join(", ");
         let suffix = if list.is_empty() { String::new() } else { format!(" ({list})") };
         alternative.names.push(format!("`{name}`{suffix}"));
-        alternative.scopes.insert(identity(name, requirement), scopes);
+        alternative.schemes.push((identity(name, requirement), scopes));
     }
     alternative
 }
 
 /// Returns the definition of a scheme without its prose, or its name if it is not defined.
-fn identity(name: &str, requirement: &Node<'_>) -> String {
+fn identity(name: &str, requirement: &Node<'_>) -> Value {
     let schemes = requirement.document.root().get("components");
     let schemes = schemes.and_then(|components| components.get("securitySchemes"));
     let Some(scheme) = schemes.and_then(|schemes| schemes.get(name)) else { return name.into() };
@@ -100,15 +103,7 @@ fn identity(name: &str, requirement: &Node<'_>) -> String {
             flow.as_object_mut().into_iter().for_each(|flow| drop(flow.remove("scopes")));
         }
     }
-    canonical(&scheme)
-}
-
-/// Returns a text that does not depend on the order of keys.
-fn canonical(value: &Value) -> String {
-    let Some(members) = value.as_object() else { return value.to_string() };
-    let members: BTreeMap<_, _> =
-        members.iter().map(|(key, value)| (key, canonical(value))).collect();
-    format!("{members:?}")
+    scheme
 }
 
 fn describe<'a>(alternatives: impl Iterator<Item = &'a Alternative>) -> String {

@@ -93,45 +93,65 @@ fn a_security_scheme_is_what_it_does_and_not_its_name() {
     assert_eq!(outcome(flow("/token", scopes.clone()), flow("/login", scopes)), ["security"]);
 }
 
+/// A document with one operation, whose bodies have this schema.
+fn with_body(schema: &Value) -> Value {
+    let reference = json!({"$ref": "#/components/schemas/Body"});
+    let body = json!({"content": {"application/json": {"schema": reference}}});
+    let operation = json!({"operationId": "a", "requestBody": body, "responses": {"200": body}});
+    json!({
+        "openapi": "3.0.3",
+        "paths": {"/a": {"put": operation}},
+        "components": {"schemas": {"Body": schema}},
+    })
+}
+
+/// Returns the places where the change of a schema has this effect.
+fn places(before: &Value, now: &Value, effect: Effect) -> Vec<String> {
+    let outcome = changed(Pair { documented: with_body(before), served: with_body(now) });
+    let all = outcome.findings.into_iter().chain(outcome.additions);
+    all.filter(|finding| finding.effect == effect).flat_map(|finding| finding.places).collect()
+}
+
 #[test]
-fn a_property_that_breaks_a_request_is_not_merged_with_one_that_a_response_adds() {
-    let body = |properties: Value, required: Value| {
-        let schema = json!({"type": "object", "properties": properties, "required": required});
-        let body = json!({"content": {"application/json": {"schema": schema}}});
-        let operation =
-            json!({"operationId": "a", "requestBody": body, "responses": {"200": body}});
-        json!({"openapi": "3.0.3", "paths": {"/a": {"put": operation}}})
-    };
-    let documented = body(json!({"a": {}}), json!([]));
-    let served = body(json!({"a": {}, "b": {}}), json!(["b"]));
-    let outcome = changed(Pair { documented, served });
-    let places = |effect| {
-        let all = outcome.findings.iter().chain(&outcome.additions);
-        let all = all.filter(move |finding| finding.effect == effect);
-        all.flat_map(|finding| finding.places.clone()).collect::<Vec<_>>()
-    };
-    assert_eq!(places(Effect::Breaks), ["a request `.b`"]);
-    assert_eq!(places(Effect::Adds), ["a 200 `.b`"]);
+fn what_breaks_in_one_direction_is_not_merged_with_what_adds_in_the_other() {
+    let before = json!({"type": "object", "properties": {"a": {}}});
+    let now = json!({"type": "object", "properties": {"a": {}, "b": {}}, "required": ["b"]});
+    assert_eq!(places(&before, &now, Effect::Breaks), ["a request `.b`"]);
+    assert_eq!(places(&before, &now, Effect::Adds), ["a 200 `.b`"]);
+    // A client may reject a member that was forbidden, and a caller need not send it.
+    let sealed = |properties| json!({"type": "object", "properties": properties, "additionalProperties": false});
+    let (before, now) = (sealed(json!({"a": {}})), sealed(json!({"a": {}, "b": {}})));
+    assert_eq!(places(&before, &now, Effect::Breaks), ["a 200 `.b`"]);
+    assert_eq!(places(&before, &now, Effect::Adds), ["a request `.b`"]);
+}
+
+#[test]
+fn a_request_may_name_fewer_properties_but_not_require_more() {
+    let before = json!({"type": "object", "properties": {"a": {}}});
+    let any = json!({"type": "object"});
+    assert_eq!(places(&before, &any, Effect::Adds), ["a request"]);
+    let before = json!({"type": "object", "properties": {"a": {}, "b": {}}, "required": ["b"]});
+    let needed = json!({"type": "object", "required": ["a"]});
+    assert!(places(&before, &needed, Effect::Breaks).contains(&"a request".to_owned()));
 }
 
 #[test]
 fn a_branch_of_a_union_that_only_adds_is_compared_with_its_own_counterpart() {
-    let branch = |kind: &str, more: Value| {
+    let branch = |kind: &str, names: &[&str]| {
         let mut properties = json!({"kind": {"type": "string", "enum": [kind]}});
-        properties.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        for name in names {
+            properties[name] = json!({});
+        }
         json!({"type": "object", "required": ["kind"], "properties": properties})
     };
-    let document = |more| {
-        let schema = json!({"oneOf": [branch("b", json!({})), branch("a", more)]});
-        let content = json!({"content": {"application/json": {"schema": schema}}});
-        let operation = json!({"operationId": "x", "responses": {"200": content}});
-        json!({"openapi": "3.0.3", "paths": {"/x": {"get": operation}}})
-    };
-    let documented = document(json!({}));
-    let served = document(json!({"one": {}, "two": {}, "three": {}}));
-    let outcome = changed(Pair { documented, served });
-    assert!(outcome.findings.is_empty(), "{}", report(&outcome));
-    assert_eq!(outcome.additions.len(), 3);
+    // The other branch has the new properties: it differs in one place, and its counterpart in three.
+    let names = ["one", "two", "three"];
+    let union = |more| json!({"oneOf": [branch("a", more), branch("b", &names)]});
+    let (before, now) = (union(&[]), union(&names));
+    assert_eq!(places(&before, &now, Effect::Breaks), Vec::<String>::new());
+    let added = places(&before, &now, Effect::Adds);
+    let is_added = |name| added.contains(&format!("a 200 `.{name}`"));
+    assert!(names.into_iter().all(is_added), "{added:?}");
 }
 
 #[test]

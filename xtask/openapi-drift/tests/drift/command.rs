@@ -197,6 +197,13 @@ fn an_earlier_version_that_cannot_be_read_exits_with_2_and_one_sentence() {
 }
 
 #[test]
+fn a_server_and_an_earlier_version_are_not_compared_at_once() {
+    let output = diff(&file("contract.yaml"), &file("generated.json"), &["--against", "HEAD"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("cannot be used with"), "{}", text(&output.stderr));
+}
+
+#[test]
 fn every_format_exits_with_1_if_there_is_a_difference() {
     let contract = std::fs::read_to_string(file("contract.yaml")).unwrap();
     let contract = write("formats.yaml", &contract.replace("maximum: 100", "maximum: 200"));
