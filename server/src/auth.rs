@@ -22,7 +22,7 @@ pub async fn with_credential<T>(
     call: impl AsyncFnOnce(&Service, &Arc<Credential>) -> Result<T>,
 ) -> (Option<TokenId>, Result<T>) {
     let (context, headers) = (rqctx.context(), rqctx.request.headers());
-    let Context { service, throttle, .. } = context;
+    let Context { service, throttle, metrics, .. } = context;
     let credential = match credential(headers) {
         Ok(credential) => Arc::new(credential),
         Err(error) => return (None, Err(error)),
@@ -30,6 +30,7 @@ pub async fn with_credential<T>(
     let client = throttle.proxies.client(rqctx.request.remote_addr().ip(), headers);
     // A good credential is refused too: to know that it is good takes the lookup that is limited.
     if throttle.is_spent(client, Instant::now()) {
+        metrics.throttled_requests.add(1);
         return (None, Err(Error::TooManyRequests));
     }
     let mut outcome = call(service, &credential).await;
@@ -39,10 +40,12 @@ pub async fn with_credential<T>(
     {
         outcome = Err(error);
     }
-    if let Err(Error::DeadCredential) = outcome
-        && !throttle.admits(client, Instant::now())
-    {
-        outcome = Err(Error::TooManyRequests);
+    if let Err(Error::DeadCredential) = outcome {
+        metrics.refused_credentials.add(1);
+        if !throttle.admits(client, Instant::now()) {
+            metrics.throttled_requests.add(1);
+            outcome = Err(Error::TooManyRequests);
+        }
     }
     (credential.accepted_as().map(|(token, _)| token), outcome)
 }

@@ -44,7 +44,7 @@ pub struct Arguments {
 enum Command {
     /// Serve the API
     #[command(
-        after_help = "Example:\n  orgtokens-server serve --database sqlite://orgtokens.db --listen 127.0.0.1:8080\n\nThe first line on stdout has the address; logs go to stderr. SIGTERM and\nCtrl-C shut down gracefully."
+        after_help = "Example:\n  orgtokens-server serve --database sqlite://orgtokens.db --listen 127.0.0.1:8080\n\nThe first line on stdout has the address, the second that of --ops-listen; logs go\nto stderr. SIGTERM and Ctrl-C shut down gracefully."
     )]
     Serve {
         #[command(flatten)]
@@ -168,6 +168,10 @@ struct Listen {
     #[arg(long = "listen", value_name = "ADDR", default_value = "127.0.0.1:8080")]
     #[arg(env = "ORGTOKENS_LISTEN", value_parser = serve::parse_address)]
     address: SocketAddr,
+    /// Where to answer /healthz, /readyz and /metrics, without credentials; written like --listen
+    #[arg(long = "ops-listen", value_name = "ADDR")]
+    #[arg(env = "ORGTOKENS_OPS_LISTEN", value_parser = serve::parse_address)]
+    ops: Option<SocketAddr>,
 }
 
 impl Database {
@@ -200,8 +204,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
             store.hold_reserve();
             let service = Service::new(store);
             let nothing = |_| String::new();
-            serve::serve(service, &database.url, listen.address, &settings, log_format, nothing)
-                .await
+            serve::serve(service, &database.url, &listen, &settings, log_format, nothing).await
         }
         Command::Init { database, organization, username, email } => {
             let service = Service::new(Store::create(&database.url).await?);
@@ -230,7 +233,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Copy { from, to } => copy::copy(&from, &to).await,
         Command::Config(ConfigCommand::Check) => config::check(arguments.config),
         Command::Openapi => print_list(&format!("{:#}", document()?)),
-        Command::Demo { listen } => demo::demo(listen.address).await,
+        Command::Demo { listen } => demo::demo(&listen).await,
     }
 }
 

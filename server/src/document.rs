@@ -24,7 +24,7 @@ const SERVER: &str = "  - url: https://api.turso.tech\n    description: Turso's 
 
 /// Returns the contract, `openapi.yaml`, with the address of this server in place of the vendor's.
 pub fn contract(address: &str) -> String {
-    // A text of JSON is one of YAML too, whatever it contains.
+    // A text of JSON is also one of YAML: no address can end it early.
     let server = format!("  - url: {}\n    description: This server\n", Value::from(address));
     include_str!("../../openapi.yaml").replacen(SERVER, &server, 1)
 }

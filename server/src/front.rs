@@ -14,6 +14,7 @@ mod trace;
 use crate::error::Error;
 use crate::handlers::Shortcut;
 use crate::http::reply::{self, Note};
+use crate::metrics::Metrics;
 use crate::service::Service;
 use async_trait::async_trait;
 use budget::Budget;
@@ -31,7 +32,6 @@ use scopeguard::guard;
 use serde::Deserialize;
 use slog::{Logger, error, info, o};
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -87,8 +87,7 @@ impl SharedExtractor for AnyPath {
 /// The state that all handlers share.
 pub struct Context {
     pub service: Service,
-    /// The path template of each operation. The log must not contain the variables' values.
-    templates: HashMap<String, String>,
+    pub metrics: Arc<Metrics>,
     dispatch: Box<Dispatch>,
     pub connections: Arc<Connections>,
     pub budget: Budget,
@@ -106,10 +105,11 @@ impl Context {
         throttle: Throttle,
         log: Logger,
     ) -> Self {
-        let (templates, dispatch) = dispatcher(operations, extras);
+        let (metrics, dispatch) = dispatcher(operations, extras);
+        let metrics = Arc::new(metrics);
         let connections = Arc::<Connections>::default();
         let budget = Budget::new(Arc::clone(&connections));
-        Self { service, templates, dispatch, connections, budget, throttle, log }
+        Self { service, metrics, dispatch, connections, budget, throttle, log }
     }
 
     /// Returns a logger that adds the request's id to each line.
@@ -118,16 +118,16 @@ impl Context {
     }
 }
 
-/// Returns the path templates of the operations, and what dispatches requests to them.
+/// Returns the metrics of the operations, and what dispatches requests to them.
 fn dispatcher(
     operations: ApiDescription<Context>,
     extras: ApiDescription<Context>,
-) -> (HashMap<String, String>, Box<Dispatch>) {
+) -> (Metrics, Box<Dispatch>) {
     // The router's type is not exported, so only a closure can keep it.
     let (router, extras) = (operations.into_router(), extras.into_router());
     let endpoints = [&extras, &router].into_iter().flat_map(|router| router.endpoints(None));
-    let templates =
-        endpoints.map(|(path, _, endpoint)| (endpoint.operation_id.clone(), path)).collect();
+    let metrics =
+        Metrics::new(endpoints.map(|(path, _, endpoint)| (endpoint.operation_id.clone(), path)));
     let dispatch = Box::new(move |mut rqctx: RequestContext<Context>, request: Request| {
         let method = routed_method(request.method());
         let path = request.uri().path();
@@ -146,7 +146,7 @@ fn dispatcher(
         };
         (Some(operation), response.boxed())
     });
-    (templates, dispatch)
+    (metrics, dispatch)
 }
 
 /// HEAD is GET without the body. Methods are case-sensitive, but the router ignores case: `get`
@@ -180,7 +180,7 @@ async fn respond(rqctx: RequestContext<Context>, request: Request) -> Response {
     let started = Instant::now();
     let server = Arc::clone(&rqctx.server);
     let (method, peer) = (rqctx.request.method().clone(), rqctx.request.remote_addr());
-    let Context { templates, dispatch, connections, throttle, log, .. } = &server.private;
+    let Context { metrics, dispatch, connections, throttle, log, .. } = &server.private;
     let client = throttle.proxies.client(peer.ip(), rqctx.request.headers());
     let request_id = rqctx.request_id.clone();
     let trace = Trace::of(rqctx.request.headers());
@@ -207,6 +207,8 @@ async fn respond(rqctx: RequestContext<Context>, request: Request) -> Response {
     }
     // Answers depend on the credential, so no cache may keep them.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let (operation, latency) = (metrics.operation(operation.as_deref()), started.elapsed());
+    operation.record(response.status(), latency);
     // One line per request, and one more if the server failed. No token, query string or body is
     // logged, and of a path only the template.
     let note = response.extensions_mut().remove::<Note>().unwrap_or_default();
@@ -216,10 +218,10 @@ async fn respond(rqctx: RequestContext<Context>, request: Request) -> Response {
     info!(log, "request";
         "request_id" => request_id,
         "method" => method.as_str(),
-        "route" => operation.as_ref().and_then(|id| templates.get(&**id)).map_or("-", |path| path),
-        "operation" => operation.as_deref().unwrap_or("-"),
+        "route" => &*operation.route,
+        "operation" => &*operation.id,
         "status" => response.status().as_u16(),
-        "latency_us" => started.elapsed().as_micros(),
+        "latency_us" => latency.as_micros(),
         "token_id" => token.or(note.token).map_or("-".to_owned(), |token| token.to_string()),
         "client" => &*client_text(client, peer, &requests.peer),
         "peer" => &*requests.peer,

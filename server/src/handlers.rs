@@ -56,8 +56,8 @@ pub fn operations() -> Result<ApiDescription<Context>, ApiDescriptionRegisterErr
     Ok(operations)
 }
 
-/// Returns what is served beside the contract: requests of the vendor's clients, and the page to try
-/// the API. It fails if two of them conflict.
+/// Returns what is served in addition to the contract: requests of the vendor's clients, and the page
+/// to try the API. It fails if two of them conflict.
 pub fn extras(
     has_compat: bool,
     has_docs: bool,

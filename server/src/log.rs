@@ -53,6 +53,8 @@ struct Queue {
     /// How many bytes are in the blocks and in the one that is being written.
     bytes: usize,
     lost: usize,
+    /// How many lines were lost since the start.
+    lost_in_all: u64,
 }
 
 impl Log {
@@ -74,6 +76,11 @@ impl Log {
     pub fn flush(&self, timeout: Duration) {
         let written = self.0.changed.wait_timeout_while(self.lock(), timeout, |q| q.bytes > 0);
         drop(written);
+    }
+
+    /// Returns how many lines were lost since the start.
+    pub fn lost(&self) -> u64 {
+        self.lock().lost_in_all
     }
 
     fn write_to(&self, mut sink: impl Write) {
@@ -129,6 +136,7 @@ impl Drain for Log {
         let mut queue = self.lock();
         if queue.bytes + line.len() > room {
             queue.lost += 1;
+            queue.lost_in_all += 1;
             return Ok(());
         }
         queue.bytes += line.len();
@@ -194,13 +202,23 @@ mod tests {
 
     /// Writes these records while the sink blocks. Returns all lines.
     fn lines(format: Format, failures: usize, write: impl FnOnce(&Logger)) -> Vec<String> {
+        lines_and_lost(format, failures, write).0
+    }
+
+    /// Does the same, and returns also how many lines were lost.
+    fn lines_and_lost(
+        format: Format,
+        failures: usize,
+        write: impl FnOnce(&Logger),
+    ) -> (Vec<String>, u64) {
         let ((gate, opened), (written, read)) = (mpsc::channel(), mpsc::channel());
         let log = Log::start(format, Sink { gate: opened, failures, written });
         write(&log.logger());
         log.flush(Duration::ZERO);
         drop(gate);
         log.flush(PATIENCE);
-        read.try_iter().collect::<String>().lines().map(str::to_owned).collect()
+        let lines = read.try_iter().collect::<String>().lines().map(str::to_owned).collect();
+        (lines, log.lost())
     }
 
     fn parse(lines: &[String]) -> Vec<Value> {
@@ -210,13 +228,13 @@ mod tests {
     #[test]
     fn if_the_sink_stalls_lines_are_counted_and_errors_are_lost_last() {
         let text = "x".repeat(1024 * 1024);
-        let lines = lines(Format::Json, 0, |logger| {
+        let (lines, lost) = lines_and_lost(Format::Json, 0, |logger| {
             (0..35).for_each(|_| info!(logger, "{text}"));
             (0..100).for_each(|_| error!(logger, "kept"));
         });
         let has = |text: &str| lines.iter().filter(|line| line.contains(text)).count();
         assert_eq!((has("xxx"), has("kept")), (31, 100));
-        assert_eq!((has("lost"), has("\"count\":4")), (1, 1));
+        assert_eq!((has("lost"), has("\"count\":4"), lost), (1, 1, 4));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 use crate::front::throttle::{Proxies, Throttle};
 use crate::front::{self, Context, tls};
 use crate::handlers;
+use crate::metrics::Metrics;
 use crate::name::parse_positive;
 use crate::service::{MintPolicy, Service};
 use anyhow::{Context as _, Error};
@@ -85,6 +86,7 @@ fn parse_header(text: &str) -> Result<HeaderName, &'static str> {
 /// A running server. Dropping it stops it without waiting.
 pub struct Server {
     http: HttpServer<Context>,
+    metrics: Arc<Metrics>,
     #[expect(dead_code, reason = "dropping it stops the tasks")]
     tasks: JoinSet<()>,
 }
@@ -110,7 +112,8 @@ impl Server {
         let warnings = Logger::root(Warnings(log.new(o!("source" => "dropshot"))), o!());
         let service = service.with_mint_policy(settings.mint_policy);
         let context = Context::new(service, operations, extras, throttle, log.clone());
-        let connections = Arc::clone(&context.connections);
+        let (connections, metrics) =
+            (Arc::clone(&context.connections), Arc::clone(&context.metrics));
         let config = ConfigDropshot {
             bind_address: listen,
             // The front door itself lets requests run to their end.
@@ -126,7 +129,7 @@ impl Server {
         let address = http.local_addr();
         let mut tasks = connections.start_reaper(address, settings.max_connections, idle_timeout);
         identity.map(|identity| identity.watch(&mut tasks, log)).transpose()?;
-        Ok(Self { http, tasks })
+        Ok(Self { http, metrics, tasks })
     }
 
     /// Returns the scheme of its address.
@@ -137,6 +140,11 @@ impl Server {
     /// Returns the address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.http.local_addr()
+    }
+
+    /// Returns what it counts.
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
     }
 
     /// Stops accepting, and waits at most `timeout` for active requests.

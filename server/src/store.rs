@@ -57,6 +57,19 @@ pub struct CheckReport {
     pub faults: Vec<String>,
 }
 
+/// How much of a pool of connections is in use.
+#[derive(Clone, Copy, Debug)]
+pub struct PoolUsage {
+    /// How many connections there may be.
+    pub size: usize,
+    /// How many requests have one, or wait until it is open.
+    pub busy: usize,
+    /// How many are open and not in use.
+    pub idle: usize,
+    /// How often a request received none in time.
+    pub timeouts: u64,
+}
+
 /// What a change locks. In one process, changes with the same turn run one after the other, so
 /// those that wait for a lock do not fill the pool.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -145,14 +158,17 @@ impl Store {
     }
 
     async fn connect(url: &str, pool: NonZeroUsize, intent: Intent) -> Result<Self> {
+        let counts = Arc::<Counts>::default();
         let backend = match (url.split_once("://"), file_path(url)) {
             (Some(("postgres" | "postgresql", _)), _) => {
                 Backend::Postgres(Postgres::open(url, pool, intent == Intent::Create).await?)
             }
-            (_, Some(path)) => Backend::Sqlite(Sqlite::open(path, intent).await?),
+            (_, Some(path)) => {
+                Backend::Sqlite(Sqlite::open(path, intent, Arc::clone(&counts)).await?)
+            }
             _ => return Err(broken(UNKNOWN_URL)),
         };
-        let (counts, remembered, questions) = Default::default();
+        let (remembered, questions) = Default::default();
         Ok(Self { backend, counts, remembered, questions })
     }
 
@@ -250,6 +266,41 @@ impl Store {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.find_damage().await,
             Backend::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Fails unless the database can be asked now.
+    ///
+    /// # Errors
+    /// If it does not answer, or the file of a SQLite database was removed or replaced.
+    pub async fn require_ready(&self) -> Result<()> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.require_ready().await,
+            Backend::Postgres(_) => {
+                self.read(View::Statement).await?.is_initialised().await.map(drop)
+            }
+        }
+    }
+
+    /// Counts the tokens that are neither revoked nor expired. It reads few of them at a time, so that
+    /// requests go on; tokens that are minted or revoked meanwhile may count or not.
+    pub async fn count_live_tokens(&self) -> Result<i64> {
+        let (mut total, mut after) = (0, Some(0));
+        while let Some(position) = after {
+            let count;
+            (count, after) = self.read(View::Statement).await?.live_tokens_after(position).await?;
+            total += count;
+            // On SQLite nothing else lets other requests run.
+            tokio::task::yield_now().await;
+        }
+        Ok(total)
+    }
+
+    /// Returns how much of the pool is in use, on PostgreSQL.
+    pub fn pool_usage(&self) -> Option<PoolUsage> {
+        match &self.backend {
+            Backend::Sqlite(_) => None,
+            Backend::Postgres(postgres) => Some(postgres.pool_usage()),
         }
     }
 

@@ -135,7 +135,7 @@ fn test_arguments() -> ((&'static str, &'static str), &'static str) {
             "xtask postgres -- cargo nextest run --workspace --all-features --no-fail-fast \
              --test-threads 3 -E \
              test(/^postgres::/)|binary(contract)|\
-             test(/^(audit|crash|operator|revocation|upgrade)::/)",
+             test(/^(audit|crash|operator|ops|revocation|upgrade)::/)",
         )
     } else {
         (

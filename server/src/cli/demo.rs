@@ -2,7 +2,7 @@
 //! may mint. Its database is removed when it ends; it opens no other one.
 
 use super::output::table;
-use super::{plain_text, serve};
+use super::{Listen, plain_text, serve};
 use anyhow::Context;
 use orgtokens_server::caller::{Credential, Origin, Role};
 use orgtokens_server::name::Slug;
@@ -23,7 +23,7 @@ fn row(role: Role, binding: &str, name: &str, token: &PlainToken) -> Row {
 }
 
 /// Serves the demo until a signal ends it, and removes its database.
-pub async fn demo(listen: SocketAddr) -> anyhow::Result<()> {
+pub async fn demo(listen: &Listen) -> anyhow::Result<()> {
     let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
     let path = folder.path().join("demo.db");
     let url = format!("sqlite://{}", path.display());

@@ -1,10 +1,11 @@
 //! `serve`: runs a server until a signal, and sets up the log. Settings and limits are in the
 //! library's `server` and `front`.
 
-use super::print;
+use super::{Listen, print};
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use orgtokens_server::log::{Format, Log};
+use orgtokens_server::ops::Ops;
 use orgtokens_server::server::{Server, Settings};
 use orgtokens_server::service::Service;
 use orgtokens_server::store;
@@ -34,11 +35,12 @@ pub enum LogFormat {
 }
 
 /// Serves `service`, on the database at this URL, until SIGTERM, Ctrl-C, or damage is found in it. It
-/// prints the address on the first line of stdout, then what `describe` returns.
+/// prints the address on the first line of stdout, that of the operations listener if there is one on
+/// the second, then what `describe` returns.
 pub async fn serve(
     service: Service,
     database: &str,
-    listen: SocketAddr,
+    listen: &Listen,
     settings: &Settings,
     log_format: Option<LogFormat>,
     describe: impl FnOnce(SocketAddr) -> String,
@@ -52,11 +54,18 @@ pub async fn serve(
     let _file_size = handle(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
     let sink = log(log_format)?;
     let log = sink.logger();
-    let server = Server::start(settings, service.clone(), listen, log.clone())?;
+    let server = Server::start(settings, service.clone(), listen.address, log.clone())?;
     let address = server.address();
+    let ops = match listen.ops {
+        Some(ops) => Some(Ops::start(ops, service.clone(), server.metrics(), sink.clone()).await?),
+        None => None,
+    };
     info!(log, "started";
         "version" => env!("CARGO_PKG_VERSION"), "database" => %public(database), "address" => address);
-    print(&format!("listening on {}://{address}{}", server.scheme(), describe(address)))?;
+    let operations = ops.as_ref().map(|ops| format!("\noperations on http://{}", ops.address()));
+    let operations = operations.unwrap_or_default();
+    let scheme = server.scheme();
+    print(&format!("listening on {scheme}://{address}{operations}{}", describe(address)))?;
     let ended = tokio::select! {
         _ = interrupt.recv() => Ok("SIGINT"),
         _ = terminate.recv() => Ok("SIGTERM"),
@@ -65,6 +74,9 @@ pub async fn serve(
     match &ended {
         Ok(signal) => info!(log, "stopping"; "signal" => signal),
         Err(damage) => error!(log, "stopping"; "reason" => %damage),
+    }
+    if let Some(ops) = &ops {
+        ops.begin_stopping();
     }
     if let Err(error) = server.close(SHUTDOWN_TIMEOUT).await {
         info!(log, "stopped early"; "reason" => %error);

@@ -111,7 +111,7 @@ fn send_pages(
     first: Bytes,
     rest: impl Stream<Item = Result<Bytes>> + Send + 'static,
 ) -> Result<Response<Body>> {
-    let reservation = reserve(rqctx, credential, budget::STREAM)?;
+    let reservation = reserve(rqctx, credential, budget::stream(rqctx.server.using_tls()))?;
     let log = rqctx.context().request_log(&rqctx.request_id);
     let first = stream::once(async move { Ok(first.slice(..first.len() - END.len())) });
     let taken = move || reservation.record_progress();

@@ -12,7 +12,7 @@ mod tls;
 mod url;
 
 use super::connection::{Row, Statement, failed_before, sql};
-use super::{CheckReport, Error, Result, Turn};
+use super::{CheckReport, Error, PoolUsage, Result, Turn};
 use link::ANSWER_TIMEOUT;
 use pool::{Lease, Pool};
 use std::num::NonZeroUsize;
@@ -49,6 +49,10 @@ impl Postgres {
 
     pub fn is_busy(&self, turn: &Turn) -> bool {
         self.pool.turns.is_held(turn)
+    }
+
+    pub fn pool_usage(&self) -> PoolUsage {
+        self.pool.usage()
     }
 
     /// Begins to write, when it is the turn of this change. BEGIN goes out with the first query.

@@ -4,19 +4,32 @@
 use super::connection::{Row, Statement, sql};
 use super::remembered::{Generation, Remembered};
 use super::{Purpose, Result, Store, postgres, sqlite};
+use crate::metrics::Histogram;
 use std::fmt;
 use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// The bounds of the numbers of changes that share a commit.
+const BATCH_SIZES: &[u64] = &[1, 2, 4, 8, 16, 32, 64, 128];
+
 /// How much work a store has done. Statements that only begin or end a transaction do not count.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Counts {
     /// How many statements ran.
     pub statements: AtomicU64,
     /// How often a request waited for the database; on SQLite, how often it called it.
     pub round_trips: AtomicU64,
+    /// The commits, by how many changes they made durable.
+    pub commits: Histogram,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        let (statements, round_trips) = Default::default();
+        Self { statements, round_trips, commits: Histogram::new(BATCH_SIZES) }
+    }
 }
 
 impl Counts {
@@ -150,7 +163,11 @@ impl Transaction {
         let statements = self.0.take_pending();
         match self.0.connection {
             Connection::Sqlite(session) => session.commit(statements).await,
-            Connection::Postgres(session) => session.commit(statements).await,
+            Connection::Postgres(session) => {
+                session.commit(statements).await?;
+                self.0.counts.commits.record(1);
+                Ok(())
+            }
         }
     }
 

@@ -12,9 +12,9 @@ mod reserve;
 mod wal_index;
 mod writer;
 
-use super::connection::{Column, Row, Statement, Value, corrupt, failed_before};
+use super::connection::{Column, Row, Statement, Value, corrupt, failed_before, sql};
 use super::remembered::Generation;
-use super::{CheckReport, Error, Intent, Purpose, Result, broken};
+use super::{CheckReport, Counts, Error, Intent, Purpose, Result, broken};
 use commits::Commits;
 use reader::Readers;
 use reserve::Reserve;
@@ -37,6 +37,8 @@ use writer::Writer;
 /// An open database file.
 pub struct Sqlite {
     path: PathBuf,
+    /// Tells the file from another one that has its path later.
+    identity: files::Identity,
     writer: Writer,
     /// Whether everything was checked for damage when this opened.
     is_checked: bool,
@@ -48,7 +50,7 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    pub async fn open(path: &str, intent: Intent) -> Result<Self> {
+    pub async fn open(path: &str, intent: Intent, counts: Arc<Counts>) -> Result<Self> {
         let name = PathBuf::from(path);
         // The check for damage and migrations may take long.
         run_blocking(move || {
@@ -67,10 +69,11 @@ impl Sqlite {
                 error => Err(error),
             });
             let (connection, is_checked) = opened?;
-            let commits = Arc::new(Commits::new(WalIndex::of(open::connect(&path)?)));
+            let commits = Arc::new(Commits::new(WalIndex::of(open::connect(&path)?), counts));
             let readers = Readers::new(path.clone(), Arc::clone(&commits));
             let writer = Writer::new(connection, commits);
-            Ok(Self { path, writer, is_checked, readers, reserve, _copy: copy })
+            let identity = files::identity(&path)?;
+            Ok(Self { path, identity, writer, is_checked, readers, reserve, _copy: copy })
         })
         .await
     }
@@ -127,6 +130,19 @@ impl Sqlite {
             sender.send(open::find_damage(&connection))
         });
         found.await.unwrap_or_else(|_| Err(broken("the check for damage broke off")))
+    }
+
+    /// Fails unless the file is where it was and can be read. No worker thread waits for that.
+    pub async fn require_ready(&self) -> Result<()> {
+        if files::identity(&self.path).ok() != Some(self.identity) {
+            return Err(broken(format!(
+                "{} is not the file that was opened: stop the server, put the file and its -wal back, \
+                 and start it again",
+                self.path.display()
+            )));
+        }
+        let ask = sql("SELECT 1 FROM organizations LIMIT 1", []);
+        self.read(false).query_blocking(vec![ask], |_| Ok(())).await.map(drop)
     }
 
     pub async fn check(&self) -> Result<CheckReport> {

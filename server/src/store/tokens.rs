@@ -6,6 +6,7 @@ use super::connection::{Row, Statement, Value, sql};
 use super::remembered::Touched;
 use super::{Error, Result, Snapshot, Transaction, broken, rows};
 use crate::caller::{Binding, Credential, OrganizationId, Role, UserId};
+use crate::clock;
 use crate::name::{Name, Slug};
 use crate::records::{OrganizationToken, Page, Token};
 use crate::token::TokenDigest;
@@ -16,6 +17,10 @@ pub type Position = i64;
 
 /// A page of tokens, in the order of minting.
 pub type TokenPage = Page<OrganizationToken, Position>;
+
+/// How many tokens are counted by one statement: as few as a worker thread reads in a third of a
+/// millisecond.
+const COUNTED: i64 = 2048;
 
 /// All tokens of an organization, without its slug, which the caller knows.
 const ALL_IN_ORGANIZATION: &str =
@@ -156,6 +161,22 @@ impl Snapshot {
         );
         let counted = self.first(statement, |row| Ok([row.integer(0)?, row.integer(1)?])).await?;
         counted.ok_or_else(|| broken("a count returned no row"))
+    }
+
+    /// Counts the tokens that have not expired, among [`COUNTED`] after this position. Returns also
+    /// after which position to go on, unless there are no more.
+    pub(super) async fn live_tokens_after(&mut self, position: i64) -> Result<(i64, Option<i64>)> {
+        let statement = sql(
+            "SELECT count(*) FILTER (WHERE expires_at IS NULL OR expires_at > $1), count(*),
+             max(position) FROM (SELECT position, expires_at FROM tokens WHERE position > $2
+             ORDER BY position LIMIT $3) AS t",
+            [clock::now().timestamp_millis().into(), position.into(), COUNTED.into()],
+        );
+        let counted = self.first(statement, |row| {
+            let is_last = row.integer(1)? < COUNTED;
+            Ok((row.integer(0)?, if is_last { None } else { Some(row.integer(2)?) }))
+        });
+        counted.await?.ok_or_else(|| broken("a count returned no row"))
     }
 
     pub(super) async fn page(&mut self, statement: Statement, limit: u32) -> Result<TokenPage> {

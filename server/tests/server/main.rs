@@ -19,6 +19,7 @@ mod failover;
 mod files;
 mod log;
 mod operator;
+mod ops;
 mod permissions;
 mod properties;
 mod quotas;

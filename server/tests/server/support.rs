@@ -18,6 +18,8 @@ pub struct Running {
     child: Child,
     pub address: SocketAddr,
     pub scheme: String,
+    /// Where `--ops-listen` listens.
+    pub ops: Option<SocketAddr>,
 }
 
 impl Running {
@@ -38,12 +40,17 @@ impl Running {
     pub fn spawn_logging(command: &mut Command) -> Result<Self, ExitStatus> {
         let command = command.stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let url = line.trim_end().strip_prefix("listening on ");
-        match url.and_then(|url| url.split_once("://")) {
+        let has_ops = command.get_args().any(|argument| argument == "--ops-listen");
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut url = |before| {
+            let line = lines.next()?.unwrap();
+            let (scheme, address) = line.strip_prefix(before)?.split_once("://")?;
+            Some((scheme.to_owned(), address.parse().unwrap()))
+        };
+        match url("listening on ") {
             Some((scheme, address)) => {
-                Ok(Self { child, address: address.parse().unwrap(), scheme: scheme.to_owned() })
+                let ops = has_ops.then(|| url("operations on ").expect("its address").1);
+                Ok(Self { child, address, scheme, ops })
             }
             None => Err(child.wait().unwrap()),
         }
@@ -51,7 +58,7 @@ impl Running {
 
     /// Wraps a server that is already running.
     pub fn around(child: Child, address: SocketAddr) -> Self {
-        Self { child, address, scheme: "http".to_owned() }
+        Self { child, address, scheme: "http".to_owned(), ops: None }
     }
 
     pub fn connect(&self) -> TcpStream {

@@ -183,6 +183,23 @@ fn sigterm_stops_the_server_despite_handshakes_that_do_not_end() {
 }
 
 #[test]
+fn a_user_has_fewer_unread_lists_over_tls_because_each_takes_more_memory() {
+    let world = world(&[]);
+    world.database.add_tokens(120_000);
+    let list =
+        "GET /v1/organizations/acme/api-tokens HTTP/1.1\r\nHost: localhost\r\nAuthorization:";
+    let mut connections: Vec<_> = (0..7).map(|_| world.connect(&[]).unwrap()).collect();
+    let statuses = connections.iter_mut().map(|connection| {
+        write!(connection, "{list} Bearer {}\r\n\r\n", world.database.token).unwrap();
+        let mut start = [0; 12];
+        connection.read_exact(&mut start).unwrap();
+        String::from_utf8_lossy(&start[9..]).into_owned()
+    });
+    let statuses: Vec<_> = statuses.collect();
+    assert_eq!(statuses, ["200", "200", "200", "200", "200", "200", "503"]);
+}
+
+#[test]
 fn a_new_pair_is_served_after_sighup_and_open_connections_go_on() {
     let world = world(&[]);
     let mut open = world.connect(&[]).unwrap();

@@ -2,9 +2,10 @@
 //! turn of a change. Changes that would wait for the same row lock wait for their turn instead, without a
 //! connection, so those of one organization cannot use up the pool.
 
-use super::super::{Error, Result, Turn, broken};
+use super::super::{Error, PoolUsage, Result, Turn, broken};
 use super::link::{ANSWER_TIMEOUT, Link};
 use super::url::Target;
+use crate::metrics::Counter;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::iter;
@@ -25,6 +26,8 @@ pub struct Pool {
     idle: Mutex<Vec<Link>>,
     places: Arc<Semaphore>,
     writers: Arc<Semaphore>,
+    size: usize,
+    timeouts: Counter,
 }
 
 impl Pool {
@@ -34,6 +37,8 @@ impl Pool {
             target,
             turns: Turns::default(),
             idle: Mutex::default(),
+            size,
+            timeouts: Counter::default(),
             places: Arc::new(Semaphore::new(size)),
             // Writers wait for locks and for standbys: a part of the places is for readers.
             writers: Arc::new(Semaphore::new((size * 3 / 4).max(1))),
@@ -46,8 +51,15 @@ impl Pool {
             None | Some(Turn::Free) => None,
             Some(turn) => Some(self.turns.take(turn).await?),
         };
-        let lease = in_time(self.wait(turn.is_some())).await?;
+        let lease = self.in_time(self.wait(turn.is_some())).await?;
         Ok(Lease { _turn: turn_held, ..lease })
+    }
+
+    async fn in_time(&self, wait: impl Future<Output = Result<Lease>>) -> Result<Lease> {
+        timeout(POOL_TIMEOUT, wait).await.unwrap_or_else(|_| {
+            self.timeouts.add(1);
+            Err(Error::Unavailable(format!("no connection was free within {POOL_TIMEOUT:?}")))
+        })
     }
 
     async fn wait(self: &Arc<Self>, is_writer: bool) -> Result<Lease> {
@@ -60,6 +72,13 @@ impl Pool {
             Some(link) => Ok(lease(link)),
             None => self.open(lease).await,
         }
+    }
+
+    /// Returns how much of the pool is in use.
+    pub fn usage(&self) -> PoolUsage {
+        let (size, idle) = (self.size, self.idle.lock().len());
+        let busy = size - self.places.available_permits();
+        PoolUsage { size, busy, idle, timeouts: self.timeouts.get() }
     }
 
     /// Connects. That goes on if the request stops waiting, so that a host late in the list is
@@ -78,12 +97,6 @@ impl Pool {
         });
         receiver.await.unwrap_or_else(|_| Err(broken("connecting panicked")))
     }
-}
-
-async fn in_time(wait: impl Future<Output = Result<Lease>>) -> Result<Lease> {
-    timeout(POOL_TIMEOUT, wait).await.unwrap_or_else(|_| {
-        Err(Error::Unavailable(format!("no connection was free within {POOL_TIMEOUT:?}")))
-    })
 }
 
 async fn permit(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {

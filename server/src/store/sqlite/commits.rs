@@ -5,14 +5,18 @@
 //! one more, no other came in behind it. Any other move is foreign. While an own commit may be
 //! published but was not counted yet, no generation can be told.
 
+use super::super::Counts;
 use super::super::remembered::Generation;
 use super::wal_index::{self, Header, WalIndex};
 use parking_lot::Mutex;
+use std::mem;
+use std::sync::Arc;
 
 /// The commits of a database since it was opened.
 pub struct Commits {
     index: Option<WalIndex>,
     state: Mutex<State>,
+    counts: Arc<Counts>,
 }
 
 #[derive(Default)]
@@ -21,6 +25,8 @@ struct State {
     header: Header,
     is_committing: bool,
     now: Generation,
+    /// How many changes wait for the COMMIT of the open transaction.
+    changes: u64,
 }
 
 impl State {
@@ -34,8 +40,8 @@ impl State {
 }
 
 impl Commits {
-    pub fn new(index: Option<WalIndex>) -> Self {
-        Self { index, state: Mutex::default() }
+    pub fn new(index: Option<WalIndex>, counts: Arc<Counts>) -> Self {
+        Self { index, state: Mutex::default(), counts }
     }
 
     /// Returns the state of the database now. What is read after this is at least as new.
@@ -57,7 +63,14 @@ impl Commits {
 
     /// Counts an own transaction that has ended.
     pub fn end_transaction(&self) {
-        self.state.lock().now.transactions += 1;
+        let mut state = self.state.lock();
+        state.now.transactions += 1;
+        state.changes = 0;
+    }
+
+    /// Counts a change of the open transaction.
+    pub fn add_change(&self) {
+        self.state.lock().changes += 1;
     }
 
     /// Goes before an own COMMIT.
@@ -70,8 +83,12 @@ impl Commits {
 
     /// Goes after an own COMMIT, which has published so many commits if that is known.
     pub fn end(&self, published: Option<u32>) {
-        let Some(index) = &self.index else { return };
         let mut state = self.state.lock();
+        let changes = mem::take(&mut state.changes);
+        if published.is_some() {
+            self.counts.commits.record(changes);
+        }
+        let Some(index) = &self.index else { return };
         let header = index.header();
         let commits = wal_index::commits(&header).wrapping_sub(wal_index::commits(&state.header));
         state.now.foreign_commits += u64::from(published != Some(commits));
@@ -102,7 +119,7 @@ mod tests {
             own.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (n)").unwrap();
             let reader = connect();
             reader.execute_batch("SELECT * FROM t").unwrap();
-            let commits = Commits::new(WalIndex::of(reader));
+            let commits = Commits::new(WalIndex::of(reader), Arc::default());
             Self { commits, own, foreign, _folder: folder }
         }
 

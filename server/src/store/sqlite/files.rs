@@ -23,6 +23,15 @@ pub fn require_writable(path: &Path) -> Result<()> {
     access.map_err(|error| refusal(folder, &error.into()))
 }
 
+/// What tells a file from others: its device and its number there.
+pub type Identity = (u64, u64);
+
+/// Returns the identity of the file at this path. It does not open it.
+pub fn identity(path: &Path) -> Result<Identity> {
+    let file = fs::metadata(path).map_err(|error| refusal(path, &error))?;
+    Ok((file.dev(), file.ino()))
+}
+
 fn require(path: &Path, access: Access) -> Result<()> {
     let kind = fs::metadata(path).map_err(|error| refusal(path, &error))?;
     if !kind.is_file() {

@@ -259,6 +259,7 @@ impl Lease {
 
     /// Makes the change durable, together with those that wait for their turn now.
     pub async fn commit(mut self) -> Result<()> {
+        self.state.commits.add_change();
         let Some(batch) = &self.state.batch else {
             return run_blocking(move || self.state.commit()).await;
         };

@@ -71,6 +71,10 @@ impl Database {
         database
     }
 
+    pub fn is_in_a_file(&self) -> bool {
+        self.url.starts_with("sqlite:")
+    }
+
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }

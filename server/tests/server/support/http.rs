@@ -4,7 +4,7 @@
 use super::Running;
 use serde_json::Value;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 
 /// An answer as it was received.
 #[derive(Clone, Debug)]
@@ -62,14 +62,26 @@ impl Running {
 
     /// Like `send`, but returns `None` if the server does not answer.
     pub fn try_send(&self, bytes: &[u8]) -> Option<Answer> {
-        let mut stream = TcpStream::connect(self.address).ok()?;
-        stream.set_read_timeout(Some(super::PATIENCE)).ok()?;
-        // A server that refuses early may close before it has read all. Its answer counts.
-        let _ = stream.write_all(bytes);
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer);
-        parse(&answer)
+        send_to(self.address, bytes)
     }
+
+    /// Sends a request to the operations listener.
+    pub fn ask_ops(&self, method: &str, path: &str) -> Answer {
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let ops = self.ops.expect("a server with --ops-listen");
+        send_to(ops, request.as_bytes()).expect("an answer")
+    }
+}
+
+/// Sends exactly these bytes, and reads until the server closes.
+fn send_to(address: SocketAddr, bytes: &[u8]) -> Option<Answer> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(super::PATIENCE)).ok()?;
+    // A server that refuses early may close before it has read all. Its answer counts.
+    let _ = stream.write_all(bytes);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    parse(&answer)
 }
 
 /// Parses the first answer in these bytes. Returns `None` if it is incomplete.

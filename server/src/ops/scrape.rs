@@ -1,0 +1,138 @@
+//! The text of the metrics, in the format of Prometheus (`OpenMetrics` 1.0). Every metric is described
+//! here, also one that has no value yet.
+
+use crate::metrics::{Histogram, Metrics};
+use crate::service::Service;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+use std::fmt;
+use std::sync::Arc;
+
+/// The type of the text.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The values of a moment, and where the others are.
+#[derive(Debug)]
+pub struct Scrape {
+    pub metrics: Arc<Metrics>,
+    pub service: Service,
+    pub is_ready: bool,
+    pub live_tokens: Option<i64>,
+    pub lost_log_lines: u64,
+}
+
+impl Scrape {
+    /// Returns the text.
+    pub fn text(self) -> String {
+        let (mut registry, mut text) = (Registry::default(), String::new());
+        registry.register_collector(Box::new(self));
+        encode(&mut text, &registry).expect("a string takes everything");
+        text
+    }
+}
+
+impl Collector for Scrape {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        self.encode_process(&mut encoder)?;
+        self.encode_requests(&mut encoder)?;
+        self.encode_database(&mut encoder)
+    }
+}
+
+impl Scrape {
+    fn encode_process(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        to.encode_descriptor("orgtokens_build", "The program.", None, MetricType::Info)?
+            .encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?;
+        let help = "Whether /readyz answers 200.";
+        gauge(to, "orgtokens_ready", help, Some(self.is_ready.into()))?;
+        let help = "Lines of the log that were lost because its reader was too slow.";
+        counter(to, "orgtokens_log_lines_lost", help, Some(self.lost_log_lines))
+    }
+
+    fn encode_requests(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Requests of the access log, by operation of the contract and by status.";
+        let mut requests =
+            to.encode_descriptor("orgtokens_requests", help, None, MetricType::Counter)?;
+        for operation in self.metrics.operations() {
+            for (status, count) in operation.requests() {
+                let labels = [("operation", &*operation.id), ("status", &*status.to_string())];
+                requests
+                    .encode_family(&labels)?
+                    .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+            }
+        }
+        let (name, help) = (
+            "orgtokens_request_duration_seconds",
+            "Time until the response of a request began, by operation.",
+        );
+        let mut durations = to.encode_descriptor(name, help, None, MetricType::Histogram)?;
+        for operation in self.metrics.operations() {
+            if operation.requests().next().is_some() {
+                let labels = [("operation", &*operation.id)];
+                let latencies = &operation.latencies;
+                histogram(&mut durations.encode_family(&labels)?, latencies, 1e6)?;
+            }
+        }
+        let Metrics { refused_credentials, throttled_requests, .. } = &*self.metrics;
+        let help = "Credentials that were looked up and not accepted.";
+        counter(to, "orgtokens_credentials_refused", help, Some(refused_credentials.get()))?;
+        let help = "Requests answered 429 because their client sent too many bad credentials.";
+        counter(to, "orgtokens_credentials_throttled", help, Some(throttled_requests.get()))
+    }
+
+    fn encode_database(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let store = self.service.store();
+        let help = "Tokens that were neither revoked nor expired when they were last counted.";
+        gauge(to, "orgtokens_live_tokens", help, self.live_tokens)?;
+        let (name, help) = ("orgtokens_commit_changes", "Changes that shared a commit.");
+        let commits = &store.counts().commits;
+        let mut changes = to.encode_descriptor(name, help, None, MetricType::Histogram)?;
+        histogram(&mut changes, commits, 1.0)?;
+        let count = commits.buckets().map(|(_, count)| count).sum();
+        counter(to, "orgtokens_commits", "Commits of this server.", Some(count))?;
+        let pool = store.pool_usage();
+        let number = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        let help = "Connections that there may be to PostgreSQL.";
+        gauge(to, "orgtokens_pool_size", help, pool.map(|pool| number(pool.size)))?;
+        let help = "Connections to PostgreSQL that requests use or open.";
+        gauge(to, "orgtokens_pool_busy", help, pool.map(|pool| number(pool.busy)))?;
+        let help = "Connections to PostgreSQL that are open and not in use.";
+        gauge(to, "orgtokens_pool_idle", help, pool.map(|pool| number(pool.idle)))?;
+        let help = "Requests that received no connection to PostgreSQL in time.";
+        counter(to, "orgtokens_pool_timeouts", help, pool.map(|pool| pool.timeouts))
+    }
+}
+
+fn counter(
+    to: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: Option<u64>,
+) -> fmt::Result {
+    let mut metric = to.encode_descriptor(name, help, None, MetricType::Counter)?;
+    value.map_or(Ok(()), |value| metric.encode_counter::<NoLabelSet, _, u64>(&value, None))
+}
+
+fn gauge(
+    to: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: Option<i64>,
+) -> fmt::Result {
+    let mut metric = to.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    value.map_or(Ok(()), |value| metric.encode_gauge(&value))
+}
+
+/// Writes a histogram, with so many of its values to one of the text.
+#[expect(clippy::cast_precision_loss, reason = "the format has floating-point numbers only")]
+fn histogram(to: &mut MetricEncoder<'_>, histogram: &Histogram, scale: f64) -> fmt::Result {
+    let buckets: Vec<(f64, u64)> = histogram
+        .buckets()
+        .map(|(bound, count)| (bound.map_or(f64::INFINITY, |bound| bound as f64 / scale), count))
+        .collect();
+    let count = buckets.iter().map(|(_, count)| count).sum();
+    to.encode_histogram::<NoLabelSet>(histogram.sum() as f64 / scale, count, &buckets, None)
+}
