@@ -14,7 +14,8 @@ use crate::postgres::NOT_INSTALLED;
 
 /// Run every check that must pass before a change lands
 ///
-/// Formatting, lints, documentation, the contract and all tests, including those over PostgreSQL.
+/// Formatting, lints, documentation, the contract against the server and against its last release, and
+/// all tests, including those over PostgreSQL.
 /// Every check runs, even after a failure. The summary names each that failed or was skipped.
 #[derive(Args, Debug)]
 pub struct Ci {
@@ -87,10 +88,45 @@ const README: &str = "readme";
 /// Returns the checks: the quickest to fail come first, the tests last.
 fn checks() -> Vec<Check> {
     // One set of features, so that nothing is built twice: with them the command line is checked.
+    let (tests, postgres) = test_arguments();
+    vec![
+        Check::cargo("format", "fmt --all --check", "cargo fmt --all"),
+        Check::cargo(
+            "lints",
+            "clippy --workspace --all-features --all-targets -- --deny warnings",
+            "cargo clippy --workspace --all-features --all-targets",
+        ),
+        Check {
+            environment: Some(("RUSTDOCFLAGS", "--deny warnings")),
+            ..Check::cargo(
+                "docs",
+                "doc --workspace --all-features --no-deps",
+                "cargo doc --workspace --all-features --no-deps",
+            )
+        },
+        Check::cargo("contract", "xtask diff", "cargo xtask diff"),
+        Check::cargo("breaking", "xtask breaking", "cargo xtask breaking"),
+        Check::cargo(POSTGRES, postgres, "cargo xtask postgres -- cargo test"),
+        Check::cargo(
+            "doc tests",
+            "test --workspace --all-features --doc",
+            "cargo test --workspace --all-features --doc",
+        ),
+        Check::cargo("tests", tests.0, tests.1),
+        Check::cargo(
+            README,
+            "test --package orgtokens-server --test server -- --ignored readme",
+            "cargo test --package orgtokens-server --test server -- --ignored readme",
+        ),
+    ]
+}
+
+/// Returns the arguments of the tests with the command that repeats them, and of those over PostgreSQL.
+fn test_arguments() -> ((&'static str, &'static str), &'static str) {
     // Many tests wait: three at once keep two cores busy.
     // The tests over PostgreSQL are those of its backend, the contract tests, and those of the
     // program that have a part over PostgreSQL.
-    let (tests, postgres) = if has_nextest() {
+    if has_nextest() {
         (
             (
                 "nextest run --workspace --all-features --no-fail-fast --test-threads 3",
@@ -110,36 +146,7 @@ fn checks() -> Vec<Check> {
             "xtask postgres -- cargo test --all-features --package orgtokens-server --test store \
              --test server --package orgtokens-client --test contract",
         )
-    };
-    vec![
-        Check::cargo("format", "fmt --all --check", "cargo fmt --all"),
-        Check::cargo(
-            "lints",
-            "clippy --workspace --all-features --all-targets -- --deny warnings",
-            "cargo clippy --workspace --all-features --all-targets",
-        ),
-        Check {
-            environment: Some(("RUSTDOCFLAGS", "--deny warnings")),
-            ..Check::cargo(
-                "docs",
-                "doc --workspace --all-features --no-deps",
-                "cargo doc --workspace --all-features --no-deps",
-            )
-        },
-        Check::cargo("contract", "xtask diff", "cargo xtask diff"),
-        Check::cargo(POSTGRES, postgres, "cargo xtask postgres -- cargo test"),
-        Check::cargo(
-            "doc tests",
-            "test --workspace --all-features --doc",
-            "cargo test --workspace --all-features --doc",
-        ),
-        Check::cargo("tests", tests.0, tests.1),
-        Check::cargo(
-            README,
-            "test --package orgtokens-server --test server -- --ignored readme",
-            "cargo test --package orgtokens-server --test server -- --ignored readme",
-        ),
-    ]
+    }
 }
 
 fn has_nextest() -> bool {
@@ -207,7 +214,17 @@ mod tests {
         let names: Vec<_> = checks().iter().map(|check| check.name).collect();
         assert_eq!(
             names,
-            ["format", "lints", "docs", "contract", "postgres", "doc tests", "tests", "readme"]
+            [
+                "format",
+                "lints",
+                "docs",
+                "contract",
+                "breaking",
+                "postgres",
+                "doc tests",
+                "tests",
+                "readme"
+            ]
         );
     }
 }

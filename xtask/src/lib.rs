@@ -3,6 +3,7 @@
 //! `main` parses the command line. Each command has one module here.
 
 pub mod bench;
+pub mod breaking;
 pub mod ci;
 pub mod compat;
 pub mod diff;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use xtask::bench::Bench;
+use xtask::breaking::Breaking;
 use xtask::ci::Ci;
 use xtask::compat::Compat;
 use xtask::diff::Diff;
@@ -16,6 +17,7 @@ use xtask::postgres::Postgres;
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Xtask {
     Diff(Diff),
+    Breaking(Breaking),
     Ci(Ci),
     Bench(Bench),
     Compat(Compat),
@@ -25,6 +27,7 @@ enum Xtask {
 fn main() -> ExitCode {
     match Xtask::parse() {
         Xtask::Diff(diff) => diff.run(),
+        Xtask::Breaking(breaking) => breaking.run(),
         Xtask::Ci(ci) => ci.run(),
         Xtask::Bench(bench) => bench.run(),
         Xtask::Compat(compat) => compat.run(),

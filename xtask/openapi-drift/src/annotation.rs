@@ -1,0 +1,79 @@
+//! What schemas say apart from the values that they allow: defaults, `readOnly`, `writeOnly` and
+//! the discriminators of unions.
+//!
+//! They are read through `$ref` and `allOf`, which is how the generator writes them, but not
+//! through a choice.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use serde_json::Value;
+
+use crate::case::{Schema, json_equals};
+use crate::document::Node;
+use crate::finding::{Finding, Rule, Side};
+use crate::location::Location;
+use crate::pair::Pair;
+
+/// Whether any of the schemas sets the flag.
+pub fn flag(schema: &Schema<'_>, keyword: &str) -> bool {
+    find_all(schema, keyword).iter().any(|node| node.value == &Value::Bool(true))
+}
+
+/// Whether both sides have a discriminator, and the two differ.
+pub fn discriminators_differ(schemas: &Pair<Schema<'_>>) -> bool {
+    let found = schemas.as_ref().map(|schema| find_all(schema, "discriminator").into_iter().next());
+    let both = found.documented.zip(found.served);
+    both.is_some_and(|(one, two)| !json_equals(one.value, two.value))
+}
+
+/// Compares the defaults of both sides.
+pub fn compare_defaults(schemas: &Pair<Schema<'_>>, location: &Location) -> Option<Finding> {
+    let defaults = schemas.as_ref().map(default);
+    let agree = match (&defaults.documented, &defaults.served) {
+        (Some(one), Some(two)) => json_equals(one.value, two.value),
+        (one, two) => one.is_none() && two.is_none(),
+    };
+    if agree {
+        return None;
+    }
+    let is_new = defaults.documented.is_none();
+    let side = |node: Option<Node<'_>>, schema: &Schema<'_>| match node {
+        Some(node) => Side::new(&node, format!("default {}", node.value)),
+        None => Side::new(&schema.shown, "no default"),
+    };
+    let documented = side(defaults.documented, &schemas.documented);
+    let served = side(defaults.served, &schemas.served);
+    let (subject, one, two) = (location.subject(), &documented.says, &served.says);
+    let title = location.question.words(
+        format!("{subject} has {one} in the document, and {two} on the server"),
+        format!("{subject} had {one}, and now has {two}"),
+    );
+    let code = (location.question, Rule::Default);
+    Some(Finding::new(code, title, Pair { documented, served }, location).adds_if(is_new))
+}
+
+/// Returns the outermost default. Null is none: an absent property is null already.
+fn default<'d>(schema: &Schema<'d>) -> Option<Node<'d>> {
+    find_all(schema, "default").into_iter().next().filter(|node| !node.value.is_null())
+}
+
+/// Returns every value of a keyword, the outermost first.
+fn find_all<'d>(schema: &Schema<'d>, keyword: &str) -> Vec<Node<'d>> {
+    let mut seen = BTreeSet::new();
+    let mut pending: VecDeque<_> = schema.all.iter().cloned().collect();
+    let mut found = Vec::new();
+    while let Some(node) = pending.pop_front() {
+        if seen.insert(node.defined_at.clone()) {
+            found.extend(node.get(keyword));
+            pending.extend(always_applied(&node));
+        }
+    }
+    found
+}
+
+/// Returns the subschemas that every value satisfies: a union of one schema is not a choice.
+fn always_applied<'d>(node: &Node<'d>) -> Vec<Node<'d>> {
+    let unions = ["oneOf", "anyOf"].map(|keyword| node.list(keyword));
+    let single = unions.into_iter().filter(|branches| branches.len() == 1).flatten();
+    single.chain(node.list("allOf")).collect()
+}

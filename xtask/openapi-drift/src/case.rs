@@ -1,0 +1,289 @@
+//! Plain cases: what a schema allows, one kind of JSON value at a time.
+//!
+//! `expand` turns a schema into a list of cases. Their readers need not know `$ref`, `allOf`,
+//! `oneOf`, `anyOf`, `nullable` or implied types, because none of these is left.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::document::Node;
+use crate::number::{Bound, Number, Range};
+
+/// The kinds of JSON values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// `null`.
+    Null,
+    /// `true` and `false`.
+    Boolean,
+    /// Numbers, including integers.
+    Number,
+    /// Strings.
+    String,
+    /// Arrays.
+    Array,
+    /// Objects.
+    Object,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 6] =
+        [Self::Null, Self::Boolean, Self::Number, Self::String, Self::Array, Self::Object];
+
+    /// Returns the kind of a value.
+    pub fn of(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(_) => Self::Boolean,
+            Value::Number(_) => Self::Number,
+            Value::String(_) => Self::String,
+            Value::Array(_) => Self::Array,
+            Value::Object(_) => Self::Object,
+        }
+    }
+
+    /// Returns the range that holds without any keyword: a length or a count is at least 0.
+    fn range(self) -> Range {
+        let is_counted = matches!(self, Self::String | Self::Array | Self::Object);
+        let low = is_counted.then_some(Bound::inclusive(Number::Whole(0)));
+        Range { low, high: None }
+    }
+}
+
+/// The declaration of a value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Schema<'d> {
+    /// The node that a finding shows.
+    pub shown: Node<'d>,
+    /// The schemas that the value must satisfy; an empty list allows every value.
+    pub all: Vec<Node<'d>>,
+}
+
+impl<'d> Schema<'d> {
+    /// The schema in the member `key` of `node`; a missing one allows every value.
+    pub fn member(node: &Node<'d>, key: &str) -> Self {
+        let schema = node.get(key);
+        Self {
+            shown: schema.clone().unwrap_or_else(|| node.clone()),
+            all: schema.into_iter().collect(),
+        }
+    }
+
+    /// Several schemas at once; an empty list shows `owner`.
+    pub fn all_of(owner: &Node<'d>, all: &[Node<'d>]) -> Self {
+        Self { shown: all.first().unwrap_or(owner).clone(), all: all.to_vec() }
+    }
+
+    /// Returns a text that is unique in the document.
+    pub fn key(&self) -> String {
+        self.all.iter().map(|node| node.defined_at.as_str()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// The values of the properties that an object does not name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum AdditionalProperties<'d> {
+    /// The schema does not say: forbidden if it names properties, else allowed.
+    #[default]
+    Unspecified,
+    /// Additional properties are forbidden.
+    Forbidden,
+    /// Additional properties must satisfy all of these schemas.
+    Allowed(Vec<Node<'d>>),
+}
+
+/// A keyword that is compared only for equality.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Opaque<'d> {
+    /// The keyword.
+    pub keyword: &'d str,
+    /// Its value.
+    pub value: &'d Value,
+}
+
+impl Opaque<'_> {
+    /// Whether both have the same keyword and the same value.
+    pub fn is_same(&self, other: &Opaque<'_>) -> bool {
+        self.keyword == other.keyword && json_equals(self.value, other.value)
+    }
+}
+
+/// All values of one kind that satisfy every condition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Case<'d> {
+    /// The kind.
+    pub kind: Kind,
+    /// The schema that declares the case.
+    pub origin: Node<'d>,
+    /// The only values, if they are enumerated.
+    pub values: Option<Vec<Value>>,
+    /// The range of a number, of the length of a string, or of the count of the others.
+    pub range: Range,
+    /// Whether numbers are integers.
+    pub is_integer: bool,
+    /// Whether a format such as `int32` sets the range of an integer.
+    pub has_integer_format: bool,
+    /// The numbers of which a number is a multiple.
+    pub multiples: Vec<Number>,
+    /// The formats.
+    pub formats: BTreeSet<&'d str>,
+    /// The patterns of a string.
+    pub patterns: BTreeSet<&'d str>,
+    /// Whether the elements of an array are distinct.
+    pub is_unique: bool,
+    /// The schemas of every element.
+    pub items: Vec<Node<'d>>,
+    /// The schemas of every named property.
+    pub properties: BTreeMap<&'d str, Vec<Node<'d>>>,
+    /// The required properties.
+    pub required: BTreeSet<&'d str>,
+    /// The properties without a name.
+    pub additional: AdditionalProperties<'d>,
+    /// The schemas that no value satisfies.
+    pub not: Vec<Node<'d>>,
+    /// The keywords that the checker does not understand.
+    pub opaque: Vec<Opaque<'d>>,
+}
+
+impl<'d> Case<'d> {
+    /// Every value of a kind.
+    pub fn any(kind: Kind, origin: &Node<'d>) -> Self {
+        let booleans = || vec![Value::Bool(false), Value::Bool(true)];
+        Self {
+            kind,
+            origin: origin.clone(),
+            values: (kind == Kind::Boolean).then(booleans),
+            range: kind.range(),
+            is_integer: false,
+            has_integer_format: false,
+            multiples: Vec::new(),
+            formats: BTreeSet::new(),
+            patterns: BTreeSet::new(),
+            is_unique: false,
+            items: Vec::new(),
+            properties: BTreeMap::new(),
+            required: BTreeSet::new(),
+            additional: AdditionalProperties::Unspecified,
+            not: Vec::new(),
+            opaque: Vec::new(),
+        }
+    }
+
+    /// Returns the values that are in both, or `None` if there cannot be any.
+    pub fn intersect(&self, other: &Self) -> Option<Self> {
+        if self.kind != other.kind {
+            return None;
+        }
+        let mut both = Self { origin: other.origin.clone(), ..self.clone() };
+        both.values = common_values(self.values.as_deref(), other.values.as_deref());
+        both.range = self.range.intersect(other.range);
+        both.is_integer |= other.is_integer;
+        both.has_integer_format |= other.has_integer_format;
+        both.is_unique |= other.is_unique;
+        both.formats.extend(&other.formats);
+        both.patterns.extend(&other.patterns);
+        both.required.extend(&other.required);
+        add_new(&mut both.multiples, &other.multiples);
+        add_new(&mut both.items, &other.items);
+        add_new(&mut both.not, &other.not);
+        add_new(&mut both.opaque, &other.opaque);
+        for (name, all) in &other.properties {
+            add_new(both.properties.entry(name).or_default(), all);
+        }
+        both.additional = self.additional.intersect(&other.additional);
+        (both.values != Some(Vec::new())).then_some(both)
+    }
+
+    /// Returns whether both cases have a value in common, as far as their enumerations tell.
+    pub fn shares_values(&self, other: &Self) -> bool {
+        let common = common_values(self.values.as_deref(), other.values.as_deref());
+        common.is_none_or(|values| !values.is_empty())
+    }
+
+    /// Whether all conditions are equal, except the enumerated values.
+    pub fn equals_except_values(&self, other: &Self) -> bool {
+        self.kind == other.kind
+            && self.range == other.range
+            && self.is_integer == other.is_integer
+            && self.has_integer_format == other.has_integer_format
+            && self.multiples == other.multiples
+            && self.formats == other.formats
+            && self.patterns == other.patterns
+            && self.is_unique == other.is_unique
+            && self.items == other.items
+            && self.properties == other.properties
+            && self.required == other.required
+            && self.additional == other.additional
+            && self.not == other.not
+            && self.opaque == other.opaque
+    }
+
+    /// Whether it is an object that neither names nor forbids properties.
+    pub fn is_free_form(&self) -> bool {
+        self.properties.is_empty() && self.additional != AdditionalProperties::Forbidden
+    }
+
+    /// Returns the schemas of additional properties, or `None` if those are forbidden.
+    pub fn additional_schemas(&self) -> Option<&[Node<'d>]> {
+        match &self.additional {
+            AdditionalProperties::Allowed(all) => Some(all),
+            AdditionalProperties::Unspecified if self.properties.is_empty() => Some(&[]),
+            AdditionalProperties::Unspecified | AdditionalProperties::Forbidden => None,
+        }
+    }
+}
+
+impl AdditionalProperties<'_> {
+    fn intersect(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Unspecified, said) | (said, Self::Unspecified) => said.clone(),
+            (Self::Forbidden, _) | (_, Self::Forbidden) => Self::Forbidden,
+            (Self::Allowed(one), Self::Allowed(two)) => {
+                let mut all = one.clone();
+                add_new(&mut all, two);
+                Self::Allowed(all)
+            }
+        }
+    }
+}
+
+/// Whether the cases allow every value.
+pub fn allows_everything(cases: &[Case<'_>]) -> bool {
+    let is_plain = |case: &Case<'_>| *case == Case::any(case.kind, &case.origin);
+    cases.len() == Kind::ALL.len() && cases.iter().all(is_plain)
+}
+
+/// Whether two JSON values are equal; `1` equals `1.0`.
+pub fn json_equals(one: &Value, two: &Value) -> bool {
+    match (one, two) {
+        (Value::Number(_), Value::Number(_)) => Number::of(one) == Number::of(two),
+        (Value::Array(one), Value::Array(two)) => {
+            one.len() == two.len() && one.iter().zip(two).all(|(one, two)| json_equals(one, two))
+        }
+        (Value::Object(one), Value::Object(two)) => {
+            let is_same = |(key, value)| two.get(key).is_some_and(|two| json_equals(value, two));
+            one.len() == two.len() && one.iter().all(is_same)
+        }
+        _ => one == two,
+    }
+}
+
+/// Whether one of the values equals `value`.
+pub fn contains(values: &[Value], value: &Value) -> bool {
+    values.iter().any(|one| json_equals(one, value))
+}
+
+fn common_values(one: Option<&[Value]>, two: Option<&[Value]>) -> Option<Vec<Value>> {
+    let (Some(a), Some(b)) = (one, two) else { return one.or(two).map(<[Value]>::to_vec) };
+    Some(a.iter().filter(|value| contains(b, value)).cloned().collect())
+}
+
+fn add_new<T: Clone + PartialEq>(all: &mut Vec<T>, more: &[T]) {
+    for one in more {
+        if !all.contains(one) {
+            all.push(one.clone());
+        }
+    }
+}

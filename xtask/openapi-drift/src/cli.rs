@@ -1,0 +1,183 @@
+//! The command line, for the program `openapi-drift` and for programs that contain it.
+//!
+//! It reads files and chooses the exit code. It prints only to the writers that it is given, and
+//! the caller ends the process.
+
+mod earlier;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use crate::{
+    Code, Document, Outcome, Pair, Question, Style, compare, write_explanation, write_github,
+    write_json, write_sarif, write_text,
+};
+
+/// The options of a comparison.
+///
+/// The exit code is 0 if the two agree, 1 if they differ, and 2 if they could not be compared.
+/// With `--against` it is 1 only if a promise of the earlier contract is broken.
+#[derive(Args, Debug)]
+#[command(after_long_help = HELP)]
+pub struct Options {
+    /// The contract, as YAML or JSON [default: openapi.yaml]
+    #[arg(long, value_name = "FILE")]
+    contract: Option<PathBuf>,
+    /// The server's document, as YAML or JSON
+    #[arg(long, value_name = "FILE")]
+    generated: Option<PathBuf>,
+    /// Compare with an earlier version of the contract, and not with the server
+    ///
+    /// A file, a revision of git that has the contract at the same path, or a revision and a path.
+    /// What breaks callers or clients of the earlier version is an error. What is only added is
+    /// listed. Security is compared.
+    #[arg(long, value_name = "REV[:PATH]|FILE", conflicts_with = "generated")]
+    against: Option<String>,
+    /// Output for people or for machines
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+    /// Say what a code means, with an example and the usual fix, and compare nothing
+    #[arg(long, value_name = "CODE", value_parser = code, exclusive = true)]
+    explain: Option<Code>,
+}
+
+fn code(name: &str) -> Result<Code, String> {
+    let codes = || Code::all().map(|code| code.to_string()).collect::<Vec<_>>().join(", ");
+    Code::find(name).ok_or_else(|| format!("no finding has this code: the codes are {}", codes()))
+}
+
+const HELP: &str = "\
+Exits with 0 if the two agree, with 1 if they differ, and with 2 and one sentence if they could not \
+be compared. With `--against`, exits with 1 only if a promise of the earlier contract is broken.
+
+`--format json` prints one object: `conforms`, `contract`, `generated`, `operations` (how many), and \
+`findings`, the most severe first. Each has `code`, `title`, `documented` and `served` (`pointer`, \
+`definition`, `line`, `column`, `says`), `places`, `why` and `help`. With `--against`, `before` and \
+`now` replace `contract`, `generated`, `documented` and `served`, and there are `additions`.";
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// Text like that of a compiler
+    Human,
+    /// One object
+    Json,
+    /// Annotations of GitHub Actions
+    Github,
+    /// SARIF 2.1.0, for code scanners and editors
+    Sarif,
+}
+
+/// What a program that contains the command line knows better than this crate.
+#[derive(Clone, Copy, Debug)]
+pub struct Project<'a> {
+    /// The folder that file names are relative to.
+    pub root: &'a Path,
+    /// Returns the server's document if no file is given.
+    pub generate: fn() -> Result<String, String>,
+    /// What the report says if there is no difference.
+    pub note: &'a str,
+}
+
+impl Default for Project<'_> {
+    fn default() -> Self {
+        Self {
+            root: Path::new(""),
+            generate: || Err("there is no document of the server: give --generated".into()),
+            note: "security is not compared: few servers state it in the document they emit",
+        }
+    }
+}
+
+impl Options {
+    /// Compares, reports to `out` or says in `errors` why not, and returns the exit code.
+    pub fn run(
+        &self,
+        project: &Project<'_>,
+        is_terminal: bool,
+        out: &mut dyn Write,
+        errors: &mut dyn Write,
+    ) -> u8 {
+        let result = match self.explain {
+            Some(code) => written(write_explanation(out, code)).map(|()| 0),
+            None => self.compare(project, is_terminal, out),
+        };
+        result.unwrap_or_else(|why| {
+            // If stderr is closed too, the exit code is all that is left.
+            let _ = writeln!(errors, "error: {why}");
+            2
+        })
+    }
+
+    fn compare(
+        &self,
+        project: &Project<'_>,
+        is_terminal: bool,
+        out: &mut dyn Write,
+    ) -> Result<u8, String> {
+        let documents = self.documents(project);
+        let documents = documents.map_err(|why| format!("could not compare: {why}"))?;
+        let question = if self.against.is_some() { Question::Change } else { Question::Server };
+        let outcome = compare(question, &documents);
+        written(self.print(&outcome, project, is_terminal, out))?;
+        Ok(u8::from(!outcome.findings.is_empty()))
+    }
+
+    fn documents(&self, project: &Project<'_>) -> Result<Pair<Document>, String> {
+        let contract = self.contract.clone();
+        let contract = contract.unwrap_or_else(|| project.root.join("openapi.yaml"));
+        let read_contract = || read(&contract, project.root);
+        if let Some(against) = &self.against {
+            let documented = earlier::earlier(against, &contract, project.root)?;
+            return Ok(Pair { documented, served: read_contract()? });
+        }
+        let documented = read_contract()?;
+        let served = match &self.generated {
+            Some(file) => read(file, project.root)?,
+            None => parse("the server", &(project.generate)()?)?.without_lines(),
+        };
+        Ok(Pair { documented, served })
+    }
+
+    fn print(
+        &self,
+        outcome: &Outcome,
+        project: &Project<'_>,
+        is_terminal: bool,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        match self.format {
+            Format::Json => write_json(out, outcome)?,
+            Format::Github => write_github(out, outcome)?,
+            Format::Sarif => write_sarif(out, outcome)?,
+            Format::Human => {
+                let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+                let style = Style { colour: !is_plain && is_terminal, note: project.note };
+                write_text(out, outcome, style)?;
+            }
+        }
+        out.flush()
+    }
+}
+
+/// A reader that closes the pipe early does not change the result.
+fn written(result: io::Result<()>) -> Result<(), String> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(format!("could not write the report: {error}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn read(file: &Path, root: &Path) -> Result<Document, String> {
+    let name = file.strip_prefix(root).unwrap_or(file).display().to_string();
+    let text =
+        std::fs::read_to_string(file).map_err(|error| format!("{name} cannot be read: {error}"))?;
+    parse(&name, &text)
+}
+
+fn parse(name: &str, text: &str) -> Result<Document, String> {
+    Document::parse(name, text).map_err(|error| error.to_string())
+}

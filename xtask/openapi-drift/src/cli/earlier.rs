@@ -1,0 +1,42 @@
+//! Reads the earlier version of a contract: from a file, or from git.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::{parse, read};
+use crate::Document;
+
+/// Reads `FILE`, `REV:path`, or the contract in `REV`. A file goes first.
+pub fn earlier(against: &str, contract: &Path, root: &Path) -> Result<Document, String> {
+    if Path::new(against).is_file() {
+        return read(Path::new(against), root);
+    }
+    let folder = contract.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let file = contract.file_name().unwrap_or_default().to_string_lossy();
+    let shown = contract.strip_prefix(root).unwrap_or(contract).display();
+    let (name, object) = match against.split_once(':') {
+        Some(_) => (against.to_owned(), against.to_owned()),
+        // git takes `./` for the folder that it runs in.
+        None => (format!("{against}:{shown}"), format!("{against}:./{file}")),
+    };
+    let why = match git(folder, &object) {
+        Ok(text) => return parse(&name, &text),
+        Err(why) => why,
+    };
+    Err(format!("`{against}` is no file, and git cannot read {name}: {why}"))
+}
+
+fn git(folder: &Path, object: &str) -> Result<String, String> {
+    if object.starts_with('-') {
+        return Err("a revision does not begin with `-`".into());
+    }
+    let mut command = Command::new("git");
+    let output = command.arg("-C").arg(folder).args(["cat-file", "blob", object]).output();
+    let output = output.map_err(|error| format!("git cannot be started: {error}"))?;
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        return Err(errors.lines().next().unwrap_or("it says nothing").to_owned());
+    }
+    String::from_utf8(output.stdout).map_err(|_| "it is not UTF-8 text".into())
+}

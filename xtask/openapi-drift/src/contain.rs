@@ -1,0 +1,221 @@
+//! Containment of values: does the larger side allow everything that the smaller side allows?
+//!
+//! The direction decides which side is smaller. Each case of the smaller side must fit one case of
+//! the larger, and is reported against the one that it fits best. This module must not read a
+//! schema keyword, and it must not print.
+
+mod object;
+mod scalar;
+
+use std::cell::OnceCell;
+
+use crate::annotation;
+use crate::case::{Case, Kind, Schema, allows_everything};
+use crate::describe;
+use crate::document::Node;
+use crate::expand::expand;
+use crate::finding::{Effect, Finding, Rule, Side};
+use crate::location::Location;
+use crate::number::Number;
+use crate::pair::{Direction, Pair};
+
+/// Deeper than any value that a person reads; recursion ends long before.
+const MAX_DEPTH: usize = 100;
+/// More pairs than any value of two documents that people maintain.
+const MAX_PAIRS: usize = 20_000;
+
+/// A comparison of two values, with the pairs of schemas that it has seen.
+#[derive(Default)]
+pub struct Containment {
+    /// Pairs that hold, or are assumed to hold while they are compared, so that recursion ends. A
+    /// pair that fails is removed with everything that was found under this assumption.
+    holding: Vec<(Pair<String>, Direction)>,
+    depth: usize,
+    compared: usize,
+}
+
+/// Both sides of one value.
+struct Value<'a, 'd> {
+    schemas: &'a Pair<Schema<'d>>,
+    cases: &'a Pair<Vec<Case<'d>>>,
+    location: &'a Location,
+    /// The description of both sides, made for the first finding.
+    says: OnceCell<Pair<String>>,
+}
+
+impl Value<'_, '_> {
+    /// A finding about what may be sent, and what is expected.
+    fn differs(&self, rule: Rule, small: &str, large: &str) -> Finding {
+        let subject = self.location.subject();
+        let question = self.location.question;
+        let title = match self.location.direction {
+            Direction::Request => question.words(
+                format!("the document allows {small} for {subject}, and the server takes {large}"),
+                format!("{subject} could be {small}, and may now be only {large}"),
+            ),
+            Direction::Response => question.words(
+                format!("{subject} may be sent as {small}, and is documented as {large}"),
+                format!("{subject} may now be {small}, and was {large}"),
+            ),
+        };
+        self.finding(rule, title)
+    }
+
+    fn finding(&self, rule: Rule, title: String) -> Finding {
+        let describe = || self.cases.as_ref().map(|cases| describe::cases(cases));
+        let says = self.says.get_or_init(describe);
+        let sides = Side::pair(
+            (&self.schemas.documented.shown, &*says.documented),
+            (&self.schemas.served.shown, &*says.served),
+        );
+        let direction = Some(self.location.direction);
+        Finding {
+            direction,
+            ..Finding::new((self.location.question, rule), title, sides, self.location)
+        }
+    }
+
+    fn undecided(&self, what: &str) -> Finding {
+        let title = format!("{}: {what} cannot be compared", self.location.subject());
+        Finding { direction: None, ..self.finding(Rule::Undecided, title) }
+    }
+}
+
+/// A case of the smaller side, and the case of the larger side that it should fit.
+struct Fit<'a, 'd> {
+    value: &'a Value<'a, 'd>,
+    small: &'a Case<'d>,
+    large: &'a Case<'d>,
+}
+
+impl<'d> Fit<'_, 'd> {
+    /// Returns both sides of a part of the value, such as its elements.
+    fn part(&self, small: &[Node<'d>], large: &[Node<'d>]) -> Pair<Schema<'d>> {
+        let small = Schema::all_of(&self.small.origin, small);
+        let large = Schema::all_of(&self.large.origin, large);
+        Pair::from_ordered(self.value.location.direction, small, large)
+    }
+}
+
+impl Containment {
+    /// Compares what both sides declare for one value.
+    pub fn compare(&mut self, schemas: &Pair<Schema<'_>>, location: &Location) -> Vec<Finding> {
+        let key = (schemas.as_ref().map(Schema::key), location.direction);
+        if self.holding.contains(&key) {
+            return Vec::new();
+        }
+        let cases = schemas.as_ref().map(expand);
+        let value = Value { schemas, cases: &cases, location, says: OnceCell::new() };
+        self.compared += 1;
+        if self.depth == MAX_DEPTH || self.compared > MAX_PAIRS {
+            return vec![value.undecided("such deep nesting")];
+        }
+        let known = self.holding.len();
+        self.holding.push(key);
+        self.depth += 1;
+        let mut findings = self.value(&value);
+        self.depth -= 1;
+        if annotation::discriminators_differ(schemas) {
+            findings.push(value.undecided("another `discriminator`"));
+        }
+        if !findings.is_empty() {
+            self.holding.truncate(known);
+        }
+        findings
+    }
+
+    fn value(&mut self, value: &Value<'_, '_>) -> Vec<Finding> {
+        let (small, large) = value.cases.ordered(value.location.direction);
+        if allows_everything(large) {
+            return Vec::new();
+        }
+        let is_matched = |case: &Case<'_>| large.iter().any(|other| other.kind == case.kind);
+        let unmatched: Vec<_> = small.iter().filter(|case| !is_matched(case)).cloned().collect();
+        let mut findings = Vec::new();
+        if !unmatched.is_empty() {
+            let is_null = unmatched.iter().all(|case| case.kind == Kind::Null);
+            let rule = if is_null { Rule::Null } else { Rule::Type };
+            let (some, known) = (describe::cases(&unmatched), describe::cases(large));
+            findings.push(value.differs(rule, &some, &known));
+        }
+        // If the smaller side allows every kind, the finding above says enough.
+        if unmatched.is_empty() || small.len() < Kind::ALL.len() {
+            let matched = small.iter().enumerate().filter(|(_, case)| is_matched(case));
+            findings.extend(matched.flat_map(|(index, case)| self.best_fit(value, case, index)));
+        }
+        findings
+    }
+
+    /// Compares one case of the smaller side with the case that it fits best.
+    fn best_fit(&mut self, value: &Value<'_, '_>, case: &Case<'_>, index: usize) -> Vec<Finding> {
+        let (_, large) = value.cases.ordered(value.location.direction);
+        let larger: Vec<_> = large.iter().filter(|other| other.kind == case.kind).collect();
+        if let Some(mut findings) = scalar::enumerated(value, case, &larger) {
+            let counterparts = larger.iter().filter(|other| other.shares_values(case));
+            let mut exclusions = counterparts
+                .filter_map(|large| self.exclusions(&Fit { value, small: case, large }));
+            findings.extend(exclusions.next());
+            return findings;
+        }
+        let rank = |(at, other): &(usize, &Case<'_>)| {
+            (component(case) != component(other), at.abs_diff(index))
+        };
+        let mut larger: Vec<_> = larger.into_iter().enumerate().collect();
+        larger.sort_by_key(rank);
+        let mut best: Option<Vec<Finding>> = None;
+        for (_, other) in larger {
+            let findings = self.case(&Fit { value, small: case, large: other });
+            if findings.is_empty() {
+                return findings;
+            }
+            if best.as_ref().is_none_or(|known| cost(&findings) < cost(known)) {
+                best = Some(findings);
+            }
+        }
+        best.unwrap_or_default()
+    }
+
+    fn case(&mut self, fit: &Fit<'_, '_>) -> Vec<Finding> {
+        let mut findings = scalar::conditions(fit);
+        findings.extend(self.exclusions(fit));
+        match fit.small.kind {
+            Kind::Array => findings.extend(self.items(fit)),
+            Kind::Object => findings.extend(self.object(fit)),
+            _ => {}
+        }
+        findings
+    }
+
+    /// Reports a `not` of one side unless the other side has an equal one.
+    fn exclusions(&mut self, fit: &Fit<'_, '_>) -> Option<Finding> {
+        let Fit { value, small, large } = fit;
+        let mut is_same = |one: &Node<'_>, two: &Node<'_>| {
+            let schemas = fit.part(std::slice::from_ref(one), std::slice::from_ref(two));
+            self.compare(&schemas, value.location).is_empty()
+                && self.compare(&schemas, &value.location.reversed()).is_empty()
+        };
+        let agree = small.not.iter().all(|one| large.not.iter().any(|two| is_same(one, two)))
+            && large.not.iter().all(|two| small.not.iter().any(|one| is_same(one, two)));
+        (!agree).then(|| value.undecided("a `not`"))
+    }
+
+    fn items(&mut self, fit: &Fit<'_, '_>) -> Vec<Finding> {
+        let Fit { value, small, large } = fit;
+        let is_empty = small.range.high.is_some_and(|bound| bound.at == Number::Whole(0));
+        if large.items.is_empty() || is_empty {
+            return Vec::new();
+        }
+        self.compare(&fit.part(&small.items, &large.items), &value.location.items())
+    }
+}
+
+/// What is added counts only between cases that break the same number of promises.
+fn cost(findings: &[Finding]) -> (usize, usize) {
+    let breaks = findings.iter().filter(|finding| finding.effect == Effect::Breaks);
+    (breaks.count(), findings.len())
+}
+
+/// The name of the component that declares a case. People recognize branches by it.
+fn component<'a>(case: &'a Case<'_>) -> &'a str {
+    case.origin.defined_at.rsplit('/').next().unwrap_or_default()
+}

@@ -1,0 +1,214 @@
+//! Containment of objects: the names must agree on both sides, and each property is contained.
+//!
+//! If only one side names properties, that is a difference in both directions, even if the other
+//! side allows any property.
+
+use std::collections::BTreeMap;
+
+use super::{Containment, Fit, Value};
+use crate::annotation;
+use crate::case::{AdditionalProperties, Case, Schema};
+use crate::describe;
+use crate::finding::{Effect, Finding, Rule, Side};
+use crate::location::Location;
+use crate::number::{Bound, Number, Range};
+use crate::pair::{Direction, Pair, Question};
+
+type Properties<'d> = BTreeMap<&'d str, Schema<'d>>;
+
+/// Both sides of one object.
+struct Object<'a, 'd> {
+    value: &'a Value<'a, 'd>,
+    cases: Pair<&'a Case<'d>>,
+    properties: Pair<Properties<'d>>,
+}
+
+impl Containment {
+    /// Compares two objects, property by property.
+    pub(super) fn object(&mut self, fit: &Fit<'_, '_>) -> Vec<Finding> {
+        let object = Object::new(fit);
+        if let Some(finding) = object.unnamed() {
+            return vec![finding];
+        }
+        let mut findings = object.missing();
+        findings.extend(object.undocumented(self));
+        findings.extend(object.required());
+        for (name, schemas) in object.properties.matched() {
+            let (schemas, location) = (schemas.cloned(), object.value.location.property(name));
+            findings.extend(self.compare(&schemas, &location));
+            findings.extend(annotation::compare_defaults(&schemas, &location));
+        }
+        findings.extend(self.additional_properties(fit));
+        findings
+    }
+
+    fn additional_properties(&mut self, fit: &Fit<'_, '_>) -> Vec<Finding> {
+        let Fit { value, small, large } = fit;
+        match (small.additional_schemas(), large.additional_schemas()) {
+            (None, _) | (_, Some([])) => Vec::new(),
+            (Some(_), None) => {
+                let (some, known) = ("an object with any other members", describe::case(large));
+                vec![value.differs(Rule::AdditionalProperties, some, &known)]
+            }
+            (Some(some), Some(more)) => {
+                self.compare(&fit.part(some, more), &value.location.additional_properties())
+            }
+        }
+    }
+}
+
+/// Returns the properties that are sent in this direction.
+fn visible<'d>(case: &Case<'d>, direction: Direction) -> Properties<'d> {
+    let hides = match direction {
+        Direction::Request => "readOnly",
+        Direction::Response => "writeOnly",
+    };
+    let properties = case.properties.iter();
+    let schemas = properties.map(|(name, all)| (*name, Schema::all_of(&case.origin, all)));
+    schemas.filter(|(_, schema)| !annotation::flag(schema, hides)).collect()
+}
+
+/// Returns how many properties the object can have, by its bounds and by what it names.
+pub fn count(case: &Case<'_>, direction: Direction) -> Range {
+    let visible = visible(case, direction);
+    let is_sent =
+        |name: &&&str| visible.contains_key(**name) || !case.properties.contains_key(**name);
+    let bound = |count| Bound::inclusive(Number::from_count(count));
+    let low = bound(case.required.iter().filter(is_sent).count());
+    let high = case.additional_schemas().is_none().then(|| bound(visible.len()));
+    case.range.intersect(Range { low: Some(low), high })
+}
+
+impl<'a, 'd> Object<'a, 'd> {
+    fn new(fit: &Fit<'a, 'd>) -> Self {
+        let direction = fit.value.location.direction;
+        let cases = Pair::from_ordered(direction, fit.small, fit.large);
+        let properties = cases.map(|case| visible(case, direction));
+        Self { value: fit.value, cases, properties }
+    }
+
+    /// Makes one finding, not one for each name, if only one side names properties.
+    fn unnamed(&self) -> Option<Finding> {
+        let Pair { documented, served } = &self.properties;
+        let Location { question, direction, .. } = *self.value.location;
+        let subject = self.value.location.subject();
+        let names = |properties: &Properties<'_>| describe::names(properties.keys().copied());
+        let (rule, title) = if self.cases.served.is_free_form() && !documented.is_empty() {
+            let names = names(documented);
+            let title = question.words(
+                format!("{subject} names {names} in the document, and nothing on the server"),
+                format!("{subject} named {names}, and now names nothing"),
+            );
+            (Rule::MissingProperty, title)
+        } else if (question, direction) == (Question::Change, Direction::Response) {
+            // Every property that is new must fit what was allowed.
+            return None;
+        } else if self.cases.documented.is_free_form() && !served.is_empty() {
+            let names = names(served);
+            let title = question.words(
+                format!("{subject} names {names} on the server, and nothing in the document"),
+                format!("{subject} now names {names}, and named nothing"),
+            );
+            (Rule::UndocumentedProperty, title)
+        } else {
+            return None;
+        };
+        let (small, large) = self.cases.ordered(direction);
+        let is_wider =
+            large.additional_schemas() == Some(&[]) && large.required.is_subset(&small.required);
+        let finding = Finding { direction: None, ..self.value.finding(rule, title) };
+        Some(finding.adds_if(is_wider))
+    }
+
+    fn missing(&self) -> Vec<Finding> {
+        let server = self.cases.served;
+        let finding = |(name, schema): (&&str, &Schema<'_>)| {
+            let location = self.value.location.property(name);
+            let title = location.question.words(
+                format!("`{name}` is documented, and the server does not declare it"),
+                format!("`{name}` is gone"),
+            );
+            let sides =
+                Side::pair((&schema.shown, "a property"), (&server.origin, describe::case(server)));
+            Finding::new((location.question, Rule::MissingProperty), title, sides, &location)
+        };
+        self.properties.only_documented().map(finding).collect()
+    }
+
+    fn undocumented(&self, containment: &mut Containment) -> Vec<Finding> {
+        let Pair { documented: contract, served: server } = self.cases;
+        let finding = |(name, schema): (&&str, &Schema<'_>)| {
+            let is_required = server.required.contains(name);
+            let needs = if is_required { "required" } else { "declared" };
+            let location = self.value.location.property(name);
+            let is_demanded = is_required && location.direction == Direction::Request;
+            let title = location.question.words(
+                format!("`{name}` is {needs} by the server, and not documented"),
+                format!("`{name}` is new{}", if is_demanded { " and required" } else { "" }),
+            );
+            let sides = Side::pair(
+                (&contract.origin, describe::case(contract)),
+                (&schema.shown, "a property"),
+            );
+            let code = (location.question, Rule::UndocumentedProperty);
+            let finding = Finding::new(code, title, sides, &location);
+            let is_change = location.question == Question::Change;
+            finding.adds_if(is_change && self.fits(name, schema, &location, containment))
+        };
+        self.properties.only_served().map(finding).collect()
+    }
+
+    /// Whether the documented side allows a property that it does not name. If it says nothing about
+    /// such properties, a caller need not send them, and a client ignores them.
+    fn fits(
+        &self,
+        name: &str,
+        schema: &Schema<'_>,
+        location: &Location,
+        containment: &mut Containment,
+    ) -> bool {
+        let Pair { documented: before, served: now } = self.cases;
+        if location.direction == Direction::Request && now.required.contains(name) {
+            return false;
+        }
+        match &before.additional {
+            AdditionalProperties::Unspecified => true,
+            AdditionalProperties::Forbidden => location.direction == Direction::Request,
+            AdditionalProperties::Allowed(all) => {
+                let documented = Schema::all_of(&before.origin, all);
+                let schemas = Pair { documented, served: schema.clone() };
+                let findings = containment.compare(&schemas, location);
+                findings.iter().all(|finding| finding.effect == Effect::Adds)
+            }
+        }
+    }
+
+    /// Reports what the larger side requires and the smaller does not.
+    fn required(&self) -> Vec<Finding> {
+        let (small, large) = self.cases.ordered(self.value.location.direction);
+        let optional = large.required.difference(&small.required);
+        let compared = optional.filter(|name| self.is_compared(name));
+        compared.filter_map(|name| self.optional(name)).collect()
+    }
+
+    /// Whether both sides send the property, or neither of them names it. A property that only one
+    /// side names has a finding already.
+    fn is_compared(&self, name: &str) -> bool {
+        let is_sent = |properties: &Properties<'_>| properties.contains_key(name);
+        let is_named = |case: &Case<'_>| case.properties.contains_key(name);
+        let (sent, cases) = (&self.properties, &self.cases);
+        (is_sent(&sent.documented) && is_sent(&sent.served))
+            || !(is_named(cases.documented) || is_named(cases.served))
+    }
+
+    fn optional(&self, name: &str) -> Option<Finding> {
+        let (properties, cases) = (&self.properties, &self.cases);
+        let (documented, served) = (properties.documented.get(name), properties.served.get(name));
+        let nodes = Pair {
+            documented: documented.map_or(&cases.documented.origin, |schema| &schema.shown),
+            served: served.map_or(&cases.served.origin, |schema| &schema.shown),
+        };
+        let required = cases.map(|case| case.required.contains(name));
+        Finding::required(&nodes, required, &self.value.location.property(name))
+    }
+}

@@ -1,0 +1,141 @@
+//! Containment of one case in another of its kind, as far as it needs no other schema. A
+//! condition that cannot be decided is reported, never taken for contained.
+
+use regex::Regex;
+use serde_json::Value as Json;
+
+use super::{Fit, Value, object};
+use crate::case::{Case, Kind, Opaque, contains};
+use crate::describe;
+use crate::finding::{Finding, Rule};
+use crate::number::Number;
+
+/// Longer ranges of integers are not compared with enumerations value by value.
+const MAX_INTEGERS: i128 = 1000;
+
+/// Compares a case of listed values, each of which may fit another case. Returns `None` if it
+/// lists none.
+pub fn enumerated(
+    value: &Value<'_, '_>,
+    case: &Case<'_>,
+    larger: &[&Case<'_>],
+) -> Option<Vec<Finding>> {
+    if matches!(case.kind, Kind::Array | Kind::Object) {
+        return None;
+    }
+    let mut refused = case.values.clone().or_else(|| integers(case, larger))?;
+    refused.retain(|one| larger.iter().all(|other| refusal(one, case, other).is_some()));
+    let Some(first) = refused.first() else { return Some(Vec::new()) };
+    let rule = match larger {
+        [only] => refusal(first, case, only).unwrap_or(Rule::Enum),
+        _ => Rule::Enum,
+    };
+    let known: Vec<_> = larger.iter().map(|case| (*case).clone()).collect();
+    let (small, large) = (describe::values(&refused), describe::cases(&known));
+    Some(vec![value.differs(rule, &small, &large)])
+}
+
+/// Returns the integers of a short range, if the other side has an enumeration.
+fn integers(case: &Case<'_>, larger: &[&Case<'_>]) -> Option<Vec<Json>> {
+    let has_values = larger.iter().any(|other| other.values.is_some());
+    let integers = case.range.integers(MAX_INTEGERS).filter(|_| case.is_integer && has_values)?;
+    integers.map(Number::to_json).collect()
+}
+
+/// Returns why the larger case refuses a value of the smaller one, if it does.
+fn refusal(value: &Json, small: &Case<'_>, large: &Case<'_>) -> Option<Rule> {
+    let number = Number::of(value);
+    let length = || value.as_str().map(|text| Number::from_count(text.chars().count()));
+    let size = number.or_else(length);
+    let is_multiple = |step: &Number| number.is_some_and(|number| number.is_multiple_of(*step));
+    let is_matched = |pattern: &&str| small.patterns.contains(pattern) || matches(pattern, value);
+    let rules = [
+        (large.values.as_deref().is_none_or(|known| contains(known, value)), Rule::Enum),
+        (!large.is_integer || number.is_some_and(Number::is_whole), Rule::Type),
+        (size.is_none_or(|size| large.range.contains(size)), range_rule(large.kind)),
+        (large.multiples.iter().all(is_multiple), Rule::Multiple),
+        (has_formats(small, large), Rule::Format),
+        (large.patterns.iter().all(is_matched), Rule::Pattern),
+        (unmatched_keyword(small, large).is_none(), Rule::Undecided),
+    ];
+    rules.into_iter().find(|(holds, _)| !holds).map(|(_, rule)| rule)
+}
+
+/// A pattern that this engine cannot read matches nothing, and so is reported.
+fn matches(pattern: &str, value: &Json) -> bool {
+    let regex = Regex::new(pattern).ok();
+    regex.zip(value.as_str()).is_some_and(|(regex, text)| regex.is_match(text))
+}
+
+/// Reports every condition of the larger case that the smaller does not satisfy.
+pub fn conditions(fit: &Fit<'_, '_>) -> Vec<Finding> {
+    let Fit { value, small, large } = fit;
+    let mut findings = Vec::new();
+    let mut check = |holds: bool, rule| {
+        if !holds {
+            let [small, large] = [small, large].map(|case| describe::for_rule(rule, case));
+            findings.push(value.differs(rule, &small, &large));
+        }
+    };
+    check(has_values(small, large), Rule::Enum);
+    let is_other_type = large.is_integer && !small.is_integer;
+    check(!is_other_type, Rule::Type);
+    let range = match small.kind {
+        Kind::Object => object::count(small, value.location.direction),
+        _ => small.range,
+    };
+    check(is_other_type || range.is_within(large.range), range_rule(small.kind));
+    check(large.multiples.iter().all(|step| has_step(small, *step)), Rule::Multiple);
+    check(has_formats(small, large), Rule::Format);
+    let has_patterns = large.patterns.is_subset(&small.patterns);
+    check(has_patterns || !small.patterns.is_empty(), Rule::Pattern);
+    check(small.is_unique || !large.is_unique || has_at_most_one(small), Rule::Unique);
+    if !has_patterns && !small.patterns.is_empty() {
+        findings.push(value.undecided("another pattern"));
+    }
+    if let Some(keyword) = unmatched_keyword(small, large) {
+        findings.push(value.undecided(&format!("`{keyword}`")));
+    }
+    findings
+}
+
+fn has_values(small: &Case<'_>, large: &Case<'_>) -> bool {
+    match (&small.values, &large.values) {
+        (_, None) => true,
+        (None, Some(_)) => false,
+        (Some(small), Some(large)) => small.iter().all(|value| contains(large, value)),
+    }
+}
+
+fn has_step(small: &Case<'_>, step: Number) -> bool {
+    let whole = small.is_integer.then_some(Number::Whole(1));
+    small.multiples.iter().chain(&whole).any(|known| known.is_multiple_of(step))
+}
+
+/// One element is always unique.
+fn has_at_most_one(case: &Case<'_>) -> bool {
+    case.range.high.is_some_and(|bound| bound.at <= Number::Whole(1))
+}
+
+/// Whether the smaller case has every format of the larger. Integers fit every float format.
+fn has_formats(small: &Case<'_>, large: &Case<'_>) -> bool {
+    let is_integer_in_floats = small.kind == Kind::Number && small.is_integer && !large.is_integer;
+    is_integer_in_floats || large.formats.is_subset(&small.formats)
+}
+
+/// Returns an opaque keyword that only one side has: nothing is known about its effect.
+fn unmatched_keyword<'d>(small: &Case<'d>, large: &Case<'d>) -> Option<&'d str> {
+    let unmatched = |one: &Case<'d>, other: &Case<'d>| {
+        let is_known = |opaque: &Opaque<'_>| other.opaque.iter().any(|known| known.is_same(opaque));
+        one.opaque.iter().find(|opaque| !is_known(opaque)).map(|opaque| opaque.keyword)
+    };
+    unmatched(large, small).or_else(|| unmatched(small, large))
+}
+
+fn range_rule(kind: Kind) -> Rule {
+    match kind {
+        Kind::Number => Rule::Range,
+        Kind::String => Rule::Length,
+        _ => Rule::Count,
+    }
+}

@@ -1,0 +1,141 @@
+//! Expands schemas into plain cases. Only this module knows what their keywords mean.
+//!
+//! A condition that cannot be read is kept and compared for equality, never dropped. This module
+//! must not compare.
+
+mod keyword;
+
+use serde_json::Value;
+
+use crate::case::{Case, Kind, Opaque, Schema, contains};
+use crate::document::Node;
+use crate::number::{Number, Range};
+pub use keyword::integer_format;
+use keyword::own_cases;
+
+/// More cases than any schema that a person can read.
+const MAX_CASES: usize = 200;
+/// More schemas in one value than any document holds.
+const MAX_SCHEMAS: usize = 2000;
+/// Deeper than any value that a person reads.
+const MAX_DEPTH: usize = 100;
+/// What an unread recursive schema is compared by.
+static NULL: Value = Value::Null;
+
+/// Returns everything that a schema allows.
+pub fn expand<'d>(schema: &Schema<'d>) -> Vec<Case<'d>> {
+    let mut cases = Expansion::default().all(&schema.all, every_case(&schema.shown));
+    cases.iter_mut().for_each(restrict_numbers);
+    cases.retain(|case| case.values != Some(Vec::new()));
+    cases
+}
+
+fn every_case<'d>(node: &Node<'d>) -> Vec<Case<'d>> {
+    Kind::ALL.iter().map(|kind| Case::any(*kind, node)).collect()
+}
+
+/// Applies what is known only after all conditions are combined.
+fn restrict_numbers(case: &mut Case<'_>) {
+    if case.is_integer {
+        if !case.has_integer_format {
+            case.range = case.range.intersect(Range::whole(i64::MIN.into(), i64::MAX.into()));
+        }
+        case.range = case.range.of_integers();
+    }
+    if case.kind == Kind::Number {
+        let (range, is_integer) = (case.range, case.is_integer);
+        let fits = |number: Number| range.contains(number) && (!is_integer || number.is_whole());
+        if let Some(values) = &mut case.values {
+            values.retain(|value| Number::of(value).is_some_and(fits));
+        }
+    }
+}
+
+/// The expansion of one value.
+#[derive(Default)]
+struct Expansion {
+    /// The schemas that are being expanded: the end of recursion.
+    in_progress: Vec<String>,
+    count: usize,
+}
+
+impl Expansion {
+    /// Restricts `cases` by every schema.
+    fn all<'d>(&mut self, schemas: &[Node<'d>], mut cases: Vec<Case<'d>>) -> Vec<Case<'d>> {
+        for node in schemas {
+            let more = self.schema(node);
+            cases = intersect(node, &cases, &more);
+        }
+        cases
+    }
+
+    fn schema<'d>(&mut self, node: &Node<'d>) -> Vec<Case<'d>> {
+        self.count += 1;
+        let is_recursive =
+            self.in_progress.contains(&node.defined_at) || self.in_progress.len() > MAX_DEPTH;
+        if is_recursive || self.count > MAX_SCHEMAS || !node.value.is_object() {
+            return unreadable(node, if is_recursive { &NULL } else { node.value });
+        }
+        self.in_progress.push(node.defined_at.clone());
+        let cases = self.combine(node);
+        self.in_progress.pop();
+        cases
+    }
+
+    /// Combines the schema's own keywords with the schemas in it.
+    fn combine<'d>(&mut self, node: &Node<'d>) -> Vec<Case<'d>> {
+        let all = node.list("allOf");
+        let mut cases = self.all(&all, own_cases(node));
+        if all.len() > 1 {
+            for case in &mut cases {
+                case.origin = node.clone();
+            }
+        }
+        let unions = ["oneOf", "anyOf"].map(|keyword| node.list(keyword));
+        for branches in unions.iter().filter(|branches| !branches.is_empty()) {
+            let branches: Vec<_> = branches.iter().flat_map(|one| self.schema(one)).collect();
+            cases = intersect(node, &cases, &branches);
+        }
+        if node.flag("nullable") && !cases.iter().any(|case| case.kind == Kind::Null) {
+            cases.push(Case::any(Kind::Null, node));
+        }
+        cases
+    }
+}
+
+/// Returns every case, with the condition that the unread schemas are equal.
+fn unreadable<'d>(node: &Node<'d>, value: &'d Value) -> Vec<Case<'d>> {
+    let mut cases = every_case(node);
+    for case in &mut cases {
+        case.opaque.push(Opaque { keyword: "schema", value });
+    }
+    cases
+}
+
+/// Intersects every case of `one` with every case of `two`.
+fn intersect<'d>(node: &Node<'d>, one: &[Case<'d>], two: &[Case<'d>]) -> Vec<Case<'d>> {
+    let mut cases: Vec<Case<'d>> = Vec::new();
+    for case in one.iter().flat_map(|a| two.iter().filter_map(|b| a.intersect(b))) {
+        if cases.len() == MAX_CASES {
+            return unreadable(node, node.value);
+        }
+        match cases.iter_mut().find(|known| known.equals_except_values(&case)) {
+            Some(known) => add_values(known, case),
+            None => cases.push(case),
+        }
+    }
+    cases
+}
+
+/// Merges two enumerations, because a union of constants is an enumeration.
+fn add_values<'d>(known: &mut Case<'d>, case: Case<'d>) {
+    let (Some(values), Some(more)) = (&mut known.values, case.values) else {
+        known.values = None;
+        return;
+    };
+    for value in more {
+        if !contains(values, &value) {
+            values.push(value);
+        }
+    }
+}

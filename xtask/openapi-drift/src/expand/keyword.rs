@@ -1,0 +1,202 @@
+//! The keywords of one schema, without the schemas that it combines.
+//!
+//! A keyword that cannot be read stays in the case as an opaque condition.
+
+use serde_json::Value;
+
+use crate::case::{AdditionalProperties, Case, Kind, Opaque};
+use crate::document::Node;
+use crate::number::{Bound, Number, Range};
+
+/// Formats of integers. Each of them means a range and nothing else.
+const INTEGER_FORMATS: [(&str, i128, i128); 11] = [
+    ("int8", i8::MIN as i128, i8::MAX as i128),
+    ("int16", i16::MIN as i128, i16::MAX as i128),
+    ("int32", i32::MIN as i128, i32::MAX as i128),
+    ("int64", i64::MIN as i128, i64::MAX as i128),
+    ("int", i64::MIN as i128, i64::MAX as i128),
+    ("uint8", 0, u8::MAX as i128),
+    ("uint16", 0, u16::MAX as i128),
+    ("uint32", 0, u32::MAX as i128),
+    ("uint64", 0, u64::MAX as i128),
+    ("uint", 0, u64::MAX as i128),
+    ("int128", i128::MIN, i128::MAX),
+];
+
+/// Returns the integer format that has this range.
+pub fn integer_format(range: Range) -> Option<&'static str> {
+    let found = INTEGER_FORMATS.iter().find(|(_, low, high)| Range::whole(*low, *high) == range);
+    found.map(|(name, ..)| *name)
+}
+
+/// Keywords of later drafts. They mean nothing in 3.0, but their author expects an effect, so
+/// they are not ignored.
+const LATER_KEYWORDS: [&str; 11] = [
+    "const",
+    "contains",
+    "dependentRequired",
+    "dependentSchemas",
+    "else",
+    "if",
+    "patternProperties",
+    "prefixItems",
+    "propertyNames",
+    "then",
+    "unevaluatedProperties",
+];
+
+/// Returns what the schema says by itself, without the schemas that it combines.
+pub fn own_cases<'d>(node: &Node<'d>) -> Vec<Case<'d>> {
+    let values = node.value.get("enum").and_then(Value::as_array);
+    let mut cases = Vec::new();
+    for (kind, is_integer) in kinds(node, values) {
+        let mut case = Case { is_integer, ..Case::any(kind, node) };
+        if let (Some(values), true) = (values, kind != Kind::Null) {
+            let of_kind = values.iter().filter(|value| Kind::of(value) == kind);
+            case.values = Some(of_kind.cloned().collect());
+        }
+        for (keyword, value) in node.members() {
+            if !apply_keyword(&mut case, keyword, &value) {
+                case.opaque.push(Opaque { keyword, value: value.value });
+            }
+        }
+        cases.push(case);
+    }
+    cases.retain(|case| case.values != Some(Vec::new()));
+    cases
+}
+
+/// Returns the kinds that the schema names or implies, and whether their numbers are integers.
+fn kinds(node: &Node<'_>, values: Option<&Vec<Value>>) -> Vec<(Kind, bool)> {
+    let null = node.flag("nullable") || values.is_some_and(|values| values.contains(&Value::Null));
+    let has = |keywords: &[&str]| keywords.iter().any(|keyword| node.value.get(keyword).is_some());
+    let mut kinds = match node.value.get("type").map(types) {
+        Some(Some(kinds)) => kinds,
+        Some(None) => Kind::ALL.map(|kind| (kind, false)).to_vec(),
+        None if values.is_some() => Kind::ALL[1..].iter().map(|kind| (*kind, false)).collect(),
+        None if has(&["properties", "additionalProperties", "required"]) => {
+            vec![(Kind::Object, false)]
+        }
+        None if has(&["items"]) => vec![(Kind::Array, false)],
+        None => Kind::ALL.map(|kind| (kind, false)).to_vec(),
+    };
+    if null && !kinds.contains(&(Kind::Null, false)) {
+        kinds.push((Kind::Null, false));
+    }
+    kinds
+}
+
+/// Reads a `type`, or a list of them as later versions allow.
+fn types(value: &Value) -> Option<Vec<(Kind, bool)>> {
+    let names = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    let kind = |name: &Value| {
+        Some(match name.as_str()? {
+            "null" => (Kind::Null, false),
+            "boolean" => (Kind::Boolean, false),
+            "integer" => (Kind::Number, true),
+            "number" => (Kind::Number, false),
+            "string" => (Kind::String, false),
+            "array" => (Kind::Array, false),
+            "object" => (Kind::Object, false),
+            _ => return None,
+        })
+    };
+    names.iter().map(kind).collect()
+}
+
+/// Applies one keyword to a case. Returns `false` if it cannot be read.
+fn apply_keyword<'d>(case: &mut Case<'d>, keyword: &'d str, node: &Node<'d>) -> bool {
+    let value = node.value;
+    match (keyword, case.kind) {
+        ("type", _) => types(value).is_some(),
+        ("enum", _) => value.is_array(),
+        ("allOf" | "oneOf" | "anyOf", _) => value.as_array().is_some_and(|all| !all.is_empty()),
+        ("nullable", _) => value.is_boolean(),
+        ("not", _) => add_schema(&mut case.not, node),
+        ("format", Kind::Number | Kind::String) => format(case, value),
+        ("pattern", Kind::String) => value.as_str().map(|it| case.patterns.insert(it)).is_some(),
+        ("uniqueItems", Kind::Array) => value.as_bool().map(|it| case.is_unique |= it).is_some(),
+        ("items", Kind::Array) => add_schema(&mut case.items, node),
+        ("multipleOf", Kind::Number) => multiple(case, value),
+        ("properties", Kind::Object) => properties(case, node),
+        ("required", Kind::Object) => required(case, value),
+        ("additionalProperties", Kind::Object) => additional_properties(case, node),
+        ("exclusiveMinimum" | "exclusiveMaximum", Kind::Number) if value.is_boolean() => true,
+        (keyword, kind) => match bound_of(kind, keyword) {
+            Some(is_low) => limit(case, is_low, keyword.starts_with("exclusive"), value),
+            None => !LATER_KEYWORDS.contains(&keyword),
+        },
+    }
+}
+
+fn add_schema<'d>(all: &mut Vec<Node<'d>>, node: &Node<'d>) -> bool {
+    all.push(node.clone());
+    node.value.is_object()
+}
+
+fn format<'d>(case: &mut Case<'d>, value: &'d Value) -> bool {
+    let Some(name) = value.as_str() else { return false };
+    let integer = INTEGER_FORMATS.iter().find(|(known, ..)| *known == name);
+    match (case.kind, integer) {
+        (Kind::Number, Some((_, low, high))) => {
+            case.range = case.range.intersect(Range::whole(*low, *high));
+            (case.is_integer, case.has_integer_format) = (true, true);
+        }
+        // Every number is a double, and `password` is a hint for forms: neither restricts.
+        (Kind::Number, None) if name == "double" => {}
+        (Kind::String, _) if name == "password" => {}
+        _ => {
+            case.formats.insert(name);
+        }
+    }
+    true
+}
+
+fn multiple(case: &mut Case<'_>, value: &Value) -> bool {
+    Number::of(value).map(|step| case.multiples.push(step)).is_some()
+}
+
+fn properties<'d>(case: &mut Case<'d>, node: &Node<'d>) -> bool {
+    case.properties.extend(node.members().map(|(name, schema)| (name, vec![schema])));
+    node.value.is_object()
+}
+
+fn required<'d>(case: &mut Case<'d>, value: &'d Value) -> bool {
+    let names = value.as_array().into_iter().flatten();
+    case.required.extend(names.filter_map(Value::as_str));
+    value.as_array().is_some_and(|names| names.iter().all(Value::is_string))
+}
+
+fn additional_properties<'d>(case: &mut Case<'d>, node: &Node<'d>) -> bool {
+    case.additional = match node.value {
+        Value::Bool(true) => AdditionalProperties::Allowed(Vec::new()),
+        Value::Bool(false) => AdditionalProperties::Forbidden,
+        _ => AdditionalProperties::Allowed(vec![node.clone()]),
+    };
+    node.value.is_boolean() || node.value.is_object()
+}
+
+/// Whether the keyword is a lower bound (`true`) or an upper bound of this kind, if it is any.
+fn bound_of(kind: Kind, keyword: &str) -> Option<bool> {
+    match (kind, keyword) {
+        (Kind::Number, "minimum" | "exclusiveMinimum")
+        | (Kind::String, "minLength")
+        | (Kind::Array, "minItems")
+        | (Kind::Object, "minProperties") => Some(true),
+        (Kind::Number, "maximum" | "exclusiveMaximum")
+        | (Kind::String, "maxLength")
+        | (Kind::Array, "maxItems")
+        | (Kind::Object, "maxProperties") => Some(false),
+        _ => None,
+    }
+}
+
+fn limit(case: &mut Case<'_>, is_low: bool, is_exclusive: bool, value: &Value) -> bool {
+    let Some(at) = Number::of(value) else { return false };
+    let flag = if is_low { "exclusiveMinimum" } else { "exclusiveMaximum" };
+    let is_exclusive = is_exclusive || (case.kind == Kind::Number && case.origin.flag(flag));
+    let bound = Some(Bound { at, is_exclusive });
+    let (low, high) = if is_low { (bound, None) } else { (None, bound) };
+    case.range = case.range.intersect(Range { low, high });
+    true
+}

@@ -1,0 +1,93 @@
+//! Where in an operation a value is, in words for the reader of a finding, and who sends it.
+//! It must not compare, and it holds no part of a document.
+
+use std::fmt;
+
+use crate::pair::{Direction, Question};
+
+/// A value in one operation.
+#[derive(Clone, Debug)]
+pub struct Location {
+    /// What is asked about it.
+    pub question: Question,
+    /// Who sends the value.
+    pub direction: Direction,
+    operation: String,
+    part: String,
+    path: String,
+    subject: String,
+}
+
+impl Location {
+    /// The root of a value: `part` of the operation, which sentences call `subject`.
+    pub fn new(
+        (question, operation): (Question, &str),
+        direction: Direction,
+        part: &str,
+        subject: &str,
+    ) -> Self {
+        Self {
+            question,
+            direction,
+            operation: operation.to_owned(),
+            part: part.to_owned(),
+            path: String::new(),
+            subject: subject.to_owned(),
+        }
+    }
+
+    /// The body in one of its media types. JSON is not named, because it is the usual one.
+    #[must_use]
+    pub fn in_media_type(&self, name: &str) -> Self {
+        let suffix = if name == "application/json" { String::new() } else { format!(" {name}") };
+        Self { part: format!("{}{suffix}", self.part), ..self.clone() }
+    }
+
+    /// A property of this object.
+    #[must_use]
+    pub fn property(&self, name: &str) -> Self {
+        Self { path: format!("{}.{name}", self.path), subject: format!("`{name}`"), ..self.clone() }
+    }
+
+    /// The elements of this array.
+    #[must_use]
+    pub fn items(&self) -> Self {
+        self.with_suffix("[]")
+    }
+
+    /// The additional properties of this object.
+    #[must_use]
+    pub fn additional_properties(&self) -> Self {
+        self.with_suffix(".*")
+    }
+
+    fn with_suffix(&self, suffix: &str) -> Self {
+        let subject = match self.subject.strip_suffix('`') {
+            Some(name) => format!("{name}{suffix}`"),
+            None => format!("`{suffix}` of {}", self.subject),
+        };
+        Self { path: format!("{}{suffix}", self.path), subject, ..self.clone() }
+    }
+
+    /// The same value, sent in the other direction.
+    #[must_use]
+    pub fn reversed(&self) -> Self {
+        let direction = match self.direction {
+            Direction::Request => Direction::Response,
+            Direction::Response => Direction::Request,
+        };
+        Self { direction, ..self.clone() }
+    }
+
+    /// What sentences call the value.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} {}", self.operation, self.part)?;
+        if self.path.is_empty() { Ok(()) } else { write!(out, " `{}`", self.path) }
+    }
+}

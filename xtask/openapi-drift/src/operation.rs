@@ -1,0 +1,210 @@
+//! Operations: which operation of one side matches which of the other, and their differences.
+//!
+//! This file compares only routes and names. Its submodules compare what is sent.
+
+mod content;
+mod parameter;
+mod response;
+mod security;
+
+use crate::document::{Document, Node};
+use crate::finding::{Effect, Finding, Rule, Side, merge};
+use crate::location::Location;
+use crate::pair::{Direction, Pair, Question};
+
+/// The methods that a path can have.
+const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+
+/// The result of a comparison.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What was asked.
+    pub question: Question,
+    /// The names of the documents.
+    pub names: Pair<String>,
+    /// How many operations are documented.
+    pub operations: usize,
+    /// Every difference that breaks a promise.
+    pub findings: Vec<Finding>,
+    /// What a later version of a contract only adds.
+    pub additions: Vec<Finding>,
+}
+
+impl Outcome {
+    /// Returns the side of the contract that is edited, with its document's name: the contract itself,
+    /// or its later version. Then the other side.
+    pub(crate) fn sides<'a>(&'a self, finding: &'a Finding) -> [(&'a Side, &'a str); 2] {
+        let documented = (&finding.documented, self.names.documented.as_str());
+        let served = (&finding.served, self.names.served.as_str());
+        self.question.words([documented, served], [served, documented])
+    }
+}
+
+/// Compares what the contract documents with what the server declares, or an earlier version of a
+/// contract with a later one.
+pub fn compare(question: Question, documents: &Pair<Document>) -> Outcome {
+    let mut unmatched = documents.as_ref().map(|document| operations(question, document));
+    let operations = unmatched.documented.len();
+    let mut findings = Vec::new();
+    for is_match in [Operation::has_route_of, Operation::has_id_of] {
+        for pair in take_pairs(&mut unmatched, is_match) {
+            findings.extend(pair.findings());
+        }
+    }
+    let Pair { documented: missing, served: undocumented } = unmatched;
+    findings.extend(missing.iter().map(|one| one.missing(&documents.served)));
+    findings.extend(undocumented.iter().map(|one| one.undocumented(&documents.documented)));
+    let names = documents.as_ref().map(|document| document.name.clone());
+    let (findings, additions) =
+        merge(findings).into_iter().partition(|finding| finding.effect == Effect::Breaks);
+    Outcome { question, names, operations, findings, additions }
+}
+
+/// One method of one path.
+#[derive(Clone, Debug)]
+struct Operation<'d> {
+    question: Question,
+    method: &'static str,
+    path: &'d str,
+    item: Node<'d>,
+    node: Node<'d>,
+}
+
+fn operations(question: Question, document: &Document) -> Vec<Operation<'_>> {
+    let mut operations = Vec::new();
+    for (path, item) in paths(document).members().filter(|(path, _)| !path.starts_with("x-")) {
+        operations.extend(METHODS.into_iter().filter_map(|method| {
+            Some(Operation { question, method, path, node: item.get(method)?, item: item.clone() })
+        }));
+    }
+    operations
+}
+
+fn paths(document: &Document) -> Node<'_> {
+    document.root().get("paths").unwrap_or_else(|| document.root())
+}
+
+/// Removes and returns the pairs that match.
+fn take_pairs<'d>(
+    unmatched: &mut Pair<Vec<Operation<'d>>>,
+    is_match: fn(&Operation<'d>, &Operation<'d>) -> bool,
+) -> Vec<Pair<Operation<'d>>> {
+    let Pair { documented, served } = unmatched;
+    let mut pairs = Vec::new();
+    documented.retain(|operation| {
+        let index = served.iter().position(|other| is_match(operation, other));
+        let pair =
+            index.map(|index| Pair { documented: operation.clone(), served: served.remove(index) });
+        let is_unmatched = pair.is_none();
+        pairs.extend(pair);
+        is_unmatched
+    });
+    pairs
+}
+
+impl Operation<'_> {
+    fn has_route_of(&self, other: &Self) -> bool {
+        self.path == other.path && self.method == other.method
+    }
+
+    /// Whether it is the same operation on another route.
+    fn has_id_of(&self, other: &Self) -> bool {
+        self.id().is_some() && self.id() == other.id()
+    }
+
+    fn id(&self) -> Option<&str> {
+        self.node.text("operationId")
+    }
+
+    fn route(&self) -> String {
+        format!("{} {}", self.method.to_uppercase(), self.path)
+    }
+
+    fn name(&self) -> String {
+        self.id().map_or_else(|| self.route(), str::to_owned)
+    }
+
+    /// Returns the route, with the operationId if there is one.
+    fn full_name(&self) -> String {
+        self.id().map_or_else(|| self.route(), |id| format!("{} ({id})", self.route()))
+    }
+
+    fn missing(&self, served: &Document) -> Finding {
+        let name = self.full_name();
+        let title = self
+            .question
+            .words(format!("{name} is documented, and not served"), format!("{name} is gone"));
+        let sides = Side::pair((&self.node, "an operation"), (&paths(served), "no such operation"));
+        Finding::new((self.question, Rule::MissingOperation), title, sides, &self.name())
+    }
+
+    fn undocumented(&self, documented: &Document) -> Finding {
+        let name = self.full_name();
+        let title = self
+            .question
+            .words(format!("{name} is served, and not documented"), format!("{name} is new"));
+        let sides =
+            Side::pair((&paths(documented), "no such operation"), (&self.node, "an operation"));
+        let code = (self.question, Rule::UndocumentedOperation);
+        Finding::new(code, title, sides, &self.name()).adds_if(true)
+    }
+}
+
+impl Pair<Operation<'_>> {
+    fn findings(&self) -> Vec<Finding> {
+        let mut findings = self.names();
+        if self.question() == Question::Change {
+            findings.extend(security::compare(self));
+        }
+        findings.extend(parameter::compare(self));
+        findings.extend(self.body());
+        findings.extend(response::compare(self));
+        findings
+    }
+
+    fn question(&self) -> Question {
+        self.documented.question
+    }
+
+    fn name(&self) -> String {
+        self.documented.name()
+    }
+
+    fn names(&self) -> Vec<Finding> {
+        let id = |operation: &Operation<'_>| {
+            operation.id().map_or("missing".to_owned(), |id| format!("`{id}`"))
+        };
+        let routes = self.as_ref().map(Operation::route);
+        let route = self.renamed(Rule::Path, "the route", &routes);
+        let id = self.renamed(Rule::OperationId, "the operationId", &self.as_ref().map(id));
+        route.into_iter().chain(id).collect()
+    }
+
+    fn renamed(&self, rule: Rule, what: &str, names: &Pair<String>) -> Option<Finding> {
+        let Pair { documented, served } = names;
+        let name = self.name();
+        let title = self.question().words(
+            format!("{name}: {what} is {documented} in the document, and {served} on the server"),
+            format!("{name}: {what} was {documented}, and is now {served}"),
+        );
+        let sides = Side::pair((&self.documented.node, documented), (&self.served.node, served));
+        (documented != served).then(|| Finding::new((self.question(), rule), title, sides, &name))
+    }
+
+    fn body(&self) -> Vec<Finding> {
+        let (direction, subject) = (Direction::Request, "the request body");
+        let location =
+            Location::new((self.question(), &self.name()), direction, "request", subject);
+        let bodies = self.as_ref().map(|operation| {
+            let body = operation.node.get("requestBody");
+            body.filter(content::is_present).unwrap_or_else(|| operation.node.clone())
+        });
+        let mut findings = content::compare(&bodies, &location);
+        if content::is_present(&bodies.documented) {
+            let required =
+                bodies.as_ref().map(|body| content::is_present(body) && body.flag("required"));
+            findings.extend(Finding::required(&bodies.as_ref(), required, &location));
+        }
+        findings
+    }
+}

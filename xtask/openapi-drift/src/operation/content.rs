@@ -1,0 +1,99 @@
+//! Bodies: media types by name, and the schema of each.
+//!
+//! Media types are compared without case, and JSON without its charset. `expand` knows what a
+//! schema means; this module must not.
+
+use std::collections::BTreeMap;
+
+use crate::case::{Schema, json_equals};
+use crate::contain::Containment;
+use crate::document::Node;
+use crate::finding::{Finding, Rule, Side};
+use crate::location::Location;
+use crate::pair::{Direction, Pair};
+
+/// Whether `node` has a body. Without media types it has none.
+pub fn is_present(node: &Node<'_>) -> bool {
+    node.get("content").is_some_and(|content| content.members().next().is_some())
+}
+
+/// Compares the bodies of two nodes with `content`.
+pub fn compare(owners: &Pair<Node<'_>>, location: &Location) -> Vec<Finding> {
+    let media = owners.as_ref().map(media_types);
+    let mut findings = Vec::new();
+    for (name, nodes) in media.matched() {
+        findings.extend(media_type(&nodes, &location.in_media_type(name)));
+    }
+    for (name, node) in media.only_documented() {
+        findings.push(missing(name, node, &owners.served, location));
+    }
+    for (name, node) in media.only_served() {
+        findings.push(undocumented(name, node, owners, location));
+    }
+    findings
+}
+
+fn media_types<'d>(owner: &Node<'d>) -> BTreeMap<String, Node<'d>> {
+    let Some(content) = owner.get("content") else { return BTreeMap::new() };
+    content.members().map(|(name, node)| (normalize(name), node)).collect()
+}
+
+/// `application/json; charset=utf-8` means `application/json`.
+fn normalize(name: &str) -> String {
+    let mut parts: Vec<_> = name.split(';').map(|part| part.trim().to_ascii_lowercase()).collect();
+    if parts[0] == "application/json" || parts[0].ends_with("+json") {
+        parts.retain(|part| !matches!(part.as_str(), "charset=utf-8" | "charset=\"utf-8\""));
+    }
+    parts.join("; ")
+}
+
+fn media_type(nodes: &Pair<&Node<'_>>, location: &Location) -> Vec<Finding> {
+    let schemas = nodes.map(|media| Schema::member(media, "schema"));
+    let mut findings = Containment::default().compare(&schemas, location);
+    let encodings = nodes.map(|media| media.get("encoding"));
+    let agree = match (&encodings.documented, &encodings.served) {
+        (Some(one), Some(two)) => json_equals(one.value, two.value),
+        (None, None) => true,
+        _ => false,
+    };
+    if !agree {
+        let title = format!("{}: another `encoding` cannot be compared", location.subject());
+        let sides = nodes.map(|media| Side::new(media, "see `encoding`"));
+        let code = (location.question, Rule::Undecided);
+        findings.push(Finding::new(code, title, sides, location));
+    }
+    findings
+}
+
+fn missing(name: &str, documented: &Node<'_>, served: &Node<'_>, location: &Location) -> Finding {
+    let subject = location.subject();
+    let title = location.question.words(
+        format!("{subject} is documented as `{name}`, which the server does not declare"),
+        format!("{subject} can no longer be `{name}`"),
+    );
+    let sides = Side::pair((documented, name), (served, media_type_names(served)));
+    Finding::new((location.question, Rule::MissingMediaType), title, sides, location)
+}
+
+fn undocumented(
+    name: &str,
+    served: &Node<'_>,
+    owners: &Pair<Node<'_>>,
+    location: &Location,
+) -> Finding {
+    let (subject, documented) = (location.subject(), &owners.documented);
+    let is_required = owners.served.flag("required") && !is_present(documented);
+    let title = location.question.words(
+        format!("{subject} is declared by the server as `{name}`, which is not documented"),
+        format!("{subject} {} now be `{name}`", if is_required { "must" } else { "may" }),
+    );
+    let sides = Side::pair((documented, media_type_names(documented)), (served, name));
+    let finding =
+        Finding::new((location.question, Rule::UndocumentedMediaType), title, sides, location);
+    finding.adds_if(location.direction == Direction::Request && !is_required)
+}
+
+fn media_type_names(owner: &Node<'_>) -> String {
+    let names: Vec<_> = media_types(owner).into_keys().collect();
+    if names.is_empty() { "no body".into() } else { names.join(", ") }
+}

@@ -1,0 +1,192 @@
+//! Parameters and headers: whether both sides have them, how they are serialized, and what they
+//! may hold. `expand` knows what a schema means; this module must not.
+
+use std::collections::BTreeMap;
+
+use super::{Operation, content};
+use crate::annotation;
+use crate::case::{Kind, Schema};
+use crate::contain::Containment;
+use crate::document::Node;
+use crate::expand::expand;
+use crate::finding::{Finding, Rule, Side};
+use crate::location::Location;
+use crate::pair::{Direction, Pair, Question};
+
+/// Headers that OpenAPI describes elsewhere and ignores as parameters.
+const IGNORED: [&str; 3] = ["accept", "authorization", "content-type"];
+
+/// What identifies a parameter.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key<'d> {
+    /// `path`, `query`, `header` or `cookie`.
+    within: &'d str,
+    name: String,
+}
+
+type Parameters<'d> = BTreeMap<Key<'d>, Node<'d>>;
+
+/// Compares the parameters of one operation.
+pub fn compare(operations: &Pair<Operation<'_>>) -> Vec<Finding> {
+    let mut parameters = operations.as_ref().map(of_operation);
+    if operations.documented.path != operations.served.path {
+        // The finding about the route names them.
+        parameters.documented.retain(|key, _| key.within != "path");
+        parameters.served.retain(|key, _| key.within != "path");
+    }
+    let name = operations.name();
+    let operation = (operations.question(), name.as_str());
+    let mut findings = Vec::new();
+    for (key, nodes) in parameters.matched() {
+        findings.extend(parameter(&nodes, key.within, &location(operation, nodes.documented)));
+    }
+    for (key, documented) in parameters.only_documented() {
+        let moved = parameters.only_served().find(|(other, _)| key.is_moved(other));
+        findings.push(missing(key, documented, moved, operations));
+    }
+    for (key, served) in parameters.only_served() {
+        if !parameters.only_documented().any(|(other, _)| key.is_moved(other)) {
+            findings.push(undocumented(key.within, served, operations));
+        }
+    }
+    findings
+}
+
+impl Key<'_> {
+    /// Whether both have the same name, but one is for example a query and one a header.
+    fn is_moved(&self, other: &Self) -> bool {
+        self.within != other.within && self.name.eq_ignore_ascii_case(&other.name)
+    }
+}
+
+/// Returns the parameters of the path, overridden by those of the operation.
+fn of_operation<'d>(operation: &Operation<'d>) -> Parameters<'d> {
+    let mut parameters = Parameters::new();
+    for node in [&operation.item, &operation.node].into_iter().flat_map(|it| it.list("parameters"))
+    {
+        let (Some(name), Some(within)) = (node.text("name"), node.text("in")) else {
+            // A malformed parameter is compared too, by its pointer.
+            let key = Key { within: "no place", name: node.defined_at.clone() };
+            parameters.insert(key, node);
+            continue;
+        };
+        let is_header = within == "header";
+        let name = if is_header { name.to_ascii_lowercase() } else { name.to_owned() };
+        if !(is_header && IGNORED.contains(&name.as_str())) {
+            parameters.insert(Key { within, name }, node);
+        }
+    }
+    parameters
+}
+
+fn location(operation: (Question, &str), parameter: &Node<'_>) -> Location {
+    let [within, name] = ["in", "name"].map(|key| parameter.text(key).unwrap_or_default());
+    let (part, subject) = (format!("{within} `{name}`"), format!("parameter `{name}`"));
+    Location::new(operation, Direction::Request, &part, &subject)
+}
+
+/// A documented parameter that the server declares elsewhere (`moved`) or not at all.
+fn missing(
+    key: &Key<'_>,
+    documented: &Node<'_>,
+    moved: Option<(&Key<'_>, &Node<'_>)>,
+    operations: &Pair<Operation<'_>>,
+) -> Finding {
+    let (location, within) =
+        (location((operations.question(), &operations.name()), documented), key.within);
+    let elsewhere =
+        moved.map_or("not declared".into(), |(other, _)| format!("in {}", other.within));
+    let subject = location.subject();
+    let title = location.question.words(
+        format!("{subject} is documented in {within}, and {elsewhere} on the server"),
+        match moved {
+            Some((other, _)) => {
+                format!("{subject} was in {within}, and is now in {}", other.within)
+            }
+            None => format!("{subject} in {within} is gone"),
+        },
+    );
+    let node = moved.map_or(&operations.served.node, |(_, node)| node);
+    let sides = Side::pair((documented, format!("in {within}")), (node, elsewhere));
+    Finding::new((location.question, Rule::MissingParameter), title, sides, &location)
+}
+
+fn undocumented(within: &str, served: &Node<'_>, operations: &Pair<Operation<'_>>) -> Finding {
+    let location = location((operations.question(), &operations.name()), served);
+    let is_required = is_required(served, within);
+    let needs = if is_required { "required" } else { "declared" };
+    let subject = location.subject();
+    let title = location.question.words(
+        format!("{subject} in {within} is {needs} by the server, and not documented"),
+        format!("{subject} in {within} is new{}", if is_required { " and required" } else { "" }),
+    );
+    let sides = Side::pair(
+        (&operations.documented.node, "not documented"),
+        (served, format!("in {within}")),
+    );
+    let code = (location.question, Rule::UndocumentedParameter);
+    Finding::new(code, title, sides, &location).adds_if(!is_required)
+}
+
+fn is_required(parameter: &Node<'_>, within: &str) -> bool {
+    within == "path" || parameter.flag("required")
+}
+
+fn parameter(nodes: &Pair<&Node<'_>>, within: &str, location: &Location) -> Vec<Finding> {
+    let required = nodes.map(|node| is_required(node, within));
+    let mut findings = Vec::from_iter(Finding::required(nodes, required, location));
+    findings.extend(style(nodes, within, location));
+    findings.extend(value(nodes, location));
+    let schemas = nodes.map(|node| Schema::member(node, "schema"));
+    findings.extend(annotation::compare_defaults(&schemas, location));
+    findings
+}
+
+/// Compares what a parameter or a header holds, described by `schema` or by `content`.
+pub fn value(nodes: &Pair<&Node<'_>>, location: &Location) -> Vec<Finding> {
+    let has_content = nodes.map(content::is_present);
+    match (has_content.documented, has_content.served) {
+        (true, true) => content::compare(&nodes.cloned(), location),
+        (false, false) => {
+            let schemas = nodes.map(|node| Schema::member(node, "schema"));
+            Containment::default().compare(&schemas, location)
+        }
+        _ => {
+            let sides = nodes.map(|node| {
+                let is_content = content::is_present(node);
+                Side::new(node, if is_content { "by `content`" } else { "by `schema`" })
+            });
+            let title =
+                format!("{} is described by `content` on one side only", location.subject());
+            vec![Finding::new((location.question, Rule::Style), title, sides, location)]
+        }
+    }
+}
+
+/// Compares how the value is serialized; missing keywords have their defaults.
+pub fn style(nodes: &Pair<&Node<'_>>, within: &str, location: &Location) -> Option<Finding> {
+    let is_compound = nodes.map(|node| {
+        let cases = expand(&Schema::member(node, "schema"));
+        cases.iter().any(|case| matches!(case.kind, Kind::Array | Kind::Object))
+    });
+    let is_compound = is_compound.documented || is_compound.served;
+    let says = nodes.map(|node| serialization(node, within, is_compound));
+    let allows = |keyword| !nodes.documented.flag(keyword) || nodes.served.flag(keyword);
+    if allows("allowReserved") && allows("allowEmptyValue") && says.documented == says.served {
+        return None;
+    }
+    let title = format!("{} is written in another way", location.subject());
+    let sides = Side::pair((nodes.documented, says.documented), (nodes.served, says.served));
+    Some(Finding::new((location.question, Rule::Style), title, sides, location))
+}
+
+fn serialization(node: &Node<'_>, within: &str, is_compound: bool) -> String {
+    let default = if matches!(within, "query" | "cookie") { "form" } else { "simple" };
+    let style = node.text("style").unwrap_or(default);
+    let explode = node.value.get("explode").and_then(serde_json::Value::as_bool);
+    match (is_compound, explode.unwrap_or(style == "form")) {
+        (false, _) => format!("style {style}"),
+        (true, true) => format!("style {style}, exploded"),
+        (true, false) => format!("style {style}, not exploded"),
+    }
+}

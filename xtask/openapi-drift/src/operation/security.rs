@@ -1,0 +1,115 @@
+//! Security: whether the credentials that were enough are enough still.
+//!
+//! A requirement lists alternatives, and an alternative lists schemes that are needed together.
+//! Schemes are compared by what they are, because their names are chosen freely. Servers rarely
+//! state security in the document they emit: only two versions of a contract are compared.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::Operation;
+use crate::case::json_equals;
+use crate::document::Node;
+use crate::finding::{Finding, Rule, Side};
+use crate::pair::Pair;
+
+/// Compares the security of one operation.
+pub fn compare(operations: &Pair<Operation<'_>>) -> Option<Finding> {
+    let nodes = operations.as_ref().map(requirement);
+    let Pair { documented: old, served: new } = nodes.as_ref().map(alternatives);
+    let is_enough_in =
+        |one: &Alternative, all: &[Alternative]| all.iter().any(|it| it.needs_at_most(one));
+    let broken: Vec<_> = old.iter().filter(|one| !is_enough_in(one, &new)).collect();
+    let added: Vec<_> = new.iter().filter(|one| !is_enough_in(one, &old)).collect();
+    let title = if broken.is_empty() {
+        format!("{} is enough now", describe(added.iter().copied()))
+    } else {
+        let [before, now] = [describe(broken.iter().copied()), describe(new.iter())];
+        format!("{before} was enough, and now {now} is needed")
+    };
+    if broken.is_empty() && added.is_empty() {
+        return None;
+    }
+    let sides = Side::pair(
+        (&nodes.documented, describe(old.iter())),
+        (&nodes.served, describe(new.iter())),
+    );
+    let code = (operations.question(), Rule::Security);
+    Some(Finding::new(code, title, sides, &operations.name()).adds_if(broken.is_empty()))
+}
+
+/// Schemes that are needed together.
+#[derive(Default)]
+struct Alternative {
+    /// What each scheme is, and the scopes that are needed.
+    schemes: Vec<(Value, BTreeSet<String>)>,
+    names: Vec<String>,
+}
+
+impl Alternative {
+    fn needs_at_most(&self, other: &Self) -> bool {
+        self.schemes.iter().all(|(scheme, scopes)| {
+            let has =
+                |(known, more): &(Value, _)| json_equals(scheme, known) && scopes.is_subset(more);
+            other.schemes.iter().any(has)
+        })
+    }
+}
+
+/// Returns the node that says what the operation needs, or the operation if none does.
+fn requirement<'d>(operation: &Operation<'d>) -> Node<'d> {
+    let of_document = || operation.node.document.root().get("security");
+    let own = operation.node.get("security").or_else(of_document);
+    own.unwrap_or_else(|| operation.node.clone())
+}
+
+/// Returns every way to be let in. Without any requirement nothing is needed.
+fn alternatives(requirement: &Node<'_>) -> Vec<Alternative> {
+    let listed = requirement.value.as_array().into_iter().flatten();
+    let mut all: Vec<_> = listed.map(|value| alternative(value, requirement)).collect();
+    if all.is_empty() {
+        all.push(Alternative::default());
+    }
+    all
+}
+
+fn alternative(value: &Value, requirement: &Node<'_>) -> Alternative {
+    let mut alternative = Alternative::default();
+    for (name, scopes) in value.as_object().into_iter().flatten() {
+        let scopes: BTreeSet<_> =
+            scopes.as_array().into_iter().flatten().map(ToString::to_string).collect();
+        let list =
+            scopes.iter().map(|scope| scope.trim_matches('"')).collect::<Vec<_>>().join(", ");
+        let suffix = if list.is_empty() { String::new() } else { format!(" ({list})") };
+        alternative.names.push(format!("`{name}`{suffix}"));
+        alternative.schemes.push((identity(name, requirement), scopes));
+    }
+    alternative
+}
+
+/// Returns the definition of a scheme without its prose, or its name if it is not defined.
+fn identity(name: &str, requirement: &Node<'_>) -> Value {
+    let schemes = requirement.document.root().get("components");
+    let schemes = schemes.and_then(|components| components.get("securitySchemes"));
+    let Some(scheme) = schemes.and_then(|schemes| schemes.get(name)) else { return name.into() };
+    let mut scheme = scheme.value.clone();
+    if let Some(members) = scheme.as_object_mut() {
+        members.retain(|key, _| !matches!(key.as_str(), "description" | "bearerFormat"));
+        members.retain(|key, _| !key.starts_with("x-"));
+        let flows = members.get_mut("flows").and_then(Value::as_object_mut);
+        for flow in flows.into_iter().flat_map(|flows| flows.values_mut()) {
+            // The scopes that an operation needs are compared there.
+            flow.as_object_mut().into_iter().for_each(|flow| drop(flow.remove("scopes")));
+        }
+    }
+    scheme
+}
+
+fn describe<'a>(alternatives: impl Iterator<Item = &'a Alternative>) -> String {
+    let words = alternatives.map(|one| match &one.names[..] {
+        [] => "nothing".to_owned(),
+        names => names.join(" and "),
+    });
+    words.collect::<Vec<_>>().join(" or ")
+}

@@ -1,0 +1,58 @@
+//! Findings as one JSON object.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use crate::finding::{Finding, Side};
+use crate::operation::Outcome;
+use crate::pair::{Pair, Question};
+
+/// Writes the same facts as one JSON object. `openapi-drift --help` describes its fields.
+pub fn write_json(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
+    let [findings, additions] = [&outcome.findings, &outcome.additions]
+        .map(|findings| findings.iter().map(as_json).collect::<Vec<_>>());
+    let conforms = findings.is_empty();
+    let Pair { documented, served } = &outcome.names;
+    let operations = outcome.operations;
+    let report = match outcome.question {
+        Question::Server => json!({
+            "conforms": conforms,
+            "contract": documented,
+            "generated": served,
+            "operations": operations,
+            "findings": findings,
+        }),
+        Question::Change => json!({
+            "conforms": conforms,
+            "before": documented,
+            "now": served,
+            "operations": operations,
+            "findings": findings,
+            "additions": additions,
+        }),
+    };
+    writeln!(out, "{report:#}")
+}
+
+fn as_json(finding: &Finding) -> Value {
+    let side = |side: &Side| {
+        json!({
+            "pointer": side.used_at,
+            "definition": side.defined_at,
+            "line": side.position.map(|(line, _)| line),
+            "column": side.position.map(|(_, column)| column),
+            "says": side.says,
+        })
+    };
+    let keys = finding.question.words(["documented", "served"], ["before", "now"]);
+    json!({
+        "code": finding.code().to_string(),
+        "title": finding.title,
+        keys[0]: side(&finding.documented),
+        keys[1]: side(&finding.served),
+        "places": finding.places,
+        "why": finding.why(),
+        "help": finding.help(),
+    })
+}

@@ -1,0 +1,87 @@
+//! Findings in the Static Analysis Results Interchange Format, version 2.1.0, which code scanners
+//! and editors read.
+
+use std::io::{self, Write};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+
+use crate::code::Code;
+use crate::finding::{Finding, Side};
+use crate::operation::Outcome;
+
+/// What a path may hold in a URI without an escape.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_');
+
+/// Writes one run with every code as a rule, and every finding as a result.
+pub fn write_sarif(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
+    let errors = outcome.findings.iter().map(|finding| result("error", finding, outcome));
+    let notes = outcome.additions.iter().map(|addition| result("note", addition, outcome));
+    let results: Vec<_> = errors.chain(notes).collect();
+    let report = json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": {"driver": {
+                "name": env!("CARGO_PKG_NAME"),
+                "semanticVersion": env!("CARGO_PKG_VERSION"),
+                "informationUri": "https://docs.rs/openapi-drift",
+                "rules": Code::all().map(rule).collect::<Vec<_>>(),
+            }},
+            "columnKind": "unicodeCodePoints",
+            "results": results,
+        }],
+    });
+    writeln!(out, "{report:#}")
+}
+
+fn rule(code: Code) -> Value {
+    json!({
+        "id": code.to_string(),
+        "shortDescription": {"text": code.summary()},
+        "fullDescription": {"text": code.why()},
+        "help": {"text": code.help()},
+    })
+}
+
+fn result(level: &str, finding: &Finding, outcome: &Outcome) -> Value {
+    let labels = outcome.question.labels();
+    let text = format!(
+        "{} ({}: {}; {}: {}). In {}. Help: {}.",
+        finding.title,
+        labels.documented,
+        finding.documented.says,
+        labels.served,
+        finding.served.says,
+        finding.places.join(", "),
+        finding.help(),
+    );
+    let [(side, name), (other, other_name)] = outcome.sides(finding);
+    let mut result = json!({
+        "ruleId": finding.code().to_string(),
+        "level": level,
+        "message": {"text": text},
+        "locations": [location(side, name)],
+    });
+    // A document that was not read from a file has no place that a reader could open.
+    if other.position.is_some() {
+        let mut related = location(other, other_name);
+        related["message"] = json!({"text": other.says});
+        result["relatedLocations"] = json!([related]);
+    }
+    result
+}
+
+fn location(side: &Side, name: &str) -> Value {
+    let mut physical = json!({"artifactLocation": {"uri": uri(name)}});
+    if let Some((line, column)) = side.position {
+        physical["region"] = json!({"startLine": line, "startColumn": column});
+    }
+    let pointer = format!("#{}", side.used_at);
+    json!({"physicalLocation": physical, "logicalLocations": [{"fullyQualifiedName": pointer}]})
+}
+
+fn uri(name: &str) -> String {
+    let scheme = if name.starts_with('/') { "file://" } else { "" };
+    format!("{scheme}{}", utf8_percent_encode(name, PATH))
+}

@@ -1,0 +1,178 @@
+//! Two versions of one contract: every broken promise is found and named, additions are listed, and
+//! nothing else is reported. The cases are data in `change.txt`.
+
+use openapi_drift::{Code, Document, Effect, Outcome, Pair, Question, compare};
+use serde_json::{Value, json};
+
+use crate::case::{self, Case};
+use crate::pair::{pair, report};
+
+/// Compares an earlier version of a contract with a later one.
+fn changed(versions: Pair<Value>) -> Outcome {
+    let documented = Document::new("v1:openapi.yaml", versions.documented).unwrap();
+    let served = Document::new("openapi.yaml", versions.served).unwrap();
+    compare(Question::Change, &Pair { documented, served })
+}
+
+fn unchanged() -> Pair<Value> {
+    let contract = pair().documented;
+    Pair { documented: contract.clone(), served: contract }
+}
+
+/// Returns what is wrong with the result of a case, if anything is.
+fn mistake(case: &Case) -> Option<String> {
+    let outcome = changed(case.applied(unchanged()));
+    let (breaks, adds) = (!outcome.findings.is_empty(), !outcome.additions.is_empty());
+    let text = format!("{}\n{}", codes(&outcome).join(" "), report(&outcome));
+    let expected = (case.verdict == "breaks", case.verdict == "adds");
+    if (breaks, adds && !breaks) != expected {
+        return Some(format!("wrong verdict: {}\n{text}", case.line));
+    }
+    let unnamed: Vec<_> = case.names.iter().filter(|name| !text.contains(*name)).collect();
+    (!unnamed.is_empty()).then(|| format!("does not name {unnamed:?}: {}\n{text}", case.line))
+}
+
+fn codes(outcome: &Outcome) -> Vec<String> {
+    let all = outcome.findings.iter().chain(&outcome.additions);
+    all.map(|finding| finding.code().to_string()).collect()
+}
+
+#[test]
+fn a_contract_keeps_its_own_promises() {
+    let outcome = changed(unchanged());
+    assert!(codes(&outcome).is_empty(), "{}", report(&outcome));
+    let sentence = "openapi.yaml keeps every promise of v1:openapi.yaml: 7 operations compared\n";
+    assert_eq!(report(&outcome), sentence);
+}
+
+#[test]
+fn every_change_has_the_expected_verdict() {
+    let mistakes: Vec<_> = case::changes().iter().filter_map(mistake).collect();
+    assert!(mistakes.is_empty(), "{} wrong:\n\n{}", mistakes.len(), mistakes.join("\n"));
+}
+
+#[test]
+fn every_code_has_a_change_that_breaks_or_adds() {
+    let cases = case::changes();
+    let found: Vec<_> =
+        cases.iter().flat_map(|case| codes(&changed(case.applied(unchanged())))).collect();
+    // Each rule is a rule of changes too, under the name that it has there.
+    let all = Code::all().map(|code| Code { question: Question::Change, ..code }.to_string());
+    let missing: Vec<_> = all.filter(|code| !found.contains(code)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    let compatible = cases.iter().filter(|case| case.verdict != "breaks").count();
+    assert!(compatible * 3 >= cases.len(), "{compatible} of {}", cases.len());
+}
+
+/// A document with one operation, and these security schemes.
+fn secured(schemes: &Value) -> Value {
+    let operation = json!({"operationId": "a", "security": [{"login": ["read"]}]});
+    json!({
+        "openapi": "3.0.3",
+        "paths": {"/a": {"get": operation}},
+        "components": {"securitySchemes": schemes},
+    })
+}
+
+#[test]
+fn a_security_scheme_is_what_it_does_and_not_its_name() {
+    let login = |scheme: &str, prose: &str| {
+        secured(&json!({"login": {"type": "http", "scheme": scheme, "description": prose}}))
+    };
+    let outcome = |one, two| codes(&changed(Pair { documented: one, served: two }));
+    assert!(outcome(login("bearer", "one"), login("bearer", "two")).is_empty());
+    assert_eq!(outcome(login("bearer", ""), login("basic", "")), ["security"]);
+    let flow = |url: &str, scopes| {
+        let flow = json!({"clientCredentials": {"tokenUrl": url, "scopes": scopes}});
+        secured(&json!({"login": {"type": "oauth2", "flows": flow}}))
+    };
+    let scopes = json!({"read": "", "write": ""});
+    assert!(
+        outcome(flow("/token", json!({"read": ""})), flow("/token", scopes.clone())).is_empty()
+    );
+    assert_eq!(outcome(flow("/token", scopes.clone()), flow("/login", scopes)), ["security"]);
+}
+
+/// A document with one operation, whose bodies have this schema.
+fn with_body(schema: &Value) -> Value {
+    let reference = json!({"$ref": "#/components/schemas/Body"});
+    let body = json!({"content": {"application/json": {"schema": reference}}});
+    let operation = json!({"operationId": "a", "requestBody": body, "responses": {"200": body}});
+    json!({
+        "openapi": "3.0.3",
+        "paths": {"/a": {"put": operation}},
+        "components": {"schemas": {"Body": schema}},
+    })
+}
+
+/// Returns the places where the change of a schema has this effect.
+fn places(before: &Value, now: &Value, effect: Effect) -> Vec<String> {
+    let outcome = changed(Pair { documented: with_body(before), served: with_body(now) });
+    let all = outcome.findings.into_iter().chain(outcome.additions);
+    all.filter(|finding| finding.effect == effect).flat_map(|finding| finding.places).collect()
+}
+
+#[test]
+fn what_breaks_in_one_direction_is_not_merged_with_what_adds_in_the_other() {
+    let before = json!({"type": "object", "properties": {"a": {}}});
+    let now = json!({"type": "object", "properties": {"a": {}, "b": {}}, "required": ["b"]});
+    assert_eq!(places(&before, &now, Effect::Breaks), ["a request `.b`"]);
+    assert_eq!(places(&before, &now, Effect::Adds), ["a 200 `.b`"]);
+    // A client may reject a member that was forbidden, and a caller need not send it.
+    let sealed = |properties| json!({"type": "object", "properties": properties, "additionalProperties": false});
+    let (before, now) = (sealed(json!({"a": {}})), sealed(json!({"a": {}, "b": {}})));
+    assert_eq!(places(&before, &now, Effect::Breaks), ["a 200 `.b`"]);
+    assert_eq!(places(&before, &now, Effect::Adds), ["a request `.b`"]);
+}
+
+#[test]
+fn a_request_may_name_fewer_properties_but_not_require_more() {
+    let before = json!({"type": "object", "properties": {"a": {}}});
+    let any = json!({"type": "object"});
+    assert_eq!(places(&before, &any, Effect::Adds), ["a request"]);
+    let before = json!({"type": "object", "properties": {"a": {}, "b": {}}, "required": ["b"]});
+    let needed = json!({"type": "object", "required": ["a"]});
+    assert!(places(&before, &needed, Effect::Breaks).contains(&"a request".to_owned()));
+}
+
+#[test]
+fn a_branch_of_a_union_that_only_adds_is_compared_with_its_own_counterpart() {
+    let branch = |kind: &str, names: &[&str]| {
+        let mut properties = json!({"kind": {"type": "string", "enum": [kind]}});
+        for name in names {
+            properties[name] = json!({});
+        }
+        json!({"type": "object", "required": ["kind"], "properties": properties})
+    };
+    // The other branch has the new properties: it differs in one place, and its counterpart in three.
+    let names = ["one", "two", "three"];
+    let union = |more| json!({"oneOf": [branch("a", more), branch("b", &names)]});
+    let (before, now) = (union(&[]), union(&names));
+    assert_eq!(places(&before, &now, Effect::Breaks), Vec::<String>::new());
+    let added = places(&before, &now, Effect::Adds);
+    let is_added = |name| added.contains(&format!("a 200 `.{name}`"));
+    assert!(names.into_iter().all(is_added), "{added:?}");
+}
+
+#[test]
+fn a_finding_shows_the_later_version_first() {
+    let mut versions = unchanged();
+    versions.served["components"]["schemas"]["Book"]["properties"]["subtitle"]["nullable"] =
+        json!(true);
+    versions.served["components"]["schemas"]["Book"]["properties"]["weight"] = json!({});
+    let expected = "error[response-null]: `subtitle` may now be null, and was string
+  --> openapi.yaml #/components/schemas/Book/properties/subtitle
+  ::: v1:openapi.yaml #/components/schemas/Book/properties/subtitle
+   | before: string
+   | now:    string or null
+   = in: listBooks 200 `.books[].subtitle`, addBook 201 `.book.subtitle`, getBook 200 `.subtitle`, \
+updateBook 200 `.subtitle`
+   = why: a client that reads the documented type fails on null
+   = help: accept all that was allowed and send no more than was promised, or announce the break
+
+added: `weight` is new (in listBooks 200 `.books[].weight`, addBook 201 `.book.weight`, getBook 200 \
+`.weight`, updateBook 200 `.weight`)
+error: openapi.yaml breaks 1 promise of v1:openapi.yaml
+";
+    assert_eq!(report(&changed(versions)), expected);
+}

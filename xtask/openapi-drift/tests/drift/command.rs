@@ -1,0 +1,310 @@
+//! The command line: exit codes, both formats, and the error for each document that cannot be
+//! compared. The corpus tests which changes are differences.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/drift").join(name)
+}
+
+/// Writes a file for this test.
+fn write(name: &str, text: &str) -> PathBuf {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&file, text).unwrap();
+    file
+}
+
+fn diff(contract: &Path, generated: &Path, more: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_openapi-drift"))
+        .args(["--contract".as_ref(), contract.as_os_str()])
+        .args(["--generated".as_ref(), generated.as_os_str()])
+        .args(more)
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// Returns the error for a contract that cannot be compared.
+fn comparison_error(name: &str, contract: &str) -> String {
+    let output = diff(&write(name, contract), &file("generated.json"), &[]);
+    assert_eq!(output.status.code(), Some(2), "{contract}");
+    assert!(output.stdout.is_empty());
+    let text = text(&output.stderr).to_owned();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    text
+}
+
+#[test]
+fn documents_that_agree_exit_with_0_and_say_what_is_not_compared() {
+    let output = diff(&file("contract.yaml"), &file("generated.json"), &[]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = text(&output.stdout);
+    assert!(text.contains("agree: 7 operations compared"), "{text}");
+    assert!(text.contains("note: security is not compared"), "{text}");
+}
+
+#[test]
+fn documents_that_differ_exit_with_1_and_the_lines_on_both_sides() {
+    let contract = std::fs::read_to_string(file("contract.yaml")).unwrap();
+    let contract = write("drift.yaml", &contract.replace("maximum: 100", "maximum: 200"));
+    let output = diff(&contract, &file("generated.json"), &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = text(&output.stdout);
+    assert!(text.contains("drift.yaml:17:11 #/paths/"), "{text}");
+    assert!(text.contains("generated.json:23:13 #/paths/"), "{text}");
+    assert!(text.ends_with("differ in 1 place\n"), "{text}");
+    assert!(!text.contains('\x1b'), "colour in a pipe");
+}
+
+#[test]
+fn the_json_format_is_one_object_with_the_documented_fields() {
+    let drifted = std::fs::read_to_string(file("contract.yaml")).unwrap();
+    let drifted = write("json.yaml", &drifted.replace("maximum: 100", "maximum: 200"));
+    for (contract, findings) in [(file("contract.yaml"), 0), (drifted, 1)] {
+        let output = diff(&contract, &file("generated.json"), &["--format", "json"]);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["conforms"], findings == 0);
+        assert_eq!(report["operations"], 7);
+        let all = report["findings"].as_array().unwrap();
+        assert_eq!(all.len(), findings);
+        for finding in all {
+            assert_eq!(finding["code"], "request-range");
+            assert_eq!(finding["documented"]["line"], 17);
+            assert_eq!(finding["places"][0], "listBooks query `limit`");
+            assert!(["title", "why", "help"].iter().all(|key| finding[key].is_string()));
+        }
+    }
+}
+
+/// Returns a folder with a repository of git, whose only commit has the contract in `api`.
+fn repository(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(folder.join("api")).unwrap();
+    std::fs::copy(file("contract.yaml"), folder.join("api/contract.yaml")).unwrap();
+    for arguments in ["init --quiet", "add --all", "commit --quiet --message first"] {
+        let identity = ["user.name=a", "user.email=a@example.com", "commit.gpgsign=false"];
+        let identity = identity.iter().flat_map(|setting| ["-c", setting]);
+        let mut git = Command::new("git");
+        git.args(identity).args(arguments.split(' ')).current_dir(&folder);
+        assert!(git.status().unwrap().success(), "{arguments}");
+    }
+    folder
+}
+
+/// Compares the contract in this folder with an earlier version.
+fn against(folder: &Path, contract: &str, against: &str, more: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_openapi-drift"))
+        .args(["--contract", contract, &format!("--against={against}")])
+        .args(more)
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_change_that_breaks_exits_with_1_and_one_that_adds_with_0() {
+    let folder = repository("change");
+    let contract = folder.join("api/contract.yaml");
+    let first = std::fs::read_to_string(&contract).unwrap();
+    std::fs::write(folder.join("old.yaml"), &first).unwrap();
+    // A revision, a revision with a path, and a file; from the root and from the folder.
+    let places = [
+        ("", "api/contract.yaml", "HEAD", "HEAD:api/contract.yaml"),
+        ("", "api/contract.yaml", "HEAD:api/contract.yaml", "HEAD:api/contract.yaml"),
+        ("", "api/contract.yaml", "old.yaml", "old.yaml"),
+        ("api", "contract.yaml", "HEAD", "HEAD:contract.yaml"),
+    ];
+    for (text, code) in [
+        (first.clone(), 0),
+        (first.replace("maximum: 100", "maximum: 200"), 0),
+        (first.replace("'409':", "'429':"), 1),
+        (first.replace("maximum: 100", "maximum: 50"), 1),
+        (first.replace("      operationId: getCatalogue\n", "      operationId: catalogue\n"), 1),
+    ] {
+        std::fs::write(&contract, text).unwrap();
+        for (within, contract, old, name) in places {
+            let output = against(&folder.join(within), contract, old, &[]);
+            let report = text_of(&output);
+            assert_eq!(output.status.code(), Some(code), "{old}: {report}");
+            assert!(report.trim_end().ends_with(&format!("of {name}")) == (code == 1), "{report}");
+        }
+    }
+}
+
+fn text_of(output: &Output) -> String {
+    format!("{}{}", text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn the_formats_for_machines_tell_breaks_from_additions_at_the_line_of_the_later_version() {
+    let folder = repository("formats");
+    let contract = folder.join("api/contract.yaml");
+    let text = std::fs::read_to_string(&contract).unwrap();
+    // Two lines further down, so that the lines of both versions differ.
+    let text = text.replace("info:\n", "tags: []\nx-note: ''\ninfo:\n");
+    let text = text.replace("maximum: 100", "maximum: 50");
+    let extra = "        rating:\n          type: number\n          minimum: 0\n";
+    assert!(text.contains(extra));
+    let text = text.replace(extra, &format!("        pages:\n          type: integer\n{extra}"));
+    std::fs::write(&contract, text).unwrap();
+    let run = |format| {
+        let output = against(&folder, "api/contract.yaml", "HEAD", &["--format", format]);
+        assert_eq!(output.status.code(), Some(1));
+        text_of(&output)
+    };
+    let github = run("github");
+    let lines: Vec<_> = github.lines().collect();
+    assert_eq!(lines.len(), 2, "{github}");
+    let error = "::error file=api/contract.yaml,line=19,col=11,title=request-range::";
+    assert!(lines[0].starts_with(error), "{github}");
+    assert!(lines[1].starts_with("::notice file=api/contract.yaml,line="), "{github}");
+    assert!(lines[1].contains("title=added-property::`pages` is new"), "{github}");
+    let json: Value = serde_json::from_str(&run("json")).unwrap();
+    assert_eq!(json["conforms"], false);
+    assert_eq!([&json["before"], &json["now"]], ["HEAD:api/contract.yaml", "api/contract.yaml"]);
+    assert_eq!(json["findings"][0]["before"]["line"], 17);
+    assert_eq!(json["findings"][0]["now"]["line"], 19);
+    assert_eq!(json["additions"][0]["code"], "added-property");
+    let sarif: Value = serde_json::from_str(&run("sarif")).unwrap();
+    let results = &sarif["runs"][0]["results"];
+    assert_eq!([&results[0]["level"], &results[1]["level"]], ["error", "note"]);
+}
+
+#[test]
+fn an_earlier_version_that_cannot_be_read_exits_with_2_and_one_sentence() {
+    let folder = repository("earlier");
+    let cases = [
+        ("v9", "git cannot read v9:api/contract.yaml: fatal: "),
+        ("HEAD:no/such.yaml", "git cannot read HEAD:no/such.yaml: fatal: "),
+        ("-x", "a revision does not begin with `-`"),
+        ("HEAD:api", "git cannot read HEAD:api"),
+    ];
+    for (old, why) in cases {
+        let output = against(&folder, "api/contract.yaml", old, &[]);
+        assert_eq!(output.status.code(), Some(2), "{old}");
+        let error = text(&output.stderr);
+        assert!(error.contains(why), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}
+
+#[test]
+fn a_server_and_an_earlier_version_are_not_compared_at_once() {
+    let output = diff(&file("contract.yaml"), &file("generated.json"), &["--against", "HEAD"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("cannot be used with"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn every_format_exits_with_1_if_there_is_a_difference() {
+    let contract = std::fs::read_to_string(file("contract.yaml")).unwrap();
+    let contract = write("formats.yaml", &contract.replace("maximum: 100", "maximum: 200"));
+    for (format, start) in [("github", "::error file="), ("sarif", "{"), ("json", "{")] {
+        let output = diff(&contract, &file("generated.json"), &["--format", format]);
+        assert_eq!(output.status.code(), Some(1), "{format}");
+        assert!(text(&output.stdout).starts_with(start), "{format}");
+    }
+}
+
+#[test]
+fn a_code_is_explained_and_an_unknown_one_is_refused_with_all_codes() {
+    let explain = |code| {
+        let program = env!("CARGO_BIN_EXE_openapi-drift");
+        Command::new(program).args(["--explain", code]).output().unwrap()
+    };
+    let output = explain("response-null");
+    assert_eq!(output.status.code(), Some(0));
+    let expected = "response-null: null is allowed on one side only
+
+why: a client that reads the documented type fails on null
+example:
+  contract: {response: {type: string}}
+  server:   {response: {type: string, nullable: true}}
+help: if None is skipped, say so: #[serde(default, skip_serializing_if = \"Option::is_none\")] \
+#[schemars(with = \"T\")]; if null is meant, document `nullable: true`
+";
+    assert_eq!(text(&output.stdout), expected);
+    let output = explain("null");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("response-null, request-type"));
+}
+
+#[test]
+fn a_document_that_cannot_be_compared_exits_with_2_and_one_sentence() {
+    let cases = [
+        ("empty", "", "holds no document"),
+        ("text", "just words", "it has no `openapi` version"),
+        ("broken", "openapi: [", "is not YAML or JSON"),
+        ("older", "swagger: '2.0'\npaths: {}", "it has no `openapi` version"),
+        ("later", "openapi: 3.1.0\npaths: {}", "only 3.0.x can be compared"),
+        ("float", "openapi: 3.0\npaths: {}", "only 3.0.x can be compared"),
+        ("pathless", "openapi: 3.0.3", "has no `paths` object"),
+        ("null-paths", "openapi: 3.0.3\npaths:", "has no `paths` object"),
+        ("twice", "openapi: 3.0.3\npaths: {}\npaths: {}", "the key `paths` twice"),
+        ("many", "openapi: 3.0.3\n---\nopenapi: 3.0.3", "more than one document"),
+        ("merge", "a: &a {}\nb:\n  <<: *a", "merge key"),
+        ("infinite", "a: .inf", "which JSON cannot hold"),
+        ("huge", "a: 1e999", "out of range"),
+        ("nowhere", "openapi: 3.0.3\npaths: {/a: {$ref: '#/b'}}", "`#/b`, which is not there"),
+        ("outside", "openapi: 3.0.3\npaths: {/a: {$ref: b.yaml}}", "outside of the document"),
+        (
+            "circle",
+            "openapi: 3.0.3\npaths: {}\na: {$ref: '#/b'}\nb: {$ref: '#/a'}",
+            "leads to no definition",
+        ),
+    ];
+    for (name, contract, why) in cases {
+        let text = comparison_error(&format!("{name}.yaml"), contract);
+        assert!(text.contains(why), "{name}: {text}");
+        assert!(text.contains(name), "{name}: {text}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_exits_with_2() {
+    let output = diff(Path::new("/no/such/file.yaml"), &file("generated.json"), &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("/no/such/file.yaml cannot be read"));
+    std::fs::write(write("binary.yaml", ""), [0xff, 0xfe, 0x00]).unwrap();
+    let binary = Path::new(env!("CARGO_TARGET_TMPDIR")).join("binary.yaml");
+    assert_eq!(diff(&binary, &binary, &[]).status.code(), Some(2));
+}
+
+#[test]
+fn deep_nesting_is_an_error_and_not_a_stack_overflow() {
+    for depth in [150, 50_000] {
+        comparison_error("deep.json", &format!("{}1{}", "[".repeat(depth), "]".repeat(depth)));
+    }
+    let dashes = comparison_error("dashes.yaml", &format!("{}x", "- ".repeat(5_000)));
+    assert!(dashes.contains("nested more than"), "{dashes}");
+}
+
+#[test]
+fn aliases_that_multiply_without_end_are_an_error() {
+    let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..9 {
+        let last = format!("*a{}", level - 1);
+        let ten = vec![last; 10].join(", ");
+        writeln!(bomb, "a{level}: &a{level} [{ten}]").unwrap();
+    }
+    assert!(comparison_error("bomb.yaml", &bomb).contains("more than 1000000 values"));
+}
+
+#[test]
+fn yaml_and_json_of_the_same_document_agree() {
+    let yaml = "openapi: 3.0.3\npaths:\n  /a:\n    get: &get\n      operationId: a\n      \
+                responses: {200: {description: ok}}\n    put: *get\n";
+    let json = r#"{"openapi": "3.0.3", "paths": {"/a": {
+        "get": {"operationId": "a", "responses": {"200": {"description": "\ud83d\udc4d"}}},
+        "put": {"operationId": "a", "responses": {"200": {"description": ""}}}}}}"#;
+    let output = diff(&write("same.yaml", yaml), &write("same.json", json), &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}

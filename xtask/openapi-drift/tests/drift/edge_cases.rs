@@ -1,0 +1,119 @@
+//! Cases that no single change of the corpus reaches. Each builds documents of one operation, and
+//! none repeats a case of the corpus.
+
+use openapi_drift::Pair;
+use serde_json::{Value, json};
+
+use crate::pair::outcome;
+
+/// A document of one operation with this response schema, these headers and parameters.
+fn document(schema: &Value, headers: &Value, parameters: &Value) -> Value {
+    let content = json!({"application/json": {"schema": schema}});
+    let answer = json!({"description": "", "headers": headers, "content": content});
+    json!({
+        "openapi": "3.0.1",
+        "info": {"title": "edge case", "version": "1"},
+        "paths": {"/x": {"get": {
+            "operationId": "getX", "parameters": parameters, "responses": {"200": answer},
+        }}},
+    })
+}
+
+fn responding(schema: &Value) -> Value {
+    document(schema, &json!({}), &json!([]))
+}
+
+/// Adds keywords to a schema.
+fn merged(mut schema: Value, keywords: Value) -> Value {
+    let Value::Object(keywords) = keywords else { panic!("{keywords} is not an object") };
+    schema.as_object_mut().unwrap().extend(keywords);
+    schema
+}
+
+fn differ(documented: Value, served: Value) -> bool {
+    !outcome(Pair { documented, served }).unwrap().findings.is_empty()
+}
+
+/// More branches than are compared, whose property names end with `suffix`.
+fn many_branches(suffix: &str) -> Value {
+    let branch = |number: usize| {
+        json!({
+            "type": "object",
+            "required": ["k"],
+            "properties": {
+                "k": {"enum": [format!("k{number}")]},
+                format!("p{number}{suffix}"): {"type": "string"},
+            },
+        })
+    };
+    responding(&json!({"oneOf": (0..400).map(branch).collect::<Vec<_>>()}))
+}
+
+#[test]
+fn schemas_that_are_too_large_agree_only_if_they_are_equal() {
+    assert!(!differ(many_branches("a"), many_branches("a")));
+    assert!(differ(many_branches("a"), many_branches("b")));
+}
+
+#[test]
+fn a_header_that_is_serialized_in_another_way_differs() {
+    let header = |explode| {
+        let schema = json!({"type": "object", "properties": {"a": {"type": "string"}}});
+        let headers = json!({"x-list": {"explode": explode, "schema": schema}});
+        document(&json!({"type": "string"}), &headers, &json!([]))
+    };
+    assert!(differ(header(true), header(false)));
+    assert!(!differ(header(true), header(true)));
+}
+
+#[test]
+fn a_parameter_without_a_name_or_a_location_is_not_ignored() {
+    let with = |parameters| document(&json!({"type": "string"}), &json!({}), &parameters);
+    for malformed in [json!([{"name": 5, "in": "query"}]), json!([{"name": "q"}])] {
+        assert!(differ(with(malformed.clone()), with(json!([]))));
+        assert!(!differ(with(malformed.clone()), with(malformed)));
+    }
+}
+
+#[test]
+fn multiples_are_compared_as_decimals() {
+    let numbers = |keywords| responding(&merged(json!({"type": "number"}), keywords));
+    let (tenths, thirds) = (json!({"multipleOf": 0.1}), json!({"multipleOf": 0.3}));
+    assert!(!differ(numbers(tenths.clone()), numbers(thirds.clone())));
+    assert!(differ(numbers(thirds), numbers(tenths)));
+    let prices = json!({"enum": [0.07, 19.99]});
+    assert!(!differ(numbers(json!({"multipleOf": 0.01})), numbers(prices)));
+}
+
+#[test]
+fn the_number_of_properties_follows_from_the_named_ones() {
+    let object = |keywords| {
+        let schema = json!({"type": "object", "properties": {"a": {}, "b": {}}});
+        responding(&merged(schema, keywords))
+    };
+    let needed = json!({"required": ["a"]});
+    for implied in [json!({"minProperties": 1, "required": ["a"]}), json!({"maxProperties": 2})] {
+        assert!(!differ(object(implied.clone()), object(needed.clone())), "{implied}");
+    }
+    for narrower in [json!({"minProperties": 2}), json!({"maxProperties": 1})] {
+        assert!(differ(object(narrower.clone()), object(needed.clone())), "{narrower}");
+    }
+}
+
+#[test]
+fn a_reference_that_is_not_a_string_cannot_be_compared() {
+    let documents =
+        Pair { documented: responding(&json!({"$ref": 5})), served: responding(&json!({})) };
+    assert!(outcome(documents).unwrap_err().to_string().contains("`$ref` 5"));
+}
+
+#[test]
+fn a_branch_that_excludes_something_is_compared_with_its_own_counterpart() {
+    let odd = json!({"type": "string", "enum": ["lost"], "oneOf": [{"not": {"maxLength": 4}}]});
+    let plain = json!({"type": "string", "enum": ["lost"]});
+    let branches = |last| responding(&json!({"oneOf": [{"type": "string", "enum": ["in"]}, last]}));
+    assert!(!differ(branches(odd.clone()), branches(odd.clone())));
+    assert!(differ(branches(plain.clone()), branches(odd.clone())));
+    assert!(differ(responding(&odd), responding(&plain)));
+    assert!(differ(branches(odd), branches(plain)));
+}

@@ -1,0 +1,16 @@
+//! Tests of the comparison: a corpus of single changes, edge cases, properties that hold for
+//! any document, the text of a finding, and the command line.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod case;
+mod change;
+#[cfg(feature = "cli")]
+mod command;
+mod corpus;
+mod edge_cases;
+mod explain;
+mod formats;
+mod pair;
+mod properties;
+mod text;

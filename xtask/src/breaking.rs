@@ -1,0 +1,292 @@
+//! `cargo xtask breaking`: no release breaks a client by accident.
+//!
+//! Compares `openapi.yaml` with its version in the last release, and looks in `CHANGELOG.md` for an
+//! entry about each promise that is broken. `openapi-drift` decides what breaks.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use clap::Args;
+use openapi_drift::{Document, Finding, Pair, Question, Style, compare, write_text};
+
+const CONTRACT: &str = "openapi.yaml";
+const CHANGELOG: &str = "CHANGELOG.md";
+const UNSHALLOW: &str = "git fetch --unshallow --tags";
+
+/// Compare the contract with the last release: every broken promise needs a line in CHANGELOG.md
+///
+/// The earlier version is that of the last release tag (`v` and a number). Without one it is that of
+/// the merge base with origin/main, and on main itself that of the last commit but one.
+///
+/// Exits with 0 if no promise is broken, or if all that are have a line. The line begins with `-
+/// Breaking: `, and names the code and the places of the finding. The command prints it.
+#[derive(Args, Debug)]
+pub struct Breaking;
+
+impl Breaking {
+    /// Runs the command and returns its exit code.
+    pub fn run(&self) -> ExitCode {
+        match check(crate::root(), &mut io::stdout().lock()) {
+            Ok(is_announced) => ExitCode::from(u8::from(!is_announced)),
+            Err(why) => {
+                eprintln!("error: could not compare: {why}");
+                ExitCode::from(2)
+            }
+        }
+    }
+}
+
+/// Reports what breaks, and returns whether the changelog announces all of it.
+fn check(folder: &Path, out: &mut dyn Write) -> Result<bool, String> {
+    let Some(base) = base(folder)? else {
+        let nothing = if is_cut_off(folder) {
+            writeln!(out, "the history is cut off, nothing was compared: run `{UNSHALLOW}`")
+        } else {
+            writeln!(out, "no earlier version has {CONTRACT}: nothing is promised yet")
+        };
+        return nothing.map(|()| true).map_err(|error| error.to_string());
+    };
+    let read = |file: &str| {
+        let text = std::fs::read_to_string(folder.join(file));
+        text.map_err(|error| format!("{file} cannot be read: {error}"))
+    };
+    let name = format!("{base}:{CONTRACT}");
+    let parse =
+        |name: &str, text: &str| Document::parse(name, text).map_err(|error| error.to_string());
+    let earlier = git(folder, &["cat-file", "blob", &name])
+        .ok_or_else(|| format!("git cannot read {name}"))?;
+    let documents =
+        Pair { documented: parse(&name, &earlier)?, served: parse(CONTRACT, &read(CONTRACT)?)? };
+    let outcome = compare(Question::Change, &documents);
+
+    let known = git(folder, &["cat-file", "blob", &format!("{base}:{CHANGELOG}")]);
+    let known = entries(&known.unwrap_or_default());
+    let mut new = entries(&read(CHANGELOG)?);
+    new.retain(|entry| !known.contains(entry));
+    let is_announced = |finding: &&Finding| new.iter().any(|entry| announces(entry, finding));
+    let (announced, missing): (Vec<_>, Vec<_>) = outcome.findings.iter().partition(is_announced);
+    let mut report = || {
+        write_text(out, &outcome, Style { colour: false, note: "" })?;
+        if !announced.is_empty() {
+            writeln!(out, "{CHANGELOG} announces {} of them", announced.len())?;
+        }
+        if !missing.is_empty() {
+            writeln!(out, "\nUndo each of these, or announce it with a line in {CHANGELOG}:\n")?;
+        }
+        missing.iter().try_for_each(|finding| writeln!(out, "- {}", entry(finding)))
+    };
+    report().map_err(|error: io::Error| format!("the report cannot be written: {error}"))?;
+    Ok(missing.is_empty())
+}
+
+/// Returns the entry that announces a finding.
+fn entry(finding: &Finding) -> String {
+    format!("Breaking: `{}` in {}: {}.", finding.code(), finding.places.join(", "), finding.title)
+}
+
+/// Whether the entry names the code and every place. Its other words are free.
+fn announces(entry: &str, finding: &Finding) -> bool {
+    entry.starts_with("Breaking: ")
+        && entry.contains(&format!("`{}`", finding.code()))
+        && finding.places.iter().all(|place| entry.contains(place))
+}
+
+/// Returns the entries of a changelog without their line breaks.
+fn entries(changelog: &str) -> Vec<String> {
+    let mut entries: Vec<String> = Vec::new();
+    for line in changelog.lines() {
+        match (line.strip_prefix("- "), line.strip_prefix("  "), entries.last_mut()) {
+            (Some(first), ..) => entries.push(first.trim().to_owned()),
+            (None, Some(more), Some(entry)) => *entry = format!("{entry} {}", more.trim()),
+            _ => {}
+        }
+    }
+    entries
+}
+
+/// Returns the revision whose contract must be kept, if there is an earlier contract.
+fn base(folder: &Path) -> Result<Option<String>, String> {
+    git(folder, &["--version"]).ok_or("git cannot be started: install it")?;
+    let line = |arguments: &[&str]| Some(git(folder, arguments)?.trim().to_owned());
+    let short = |revision: &str| line(&["rev-parse", "--verify", "--short", revision]);
+    let head = short("HEAD");
+    if head.is_none() && folder.join(".git").exists() {
+        return Err(format!("git finds no commit in {}: run `git log`", folder.display()));
+    }
+    let tag = || line(&["describe", "--tags", "--abbrev=0", "--match", "v[0-9]*"]);
+    let merge_base = || short(&line(&["merge-base", "HEAD", "origin/main"])?);
+    let base = tag()
+        .or_else(|| merge_base().filter(|base| Some(base) != head.as_ref()))
+        .or_else(|| short("HEAD^"));
+    let has_contract =
+        |base: &String| git(folder, &["cat-file", "-e", &format!("{base}:{CONTRACT}")]).is_some();
+    Ok(base.filter(has_contract))
+}
+
+fn is_cut_off(folder: &Path) -> bool {
+    let is_shallow = git(folder, &["rev-parse", "--is-shallow-repository"]);
+    is_shallow.is_some_and(|answer| answer.trim() == "true")
+}
+
+/// Returns what git prints, or nothing if it fails.
+fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").arg("-C").arg(folder).args(arguments).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const V1: &str = "openapi: 3.0.3
+paths:
+  /books:
+    get:
+      operationId: listBooks
+      responses:
+        '200':
+          content:
+            application/json:
+              schema: {type: string, enum: [a, b]}
+    delete:
+      operationId: deleteBooks
+      responses: {'204': {}}
+";
+
+    /// A repository of git, and what the gate says about it.
+    struct Repository(TempDir);
+
+    impl Repository {
+        /// Makes a repository with one commit.
+        fn new() -> Self {
+            let repository = Self(tempfile::tempdir().expect("a folder"));
+            repository.git("init --quiet --initial-branch work");
+            repository.commit(V1, "# Changelog\n\n- The first one.\n");
+            repository
+        }
+
+        fn git(&self, arguments: &str) {
+            let identity = ["user.name=a", "user.email=a@example.com", "commit.gpgsign=false"];
+            let mut git = Command::new("git");
+            git.arg("-C").arg(self.0.path()).args(identity.iter().flat_map(|it| ["-c", it]));
+            let status = git.args(arguments.split(' ')).status().expect("git runs");
+            assert!(status.success(), "{arguments}");
+        }
+
+        fn write(&self, contract: &str, changelog: &str) {
+            fs::write(self.0.path().join(CONTRACT), contract).expect("a file");
+            fs::write(self.0.path().join(CHANGELOG), changelog).expect("a file");
+        }
+
+        fn commit(&self, contract: &str, changelog: &str) {
+            self.write(contract, changelog);
+            self.git("add --all");
+            self.git("commit --quiet --allow-empty --message change");
+        }
+
+        fn check(&self) -> (bool, String) {
+            let mut out = Vec::new();
+            let is_announced = check(self.0.path(), &mut out).expect("a comparison");
+            (is_announced, String::from_utf8(out).expect("text"))
+        }
+    }
+
+    /// The contract with another value of the enumeration, which breaks clients.
+    fn with_value(value: &str) -> String {
+        V1.replace("enum: [a, b]", &format!("enum: [a, b, {value}]"))
+    }
+
+    #[test]
+    fn a_planted_break_is_caught_and_a_compatible_change_is_let_through() {
+        let repository = Repository::new();
+        repository.git("tag v0.1.0");
+        repository.commit(&with_value("c"), "");
+        let (is_announced, report) = repository.check();
+        assert!(!is_announced);
+        assert!(
+            report.contains("openapi.yaml breaks 1 promise of v0.1.0:openapi.yaml"),
+            "{report}"
+        );
+        let line = "- Breaking: `response-enum` in listBooks 200: \
+                    the response body may now be `c`, and was `a`, `b`.\n";
+        assert!(report.ends_with(line), "{report}");
+        repository.commit(&V1.replace("[a, b]", "[a]"), "");
+        assert!(repository.check().0, "{}", repository.check().1);
+    }
+
+    #[test]
+    fn a_break_needs_a_new_line_in_the_changelog_for_each_code_and_place() {
+        let repository = Repository::new();
+        repository.git("tag v0.1.0");
+        let both = with_value("c").replace("deleteBooks", "removeBooks");
+        let one = "- Breaking: the letter of\n  listBooks 200 may be c, see `response-enum`.\n";
+        let two = "- Breaking: `operation-id` in deleteBooks: call `removeBooks`.\n";
+        for (changelog, expected) in [
+            (String::new(), false),
+            (one.into(), false),
+            (two.into(), false),
+            (format!("{one}{two}"), true),
+            (format!("{one}{two}").replace("Breaking: ", ""), false),
+            (format!("{one}{two}").replace("response-enum", "response-type"), false),
+            (format!("{one}{two}").replace("listBooks 200", "listBooks"), false),
+        ] {
+            repository.write(&both, &changelog);
+            assert_eq!(repository.check().0, expected, "{changelog}\n{}", repository.check().1);
+        }
+        // A line of an earlier release announces nothing now.
+        repository.commit(V1, &format!("{one}{two}"));
+        repository.git("tag v1.0.0");
+        repository.write(&both, &format!("{one}{two}"));
+        assert!(!repository.check().0);
+    }
+
+    #[test]
+    fn the_base_is_the_last_tag_else_the_merge_base_else_the_last_commit_but_one() {
+        let repository = Repository::new();
+        assert_eq!(repository.check(), (true, NOTHING.to_owned()));
+        repository.git("update-ref refs/remotes/origin/main HEAD");
+        repository.commit(&with_value("c"), "");
+        repository.commit(&with_value("c"), "");
+        assert!(!repository.check().0, "against the merge base");
+        repository.git("update-ref refs/remotes/origin/main HEAD");
+        assert!(repository.check().0, "on main against the last commit but one");
+        repository.commit(V1, "");
+        repository.commit(&with_value("c"), "");
+        repository.git("update-ref refs/remotes/origin/main HEAD");
+        assert!(!repository.check().0, "on main against the last commit but one");
+        repository.git("tag other");
+        repository.git("tag v0.1.0 HEAD~4");
+        assert!(!repository.check().0, "against the release");
+        repository.git("tag v0.2.0");
+        assert!(repository.check().0, "against the later release");
+    }
+
+    const NOTHING: &str = "no earlier version has openapi.yaml: nothing is promised yet\n";
+
+    #[test]
+    fn a_contract_that_is_new_promises_nothing_yet() {
+        let repository = Repository::new();
+        repository.git("rm --quiet openapi.yaml");
+        repository.git("commit --quiet --message gone");
+        repository.commit(V1, "");
+        assert_eq!(repository.check(), (true, NOTHING.to_owned()));
+    }
+
+    #[test]
+    fn a_history_that_is_cut_off_is_named() {
+        let repository = Repository::new();
+        repository.commit(&with_value("c"), "");
+        let clone = tempfile::tempdir().expect("a folder");
+        let folder = clone.path().join("clone");
+        let from = repository.0.path().display();
+        repository.git(&format!("clone --quiet --depth 1 file://{from} {}", folder.display()));
+        let mut report = Vec::new();
+        assert_eq!(check(&folder, &mut report), Ok(true));
+        assert!(String::from_utf8_lossy(&report).contains("git fetch --unshallow"));
+    }
+}
