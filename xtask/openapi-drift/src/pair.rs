@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 /// promise to callers and clients, which the served side must keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question {
-    /// Does the server keep the contract? Whatever only one side has is a difference.
+    /// Does the server keep the contract? All that only one side has is a difference.
     Server,
     /// Does the later version of the contract keep the promises of the earlier one, which is the
     /// documented side? What is only added breaks nothing. Security is compared too.
