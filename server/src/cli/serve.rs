@@ -70,7 +70,7 @@ pub async fn serve(
     let ended = tokio::select! {
         _ = interrupt.recv() => Ok("SIGINT"),
         _ = terminate.recv() => Ok("SIGTERM"),
-        _ = hung_up(&mut hangup, settings) => Ok("SIGHUP"),
+        () = hung_up(&mut hangup, settings) => Ok("SIGHUP"),
         damage = damage(&service, &log) => Err(damage),
     };
     match &ended {
