@@ -173,7 +173,8 @@ impl Server {
 }
 
 /// Passes the warnings and errors of dropshot on, but not the values that its loggers add to every
-/// record: they contain whole URIs with their queries.
+/// record: they contain whole URIs with their queries. Handshakes that fail are not passed on: the
+/// records name no peer, and anyone who connects can cause them.
 struct Warnings(Logger);
 
 impl Drain for Warnings {
@@ -181,7 +182,8 @@ impl Drain for Warnings {
     type Err = Never;
 
     fn log(&self, record: &Record<'_>, _: &OwnedKVList) -> Result<(), Never> {
-        if record.level().is_at_least(Level::Warning) {
+        let is_handshake = || record.msg().to_string().starts_with("tls accept err");
+        if record.level().is_at_least(Level::Warning) && !is_handshake() {
             self.0.log(record);
         }
         Ok(())
@@ -201,6 +203,7 @@ mod tests {
         let log = Log::start(Format::Json, writer);
         let dropshot = Logger::root(Warnings(log.logger()), o!("uri" => "/v1/user?hidden"));
         info!(dropshot, "request completed");
+        warn!(dropshot, "tls accept err: {}", "eof");
         warn!(dropshot, "accept error"; "error" => "too many files");
         let line = BufReader::new(reader).lines().next().unwrap().unwrap();
         assert!(line.contains("accept error") && line.contains("too many files"), "{line}");
