@@ -47,11 +47,11 @@ impl Display for Problem {
 
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
-        let step = next_step(&failure);
+        let step = next_step(&failure).map(|step| format!(": {step}")).unwrap_or_default();
         let id = failure.request_id.as_ref().filter(|_| is_server_error(&failure));
         let id = id.map(|id| format!(" (request {id})")).unwrap_or_default();
         let code = if was_refused(&failure) { REFUSED } else { UNKNOWN };
-        Self { code, sentence: format!("{failure}{id}: {step}") }
+        Self { code, sentence: format!("{failure}{id}{step}") }
     }
 }
 
@@ -68,22 +68,26 @@ fn is_server_error(failure: &Failure) -> bool {
     failure.status.is_some_and(|status| status.is_server_error())
 }
 
-fn next_step(failure: &Failure) -> String {
+/// Returns what to do next, unless the server has said it after a colon.
+fn next_step(failure: &Failure) -> Option<String> {
     if failure.outcome_unknown() {
-        return "list first, and repeat only if nothing has changed".to_owned();
+        return Some("list first, and repeat only if nothing has changed".to_owned());
     }
     if let Some(wait) = failure.retry_after {
-        return format!("try again in {} s", wait.as_secs());
+        return Some(format!("try again in {} s", wait.as_secs()));
     }
+    let is_said = failure.message.contains(": ");
     let step = match failure.status.map(|status| status.as_u16()) {
         None => "check the URL, and that the server runs",
         Some(401) => "run `orgtokens login`, or set ORGTOKENS_TOKEN to a valid token",
+        Some(408 | 429) => "try again later",
+        Some(400..500) if is_said => return None,
         Some(403) => "use another token, or ask an owner or admin",
-        Some(404) => "check the name, and what is reached with `orgtokens organization list`",
+        Some(404) => "check the name; `orgtokens organization list` shows what this token reaches",
         Some(409) => "list first, and choose another name or an earlier step",
         Some(400..500) => "correct the arguments",
         Some(500..) => "try again later, and look into the log of the server",
         Some(_) => "check the URL, and list before you repeat a change",
     };
-    step.to_owned()
+    Some(step.to_owned())
 }

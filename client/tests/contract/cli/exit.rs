@@ -17,7 +17,7 @@ async fn a_refusal_of_the_server_exits_1_with_its_sentence_and_the_next_step() {
             "organization list",
         ),
         ("audit list --organization acme", "403 Forbidden", "ask an owner or admin"),
-        ("token mint laptop", "409 Conflict", "choose another name"),
+        ("token mint laptop", "409 Conflict", "choose another one\n"),
     ] {
         let run = member.run(command).await;
         assert_eq!((run.code, &*run.stdout), (1, ""), "{run:?}");
