@@ -15,8 +15,8 @@ use crate::postgres::NOT_INSTALLED;
 /// Run every check that must pass before a change lands
 ///
 /// Formatting, lints, documentation, the contract against the server and against its last release, and
-/// all tests, including those over PostgreSQL.
-/// Every check runs, even after a failure. The summary names each that failed or was skipped.
+/// all tests, including those over PostgreSQL. Every check runs, even after a failure. The summary names
+/// each that failed or was skipped.
 #[derive(Args, Debug)]
 pub struct Ci {
     /// Skip nothing: fail if PostgreSQL is not installed, and follow the steps of the README too

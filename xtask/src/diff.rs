@@ -17,8 +17,8 @@ const NOTE: &str = "security is not compared (dropshot emits none): \
 /// Without `--generated` the server is built, and `orgtokens-server openapi` prints its document.
 /// The contract is `openapi.yaml` at the root of the workspace.
 ///
-/// The security of the server is not compared, because dropshot emits none: the contract tests in client/tests prove
-/// it for every secured operation.
+/// The security of the server is not compared, because dropshot emits none: the contract tests in
+/// client/tests prove it for every secured operation.
 #[derive(Args, Debug)]
 pub struct Diff {
     #[command(flatten)]

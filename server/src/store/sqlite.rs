@@ -38,7 +38,7 @@ use writer::Writer;
 pub struct Sqlite {
     path: PathBuf,
     /// Tells the file from another one that has its path later.
-    identity: files::Identity,
+    file_id: files::FileId,
     writer: Writer,
     /// Whether everything was checked for damage when this opened.
     is_checked: bool,
@@ -72,8 +72,8 @@ impl Sqlite {
             let commits = Arc::new(Commits::new(WalIndex::of(open::connect(&path)?), counts));
             let readers = Readers::new(path.clone(), Arc::clone(&commits));
             let writer = Writer::new(connection, commits);
-            let identity = files::identity(&path)?;
-            Ok(Self { path, identity, writer, is_checked, readers, reserve, _copy: copy })
+            let file_id = files::file_id(&path)?;
+            Ok(Self { path, file_id, writer, is_checked, readers, reserve, _copy: copy })
         })
         .await
     }
@@ -134,7 +134,7 @@ impl Sqlite {
 
     /// Fails unless the file is where it was and can be read. No worker thread waits for that.
     pub async fn require_ready(&self) -> Result<()> {
-        if files::identity(&self.path).ok() != Some(self.identity) {
+        if files::file_id(&self.path).ok() != Some(self.file_id) {
             return Err(broken(format!(
                 "{} is not the file that was opened: stop the server, put the file and its -wal back, \
                  and start it again",

@@ -24,10 +24,10 @@ pub fn require_writable(path: &Path) -> Result<()> {
 }
 
 /// What tells a file from others: its device and its number there.
-pub type Identity = (u64, u64);
+pub type FileId = (u64, u64);
 
-/// Returns the identity of the file at this path. It does not open it.
-pub fn identity(path: &Path) -> Result<Identity> {
+/// Returns the id of the file at this path. It does not open it.
+pub fn file_id(path: &Path) -> Result<FileId> {
     let file = fs::metadata(path).map_err(|error| refusal(path, &error))?;
     Ok((file.dev(), file.ino()))
 }
