@@ -99,19 +99,24 @@ pub fn command() -> Command {
         let leaf = readable(operation, words);
         root = match words.split_once(' ') {
             None => root.subcommand(leaf.name(words)),
-            Some((thing, verb)) => root.mut_subcommand(thing, |thing| add(thing, leaf.name(verb))),
+            Some((thing, verb)) => {
+                root.mut_subcommand(thing, |thing| add(thing, operation, leaf.name(verb)))
+            }
         };
     }
     Own::augment_subcommands(root)
 }
 
 /// Adds a command, or its arguments if the name is taken.
-fn add(thing: Command, leaf: Command) -> Command {
+fn add(thing: Command, operation: CliCommand, leaf: Command) -> Command {
     let name = leaf.get_name().to_owned();
     if thing.find_subcommand(&name).is_none() {
         return thing.subcommand(leaf);
     }
-    thing.mut_subcommand(name, |taken| revoke(taken, &leaf))
+    thing.mut_subcommand(name, |taken| match operation {
+        CliCommand::CreateOrganizationApiToken => restrict(taken),
+        _ => revoke(taken, &leaf),
+    })
 }
 
 /// Returns the generated command of an operation, with arguments and help that read well.
@@ -159,12 +164,6 @@ fn plain(text: &str) -> String {
 }
 
 fn mint(command: Command) -> Command {
-    let scope = PossibleValuesParser::new(SCOPES).try_map(|scope| scope.parse::<Scope>());
-    let scope = Arg::new("scope")
-        .long("scope")
-        .value_name("SCOPE")
-        .action(ArgAction::Append)
-        .value_parser(scope);
     let text = "\n\nWithout `--organization` the token is unrestricted: it may do all that you may \
                 do. Turso has deprecated such tokens.\n\nThe secret alone is printed on standard \
                 output. Save it: it is shown once.";
@@ -172,7 +171,28 @@ fn mint(command: Command) -> Command {
     command
         .long_about(long + text)
         .mut_arg("group", |group| group.requires_all(["organization", "scope"]))
-        .arg(scope.requires("group").help("What the token may do in the group; may be repeated"))
+        .arg(scope().requires("group").help("What the token may do in the group; may be repeated"))
+}
+
+/// Progenitor makes no flags for lists.
+pub fn scope() -> Arg {
+    let scope = PossibleValuesParser::new(SCOPES).try_map(|scope| scope.parse::<Scope>());
+    let argument = Arg::new("scope").long("scope").value_name("SCOPE");
+    argument.action(ArgAction::Append).value_parser(scope)
+}
+
+pub fn allow_ip() -> Arg {
+    Arg::new("allow-ip").long("allow-ip").value_name("NET").action(ArgAction::Append)
+}
+
+/// Lets a token of an organization expire, and name the addresses that may use it.
+fn restrict(mint: Command) -> Command {
+    let expires = Arg::new("expires").long("expires").value_name("EXPIRATION");
+    let expires =
+        expires.help("A duration such as 30d, a time such as 2030-01-31T12:00:00Z, or never");
+    let addresses = "An address or a network that may use the token; may be repeated";
+    mint.arg(expires.requires("organization"))
+        .arg(allow_ip().requires("organization").help(addresses))
 }
 
 /// Lets one command revoke a token by name, or by organization and ID.
@@ -271,14 +291,14 @@ mod tests {
     }
 
     #[test]
-    fn every_operation_has_a_command_of_its_own_and_revoke_has_two() {
+    fn every_operation_has_a_command_of_its_own_but_mint_and_revoke_have_two() {
         command().debug_assert();
         let mut operations = BTreeMap::<_, usize>::new();
         for operation in CliCommand::iter() {
             *operations.entry(verbs::verb(operation).words).or_default() += 1;
         }
         operations.retain(|_, count| *count > 1);
-        assert_eq!(operations, BTreeMap::from([("token revoke", 2)]));
+        assert_eq!(operations, BTreeMap::from([("token mint", 2), ("token revoke", 2)]));
     }
 
     #[test]

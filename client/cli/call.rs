@@ -1,6 +1,6 @@
 //! Sends the request of a generated command, and keeps the answer as it was received.
 
-use crate::arguments::{Options, leaf};
+use crate::arguments::{Options, allow_ip, leaf, scope};
 use crate::connection::Connection;
 use crate::generated::{Cli, CliCommand, CliConfig};
 use crate::output::{self, Answer};
@@ -24,7 +24,11 @@ const PAGE: u32 = 1_000;
 
 pub async fn run(options: &Options, matches: &ArgMatches) -> Result<(), Problem> {
     let (words, matches) = leaf(matches);
-    let operation = operation(&words, matches);
+    let restricted = restricted(matches);
+    let (operation, matches) = match &restricted {
+        Some(matches) => (CliCommand::CreateOrganizationApiToken, matches),
+        None => (operation(&words, matches), matches),
+    };
     let connection = Connection::find(options)?;
     if flag(matches, "yes") == Some(false) {
         confirm(matches, &connection.url)?;
@@ -62,6 +66,26 @@ fn operation(words: &str, matches: &ArgMatches) -> CliCommand {
     candidates.find(is_given).expect("clap knows these words and has required the arguments")
 }
 
+/// Returns the arguments of the operation that mints a restricted token, if that is asked for.
+fn restricted(matches: &ArgMatches) -> Option<ArgMatches> {
+    let given = |id| matches.try_get_raw(id).ok().flatten().into_iter().flatten();
+    given("expires").chain(given("allow-ip")).next()?;
+    let names = [
+        ("token-name", "name"),
+        ("organization", "organization-slug"),
+        ("group", "group"),
+        ("scope", "scope"),
+        ("expires", "expiration"),
+        ("allow-ip", "allow-ip"),
+    ];
+    let arguments = names.into_iter().flat_map(|(id, name)| {
+        given(id).flat_map(move |value| [format!("--{name}").into(), value.to_owned()])
+    });
+    let command = Cli::<Hooks>::get_command(CliCommand::CreateOrganizationApiToken);
+    let command = command.no_binary_name(true).args([scope(), allow_ip()]);
+    Some(command.get_matches_from(arguments))
+}
+
 /// Asks whether to revoke.
 fn confirm(matches: &ArgMatches, url: &str) -> Result<(), Problem> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
@@ -86,8 +110,11 @@ async fn all_entries(client: &Client, matches: &ArgMatches) -> Result<serde_json
     Ok(json!({ "audit_logs": entries }))
 }
 
-/// What is done at each step of a call. Only a list of scopes needs help; the answer is printed
-/// from its body.
+fn scopes(matches: &ArgMatches) -> Option<Vec<Scope>> {
+    Some(matches.get_many("scope")?.copied().collect())
+}
+
+/// What is done at each step of a call. Only lists need help; the answer is printed from its body.
 pub struct Hooks;
 
 impl CliConfig for Hooks {
@@ -96,9 +123,23 @@ impl CliConfig for Hooks {
         matches: &ArgMatches,
         request: &mut builder::CreateApiToken<'_>,
     ) -> anyhow::Result<()> {
-        if let Some(scopes) = matches.get_many::<Scope>("scope") {
-            let scopes: Vec<_> = scopes.copied().collect();
+        if let Some(scopes) = scopes(matches) {
             *request = request.clone().body_map(|body| body.scopes(scopes));
+        }
+        Ok(())
+    }
+
+    fn execute_create_organization_api_token(
+        &self,
+        matches: &ArgMatches,
+        request: &mut builder::CreateOrganizationApiToken<'_>,
+    ) -> anyhow::Result<()> {
+        if let Some(scopes) = scopes(matches) {
+            *request = request.clone().body_map(|body| body.scopes(scopes));
+        }
+        if let Some(addresses) = matches.get_many::<String>("allow-ip") {
+            let addresses: Vec<_> = addresses.cloned().collect();
+            *request = request.clone().body_map(|body| body.allowed_ips(addresses));
         }
         Ok(())
     }

@@ -36,7 +36,8 @@ pub fn print(answer: &Answer, shown: &Shown, format: Format) -> Result<(), Probl
 fn secret(minted: &Value) -> Result<(), Problem> {
     let (name, id) = (cell(minted, "name"), cell(minted, "id"));
     let once = if io::stdout().is_terminal() { ": this is its secret, shown once" } else { "" };
-    eprintln!("minted {name}, id {id}{once}");
+    let expiry = minted["expires_at"].as_str().map(|time| format!(", expires at {time}"));
+    eprintln!("minted {name}, id {id}{}{once}", expiry.unwrap_or_default());
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{}", cell(minted, "token")).and_then(|()| stdout.flush()).map_err(|error| {
         Problem::unknown(format!("the token was minted, but not printed ({error}): revoke {id}"))

@@ -24,6 +24,8 @@ pub enum Shown {
 }
 
 const TOKENS: &[&str] = &["name", "id", "organization", "group", "scopes", "created_at"];
+const TOKEN_DETAILS: &[&str] =
+    &["name", "id", "group", "scopes", "owner/username", "created_at", "expires_at", "allowed_ips"];
 const ORGANIZATION_TOKENS: &[&str] =
     &["name", "id", "group", "scopes", "owner/username", "created_at"];
 const ORGANIZATION: &[&str] = &["slug", "type", "overages", "blocked_reads", "blocked_writes"];
@@ -37,7 +39,8 @@ pub fn verb(operation: CliCommand) -> Verb {
     let (words, shown) = match operation {
         Op::ListOrganizationApiTokens => ("token list", Table("tokens", ORGANIZATION_TOKENS)),
         Op::ListApiTokens => ("token mine", Table("tokens", TOKENS)),
-        Op::CreateApiToken => ("token mint", Secret),
+        Op::CreateApiToken | Op::CreateOrganizationApiToken => ("token mint", Secret),
+        Op::GetOrganizationApiToken => ("token show", Table("token", TOKEN_DETAILS)),
         Op::RevokeApiToken | Op::RevokeOrganizationApiToken => {
             ("token revoke", Done("revoked", "token"))
         }
@@ -75,7 +78,9 @@ pub fn examples(words: &str) -> Option<&'static str> {
         "token mint" => {
             "orgtokens token mint ci-bot --organization my-org > ci-bot.token\n  \
              orgtokens token mint deploy --organization my-org --group default \\\n      \
-             --scope read --scope db:create"
+             --scope read --scope db:create
+  \
+             orgtokens token mint ci --organization my-org --expires 30d --allow-ip 10.0.0.0/8"
         }
         "token revoke" => {
             "orgtokens token revoke ci-bot --yes\n  \

@@ -4,7 +4,7 @@
 
 use crate::caller::Role;
 use crate::name::{Name, Slug};
-use crate::records::{Group, Member, Organization, OrganizationToken, Token, User};
+use crate::records::{Group, Member, Organization, OrganizationToken, Token, TokenDetails, User};
 use crate::token::TokenId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -56,6 +56,7 @@ macro_rules! responses {
 responses! {
     OrganizationTokenList { tokens: Vec<OrganizationToken> }
     TokenList { tokens: Vec<Token> }
+    TokenResponse { token: TokenDetails }
     RevokedToken { token: String }
     TokenExpiry { exp: i64 }
     CurrentUser { user: User }

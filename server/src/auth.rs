@@ -23,11 +23,11 @@ pub async fn with_credential<T>(
 ) -> (Option<TokenId>, Result<T>) {
     let (context, headers) = (rqctx.context(), rqctx.request.headers());
     let Context { service, throttle, metrics, .. } = context;
+    let client = throttle.proxies.client(rqctx.request.remote_addr().ip(), headers);
     let credential = match credential(headers) {
-        Ok(credential) => Arc::new(credential),
+        Ok(credential) => Arc::new(credential.from(client)),
         Err(error) => return (None, Err(error)),
     };
-    let client = throttle.proxies.client(rqctx.request.remote_addr().ip(), headers);
     // A good credential is refused too: to know that it is good takes the lookup that is limited.
     if throttle.is_spent(client, Instant::now()) {
         metrics.throttled_requests.add(1);

@@ -13,13 +13,15 @@ use crate::api::{
     AddMemberRequest, CreateGroupRequest, CurrentUser, GroupList, GroupPath, GroupResponse,
     MemberAdded, MemberList, MemberPath, MemberRemoved, MemberResponse, OrganizationList,
     OrganizationPath, OrganizationResponse, OrganizationTokenList, OrganizationTokenPath,
-    RevokedToken, TokenExpiry, TokenList, TokenPath, UpdateMemberRequest,
+    RevokedToken, TokenExpiry, TokenList, TokenPath, TokenResponse, UpdateMemberRequest,
 };
 use crate::caller::Credential;
 use crate::error;
 use crate::front::Context;
 use crate::http::{Answer, Body, Deferred, reply};
-use crate::records::{AuditLogPage, MintRequest, MintedToken, PageQuery};
+use crate::records::{
+    AuditLogPage, CreateTokenRequest, CreatedToken, MintRequest, MintedToken, PageQuery,
+};
 use crate::service::Service;
 use answer::{answer, answer_list, answer_texts};
 use dropshot::{ApiDescription, ApiDescriptionRegisterError, Query, RequestContext, endpoint};
@@ -35,6 +37,8 @@ const NEVER: i64 = -1;
 pub fn operations() -> Result<ApiDescription<Context>, ApiDescriptionRegisterError> {
     let mut operations = ApiDescription::new();
     operations.register(list_organization_api_tokens)?;
+    operations.register(create_organization_api_token)?;
+    operations.register(get_organization_api_token)?;
     operations.register(revoke_organization_api_token)?;
     operations.register(list_api_tokens)?;
     operations.register(create_api_token)?;
@@ -91,6 +95,33 @@ async fn list_tokens(
     answer_texts(rqctx, path, remembered, |service, credential, path, after| async move {
         let write = |tokens| reply::to_json(&OrganizationTokenList::from(tokens));
         service.within(&credential, &path.organization_slug).list_tokens(after, write).await
+    })
+    .await
+}
+
+#[endpoint { operation_id = "createOrganizationAPIToken", method = POST,
+    path = "/v1/organizations/{organizationSlug}/api-tokens" }]
+async fn create_organization_api_token(
+    rqctx: Rqctx,
+    path: Path<OrganizationPath>,
+    body: Body<CreateTokenRequest>,
+) -> Answer<CreatedToken> {
+    answer(&rqctx, path.get(), async |service, credential, path| {
+        service.authenticate(credential).await?;
+        let request = body.read().await?;
+        service.within(credential, &path.organization_slug).create_token(request).await
+    })
+    .await
+}
+
+#[endpoint { operation_id = "getOrganizationAPIToken", method = GET,
+    path = "/v1/organizations/{organizationSlug}/api-tokens/{tokenId}" }]
+async fn get_organization_api_token(
+    rqctx: Rqctx,
+    path: Path<OrganizationTokenPath>,
+) -> Answer<TokenResponse> {
+    answer(&rqctx, path.get(), async |service, credential, path| {
+        service.within(credential, &path.organization_slug).get_token(path.token_id).await
     })
     .await
 }

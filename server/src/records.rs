@@ -4,6 +4,8 @@
 #![expect(missing_docs, reason = "openapi.yaml describes the members")]
 
 use crate::caller::{Caller, Origin, Role};
+use crate::expiration::Expiration;
+use crate::limits::AllowedIps;
 use crate::name::{Name, Quoted, Slug};
 use crate::scope::{RequestedScope, Scope, Scopes};
 use crate::token::{PlainToken, TokenId};
@@ -49,6 +51,30 @@ pub struct OrganizationToken {
     pub owner: Option<TokenOwner>,
 }
 
+/// A token with its whole life.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct TokenDetails {
+    pub name: Name,
+    pub id: TokenId,
+    pub organization: Slug,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Name")]
+    pub group: Option<Name>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<Scope>")]
+    pub scopes: Option<Scopes>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "TokenOwner")]
+    pub owner: Option<TokenOwner>,
+    pub created_at: DateTime<Utc>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub expires_at: Option<DateTime<Utc>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<String>")]
+    pub allowed_ips: Option<AllowedIps>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TokenOwner {
     pub username: Name,
@@ -71,6 +97,25 @@ pub struct MintRequest {
     pub scopes: Option<Vec<RequestedScope>>,
 }
 
+/// A token to mint in an organization. Unknown and null members are refused, as in [`MintRequest`].
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateTokenRequest {
+    pub name: Name,
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Name")]
+    pub group: Option<Name>,
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Vec<RequestedScope>", length(min = 1))]
+    pub scopes: Option<Vec<RequestedScope>>,
+    #[serde(default)]
+    #[schemars(with = "String")]
+    pub expiration: Expiration,
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Vec<String>", length(min = 1, max = 100))]
+    pub allowed_ips: Option<AllowedIps>,
+}
+
 /// Reads a member that may be left out, and may not be null.
 fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
@@ -80,7 +125,7 @@ where
     T::deserialize(deserializer).map(Some)
 }
 
-/// A token that was just minted. This is the one answer that shows a secret.
+/// A token that was just minted. Of the answers, this and [`CreatedToken`] show a secret.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct MintedToken {
     pub name: Name,
@@ -88,6 +133,16 @@ pub struct MintedToken {
     #[serde(serialize_with = "reveal")]
     #[schemars(with = "String")]
     pub token: PlainToken,
+}
+
+/// Like [`MintedToken`], with what it was given.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct CreatedToken {
+    #[serde(flatten)]
+    pub minted: MintedToken,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 /// Writes the plain token, into the answer of mint.

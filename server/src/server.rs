@@ -5,6 +5,7 @@
 use crate::front::throttle::{Proxies, Throttle};
 use crate::front::{self, Context, tls};
 use crate::handlers;
+use crate::limits::parse_network;
 use crate::metrics::Metrics;
 use crate::name::parse_positive;
 use crate::service::{MintPolicy, Service};
@@ -16,7 +17,7 @@ use dropshot::{ConfigDropshot, HandlerTaskMode, HttpServer, ServerBuilder};
 use http::HeaderName;
 use ipnet::IpNet;
 use slog::{Drain, Level, Logger, Never, OwnedKVList, Record, o};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,11 +88,6 @@ impl Settings {
     }
 }
 
-fn parse_network(text: &str) -> Result<IpNet, &'static str> {
-    let address = || text.parse::<IpAddr>().map(IpNet::from);
-    text.parse().or_else(|_| address()).map_err(|_| "write it as 10.0.0.0/8 or 10.0.0.1")
-}
-
 fn parse_header(text: &str) -> Result<HeaderName, &'static str> {
     text.parse().map_err(|_| "write the name of a header, such as X-Forwarded-For or Forwarded")
 }
@@ -124,6 +120,7 @@ impl Server {
         let throttle = Throttle::new(settings.bad_credentials_per_second, proxies);
         let warnings = Logger::root(Warnings(log.new(o!("source" => "dropshot"))), o!());
         let service = service.with_mint_policy(settings.mint_policy);
+        let sweep = service.clone().sweep_regularly();
         let context = Context::new(service, operations, extras, throttle, log.clone());
         let (connections, metrics) =
             (Arc::clone(&context.connections), Arc::clone(&context.metrics));
@@ -141,6 +138,7 @@ impl Server {
         let idle_timeout = Duration::from_secs(settings.idle_timeout.get().into());
         let address = http.local_addr();
         let mut tasks = connections.start_reaper(address, settings.max_connections, idle_timeout);
+        tasks.spawn(sweep);
         identity.map(|identity| identity.watch(&mut tasks, log)).transpose()?;
         Ok(Self { http, metrics, tasks })
     }

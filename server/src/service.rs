@@ -6,6 +6,7 @@
 //! other effect.
 
 mod audit;
+mod expiry;
 mod members;
 mod operator;
 mod organizations;

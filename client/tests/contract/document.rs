@@ -98,7 +98,7 @@ fn no_generated_type_shows_a_secret_in_debug_output() {
 }
 
 #[test]
-fn the_document_has_the_19_operations() {
+fn the_document_has_the_21_operations() {
     let mut ids: Vec<_> = contract().operations().iter().map(|operation| operation.id).collect();
     ids.sort_unstable();
     assert_eq!(
@@ -107,10 +107,12 @@ fn the_document_has_the_19_operations() {
             "addOrganizationMember",
             "createAPIToken",
             "createGroup",
+            "createOrganizationAPIToken",
             "deleteGroup",
             "getCurrentUser",
             "getGroup",
             "getOrganization",
+            "getOrganizationAPIToken",
             "getOrganizationMember",
             "listAPITokens",
             "listGroups",

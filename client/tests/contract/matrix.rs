@@ -28,9 +28,12 @@ const ROLES: [Role; 4] = [Role::Owner, Role::Admin, Role::Member, Role::Viewer];
 /// otherwise. Each cell has the statuses for owner, admin, member and viewer with that token. The
 /// last column is an outsider with an unrestricted token. Anonymous requests always receive 401.
 #[rustfmt::skip]
-const TABLE: [(&str, [&str; 6]); 23] = [
+const TABLE: [(&str, [&str; 6]); 26] = [
     // operation, variant           unrestricted       organization       elsewhere          group, read        group, else        outsider
     ("listOrganizationAPITokens",   ["200 200 200 200", "200 200 200 200", "404 404 404 404", "403 403 403 403", "403 403 403 403", "404"]),
+    ("createOrganizationAPIToken",  ["200 200 200 200", "200 200 200 200", "404 404 404 404", "403 403 403 403", "403 403 403 403", "404"]),
+    ("createOrganizationAPIToken group", ["200 200 403 403", "200 200 403 403", "404 404 404 404", "403 403 403 403", "403 403 403 403", "404"]),
+    ("getOrganizationAPIToken",     ["200 200 404 404", "200 200 404 404", "404 404 404 404", "403 403 403 403", "403 403 403 403", "404"]),
     ("revokeOrganizationAPIToken",  ["200 200 404 404", "200 200 404 404", "404 404 404 404", "403 403 403 403", "403 403 403 403", "404"]),
     ("listAPITokens",               ["200 200 200 200", "200 200 200 200", "200 200 200 200", "403 403 403 403", "403 403 403 403", "200"]),
     ("createAPIToken unrestricted", ["200 200 200 200", "403 403 403 403", "403 403 403 403", "403 403 403 403", "403 403 403 403", "200"]),
@@ -83,6 +86,10 @@ async fn prepare(world: &World, owner: &Actor, asker: &Actor, row: &str, turn: u
             let id = mint(owner, turn).await;
             request(Method::DELETE, &format!("{ACME}/api-tokens/{id}"))
         }
+        "getOrganizationAPIToken" => {
+            let id = mint(owner, turn).await;
+            request(Method::GET, &format!("{ACME}/api-tokens/{id}"))
+        }
         "revokeAPIToken own" => {
             mint_for(world, asker).await;
             request(Method::DELETE, "/v1/auth/api-tokens/own")
@@ -118,6 +125,7 @@ async fn prepare(world: &World, owner: &Actor, asker: &Actor, row: &str, turn: u
 /// Builds the request of a row that needs no target of its own.
 fn read(owner: &Actor, row: &str) -> Option<Request> {
     let new = |name: &str| request(Method::POST, &format!("/v1/auth/api-tokens/{name}"));
+    let create = request(Method::POST, &format!("{ACME}/api-tokens"));
     Some(match row {
         "listOrganizationAPITokens" => request(Method::GET, &format!("{ACME}/api-tokens")),
         "listAPITokens" => request(Method::GET, "/v1/auth/api-tokens"),
@@ -125,6 +133,10 @@ fn read(owner: &Actor, row: &str) -> Option<Request> {
         "createAPIToken organization" => new("new-2").with(json!({"organization": "acme"})),
         "createAPIToken group" => new("new-3")
             .with(json!({"organization": "acme", "group": "default", "scopes": ["read"]})),
+        "createOrganizationAPIToken" => create.with(json!({"name": "new-4"})),
+        "createOrganizationAPIToken group" => {
+            create.with(json!({"name": "new-5", "group": "default", "scopes": ["read"]}))
+        }
         "validateAPIToken" => request(Method::GET, "/v1/auth/validate"),
         "getCurrentUser" => request(Method::GET, "/v1/user"),
         "listOrganizations" => request(Method::GET, "/v1/organizations"),

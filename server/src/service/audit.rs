@@ -2,7 +2,7 @@
 //! which token. It never shows a secret.
 
 use crate::caller::{Caller, Origin, Role};
-use crate::clock;
+use crate::limits::Limits;
 use crate::name::Name;
 use crate::records::{Group, Token};
 use crate::store::{Author, ChainHead, NewEntry, Transaction};
@@ -15,6 +15,9 @@ pub const OPERATOR: &str = "operator";
 /// necessary.
 pub const REVOKE: &str = "revoke";
 
+/// The cause of the removal of a token that has expired.
+pub const EXPIRED: &str = "expired";
+
 /// Who makes a change.
 #[derive(Clone, Copy)]
 pub enum Actor<'a> {
@@ -26,7 +29,7 @@ pub enum Actor<'a> {
 
 /// A change.
 pub enum Event<'a> {
-    TokenCreate { token: &'a Token, owner: &'a Name },
+    TokenCreate { token: &'a Token, limits: &'a Limits, owner: &'a Name },
     TokenRevoke { token: &'a Token, owner: &'a Name, cause: &'static str },
     MemberAdd { username: &'a Name, role: Role },
     MemberUpdate { username: &'a Name, from: Role, to: Role },
@@ -61,7 +64,7 @@ pub fn record<'a>(
         }
         Actor::Operator => (OPERATOR, Origin::Cli, Value::Null),
     };
-    let author = Author { name, origin, time: clock::now() };
+    let author = Author { name, origin };
     let entries = events.into_iter().map(|event| event.entry(&acting_token)).collect();
     change.record(head, &author, entries);
 }
@@ -76,11 +79,13 @@ impl Event<'_> {
     /// Returns the code and the message of the entry, and what was changed.
     fn describe(self) -> (&'static str, String, Value) {
         match self {
-            Self::TokenCreate { token, owner } => (
-                "user-token-create",
-                format!("minted token {} of {owner}", token.name),
-                json!({"token": token_data(token, owner)}),
-            ),
+            Self::TokenCreate { token, limits: Limits { expires_at, allowed_ips }, owner } => {
+                let mut data = token_data(token, owner);
+                data["expires_at"] = json!(expires_at);
+                data["allowed_ips"] = json!(allowed_ips);
+                let message = format!("minted token {} of {owner}", token.name);
+                ("user-token-create", message, json!({"token": without_nulls(data)}))
+            }
             Self::TokenRevoke { token, owner, cause } => {
                 let reason = if cause == REVOKE { String::new() } else { format!(" ({cause})") };
                 (

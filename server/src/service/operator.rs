@@ -11,6 +11,7 @@ use super::tokens::{self, Mint};
 use super::{Service, members};
 use crate::caller::{Binding, Role};
 use crate::error::{Error, Result};
+use crate::limits::Limits;
 use crate::name::{Email, Name, Slug};
 use crate::records::{Member, MintRequest};
 use crate::store::{
@@ -216,5 +217,6 @@ fn mint_for(
     username: &Name,
     FoundUser { id, head, .. }: FoundUser,
 ) {
-    mint.add(change, Actor::Operator, (id, username), &Binding::Unrestricted, head);
+    let (binding, limits) = (Binding::Unrestricted, Limits::default());
+    mint.add(change, Actor::Operator, (id, username), (&binding, &limits), head);
 }

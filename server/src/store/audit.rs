@@ -37,13 +37,12 @@ const INSERT_MANY_POSTGRES: &str =
      FROM unnest($7::text[], $8::text[], $9::text[], $10::bytea[])
      WITH ORDINALITY AS e (code, message, data, hash, key) ORDER BY key";
 
-/// Who makes a change, and when.
+/// Who makes a change.
 #[derive(Clone, Copy, Debug)]
 pub struct Author<'a> {
     /// The username, or `operator`.
     pub name: &'a str,
     pub origin: Origin,
-    pub time: DateTime<Utc>,
 }
 
 /// What an entry says of a change.
@@ -115,10 +114,10 @@ impl Transaction {
     pub fn record(&mut self, mut head: ChainHead, author: &Author<'_>, entries: Vec<NewEntry>) {
         let mut entries = entries.into_iter().peekable();
         while entries.peek().is_some() {
-            let start = head.entries;
+            let (start, time) = (head.entries, head.time);
             let links = entries.by_ref().take(BULK);
             let links: Vec<_> = links.map(|entry| (head.append(author, &entry), entry)).collect();
-            let statement = self.insert_entries(head.chain, author, start, links);
+            let statement = self.insert_entries(head.chain, author, (start, time), links);
             self.execute(statement.touching(Touched::Nothing));
         }
         let (update, key, touched) = match head.chain {
@@ -135,22 +134,21 @@ impl Transaction {
         self.execute(sql(update, parameters).touching(touched));
     }
 
-    /// Returns the statement that adds entries with their hashes, whose sequence starts after
-    /// `start`.
+    /// Returns the statement that adds entries of this time with their hashes, whose sequence starts
+    /// after `start`.
     fn insert_entries(
         &self,
         chain: Chain,
         author: &Author<'_>,
-        start: i64,
+        (start, time): (i64, DateTime<Utc>),
         links: Vec<(Hash, NewEntry)>,
     ) -> Statement {
         let (organization, user) = match chain {
             Chain::Organization(id) => (id.0.into(), Value::Null),
             Chain::User(id) => (Value::Null, id.0.into()),
         };
-        let time = author.time.timestamp_millis();
         let mut parameters = vec![organization, user, author.origin.as_str().into()];
-        parameters.extend([author.name.into(), time.into()]);
+        parameters.extend([author.name.into(), time.timestamp_millis().into()]);
         if let [(hash, NewEntry { code, message, data })] = &links[..] {
             parameters.extend([(start + 1).into(), (*code).into()]);
             parameters.extend([message.as_str().into(), data.as_str().into()]);

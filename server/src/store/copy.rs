@@ -73,7 +73,8 @@ const TABLES: [Table; 7] = [
     (
         "tokens",
         "position",
-        "id, digest, name, user_id, organization_id, group_uuid, scopes, created_at, expires_at",
+        "id, digest, name, user_id, organization_id, group_uuid, scopes, created_at, \
+         expires_at, allowed_ips",
     ),
     (
         "audit_log",

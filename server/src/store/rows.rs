@@ -1,13 +1,14 @@
 //! Rows into records. A row that cannot be read means a damaged database: it is an error, never a
 //! panic.
 
-use super::access::{Access, FoundToken, Reach, TargetMember};
+use super::access::{Access, FoundDetails, FoundToken, Reach, TargetMember};
 use super::audit::chain::{AnyChain, CLOSED, Chain, ChainHead, Hash, Link, NamedHead};
 use super::connection::Row;
 use super::{Error, Result};
 use crate::caller::{Binding, Caller, OrganizationId, Origin, Role, UserId};
+use crate::limits::Limits;
 use crate::name::{Name, Slug};
-use crate::records::{AuditLog, Group, Member, OrganizationToken, Token, TokenOwner};
+use crate::records::{AuditLog, Group, Member, OrganizationToken, Token, TokenDetails, TokenOwner};
 use crate::scope::Scopes;
 use crate::token::TokenId;
 use chrono::{DateTime, Utc};
@@ -36,7 +37,8 @@ fn uuid(row: &dyn Row, column: usize) -> Result<Uuid> {
     Uuid::from_slice(row.bytes(column)?).map_err(|_| corrupt("a UUID"))
 }
 
-fn time(row: &dyn Row, column: usize) -> Result<DateTime<Utc>> {
+/// Reads milliseconds since the Unix epoch.
+pub fn time(row: &dyn Row, column: usize) -> Result<DateTime<Utc>> {
     DateTime::from_timestamp_millis(row.integer(column)?).ok_or_else(|| corrupt("a time"))
 }
 
@@ -54,9 +56,10 @@ pub fn hash(row: &dyn Row, column: usize) -> Result<Hash> {
     row.bytes(column)?.try_into().map_err(|_| corrupt("a hash"))
 }
 
-/// Reads columns: entries, hash.
+/// Reads columns: time, entries, hash.
 pub fn head(row: &dyn Row, from: usize, chain: Chain) -> Result<ChainHead> {
-    Ok(ChainHead { chain, entries: row.integer(from)?, hash: hash(row, from + 1)? })
+    let (time, entries) = (time(row, from)?, row.integer(from + 1)?);
+    Ok(ChainHead { chain, time, entries, hash: hash(row, from + 2)? })
 }
 
 /// Reads columns: kind of chain, its user's or organization's id and name, entries, hash.
@@ -88,28 +91,37 @@ fn binding(row: &dyn Row, from: usize) -> Result<Binding> {
     })
 }
 
+/// Reads columns: expiry, addresses. Both may be null.
+fn limits(row: &dyn Row, from: usize) -> Result<Limits> {
+    let (expires_at, allowed_ips) =
+        (optional(row, from, time)?, optional(row, from + 1, parse_text)?);
+    Ok(Limits { expires_at, allowed_ips })
+}
+
 /// Reads the columns that `access!` begins with.
 pub fn access(row: &dyn Row) -> Result<Access> {
-    let user = UserId(row.integer(6)?);
+    let user = UserId(row.integer(7)?);
     let caller = Caller {
         token: token_id(row, 0)?,
         token_name: parse_text(row, 1)?,
         binding: binding(row, 2)?,
-        expires_at: optional(row, 5, time)?,
+        limits: limits(row, 5)?,
         user,
-        username: parse_text(row, 7)?,
-        email: row.text(8)?.to_owned(),
+        username: parse_text(row, 8)?,
+        email: row.text(9)?.to_owned(),
         origin: Origin::Web,
     };
-    let user_head = head(row, 9, Chain::User(user))?;
-    let organization = optional(row, 12, reach)?;
-    Ok(Access { caller, user_head, organization, foreign_commits: Some(0) })
+    let user_head = head(row, 10, Chain::User(user))?;
+    let time = user_head.time;
+    let organization = optional(row, 14, |row, _| reach(row, time))?;
+    Ok(Access { caller, user_head, organization, time, foreign_commits: Some(0) })
 }
 
-fn reach(row: &dyn Row, _: usize) -> Result<Reach> {
-    let id = OrganizationId(row.integer(11)?);
-    let head = head(row, 13, Chain::Organization(id))?;
-    Ok(Reach { id, role: parse_text(row, 12)?, head })
+fn reach(row: &dyn Row, time: DateTime<Utc>) -> Result<Reach> {
+    let id = OrganizationId(row.integer(13)?);
+    let (entries, hash) = (row.integer(15)?, hash(row, 16)?);
+    let head = ChainHead { chain: Chain::Organization(id), time, entries, hash };
+    Ok(Reach { id, role: parse_text(row, 14)?, head })
 }
 
 /// Reads columns: id, name, time, scopes, group's name. The last may be null.
@@ -143,6 +155,24 @@ pub fn found_token(row: &dyn Row, from: usize) -> Result<FoundToken> {
     let organization = optional(row, from + 7, |row, column| row.integer(column))?;
     let (organization, user) = (organization.map(OrganizationId), row.integer(from + 8)?);
     Ok(FoundToken { token, owner: parse_text(row, from + 5)?, organization, user: UserId(user) })
+}
+
+/// Reads columns: those of [`token`], user id, those of [`limits`].
+pub fn found_details(row: &dyn Row, from: usize) -> Result<FoundDetails> {
+    let OrganizationToken { token, owner } = token(row, from)?;
+    let Limits { expires_at, allowed_ips } = limits(row, from + 9)?;
+    let details = TokenDetails {
+        name: token.name,
+        id: token.id,
+        organization: parse_text(row, from + 7)?,
+        group: token.group,
+        scopes: token.scopes,
+        owner,
+        created_at: token.created_at,
+        expires_at,
+        allowed_ips,
+    };
+    Ok(FoundDetails { details, user: UserId(row.integer(from + 8)?) })
 }
 
 /// Reads columns: user id, address, role, other owner. The role may be null.

@@ -2,21 +2,28 @@
 //! row, so no query can forget to leave it out; the audit log says what it was.
 
 use super::access::{Access, FoundToken, TARGET, accepted, access, parameters};
+use super::audit::chain::{Chain, ChainHead};
 use super::connection::{Row, Statement, Value, sql};
 use super::remembered::Touched;
 use super::{Error, Result, Snapshot, Transaction, broken, rows};
 use crate::caller::{Binding, Credential, OrganizationId, Role, UserId};
-use crate::clock;
+use crate::limits::Limits;
 use crate::name::{Name, Slug};
 use crate::records::{OrganizationToken, Page, Token};
 use crate::token::TokenDigest;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 /// The place of a token in the order of minting.
 pub type Position = i64;
 
 /// A page of tokens, in the order of minting.
-pub type TokenPage = Page<OrganizationToken, Position>;
+pub struct TokenPage {
+    /// The tokens.
+    pub tokens: Page<OrganizationToken, Position>,
+    /// When the first of them expires, if any does.
+    pub valid_until: Option<DateTime<Utc>>,
+}
 
 /// How many tokens are counted by one statement: as few as a worker thread reads in a third of a
 /// millisecond.
@@ -24,23 +31,25 @@ const COUNTED: i64 = 2048;
 
 /// All tokens of an organization, without its slug, which the caller knows.
 const ALL_IN_ORGANIZATION: &str =
-    "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, u.username, u.email, NULL
-     FROM tokens t JOIN users u ON u.id = t.user_id
+    "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, u.username, u.email, NULL,
+     t.expires_at FROM tokens t JOIN users u ON u.id = t.user_id
      LEFT JOIN organization_groups g ON g.uuid = t.group_uuid
-     WHERE t.organization_id = $1 AND t.position > $2 ORDER BY t.position LIMIT $3";
+     WHERE t.organization_id = $1 AND t.position > $2
+     AND (t.expires_at IS NULL OR t.expires_at > now_ms()) ORDER BY t.position LIMIT $3";
 
 const OWN_IN_ORGANIZATION: &str =
-    "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, NULL, NULL, o.slug
-     FROM tokens t JOIN organizations o ON o.id = t.organization_id
+    "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, NULL, NULL, o.slug,
+     t.expires_at FROM tokens t JOIN organizations o ON o.id = t.organization_id
      LEFT JOIN organization_groups g ON g.uuid = t.group_uuid
      WHERE t.user_id = $1 AND t.organization_id = $2 AND t.position > $3
-     ORDER BY t.position LIMIT $4";
+     AND (t.expires_at IS NULL OR t.expires_at > now_ms()) ORDER BY t.position LIMIT $4";
 
 const OWN: &str =
-    "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, NULL, NULL, o.slug
-     FROM tokens t LEFT JOIN organizations o ON o.id = t.organization_id
+    "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, NULL, NULL, o.slug,
+     t.expires_at FROM tokens t LEFT JOIN organizations o ON o.id = t.organization_id
      LEFT JOIN organization_groups g ON g.uuid = t.group_uuid
-     WHERE t.user_id = $1 AND t.position > $2 ORDER BY t.position LIMIT $3";
+     WHERE t.user_id = $1 AND t.position > $2
+     AND (t.expires_at IS NULL OR t.expires_at > now_ms()) ORDER BY t.position LIMIT $3";
 
 /// The same lists for PostgreSQL, in one round trip with who asks: `c` is the access, `p` a page of
 /// one of two ranges. Subqueries read what belongs to a token, and `OFFSET 0` keeps one apart, so no
@@ -51,32 +60,34 @@ macro_rules! page_with_access {
             "SELECT c.*, p.position, p.id, p.name, p.created_at, p.scopes,
              (SELECT g.name FROM organization_groups g WHERE g.uuid = p.group_uuid), ",
             $columns,
-            " FROM (",
+            ", p.expires_at FROM (",
             access!("", ""),
-            ") AS c (token_id, token_name, binding, group_uuid, scopes, expires_at, user_id,
-             username, email, user_entries, user_hash, organization_id, role, entries, hash)
+            ") AS c (token_id, token_name, binding, group_uuid, scopes, expires_at,
+             allowed_ips, user_id, username, email, read_at, user_entries, user_hash, organization_id,
+             role, entries, hash)
              LEFT JOIN LATERAL ((SELECT * FROM tokens t WHERE ",
             $one,
-            " AND t.position > $4 ORDER BY t.position LIMIT $5)
-             UNION ALL (SELECT * FROM tokens t WHERE ",
+            " AND t.position > $3 AND (t.expires_at IS NULL OR t.expires_at > c.read_at)
+             ORDER BY t.position LIMIT $4) UNION ALL (SELECT * FROM tokens t WHERE ",
             $other,
-            " AND t.position > $4 ORDER BY t.position LIMIT $5)) AS p ON true ",
+            " AND t.position > $3 AND (t.expires_at IS NULL OR t.expires_at > c.read_at)
+             ORDER BY t.position LIMIT $4)) AS p ON true ",
             $more,
             " ORDER BY p.position"
         )
     };
 }
 
-/// `$3` is the slug, `$6` the roles that see all tokens.
+/// `$2` is the slug, `$5` the roles that see all tokens.
 const ORGANIZATION_WITH_ACCESS: &str = page_with_access!(
-    "w.username, w.email, $3::text",
-    "c.role = ANY($6) AND t.organization_id = c.organization_id",
-    "c.role <> ALL($6) AND t.organization_id = c.organization_id AND t.user_id = c.user_id",
+    "w.username, w.email, $2::text",
+    "c.role = ANY($5) AND t.organization_id = c.organization_id",
+    "c.role <> ALL($5) AND t.organization_id = c.organization_id AND t.user_id = c.user_id",
     "LEFT JOIN LATERAL (SELECT w.username, w.email FROM users w
-     WHERE w.id = p.user_id AND c.role = ANY($6) OFFSET 0) AS w ON true"
+     WHERE w.id = p.user_id AND c.role = ANY($5) OFFSET 0) AS w ON true"
 );
 
-/// `$3` is no slug.
+/// `$2` is no slug.
 const OWN_WITH_ACCESS: &str = page_with_access!(
     "NULL, NULL, (SELECT s.slug FROM organizations s WHERE s.id = p.organization_id)",
     "c.binding IS NULL AND t.user_id = c.user_id",
@@ -107,7 +118,10 @@ impl Snapshot {
         }
         let access = self.access(credential, Some(slug)).await?;
         let statement = match &access.organization {
-            None => return Ok((access, Page { items: Vec::new(), next: None })),
+            None => {
+                let tokens = Page { items: Vec::new(), next: None };
+                return Ok((access, TokenPage { tokens, valid_until: None }));
+            }
             Some(reach) if sees_all(reach.role) => {
                 let parameters = [reach.id.0.into(), after.into(), i64::from(limit).into()];
                 sql(ALL_IN_ORGANIZATION, parameters)
@@ -115,7 +129,7 @@ impl Snapshot {
             Some(reach) => own(access.caller.user, Some(reach.id), after, limit),
         };
         let mut page = self.page(statement, limit).await?;
-        for item in &mut page.items {
+        for item in &mut page.tokens.items {
             item.token.organization = Some(slug.clone());
         }
         Ok((access, page))
@@ -138,7 +152,7 @@ impl Snapshot {
             let statement = own(access.caller.user, binding, after, limit);
             (access, self.page(statement, limit).await?)
         };
-        Ok((access, page.map(|item| item.token)))
+        Ok((access, page.tokens.map(|item| item.token)))
     }
 
     /// Counts the tokens of a user, and those that are bound to an organization, each up to a limit.
@@ -167,10 +181,10 @@ impl Snapshot {
     /// after which position to go on, unless there are no more.
     pub(super) async fn live_tokens_after(&mut self, position: i64) -> Result<(i64, Option<i64>)> {
         let statement = sql(
-            "SELECT count(*) FILTER (WHERE expires_at IS NULL OR expires_at > $1), count(*),
-             max(position) FROM (SELECT position, expires_at FROM tokens WHERE position > $2
-             ORDER BY position LIMIT $3) AS t",
-            [clock::now().timestamp_millis().into(), position.into(), COUNTED.into()],
+            "SELECT count(*) FILTER (WHERE expires_at IS NULL OR expires_at > now_ms()), count(*),
+             max(position) FROM (SELECT position, expires_at FROM tokens WHERE position > $1
+             ORDER BY position LIMIT $2) AS t",
+            [position.into(), COUNTED.into()],
         );
         let counted = self.first(statement, |row| {
             let is_last = row.integer(1)? < COUNTED;
@@ -180,8 +194,8 @@ impl Snapshot {
     }
 
     pub(super) async fn page(&mut self, statement: Statement, limit: u32) -> Result<TokenPage> {
-        let found = self.all(statement, |row| positioned(row, 0)).await?;
-        Ok(Page::new(found, limit, |(position, _)| *position).map(|(_, token)| token))
+        let found = self.all(statement, |row| PositionedToken::read(row, 0)).await?;
+        Ok(TokenPage::new(found, limit))
     }
 
     async fn page_with_access(
@@ -193,14 +207,17 @@ impl Snapshot {
         let mut access = None;
         let read = |row: &dyn Row| {
             if access.is_none() {
-                access = Some(accepted(rows::access(row)?, credential));
+                access = Some(accepted(rows::access(row)?, credential)?);
             }
             // Without a token there is one row, for the access alone.
-            if row.is_null(TARGET) { Ok(None) } else { positioned(row, TARGET).map(Some) }
+            if row.is_null(TARGET) {
+                Ok(None)
+            } else {
+                PositionedToken::read(row, TARGET).map(Some)
+            }
         };
         let found: Vec<_> = self.all(statement, read).await?.into_iter().flatten().collect();
-        let page = Page::new(found, limit, |(position, _)| *position).map(|(_, token)| token);
-        Ok((access.ok_or(Error::NotAccepted)?, page))
+        Ok((access.ok_or(Error::NotAccepted)?, TokenPage::new(found, limit)))
     }
 }
 
@@ -212,8 +229,27 @@ fn own(user: UserId, bound: Option<OrganizationId>, after: Position, limit: u32)
     }
 }
 
-fn positioned(row: &dyn Row, from: usize) -> Result<(Position, OrganizationToken)> {
-    Ok((row.integer(from)?, rows::token(row, from + 1)?))
+/// A token of a list.
+struct PositionedToken {
+    position: Position,
+    token: OrganizationToken,
+    expires_at: Option<DateTime<Utc>>,
+}
+
+impl PositionedToken {
+    /// Reads columns: position, those of [`rows::token`], expiry.
+    fn read(row: &dyn Row, from: usize) -> Result<Self> {
+        let (position, token) = (row.integer(from)?, rows::token(row, from + 1)?);
+        Ok(Self { position, token, expires_at: rows::optional(row, from + 9, rows::time)? })
+    }
+}
+
+impl TokenPage {
+    fn new(found: Vec<PositionedToken>, limit: u32) -> Self {
+        let valid_until = found.iter().filter_map(|found| found.expires_at).min();
+        let tokens = Page::new(found, limit, |found| found.position).map(|found| found.token);
+        Self { tokens, valid_until }
+    }
 }
 
 /// Revokes the tokens in a range. Returns the position, the columns of [`rows::bound_token`] and the
@@ -242,6 +278,7 @@ impl Transaction {
         digest: &TokenDigest,
         user: UserId,
         binding: &Binding,
+        limits: &Limits,
     ) {
         let (group, scopes) = match binding {
             Binding::Group { group, scopes, .. } => {
@@ -251,8 +288,8 @@ impl Transaction {
         };
         let insert = sql(
             "INSERT INTO tokens
-             (id, digest, name, user_id, organization_id, group_uuid, scopes, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+             (id, digest, name, user_id, organization_id, group_uuid, scopes, created_at, expires_at,
+             allowed_ips) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             [
                 token.id.as_bytes().into(),
                 digest.as_bytes().as_slice().into(),
@@ -262,6 +299,8 @@ impl Transaction {
                 group.into(),
                 scopes.into(),
                 token.created_at.timestamp_millis().into(),
+                limits.expires_at.map(|time| time.timestamp_millis()).into(),
+                limits.allowed_ips.as_ref().map(|ips| Value::Text(ips.to_string())).into(),
             ],
         );
         self.execute(insert.touching(Touched::Nothing));
@@ -323,3 +362,85 @@ impl Transaction {
         Ok(deleted.into_iter().map(with_slug).collect())
     }
 }
+
+/// Where tokens are chained: in an organization, or with a user if they are unrestricted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenPlace {
+    Organization(Slug),
+    User(Name),
+}
+
+/// The place of the expired tokens in a range: one row each.
+macro_rules! expired_places {
+    ($range:literal) => {
+        concat!(
+            "SELECT DISTINCT o.slug, CASE WHEN o.slug IS NULL THEN u.username END FROM
+             (SELECT organization_id, user_id FROM tokens WHERE expires_at <= now_ms() ",
+            $range,
+            ") AS t JOIN users u ON u.id = t.user_id
+             LEFT JOIN organizations o ON o.id = t.organization_id"
+        )
+    };
+}
+
+fn token_place(row: &dyn Row) -> Result<TokenPlace> {
+    match rows::optional(row, 0, rows::parse_text)? {
+        Some(slug) => Ok(TokenPlace::Organization(slug)),
+        None => rows::parse_text(row, 1).map(TokenPlace::User),
+    }
+}
+
+impl Snapshot {
+    /// Returns the places of the `limit` tokens that have expired first.
+    pub async fn expired_places(&mut self, limit: u32) -> Result<Vec<TokenPlace>> {
+        let statement = expired_places!("ORDER BY expires_at LIMIT $1");
+        self.all(sql(statement, [i64::from(limit).into()]), token_place).await
+    }
+
+    /// Returns the place of a user's token of this name, if it has expired.
+    pub async fn expired_place(&mut self, user: UserId, name: &Name) -> Result<Option<TokenPlace>> {
+        let statement = expired_places!("AND user_id = $1 AND name = $2");
+        self.first(sql(statement, [user.0.into(), name.as_str().into()]), token_place).await
+    }
+}
+
+impl Transaction {
+    /// Removes at most `limit` tokens of a place that have expired, under its lock. Returns the end
+    /// of its audit chain, and the tokens with their owners, if there are any.
+    pub async fn delete_expired_tokens(
+        &mut self,
+        place: &TokenPlace,
+        limit: u32,
+    ) -> Result<Option<(ChainHead, Vec<(Token, Name)>)>> {
+        let limit = i64::from(limit).into();
+        let (slug, head, condition) = match place {
+            TokenPlace::Organization(slug) => {
+                self.lock_organization_as_operator(slug);
+                (Some(slug), self.organization_head(slug).await?, EXPIRED_IN_ORGANIZATION)
+            }
+            TokenPlace::User(name) => {
+                self.lock_user_as_operator(name);
+                (None, self.user(name).await?.map(|user| user.head), EXPIRED_OF_USER)
+            }
+        };
+        let Some(head) = head else { return Ok(None) };
+        let (key, touched) = match head.chain {
+            Chain::Organization(id) => (id.0, Touched::Organization(id)),
+            Chain::User(id) => (id.0, Touched::User(id)),
+        };
+        let delete = sql(condition, [key.into(), limit]).touching(touched);
+        let deleted = self.delete_tokens(slug, delete).await?;
+        Ok((!deleted.is_empty()).then_some((head, deleted)))
+    }
+}
+
+// The `+` keeps the index of an organization or a user out: it may have many tokens that live.
+const EXPIRED_IN_ORGANIZATION: &str = delete_tokens!(
+    "position IN (SELECT x.position FROM tokens x WHERE +x.organization_id = $1
+     AND x.expires_at <= now_ms() ORDER BY x.expires_at LIMIT $2)"
+);
+
+const EXPIRED_OF_USER: &str = delete_tokens!(
+    "position IN (SELECT x.position FROM tokens x WHERE +x.user_id = $1
+     AND x.organization_id IS NULL AND x.expires_at <= now_ms() ORDER BY x.expires_at LIMIT $2)"
+);

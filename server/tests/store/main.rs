@@ -6,6 +6,7 @@ mod copying;
 mod counting;
 #[path = "../support/database.rs"]
 mod database;
+mod expiry;
 mod failing;
 mod faults;
 mod operating;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         operating::trials(),
         copying::trials(),
         counting::trials(),
+        expiry::trials(),
         failing::trials(),
         faults::trials(),
         quotas::trials(),

@@ -1,0 +1,7 @@
+-- What a token's life needs.
+
+-- The addresses and networks that a token may be used from, separated by commas; all if it is null.
+ALTER TABLE tokens ADD COLUMN allowed_ips TEXT COLLATE "C" CHECK (allowed_ips <> '');
+
+-- Finds the tokens that have expired.
+CREATE INDEX tokens_by_expiry ON tokens (expires_at) WHERE expires_at IS NOT NULL;
