@@ -45,7 +45,7 @@ async fn an_hour_later(stage: &Stage) {
     }
 }
 
-fn request(token: &str, more: serde_json::Value) -> CreateTokenRequest {
+fn request(token: &str, more: &serde_json::Value) -> CreateTokenRequest {
     let mut request = json!({"name": token});
     let members = request.as_object_mut().expect("an object");
     members.extend(more.as_object().expect("an object").clone());
@@ -62,7 +62,7 @@ async fn create(
 
 /// Mints a token that expires in half an hour.
 async fn short_lived(stage: &Stage, with: &Credential, token: &str) -> (Credential, TokenId) {
-    let request = request(token, json!({"expiration": "30m"}));
+    let request = request(token, &json!({"expiration": "30m"}));
     let minted = create(&stage.here, with, request).await.expect("a token").minted;
     (credential(&minted.token), minted.id)
 }
@@ -83,7 +83,7 @@ fn is_dead<T>(outcome: &Result<T>) -> bool {
 
 async fn a_token_is_refused_from_its_expiry_on(backend: Backend) {
     let stage = Stage::new(backend).await;
-    let created = create(&stage.here, &stage.owner, request("ci", json!({"expiration": "30m"})));
+    let created = create(&stage.here, &stage.owner, request("ci", &json!({"expiration": "30m"})));
     let created = created.await.expect("a token");
     let (token, expiry) = (credential(&created.minted.token), created.expires_at.expect("a time"));
     let shown = details(&stage.there, &stage.owner, created.minted.id).await.expect("details");
@@ -133,7 +133,7 @@ async fn an_expired_token_is_in_no_list_and_is_found_by_no_id(backend: Backend) 
 async fn the_name_of_an_expired_token_is_free(backend: Backend) {
     let stage = Stage::new(backend).await;
     short_lived(&stage, &stage.owner, "ci").await;
-    let taken = create(&stage.here, &stage.owner, request("ci", json!({}))).await;
+    let taken = create(&stage.here, &stage.owner, request("ci", &json!({}))).await;
     assert!(matches!(taken, Err(Error::Conflict(_))), "{taken:?}");
     an_hour_later(&stage).await;
     // An unrestricted token belongs to another audit chain than the one that had the name.
@@ -144,7 +144,7 @@ async fn the_name_of_an_expired_token_is_free(backend: Backend) {
         (newest.code.as_str(), &newest.data["cause"]),
         ("user-token-revoke", &json!("expired"))
     );
-    let taken = create(&stage.there, &stage.owner, request("ci", json!({}))).await;
+    let taken = create(&stage.there, &stage.owner, request("ci", &json!({}))).await;
     assert!(matches!(taken, Err(Error::Conflict(_))), "{taken:?}");
 }
 
@@ -182,14 +182,14 @@ async fn what_is_minted_through_a_token_expires_no_later(backend: Backend) {
     let (token, id) = short_lived(&stage, &stage.owner, "ci").await;
     let expiry = details(&stage.here, &stage.owner, id).await.expect("details").expires_at;
     for (child, request) in [
-        ("a", request("a", json!({}))),
-        ("b", request("b", json!({"expiration": "never"}))),
-        ("c", request("c", json!({"expiration": "10w"}))),
+        ("a", request("a", &json!({}))),
+        ("b", request("b", &json!({"expiration": "never"}))),
+        ("c", request("c", &json!({"expiration": "10w"}))),
     ] {
         let created = create(&stage.here, &token, request).await.expect("a token");
         assert_eq!(created.expires_at, expiry, "{child}");
     }
-    let shorter = create(&stage.here, &token, request("d", json!({"expiration": "1m"}))).await;
+    let shorter = create(&stage.here, &token, request("d", &json!({"expiration": "1m"}))).await;
     assert!(shorter.expect("a token").expires_at < expiry);
     let minted = stage.here.mint_token(&token, &name("e"), &bound()).await.expect("a token");
     let shown = details(&stage.here, &stage.owner, minted.id).await.expect("details");
@@ -204,7 +204,7 @@ fn from(token: &Credential, address: &str) -> Credential {
 
 /// Mints a token that may be used from these addresses.
 async fn restricted(stage: &Stage, addresses: &[&str]) -> Credential {
-    let request = request("ci", json!({"allowed_ips": addresses}));
+    let request = request("ci", &json!({"allowed_ips": addresses}));
     credential(&create(&stage.here, &stage.owner, request).await.expect("a token").minted.token)
 }
 
@@ -236,12 +236,12 @@ async fn what_is_minted_through_a_restricted_token_is_accepted_from_no_other_add
         ("b", json!(["10.1.0.0/16", "::1"]), json!(["10.1.0.0/16"])),
         ("c", json!(["0.0.0.0/0"]), json!(["10.0.0.0/8", "192.0.2.7"])),
     ] {
-        let created = create(&stage.here, &token, request(child, json!({"allowed_ips": asked})));
+        let created = create(&stage.here, &token, request(child, &json!({"allowed_ips": asked})));
         let id = created.await.expect("a token").minted.id;
         let shown = details(&stage.here, &stage.owner, id).await.expect("details");
         assert_eq!(json!(shown.allowed_ips), given);
     }
-    let none = create(&stage.here, &token, request("d", json!({"allowed_ips": ["::1"]}))).await;
+    let none = create(&stage.here, &token, request("d", &json!({"allowed_ips": ["::1"]}))).await;
     assert!(matches!(none, Err(Error::TokenTooNarrow(_))), "{none:?}");
 }
 
