@@ -10,9 +10,12 @@ mod expiry;
 mod failing;
 mod faults;
 mod operating;
+mod policies;
 mod quotas;
 mod racing;
 mod remembering;
+mod revoking;
+mod rotation;
 mod schema;
 mod sharing;
 mod stage;
@@ -36,7 +39,10 @@ fn main() -> ExitCode {
         expiry::trials(),
         failing::trials(),
         faults::trials(),
+        policies::trials(),
         quotas::trials(),
+        revoking::trials(),
+        rotation::trials(),
         sharing::trials(),
         trusting::trials(),
     ]
