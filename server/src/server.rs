@@ -141,7 +141,9 @@ impl Server {
         let idle_timeout = Duration::from_secs(settings.idle_timeout.get().into());
         let address = http.local_addr();
         let mut tasks = connections.start_reaper(address, settings.max_connections, idle_timeout);
-        identity.map(|identity| identity.watch(&mut tasks, log)).transpose()?;
+        identity
+            .map(|identity| identity.watch(&mut tasks, Arc::clone(&metrics), log))
+            .transpose()?;
         Ok(Self { http, metrics, tasks })
     }
 

@@ -10,6 +10,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// The type of the text.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -50,6 +51,12 @@ impl Scrape {
             .encode_gauge(&1_i64)?;
         let help = "Whether /readyz answers 200.";
         gauge(to, "orgtokens_ready", help, Some(self.is_ready.into()))?;
+        let (name, help) = (
+            "orgtokens_certificate_expires_timestamp_seconds",
+            "When the TLS certificate that is served expires, in seconds since 1970.",
+        );
+        let end = i64::try_from(self.metrics.certificate_expires.load(Ordering::Relaxed)).ok();
+        gauge(to, name, help, end.filter(|end| *end != 0))?;
         let help = "Lines of the log that were lost because its reader was too slow.";
         counter(to, "orgtokens_log_lines_lost", help, Some(self.lost_log_lines))
     }

@@ -3,7 +3,7 @@
 
 #![expect(clippy::float_cmp, reason = "the numbers that are compared are whole")]
 
-mod metrics;
+pub mod metrics;
 
 use crate::support::database::Database;
 use crate::support::http::pipeline;

@@ -1,9 +1,12 @@
 //! HTTPS: which pairs are refused, when a new one is served, what the handshake offers, and that a
 //! handshake that does not end takes no place for ever. Requests themselves are tested elsewhere.
 
+#![expect(clippy::float_cmp, reason = "the numbers that are compared are whole")]
+
 #[path = "../support/authority.rs"]
 mod authority;
 
+use crate::ops::metrics::scrape;
 use crate::support::database::Database;
 use crate::support::{PATIENCE, Running, eventually};
 use authority::{Authority, Pair};
@@ -223,6 +226,22 @@ fn a_new_pair_is_served_after_sighup_and_open_connections_go_on() {
     world.await_line("loaded the TLS certificate");
     assert_eq!(world.serial(), 2);
     ask(&mut open);
+}
+
+#[test]
+fn the_end_of_the_certificate_is_a_metric_that_follows_the_reload() {
+    let world = world(&["--ops-listen", "127.0.0.1:0"]);
+    let end = || scrape(&world.server)["orgtokens_certificate_expires_timestamp_seconds"];
+    // The certificates of the tests are valid until the first day of 4096.
+    assert_eq!(end(), 67_090_118_400.0);
+    issue(&world.authority, &world.database, 3000);
+    world.server.signal(Signal::HUP);
+    world.await_line("loaded the TLS certificate");
+    assert_eq!(end(), 32_503_680_000.0);
+    fs::write(&world.pair.key, "none").unwrap();
+    world.server.signal(Signal::HUP);
+    world.await_line("kept the old TLS certificate");
+    assert_eq!(end(), 32_503_680_000.0);
 }
 
 #[test]
