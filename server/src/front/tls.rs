@@ -12,7 +12,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use slog::{Logger, error, info};
+use slog::{Logger, error, info, warn};
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -90,7 +90,7 @@ impl Identity {
     ) -> Result<()> {
         let mut demand = signal(SignalKind::hangup()).context("cannot handle signals")?;
         let (mut loaded, mut latest) = (self.first, self.first);
-        self.report(&metrics);
+        self.report(&metrics, &log);
         tasks.spawn(async move {
             loop {
                 let is_demanded = tokio::time::timeout(PERIOD, demand.recv()).await.is_ok();
@@ -102,7 +102,7 @@ impl Identity {
                     let outcome = spawn_blocking(move || this.reload()).await;
                     match outcome.map_err(Error::from).flatten() {
                         Ok(()) => {
-                            self.report(&metrics);
+                            self.report(&metrics, &log);
                             info!(log, "loaded the TLS certificate");
                         }
                         Err(error) => {
@@ -116,11 +116,15 @@ impl Identity {
         Ok(())
     }
 
-    /// Tells when the certificate that is served expires.
-    fn report(&self, metrics: &Metrics) {
+    /// Tells when the certificate that is served expires, and warns of a key that others can read.
+    fn report(&self, metrics: &Metrics, log: &Logger) {
         if let Ok(certificate) = Certificate::from_der(&self.current.read().cert[0]) {
             let end = certificate.tbs_certificate.validity.not_after.to_unix_duration().as_secs();
             metrics.certificate_expires.store(end, Ordering::Relaxed);
+        }
+        if fs::metadata(&self.key).is_ok_and(|key| key.mode() & 0o004 != 0) {
+            let advice = format!("run `chmod 600 {}`", self.key.display());
+            warn!(log, "others can read the TLS key"; "reason" => advice);
         }
     }
 
