@@ -167,3 +167,12 @@ fn a_bad_option_or_variable_is_not_hidden_by_a_good_file() {
     let variable = text(&variable.unwrap());
     assert!(variable.contains("environment variable 'ORGTOKENS_POOL_SIZE'"), "{variable}");
 }
+#[test]
+fn a_key_that_is_there_twice_is_named_with_its_line() {
+    let settings = Settings::new("pool-size = 3\n# a comment\n\"pool-size\" = 4");
+    let error = text(&settings.command("config check").output().unwrap());
+    assert!(error.contains("line 3: duplicate key `\"pool-size\"`: keep one"), "{error}");
+    let settings = Settings::new("pool-size = 3\npool-size = 4");
+    let error = text(&settings.command("config check").output().unwrap());
+    assert!(error.contains("line 2: duplicate key `pool-size`: keep one"), "{error}");
+}
