@@ -38,7 +38,7 @@ pub struct Settings {
     #[arg(default_value_t = Self::default().bad_credentials_per_second)]
     #[arg(value_parser = parse_positive::<NonZeroU32>)]
     pub bad_credentials_per_second: NonZeroU32,
-    /// An address or a network (10.0.0.0/8) of proxies that name the client; may be repeated
+    /// Addresses or networks of proxies that name the client, as in `10.0.0.0/8,::1`; may be repeated
     #[arg(long = "trusted-proxy", value_name = "NET", env = "ORGTOKENS_TRUSTED_PROXY")]
     #[arg(value_delimiter = ',', value_parser = parse_network)]
     pub trusted_proxies: Vec<IpNet>,
