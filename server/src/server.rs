@@ -33,6 +33,9 @@ pub struct Settings {
     #[arg(long, value_name = "SECONDS", env = "ORGTOKENS_IDLE_TIMEOUT")]
     #[arg(default_value_t = Self::default().idle_timeout, value_parser = parse_positive::<NonZeroU32>)]
     pub idle_timeout: NonZeroU32,
+    /// How many seconds to serve on after SIGTERM while /readyz answers 503, so that balancers leave
+    #[arg(long, value_name = "SECONDS", env = "ORGTOKENS_DRAIN_TIME", default_value_t = 0)]
+    pub drain_time: u32,
     /// How many bad credentials a client may send in a second; above that it receives 429
     #[arg(long, value_name = "N", env = "ORGTOKENS_BAD_CREDENTIALS_PER_SECOND")]
     #[arg(default_value_t = Self::default().bad_credentials_per_second)]
@@ -69,6 +72,7 @@ impl Default for Settings {
         Self {
             max_connections: NonZeroUsize::new(1024).expect("it is not zero"),
             idle_timeout: NonZeroU32::new(30).expect("it is not zero"),
+            drain_time: 0,
             bad_credentials_per_second: NonZeroU32::new(1000).expect("it is not zero"),
             trusted_proxies: Vec::new(),
             client_address_header: HeaderName::from_static("x-forwarded-for"),
