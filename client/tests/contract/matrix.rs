@@ -92,26 +92,13 @@ async fn prepare(world: &World, owner: &Actor, asker: &Actor, row: &str, turn: u
     if let Some(request) = read(owner, asker, row) {
         return request;
     }
+    if let Some(request) = of_token(owner, row, turn).await {
+        return request;
+    }
     match row {
-        "revokeOrganizationAPIToken" => {
-            let id = mint(owner, turn).await;
-            request(Method::DELETE, &format!("{ACME}/api-tokens/{id}"))
-        }
-        "getOrganizationAPIToken" => {
-            let id = mint(owner, turn).await;
-            request(Method::GET, &format!("{ACME}/api-tokens/{id}"))
-        }
         "rotateOrganizationAPIToken own" => {
             let id = mint_for(world, asker, "rotated").await.unwrap_or_else(|| UNKNOWN.to_owned());
             request(Method::POST, &format!("{ACME}/api-tokens/{id}/rotate"))
-        }
-        "rotateOrganizationAPIToken another's" => {
-            let id = mint(owner, turn).await;
-            request(Method::POST, &format!("{ACME}/api-tokens/{id}/rotate"))
-        }
-        "revokeOrganizationAPITokens" => {
-            let ids = json!({"ids": [mint(owner, turn).await]});
-            request(Method::POST, &format!("{ACME}/api-token-revocations")).with(ids)
         }
         "revokeAPIToken own" => {
             mint_for(world, asker, "own").await;
@@ -143,6 +130,27 @@ async fn prepare(world: &World, owner: &Actor, asker: &Actor, row: &str, turn: u
         }
         unknown => panic!("no request is prepared for this row: {unknown}"),
     }
+}
+
+/// Builds the request of a row about a token of the organization's owner.
+async fn of_token(owner: &Actor, row: &str, turn: usize) -> Option<Request> {
+    let token = format!("{ACME}/api-tokens");
+    Some(match row {
+        "getOrganizationAPIToken" => {
+            request(Method::GET, &format!("{token}/{}", mint(owner, turn).await))
+        }
+        "revokeOrganizationAPIToken" => {
+            request(Method::DELETE, &format!("{token}/{}", mint(owner, turn).await))
+        }
+        "rotateOrganizationAPIToken another's" => {
+            request(Method::POST, &format!("{token}/{}/rotate", mint(owner, turn).await))
+        }
+        "revokeOrganizationAPITokens" => {
+            let ids = json!({"ids": [mint(owner, turn).await]});
+            request(Method::POST, &format!("{ACME}/api-token-revocations")).with(ids)
+        }
+        _ => return None,
+    })
 }
 
 /// Builds the request of a row that needs no target of its own.

@@ -7,7 +7,7 @@ use crate::stage::{
 use libtest_mimic::Trial;
 use orgtokens_server::caller::{Credential, Role};
 use orgtokens_server::error::{Error, Result};
-use orgtokens_server::records::TokenPolicy;
+use orgtokens_server::records::{MintRequest, TokenPolicy};
 use orgtokens_server::service::{Operator, Service};
 use serde_json::json;
 
@@ -83,7 +83,7 @@ async fn a_mint_without_an_expiration_gets_the_default(backend: Backend) {
     let id = before.expect("a token").id;
     let shown = details(&stage.here, &stage.owner, id).await.expect("details");
     assert_eq!(shown.expires_at, None, "it applies from then on");
-    let plain = stage.here.mint_token(&stage.owner, &name("plain"), &Default::default()).await;
+    let plain = stage.here.mint_token(&stage.owner, &name("plain"), &MintRequest::default()).await;
     let plain = credential(&plain.expect("a token").token);
     assert_eq!(stage.here.validate(&plain).await.expect("alive"), None);
 }

@@ -7,7 +7,7 @@ use crate::stage::{
 use libtest_mimic::Trial;
 use orgtokens_server::caller::{Credential, Role};
 use orgtokens_server::error::{Error, Result};
-use orgtokens_server::records::{LeakReport, RevokedTokens};
+use orgtokens_server::records::{LeakReport, MintRequest, RevokedTokens};
 use orgtokens_server::service::{Operator, Service};
 use serde_json::{Value, json};
 
@@ -163,7 +163,7 @@ async fn report(stage: &Stage, secrets: &[&str]) -> Result<()> {
 
 async fn reported_credentials_are_revoked_wherever_they_are_bound(backend: Backend) {
     let stage = Stage::new(backend).await;
-    let plain = stage.here.mint_token(&stage.owner, &name("plain"), &Default::default()).await;
+    let plain = stage.here.mint_token(&stage.owner, &name("plain"), &MintRequest::default()).await;
     let (plain, other) = (plain.expect("a token"), mint(&stage, &stage.owner, "other").await.0);
     let minted =
         stage.here.mint_token(&stage.owner, &name("bound"), &bound()).await.expect("a token");

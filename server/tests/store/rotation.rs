@@ -194,8 +194,8 @@ async fn the_use_of_an_old_secret_is_noted_once(backend: Backend) {
     let stage = Stage::new(backend).await;
     let (old, id) = mint(&stage, &stage.owner, &json!({})).await;
     rotate(&stage.here, &stage.owner, id, json!({})).await.expect("rotated");
-    let notes = [&stage.here, &stage.there, &stage.here].map(|it| it.note_reuse(&old.digest));
-    join_all(notes).await.into_iter().for_each(|noted| noted.expect("looked up"));
+    let lookups = [&stage.here, &stage.there, &stage.here].map(|it| it.note_reuse(&old.digest));
+    join_all(lookups).await.into_iter().for_each(|noted| noted.expect("looked up"));
     let log = audit_log(&stage).await;
     let noted: Vec<_> = log.iter().filter(|entry| entry.code == "user-token-reuse").collect();
     assert_eq!(noted.len(), 1, "{log:?}");
