@@ -18,10 +18,11 @@ Examples:
   orgtokens token revoke ci-bot
 
 Exit codes:
-  0  done
-  1  the server refused it
-  2  wrong use: nothing was sent
-  3  the server was not reached, or the outcome is unknown";
+  0    done
+  1    the server refused it
+  2    wrong use: nothing was sent
+  3    the server was not reached, or the outcome is unknown
+  130  Ctrl-C ended a login";
 
 /// Manage API tokens, members and groups of organizations
 ///

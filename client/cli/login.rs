@@ -6,7 +6,11 @@ use crate::output::say;
 use crate::problem::Problem;
 use crate::profile::{DEFAULT, Profile, Profiles};
 use orgtokens_client::Failure;
-use std::io::{self, IsTerminal};
+use std::io::{self, ErrorKind, IsTerminal};
+use tokio::signal::unix::SignalKind;
+use tokio::signal::{self, unix};
+
+const NOTHING_KEPT: &str = "no token was kept: run `orgtokens login` again";
 
 pub async fn login(options: &Options) -> Result<(), Problem> {
     let mut profiles = Profiles::load()?;
@@ -14,11 +18,10 @@ pub async fn login(options: &Options) -> Result<(), Problem> {
     let url = Connection::find_url(options, profiles.all.get(name))?;
     let token = options.token.clone().map_or_else(read_token, Ok)?;
     let connection = Connection { url, token };
-    let client = connection.client(|client| client)?;
-    client.validate_api_token().send().await.map_err(Failure::from)?;
-    // A group-bound token is valid, but may not ask who its user is.
-    let user = client.get_current_user().send().await;
-    let user = user.map(|user| format!(" as {}", user.user.username)).unwrap_or_default();
+    let user = tokio::select! {
+        user = check(&connection) => user?,
+        _ = signal::ctrl_c() => return Err(Problem::interrupted(NOTHING_KEPT)),
+    };
     let Connection { url, token } = connection;
     let done = format!("logged in to {url}{user}: kept in the profile `{name}`");
     profiles.all.insert(name.to_owned(), Profile { url, token });
@@ -26,14 +29,28 @@ pub async fn login(options: &Options) -> Result<(), Problem> {
     say(&done)
 }
 
+/// Asks the server whether it accepts the token, and who its user is.
+async fn check(connection: &Connection) -> Result<String, Problem> {
+    let client = connection.client(|client| client)?;
+    client.validate_api_token().send().await.map_err(Failure::from)?;
+    // A group-bound token is valid, but may not ask who its user is.
+    let user = client.get_current_user().send().await;
+    Ok(user.map(|user| format!(" as {}", user.user.username)).unwrap_or_default())
+}
+
 /// Reads a token from the terminal without echo, or from standard input if it is none.
 fn read_token() -> Result<String, Problem> {
     let read = if io::stdin().is_terminal() {
+        // At Ctrl-C the prompt raises SIGINT before it gives the terminal its echo again.
+        let _handler = unix::signal(SignalKind::interrupt()).map_err(Problem::wrong_use)?;
         rpassword::prompt_password("token (not shown): ")
     } else {
         io::read_to_string(io::stdin())
     };
-    let token = read.map_err(|error| Problem::wrong_use(format!("no token was read: {error}")))?;
+    let token = read.map_err(|error| match error.kind() {
+        ErrorKind::Interrupted => Problem::interrupted(NOTHING_KEPT),
+        _ => Problem::wrong_use(format!("no token was read: {error}")),
+    })?;
     match token.trim() {
         "" => Err(Problem::wrong_use("no token was given: type it, or send it to standard input")),
         token => Ok(token.to_owned()),

@@ -9,6 +9,8 @@ use std::fmt::{self, Display};
 const REFUSED: u8 = 1;
 const WRONG_USE: u8 = 2;
 const UNKNOWN: u8 = 3;
+/// As shells say it: 128 and the number of SIGINT.
+const INTERRUPTED: u8 = 130;
 
 #[derive(Debug)]
 pub struct Problem {
@@ -25,6 +27,11 @@ impl Problem {
     /// It was done, or may have been done, but not as asked.
     pub fn unknown(sentence: impl Display) -> Self {
         Self { code: UNKNOWN, sentence: sentence.to_string() }
+    }
+
+    /// Ctrl-C ended it.
+    pub fn interrupted(sentence: impl Display) -> Self {
+        Self { code: INTERRUPTED, sentence: format!("interrupted: {sentence}") }
     }
 
     /// Explains why the generated code failed.

@@ -1,6 +1,6 @@
 //! Which server and token are used: from flags, the environment, or profiles.
 
-use super::Shell;
+use super::{Shell, Terminal};
 use crate::support::{Binding, Reply, StandIn, World};
 use orgtokens_server::caller::Role;
 use orgtokens_server::scope::RequestedScope;
@@ -96,4 +96,30 @@ async fn a_profile_that_others_can_read_and_a_damaged_one_are_refused_without_th
         let run = shell.run_with(&[], "", "whoami").await;
         assert!(run.code == 2 && run.stderr.contains(says), "{run:?}");
     }
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_a_login_and_leaves_a_terminal_that_shows_what_is_typed() {
+    let server = StandIn::start([Reply::Hang]).await;
+    let shell = Shell::new(&server.url, "secret-text");
+    let url = [("ORGTOKENS_URL", &*shell.url)];
+    let prompt = async |terminal: &mut Terminal| {
+        terminal.is_silent().await;
+        terminal.enter("secret-text\u{3}");
+    };
+    let run = shell.run_while(&url, "login", prompt).await;
+    assert!(run.code == 130 && run.stderr.contains(" echo "), "{run:?}");
+    assert!(run.stderr.contains("interrupted") && server.requests().is_empty(), "{run:?}");
+
+    let validation = async |terminal: &mut Terminal| {
+        terminal.is_silent().await;
+        terminal.enter("secret-text\n");
+        while server.requests().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        terminal.enter("\u{3}");
+    };
+    let run = shell.run_while(&url, "login", validation).await;
+    assert!(run.code == 130 && run.stderr.contains(" echo "), "{run:?}");
+    assert!(!run.stderr.contains("secret-text") && !shell.profiles().exists(), "{run:?}");
 }
