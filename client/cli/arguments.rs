@@ -1,13 +1,15 @@
 //! The whole command line as clap reads it: the generated commands under their words, with
 //! arguments that read well, and the commands of our own.
 
-use crate::generated::{Cli, CliCommand, SCOPES};
+use crate::generated::{Cli, CliCommand, RANGES, SCOPES};
 use crate::{call::Hooks, verbs};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{
     Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, Parser, Subcommand, ValueEnum,
 };
 use orgtokens_client::types::Scope;
+use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -142,8 +144,22 @@ fn readable_argument(argument: Arg) -> Arg {
         "json-body" | "json-body-template" => argument.hide(true),
         id => {
             let name = id.to_uppercase();
-            argument.value_name(name)
+            let range = RANGES.iter().find(|(name, _)| *name == id);
+            let argument = argument.value_name(name);
+            match range {
+                Some((_, range)) => argument.value_parser(number(range)),
+                None => argument,
+            }
         }
+    }
+}
+
+/// Accepts the numbers of a range.
+fn number(range: &'static RangeInclusive<u32>) -> impl TypedValueParser<Value = NonZeroU32> {
+    move |text: &str| {
+        let number = text.parse().ok().filter(|it: &NonZeroU32| range.contains(&it.get()));
+        let rule = || format!("use a whole number from {} to {}", range.start(), range.end());
+        number.ok_or_else(rule)
     }
 }
 

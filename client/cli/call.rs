@@ -80,7 +80,8 @@ fn confirm(matches: &ArgMatches, url: &str) -> Result<(), Problem> {
 
 /// Asks for every page of the audit log.
 async fn all_entries(client: &Client, matches: &ArgMatches) -> Result<serde_json::Value, Problem> {
-    let slug = matches.get_one::<String>("organization-slug").expect("clap requires it");
+    let slug = matches.get_one::<types::OrganizationSlug>("organization-slug");
+    let slug = slug.expect("clap requires it");
     let log = client.list_organization_audit_logs().organization_slug(slug.clone());
     let entries: Vec<_> = log.page_size(PAGE).stream().try_collect().await?;
     Ok(json!({ "audit_logs": entries }))
