@@ -3,7 +3,7 @@
 
 use crate::generated::{Cli, CliCommand, RANGES, SCOPES};
 use crate::{call::Hooks, verbs};
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{
     Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, Parser, Subcommand, ValueEnum,
 };
@@ -51,7 +51,7 @@ pub struct Options {
     #[arg(long, global = true, value_name = "SECRET")]
     pub token: Option<String>,
     /// The profile to use instead of the environment [default: default]
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub profile: Option<String>,
     /// A table for people, or the response as the server sent it
     #[arg(long, global = true, value_enum, default_value_t = Format::Table)]

@@ -4,7 +4,7 @@ use crate::arguments::Options;
 use crate::connection::Connection;
 use crate::output::say;
 use crate::problem::Problem;
-use crate::profile::{DEFAULT, Profile, Profiles};
+use crate::profile::{self, DEFAULT, Profile};
 use orgtokens_client::Failure;
 use std::io::{self, ErrorKind, IsTerminal};
 use tokio::signal::unix::SignalKind;
@@ -13,9 +13,8 @@ use tokio::signal::{self, unix};
 const NOTHING_KEPT: &str = "no token was kept: run `orgtokens login` again";
 
 pub async fn login(options: &Options) -> Result<(), Problem> {
-    let mut profiles = Profiles::load()?;
     let name = options.profile.as_deref().unwrap_or(DEFAULT);
-    let url = Connection::find_url(options, profiles.all.get(name))?;
+    let url = Connection::find_url(options, profile::load()?.get(name))?;
     let token = options.token.clone().map_or_else(read_token, Ok)?;
     let connection = Connection { url, token };
     let user = tokio::select! {
@@ -24,8 +23,10 @@ pub async fn login(options: &Options) -> Result<(), Problem> {
     };
     let Connection { url, token } = connection;
     let done = format!("logged in to {url}{user}: kept in the profile `{name}`");
-    profiles.all.insert(name.to_owned(), Profile { url, token });
-    profiles.save()?;
+    profile::change(|profiles| {
+        profiles.insert(name.to_owned(), Profile { url, token });
+        Ok(())
+    })?;
     say(&done)
 }
 
@@ -58,12 +59,11 @@ fn read_token() -> Result<String, Problem> {
 }
 
 pub fn logout(options: &Options) -> Result<(), Problem> {
-    let mut profiles = Profiles::load()?;
     let name = options.profile.as_deref().unwrap_or(DEFAULT);
-    if profiles.all.remove(name).is_none() {
-        let sentence = format!("there is no profile `{name}`: nothing was removed");
-        return Err(Problem::wrong_use(sentence));
-    }
-    profiles.save()?;
+    profile::change(|profiles| {
+        let none =
+            || Problem::wrong_use(format!("there is no profile `{name}`: nothing was removed"));
+        profiles.remove(name).map(drop).ok_or_else(none)
+    })?;
     say(&format!("removed the profile `{name}`: its token is valid until it is revoked"))
 }
