@@ -214,7 +214,9 @@ fn revoke(by_name: Command, by_id: &Command) -> Command {
 
 fn all() -> Arg {
     let all = Arg::new("all").long("all").action(ArgAction::SetTrue);
-    all.conflicts_with_all(["page", "page-size"]).help("Return the entries of all pages")
+    all.conflicts_with_all(["page", "page-size"]).help(
+        "Return the entries of all pages; `--format json` prints one JSON document for each page",
+    )
 }
 
 /// Returns the words of the command that was given, and its matches.
