@@ -5,7 +5,7 @@ use crate::connection::Connection;
 use crate::generated::{Cli, CliCommand, CliConfig};
 use crate::output::{self, Answer};
 use crate::problem::Problem;
-use crate::verbs::verb;
+use crate::verbs::{Shown, verb};
 use clap::ArgMatches;
 use futures::TryStreamExt;
 use orgtokens_client::types::{self, Scope};
@@ -26,6 +26,10 @@ pub async fn run(options: &Options, matches: &ArgMatches) -> Result<(), Problem>
     let (words, matches) = leaf(matches);
     let operation = operation(&words, matches);
     let connection = Connection::find(options)?;
+    let shown = verb(operation).shown;
+    if matches!(shown, Shown::Secret) {
+        output::require_stdout()?;
+    }
     if flag(matches, "yes") == Some(false) {
         confirm(matches, &connection.url)?;
     }
@@ -42,7 +46,7 @@ pub async fn run(options: &Options, matches: &ArgMatches) -> Result<(), Problem>
         Cli::new(client, Hooks).execute(operation, matches).await.map_err(Problem::from_call)?;
     }
     let bodies = std::mem::take(&mut *bodies.lock().expect("no thread panics here"));
-    output::print(&Answer { bodies, value }, &verb(operation).shown, options.format)
+    output::print(&Answer { bodies, value }, &shown, options.format)
 }
 
 /// Returns whether a flag is given, or `None` if the command does not have it.

@@ -1,8 +1,10 @@
 //! What the commands of the operations send and print.
 
-use super::Shell;
+use super::{Shell, output};
 use crate::support::{Reply, StandIn, World};
 use orgtokens_server::caller::Role;
+use std::fs::File;
+use std::process::{Command, Stdio};
 
 /// Returns the rows of a table, each as its cells.
 fn rows(table: &str) -> Vec<Vec<&str>> {
@@ -63,6 +65,54 @@ async fn a_mint_prints_the_secret_alone_and_sends_every_scope() {
     assert_eq!((row[0], row[2], row[3]), ("ci-bot", "default", "read, db:create"));
     assert!(minted.stderr.contains(row[1]), "the id is that of the list");
     assert!(shell.done("token mine").await.contains("ci-bot"));
+}
+
+#[tokio::test]
+async fn nothing_is_minted_if_standard_output_is_closed_or_keeps_nothing() {
+    let server = StandIn::start([Reply::Close]).await;
+    let shell = Shell::new(&server.url, "secret-text");
+    let variables = [("ORGTOKENS_URL", &*shell.url), ("ORGTOKENS_TOKEN", &*shell.token)];
+    for (format, redirection) in [("table", ">&-"), ("json", ">&-"), ("table", ">/dev/null")] {
+        let program = shell.command(&variables, &format!("token mint ci-bot --format {format}"));
+        let mut command = Command::new("/bin/sh");
+        command.arg("-c").arg(format!(r#""$0" "$@" {redirection}"#));
+        command.arg(program.get_program()).args(program.get_args());
+        command.env_clear().env("HOME", shell.home.path()).envs(variables);
+        let run = output(command).await;
+        assert!(run.code == 2 && run.stderr.contains("the secret would be lost"), "{run:?}");
+    }
+    assert!(server.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_minted_token_that_cannot_be_printed_is_named_to_be_revoked() {
+    let world = World::new().await;
+    let shell = Shell::of(&world.user(Role::Owner));
+    let variables = [("ORGTOKENS_URL", &*shell.url), ("ORGTOKENS_TOKEN", &*shell.token)];
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    for format in ["table", "json"] {
+        let (reader, closed) = std::io::pipe().unwrap();
+        drop(reader);
+        for (name, stdout) in [("full", Stdio::from(full())), ("closed", Stdio::from(closed))] {
+            let name = format!("{name}-{format}");
+            let mint = format!("token mint {name} --organization acme --format {format}");
+            let mut command = shell.command(&variables, &mint);
+            command.stdout(stdout);
+            let run = output(command).await;
+            let list = shell.done("token mine --format json").await;
+            let (_, id) = list.split_once(&format!(r#"{{"name":"{name}","id":""#)).unwrap();
+            let (id, _) = id.split_once('"').unwrap();
+            let says = format!("the token {name}, id {id}, was minted, but not printed (");
+            assert!(run.code == 3 && run.stderr.contains(&says), "{run:?}");
+            let revoke = run.stderr.split('`').nth(1).unwrap().strip_prefix("orgtokens ").unwrap();
+            shell.done(&format!("{revoke} --yes")).await;
+        }
+    }
+    // The other messages are worth less than the secret.
+    let mut command = shell.command(&variables, "token mint ci-bot --organization acme");
+    command.stderr(full());
+    let run = output(command).await;
+    assert!(run.code == 0 && run.stdout.starts_with("orgt_"), "{run:?}");
 }
 
 #[tokio::test]
