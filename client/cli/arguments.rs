@@ -126,6 +126,9 @@ fn readable(operation: CliCommand, words: &'static str) -> Command {
     if let Some(examples) = verbs::examples(words) {
         command = command.after_help(format!("Examples:\n  {examples}"));
     }
+    if verbs::question(operation).is_some() {
+        command = command.arg(yes());
+    }
     match operation {
         CliCommand::CreateApiToken => mint(command),
         CliCommand::ListOrganizationAuditLogs => command.arg(all()),
@@ -194,10 +197,9 @@ fn mint(command: Command) -> Command {
 
 /// Lets one command revoke a token by name, or by organization and ID.
 fn revoke(by_name: Command, by_id: &Command) -> Command {
-    let yes = Arg::new("yes").long("yes").action(ArgAction::SetTrue);
     let text = [&by_name, by_id].map(|it| it.get_long_about().map(ToString::to_string));
     by_name
-        .args(by_id.get_arguments())
+        .args(by_id.get_arguments().filter(|it| it.get_id() != "yes"))
         .about("Revoke API Token")
         .long_about(text.map(Option::unwrap_or_default).join("\n\n"))
         .override_usage(
@@ -209,7 +211,11 @@ fn revoke(by_name: Command, by_id: &Command) -> Command {
         })
         .mut_arg("token-id", |id| id.required(false).requires("organization-slug"))
         .mut_arg("organization-slug", |slug| slug.required(false).requires("token-id"))
-        .arg(yes.help("Revoke without a question; needed if there is no terminal"))
+}
+
+fn yes() -> Arg {
+    let yes = Arg::new("yes").long("yes").action(ArgAction::SetTrue);
+    yes.help("Do it without a question; needed if there is no terminal")
 }
 
 fn all() -> Arg {

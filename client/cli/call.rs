@@ -5,7 +5,7 @@ use crate::connection::Connection;
 use crate::generated::{Cli, CliCommand, CliConfig};
 use crate::output::{self, Answer};
 use crate::problem::Problem;
-use crate::verbs::{Shown, verb};
+use crate::verbs::{Shown, question, verb};
 use clap::ArgMatches;
 use futures::TryStreamExt;
 use orgtokens_client::types::{self, Scope};
@@ -30,8 +30,8 @@ pub async fn run(options: &Options, matches: &ArgMatches) -> Result<(), Problem>
     if matches!(shown, Shown::Secret) {
         output::require_stdout()?;
     }
-    if flag(matches, "yes") == Some(false) {
-        confirm(matches, &connection.url)?;
+    if let (Some(question), Some(false)) = (question(operation), flag(matches, "yes")) {
+        confirm(question, matches, &connection.url)?;
     }
     let bodies = Arc::<Mutex<Vec<Vec<u8>>>>::default();
     let received = bodies.clone();
@@ -66,19 +66,28 @@ fn operation(words: &str, matches: &ArgMatches) -> CliCommand {
     candidates.find(is_given).expect("clap knows these words and has required the arguments")
 }
 
-/// Asks whether to revoke.
-fn confirm(matches: &ArgMatches, url: &str) -> Result<(), Problem> {
+/// Asks whether to do it.
+fn confirm(
+    (act, consequence): (&str, &str),
+    matches: &ArgMatches,
+    url: &str,
+) -> Result<(), Problem> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(Problem::wrong_use("there is no terminal to ask on: give --yes to revoke"));
+        return Err(Problem::wrong_use("there is no terminal to ask on: give --yes to do it"));
     }
-    let name = matches.get_one::<types::Name>("token-name").map(|name| name.as_str());
-    let id = matches.get_one::<types::TokenId>("token-id").map(|id| id.as_str());
-    eprint!("revoke the token {} of {url}? [y/N] ", name.or(id).unwrap_or_default());
+    let given = |name| {
+        let mut values = matches.try_get_raw(name).ok().flatten()?;
+        values.next().map(|value| value.to_string_lossy())
+    };
+    let name = ["token-name", "token-id", "group-name", "username"].into_iter().find_map(given);
+    let name = name.unwrap_or_default();
+    let within = given("organization-slug").map(|slug| format!(" in {slug}")).unwrap_or_default();
+    eprint!("{act} {name}{within} of {url}{consequence}? [y/N] ");
     let mut answer = String::new();
     let read = io::stderr().flush().and_then(|()| io::stdin().read_line(&mut answer));
     match read {
         Ok(_) if ["y", "yes"].contains(&answer.trim().to_lowercase().as_str()) => Ok(()),
-        _ => Err(Problem::wrong_use("nothing was revoked: answer y to revoke")),
+        _ => Err(Problem::wrong_use("nothing was changed: answer y to do it")),
     }
 }
 

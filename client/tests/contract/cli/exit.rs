@@ -79,6 +79,8 @@ async fn wrong_use_exits_2_and_sends_nothing() {
         ("token revoke --id clGFZ4STEe6fljpFzIum8A --yes", "--organization"),
         ("token revoke ci-bot", "give --yes"),
         ("token revoke --organization acme --id clGFZ4STEe6fljpFzIum8A", "give --yes"),
+        ("group delete default --organization acme", "give --yes"),
+        ("member remove bob --organization acme", "give --yes"),
         ("member set-role bob --organization acme --role owner", "possible values: admin"),
         ("audit list --organization acme --all --page 2", "cannot be used with"),
         ("whoami --url ftp://example", "scheme and host"),
@@ -131,16 +133,38 @@ async fn a_token_is_revoked_by_its_name_or_by_its_id() {
 }
 
 #[tokio::test]
-async fn on_a_terminal_a_token_is_revoked_only_after_a_yes() {
+async fn on_a_terminal_tokens_end_only_after_a_yes() {
     let world = World::new().await;
     let shell = Shell::of(&world.user(Role::Owner));
+    let bob = world.user(Role::Member).username;
+    let url = &shell.url;
     shell.done(MINT).await;
-    for answer in ["n", "", "yess"] {
-        let run = shell.run_on_a_terminal(answer, "token revoke ci-bot").await;
-        assert_eq!((run.code, &*run.stdout), (2, ""), "{run:?}");
-        assert!(run.stderr.contains(&format!("revoke the token ci-bot of {}?", shell.url)));
-        assert!(run.stderr.contains("nothing was revoked"), "{run:?}");
+    for (command, question, done) in [
+        (
+            "token revoke ci-bot",
+            format!("revoke the token ci-bot of {url}?"),
+            "revoked ci-bot\n".to_owned(),
+        ),
+        (
+            &format!("member remove {bob} --organization acme"),
+            format!(
+                "remove the member {bob} in acme of {url}, and revoke that user's tokens there?"
+            ),
+            format!("removed {bob}\n"),
+        ),
+        (
+            "group delete default --organization acme",
+            format!("delete the group default in acme of {url}, and revoke its tokens?"),
+            "deleted default\n".to_owned(),
+        ),
+    ] {
+        for answer in ["n", "", "yess"] {
+            let run = shell.run_on_a_terminal(answer, command).await;
+            assert_eq!((run.code, &*run.stdout), (2, ""), "{run:?}");
+            assert!(run.stderr.contains(&format!("{question} [y/N] ")), "{run:?}");
+            assert!(run.stderr.contains("nothing was changed"), "{run:?}");
+        }
+        let run = shell.run_on_a_terminal("y", command).await;
+        assert_eq!((run.code, run.stdout), (0, done), "{}", run.stderr);
     }
-    let run = shell.run_on_a_terminal("y", "token revoke ci-bot").await;
-    assert_eq!((run.code, &*run.stdout), (0, "revoked ci-bot\n"), "{run:?}");
 }

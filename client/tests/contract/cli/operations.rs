@@ -30,11 +30,14 @@ async fn every_command_reads_or_changes_what_its_words_say() {
             "viewer".to_owned(),
         ),
         ("member list --organization acme", outsider.clone()),
-        (&format!("member remove {outsider} --organization acme"), format!("removed {outsider}\n")),
+        (
+            &format!("member remove {outsider} --organization acme --yes"),
+            format!("removed {outsider}\n"),
+        ),
         ("group create new --organization acme --location lhr", "lhr".to_owned()),
         ("group list --organization acme", "new".to_owned()),
         ("group show new --organization acme", "delete protection".to_owned()),
-        ("group delete new --organization acme", "deleted new\n".to_owned()),
+        ("group delete new --organization acme --yes", "deleted new\n".to_owned()),
         ("audit list --organization acme --page-size 1", "group-delete".to_owned()),
     ] {
         let printed = shell.done(command).await;
