@@ -175,4 +175,7 @@ async fn completions_and_manual_pages_name_the_commands() {
     shell.done(&format!("man {}", shell.home.path().display())).await;
     let page = std::fs::read_to_string(shell.home.path().join("orgtokens-token-mint.1")).unwrap();
     assert!(page.contains("shown once"));
+    // `man` joins lines that are not paragraphs.
+    let item = ".PP\n\\- With `organization` it acts in that organization only.\n.PP\n\\- With";
+    assert!(page.contains(item), "{page}");
 }
