@@ -2,8 +2,8 @@
 //! its command line, and with the feature `mock` the mock.
 //!
 //! The document decides everything. This file adds names for the types that it leaves anonymous.
-//! `document` adds missing descriptions and types; `secrets`, `arguments` and `docs` change the generated code
-//! where progenitor has no setting. They must not name an operation.
+//! `document` adds missing descriptions and types; `secrets`, `arguments` and `docs` change the
+//! generated code where progenitor has no setting. They must not name an operation.
 
 mod arguments;
 mod cli;

@@ -51,7 +51,8 @@ pub struct Options {
     #[arg(long, global = true, value_name = "SECRET")]
     pub token: Option<String>,
     /// The profile to use instead of the environment [default: default]
-    #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub profile: Option<String>,
     /// A table for people, or the response as the server sent it
     #[arg(long, global = true, value_enum, default_value_t = Format::Table)]

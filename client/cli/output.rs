@@ -47,12 +47,13 @@ pub fn require_stdout() -> Result<(), Problem> {
     match (stdout, null) {
         (Ok(stdout), Ok(null)) if device(&stdout) != device(&null) => Ok(()),
         _ => Err(Problem::wrong_use(
-            "standard output is closed or /dev/null, and the secret would be lost: send it to a file",
+            "standard output is closed or /dev/null, so the secret would be lost: use a file or pipe",
         )),
     }
 }
 
-/// Prints a secret alone on standard output, and the rest on standard error. As JSON it is the body.
+/// Prints a secret alone on standard output, or the JSON that contains it. The rest goes to
+/// standard error.
 fn secret(minted: &Value, json: Option<Vec<u8>>) -> Result<(), Problem> {
     let (name, id) = (cell(minted, "name"), cell(minted, "id"));
     let once = if io::stdout().is_terminal() { ": this is its secret, shown once" } else { "" };

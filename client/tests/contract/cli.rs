@@ -99,8 +99,8 @@ impl Shell {
         self.run_while(&variables, arguments, async |terminal| terminal.enter(&keys)).await
     }
 
-    /// Runs the program in a session of its own on a terminal, while someone types on it. Returns the
-    /// terminal's text as standard error. It ends with the settings that the program leaves.
+    /// Runs the program in a session of its own on a terminal, while someone types on it. Returns
+    /// the terminal's text as standard error. It ends with the settings that the program leaves.
     async fn run_while(
         &self,
         variables: &[(&str, &str)],
