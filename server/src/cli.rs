@@ -9,6 +9,7 @@ mod demo;
 mod manage;
 mod output;
 mod serve;
+mod webhook;
 
 pub use config::parse;
 
@@ -28,6 +29,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use webhook::WebhookCommand;
 
 /// An API-token service for organizations.
 #[derive(Parser)]
@@ -105,6 +107,8 @@ enum Command {
     },
     /// Read and verify the audit log
     Audit(Group<AuditCommand>),
+    /// Look at deliveries to webhooks that were set aside, and try them again
+    Webhook(Group<WebhookCommand>),
     /// Copy a whole database into a new one, to move from SQLite to PostgreSQL or back
     #[command(
         after_help = "Example:\n  orgtokens-server copy --from sqlite://orgtokens.db --to postgres://user:password@host/name\n\nStop the servers on the source first: what they change during the copy is not copied. The\nsource is only read. The target must be empty; it is filled completely or not at all.\nPasswords in arguments are visible in `ps`: use the environment variables instead."
@@ -225,6 +229,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
             group.run(|command| matches!(command, TokenCommand::List { .. }), manage::token).await
         }
         Command::Audit(group) => group.run(|_| true, audit::audit).await,
+        Command::Webhook(group) => {
+            group.run(|command| matches!(command, WebhookCommand::List(_)), webhook::webhook).await
+        }
         Command::Backup { database, file } => {
             Operator(&database.open(true).await?).back_up(&file).await?;
             confirm(&format!("wrote {}", file.display()))

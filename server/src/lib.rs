@@ -29,3 +29,4 @@ pub mod store;
 #[cfg(feature = "test-server")]
 pub mod test_server;
 pub mod token;
+pub mod webhooks;

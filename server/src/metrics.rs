@@ -2,7 +2,8 @@
 //! allocation. It knows nothing of what is counted, nor of the text that `ops` makes of it.
 
 use http::StatusCode;
-use std::collections::HashMap;
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -80,6 +81,21 @@ pub struct Metrics {
     pub throttled_requests: Counter,
     /// When the TLS certificate expires, in seconds since 1970. Without one it is 0.
     pub certificate_expires: AtomicU64,
+    /// The webhooks, by name. No request reads or writes them.
+    pub webhooks: Mutex<BTreeMap<String, WebhookCounts>>,
+}
+
+/// What is counted of a webhook.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WebhookCounts {
+    /// Attempts that the receiver accepted.
+    pub delivered: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+    /// Deliveries that wait, as they were last counted.
+    pub waiting: i64,
+    /// Deliveries that were set aside, as they were last counted.
+    pub set_aside: i64,
 }
 
 /// The requests of an operation.
@@ -107,6 +123,7 @@ impl Metrics {
             refused_credentials: Counter::default(),
             throttled_requests: Counter::default(),
             certificate_expires: AtomicU64::default(),
+            webhooks: Mutex::default(),
         }
     }
 

@@ -9,6 +9,7 @@ use crate::limits::parse_network;
 use crate::metrics::Metrics;
 use crate::name::parse_positive;
 use crate::service::{MintPolicy, Service};
+use crate::webhooks::Webhook;
 use anyhow::{Context as _, Error};
 use clap::ArgAction::Set;
 use clap::Args;
@@ -71,6 +72,9 @@ pub struct Settings {
     /// Which mints are refused.
     #[command(flatten)]
     pub mint_policy: MintPolicy,
+    /// What receives events. Only a file of settings has them.
+    #[arg(skip)]
+    pub webhooks: Vec<Webhook>,
 }
 
 impl Default for Settings {
@@ -87,6 +91,7 @@ impl Default for Settings {
             docs: false,
             tls: tls::Files::default(),
             mint_policy: MintPolicy::default(),
+            webhooks: Vec::new(),
         }
     }
 }

@@ -17,6 +17,7 @@ mod rotation;
 mod texts;
 mod tokens;
 
+pub use audit::CODES;
 pub use operator::{FIRST_TOKEN, Operator};
 
 use crate::access::{self, Action, Extent};
@@ -132,7 +133,7 @@ impl Service {
     }
 
     /// Runs an operation in a transaction, and answers after the commit.
-    async fn transact<T, F>(
+    pub(crate) async fn transact<T, F>(
         &self,
         turn: &Turn,
         purpose: Purpose,

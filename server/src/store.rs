@@ -14,6 +14,7 @@ mod rows;
 mod snapshot;
 mod sqlite;
 mod tokens;
+mod webhooks;
 
 pub use crate::error::StoreError as Error;
 pub(crate) use access::{
@@ -27,6 +28,10 @@ pub use operator::{FoundUser, ListedUser, Membership, TokenFilter, TokenKey};
 pub use snapshot::{Counts, Snapshot, Transaction};
 pub use tokens::{Position, TokenPage};
 pub(crate) use tokens::{Selection, TokenPlace};
+pub(crate) use webhooks::{
+    DueDelivery, ExpiringToken, LogEnd, NewDelivery, PlacedEntry, WebhookState,
+};
+pub use webhooks::{RetryKey, SetAside};
 
 use crate::caller::UserId;
 use crate::clock::Clock;

@@ -32,3 +32,30 @@ ALTER TABLE organizations ADD COLUMN default_expiration TEXT NOT NULL DEFAULT 'n
 ALTER TABLE organizations ADD COLUMN maximum_expiration TEXT NOT NULL DEFAULT 'never';
 ALTER TABLE organizations ADD COLUMN allow_unrestricted INTEGER NOT NULL DEFAULT 1
     CHECK (allow_unrestricted IN (0, 1));
+
+-- How far each webhook is: the audit entries up to `position` and what expires were queued for it.
+-- The server that has `holder` delivers to it until `held_until`.
+CREATE TABLE webhooks (
+    name         TEXT NOT NULL PRIMARY KEY,
+    position     INTEGER NOT NULL,
+    announced_at INTEGER NOT NULL,
+    holder       TEXT NOT NULL DEFAULT '',
+    held_until   INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+-- What was not delivered yet, in the order of `position` at each place: an organization or a user.
+CREATE TABLE webhook_deliveries (
+    position     INTEGER PRIMARY KEY AUTOINCREMENT,
+    id           TEXT NOT NULL UNIQUE,
+    webhook      TEXT NOT NULL REFERENCES webhooks (name),
+    place        TEXT NOT NULL,
+    code         TEXT NOT NULL,
+    body         TEXT NOT NULL,
+    queued_at    INTEGER NOT NULL,
+    next_at      INTEGER NOT NULL,
+    attempts     INTEGER NOT NULL DEFAULT 0,
+    failure      TEXT,
+    set_aside_at INTEGER
+) STRICT;
+CREATE INDEX webhook_deliveries_by_place
+    ON webhook_deliveries (webhook, set_aside_at, place, position);

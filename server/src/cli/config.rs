@@ -8,6 +8,7 @@ use clap::error::{ContextKind, ContextValue, Error};
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches};
 use file::File;
 use orgtokens_server::server::Settings;
+use orgtokens_server::webhooks::Webhook;
 use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -15,19 +16,34 @@ use toml::{Table, Value};
 
 /// Parses the arguments of the process, or prints what is wrong with them and ends it.
 pub fn parse() -> Arguments {
-    let mut matches = matches(&env::args_os().collect::<Vec<_>>());
-    Arguments::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit())
+    let (mut matches, file) = matches(&env::args_os().collect::<Vec<_>>());
+    let parsed = Arguments::from_arg_matches_mut(&mut matches);
+    let mut arguments = parsed.unwrap_or_else(|error| error.exit());
+    if let super::Command::Serve { settings, .. } = &mut arguments.command {
+        settings.webhooks = webhooks(file);
+    }
+    arguments
+}
+
+/// Returns the webhooks of the file, or prints what is wrong with them and ends the process.
+fn webhooks(file: Option<File>) -> Vec<Webhook> {
+    let webhooks = file.map(File::webhooks).transpose().unwrap_or_else(|error| error.exit());
+    webhooks.unwrap_or_default()
 }
 
 /// Prints the settings that `serve` would have with this file.
 pub fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
     let mut given = ["orgtokens-server", "serve"].map(OsString::from).to_vec();
     given.extend(file.map(|file| OsString::from_iter(["--config=".into(), file.into_os_string()])));
-    let matches = matches(&given);
+    let (matches, file) = matches(&given);
     let command = command();
     let (_, matches) = leaf(&command, &matches);
     Settings::from_arg_matches(matches)?.check()?;
+    let webhooks = webhooks(file).iter().map(|webhook| webhook.shown().into()).collect::<Vec<_>>();
+    let webhooks = Some(webhooks).filter(|webhooks| !webhooks.is_empty());
     let shown = settings(&command).filter_map(|setting| show(setting, matches));
+    let shown =
+        shown.chain(webhooks.map(|webhooks| ("webhook".to_owned(), Value::Array(webhooks))));
     output::print_list(toml::to_string(&shown.collect::<Table>())?.trim_end())
 }
 
@@ -88,7 +104,7 @@ fn show(setting: &Arg, matches: &ArgMatches) -> Option<(String, Value)> {
 }
 
 /// Parses arguments with the settings of the file that is named, or ends the process.
-fn matches(given: &[OsString]) -> ArgMatches {
+fn matches(given: &[OsString]) -> (ArgMatches, Option<File>) {
     // It is an error if help is wanted, which needs no file.
     let lenient = arguments().ignore_errors(true).try_get_matches_from(given);
     let file = lenient.as_ref().ok().and_then(File::named_by);
@@ -98,10 +114,11 @@ fn matches(given: &[OsString]) -> ArgMatches {
         let end = given.iter().position(|argument| argument == "--").unwrap_or(given.len());
         arguments.splice(end..end, file.arguments(lenient));
     }
-    self::arguments().try_get_matches_from(arguments).unwrap_or_else(|mut error| {
+    let matches = self::arguments().try_get_matches_from(arguments).unwrap_or_else(|mut error| {
         name_source(&mut error, given, file.as_ref());
         error.exit()
-    })
+    });
+    (matches, file)
 }
 
 /// Returns the innermost command and its arguments.
@@ -166,7 +183,8 @@ mod tests {
             Some(line) if !line.starts_with(' ') => line,
             _ => line,
         });
-        let all: Table = toml::from_str(&lines.collect::<Vec<_>>().join("\n")).unwrap();
+        let mut all: Table = toml::from_str(&lines.collect::<Vec<_>>().join("\n")).unwrap();
+        orgtokens_server::webhooks::parse(all.remove("webhook").unwrap()).unwrap();
         let command = command();
         assert_eq!(all.len(), settings(&command).count());
         let mut given = vec!["orgtokens-server".into(), "serve".into()];

@@ -8,7 +8,7 @@ use orgtokens_server::log::{Format, Log};
 use orgtokens_server::ops::Ops;
 use orgtokens_server::server::{Server, Settings};
 use orgtokens_server::service::Service;
-use orgtokens_server::store;
+use orgtokens_server::{store, webhooks};
 use slog::{Logger, error, info, warn};
 use std::env;
 use std::fs::File;
@@ -62,6 +62,7 @@ pub async fn serve(
         Some(ops) => Some(Ops::start(ops, service.clone(), server.metrics(), sink.clone()).await?),
         None => None,
     };
+    let deliveries = webhooks::start(&service, &settings.webhooks, &server.metrics(), &log).await?;
     info!(log, "started";
         "version" => env!("CARGO_PKG_VERSION"), "database" => %public(database), "address" => address);
     let operations = ops.as_ref().map(|ops| format!("\noperations on http://{}", ops.address()));
@@ -88,6 +89,7 @@ pub async fn serve(
             _ = terminate.recv() => {}
         }
     }
+    drop(deliveries);
     if let Err(error) = server.close(SHUTDOWN_TIMEOUT).await {
         info!(log, "stopped early"; "reason" => %error);
     }

@@ -46,6 +46,7 @@ impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.encode_process(&mut encoder)?;
         self.encode_requests(&mut encoder)?;
+        self.encode_webhooks(&mut encoder)?;
         self.encode_database(&mut encoder)
     }
 }
@@ -97,6 +98,34 @@ impl Scrape {
         counter(to, "orgtokens_credentials_refused", help, Some(refused_credentials.get()))?;
         let help = "Requests answered 429 because their client sent too many bad credentials.";
         counter(to, "orgtokens_credentials_throttled", help, Some(throttled_requests.get()))
+    }
+
+    fn encode_webhooks(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let webhooks = self.metrics.webhooks.lock().clone();
+        let (name, help) =
+            ("orgtokens_webhook_attempts", "Attempts to deliver, by webhook and outcome.");
+        let mut attempts = to.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (name, counts) in &webhooks {
+            for (outcome, count) in [("delivered", counts.delivered), ("failed", counts.failed)] {
+                let labels = [("webhook", &**name), ("outcome", outcome)];
+                attempts
+                    .encode_family(&labels)?
+                    .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+            }
+        }
+        let help = "Deliveries that wait, by webhook.";
+        let mut gauge =
+            to.encode_descriptor("orgtokens_webhook_waiting", help, None, MetricType::Gauge)?;
+        for (name, counts) in &webhooks {
+            gauge.encode_family(&[("webhook", &**name)])?.encode_gauge(&counts.waiting)?;
+        }
+        let help = "Deliveries that failed for 3 days and are no longer tried, by webhook.";
+        let mut gauge =
+            to.encode_descriptor("orgtokens_webhook_set_aside", help, None, MetricType::Gauge)?;
+        for (name, counts) in &webhooks {
+            gauge.encode_family(&[("webhook", &**name)])?.encode_gauge(&counts.set_aside)?;
+        }
+        Ok(())
     }
 
     fn encode_database(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {

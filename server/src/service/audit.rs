@@ -8,6 +8,24 @@ use crate::records::{Group, Token, TokenPolicy};
 use crate::store::{Author, ChainHead, NewEntry, Transaction};
 use serde_json::{Value, json};
 
+/// The codes of all entries.
+pub const CODES: [&str; 14] = [
+    "user-token-create",
+    "user-token-rotate",
+    "user-token-reuse",
+    "user-token-revoke",
+    "org-token-policy-update",
+    "org-member-add",
+    "org-member-update",
+    "org-member-rm",
+    "group-create",
+    "group-delete",
+    "user-add",
+    "user-disable",
+    "user-enable",
+    "user-rm",
+];
+
 /// The author of what the operator does.
 pub const OPERATOR: &str = "operator";
 
@@ -84,6 +102,7 @@ pub fn record<'a>(
 impl Event<'_> {
     fn entry(self, acting_token: &Value) -> NewEntry {
         let (code, message, mut data) = self.describe();
+        debug_assert!(CODES.contains(&code), "{code} is not listed");
         data["acting_token"] = acting_token.clone();
         NewEntry { code, message, data: without_nulls(data).to_string() }
     }

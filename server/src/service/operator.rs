@@ -5,6 +5,7 @@
 
 mod lists;
 mod users;
+mod webhooks;
 
 use super::audit::{Actor, Event, RESERVED, record};
 use super::tokens::{self, Mint};
@@ -154,6 +155,7 @@ impl Operator<'_> {
     /// The store's own, as for [`Operator::back_up`].
     pub async fn check(&self) -> store::Result<CheckReport> {
         let mut report = self.0.store.check().await?;
+        self.check_webhooks(&mut report).await?;
         for name in RESERVED.iter().filter_map(|name| name.parse::<Name>().ok()) {
             if self.0.store.read(View::Statement).await?.user(&name).await?.is_some() {
                 report.faults.push(format!(

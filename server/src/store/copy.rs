@@ -65,7 +65,7 @@ pub async fn copy(
 type Table = (&'static str, &'static str, &'static str);
 
 /// Every table, each after those that it refers to.
-const TABLES: [Table; 8] = [
+const TABLES: [Table; 10] = [
     ("users", "id", "username, email, disabled, entries, hash"),
     (
         "organizations",
@@ -87,6 +87,12 @@ const TABLES: [Table; 8] = [
         "organization_id, user_id, sequence, code, message, origin, author, created_at, data, hash",
     ),
     ("closed_chain", "id", "entries, hash"),
+    ("webhooks", "name", "position, announced_at"),
+    (
+        "webhook_deliveries",
+        "position",
+        "id, webhook, place, code, body, queued_at, next_at, attempts, failure, set_aside_at",
+    ),
 ];
 
 /// Copies a table page by page, and reports how many rows each page has.

@@ -7,7 +7,7 @@ mod place;
 mod rotation;
 mod selection;
 
-pub use place::TokenPlace;
+pub use place::{TokenPlace, read_place};
 pub use selection::Selection;
 
 use super::access::{Access, FoundToken, TARGET, accepted, access, has_secret, parameters};

@@ -31,3 +31,4 @@ mod support;
 mod throttle;
 mod tls;
 mod upgrade;
+mod webhooks;

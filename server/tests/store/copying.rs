@@ -1,6 +1,7 @@
 //! Copies between databases: every row arrives with its id, and the copy accepts new
 //! rows. No table is read directly: counts and answers are compared.
 
+use crate::database::connect;
 use crate::stage::{Backend, Stage, acme, all, bound, credential, list_tokens, name, trials};
 use libtest_mimic::Trial;
 use orgtokens_server::caller::Role;
@@ -30,6 +31,16 @@ async fn full(backend: Backend) -> Stage {
     for number in 0..1_003 {
         let name = name(&format!("t{number}"));
         stage.here.mint_token(&stage.owner, &name, &bound()).await.expect("a token");
+    }
+    let deliveries = "INSERT INTO webhooks (name, position, announced_at) VALUES ('audit', 1, 2);
+        INSERT INTO webhook_deliveries (id, webhook, place, code, body, queued_at, next_at, failure,
+        set_aside_at) VALUES ('msg_1', 'audit', 'user owner', 'user-add', '{}', 3, 4, 'why', 5)";
+    match stage.database.url.strip_prefix("sqlite://") {
+        Some(path) => rusqlite::Connection::open(path)
+            .expect("the file")
+            .execute_batch(deliveries)
+            .expect("rows"),
+        None => connect(&stage.database.url).await.batch_execute(deliveries).await.expect("rows"),
     }
     stage
 }
@@ -67,6 +78,8 @@ async fn a_copy_answers_like_its_source_and_accepts_new_rows(backend: Backend) {
     );
     assert_eq!(source, copy);
 
+    let set_aside = Operator(&service).list_deliveries_set_aside().await.expect("a list");
+    assert_eq!((&*set_aside[0].id, &*set_aside[0].failure), ("msg_1", "why"));
     let report = Operator(&service).verify_audit(&[]).await.expect("a report");
     assert_eq!(report.faults, []);
 

@@ -5,6 +5,7 @@ use super::{command, is_switch, key, leaf, settings, variable};
 use clap::error::{Error, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, Command};
+use orgtokens_server::webhooks::{self, Webhook};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -16,6 +17,8 @@ use toml::{Spanned, Value};
 pub struct File {
     path: PathBuf,
     settings: Vec<Setting>,
+    /// The tables of webhooks, and the line of the first.
+    webhooks: Option<(usize, Value)>,
 }
 
 struct Setting {
@@ -33,7 +36,16 @@ impl File {
         let settings = read(&path).map_err(|problem| {
             Error::raw(ErrorKind::ValueValidation, format!("{shown}: {problem}\n"))
         });
-        Some(settings.map(|settings| Self { path, settings }))
+        Some(settings.map(|(settings, webhooks)| Self { path, settings, webhooks }))
+    }
+
+    /// Returns the webhooks. This reads the files of their secrets.
+    pub fn webhooks(self) -> Result<Vec<Webhook>, Error> {
+        let Some((line, value)) = self.webhooks else { return Ok(Vec::new()) };
+        webhooks::parse(value).map_err(|problem| {
+            let problem = format!("{}: from line {line} on: {problem}\n", self.path.display());
+            Error::raw(ErrorKind::ValueValidation, problem)
+        })
     }
 
     /// Returns the settings of the command that neither its arguments nor the environment set.
@@ -59,13 +71,13 @@ impl File {
 }
 
 /// Reads the settings of a file, and refuses what `serve` has no option for.
-fn read(path: &PathBuf) -> Result<Vec<Setting>, String> {
+fn read(path: &PathBuf) -> Result<(Vec<Setting>, Option<(usize, Value)>), String> {
     let text = fs::read_to_string(path)
         .map_err(|error| format!("{error}: name a file that can be read"))?;
     let line = |start| text[..start].matches('\n').count() + 1;
     let at = |start, problem: &dyn Display| format!("line {}: {problem}", line(start));
     // The whole error would show the line, which may have a password.
-    let values: BTreeMap<String, Spanned<Value>> = toml::from_str(&text).map_err(|error| {
+    let mut values: BTreeMap<String, Spanned<Value>> = toml::from_str(&text).map_err(|error| {
         let span = error.span().unwrap_or_default();
         match error.message() {
             "duplicate key" => {
@@ -75,6 +87,8 @@ fn read(path: &PathBuf) -> Result<Vec<Setting>, String> {
             message => at(span.start, &message),
         }
     })?;
+    let webhooks = values.remove("webhook");
+    let webhooks = webhooks.map(|value| (line(value.span().start), value.into_inner()));
     let command = command();
     let settings = values.into_iter().map(|(key, value)| {
         let start = value.span().start;
@@ -82,7 +96,7 @@ fn read(path: &PathBuf) -> Result<Vec<Setting>, String> {
         let arguments = arguments.map_err(|problem| at(start, &problem))?;
         Ok(Setting { key, line: line(start), arguments })
     });
-    settings.collect()
+    Ok((settings.collect::<Result<_, String>>()?, webhooks))
 }
 
 /// Returns the arguments that mean the same as this setting.

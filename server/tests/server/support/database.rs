@@ -109,6 +109,24 @@ impl Database {
         }
     }
 
+    /// Runs a statement outside the program, in a transaction on PostgreSQL that stays open.
+    pub fn open_transaction(&self, statement: &str) -> OpenTransaction {
+        let runtime = Runtime::new().unwrap();
+        let client = runtime.block_on(async {
+            let client = empty::connect(&self.url).await;
+            client.batch_execute(&format!("BEGIN; {statement}")).await.unwrap();
+            client
+        });
+        OpenTransaction { client, runtime }
+    }
+
+    /// Returns a number that PostgreSQL answers.
+    pub fn ask(&self, question: &str) -> i64 {
+        Runtime::new().unwrap().block_on(async {
+            empty::connect(&self.url).await.query_one(question, &[]).await.unwrap().get(0)
+        })
+    }
+
     /// A command of the real binary on this database.
     pub fn command(&self, name: &str) -> Command {
         command_on(name, &self.url)
@@ -123,6 +141,18 @@ impl Database {
         let output = command.args(arguments).output().unwrap();
         assert!(output.status.success(), "{name}: {}", text(&output));
         String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+/// A transaction that nothing has ended yet.
+pub struct OpenTransaction {
+    client: tokio_postgres::Client,
+    runtime: Runtime,
+}
+
+impl OpenTransaction {
+    pub fn commit(self) {
+        self.runtime.block_on(self.client.batch_execute("COMMIT")).unwrap();
     }
 }
 

@@ -1,0 +1,45 @@
+//! The operator's commands on deliveries to webhooks that were set aside.
+
+use super::output::{Output, confirm, count};
+use clap::{ArgGroup, Subcommand};
+use orgtokens_server::name::Name;
+use orgtokens_server::service::Operator;
+use orgtokens_server::store::RetryKey;
+
+#[derive(Subcommand)]
+pub enum WebhookCommand {
+    /// List the deliveries that failed for 3 days and are no longer tried
+    #[command(after_help = "Example:\n  orgtokens-server webhook list --format json")]
+    List(Output),
+    /// Try deliveries again that were set aside, for 3 more days
+    #[command(
+        after_help = "Examples:\n  orgtokens-server webhook retry --webhook audit\n  orgtokens-server webhook retry --id msg_019c1e8a5f7b7c3e9d4b2a1f0e6d5c4b",
+        group = ArgGroup::new("which").args(["webhook", "id"]).required(true)
+    )]
+    Retry {
+        /// All deliveries of the webhook with this name
+        #[arg(long, value_name = "NAME")]
+        webhook: Option<Name>,
+        /// The delivery with this id
+        #[arg(long, value_name = "ID")]
+        id: Option<String>,
+    },
+}
+
+pub async fn webhook(operator: Operator<'_>, command: WebhookCommand) -> anyhow::Result<()> {
+    match command {
+        WebhookCommand::List(output) => {
+            let deliveries = operator.list_deliveries_set_aside().await?;
+            let columns = ["webhook", "id", "place", "code", "set_aside_at", "attempts", "failure"];
+            output.list("deliveries", &deliveries, &columns)
+        }
+        WebhookCommand::Retry { webhook, id } => {
+            let key = match (&webhook, id.as_deref()) {
+                (Some(name), _) => RetryKey::Webhook(name),
+                (None, id) => RetryKey::Id(id.unwrap_or_default()),
+            };
+            let retried = operator.retry_deliveries(key).await?;
+            confirm(&format!("{} will be tried again", count(retried, "delivery", "deliveries")))
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The settings of webhooks, which are tables of the settings file. Every mistake is a sentence, and none
+//! shows a secret.
+
+use super::{TOKEN_EXPIRING, Webhook};
+use crate::name::{Name, Quoted};
+use crate::service::CODES;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::Url;
+use serde::Deserialize;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use toml::{Table, Value};
+
+/// What a secret is, as Standard Webhooks defines it.
+const SECRET: &str = "write `whsec_` and 24 to 64 bytes in base64, as \
+    `echo whsec_$(openssl rand -base64 32)` prints it";
+
+/// A table, as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    name: Name,
+    url: String,
+    secret: Option<String>,
+    secret_file: Option<PathBuf>,
+    organizations: Option<Value>,
+    codes: Option<Value>,
+}
+
+/// Reads the webhooks of a settings file.
+///
+/// # Errors
+/// A sentence that names the webhook and says what to write.
+pub fn parse(value: Value) -> Result<Vec<Webhook>, String> {
+    let Value::Array(tables) = value else {
+        return Err("`webhook` is no list of tables: start each one with [[webhook]]".to_owned());
+    };
+    let mut names = BTreeSet::new();
+    let parse = |(table, number): (Value, usize)| {
+        let name = table.get("name").and_then(Value::as_str).map(|name| Quoted(name).to_string());
+        let name = name.unwrap_or_else(|| format!("number {number}"));
+        let at = |problem: String| format!("webhook {name}: {problem}");
+        // The whole error would show the line, which may have a secret.
+        let written = table.try_into().map_err(|error: toml::de::Error| {
+            at(format!(
+                "{}: use name, url, secret or secret_file, organizations, codes",
+                error.message()
+            ))
+        })?;
+        if !names.insert(name.clone()) {
+            return Err(at("the name is taken: choose another one".to_owned()));
+        }
+        webhook(written).map_err(at)
+    };
+    tables.into_iter().zip(1..).map(parse).collect()
+}
+
+fn webhook(written: Written) -> Result<Webhook, String> {
+    let Written { name, url, secret, secret_file, organizations, codes } = written;
+    let secret = match (secret, secret_file) {
+        (Some(secret), None) => secret,
+        (None, Some(path)) => fs::read_to_string(&path)
+            .map_err(|error| format!("secret_file {}: {error}", path.display()))?,
+        _ => return Err("it needs a secret: set `secret` or `secret_file`, not both".to_owned()),
+    };
+    let key = secret.trim().strip_prefix("whsec_").and_then(|key| STANDARD.decode(key).ok());
+    let key = key.filter(|key| (24..=64).contains(&key.len()));
+    let key = key.ok_or_else(|| format!("the secret is malformed: {SECRET}"))?;
+    let organizations = list(organizations, "organizations", |slug| slug.parse())?;
+    let codes = list(codes, "codes", |code| {
+        let mut known = CODES.iter().chain([&TOKEN_EXPIRING]);
+        let all = || CODES.join(", ");
+        let unknown =
+            || format!("there is no code {}: use {}, {TOKEN_EXPIRING}", Quoted(code), all());
+        known.any(|known| *known == code).then(|| code.to_owned()).ok_or_else(unknown)
+    })?;
+    Ok(Webhook { name, url: parse_url(&url)?, key, organizations, codes })
+}
+
+/// Parses a URL without quoting it: it may have a secret in any part.
+fn parse_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| {
+        format!("the url is malformed ({error}): write it as https://host/path")
+    })?;
+    let has_credentials = !url.username().is_empty() || url.password().is_some();
+    if !matches!(url.scheme(), "https" | "http") || has_credentials {
+        return Err("the url must start with https:// or http://, without a user".to_owned());
+    }
+    Ok(url)
+}
+
+/// Reads a list that is not empty, or `all`, which is the default.
+fn list<T>(
+    value: Option<Value>,
+    key: &str,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Option<Vec<T>>, String> {
+    let wrong = || format!("`{key}` is neither a list of texts nor \"all\": write one of them");
+    match value {
+        None => Ok(None),
+        Some(Value::String(text)) if text == "all" => Ok(None),
+        Some(Value::Array(values)) if !values.is_empty() => {
+            let items = values.iter().map(|value| parse(value.as_str().ok_or_else(wrong)?));
+            items.collect::<Result<_, _>>().map(Some)
+        }
+        Some(_) => Err(wrong()),
+    }
+}
+
+impl Webhook {
+    /// Returns the settings without what may be secret: of the URL only scheme, host and port.
+    pub fn shown(&self) -> Table {
+        let all = || Value::from("all");
+        let slugs = |slugs: &Vec<_>| slugs.iter().map(ToString::to_string).collect();
+        let organizations = self.organizations.as_ref().map(slugs).map(Vec::<String>::into);
+        Table::from_iter([
+            ("name".to_owned(), self.name.as_str().into()),
+            ("url".to_owned(), self.url.origin().ascii_serialization().into()),
+            ("secret".to_owned(), "not shown".into()),
+            ("organizations".to_owned(), organizations.unwrap_or_else(all)),
+            ("codes".to_owned(), self.codes.clone().map_or_else(all, Into::into)),
+        ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+    fn read(lines: &str) -> Result<Vec<Webhook>, String> {
+        parse(toml::from_str::<Table>(lines).unwrap()["webhook"].clone())
+    }
+
+    #[test]
+    fn every_mistake_is_a_sentence_that_names_the_webhook_and_shows_no_secret() {
+        let hook = |more: &str| format!("[[webhook]]\nname = \"a\"\n{more}");
+        let whole =
+            |more: &str| hook(&format!("url = \"https://h/p\"\nsecret = \"{SECRET}\"\n{more}"));
+        for (lines, expected) in [
+            ("webhook = 5".to_owned(), "start each one with [[webhook]]"),
+            (hook(""), "webhook `a`: missing field `url`: use name, url,"),
+            (
+                "[[webhook]]\nurl = \"https://h\"".to_owned(),
+                "webhook number 1: missing field `name`",
+            ),
+            (hook("url = \"https://h\""), "set `secret` or `secret_file`, not both"),
+            (whole("secret_file = \"f\""), "set `secret` or `secret_file`, not both"),
+            (
+                hook("url = \"https://h\"\nsecret_file = \"missing\""),
+                "secret_file missing: No such file",
+            ),
+            (hook("url = \"https://h\"\nsecret = \"whsec_c2VjcmV0\""), "24 to 64 bytes"),
+            (hook("url = \"https://h\"\nsecret = \"c2VjcmV0\""), "write `whsec_`"),
+            (
+                hook(&format!("url = \"ftp://c2VjcmV0\"\nsecret = \"{SECRET}\"")),
+                "https:// or http://",
+            ),
+            (
+                hook(&format!("url = \"https://u:c2VjcmV0@h\"\nsecret = \"{SECRET}\"")),
+                "without a user",
+            ),
+            (hook(&format!("url = \"c2VjcmV0\"\nsecret = \"{SECRET}\"")), "the url is malformed"),
+            (whole("code = []"), "unknown field `code`"),
+            (whole("codes = []"), "neither a list of texts nor \"all\""),
+            (
+                whole("codes = [\"user-token-creat\"]"),
+                "no code `user-token-creat`: use user-token-create,",
+            ),
+            (whole("organizations = \"acme\""), "neither a list of texts nor \"all\""),
+            (whole("organizations = [\"a/b\"]"), "`a/b` is not an organization slug"),
+            (whole(&whole("")), "webhook `a`: the name is taken"),
+        ] {
+            let problem = read(&lines).expect_err(&lines);
+            assert!(problem.contains(expected), "{expected}: {problem}");
+            assert!(!problem.contains("c2VjcmV0") && !problem.contains("MfKQ"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn a_webhook_is_shown_without_what_may_be_secret() {
+        let lines = format!(
+            "[[webhook]]\nname = \"a\"\nurl = \"https://h:1/c2VjcmV0?c2VjcmV0\"\nsecret = \"{SECRET}\"\n\
+             organizations = [\"acme\"]\ncodes = \"all\""
+        );
+        let webhook = read(&lines).unwrap().remove(0);
+        assert_eq!(format!("{webhook:?}"), "Webhook(a)");
+        let shown = webhook.shown().to_string();
+        assert!(shown.contains("url = \"https://h:1\"") && shown.contains("[\"acme\"]"), "{shown}");
+        assert!(!shown.contains("c2VjcmV0") && !shown.contains("MfKQ"), "{shown}");
+    }
+}
