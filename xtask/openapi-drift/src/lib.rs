@@ -59,6 +59,7 @@ mod number;
 mod operation;
 mod pair;
 mod report;
+mod traffic;
 mod yaml;
 
 pub use code::Code;
@@ -66,5 +67,13 @@ pub use document::{Document, ParseError};
 pub use finding::{Effect, Finding, Rule, Side};
 pub use operation::{Outcome, compare};
 pub use pair::{Direction, Pair, Question};
-pub use report::{Style, write_explanation, write_github, write_json, write_sarif, write_text};
+pub use report::{
+    Style, write_explanation, write_github, write_json, write_sarif, write_text,
+    write_traffic_explanation, write_traffic_github, write_traffic_json, write_traffic_sarif,
+    write_traffic_text,
+};
+pub use traffic::{
+    Coverage, Exchange, Item, REDACTED, Routes, TrafficFinding, TrafficOutcome, TrafficRule,
+    check_traffic, read_traffic,
+};
 pub use yaml::Position;
