@@ -15,7 +15,8 @@ use crate::postgres::NOT_INSTALLED;
 /// Run every check that must pass before a change lands
 ///
 /// Formatting, lints, documentation, the contract against the server and against its last release, and
-/// all tests, including those over PostgreSQL. Every check runs, even after a failure. The summary names
+/// all tests, including those over PostgreSQL. The traffic of the contract tests must keep the contract,
+/// and show all of its operations and statuses. Every check runs, even after a failure. The summary names
 /// each that failed or was skipped.
 #[derive(Args, Debug)]
 pub struct Ci {
@@ -30,7 +31,7 @@ struct Check {
     name: &'static str,
     program: OsString,
     arguments: &'static str,
-    environment: Option<(&'static str, &'static str)>,
+    environment: Option<(&'static str, OsString)>,
     /// The command to run after a failure.
     fix: &'static str,
 }
@@ -63,7 +64,7 @@ impl Check {
         let started = Instant::now();
         let status = Command::new(&self.program)
             .args(self.arguments.split_whitespace())
-            .envs(self.environment)
+            .envs(self.environment.clone())
             .current_dir(folder)
             .status();
         if let Err(error) = &status {
@@ -82,6 +83,11 @@ impl Check {
 /// The check that needs more than Rust.
 const POSTGRES: &str = "postgres";
 
+/// Where the contract tests record their traffic, which the check after them reads.
+const TRAFFIC: &str = "target/contract-traffic";
+const CHECK_TRAFFIC: &str = "xtask check-traffic target/contract-traffic \
+                             --reasons client/tests/contract/not-seen.txt";
+
 /// The check that takes minutes even if nothing has changed.
 const README: &str = "readme";
 
@@ -97,7 +103,7 @@ fn checks() -> Vec<Check> {
             "cargo clippy --workspace --all-features --all-targets",
         ),
         Check {
-            environment: Some(("RUSTDOCFLAGS", "--deny warnings")),
+            environment: Some(("RUSTDOCFLAGS", "--deny warnings".into())),
             ..Check::cargo(
                 "docs",
                 "doc --workspace --all-features --no-deps",
@@ -112,7 +118,11 @@ fn checks() -> Vec<Check> {
             "test --workspace --all-features --doc",
             "cargo test --workspace --all-features --doc",
         ),
-        Check::cargo("tests", tests.0, tests.1),
+        Check {
+            environment: Some(("ORGTOKENS_TEST_TRAFFIC", crate::root().join(TRAFFIC).into())),
+            ..Check::cargo("tests", tests.0, tests.1)
+        },
+        Check::cargo("traffic", CHECK_TRAFFIC, "cargo xtask ci"),
         Check::cargo(
             README,
             "test --package orgtokens-server --test server -- --ignored readme",
@@ -157,6 +167,8 @@ fn has_nextest() -> bool {
 impl Ci {
     /// Runs the command. It fails if any check fails.
     pub fn run(&self) -> ExitCode {
+        // What an earlier run recorded says nothing about this one. It may not be there.
+        let _ = std::fs::remove_dir_all(crate::root().join(TRAFFIC));
         let results: Vec<_> = checks().iter().map(|check| self.run_or_skip(check)).collect();
         println!("\n{}", summary(&results));
         let has_failed = results.iter().any(|result| result.outcome == Outcome::Failed);
@@ -223,6 +235,7 @@ mod tests {
                 "postgres",
                 "doc tests",
                 "tests",
+                "traffic",
                 "readme"
             ]
         );
