@@ -65,7 +65,7 @@ async fn pass(
     let (head, body) =
         forwarder.request(Request::from_parts(parts, Full::new(body))).await?.into_parts();
     let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
-    traffic::record(sent, &traffic::response(head.status, &head.headers, &body));
+    traffic::record(&sent, &traffic::response(head.status, &head.headers, &body));
     if method != Method::HEAD
         && let Some(objection) = contract().objection(&method, &path, head.status, &body)
     {

@@ -47,7 +47,7 @@ fn pairs(headers: &HeaderMap) -> Vec<Value> {
 }
 
 /// Writes an exchange, if traffic is recorded.
-pub fn record(request: Value, response: &Value) {
+pub fn record(request: &Value, response: &Value) {
     let Some(file) = FILE.as_ref() else { return };
     let mut entry = json!({"request": request, "response": response});
     ROUTES.redact(&mut entry);

@@ -67,16 +67,12 @@ impl World {
 
     /// Removes a table that every operation needs.
     pub async fn break_database(&self) {
-        match self.database.url.strip_prefix("sqlite://") {
-            Some(path) => {
-                let connection = rusqlite::Connection::open(path).expect("a database");
-                let renamed = connection.execute_batch("ALTER TABLE tokens RENAME TO moved");
-                renamed.expect("a table");
-            }
-            None => {
-                let client = database::connect(&self.database.url).await;
-                client.batch_execute("DROP TABLE tokens CASCADE").await.expect("a table");
-            }
+        if let Some(path) = self.database.url.strip_prefix("sqlite://") {
+            let connection = rusqlite::Connection::open(path).expect("a database");
+            connection.execute_batch("ALTER TABLE tokens RENAME TO moved").expect("a table");
+        } else {
+            let client = database::connect(&self.database.url).await;
+            client.batch_execute("DROP TABLE tokens CASCADE").await.expect("a table");
         }
     }
 

@@ -50,6 +50,12 @@ impl Fit {
         self.problems.iter().all(|it| is_member(it.rule))
     }
 
+    /// Whether only what cannot be decided speaks against the value.
+    fn is_undecided(&self) -> bool {
+        let mut invalid = self.problems.iter().filter(|it| !is_member(it.rule));
+        invalid.all(|it| it.rule == TrafficRule::Undecided)
+    }
+
     fn distance(&self) -> (usize, usize, usize) {
         let invalid = self.problems.iter().filter(|it| !is_member(it.rule)).count();
         (self.wrong_constants, invalid, self.problems.len())
@@ -138,9 +144,11 @@ impl<'d> Values<'d> {
                 .map(|rule| invalid(value, &case.origin, &describe::for_rule(rule, case), at)),
         );
         for node in &case.not {
-            let schema = Schema::all_of(node, std::slice::from_ref(node));
-            if self.check(value, &schema, at).is_allowed() {
-                fit.problems.push(invalid(value, node, "what `not` excludes", at));
+            let excluded = self.check(value, &Schema::all_of(node, std::slice::from_ref(node)), at);
+            if excluded.is_allowed() {
+                fit.problems.push(invalid(value, node, "what `not` does not exclude", at));
+            } else if excluded.is_undecided() {
+                fit.problems.extend(excluded.problems);
             }
         }
         let opaque = case.opaque.iter().map(|opaque| format!("`{}`", opaque.keyword));

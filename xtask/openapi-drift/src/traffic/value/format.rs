@@ -57,3 +57,31 @@ fn is_date_time(text: &str) -> bool {
     let parts = text.split_once(['T', 't', ' ']);
     parts.is_some_and(|(date, time)| is_date(date) && is_match(&TIME, time))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_format_accepts_what_has_it_and_nothing_else() {
+        for (format, good, bad) in [
+            ("date", "2024-02-29", "2023-02-29"),
+            ("date", "2000-02-29", "1900-02-29"),
+            ("date", "2023-12-31", "2023-11-31"),
+            ("date", "2023-01-01", "2023-13-01"),
+            ("date-time", "2023-01-01t00:00:60z", "2023-01-01"),
+            ("date-time", "2023-01-01T00:00:00-08:00", "2023-01-01T24:00:00Z"),
+            ("uuid", "67E55044-10b1-426f-9247-bb680e5fe0c8", "67e5504410b1426f9247bb680e5fe0c8"),
+            ("email", "jane@example.com", "jane at example.com"),
+            ("uri", "urn:isbn:1", "isbn 1"),
+            ("byte", "YQ==", "YQ="),
+            ("byte", "", "a b="),
+            ("ipv4", "192.0.2.1", "192.0.2.256"),
+            ("ipv6", "2001:db8::1", "2001:db8::1::2"),
+        ] {
+            assert!(matches(format, good), "{format}: {good}");
+            assert!(!matches(format, bad), "{format}: {bad}");
+        }
+        assert!(matches("colour", "anything"), "an unknown format is a hint");
+    }
+}
