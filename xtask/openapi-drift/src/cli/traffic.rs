@@ -47,7 +47,7 @@ An invalid request is an error only if it was accepted: answered with a status b
 cookies are not checked.
 
 The content of a file decides what it is: an HTTP Archive (HAR 1.2), as browsers export it, or JSON \
-lines. A line is one entry of such an archive, with these members:
+lines. A line is one entry of such an archive with these members (it is wrapped here):
 
   {\"request\": {\"method\": \"POST\", \"url\": \"/books?draft=true\",
     \"headers\": [{\"name\": \"Content-Type\", \"value\": \"application/json\"}],

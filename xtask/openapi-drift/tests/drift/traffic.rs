@@ -357,6 +357,43 @@ fn what_is_no_traffic_is_refused_with_one_sentence() {
     assert_eq!(read_traffic("f", "\u{feff}\n").unwrap(), []);
 }
 
+/// Returns the JSON pointer of every value.
+fn pointers(value: &Value, at: &str, all: &mut Vec<String>) {
+    all.push(at.to_owned());
+    let escape = |key: &str| key.replace('~', "~0").replace('/', "~1");
+    for (key, member) in value.as_object().into_iter().flatten() {
+        pointers(member, &format!("{at}/{}", escape(key)), all);
+    }
+    for (index, element) in value.as_array().into_iter().flatten().enumerate() {
+        pointers(element, &format!("{at}/{index}"), all);
+    }
+}
+
+#[test]
+fn no_contract_and_no_archive_panics() {
+    let entries = [
+        book("medium", json!({"type": "file"})),
+        added("isbn", json!("1")),
+        get("/v1/books?tags=a,b&shelf=1&limit=x", 400, &error()),
+        text(get("/v1/covers/a.png", 200, &no()), "image/png", "x"),
+    ];
+    let lines = entries.map(|entry| entry.to_string()).join("\n");
+    let exchanges = read_traffic("f", &lines).unwrap();
+    let mut all = Vec::new();
+    pointers(contract().value(), "", &mut all);
+    let wrong = [json!([]), json!("x"), json!({}), json!([1]), no()];
+    for (pointer, wrong) in all.iter().zip(wrong.iter().cycle()) {
+        let mut value = contract().value().clone();
+        *value.pointer_mut(pointer).unwrap() = wrong.clone();
+        if let Ok(contract) = Document::new("c", value) {
+            check_traffic(&Routes::new(&contract, None), &exchanges);
+        }
+    }
+    for end in 1..HAR.trim_end().len() {
+        assert!(read_traffic("f", &HAR[..end]).is_err(), "{end}");
+    }
+}
+
 #[test]
 fn credentials_are_redacted_and_what_stands_for_them_is_accepted() {
     let contract = contract();
