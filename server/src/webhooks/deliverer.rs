@@ -74,7 +74,9 @@ pub async fn start(
     let client = client.user_agent(agent).build()?;
     let holder = Uuid::new_v4().to_string();
     let add = |mut change: Transaction| async move {
-        webhooks.iter().for_each(|webhook| change.add_webhook(&webhook.name));
+        for webhook in webhooks {
+            change.add_webhook(&webhook.name);
+        }
         Ok((change, ()))
     };
     service.transact(&Turn::Free, Purpose::Change, add).await?;
@@ -171,11 +173,11 @@ impl Deliverer {
             return Ok(());
         }
         let milliseconds = i64::try_from(HOLD.0.as_millis()).unwrap_or(i64::MAX);
-        let hold = |mut change: Transaction| async move {
+        let take = |mut change: Transaction| async move {
             let held = change.hold_webhook(&self.webhook.name, &self.holder, milliseconds).await?;
             Ok((change, held))
         };
-        let held = self.service.transact(&Turn::Free, Purpose::Change, hold).await?;
+        let held = self.service.transact(&Turn::Free, Purpose::Change, take).await?;
         *self.held.lock() = held.map(|state| (now, state));
         let counts = self.read().await?.webhook_counts().await?;
         let name = self.webhook.name.as_str();

@@ -46,7 +46,7 @@ fn message(place: &TokenPlace, code: &str, at: DateTime<Utc>, mut data: Value) -
     };
     data[kind] = name.into();
     let body = json!({"type": code, "timestamp": time(at), "data": data});
-    let id = format!("msg_{}", Uuid::now_v7().simple());
+    let id = format!("msg_{}", Uuid::new_v4().simple());
     let place = format!("{kind} {name}");
     NewDelivery { place, code: code.to_owned(), id, body: body.to_string() }
 }

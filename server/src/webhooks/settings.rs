@@ -68,7 +68,7 @@ fn webhook(written: Written) -> Result<Webhook, String> {
     let key = secret.trim().strip_prefix("whsec_").and_then(|key| STANDARD.decode(key).ok());
     let key = key.filter(|key| (24..=64).contains(&key.len()));
     let key = key.ok_or_else(|| format!("the secret is malformed: {SECRET}"))?;
-    let organizations = list(organizations, "organizations", |slug| slug.parse())?;
+    let organizations = list(organizations, "organizations", str::parse)?;
     let codes = list(codes, "codes", |code| {
         let mut known = CODES.iter().chain([&TOKEN_EXPIRING]);
         let all = || CODES.join(", ");

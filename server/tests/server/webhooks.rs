@@ -103,7 +103,9 @@ fn what_fails_is_sent_again_with_the_same_id_before_what_follows_it() {
         assert!(
             all[1..3].iter().all(|again| again.header("webhook-id") == all[0].header("webhook-id"))
         );
-        all.iter().for_each(|message| message.verify(SECRET));
+        for message in &all {
+            message.verify(SECRET);
+        }
     }
 }
 
@@ -236,9 +238,9 @@ fn an_expiry_is_announced_seven_days_and_one_day_before() {
         );
         let _server = start(&database, &webhooks);
         assert!(eventually(PATIENCE, || receiver.accepted().len() == 2));
-        let received = receiver.accepted();
+        let messages = receiver.accepted();
         let tokens: Vec<_> =
-            received.iter().map(|message| message.json()["data"].clone()).collect();
+            messages.iter().map(|message| message.json()["data"].clone()).collect();
         assert_eq!([&tokens[0]["token"]["name"], &tokens[1]["token"]["name"]], ["week", "day"]);
         for data in &tokens {
             assert_eq!([&data["token"]["owner"], &data["organization"]], ["alice", "acme"]);

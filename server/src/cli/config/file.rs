@@ -17,9 +17,11 @@ use toml::{Spanned, Value};
 pub struct File {
     path: PathBuf,
     settings: Vec<Setting>,
-    /// The tables of webhooks, and the line of the first.
-    webhooks: Option<(usize, Value)>,
+    webhooks: Option<Tables>,
 }
+
+/// The line of the first webhook, and the tables of all.
+type Tables = (usize, Value);
 
 struct Setting {
     key: String,
@@ -71,7 +73,7 @@ impl File {
 }
 
 /// Reads the settings of a file, and refuses what `serve` has no option for.
-fn read(path: &PathBuf) -> Result<(Vec<Setting>, Option<(usize, Value)>), String> {
+fn read(path: &PathBuf) -> Result<(Vec<Setting>, Option<Tables>), String> {
     let text = fs::read_to_string(path)
         .map_err(|error| format!("{error}: name a file that can be read"))?;
     let line = |start| text[..start].matches('\n').count() + 1;
