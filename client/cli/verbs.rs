@@ -24,8 +24,18 @@ pub enum Shown {
 }
 
 const TOKENS: &[&str] = &["name", "id", "organization", "group", "scopes", "created_at"];
-const TOKEN_DETAILS: &[&str] =
-    &["name", "id", "group", "scopes", "owner/username", "created_at", "expires_at", "allowed_ips"];
+const TOKEN_DETAILS: &[&str] = &[
+    "name",
+    "id",
+    "group",
+    "scopes",
+    "owner/username",
+    "created_at",
+    "expires_at",
+    "allowed_ips",
+    "last_used_at",
+    "last_used_ip",
+];
 const ORGANIZATION_TOKENS: &[&str] =
     &["name", "id", "group", "scopes", "owner/username", "created_at"];
 const ORGANIZATION: &[&str] = &["slug", "type", "overages", "blocked_reads", "blocked_writes"];

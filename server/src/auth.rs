@@ -47,7 +47,13 @@ pub async fn with_credential<T>(
             outcome = Err(Error::TooManyRequests);
         }
     }
-    (credential.accepted_as().map(|(token, _)| token), outcome)
+    let accepted = credential.accepted_as().map(|(token, _)| token);
+    if let Some(token) = accepted
+        && !service.note_use(token, client)
+    {
+        metrics.lost_uses.add(1);
+    }
+    (accepted, outcome)
 }
 
 /// Reads the one `Authorization` header (RFC 6750, 2.1).

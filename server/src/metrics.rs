@@ -78,6 +78,8 @@ pub struct Metrics {
     pub refused_credentials: Counter,
     /// Requests that were refused because their client sent too many bad credentials.
     pub throttled_requests: Counter,
+    /// Uses of tokens that were not recorded because too many waited.
+    pub lost_uses: Counter,
 }
 
 /// The requests of an operation.
@@ -104,6 +106,7 @@ impl Metrics {
             none: Operation::new(NONE.to_owned(), NONE.to_owned()),
             refused_credentials: Counter::default(),
             throttled_requests: Counter::default(),
+            lost_uses: Counter::default(),
         }
     }
 

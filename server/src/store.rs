@@ -25,8 +25,8 @@ pub(crate) use audit::{Author, NewEntry};
 pub use copy::{CopyProgress, copy};
 pub use operator::{FoundUser, ListedUser, Membership, TokenFilter, TokenKey};
 pub use snapshot::{Counts, Snapshot, Transaction};
-pub(crate) use tokens::TokenPlace;
 pub use tokens::{Position, TokenPage};
+pub(crate) use tokens::{TokenPlace, TokenUse};
 
 use crate::caller::UserId;
 use crate::clock::Clock;

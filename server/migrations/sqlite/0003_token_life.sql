@@ -3,6 +3,10 @@
 -- The addresses and networks that a token may be used from, separated by commas; all if it is null.
 ALTER TABLE tokens ADD COLUMN allowed_ips TEXT CHECK (allowed_ips <> '');
 
+-- When and by which client's address the token was last used; null if it never was.
+ALTER TABLE tokens ADD COLUMN last_used_at INTEGER;
+ALTER TABLE tokens ADD COLUMN last_used_ip TEXT CHECK (last_used_ip <> '');
+
 -- An organization's list is one range of this index, which holds all that the list reads of a token.
 DROP INDEX tokens_by_organization;
 CREATE INDEX tokens_by_organization ON tokens

@@ -74,7 +74,7 @@ const TABLES: [Table; 7] = [
         "tokens",
         "position",
         "id, digest, name, user_id, organization_id, group_uuid, scopes, created_at, \
-         expires_at, allowed_ips",
+         expires_at, allowed_ips, last_used_at, last_used_ip",
     ),
     (
         "audit_log",

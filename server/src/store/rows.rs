@@ -46,7 +46,7 @@ fn scopes(row: &dyn Row, column: usize) -> Result<Scopes> {
     Scopes::from_bits(row.integer(column)?).ok_or_else(|| corrupt("a set of scopes"))
 }
 
-fn token_id(row: &dyn Row, column: usize) -> Result<TokenId> {
+pub fn token_id(row: &dyn Row, column: usize) -> Result<TokenId> {
     let bytes = row.bytes(column)?.try_into().map_err(|_| corrupt("a token id"))?;
     Ok(TokenId::from_bytes(bytes))
 }
@@ -157,7 +157,7 @@ pub fn found_token(row: &dyn Row, from: usize) -> Result<FoundToken> {
     Ok(FoundToken { token, owner: parse_text(row, from + 5)?, organization, user: UserId(user) })
 }
 
-/// Reads columns: those of [`token`], user id, those of [`limits`].
+/// Reads columns: those of [`token`], user id, those of [`limits`], last use, its address.
 pub fn found_details(row: &dyn Row, from: usize) -> Result<FoundDetails> {
     let OrganizationToken { token, owner } = token(row, from)?;
     let Limits { expires_at, allowed_ips } = limits(row, from + 9)?;
@@ -171,6 +171,8 @@ pub fn found_details(row: &dyn Row, from: usize) -> Result<FoundDetails> {
         created_at: token.created_at,
         expires_at,
         allowed_ips,
+        last_used_at: optional(row, from + 11, time)?,
+        last_used_ip: optional(row, from + 12, parse_text)?,
     };
     Ok(FoundDetails { details, user: UserId(row.integer(from + 8)?) })
 }

@@ -9,6 +9,7 @@ mod database;
 mod expiry;
 mod failing;
 mod faults;
+mod last_use;
 mod operating;
 mod quotas;
 mod racing;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         expiry::trials(),
         failing::trials(),
         faults::trials(),
+        last_use::trials(),
         quotas::trials(),
         sharing::trials(),
         trusting::trials(),
