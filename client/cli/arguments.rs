@@ -115,6 +115,7 @@ fn add(thing: Command, operation: CliCommand, leaf: Command) -> Command {
     }
     thing.mut_subcommand(name, |taken| match operation {
         CliCommand::CreateOrganizationApiToken => restrict(taken),
+        CliCommand::RevokeOrganizationApiTokens => taken,
         _ => revoke(taken, &leaf),
     })
 }

@@ -27,6 +27,7 @@ pub fn print(answer: &Answer, shown: &Shown, format: Format) -> Result<(), Probl
     match shown {
         Shown::Table(name, columns) => say(&table(&value[name], columns)),
         Shown::Done(verb, member) => say(&format!("{verb} {}", cell(&value, member))),
+        Shown::Sentence(sentence) => say(sentence),
         Shown::Expiry => say(&expiry(&value["exp"])),
         Shown::Secret => secret(&value),
     }

@@ -17,6 +17,8 @@ pub enum Shown {
     Table(&'static str, &'static [&'static str]),
     /// What was done, and the member of the answer to which.
     Done(&'static str, &'static str),
+    /// What was done.
+    Sentence(&'static str),
     /// The secret alone.
     Secret,
     /// When the token expires.
@@ -36,6 +38,8 @@ const TOKEN_DETAILS: &[&str] = &[
     "last_used_at",
     "last_used_ip",
 ];
+const REVOKED: &[&str] = &["name", "id", "owner"];
+const POLICY: &[&str] = &["default_expiration", "maximum_expiration", "allow_unrestricted"];
 const ORGANIZATION_TOKENS: &[&str] =
     &["name", "id", "group", "scopes", "owner/username", "created_at"];
 const ORGANIZATION: &[&str] = &["slug", "type", "overages", "blocked_reads", "blocked_writes"];
@@ -45,7 +49,7 @@ const ENTRIES: &[&str] = &["created_at", "code", "author", "origin", "message"];
 
 pub fn verb(operation: CliCommand) -> Verb {
     use CliCommand as Op;
-    use Shown::{Done, Expiry, Secret, Table};
+    use Shown::{Done, Expiry, Secret, Sentence, Table};
     let (words, shown) = match operation {
         Op::ListOrganizationApiTokens => ("token list", Table("tokens", ORGANIZATION_TOKENS)),
         Op::ListApiTokens => ("token mine", Table("tokens", TOKENS)),
@@ -53,6 +57,14 @@ pub fn verb(operation: CliCommand) -> Verb {
         Op::GetOrganizationApiToken => ("token show", Table("token", TOKEN_DETAILS)),
         Op::RevokeApiToken | Op::RevokeOrganizationApiToken => {
             ("token revoke", Done("revoked", "token"))
+        }
+        Op::RotateOrganizationApiToken => ("token rotate", Secret),
+        Op::RevokeOrganizationApiTokens => ("token revoke", Table("tokens", REVOKED)),
+        Op::RevokeCredentials => ("leak report", Sentence("reported")),
+        Op::GetTokenPolicy => ("policy show", Table("policy", POLICY)),
+        Op::UpdateTokenPolicy => ("policy set", Table("policy", POLICY)),
+        Op::ListOrganizationMemberApiTokens => {
+            ("member tokens", Table("tokens", ORGANIZATION_TOKENS))
         }
         Op::ListOrganizationMembers => ("member list", Table("members", MEMBER)),
         Op::AddOrganizationMember => ("member add", Done("added", "member")),
@@ -73,11 +85,13 @@ pub fn verb(operation: CliCommand) -> Verb {
 }
 
 /// What the first words are about.
-pub const THINGS: [(&str, &str); 5] = [
+pub const THINGS: [(&str, &str); 7] = [
     ("token", "Mint, list and revoke tokens"),
     ("member", "List, add, change and remove members of an organization"),
     ("group", "List, create and delete groups of an organization"),
     ("organization", "List and show organizations"),
+    ("policy", "Show and set how long the tokens of an organization may live"),
+    ("leak", "Report tokens that became known to others"),
     ("audit", "Read the audit log of an organization"),
 ];
 
@@ -115,7 +129,7 @@ mod tests {
             let members = match verb(operation).shown {
                 Shown::Table(name, columns) => [&[name], columns].concat(),
                 Shown::Done(_, member) => vec![member],
-                Shown::Secret | Shown::Expiry => continue,
+                Shown::Secret | Shown::Expiry | Shown::Sentence(_) => continue,
             };
             for member in members.iter().flat_map(|member| member.split('/')) {
                 assert!(contract.contains(&format!(" {member}:\n")), "{operation:?}: {member}");

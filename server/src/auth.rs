@@ -29,7 +29,7 @@ pub async fn with_credential<T>(
         Err(error) => return (None, Err(error)),
     };
     // A good credential is refused too: to know that it is good takes the lookup that is limited.
-    if throttle.is_spent(client, Instant::now()) {
+    if throttle.bad_credentials.is_spent(client, Instant::now()) {
         metrics.throttled_requests.add(1);
         return (None, Err(Error::TooManyRequests));
     }
@@ -42,7 +42,8 @@ pub async fn with_credential<T>(
     }
     if let Err(Error::DeadCredential) = outcome {
         metrics.refused_credentials.add(1);
-        if !throttle.admits(client, Instant::now()) {
+        context.note_refused(credential.digest);
+        if !throttle.bad_credentials.admits(client, Instant::now()) {
             metrics.throttled_requests.add(1);
             outcome = Err(Error::TooManyRequests);
         }
@@ -54,6 +55,21 @@ pub async fn with_credential<T>(
         metrics.lost_uses.add(1);
     }
     (accepted, outcome)
+}
+
+/// Counts a leak report, which needs no credential.
+///
+/// # Errors
+/// [`Error::TooManyReports`] if the client has sent too many.
+pub fn require_leak_report_allowed(rqctx: &RequestContext<Context>) -> Result<()> {
+    let Context { throttle, metrics, .. } = rqctx.context();
+    let peer = rqctx.request.remote_addr().ip();
+    let client = throttle.proxies.client(peer, rqctx.request.headers());
+    if throttle.leak_reports.admits(client, Instant::now()) {
+        return Ok(());
+    }
+    metrics.throttled_requests.add(1);
+    Err(Error::TooManyReports)
 }
 
 /// Reads the one `Authorization` header (RFC 6750, 2.1).

@@ -7,6 +7,7 @@ use crate::limits::Limits;
 use crate::name::{Name, Quoted};
 use crate::scope::Scopes;
 use crate::token::{PlainToken, TokenDigest, TokenId};
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -157,6 +158,9 @@ pub struct Caller {
     pub token: TokenId,
     pub token_name: Name,
     pub limits: Limits,
+    /// When the secret that was used is no longer accepted: with its token, or before if the token has
+    /// a newer one.
+    pub valid_until: Option<DateTime<Utc>>,
     pub user: UserId,
     pub username: Name,
     pub email: String,

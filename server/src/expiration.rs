@@ -2,11 +2,17 @@
 
 use crate::name::Quoted;
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
 /// The first second that RFC 3339 cannot write: that of the year 10000.
 const END: i64 = 253_402_300_800;
+
+/// What stands for no expiry.
+const NEVER: &str = "never";
+
+/// The longest overlap, in seconds.
+const LONGEST_OVERLAP: i64 = 7 * 86_400;
 
 /// When a token expires. It is written as a duration, such as `2w1d30m`, as a time of RFC 3339, or as
 /// `never`.
@@ -48,7 +54,7 @@ impl FromStr for Expiration {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text == "never" {
+        if text == NEVER {
             return Ok(Self::Never);
         }
         if let Some(seconds) = seconds(text).filter(|seconds| *seconds > 0) {
@@ -63,22 +69,89 @@ impl FromStr for Expiration {
     }
 }
 
+/// How long a token may live: a duration, or `never` if it need not expire. It is kept as it was
+/// written.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String")]
+pub struct Lifetime(String);
+
+impl Lifetime {
+    /// Returns how long that is; `None` is without end.
+    pub fn duration(&self) -> Option<TimeDelta> {
+        seconds(&self.0).map(TimeDelta::seconds)
+    }
+
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for Lifetime {
+    fn default() -> Self {
+        Self(NEVER.to_owned())
+    }
+}
+
+impl FromStr for Lifetime {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == NEVER || seconds(text).is_some_and(|seconds| seconds > 0) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(format!("{} is no lifetime: use a duration such as 30d, or never", Quoted(text)))
+    }
+}
+
+/// How long the old secret of a rotated token is accepted: a duration of at most a week.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Overlap(TimeDelta);
+
+impl Overlap {
+    /// Returns when an overlap that begins now ends, unless it is empty.
+    pub fn end(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        now.checked_add_signed(self.0).filter(|end| *end > now)
+    }
+}
+
+impl FromStr for Overlap {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let seconds = seconds(text).filter(|seconds| *seconds <= LONGEST_OVERLAP);
+        let overlap = seconds.map(|seconds| Self(TimeDelta::seconds(seconds)));
+        let expected = "a duration of at most 7d, such as 1h";
+        overlap.ok_or_else(|| format!("{} is no overlap: use {expected}", Quoted(text)))
+    }
+}
+
+macro_rules! from_string {
+    ($($type:ty),+) => {$(
+        impl TryFrom<String> for $type {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                text.parse()
+            }
+        }
+    )+};
+}
+
+from_string!(Expiration, Lifetime, Overlap);
+
 fn refusal(text: &str) -> String {
     let expected =
         "a duration such as 30d or 2w1d30m, a time such as 2030-01-31T12:00:00Z, or never";
     format!("{} is not an expiration: use {expected}", Quoted(text))
 }
 
-impl TryFrom<String> for Expiration {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
 /// Reads numbers with units: weeks, days, hours, minutes and seconds.
 fn seconds(text: &str) -> Option<i64> {
+    if text.is_empty() {
+        return None;
+    }
     text.split_inclusive(|letter: char| !letter.is_ascii_digit()).try_fold(0, |sum: i64, part| {
         let (number, unit) = part.split_at_checked(part.len() - 1)?;
         let unit = match unit {

@@ -80,6 +80,8 @@ pub struct Metrics {
     pub throttled_requests: Counter,
     /// Uses of tokens that were not recorded because too many waited.
     pub lost_uses: Counter,
+    /// When the TLS certificate expires, in seconds since 1970. Without one it is 0.
+    pub certificate_expires: AtomicU64,
 }
 
 /// The requests of an operation.
@@ -107,6 +109,7 @@ impl Metrics {
             refused_credentials: Counter::default(),
             throttled_requests: Counter::default(),
             lost_uses: Counter::default(),
+            certificate_expires: AtomicU64::default(),
         }
     }
 

@@ -4,7 +4,7 @@
 #![expect(missing_docs, reason = "openapi.yaml describes the members")]
 
 use crate::caller::{Caller, Origin, Role};
-use crate::expiration::Expiration;
+use crate::expiration::{Expiration, Lifetime, Overlap};
 use crate::limits::AllowedIps;
 use crate::name::{Name, Quoted, Slug};
 use crate::scope::{RequestedScope, Scope, Scopes};
@@ -80,6 +80,12 @@ pub struct TokenDetails {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub last_used_ip: Option<IpAddr>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub rotated_at: Option<DateTime<Utc>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub previous_secret_expires_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -115,12 +121,98 @@ pub struct CreateTokenRequest {
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "Vec<RequestedScope>", length(min = 1))]
     pub scopes: Option<Vec<RequestedScope>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     #[schemars(with = "String")]
-    pub expiration: Expiration,
+    pub expiration: Option<Expiration>,
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "Vec<String>", length(min = 1, max = 100))]
     pub allowed_ips: Option<AllowedIps>,
+}
+
+/// How to rotate a token. Without an expiration its expiry stays.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateTokenRequest {
+    /// How long the old secret is accepted.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "String")]
+    pub overlap: Option<Overlap>,
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "String")]
+    pub expiration: Option<Expiration>,
+}
+
+/// Which tokens to revoke: those of `ids`, or those of `filter`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevokeTokensRequest {
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Vec<TokenId>", length(min = 1, max = 1_000))]
+    pub ids: Option<Vec<TokenId>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "RevocationFilter")]
+    pub filter: Option<RevocationFilter>,
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// The tokens for which all of this is true.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevocationFilter {
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Name")]
+    pub owner: Option<Name>,
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Name")]
+    pub group: Option<Name>,
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub created_before: Option<DateTime<Utc>>,
+}
+
+/// The tokens that were revoked, or would be.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct RevokedTokens {
+    pub tokens: Vec<RevokedTokenItem>,
+    pub dry_run: bool,
+    /// Whether there are others.
+    pub more: bool,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct RevokedTokenItem {
+    pub name: Name,
+    pub id: TokenId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Name")]
+    pub owner: Option<Name>,
+}
+
+/// Credentials that became known to others. It never shows them.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LeakReport {
+    #[schemars(length(min = 1, max = 1_000))]
+    pub credentials: Vec<String>,
+}
+
+/// How long the tokens of an organization may live, and whether unrestricted ones reach it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenPolicy {
+    #[schemars(with = "String")]
+    pub default_expiration: Lifetime,
+    #[schemars(with = "String")]
+    pub maximum_expiration: Lifetime,
+    pub allow_unrestricted: bool,
+}
+
+impl Default for TokenPolicy {
+    fn default() -> Self {
+        let (default_expiration, maximum_expiration) = Default::default();
+        Self { default_expiration, maximum_expiration, allow_unrestricted: true }
+    }
 }
 
 /// Reads a member that may be left out, and may not be null.
@@ -150,6 +242,16 @@ pub struct CreatedToken {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "DateTime<Utc>")]
     pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// A token with its new secret.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct RotatedToken {
+    #[serde(flatten)]
+    pub created: CreatedToken,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub previous_secret_expires_at: Option<DateTime<Utc>>,
 }
 
 /// Writes the plain token, into the answer of mint.

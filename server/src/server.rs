@@ -2,7 +2,7 @@
 //!
 //! It connects the parts. Requests are handled in `front`, signals in the command line.
 
-use crate::front::throttle::{Proxies, Throttle};
+use crate::front::throttle::{Allowance, Proxies, Throttle};
 use crate::front::{self, Context, tls};
 use crate::handlers;
 use crate::limits::parse_network;
@@ -37,12 +37,20 @@ pub struct Settings {
     #[arg(long, value_name = "SECONDS", env = "ORGTOKENS_IDLE_TIMEOUT")]
     #[arg(default_value_t = Self::default().idle_timeout, value_parser = parse_positive::<NonZeroU32>)]
     pub idle_timeout: NonZeroU32,
+    /// How many seconds to serve on after SIGTERM while /readyz answers 503, so that balancers leave
+    #[arg(long, value_name = "SECONDS", env = "ORGTOKENS_DRAIN_TIME", default_value_t = 0)]
+    pub drain_time: u32,
     /// How many bad credentials a client may send in a second; above that it receives 429
     #[arg(long, value_name = "N", env = "ORGTOKENS_BAD_CREDENTIALS_PER_SECOND")]
     #[arg(default_value_t = Self::default().bad_credentials_per_second)]
     #[arg(value_parser = parse_positive::<NonZeroU32>)]
     pub bad_credentials_per_second: NonZeroU32,
-    /// An address or a network (10.0.0.0/8) of proxies that name the client; may be repeated
+    /// How many leak reports a client may send in an hour; above that it receives 429
+    #[arg(long, value_name = "N", env = "ORGTOKENS_LEAK_REPORTS_PER_HOUR")]
+    #[arg(default_value_t = Self::default().leak_reports_per_hour)]
+    #[arg(value_parser = parse_positive::<NonZeroU32>)]
+    pub leak_reports_per_hour: NonZeroU32,
+    /// Addresses or networks of proxies that name the client, as in `10.0.0.0/8,::1`; may be repeated
     #[arg(long = "trusted-proxy", value_name = "NET", env = "ORGTOKENS_TRUSTED_PROXY")]
     #[arg(value_delimiter = ',', value_parser = parse_network)]
     pub trusted_proxies: Vec<IpNet>,
@@ -78,7 +86,9 @@ impl Default for Settings {
         Self {
             max_connections: NonZeroUsize::new(1024).expect("it is not zero"),
             idle_timeout: NonZeroU32::new(30).expect("it is not zero"),
+            drain_time: 0,
             bad_credentials_per_second: NonZeroU32::new(1000).expect("it is not zero"),
+            leak_reports_per_hour: NonZeroU32::new(60).expect("it is not zero"),
             trusted_proxies: Vec::new(),
             client_address_header: HeaderName::from_static("x-forwarded-for"),
             no_compat: false,
@@ -127,15 +137,22 @@ impl Server {
         let (trusted, header) =
             (settings.trusted_proxies.clone(), settings.client_address_header.clone());
         let proxies = Proxies { trusted, header };
-        let throttle = Throttle::new(settings.bad_credentials_per_second, proxies);
+        let second = Duration::from_secs(1);
+        let throttle = Throttle {
+            proxies,
+            bad_credentials: Allowance::new(settings.bad_credentials_per_second, second),
+            leak_reports: Allowance::new(settings.leak_reports_per_hour, Duration::from_hours(1)),
+        };
         let warnings = Logger::root(Warnings(log.new(o!("source" => "dropshot"))), o!());
         let mut service = service.with_mint_policy(settings.mint_policy);
         if !settings.no_last_use {
             service = service.with_last_use();
         }
-        let (sweep, record_uses) =
+        let (sweep, write_uses) =
             (service.clone().sweep_regularly(), service.clone().write_uses_regularly());
-        let context = Context::new(service.clone(), operations, extras, throttle, log.clone());
+        let (refused, note_reuse) = service.clone().note_reuses();
+        let context =
+            Context::new(service.clone(), operations, extras, throttle, refused, log.clone());
         let (connections, metrics) =
             (Arc::clone(&context.connections), Arc::clone(&context.metrics));
         let config = ConfigDropshot {
@@ -153,8 +170,11 @@ impl Server {
         let address = http.local_addr();
         let mut tasks = connections.start_reaper(address, settings.max_connections, idle_timeout);
         tasks.spawn(sweep);
-        tasks.spawn(record_uses);
-        identity.map(|identity| identity.watch(&mut tasks, log)).transpose()?;
+        tasks.spawn(note_reuse);
+        tasks.spawn(write_uses);
+        identity
+            .map(|identity| identity.watch(&mut tasks, Arc::clone(&metrics), log))
+            .transpose()?;
         Ok(Self { http, metrics, service, tasks })
     }
 

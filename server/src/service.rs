@@ -7,9 +7,13 @@
 
 mod audit;
 mod expiry;
+mod leaks;
 mod members;
 mod operator;
 mod organizations;
+mod policy;
+mod revocation;
+mod rotation;
 mod texts;
 mod tokens;
 mod uses;
@@ -239,7 +243,7 @@ async fn retry<T, F: Future<Output = Result<T>>>(attempt: impl Fn() -> F) -> Res
 fn reach(access: Access, action: Action) -> Result<(Caller, Reach, Extent)> {
     let Access { caller, organization, .. } = access;
     let reach = organization.ok_or(Error::NO_ORGANIZATION)?;
-    let extent = access::decide(&caller.binding, reach.id, reach.role, action)?;
+    let extent = access::decide(&caller.binding, reach.place(), reach.role, action)?;
     Ok((caller, reach, extent))
 }
 

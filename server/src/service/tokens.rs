@@ -2,7 +2,7 @@
 
 use super::audit::{Actor, Event, REVOKE, record};
 use super::texts::{List, Text, Version};
-use super::{InOrganization, MintPolicy, Service, page_size, reach};
+use super::{InOrganization, MintPolicy, Service, page_size, policy, reach};
 use crate::access::{Action, Extent, OwnAction, decide, decide_own, may_do_all};
 use crate::caller::{Binding, Caller, Credential, UserId};
 use crate::clock;
@@ -12,7 +12,7 @@ use crate::limits::{AllowedIps, Limits};
 use crate::name::Name;
 use crate::records::{
     CreateTokenRequest, CreatedToken, MintRequest, MintedToken, OrganizationToken, Page, Token,
-    TokenDetails,
+    TokenDetails, TokenPolicy,
 };
 use crate::scope::Scopes;
 use crate::store::{
@@ -26,7 +26,7 @@ use chrono::{DateTime, Utc};
 const UNRESTRICTED: Error =
     Error::Forbidden("this server mints no unrestricted tokens: name an `organization`");
 
-const NO_ADDRESS: Error = Error::TokenTooNarrow(
+pub(super) const NO_ADDRESS: Error = Error::TokenTooNarrow(
     "this token is accepted from none of the addresses in `allowed_ips`: name some of its own",
 );
 
@@ -48,7 +48,7 @@ impl Service {
 
     /// Returns when the calling token expires, if it does.
     pub async fn validate(&self, credential: &Credential) -> Result<Option<DateTime<Utc>>> {
-        Ok(self.store.access(credential, None).await?.access.caller.limits.expires_at)
+        Ok(self.store.access(credential, None).await?.access.caller.valid_until)
     }
 
     /// Requires that the caller may mint anything at all, before the request is read.
@@ -77,9 +77,12 @@ impl Service {
         let (new, name) = (&mint, &mint.token.name);
         let attempt = || async move {
             self.write(credential, turn, Purpose::Change, |mut change| async move {
-                let (caller, head, binding) = new.binding(&mut change, credential).await?;
+                let Minter { caller, head, binding, policy } =
+                    new.minter(&mut change, credential).await?;
                 self.mint_policy.require_room(&mut change, caller.user, &binding).await?;
-                let limits = new.limits(&caller, head.time)?;
+                let expires_at = policy::expiry(policy.as_ref(), new.expiration, head.time)?;
+                let limits = Limits { expires_at, allowed_ips: new.allowed_ips.clone() };
+                let limits = limits.within(&caller.limits).ok_or(NO_ADDRESS)?;
                 let owner = (caller.user, &caller.username);
                 new.add(&mut change, Actor::Caller(&caller), owner, (&binding, &limits), head);
                 Ok((change, limits.expires_at))
@@ -239,8 +242,9 @@ impl InOrganization<'_> {
 
 /// Returns the list that the caller sees, and the version that it has, if that can be told.
 fn list(access: &Access) -> Result<(List, Option<Version>)> {
-    let Reach { id, role, head } = access.organization.as_ref().ok_or(Error::NO_ORGANIZATION)?;
-    let extent = decide(&access.caller.binding, *id, *role, Action::ManageTokens)?;
+    let reach = access.organization.as_ref().ok_or(Error::NO_ORGANIZATION)?;
+    let Reach { id, role, head, .. } = reach;
+    let extent = decide(&access.caller.binding, reach.place(), *role, Action::ManageTokens)?;
     let list = List(*id, (extent == Extent::Own).then_some(access.caller.user));
     let version = |foreign_commits| Version { hash: head.hash, foreign_commits };
     Ok((list, access.foreign_commits.map(version)))
@@ -286,11 +290,24 @@ fn not_available(name: &Name) -> String {
     format!("the token name {name} is not available: choose another one")
 }
 
+/// Who mints a token, where it acts, and what its organization says of it.
+struct Minter {
+    caller: Caller,
+    head: ChainHead,
+    binding: Binding,
+    policy: Option<TokenPolicy>,
+}
+
+/// Returns a new secret.
+pub(super) fn new_secret() -> Result<PlainToken> {
+    PlainToken::generate().map_err(|error| Error::internal(format!("no random bits: {error}")))
+}
+
 /// A token to mint. Its id and secret are made once, so that a transaction can run again.
 pub(super) struct Mint {
     token: Token,
     secret: PlainToken,
-    expiration: Expiration,
+    expiration: Option<Expiration>,
     allowed_ips: Option<AllowedIps>,
 }
 
@@ -314,45 +331,34 @@ impl Mint {
         if !problem.is_empty() {
             return Err(Error::Invalid(problem.to_owned()));
         }
-        let secret = PlainToken::generate();
-        let secret = secret.map_err(|error| Error::internal(format!("no random bits: {error}")))?;
+        let secret = new_secret()?;
         let scopes = scopes.as_deref().map(Scopes::expand);
         let created_at = clock::system_time();
         let (name, id) = (name.clone(), TokenId::generate(created_at));
         let token = Token { name, id, organization, group, scopes, created_at };
-        Ok(Self { token, secret, expiration: Expiration::Never, allowed_ips: None })
+        Ok(Self { token, secret, expiration: None, allowed_ips: None })
     }
 
-    /// Returns who asks, the audit chain and where the token acts, if the policy allows it.
-    async fn binding(
-        &self,
-        change: &mut Transaction,
-        credential: &Credential,
-    ) -> Result<(Caller, ChainHead, Binding)> {
+    /// Returns who mints the token, if the policy of `access` allows it.
+    async fn minter(&self, change: &mut Transaction, credential: &Credential) -> Result<Minter> {
         let Token { organization, group, scopes, .. } = &self.token;
         let Some(slug) = organization else {
             let Access { caller, user_head, .. } = change.access(credential, None).await?;
             decide_own(&caller.binding, OwnAction::MintUnrestricted)?;
-            return Ok((caller, user_head, Binding::Unrestricted));
+            let (head, binding) = (user_head, Binding::Unrestricted);
+            return Ok(Minter { caller, head, binding, policy: None });
         };
         let (Some(group), Some(scopes)) = (group, *scopes) else {
             let access = change.access(credential, Some(slug)).await?;
             let (caller, reach, _) = reach(access, Action::MintToken)?;
-            return Ok((caller, reach.head, Binding::Organization(reach.id)));
+            let (binding, policy) = (Binding::Organization(reach.id), Some(reach.policy));
+            return Ok(Minter { caller, head: reach.head, binding, policy });
         };
         let (access, group) = change.access_to(&GROUP, credential, slug, group.as_str()).await?;
         let (caller, reach, _) = reach(access, Action::MintGroupToken)?;
         let group = group.ok_or(Error::NO_GROUP)?.uuid;
         let binding = Binding::Group { organization: reach.id, group, scopes };
-        Ok((caller, reach.head, binding))
-    }
-
-    /// Returns what narrows the token, if it is minted at this time: it expires no later than the
-    /// caller's, and is accepted from no other addresses.
-    fn limits(&self, caller: &Caller, time: DateTime<Utc>) -> Result<Limits> {
-        let expires_at = self.expiration.from(time).map_err(Error::Invalid)?;
-        let limits = Limits { expires_at, allowed_ips: self.allowed_ips.clone() };
-        limits.within(&caller.limits).ok_or(NO_ADDRESS)
+        Ok(Minter { caller, head: reach.head, binding, policy: Some(reach.policy) })
     }
 
     /// Adds the token of a user, with its audit entry.

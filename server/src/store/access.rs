@@ -10,9 +10,10 @@ use super::audit::chain::ChainHead;
 use super::connection::{Row, Value, sql};
 use super::remembered::{Generation, RememberedAccess};
 use super::{Backend, Error, Result, Snapshot, Store, Transaction, Turn, View, rows};
+use crate::access::Place;
 use crate::caller::{Caller, Credential, OrganizationId, Role, UserId};
 use crate::name::{Name, Slug};
-use crate::records::{Group, Token, TokenDetails};
+use crate::records::{Group, Token, TokenDetails, TokenPolicy};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 
@@ -36,9 +37,17 @@ pub struct Access {
 pub struct Reach {
     pub id: OrganizationId,
     pub role: Role,
+    pub policy: TokenPolicy,
     /// The end of its audit chain. Every change that shows in its lists adds an entry, so the count
     /// is also the version of these lists.
     pub head: ChainHead,
+}
+
+impl Reach {
+    /// Returns what the policy of `access` decides by.
+    pub fn place(&self) -> Place {
+        Place { organization: self.id, allows_unrestricted: self.policy.allow_unrestricted }
+    }
 }
 
 /// A live token that a request names.
@@ -72,19 +81,37 @@ pub struct TargetMember {
     pub has_other_owner: bool,
 }
 
+/// The condition that the token `t` has a secret with this digest, or had it before and still accepts
+/// it.
+macro_rules! has_secret {
+    ($digest:literal) => {
+        concat!(
+            "t.digest = coalesce((SELECT p.digest FROM tokens p WHERE p.previous_digest = ",
+            $digest,
+            " AND p.previous_expires_at > now_ms()), ",
+            $digest,
+            ")"
+        )
+    };
+}
+
 /// A statement that answers [`Access`] from `$1` the digest, with more columns. `now_ms()` is the time
-/// that tokens expire by.
-/// `$organization` joins `o`; `$more` joins what the columns need.
+/// that tokens expire by. `$source` comes before the tokens, and has the `$digest`; `$organization`
+/// joins `o`; `$more` joins what the columns need.
 macro_rules! access {
-    ($columns:literal, $digest:literal, $organization:literal, $more:literal) => {
+    ($columns:literal, $source:literal, $digest:literal, $organization:literal, $more:literal) => {
         concat!(
             "SELECT t.id, t.name, t.organization_id, t.group_uuid, t.scopes, t.expires_at,
-             t.allowed_ips, u.id, u.username, u.email, now_ms(), u.entries, u.hash, o.id, m.role,
-             o.entries, o.hash",
-            $columns,
-            " FROM tokens t
-             JOIN users u ON u.id = t.user_id AND t.digest ",
+             t.allowed_ips, CASE WHEN t.digest = ",
             $digest,
+            " THEN t.expires_at ELSE t.previous_expires_at END, u.id, u.username, u.email, now_ms(),
+             u.entries, u.hash, o.id, m.role, o.default_expiration, o.maximum_expiration,
+             o.allow_unrestricted, o.entries, o.hash",
+            $columns,
+            " FROM ",
+            $source,
+            " tokens t JOIN users u ON u.id = t.user_id AND ",
+            has_secret!($digest),
             " AND (t.expires_at IS NULL OR t.expires_at > now_ms()) AND u.disabled = 0 ",
             $organization,
             " LEFT JOIN members m ON m.organization_id = o.id AND m.user_id = u.id ",
@@ -92,17 +119,17 @@ macro_rules! access {
         )
     };
     ($columns:literal, $organization:literal, $more:literal) => {
-        access!($columns, "= $1", $organization, $more)
+        access!($columns, "", "$1", $organization, $more)
     };
     ($columns:literal, $more:literal) => {
         access!($columns, "LEFT JOIN organizations o ON o.slug = $2", $more)
     };
 }
 
-pub(super) use access;
+pub(super) use {access, has_secret};
 
 /// How many columns [`Access`] has: those of a target come after them.
-pub(super) const TARGET: usize = 17;
+pub(super) const TARGET: usize = 21;
 
 /// Something that a request names: a statement that answers [`Access`] with it, and how to read its
 /// columns. The first one is null if there is none.
@@ -148,7 +175,9 @@ pub const MEMBER: Target<TargetMember> = Target {
 pub const TOKEN_DETAILS: Target<FoundDetails> = Target {
     statement: access!(
         ", x.id, x.name, x.created_at, x.scopes, g.name, w.username, w.email, o.slug,
-         x.user_id, x.expires_at, x.allowed_ips, x.last_used_at, x.last_used_ip",
+         x.user_id, x.expires_at, x.allowed_ips, x.rotated_at,
+         CASE WHEN x.previous_expires_at > now_ms() THEN x.previous_expires_at END,
+         x.last_used_at, x.last_used_ip",
         "LEFT JOIN tokens x ON x.id = $3 AND x.organization_id = o.id
          AND (x.expires_at IS NULL OR x.expires_at > now_ms()) LEFT JOIN users w ON w.id = x.user_id
          LEFT JOIN organization_groups g ON g.uuid = x.group_uuid"
@@ -315,15 +344,20 @@ impl Transaction {
         let digest = credential.digest.as_bytes().as_slice().into();
         self.lock(match turn {
             Turn::Organization(slug) => sql(
-                "SELECT 1 FROM tokens t JOIN members m ON m.user_id = t.user_id
-                 JOIN organizations o ON o.id = m.organization_id
-                 WHERE t.digest = $1 AND o.slug = $2
-                 FOR NO KEY UPDATE OF o FOR KEY SHARE OF t",
+                concat!(
+                    "SELECT 1 FROM tokens t JOIN members m ON m.user_id = t.user_id
+                     JOIN organizations o ON o.id = m.organization_id WHERE ",
+                    has_secret!("$1"),
+                    " AND o.slug = $2 FOR NO KEY UPDATE OF o FOR KEY SHARE OF t"
+                ),
                 [digest, slug.as_str().into()],
             ),
             Turn::User(_) => sql(
-                "SELECT 1 FROM tokens t JOIN users u ON u.id = t.user_id
-                 WHERE t.digest = $1 FOR NO KEY UPDATE OF u FOR KEY SHARE OF t",
+                concat!(
+                    "SELECT 1 FROM tokens t JOIN users u ON u.id = t.user_id WHERE ",
+                    has_secret!("$1"),
+                    " FOR NO KEY UPDATE OF u FOR KEY SHARE OF t"
+                ),
                 [digest],
             ),
             Turn::Free => return,

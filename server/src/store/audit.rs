@@ -5,7 +5,7 @@ pub(super) mod chain;
 
 pub use chain::{AuditFault, AuditReport, ChainHead, NamedHead};
 
-use super::connection::{Statement, Value, sql};
+use super::connection::{Statement, Value, hex, sql};
 use super::remembered::Touched;
 use super::{Result, Snapshot, Transaction, rows};
 use crate::caller::{OrganizationId, Origin};
@@ -120,18 +120,14 @@ impl Transaction {
             let statement = self.insert_entries(head.chain, author, (start, time), links);
             self.execute(statement.touching(Touched::Nothing));
         }
-        let (update, key, touched) = match head.chain {
+        let (update, key) = match head.chain {
             Chain::Organization(id) => {
-                let update = "UPDATE organizations SET entries = $1, hash = $2 WHERE id = $3";
-                (update, id.0, Touched::Organization(id))
+                ("UPDATE organizations SET entries = $1, hash = $2 WHERE id = $3", id.0)
             }
-            Chain::User(id) => {
-                let update = "UPDATE users SET entries = $1, hash = $2 WHERE id = $3";
-                (update, id.0, Touched::User(id))
-            }
+            Chain::User(id) => ("UPDATE users SET entries = $1, hash = $2 WHERE id = $3", id.0),
         };
         let parameters = [head.entries.into(), head.hash.as_slice().into(), key.into()];
-        self.execute(sql(update, parameters).touching(touched));
+        self.execute(sql(update, parameters).touching(head.touched()));
     }
 
     /// Returns the statement that adds entries of this time with their hashes, whose sequence starts
@@ -171,9 +167,4 @@ impl Transaction {
         parameters.push(Value::Text(rows.expect("numbers and text have a JSON form")));
         sql(INSERT_MANY_SQLITE, parameters)
     }
-}
-
-fn hex(hash: &Hash) -> String {
-    let digit = |value| char::from_digit(u32::from(value), 16).unwrap_or_default();
-    hash.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

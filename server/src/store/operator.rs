@@ -15,6 +15,7 @@ use super::remembered::Touched;
 use super::{Error, Result, Snapshot, Transaction, broken, rows};
 use crate::caller::{OrganizationId, Role, UserId};
 use crate::name::{Email, Name, Slug};
+use crate::records::TokenPolicy;
 use crate::token::TokenId;
 
 /// A user with the end of their audit chain.
@@ -58,7 +59,8 @@ fn found_user(row: &dyn Row) -> Result<FoundUser> {
 macro_rules! membership {
     ($from:literal) => {
         concat!(
-            "SELECT o.id, o.slug, now_ms(), o.entries, o.hash, x.id, x.email, y.role,
+            "SELECT o.id, o.slug, now_ms(), o.entries, o.hash, o.default_expiration,
+             o.maximum_expiration, o.allow_unrestricted, x.id, x.email, y.role,
              (SELECT count(*) FROM members z JOIN users w ON w.id = z.user_id AND w.disabled = 0
              WHERE z.organization_id = o.id AND z.user_id <> x.id AND z.role = 'owner') ",
             $from
@@ -69,8 +71,8 @@ macro_rules! membership {
 fn membership(row: &dyn Row) -> Result<Membership> {
     let id = OrganizationId(row.integer(0)?);
     let head = rows::head(row, 2, Chain::Organization(id))?;
-    let reach = Reach { id, role: Role::Owner, head };
-    let target = rows::optional(row, 5, rows::target_member)?;
+    let reach = Reach { id, role: Role::Owner, policy: rows::policy(row, 5)?, head };
+    let target = rows::optional(row, 8, rows::target_member)?;
     Ok(Membership { slug: rows::parse_text(row, 1)?, reach, target })
 }
 
@@ -98,6 +100,23 @@ impl Snapshot {
             rows::head(row, 1, chain)
         };
         self.first(sql(statement, [slug.as_str().into()]), read).await
+    }
+
+    /// Returns the key of an organization, its token policy and the end of its audit chain.
+    pub async fn policy_as_operator(
+        &mut self,
+        slug: &Slug,
+    ) -> Result<Option<(OrganizationId, TokenPolicy, ChainHead)>> {
+        let statement = sql(
+            "SELECT id, now_ms(), entries, hash, default_expiration, maximum_expiration,
+             allow_unrestricted FROM organizations WHERE slug = $1",
+            [slug.as_str().into()],
+        );
+        let read = |row: &dyn Row| {
+            let id = OrganizationId(row.integer(0)?);
+            Ok((id, rows::policy(row, 4)?, rows::head(row, 1, Chain::Organization(id))?))
+        };
+        self.first(statement, read).await
     }
 
     /// Returns the organization of this slug with the user of this name.

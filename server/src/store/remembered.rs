@@ -123,7 +123,7 @@ impl Remembered {
         let is_current = is_about
             && caller.origin == credential.origin
             && caller.limits.allow(credential.address)
-            && caller.limits.expires_at.is_none_or(is_live)
+            && caller.valid_until.is_none_or(is_live)
             && self.is_current(&answer, generation);
         if !is_current {
             return None;
@@ -162,6 +162,7 @@ mod tests {
     use super::*;
     use crate::caller::{Binding, Caller, Origin, Role};
     use crate::limits::Limits;
+    use crate::records::TokenPolicy;
     use crate::store::{Chain, ChainHead, Reach};
     use crate::token::{PlainToken, TokenId};
     use std::time::Duration;
@@ -174,7 +175,8 @@ mod tests {
         let caller = Caller {
             token: TokenId::generate(DateTime::UNIX_EPOCH),
             token_name: "first".parse().unwrap(),
-            limits: Limits { expires_at: Some(EXPIRY), allowed_ips: None },
+            limits: Limits::default(),
+            valid_until: Some(EXPIRY),
             user: USER,
             username: "alice".parse().unwrap(),
             email: "alice@example.com".to_owned(),
@@ -251,7 +253,8 @@ mod tests {
         let mut access = current(None).unwrap().access.clone();
         let id = OrganizationId(1);
         let head = ChainHead::start(Chain::Organization(id), EXPIRY);
-        access.organization = Some(Reach { id, role: Role::Viewer, head });
+        access.organization =
+            Some(Reach { id, role: Role::Viewer, policy: TokenPolicy::default(), head });
         remembered.insert(credential, Some(&slug), access.clone(), Some(now));
         assert!(current(Some(&slug)).unwrap().access.organization.is_some());
         assert!(current(None).is_some());

@@ -8,7 +8,9 @@ use super::{Error, Result};
 use crate::caller::{Binding, Caller, OrganizationId, Origin, Role, UserId};
 use crate::limits::Limits;
 use crate::name::{Name, Slug};
-use crate::records::{AuditLog, Group, Member, OrganizationToken, Token, TokenDetails, TokenOwner};
+use crate::records::{
+    AuditLog, Group, Member, OrganizationToken, Token, TokenDetails, TokenOwner, TokenPolicy,
+};
 use crate::scope::Scopes;
 use crate::token::TokenId;
 use chrono::{DateTime, Utc};
@@ -46,6 +48,7 @@ fn scopes(row: &dyn Row, column: usize) -> Result<Scopes> {
     Scopes::from_bits(row.integer(column)?).ok_or_else(|| corrupt("a set of scopes"))
 }
 
+/// Reads a token id.
 pub fn token_id(row: &dyn Row, column: usize) -> Result<TokenId> {
     let bytes = row.bytes(column)?.try_into().map_err(|_| corrupt("a token id"))?;
     Ok(TokenId::from_bytes(bytes))
@@ -100,28 +103,38 @@ fn limits(row: &dyn Row, from: usize) -> Result<Limits> {
 
 /// Reads the columns that `access!` begins with.
 pub fn access(row: &dyn Row) -> Result<Access> {
-    let user = UserId(row.integer(7)?);
+    let user = UserId(row.integer(8)?);
     let caller = Caller {
         token: token_id(row, 0)?,
         token_name: parse_text(row, 1)?,
         binding: binding(row, 2)?,
         limits: limits(row, 5)?,
+        valid_until: optional(row, 7, time)?,
         user,
-        username: parse_text(row, 8)?,
-        email: row.text(9)?.to_owned(),
+        username: parse_text(row, 9)?,
+        email: row.text(10)?.to_owned(),
         origin: Origin::Web,
     };
-    let user_head = head(row, 10, Chain::User(user))?;
+    let user_head = head(row, 11, Chain::User(user))?;
     let time = user_head.time;
-    let organization = optional(row, 14, |row, _| reach(row, time))?;
+    let organization = optional(row, 15, |row, _| reach(row, time))?;
     Ok(Access { caller, user_head, organization, time, foreign_commits: Some(0) })
 }
 
 fn reach(row: &dyn Row, time: DateTime<Utc>) -> Result<Reach> {
-    let id = OrganizationId(row.integer(13)?);
-    let (entries, hash) = (row.integer(15)?, hash(row, 16)?);
+    let id = OrganizationId(row.integer(14)?);
+    let (entries, hash) = (row.integer(19)?, hash(row, 20)?);
     let head = ChainHead { chain: Chain::Organization(id), time, entries, hash };
-    Ok(Reach { id, role: parse_text(row, 14)?, head })
+    Ok(Reach { id, role: parse_text(row, 15)?, policy: policy(row, 16)?, head })
+}
+
+/// Reads columns: default, maximum, whether unrestricted tokens are allowed.
+pub fn policy(row: &dyn Row, from: usize) -> Result<TokenPolicy> {
+    Ok(TokenPolicy {
+        default_expiration: parse_text(row, from)?,
+        maximum_expiration: parse_text(row, from + 1)?,
+        allow_unrestricted: row.integer(from + 2)? != 0,
+    })
 }
 
 /// Reads columns: id, name, time, scopes, group's name. The last may be null.
@@ -157,7 +170,8 @@ pub fn found_token(row: &dyn Row, from: usize) -> Result<FoundToken> {
     Ok(FoundToken { token, owner: parse_text(row, from + 5)?, organization, user: UserId(user) })
 }
 
-/// Reads columns: those of [`token`], user id, those of [`limits`], last use, its address.
+/// Reads columns: those of [`token`], user id, those of [`limits`], time of the rotation, end of the
+/// previous secret, last use, its address. The last four may be null.
 pub fn found_details(row: &dyn Row, from: usize) -> Result<FoundDetails> {
     let OrganizationToken { token, owner } = token(row, from)?;
     let Limits { expires_at, allowed_ips } = limits(row, from + 9)?;
@@ -171,8 +185,10 @@ pub fn found_details(row: &dyn Row, from: usize) -> Result<FoundDetails> {
         created_at: token.created_at,
         expires_at,
         allowed_ips,
-        last_used_at: optional(row, from + 11, time)?,
-        last_used_ip: optional(row, from + 12, parse_text)?,
+        rotated_at: optional(row, from + 11, time)?,
+        previous_secret_expires_at: optional(row, from + 12, time)?,
+        last_used_at: optional(row, from + 13, time)?,
+        last_used_ip: optional(row, from + 14, parse_text)?,
     };
     Ok(FoundDetails { details, user: UserId(row.integer(from + 8)?) })
 }

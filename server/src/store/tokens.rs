@@ -1,8 +1,16 @@
 //! The statements about tokens: listed page by page, minted, revoked. A revoked token is a deleted
 //! row, so no query can forget to leave it out; the audit log says what it was.
 
-use super::access::{Access, FoundToken, TARGET, accepted, access, parameters};
-use super::audit::chain::{Chain, ChainHead};
+mod expired;
+mod leaked;
+mod place;
+mod rotation;
+mod selection;
+
+pub use place::TokenPlace;
+pub use selection::Selection;
+
+use super::access::{Access, FoundToken, TARGET, accepted, access, has_secret, parameters};
 use super::connection::{Row, Statement, Value, sql};
 use super::remembered::Touched;
 use super::{Error, Result, Snapshot, Transaction, broken, rows};
@@ -10,10 +18,8 @@ use crate::caller::{Binding, Credential, OrganizationId, Role, UserId};
 use crate::limits::Limits;
 use crate::name::{Name, Slug};
 use crate::records::{OrganizationToken, Page, Token};
-use crate::token::{TokenDigest, TokenId};
+use crate::token::TokenDigest;
 use chrono::{DateTime, Utc};
-use serde_json::json;
-use std::net::IpAddr;
 use uuid::Uuid;
 
 /// The place of a token in the order of minting.
@@ -38,6 +44,14 @@ const ALL_IN_ORGANIZATION: &str =
      LEFT JOIN organization_groups g ON g.uuid = t.group_uuid
      WHERE t.organization_id = $1 AND t.position > $2
      AND (t.expires_at IS NULL OR t.expires_at > now_ms()) ORDER BY t.position LIMIT $3";
+
+/// The tokens of one user in an organization, without its slug, which the caller knows.
+const MEMBER_IN_ORGANIZATION: &str =
+    "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, u.username, u.email, NULL,
+     t.expires_at FROM tokens t JOIN users u ON u.id = t.user_id
+     LEFT JOIN organization_groups g ON g.uuid = t.group_uuid
+     WHERE t.user_id = $1 AND t.organization_id = $2 AND t.position > $3
+     AND (t.expires_at IS NULL OR t.expires_at > now_ms()) ORDER BY t.position LIMIT $4";
 
 const OWN_IN_ORGANIZATION: &str =
     "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, NULL, NULL, o.slug,
@@ -65,8 +79,9 @@ macro_rules! page_with_access {
             ", p.expires_at FROM (",
             access!("", ""),
             ") AS c (token_id, token_name, binding, group_uuid, scopes, expires_at,
-             allowed_ips, user_id, username, email, read_at, user_entries, user_hash, organization_id,
-             role, entries, hash)
+             allowed_ips, valid_until, user_id, username, email, read_at, user_entries, user_hash,
+             organization_id, role, default_expiration, maximum_expiration, allow_unrestricted,
+             entries, hash)
              LEFT JOIN LATERAL ((SELECT * FROM tokens t WHERE ",
             $one,
             " AND t.position > $3 AND (t.expires_at IS NULL OR t.expires_at > c.read_at)
@@ -135,6 +150,22 @@ impl Snapshot {
             item.token.organization = Some(slug.clone());
         }
         Ok((access, page))
+    }
+
+    /// Returns at most `limit` tokens of a user in an organization after a position, with their owner.
+    pub async fn member_tokens(
+        &mut self,
+        (slug, organization): (&Slug, OrganizationId),
+        user: UserId,
+        (after, limit): (Position, u32),
+    ) -> Result<Page<OrganizationToken, Position>> {
+        let parameters =
+            [user.0.into(), organization.0.into(), after.into(), i64::from(limit).into()];
+        let page = self.page(sql(MEMBER_IN_ORGANIZATION, parameters), limit).await?;
+        Ok(page.tokens.map(|mut item| {
+            item.token.organization = Some(slug.clone());
+            item
+        }))
     }
 
     /// Returns who asks and at most `limit` tokens of their user after a position, within the
@@ -254,19 +285,23 @@ impl TokenPage {
     }
 }
 
-/// Revokes the tokens in a range. Returns the position, the columns of [`rows::bound_token`] and the
-/// owner's name.
-macro_rules! delete_tokens {
-    ($range:literal) => {
-        concat!(
-            "DELETE FROM tokens WHERE ",
-            $range,
-            " RETURNING position, id, name, created_at, scopes,
-             (SELECT g.name FROM organization_groups g WHERE g.uuid = tokens.group_uuid),
-             (SELECT u.username FROM users u WHERE u.id = tokens.user_id)"
-        )
+/// What a statement returns that revokes tokens: the position, the columns of [`rows::bound_token`]
+/// and the owner's name.
+macro_rules! returning_tokens {
+    () => {
+        " RETURNING position, id, name, created_at, scopes,
+         (SELECT g.name FROM organization_groups g WHERE g.uuid = tokens.group_uuid),
+         (SELECT u.username FROM users u WHERE u.id = tokens.user_id)"
     };
 }
+
+/// Revokes the tokens in a range.
+macro_rules! delete_tokens {
+    ($range:literal) => {
+        concat!("DELETE FROM tokens WHERE ", $range, returning_tokens!())
+    };
+}
+use {delete_tokens, returning_tokens};
 
 impl Transaction {
     /// Adds a token.
@@ -349,6 +384,7 @@ impl Transaction {
         self.delete_tokens(None, delete.touching(Touched::User(user))).await
     }
 
+    /// Returns the tokens that a statement of `delete_tokens!` deletes, with their owners.
     async fn delete_tokens(
         &mut self,
         slug: Option<&Slug>,
@@ -362,128 +398,5 @@ impl Transaction {
         deleted.sort_unstable_by_key(|(position, ..)| *position);
         let with_slug = |(_, token, owner)| (Token { organization: slug.cloned(), ..token }, owner);
         Ok(deleted.into_iter().map(with_slug).collect())
-    }
-}
-
-/// Where tokens are chained: in an organization, or with a user if they are unrestricted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TokenPlace {
-    Organization(Slug),
-    User(Name),
-}
-
-/// The place of the expired tokens in a range: one row each.
-macro_rules! expired_places {
-    ($range:literal) => {
-        concat!(
-            "SELECT DISTINCT o.slug, CASE WHEN o.slug IS NULL THEN u.username END FROM
-             (SELECT organization_id, user_id FROM tokens WHERE expires_at <= now_ms() ",
-            $range,
-            ") AS t JOIN users u ON u.id = t.user_id
-             LEFT JOIN organizations o ON o.id = t.organization_id"
-        )
-    };
-}
-
-fn token_place(row: &dyn Row) -> Result<TokenPlace> {
-    match rows::optional(row, 0, rows::parse_text)? {
-        Some(slug) => Ok(TokenPlace::Organization(slug)),
-        None => rows::parse_text(row, 1).map(TokenPlace::User),
-    }
-}
-
-impl Snapshot {
-    /// Returns the places of the `limit` tokens that have expired first.
-    pub async fn expired_places(&mut self, limit: u32) -> Result<Vec<TokenPlace>> {
-        let statement = expired_places!("ORDER BY expires_at LIMIT $1");
-        self.all(sql(statement, [i64::from(limit).into()]), token_place).await
-    }
-
-    /// Returns the place of a user's token of this name, if it has expired.
-    pub async fn expired_place(&mut self, user: UserId, name: &Name) -> Result<Option<TokenPlace>> {
-        let statement = expired_places!("AND user_id = $1 AND name = $2");
-        self.first(sql(statement, [user.0.into(), name.as_str().into()]), token_place).await
-    }
-}
-
-impl Transaction {
-    /// Removes at most `limit` tokens of a place that have expired, under its lock. Returns the end
-    /// of its audit chain, and the tokens with their owners, if there are any.
-    pub async fn delete_expired_tokens(
-        &mut self,
-        place: &TokenPlace,
-        limit: u32,
-    ) -> Result<Option<(ChainHead, Vec<(Token, Name)>)>> {
-        let limit = i64::from(limit).into();
-        let (slug, head, condition) = match place {
-            TokenPlace::Organization(slug) => {
-                self.lock_organization_as_operator(slug);
-                (Some(slug), self.organization_head(slug).await?, EXPIRED_IN_ORGANIZATION)
-            }
-            TokenPlace::User(name) => {
-                self.lock_user_as_operator(name);
-                (None, self.user(name).await?.map(|user| user.head), EXPIRED_OF_USER)
-            }
-        };
-        let Some(head) = head else { return Ok(None) };
-        let (key, touched) = match head.chain {
-            Chain::Organization(id) => (id.0, Touched::Organization(id)),
-            Chain::User(id) => (id.0, Touched::User(id)),
-        };
-        let delete = sql(condition, [key.into(), limit]).touching(touched);
-        let deleted = self.delete_tokens(slug, delete).await?;
-        Ok((!deleted.is_empty()).then_some((head, deleted)))
-    }
-}
-
-// The `+` keeps the index of an organization or a user out: it may have many tokens that live.
-const EXPIRED_IN_ORGANIZATION: &str = delete_tokens!(
-    "position IN (SELECT x.position FROM tokens x WHERE +x.organization_id = $1
-     AND x.expires_at <= now_ms() ORDER BY x.expires_at LIMIT $2)"
-);
-
-const EXPIRED_OF_USER: &str = delete_tokens!(
-    "position IN (SELECT x.position FROM tokens x WHERE +x.user_id = $1
-     AND x.organization_id IS NULL AND x.expires_at <= now_ms() ORDER BY x.expires_at LIMIT $2)"
-);
-
-/// When and by which client a token was used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TokenUse {
-    pub time: DateTime<Utc>,
-    pub address: IpAddr,
-}
-
-/// `$1` are the uses: `[["6f1c..", 1700000000000, "192.0.2.7"], ..]`.
-const UPDATE_USES: &str = "UPDATE tokens SET last_used_at = u.time, last_used_ip = u.ip
-     FROM (SELECT unhex(value ->> 0) AS id, value ->> 1 AS time, value ->> 2 AS ip
-     FROM json_each($1)) AS u
-     WHERE tokens.id = u.id AND (last_used_at IS NULL OR last_used_at < u.time)";
-
-/// The same for PostgreSQL. It waits for no lock, so that no change waits for it in a circle, and
-/// returns the tokens that others have locked.
-const UPDATE_UNLOCKED_USES: &str = "WITH u AS MATERIALIZED
-     (SELECT decode(value ->> 0, 'hex') AS id, (value ->> 1)::bigint AS time, value ->> 2 AS ip
-     FROM json_array_elements($1::text::json) AS value),
-     locked AS MATERIALIZED (SELECT id FROM tokens WHERE id = ANY(ARRAY(SELECT id FROM u))
-     FOR NO KEY UPDATE SKIP LOCKED),
-     updated AS (UPDATE tokens t SET last_used_at = u.time, last_used_ip = u.ip FROM u
-     WHERE t.id = u.id AND t.id = ANY(ARRAY(SELECT id FROM locked))
-     AND (t.last_used_at IS NULL OR t.last_used_at < u.time))
-     SELECT id FROM tokens WHERE id = ANY(ARRAY(SELECT id FROM u))
-     AND id <> ALL(ARRAY(SELECT id FROM locked))";
-
-impl Transaction {
-    /// Writes when tokens were last used, unless a later use was written before. Returns those that
-    /// another transaction has locked.
-    pub async fn update_last_uses(&mut self, uses: &[(TokenId, TokenUse)]) -> Result<Vec<TokenId>> {
-        let uses = uses.iter().map(|(token, TokenUse { time, address })| {
-            json!([token.to_hex(), time.timestamp_millis(), address])
-        });
-        let uses = Value::Text(uses.collect::<serde_json::Value>().to_string());
-        let update = if self.connection.is_postgres() { UPDATE_UNLOCKED_USES } else { UPDATE_USES };
-        // No list and no answer shows it but one that is never remembered.
-        let update = sql(update, [uses]).touching(Touched::Nothing);
-        self.change_many(update, |row| rows::token_id(row, 0)).await
     }
 }

@@ -18,6 +18,7 @@ mod escalation;
 mod failover;
 mod files;
 mod last_use;
+mod life;
 mod log;
 mod operator;
 mod ops;

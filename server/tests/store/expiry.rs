@@ -2,22 +2,20 @@
 //! what happens after they have expired.
 
 use crate::database::connect;
-use crate::stage::{Backend, Stage, acme, all, bound, credential, list_tokens, name, trials};
+use crate::stage::{
+    Backend, HOUR, Stage, acme, all, an_hour_later, audit_log, bound, create, credential, details,
+    is_dead, list_tokens, name, request, trials,
+};
 use futures::future::join_all;
 use libtest_mimic::Trial;
 use orgtokens_server::caller::{Credential, Role};
-use orgtokens_server::error::{Error, Result};
-use orgtokens_server::records::{
-    AuditLog, CreateTokenRequest, CreatedToken, MintRequest, PageQuery, TokenDetails,
-};
+use orgtokens_server::error::Error;
+use orgtokens_server::records::MintRequest;
 use orgtokens_server::service::{Operator, Service};
 use orgtokens_server::store::Store;
 use orgtokens_server::token::TokenId;
 use serde_json::json;
 use std::net::IpAddr;
-use std::time::Duration;
-
-const HOUR: Duration = Duration::from_hours(1);
 
 pub fn trials() -> Vec<Trial> {
     trials!(
@@ -33,52 +31,11 @@ pub fn trials() -> Vec<Trial> {
     )
 }
 
-/// Lets an hour pass: on PostgreSQL, whose clock is its own, what is kept becomes older.
-async fn an_hour_later(stage: &Stage) {
-    if stage.database.url.starts_with("sqlite:") {
-        for service in [&stage.here, &stage.there] {
-            service.store().clock().advance(HOUR);
-        }
-    } else {
-        let older = "UPDATE tokens SET expires_at = expires_at - 3600000";
-        connect(&stage.database.url).await.batch_execute(older).await.expect("older tokens");
-    }
-}
-
-fn request(token: &str, more: &serde_json::Value) -> CreateTokenRequest {
-    let mut request = json!({"name": token});
-    let members = request.as_object_mut().expect("an object");
-    members.extend(more.as_object().expect("an object").clone());
-    serde_json::from_value(request).expect("a request")
-}
-
-async fn create(
-    service: &Service,
-    with: &Credential,
-    request: CreateTokenRequest,
-) -> Result<CreatedToken> {
-    service.within(with, &acme()).create_token(request).await
-}
-
 /// Mints a token that expires in half an hour.
 async fn short_lived(stage: &Stage, with: &Credential, token: &str) -> (Credential, TokenId) {
     let request = request(token, &json!({"expiration": "30m"}));
     let minted = create(&stage.here, with, request).await.expect("a token").minted;
     (credential(&minted.token), minted.id)
-}
-
-async fn details(service: &Service, with: &Credential, id: TokenId) -> Result<TokenDetails> {
-    service.within(with, &acme()).get_token(id).await
-}
-
-async fn audit_log(stage: &Stage) -> Vec<AuditLog> {
-    let slug = acme();
-    let log = stage.here.within(&stage.owner, &slug).list_audit_logs(PageQuery::default());
-    log.await.expect("the log").audit_logs
-}
-
-fn is_dead<T>(outcome: &Result<T>) -> bool {
-    matches!(outcome, Err(Error::DeadCredential))
 }
 
 async fn a_token_is_refused_from_its_expiry_on(backend: Backend) {

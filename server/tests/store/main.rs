@@ -11,9 +11,12 @@ mod failing;
 mod faults;
 mod last_use;
 mod operating;
+mod policies;
 mod quotas;
 mod racing;
 mod remembering;
+mod revoking;
+mod rotation;
 mod schema;
 mod sharing;
 mod stage;
@@ -38,7 +41,10 @@ fn main() -> ExitCode {
         failing::trials(),
         faults::trials(),
         last_use::trials(),
+        policies::trials(),
         quotas::trials(),
+        revoking::trials(),
+        rotation::trials(),
         sharing::trials(),
         trusting::trials(),
     ]

@@ -5,7 +5,7 @@ use super::super::connection::{Row, Value, sql};
 use super::super::postgres::Postgres;
 use super::super::snapshot::Counts;
 use super::super::{Error, Result, broken, rows};
-use super::{Access, TARGET, access};
+use super::{Access, TARGET, access, has_secret};
 use crate::caller::Credential;
 use crate::name::Slug;
 use crate::token::TokenDigest;
@@ -27,9 +27,9 @@ const QUESTIONS: usize = 32;
 
 const STATEMENT: &str = access!(
     ", q.place",
-    "= ANY($1)",
-    "JOIN unnest($1::bytea[], $2::text[]) WITH ORDINALITY AS q (digest, slug, place)
-     ON q.digest = t.digest LEFT JOIN organizations o ON o.slug = q.slug",
+    "unnest($1::bytea[], $2::text[]) WITH ORDINALITY AS q (digest, slug, place) CROSS JOIN",
+    "q.digest",
+    "LEFT JOIN organizations o ON o.slug = q.slug",
     ""
 );
 

@@ -2,6 +2,7 @@
 //! no database. It notices changes made behind the program's back, unless they rewrite the end of
 //! the chain too: for that, compare the heads with a copy that is kept elsewhere.
 
+use super::super::remembered::Touched;
 use super::{Author, NewEntry};
 use crate::caller::{OrganizationId, UserId};
 use crate::name::Quoted;
@@ -87,6 +88,14 @@ impl ChainHead {
     /// Returns the end of a chain without entries, at this time.
     pub fn start(chain: Chain, time: DateTime<Utc>) -> Self {
         Self { chain, time, entries: 0, hash: START }
+    }
+
+    /// Returns what a change makes outdated that adds an entry.
+    pub(in crate::store) fn touched(&self) -> Touched {
+        match self.chain {
+            Chain::Organization(id) => Touched::Organization(id),
+            Chain::User(id) => Touched::User(id),
+        }
     }
 
     /// Moves the end behind a new entry and returns its hash.
