@@ -1,13 +1,15 @@
 //! The whole command line as clap reads it: the generated commands under their words, with
 //! arguments that read well, and the commands of our own.
 
-use crate::generated::{Cli, CliCommand, SCOPES};
-use crate::{call::Hooks, verbs};
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use crate::generated::{Cli, CliCommand, RANGES, SCOPES};
+use crate::{call::Hooks, selection, verbs};
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{
     Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, Parser, Subcommand, ValueEnum,
 };
 use orgtokens_client::types::Scope;
+use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -18,10 +20,11 @@ Examples:
   orgtokens token revoke ci-bot
 
 Exit codes:
-  0  done
-  1  the server refused it
-  2  wrong use: nothing was sent
-  3  the server was not reached, or the outcome is unknown";
+  0    done
+  1    the server refused it
+  2    wrong use: nothing was sent
+  3    the server was not reached, or the outcome is unknown
+  130  Ctrl-C ended a login";
 
 /// Manage API tokens, members and groups of organizations
 ///
@@ -49,6 +52,7 @@ pub struct Options {
     pub token: Option<String>,
     /// The profile to use instead of the environment [default: default]
     #[arg(long, global = true, value_name = "NAME")]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub profile: Option<String>,
     /// A table for people, or the response as the server sent it
     #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
@@ -115,7 +119,7 @@ fn add(thing: Command, operation: CliCommand, leaf: Command) -> Command {
     }
     thing.mut_subcommand(name, |taken| match operation {
         CliCommand::CreateOrganizationApiToken => restrict(taken),
-        CliCommand::RevokeOrganizationApiTokens => taken,
+        CliCommand::RevokeOrganizationApiTokens => selection::arguments(taken),
         _ => revoke(taken, &leaf),
     })
 }
@@ -129,9 +133,14 @@ fn readable(operation: CliCommand, words: &'static str) -> Command {
     if let Some(examples) = verbs::examples(words) {
         command = command.after_help(format!("Examples:\n  {examples}"));
     }
+    if verbs::question(operation).is_some() {
+        command = command.arg(yes());
+    }
     match operation {
         CliCommand::CreateApiToken => mint(command),
         CliCommand::ListOrganizationAuditLogs => command.arg(all()),
+        // The credentials come from standard input.
+        CliCommand::RevokeCredentials => command.mut_arg("json-body", |body| body.required(false)),
         _ => command,
     }
 }
@@ -142,13 +151,28 @@ fn readable_argument(argument: Arg) -> Arg {
         "organization-slug" => argument.long("organization").value_name("SLUG"),
         "organization" => argument.value_name("SLUG"),
         "token-id" => argument.long("id").value_name("ID"),
+        "expiration" => argument.long("expires").value_name("EXPIRATION"),
         "token-name" | "group-name" | "name" => positional(argument, "NAME"),
         "username" => positional(argument, "USERNAME"),
         "json-body" | "json-body-template" => argument.hide(true),
         id => {
             let name = id.to_uppercase();
-            argument.value_name(name)
+            let range = RANGES.iter().find(|(name, _)| *name == id);
+            let argument = argument.value_name(name);
+            match range {
+                Some((_, range)) => argument.value_parser(number(range)),
+                None => argument,
+            }
         }
+    }
+}
+
+/// Accepts the numbers of a range.
+fn number(range: &'static RangeInclusive<u32>) -> impl TypedValueParser<Value = NonZeroU32> {
+    move |text: &str| {
+        let number = text.parse().ok().filter(|it: &NonZeroU32| range.contains(&it.get()));
+        let rule = || format!("use a whole number from {} to {}", range.start(), range.end());
+        number.ok_or_else(rule)
     }
 }
 
@@ -198,27 +222,33 @@ fn restrict(mint: Command) -> Command {
 
 /// Lets one command revoke a token by name, or by organization and ID.
 fn revoke(by_name: Command, by_id: &Command) -> Command {
-    let yes = Arg::new("yes").long("yes").action(ArgAction::SetTrue);
     let text = [&by_name, by_id].map(|it| it.get_long_about().map(ToString::to_string));
     by_name
-        .args(by_id.get_arguments())
+        .args(by_id.get_arguments().filter(|it| it.get_id() != "yes"))
         .about("Revoke API Token")
         .long_about(text.map(Option::unwrap_or_default).join("\n\n"))
         .override_usage(
             "orgtokens token revoke [OPTIONS] <NAME>\n       \
-             orgtokens token revoke [OPTIONS] --organization <SLUG> --id <ID>",
+             orgtokens token revoke [OPTIONS] --organization <SLUG> --id <ID>\n       \
+             orgtokens token revoke [OPTIONS] --organization <SLUG> <--owner|--group|...>",
         )
         .mut_arg("token-name", |name| {
-            name.required(false).required_unless_present("token-id").conflicts_with("token-id")
+            name.required(false).required_unless_present("selected").conflicts_with("token-id")
         })
         .mut_arg("token-id", |id| id.required(false).requires("organization-slug"))
-        .mut_arg("organization-slug", |slug| slug.required(false).requires("token-id"))
-        .arg(yes.help("Revoke without a question; needed if there is no terminal"))
+        .mut_arg("organization-slug", |slug| slug.required(false).requires("selected"))
+}
+
+fn yes() -> Arg {
+    let yes = Arg::new("yes").long("yes").action(ArgAction::SetTrue);
+    yes.help("Do it without a question; needed if there is no terminal")
 }
 
 fn all() -> Arg {
     let all = Arg::new("all").long("all").action(ArgAction::SetTrue);
-    all.conflicts_with_all(["page", "page-size"]).help("Return the entries of all pages")
+    all.conflicts_with_all(["page", "page-size"]).help(
+        "Return the entries of all pages; `--format json` prints one JSON document for each page",
+    )
 }
 
 /// Returns the words of the command that was given, and its matches.
@@ -292,14 +322,14 @@ mod tests {
     }
 
     #[test]
-    fn every_operation_has_a_command_of_its_own_but_mint_and_revoke_have_two() {
+    fn every_operation_has_a_command_of_its_own_but_mint_and_revoke_have_more() {
         command().debug_assert();
         let mut operations = BTreeMap::<_, usize>::new();
         for operation in CliCommand::iter() {
             *operations.entry(verbs::verb(operation).words).or_default() += 1;
         }
         operations.retain(|_, count| *count > 1);
-        assert_eq!(operations, BTreeMap::from([("token mint", 2), ("token revoke", 2)]));
+        assert_eq!(operations, BTreeMap::from([("token mint", 2), ("token revoke", 3)]));
     }
 
     #[test]

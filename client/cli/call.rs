@@ -5,7 +5,8 @@ use crate::connection::Connection;
 use crate::generated::{Cli, CliCommand, CliConfig};
 use crate::output::{self, Answer};
 use crate::problem::Problem;
-use crate::verbs::verb;
+use crate::selection;
+use crate::verbs::{Shown, question, verb};
 use clap::ArgMatches;
 use futures::TryStreamExt;
 use orgtokens_client::types::{self, Scope};
@@ -24,14 +25,24 @@ const PAGE: u32 = 1_000;
 
 pub async fn run(options: &Options, matches: &ArgMatches) -> Result<(), Problem> {
     let (words, matches) = leaf(matches);
-    let restricted = restricted(matches);
+    let (restricted, filter) = (restricted(matches), selection::filter(matches)?);
     let (operation, matches) = match &restricted {
         Some(matches) => (CliCommand::CreateOrganizationApiToken, matches),
+        None if filter.is_some() => (CliCommand::RevokeOrganizationApiTokens, matches),
         None => (operation(&words, matches), matches),
     };
-    let connection = Connection::find(options)?;
-    if flag(matches, "yes") == Some(false) {
-        confirm(matches, &connection.url)?;
+    let connection = match operation {
+        CliCommand::RevokeCredentials => Connection::find_anonymous(options)?,
+        _ => Connection::find(options)?,
+    };
+    let shown = verb(operation).shown;
+    if matches!(shown, Shown::Secret(_)) {
+        output::require_stdout()?;
+    }
+    if let (Some(question), Some(false)) = (question(operation), flag(matches, "yes"))
+        && !selection::is_dry_run(matches)
+    {
+        confirm(question, matches, &connection.url)?;
     }
     let bodies = Arc::<Mutex<Vec<Vec<u8>>>>::default();
     let received = bodies.clone();
@@ -40,13 +51,16 @@ pub async fn run(options: &Options, matches: &ArgMatches) -> Result<(), Problem>
             received.lock().expect("no thread panics here").push(body.to_vec());
         })
     })?;
-    let all = flag(matches, "all") == Some(true);
-    let value = if all { Some(all_entries(&client, matches).await?) } else { None };
-    if value.is_none() {
+    let value = if flag(matches, "all") == Some(true) {
+        Some(all_entries(&client, matches).await?)
+    } else if let Some(filter) = &filter {
+        Some(selection::revoke(&client, matches, filter).await?)
+    } else {
         Cli::new(client, Hooks).execute(operation, matches).await.map_err(Problem::from_call)?;
-    }
+        None
+    };
     let bodies = std::mem::take(&mut *bodies.lock().expect("no thread panics here"));
-    output::print(&Answer { bodies, value }, &verb(operation).shown, options.format)
+    output::print(&Answer { bodies, value }, &shown, options.format)
 }
 
 /// Returns whether a flag is given, or `None` if the command does not have it.
@@ -54,15 +68,18 @@ fn flag(matches: &ArgMatches, name: &str) -> Option<bool> {
     matches.try_get_one(name).ok().flatten().copied()
 }
 
-/// Returns the operation with these words. If there are two, it is the one whose required
-/// arguments are given.
+/// Returns the operation with these words. If there are more, it is the one whose required arguments
+/// are given. The one that needs a filter is found by [`selection::filter`].
 fn operation(words: &str, matches: &ArgMatches) -> CliCommand {
     let is_given = |operation: &CliCommand| {
         let command = Cli::<Hooks>::get_command(*operation);
         let mut required = command.get_arguments().filter(|argument| argument.is_required_set());
-        required.all(|argument| matches.contains_id(argument.get_id().as_str()))
+        // A whole body as a file is hidden, and never required.
+        required.all(|it| it.get_id() == "json-body" || matches.contains_id(it.get_id().as_str()))
     };
-    let mut candidates = CliCommand::iter().filter(|it| verb(*it).words == words);
+    let needs_filter = |it: &CliCommand| matches!(it, CliCommand::RevokeOrganizationApiTokens);
+    let candidates = CliCommand::iter().filter(|it| verb(*it).words == words);
+    let mut candidates = candidates.filter(|it| !needs_filter(it));
     candidates.find(is_given).expect("clap knows these words and has required the arguments")
 }
 
@@ -86,25 +103,36 @@ fn restricted(matches: &ArgMatches) -> Option<ArgMatches> {
     Some(command.get_matches_from(arguments))
 }
 
-/// Asks whether to revoke.
-fn confirm(matches: &ArgMatches, url: &str) -> Result<(), Problem> {
+/// Asks whether to do it.
+fn confirm(
+    (act, consequence): (&str, &str),
+    matches: &ArgMatches,
+    url: &str,
+) -> Result<(), Problem> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(Problem::wrong_use("there is no terminal to ask on: give --yes to revoke"));
+        return Err(Problem::wrong_use("there is no terminal to ask on: give --yes to do it"));
     }
-    let name = matches.get_one::<types::Name>("token-name").map(|name| name.as_str());
-    let id = matches.get_one::<types::TokenId>("token-id").map(|id| id.as_str());
-    eprint!("revoke the token {} of {url}? [y/N] ", name.or(id).unwrap_or_default());
+    let given = |name| {
+        let mut values = matches.try_get_raw(name).ok().flatten()?;
+        values.next().map(|value| value.to_string_lossy())
+    };
+    let name = ["token-name", "token-id", "group-name", "username"].into_iter().find_map(given);
+    let name = name.unwrap_or_default();
+    let within = given("organization-slug").map(|slug| format!(" in {slug}")).unwrap_or_default();
+    let name = if name.is_empty() { name } else { format!(" {name}").into() };
+    eprint!("{act}{name}{within} of {url}{consequence}? [y/N] ");
     let mut answer = String::new();
     let read = io::stderr().flush().and_then(|()| io::stdin().read_line(&mut answer));
     match read {
         Ok(_) if ["y", "yes"].contains(&answer.trim().to_lowercase().as_str()) => Ok(()),
-        _ => Err(Problem::wrong_use("nothing was revoked: answer y to revoke")),
+        _ => Err(Problem::wrong_use("nothing was changed: answer y to do it")),
     }
 }
 
 /// Asks for every page of the audit log.
 async fn all_entries(client: &Client, matches: &ArgMatches) -> Result<serde_json::Value, Problem> {
-    let slug = matches.get_one::<String>("organization-slug").expect("clap requires it");
+    let slug = matches.get_one::<types::OrganizationSlug>("organization-slug");
+    let slug = slug.expect("clap requires it");
     let log = client.list_organization_audit_logs().organization_slug(slug.clone());
     let entries: Vec<_> = log.page_size(PAGE).stream().try_collect().await?;
     Ok(json!({ "audit_logs": entries }))
@@ -140,6 +168,18 @@ impl CliConfig for Hooks {
         if let Some(addresses) = matches.get_many::<String>("allow-ip") {
             let addresses: Vec<_> = addresses.cloned().collect();
             *request = request.clone().body_map(|body| body.allowed_ips(addresses));
+        }
+        Ok(())
+    }
+
+    fn execute_revoke_credentials(
+        &self,
+        matches: &ArgMatches,
+        request: &mut builder::RevokeCredentials<'_>,
+    ) -> anyhow::Result<()> {
+        if !matches.contains_id("json-body") {
+            let credentials: Vec<_> = io::stdin().lines().collect::<Result<_, _>>()?;
+            *request = request.clone().body_map(|body| body.credentials(credentials));
         }
         Ok(())
     }

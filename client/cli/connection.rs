@@ -3,7 +3,7 @@
 
 use crate::arguments::Options;
 use crate::problem::Problem;
-use crate::profile::{DEFAULT, Profile, Profiles};
+use crate::profile::{self, DEFAULT, Profile};
 use orgtokens_client::{Client, ClientBuilder};
 
 const URL: &str = "ORGTOKENS_URL";
@@ -28,7 +28,7 @@ impl Connection {
             return Ok(Self { url: url.clone(), token: token.clone() });
         }
         let name = options.profile.as_deref().unwrap_or(DEFAULT);
-        let profile = Profiles::load()?.all.remove(name);
+        let profile = profile::load()?.remove(name);
         if let (None, Some(_)) = (&profile, &options.profile) {
             let step = format!("run `orgtokens login --profile {name}`");
             return Err(Problem::wrong_use(format!("there is no profile `{name}`: {step}")));
@@ -59,21 +59,31 @@ impl Connection {
             (Some(url), None, None) => Err(Problem::wrong_use(format!(
                 "there is no token: run `orgtokens login --url {url}`, or set {TOKEN}"
             ))),
-            (None, _, None) => Err(no_server()),
+            (None, _, None) => Err(no_server(None)),
         }
+    }
+
+    /// Returns the server alone, for what needs no token.
+    pub fn find_anonymous(options: &Options) -> Result<Self, Problem> {
+        let name = options.profile.as_deref().unwrap_or(DEFAULT);
+        let url = Self::find_url(options, profile::load()?.get(name))?;
+        Ok(Self { url, token: String::new() })
     }
 
     /// Returns the server to log in to.
     pub fn find_url(options: &Options, profile: Option<&Profile>) -> Result<String, Problem> {
         let url = options.url.clone().or(Environment::read(options)?.url);
-        url.or(profile.map(|profile| profile.url.clone())).ok_or_else(no_server)
+        let url = url.or(profile.map(|profile| profile.url.clone()));
+        url.ok_or_else(|| no_server(options.profile.as_deref()))
     }
 
     pub fn client(
         &self,
         set_up: impl FnOnce(ClientBuilder) -> ClientBuilder,
     ) -> Result<Client, Problem> {
-        let client = Client::builder(&self.url).token(&self.token).user_agent(USER_AGENT);
+        let client = Client::builder(&self.url).user_agent(USER_AGENT);
+        // A leak report has none.
+        let client = if self.token.is_empty() { client } else { client.token(&self.token) };
         set_up(client).build().map_err(Problem::wrong_use)
     }
 }
@@ -82,9 +92,14 @@ fn is_same(url: &str, other: &str) -> bool {
     url.trim_end_matches('/') == other.trim_end_matches('/')
 }
 
-fn no_server() -> Problem {
+fn no_server(profile: Option<&str>) -> Problem {
+    let (profile, variable) = match profile {
+        // A profile replaces the variable.
+        Some(name) => (format!("--profile {name} "), String::new()),
+        None => (String::new(), format!(", or set {URL}")),
+    };
     Problem::wrong_use(format!(
-        "no server is named: run `orgtokens login --url http://127.0.0.1:8080`, or set {URL}"
+        "no server is named: run `orgtokens login {profile}--url http://127.0.0.1:8080`{variable}"
     ))
 }
 

@@ -10,6 +10,7 @@ mod login;
 mod output;
 mod problem;
 mod profile;
+mod selection;
 mod shell;
 mod verbs;
 
@@ -36,7 +37,7 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            eprintln!("error: {problem}");
+            output::complain(&format!("error: {problem}"));
             problem.code.into()
         }
     }

@@ -19,8 +19,8 @@ pub enum Shown {
     Done(&'static str, &'static str),
     /// What was done.
     Sentence(&'static str),
-    /// The secret alone.
-    Secret,
+    /// The secret alone, after what was done.
+    Secret(&'static str),
     /// When the token expires.
     Expiry,
 }
@@ -53,12 +53,12 @@ pub fn verb(operation: CliCommand) -> Verb {
     let (words, shown) = match operation {
         Op::ListOrganizationApiTokens => ("token list", Table("tokens", ORGANIZATION_TOKENS)),
         Op::ListApiTokens => ("token mine", Table("tokens", TOKENS)),
-        Op::CreateApiToken | Op::CreateOrganizationApiToken => ("token mint", Secret),
+        Op::CreateApiToken | Op::CreateOrganizationApiToken => ("token mint", Secret("minted")),
         Op::GetOrganizationApiToken => ("token show", Table("token", TOKEN_DETAILS)),
         Op::RevokeApiToken | Op::RevokeOrganizationApiToken => {
             ("token revoke", Done("revoked", "token"))
         }
-        Op::RotateOrganizationApiToken => ("token rotate", Secret),
+        Op::RotateOrganizationApiToken => ("token rotate", Secret("rotated")),
         Op::RevokeOrganizationApiTokens => ("token revoke", Table("tokens", REVOKED)),
         Op::RevokeCredentials => ("leak report", Sentence("reported")),
         Op::GetTokenPolicy => ("policy show", Table("policy", POLICY)),
@@ -84,6 +84,20 @@ pub fn verb(operation: CliCommand) -> Verb {
     Verb { words, shown }
 }
 
+/// Returns what to ask before an operation that ends tokens: what it does, and to what else.
+pub fn question(operation: CliCommand) -> Option<(&'static str, &'static str)> {
+    use CliCommand as Op;
+    Some(match operation {
+        Op::RevokeOrganizationApiTokens => ("revoke the selected tokens", ""),
+        Op::RevokeApiToken | Op::RevokeOrganizationApiToken => ("revoke the token", ""),
+        Op::DeleteGroup => ("delete the group", ", and revoke its tokens"),
+        Op::RemoveOrganizationMember => {
+            ("remove the member", ", and revoke that user's tokens there")
+        }
+        _ => return None,
+    })
+}
+
 /// What the first words are about.
 pub const THINGS: [(&str, &str); 7] = [
     ("token", "Mint, list and revoke tokens"),
@@ -102,14 +116,24 @@ pub fn examples(words: &str) -> Option<&'static str> {
         "token mint" => {
             "orgtokens token mint ci-bot --organization my-org > ci-bot.token\n  \
              orgtokens token mint deploy --organization my-org --group default \\\n      \
-             --scope read --scope db:create
-  \
+             --scope read --scope db:create\n  \
              orgtokens token mint ci --organization my-org --expires 30d --allow-ip 10.0.0.0/8"
         }
         "token revoke" => {
             "orgtokens token revoke ci-bot --yes\n  \
-             orgtokens token revoke --organization my-org --id clGFZ4STEe6fljpFzIum8A"
+             orgtokens token revoke --organization my-org --id clGFZ4STEe6fljpFzIum8A\n  \
+             orgtokens token revoke --organization my-org --owner bob --dry-run"
         }
+        "token show" => "orgtokens token show --organization my-org --id clGFZ4STEe6fljpFzIum8A",
+        "token rotate" => {
+            "orgtokens token rotate --organization my-org --id clGFZ4STEe6fljpFzIum8A \\\n      \
+             --overlap 1d > ci.token"
+        }
+        "policy set" => {
+            "orgtokens policy set --organization my-org --default-expiration 30d \\\n      \
+             --maximum-expiration 90d --allow-unrestricted false"
+        }
+        "leak report" => "orgtokens leak report < found.txt",
         "member add" => "orgtokens member add bob --organization my-org --role viewer",
         "member set-role" => "orgtokens member set-role bob --organization my-org --role admin",
         "group create" => "orgtokens group create default --organization my-org --location lhr",
@@ -129,11 +153,22 @@ mod tests {
             let members = match verb(operation).shown {
                 Shown::Table(name, columns) => [&[name], columns].concat(),
                 Shown::Done(_, member) => vec![member],
-                Shown::Secret | Shown::Expiry | Shown::Sentence(_) => continue,
+                Shown::Secret(_) | Shown::Expiry | Shown::Sentence(_) => continue,
             };
             for member in members.iter().flat_map(|member| member.split('/')) {
                 assert!(contract.contains(&format!(" {member}:\n")), "{operation:?}: {member}");
             }
+        }
+    }
+
+    #[test]
+    fn what_takes_something_away_asks_first() {
+        for operation in CliCommand::iter() {
+            let name = format!("{operation:?}");
+            // A leak report reads its credentials where the answer would be typed.
+            let takes = ["Delete", "Remove", "Revoke"].iter().any(|verb| name.starts_with(verb))
+                && name != "RevokeCredentials";
+            assert_eq!(question(operation).is_some(), takes, "{name}");
         }
     }
 }
