@@ -19,7 +19,7 @@ pub struct TokenUse {
 const UPDATE_USES: &str = "UPDATE tokens SET last_used_at = u.time, last_used_ip = u.ip
      FROM (SELECT unhex(value ->> 0) AS id, value ->> 1 AS time, value ->> 2 AS ip
      FROM json_each($1)) AS u
-     WHERE tokens.id = u.id AND (last_used_at IS NULL OR last_used_at < u.time)";
+     WHERE tokens.id = u.id AND (last_used_at IS NULL OR last_used_at <= u.time)";
 
 /// The same for PostgreSQL. It waits for no lock, so that no change waits for it in a circle, and
 /// returns the tokens that others have locked.
@@ -30,7 +30,7 @@ const UPDATE_UNLOCKED_USES: &str = "WITH u AS MATERIALIZED
      FOR NO KEY UPDATE SKIP LOCKED),
      updated AS (UPDATE tokens t SET last_used_at = u.time, last_used_ip = u.ip FROM u
      WHERE t.id = u.id AND t.id = ANY(ARRAY(SELECT id FROM locked))
-     AND (t.last_used_at IS NULL OR t.last_used_at < u.time))
+     AND (t.last_used_at IS NULL OR t.last_used_at <= u.time))
      SELECT id FROM tokens WHERE id = ANY(ARRAY(SELECT id FROM u))
      AND id <> ALL(ARRAY(SELECT id FROM locked))";
 
