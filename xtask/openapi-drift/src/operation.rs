@@ -2,9 +2,9 @@
 //!
 //! This file compares only routes and names. Its submodules compare what is sent.
 
-mod content;
-mod parameter;
-mod response;
+pub(crate) mod content;
+pub(crate) mod parameter;
+pub(crate) mod response;
 mod security;
 
 use crate::document::{Document, Node};
@@ -62,15 +62,15 @@ pub fn compare(question: Question, documents: &Pair<Document>) -> Outcome {
 
 /// One method of one path.
 #[derive(Clone, Debug)]
-struct Operation<'d> {
+pub(crate) struct Operation<'d> {
     question: Question,
-    method: &'static str,
-    path: &'d str,
+    pub method: &'static str,
+    pub path: &'d str,
     item: Node<'d>,
-    node: Node<'d>,
+    pub node: Node<'d>,
 }
 
-fn operations(question: Question, document: &Document) -> Vec<Operation<'_>> {
+pub(crate) fn operations(question: Question, document: &Document) -> Vec<Operation<'_>> {
     let mut operations = Vec::new();
     for (path, item) in paths(document).members().filter(|(path, _)| !path.starts_with("x-")) {
         operations.extend(METHODS.into_iter().filter_map(|method| {
@@ -120,7 +120,7 @@ impl Operation<'_> {
         format!("{} {}", self.method.to_uppercase(), self.path)
     }
 
-    fn name(&self) -> String {
+    pub fn name(&self) -> String {
         self.id().map_or_else(|| self.route(), str::to_owned)
     }
 

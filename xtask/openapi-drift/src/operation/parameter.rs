@@ -18,13 +18,15 @@ const IGNORED: [&str; 3] = ["accept", "authorization", "content-type"];
 
 /// What identifies a parameter.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key<'d> {
+pub struct Key<'d> {
     /// `path`, `query`, `header` or `cookie`.
-    within: &'d str,
-    name: String,
+    pub within: &'d str,
+    /// Its name. That of a header is in lower case.
+    pub name: String,
 }
 
-type Parameters<'d> = BTreeMap<Key<'d>, Node<'d>>;
+/// The parameters of an operation.
+pub type Parameters<'d> = BTreeMap<Key<'d>, Node<'d>>;
 
 /// Compares the parameters of one operation.
 pub fn compare(operations: &Pair<Operation<'_>>) -> Vec<Finding> {
@@ -60,7 +62,7 @@ impl Key<'_> {
 }
 
 /// Returns the parameters of the path, overridden by those of the operation.
-fn of_operation<'d>(operation: &Operation<'d>) -> Parameters<'d> {
+pub fn of_operation<'d>(operation: &Operation<'d>) -> Parameters<'d> {
     let mut parameters = Parameters::new();
     for node in [&operation.item, &operation.node].into_iter().flat_map(|it| it.list("parameters"))
     {
@@ -79,7 +81,8 @@ fn of_operation<'d>(operation: &Operation<'d>) -> Parameters<'d> {
     parameters
 }
 
-fn location(operation: (Question, &str), parameter: &Node<'_>) -> Location {
+/// Where the parameter is.
+pub fn location(operation: (Question, &str), parameter: &Node<'_>) -> Location {
     let [within, name] = ["in", "name"].map(|key| parameter.text(key).unwrap_or_default());
     let (part, subject) = (format!("{within} `{name}`"), format!("parameter `{name}`"));
     Location::new(operation, Direction::Request, &part, &subject)
@@ -128,7 +131,8 @@ fn undocumented(within: &str, served: &Node<'_>, operations: &Pair<Operation<'_>
     Finding::new(code, title, sides, &location).adds_if(!is_required)
 }
 
-fn is_required(parameter: &Node<'_>, within: &str) -> bool {
+/// Whether a caller must send the parameter.
+pub fn is_required(parameter: &Node<'_>, within: &str) -> bool {
     within == "path" || parameter.flag("required")
 }
 

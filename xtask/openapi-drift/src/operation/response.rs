@@ -10,7 +10,7 @@ use crate::location::Location;
 use crate::pair::{Direction, Pair, Question};
 
 /// Responses by status: `200`, `4XX` or `default`.
-type Responses<'d> = BTreeMap<String, Node<'d>>;
+pub type Responses<'d> = BTreeMap<String, Node<'d>>;
 
 /// Compares the responses of one operation.
 pub fn compare(operations: &Pair<Operation<'_>>) -> Vec<Finding> {
@@ -23,7 +23,8 @@ pub fn compare(operations: &Pair<Operation<'_>>) -> Vec<Finding> {
     findings
 }
 
-fn responses<'d>(operation: &Operation<'d>) -> Responses<'d> {
+/// Returns the documented responses by status.
+pub fn responses<'d>(operation: &Operation<'d>) -> Responses<'d> {
     let Some(responses) = operation.node.get("responses") else { return Responses::new() };
     let members = responses.members().filter(|(status, _)| !status.starts_with("x-"));
     members.map(|(status, node)| (normalize(status), node)).collect()

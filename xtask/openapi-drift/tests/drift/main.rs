@@ -14,3 +14,6 @@ mod formats;
 mod pair;
 mod properties;
 mod text;
+mod traffic;
+#[cfg(feature = "cli")]
+mod traffic_command;
