@@ -14,6 +14,7 @@ mod rows;
 mod snapshot;
 mod sqlite;
 mod tokens;
+mod uses;
 
 pub use crate::error::StoreError as Error;
 pub(crate) use access::{
@@ -27,6 +28,7 @@ pub use operator::{FoundUser, ListedUser, Membership, TokenFilter, TokenKey};
 pub use snapshot::{Counts, Snapshot, Transaction};
 pub use tokens::{Position, TokenPage};
 pub(crate) use tokens::{Selection, TokenPlace};
+pub(crate) use uses::TokenUse;
 
 use crate::caller::UserId;
 use crate::clock::Clock;
