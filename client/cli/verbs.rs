@@ -122,7 +122,7 @@ pub fn examples(words: &str) -> Option<&'static str> {
         "token revoke" => {
             "orgtokens token revoke ci-bot --yes\n  \
              orgtokens token revoke --organization my-org --id clGFZ4STEe6fljpFzIum8A\n  \
-             orgtokens token revoke --organization my-org --owner bob --dry-run"
+             orgtokens token revoke --organization my-org --owner bob --never-used --dry-run"
         }
         "token show" => "orgtokens token show --organization my-org --id clGFZ4STEe6fljpFzIum8A",
         "token rotate" => {

@@ -169,6 +169,12 @@ pub struct RevocationFilter {
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "DateTime<Utc>")]
     pub created_before: Option<DateTime<Utc>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub last_used_before: Option<DateTime<Utc>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "bool")]
+    pub never_used: Option<bool>,
 }
 
 /// The tokens that were revoked, or would be.

@@ -8,6 +8,7 @@ use orgtokens_server::records::{PageQuery, TokenDetails};
 use orgtokens_server::service::{Pause, Service};
 use orgtokens_server::store::Store;
 use orgtokens_server::token::TokenId;
+use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -27,6 +28,7 @@ pub fn trials() -> Vec<Trial> {
         the_tokens_of_several_batches_are_all_written,
         a_write_is_in_no_audit_log_and_makes_nothing_outdated,
         a_service_without_last_use_writes_nothing,
+        tokens_are_selected_by_their_last_use,
     );
     let on_sqlite: Vec<Trial> = trials!([Backend::Sqlite], a_write_that_failed_is_tried_again);
     let on_postgres: Vec<Trial> =
@@ -236,4 +238,27 @@ async fn a_token_that_is_locked_is_written_later_and_not_waited_for(backend: Bac
     lock.commit().await.expect("the lock given back");
     write(&service).await;
     assert_eq!(last_address(&stage, ids[0]).await, Some(address(1)));
+}
+
+async fn tokens_are_selected_by_their_last_use(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let service = recording(&stage).await;
+    let (used, _) = (minted(&stage, "used").await, minted(&stage, "unused").await);
+    note(&service, used, 1);
+    write(&service).await;
+    for (filter, expected) in [
+        (json!({"never_used": true}), vec!["unused"]),
+        (json!({"never_used": false}), vec!["used"]),
+        (json!({"last_used_before": "2999-01-01T00:00:00Z"}), vec!["used"]),
+        (json!({"last_used_before": "2020-01-01T00:00:00Z"}), vec![]),
+        (json!({"last_used_before": "2999-01-01T00:00:00Z", "never_used": true}), vec![]),
+    ] {
+        let request = json!({"filter": filter, "dry_run": true});
+        let request = serde_json::from_value(request).expect("a request");
+        let slug = acme();
+        let selected = service.within(&stage.owner, &slug).revoke_tokens(request).await;
+        let selected = selected.expect("a selection").tokens;
+        let names: Vec<_> = selected.iter().map(|token| token.name.as_str()).collect();
+        assert_eq!(names, expected, "{filter}");
+    }
 }
