@@ -1,4 +1,4 @@
-//! Revoking credentials that became known to others. Whoever reports them has no credential of their
+//! Revoking credentials that became known to others. Those who report them need no credential of their
 //! own, and learns nothing about them.
 
 use super::Service;
