@@ -26,8 +26,18 @@ pub enum Shown {
 }
 
 const TOKENS: &[&str] = &["name", "id", "organization", "group", "scopes", "created_at"];
-const TOKEN_DETAILS: &[&str] =
-    &["name", "id", "group", "scopes", "owner/username", "created_at", "expires_at", "allowed_ips"];
+const TOKEN_DETAILS: &[&str] = &[
+    "name",
+    "id",
+    "group",
+    "scopes",
+    "owner/username",
+    "created_at",
+    "expires_at",
+    "allowed_ips",
+    "last_used_at",
+    "last_used_ip",
+];
 const REVOKED: &[&str] = &["name", "id", "owner"];
 const POLICY: &[&str] = &["default_expiration", "maximum_expiration", "allow_unrestricted"];
 const ORGANIZATION_TOKENS: &[&str] =
@@ -112,7 +122,7 @@ pub fn examples(words: &str) -> Option<&'static str> {
         "token revoke" => {
             "orgtokens token revoke ci-bot --yes\n  \
              orgtokens token revoke --organization my-org --id clGFZ4STEe6fljpFzIum8A\n  \
-             orgtokens token revoke --organization my-org --owner bob --dry-run"
+             orgtokens token revoke --organization my-org --owner bob --never-used --dry-run"
         }
         "token show" => "orgtokens token show --organization my-org --id clGFZ4STEe6fljpFzIum8A",
         "token rotate" => {

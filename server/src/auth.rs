@@ -48,7 +48,13 @@ pub async fn with_credential<T>(
             outcome = Err(Error::TooManyRequests);
         }
     }
-    (credential.accepted_as().map(|(token, _)| token), outcome)
+    let accepted = credential.accepted_as().map(|(token, _)| token);
+    if let Some(token) = accepted
+        && !service.note_use(token, client)
+    {
+        metrics.lost_uses.add(1);
+    }
+    (accepted, outcome)
 }
 
 /// Counts a leak report, which needs no credential.

@@ -14,6 +14,7 @@ use clap::{Args, value_parser};
 use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::net::IpAddr;
 use uuid::Uuid;
 
 /// A token, as its own user sees it.
@@ -73,6 +74,12 @@ pub struct TokenDetails {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Vec<String>")]
     pub allowed_ips: Option<AllowedIps>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub last_used_at: Option<DateTime<Utc>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub last_used_ip: Option<IpAddr>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "DateTime<Utc>")]
     pub rotated_at: Option<DateTime<Utc>>,
@@ -162,6 +169,12 @@ pub struct RevocationFilter {
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "DateTime<Utc>")]
     pub created_before: Option<DateTime<Utc>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub last_used_before: Option<DateTime<Utc>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "bool")]
+    pub never_used: Option<bool>,
 }
 
 /// The tokens that were revoked, or would be.

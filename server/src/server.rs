@@ -8,7 +8,7 @@ use crate::handlers;
 use crate::limits::parse_network;
 use crate::metrics::Metrics;
 use crate::name::parse_positive;
-use crate::service::{MintPolicy, Service};
+use crate::service::{MintPolicy, Pause, Service};
 use crate::webhooks::Webhook;
 use anyhow::{Context as _, Error};
 use clap::ArgAction::Set;
@@ -23,6 +23,9 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
+
+/// How long the last write of a server that stops may take.
+const LAST_WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The limits of a server.
 #[derive(Clone, Debug, Args)]
@@ -66,6 +69,11 @@ pub struct Settings {
     #[arg(action = Set, default_value = "false", value_parser = BoolishValueParser::new())]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub docs: bool,
+    /// Do not record when and from where tokens are used
+    #[arg(long, env = "ORGTOKENS_NO_LAST_USE")]
+    #[arg(action = Set, default_value = "false", value_parser = BoolishValueParser::new())]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub no_last_use: bool,
     /// What to serve HTTPS with.
     #[command(flatten)]
     pub tls: tls::Files,
@@ -89,6 +97,7 @@ impl Default for Settings {
             client_address_header: HeaderName::from_static("x-forwarded-for"),
             no_compat: false,
             docs: false,
+            no_last_use: false,
             tls: tls::Files::default(),
             mint_policy: MintPolicy::default(),
             webhooks: Vec::new(),
@@ -111,6 +120,7 @@ fn parse_header(text: &str) -> Result<HeaderName, &'static str> {
 pub struct Server {
     http: HttpServer<Context>,
     metrics: Arc<Metrics>,
+    service: Service,
     #[expect(dead_code, reason = "dropping it stops the tasks")]
     tasks: JoinSet<()>,
 }
@@ -139,10 +149,15 @@ impl Server {
             leak_reports: Allowance::new(settings.leak_reports_per_hour, Duration::from_hours(1)),
         };
         let warnings = Logger::root(Warnings(log.new(o!("source" => "dropshot"))), o!());
-        let service = service.with_mint_policy(settings.mint_policy);
-        let sweep = service.clone().sweep_regularly();
+        let mut service = service.with_mint_policy(settings.mint_policy);
+        if !settings.no_last_use {
+            service = service.with_last_use();
+        }
+        let (sweep, write_uses) =
+            (service.clone().sweep_regularly(), service.clone().write_uses_regularly());
         let (refused, note_reuse) = service.clone().note_reuses();
-        let context = Context::new(service, operations, extras, throttle, refused, log.clone());
+        let context =
+            Context::new(service.clone(), operations, extras, throttle, refused, log.clone());
         let (connections, metrics) =
             (Arc::clone(&context.connections), Arc::clone(&context.metrics));
         let config = ConfigDropshot {
@@ -161,10 +176,11 @@ impl Server {
         let mut tasks = connections.start_reaper(address, settings.max_connections, idle_timeout);
         tasks.spawn(sweep);
         tasks.spawn(note_reuse);
+        tasks.spawn(write_uses);
         identity
             .map(|identity| identity.watch(&mut tasks, Arc::clone(&metrics), log))
             .transpose()?;
-        Ok(Self { http, metrics, tasks })
+        Ok(Self { http, metrics, service, tasks })
     }
 
     /// Returns the scheme of its address.
@@ -182,12 +198,16 @@ impl Server {
         Arc::clone(&self.metrics)
     }
 
-    /// Stops accepting, and waits at most `timeout` for active requests.
+    /// Stops accepting, waits at most `timeout` for active requests, and then writes when tokens were
+    /// last used, which takes at most [`LAST_WRITE_TIMEOUT`].
     ///
     /// # Errors
     /// If some of them did not end in time.
     pub async fn close(self, timeout: Duration) -> anyhow::Result<()> {
         let closed = tokio::time::timeout(timeout, self.http.close()).await;
+        // A database that does not answer loses them, as in a crash.
+        let last = self.service.write_uses(Pause::None);
+        let _ = tokio::time::timeout(LAST_WRITE_TIMEOUT, last).await;
         closed
             .with_context(|| format!("some requests did not end within {timeout:?}"))?
             .map_err(Error::msg)

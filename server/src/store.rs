@@ -14,6 +14,7 @@ mod rows;
 mod snapshot;
 mod sqlite;
 mod tokens;
+mod uses;
 mod webhooks;
 
 pub use crate::error::StoreError as Error;
@@ -28,6 +29,7 @@ pub use operator::{FoundUser, ListedUser, Membership, TokenFilter, TokenKey};
 pub use snapshot::{Counts, Snapshot, Transaction};
 pub use tokens::{Position, TokenPage};
 pub(crate) use tokens::{Selection, TokenPlace};
+pub(crate) use uses::TokenUse;
 pub(crate) use webhooks::{
     DueDelivery, ExpiringToken, LogEnd, NewDelivery, PlacedEntry, WebhookState,
 };

@@ -296,3 +296,47 @@ async fn a_malformed_limit_is_refused_with_what_to_write() {
     assert_eq!(refused.status, StatusCode::BAD_REQUEST);
     assert!(listed(&owner, LIST).await.is_empty());
 }
+
+#[tokio::test]
+async fn a_name_that_a_live_token_has_is_taken() {
+    let world = World::new().await;
+    let owner = world.user(Role::Owner);
+    let create = async || owner.send(Method::POST, LIST, Some(json!({"name": "ci"}))).await;
+    assert_eq!(create().await.status, StatusCode::OK);
+    let taken = create().await;
+    assert_eq!(taken.status, StatusCode::CONFLICT);
+    assert!(taken.error().contains("choose another"), "{}", taken.error());
+}
+
+#[tokio::test]
+async fn an_unrestricted_token_is_refused_a_policy_that_keeps_it_out() {
+    let world = World::new().await;
+    let (owner, bound) =
+        (world.user(Role::Owner), world.actor(Role::Owner, Binding::Organization("acme")));
+    let path = "/v1/organizations/acme/token-policy";
+    let policy = json!({"default_expiration": "never", "maximum_expiration": "never",
+        "allow_unrestricted": false});
+    let refused = owner.send(Method::PUT, path, Some(policy.clone())).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    let set = bound.send(Method::PUT, path, Some(policy.clone())).await;
+    assert_eq!((set.status, set.json()["policy"].clone()), (StatusCode::OK, policy));
+    for path in [path, LIST, "/v1/organizations/acme"] {
+        assert_eq!(owner.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(bound.get(path).await.status, StatusCode::OK, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_tokens_of_a_group_are_selected() {
+    let world = World::new().await;
+    let owner = world.user(Role::Owner);
+    mint(&owner, "bound", json!({"organization": "acme"})).await;
+    let grouped = json!({"organization": "acme", "group": "default", "scopes": ["read"]});
+    mint(&owner, "grouped", grouped).await;
+    let path = "/v1/organizations/acme/api-token-revocations";
+    let request = json!({"filter": {"group": "default"}, "dry_run": true});
+    let selected = owner.send(Method::POST, path, Some(request)).await.json();
+    assert_eq!(selected["tokens"].as_array().unwrap().len(), 1);
+    assert_eq!(selected["tokens"][0]["owner"], owner.username.as_str());
+    assert_eq!((&selected["more"], &selected["dry_run"]), (&json!(false), &json!(true)));
+}

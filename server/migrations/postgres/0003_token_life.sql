@@ -9,6 +9,10 @@ ALTER TABLE tokens ADD COLUMN rotated_at BIGINT,
     ADD COLUMN previous_expires_at BIGINT
     CHECK ((previous_digest IS NULL) = (previous_expires_at IS NULL));
 
+-- When and by which client's address the token was last used; null if it never was.
+ALTER TABLE tokens ADD COLUMN last_used_at BIGINT;
+ALTER TABLE tokens ADD COLUMN last_used_ip TEXT COLLATE "C" CHECK (last_used_ip <> '');
+
 -- Finds the tokens that have expired.
 CREATE INDEX tokens_by_expiry ON tokens (expires_at) WHERE expires_at IS NOT NULL;
 CREATE UNIQUE INDEX tokens_by_previous_digest ON tokens (previous_digest)

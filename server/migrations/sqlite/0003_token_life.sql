@@ -9,6 +9,10 @@ ALTER TABLE tokens ADD COLUMN previous_digest BLOB CHECK (length(previous_digest
 ALTER TABLE tokens ADD COLUMN previous_expires_at INTEGER
     CHECK ((previous_digest IS NULL) = (previous_expires_at IS NULL));
 
+-- When and by which client's address the token was last used; null if it never was.
+ALTER TABLE tokens ADD COLUMN last_used_at INTEGER;
+ALTER TABLE tokens ADD COLUMN last_used_ip TEXT CHECK (last_used_ip <> '');
+
 -- An organization's list is one range of this index, which holds all that the list reads of a token.
 DROP INDEX tokens_by_organization;
 CREATE INDEX tokens_by_organization ON tokens

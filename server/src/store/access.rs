@@ -176,7 +176,8 @@ pub const TOKEN_DETAILS: Target<FoundDetails> = Target {
     statement: access!(
         ", x.id, x.name, x.created_at, x.scopes, g.name, w.username, w.email, o.slug,
          x.user_id, x.expires_at, x.allowed_ips, x.rotated_at,
-         CASE WHEN x.previous_expires_at > now_ms() THEN x.previous_expires_at END",
+         CASE WHEN x.previous_expires_at > now_ms() THEN x.previous_expires_at END,
+         x.last_used_at, x.last_used_ip",
         "LEFT JOIN tokens x ON x.id = $3 AND x.organization_id = o.id
          AND (x.expires_at IS NULL OR x.expires_at > now_ms()) LEFT JOIN users w ON w.id = x.user_id
          LEFT JOIN organization_groups g ON g.uuid = x.group_uuid"

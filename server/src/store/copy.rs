@@ -78,7 +78,8 @@ const TABLES: [Table; 10] = [
         "tokens",
         "position",
         "id, digest, name, user_id, organization_id, group_uuid, scopes, created_at, \
-         expires_at, allowed_ips, rotated_at, previous_digest, previous_expires_at",
+         expires_at, allowed_ips, last_used_at, last_used_ip, rotated_at, previous_digest, \
+         previous_expires_at",
     ),
     ("retired_secrets", "digest", "position, is_reused"),
     (

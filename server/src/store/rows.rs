@@ -171,7 +171,7 @@ pub fn found_token(row: &dyn Row, from: usize) -> Result<FoundToken> {
 }
 
 /// Reads columns: those of [`token`], user id, those of [`limits`], time of the rotation, end of the
-/// previous secret. The last two may be null.
+/// previous secret, last use, its address. The last four may be null.
 pub fn found_details(row: &dyn Row, from: usize) -> Result<FoundDetails> {
     let OrganizationToken { token, owner } = token(row, from)?;
     let Limits { expires_at, allowed_ips } = limits(row, from + 9)?;
@@ -187,6 +187,8 @@ pub fn found_details(row: &dyn Row, from: usize) -> Result<FoundDetails> {
         allowed_ips,
         rotated_at: optional(row, from + 11, time)?,
         previous_secret_expires_at: optional(row, from + 12, time)?,
+        last_used_at: optional(row, from + 13, time)?,
+        last_used_ip: optional(row, from + 14, parse_text)?,
     };
     Ok(FoundDetails { details, user: UserId(row.integer(from + 8)?) })
 }

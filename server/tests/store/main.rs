@@ -9,6 +9,7 @@ mod database;
 mod expiry;
 mod failing;
 mod faults;
+mod last_use;
 mod operating;
 mod policies;
 mod quotas;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         expiry::trials(),
         failing::trials(),
         faults::trials(),
+        last_use::trials(),
         policies::trials(),
         quotas::trials(),
         revoking::trials(),

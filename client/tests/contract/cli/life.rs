@@ -58,6 +58,10 @@ async fn selected_tokens_are_shown_or_revoked_until_none_is_left() {
     let select = format!("token revoke --organization acme --owner {}", member.username);
     let shown = shell.done(&format!("{select} --dry-run")).await;
     assert!(shown.contains("t0") && shown.contains("t2") && !shown.contains("stays"), "{shown}");
+    let unused = shell.done(&format!("{select} --never-used --dry-run")).await;
+    assert!(unused.contains("t0") && unused.contains("t2"), "{unused}");
+    let used = format!("{select} --last-used-before 2999-01-01T00:00:00Z --dry-run");
+    assert!(!shell.done(&used).await.contains("t0"));
     let refused = shell.run(&select).await;
     assert_eq!(refused.code, 2, "{refused:?}");
     let none = shell.done(&format!("{select} --created-before 2020-01-01T00:00:00Z --yes")).await;

@@ -49,7 +49,8 @@ impl Condition {
                 let list = in_hex_list("x.id", self.parameters.len(), self.is_postgres);
                 self.text += &[" AND ", &list].concat();
             }
-            Selection::Filter(RevocationFilter { owner, group, created_before }) => {
+            Selection::Filter(filter) => {
+                let RevocationFilter { owner, group, created_before, .. } = filter;
                 let (owner, group) = (owner.as_ref(), group.as_ref());
                 let users = "x.user_id = (SELECT u.id FROM users u WHERE u.username = ";
                 self.and(users, owner.map(Name::as_str), ")");
@@ -58,6 +59,13 @@ impl Condition {
                 self.and(groups, group.map(Name::as_str), ")");
                 let time = created_before.map(|time| time.timestamp_millis());
                 self.and("x.created_at < ", time, "");
+                let time = filter.last_used_before.map(|time| time.timestamp_millis());
+                self.and("x.last_used_at < ", time, "");
+                self.text += match filter.never_used {
+                    Some(true) => " AND x.last_used_at IS NULL",
+                    Some(false) => " AND x.last_used_at IS NOT NULL",
+                    None => "",
+                };
             }
         }
         self
