@@ -6,7 +6,7 @@ mod deliverer;
 mod message;
 mod settings;
 
-pub use deliverer::start;
+pub use deliverer::{Deliveries, start};
 pub use settings::parse;
 
 use crate::name::{Name, Slug};

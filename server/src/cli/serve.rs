@@ -18,7 +18,7 @@ use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::os::fd::AsFd;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 /// How long active requests may take to end, so that the process ends within 10 s.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
@@ -89,8 +89,9 @@ pub async fn serve(
             _ = terminate.recv() => {}
         }
     }
-    drop(deliveries);
-    if let Err(error) = server.close(SHUTDOWN_TIMEOUT).await {
+    let stop = timeout(SHUTDOWN_TIMEOUT, deliveries.close());
+    let (_, closed) = tokio::join!(stop, server.close(SHUTDOWN_TIMEOUT));
+    if let Err(error) = closed {
         info!(log, "stopped early"; "reason" => %error);
     }
     sink.flush(FLUSH_TIMEOUT);

@@ -4,7 +4,6 @@ use super::output::{Output, confirm, count};
 use clap::{ArgGroup, Subcommand};
 use orgtokens_server::name::Name;
 use orgtokens_server::service::Operator;
-use orgtokens_server::store::RetryKey;
 
 #[derive(Subcommand)]
 pub enum WebhookCommand {
@@ -34,11 +33,7 @@ pub async fn webhook(operator: Operator<'_>, command: WebhookCommand) -> anyhow:
             output.list("deliveries", &deliveries, &columns)
         }
         WebhookCommand::Retry { webhook, id } => {
-            let key = match (&webhook, id.as_deref()) {
-                (Some(name), _) => RetryKey::Webhook(name),
-                (None, id) => RetryKey::Id(id.unwrap_or_default()),
-            };
-            let retried = operator.retry_deliveries(key).await?;
+            let retried = operator.retry_deliveries(webhook.as_ref(), id.as_deref()).await?;
             confirm(&format!("{} will be tried again", count(retried, "delivery", "deliveries")))
         }
     }

@@ -85,29 +85,9 @@ pub struct SetAside {
     pub failure: String,
 }
 
-/// Which deliveries are tried again.
-#[derive(Clone, Copy, Debug)]
-pub enum RetryKey<'a> {
-    /// All of a webhook.
-    Webhook(&'a Name),
-    /// The one with this id.
-    Id(&'a str),
-}
-
 /// Returns a statement whose changes no request reads.
 fn unread(text: &'static str, parameters: impl Into<Vec<Value>>) -> Statement {
     sql(text, parameters).touching(Touched::Nothing)
-}
-
-macro_rules! retry_deliveries {
-    ($column:literal) => {
-        concat!(
-            "UPDATE webhook_deliveries SET set_aside_at = NULL, queued_at = now_ms(), next_at = 0,
-             attempts = 0 WHERE set_aside_at IS NOT NULL AND ",
-            $column,
-            " = $1 RETURNING position"
-        )
-    };
 }
 
 fn state(row: &dyn Row) -> Result<WebhookState> {
@@ -272,6 +252,12 @@ impl Transaction {
         Ok(self.change_many(update, state).await?.pop())
     }
 
+    /// Lets any other holder take the webhooks of this one.
+    pub(crate) fn release_webhooks(&mut self, holder: &str) {
+        let update = "UPDATE webhooks SET held_until = 0 WHERE holder = $1";
+        self.execute(unread(update, [holder.into()]));
+    }
+
     /// Moves a webhook that this holder has on to another state. Returns whether it did.
     pub(crate) async fn advance_webhook(
         &mut self,
@@ -329,12 +315,19 @@ impl Transaction {
         ));
     }
 
-    /// Makes deliveries that were set aside due, as if they were new. Returns how many there were.
-    pub(crate) async fn retry_deliveries(&mut self, key: RetryKey<'_>) -> Result<usize> {
-        let (update, key) = match key {
-            RetryKey::Webhook(name) => (retry_deliveries!("webhook"), name.as_str()),
-            RetryKey::Id(id) => (retry_deliveries!("id"), id),
-        };
-        Ok(self.change_many(unread(update, [key.into()]), |row| row.integer(0)).await?.len())
+    /// Makes the deliveries of a webhook that were set aside, or the one with this id, due as if they
+    /// were new. Returns how many there were.
+    pub(crate) async fn retry_deliveries(
+        &mut self,
+        webhook: Option<&Name>,
+        id: Option<&str>,
+    ) -> Result<usize> {
+        let update = unread(
+            "UPDATE webhook_deliveries SET set_aside_at = NULL, queued_at = now_ms(), next_at = 0,
+             attempts = 0 WHERE set_aside_at IS NOT NULL AND (webhook = $1 OR id = $2)
+             RETURNING position",
+            [webhook.map(Name::as_str).into(), id.into()],
+        );
+        Ok(self.change_many(update, |row| row.integer(0)).await?.len())
     }
 }

@@ -54,8 +54,33 @@ const DAY: i64 = 86_400_000;
 const NOTICES: [i64; 2] = [7 * DAY, DAY];
 const ANNOUNCE: i64 = 60_000;
 
-/// Starts to deliver what happens from now on, or what happened since the server last did. Dropping
-/// the tasks stops it.
+/// What delivers, until it is dropped or closed.
+pub struct Deliveries {
+    service: Service,
+    holder: String,
+    tasks: JoinSet<()>,
+}
+
+impl Deliveries {
+    /// Stops, so that another server goes on at once.
+    ///
+    /// # Errors
+    /// If the database does not answer. Another server goes on after 15 s then.
+    pub async fn close(mut self) -> Result<()> {
+        if self.tasks.is_empty() {
+            return Ok(());
+        }
+        self.tasks.shutdown().await;
+        let holder = &self.holder;
+        let release = |mut change: Transaction| async move {
+            change.release_webhooks(holder);
+            Ok((change, ()))
+        };
+        self.service.transact(&Turn::Free, Purpose::Change, release).await
+    }
+}
+
+/// Starts to deliver what happens from now on, or what happened since the server last did.
 ///
 /// # Errors
 /// If the database does not accept the webhooks, or there are no trusted certificates.
@@ -64,15 +89,15 @@ pub async fn start(
     webhooks: &[Webhook],
     metrics: &Arc<Metrics>,
     log: &Logger,
-) -> anyhow::Result<JoinSet<()>> {
-    let mut tasks = JoinSet::new();
+) -> anyhow::Result<Deliveries> {
+    let holder = Uuid::new_v4().to_string();
+    let mut deliveries = Deliveries { service: service.clone(), holder, tasks: JoinSet::new() };
     if webhooks.is_empty() {
-        return Ok(tasks);
+        return Ok(deliveries);
     }
     let agent = concat!("orgtokens-server/", env!("CARGO_PKG_VERSION"));
     let client = Client::builder().redirect(redirect::Policy::none()).timeout(ATTEMPT);
     let client = client.user_agent(agent).build()?;
-    let holder = Uuid::new_v4().to_string();
     let add = |mut change: Transaction| async move {
         for webhook in webhooks {
             change.add_webhook(&webhook.name);
@@ -86,12 +111,12 @@ pub async fn start(
             webhook: webhook.clone(),
             client: client.clone(),
             metrics: Arc::clone(metrics),
-            holder: holder.clone(),
+            holder: deliveries.holder.clone(),
             held: Mutex::default(),
         };
-        tasks.spawn(Arc::new(deliverer).run(log.clone()));
+        deliveries.tasks.spawn(Arc::new(deliverer).run(log.clone()));
     }
-    Ok(tasks)
+    Ok(deliveries)
 }
 
 /// What delivers to one webhook.

@@ -2,7 +2,8 @@
 
 use super::Operator;
 use crate::error::{Error, Result};
-use crate::store::{self, CheckReport, Purpose, RetryKey, SetAside, View};
+use crate::name::Name;
+use crate::store::{self, CheckReport, Purpose, SetAside, View};
 
 impl Operator<'_> {
     /// Lists the deliveries that were set aside, in the order of their events.
@@ -10,12 +11,17 @@ impl Operator<'_> {
         Ok(self.0.store.read(View::Statement).await?.deliveries_set_aside().await?)
     }
 
-    /// Makes deliveries that were set aside due. Returns how many there were.
-    pub async fn retry_deliveries(&self, key: RetryKey<'_>) -> Result<usize> {
+    /// Makes the deliveries of a webhook that were set aside, or the one with this id, due. Returns how
+    /// many there were.
+    pub async fn retry_deliveries(
+        &self,
+        webhook: Option<&Name>,
+        id: Option<&str>,
+    ) -> Result<usize> {
         let see = "no such delivery was set aside: see `orgtokens-server webhook list`";
-        self.write(Purpose::Change, async |change| match change.retry_deliveries(key).await? {
-            0 => Err(Error::NotFound(see)),
-            retried => Ok(retried),
+        self.write(Purpose::Change, async |change| {
+            let retried = change.retry_deliveries(webhook, id).await?;
+            if retried > 0 { Ok(retried) } else { Err(Error::NotFound(see)) }
         })
         .await
     }
