@@ -13,6 +13,7 @@ use std::process::Command;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const TOKENS: &str = "/v1/organizations/acme/api-tokens";
+const HELD_UNTIL: &str = "SELECT held_until FROM webhooks";
 const THREE_DAYS: &str = "UPDATE webhook_deliveries SET queued_at = queued_at - 259200000";
 
 /// Writes a file of settings with these webhooks, each with a URL and further lines.
@@ -160,6 +161,14 @@ fn of_two_servers_one_delivers() {
         let names: Vec<_> = names.iter().map(String::as_str).collect();
         assert!(accepts(&receiver, &names), "{:?}", minted(&receiver.accepted()));
         assert_eq!(receiver.received().len(), names.len(), "each arrives once");
+        // The same one says again and again that it delivers.
+        let holder = || database.ask::<String>("SELECT holder FROM webhooks");
+        let first = holder();
+        for _ in 0..2 {
+            let before = database.ask::<i64>(HELD_UNTIL);
+            assert!(eventually(PATIENCE, || database.ask::<i64>(HELD_UNTIL) != before));
+            assert_eq!(holder(), first);
+        }
         // A server that is stopped lets the other one go on.
         let stop = |mut server: Running| {
             server.signal(Signal::TERM);
@@ -170,7 +179,7 @@ fn of_two_servers_one_delivers() {
         mint(&two, &database.token, "last");
         assert!(eventually(2 * PATIENCE, || minted(&receiver.accepted()).last().unwrap() == "last"));
         stop(two);
-        assert_eq!(database.ask("SELECT held_until FROM webhooks"), 0);
+        assert_eq!(database.ask::<i64>(HELD_UNTIL), 0);
     }
 }
 
@@ -312,7 +321,7 @@ fn an_entry_that_becomes_visible_late_is_delivered() {
         mint(&server, &database.token, "a");
         // The audit log is read at least once between two of these times.
         for _ in 0..2 {
-            let held = || database.ask("SELECT held_until FROM webhooks");
+            let held = || database.ask::<i64>(HELD_UNTIL);
             let before = held();
             assert!(eventually(PATIENCE, || held() != before));
         }

@@ -120,8 +120,11 @@ impl Database {
         OpenTransaction { client, runtime }
     }
 
-    /// Returns a number that the database answers.
-    pub fn ask(&self, question: &str) -> i64 {
+    /// Returns the value that the database answers.
+    pub fn ask<T>(&self, question: &str) -> T
+    where
+        T: rusqlite::types::FromSql + for<'a> tokio_postgres::types::FromSql<'a>,
+    {
         match self.url.strip_prefix("sqlite://") {
             Some(path) => {
                 let file = rusqlite::Connection::open(path).unwrap();
