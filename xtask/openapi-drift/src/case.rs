@@ -64,7 +64,7 @@ pub struct Schema<'d> {
 impl<'d> Schema<'d> {
     /// The schema in the member `key` of `node`; a missing one allows every value.
     pub fn member(node: &Node<'d>, key: &str) -> Self {
-        let schema = node.get(key);
+        let schema = node.schema(key);
         Self {
             shown: schema.clone().unwrap_or_else(|| node.clone()),
             all: schema.into_iter().collect(),
@@ -76,9 +76,9 @@ impl<'d> Schema<'d> {
         Self { shown: all.first().unwrap_or(owner).clone(), all: all.to_vec() }
     }
 
-    /// Returns a text that is unique in the document.
-    pub fn key(&self) -> String {
-        self.all.iter().map(|node| node.defined_at.as_str()).collect::<Vec<_>>().join(" ")
+    /// Returns what is unique for these schemas while their document lives.
+    pub fn key(&self) -> Vec<*const Value> {
+        self.all.iter().map(|node| std::ptr::from_ref(node.value)).collect()
     }
 }
 
@@ -99,14 +99,18 @@ pub enum AdditionalProperties<'d> {
 pub struct Opaque<'d> {
     /// The keyword.
     pub keyword: &'d str,
-    /// Its value.
-    pub value: &'d Value,
+    /// Its value; a recursive schema has none.
+    pub node: Option<Node<'d>>,
 }
 
 impl Opaque<'_> {
     /// Whether both have the same keyword and the same value.
     pub fn is_same(&self, other: &Opaque<'_>) -> bool {
-        self.keyword == other.keyword && json_equals(self.value, other.value)
+        let is_same = match (&self.node, &other.node) {
+            (Some(one), Some(two)) => says_the_same(one, two, &mut Vec::new()),
+            (one, two) => one.is_none() && two.is_none(),
+        };
+        self.keyword == other.keyword && is_same
     }
 }
 
@@ -267,6 +271,32 @@ pub fn json_equals(one: &Value, two: &Value) -> bool {
             one.len() == two.len() && one.iter().all(is_same)
         }
         _ => one == two,
+    }
+}
+
+/// Whether two nodes are equal after every reference in them is followed.
+fn says_the_same<'d>(
+    one: &Node<'d>,
+    two: &Node<'d>,
+    open: &mut Vec<(*const Value, *const Value)>,
+) -> bool {
+    let pair = (std::ptr::from_ref(one.value), std::ptr::from_ref(two.value));
+    if open.contains(&pair) {
+        return true;
+    }
+    open.push(pair);
+    match (one.value, two.value) {
+        (Value::Object(a), Value::Object(b)) => {
+            let mut is_same = |(key, node): (&str, Node<'d>)| {
+                two.get(key).is_some_and(|other| says_the_same(&node, &other, open))
+            };
+            a.len() == b.len() && one.members().all(&mut is_same)
+        }
+        (Value::Array(a), Value::Array(b)) => {
+            let mut pairs = one.elements().into_iter().zip(two.elements());
+            a.len() == b.len() && pairs.all(|(one, two)| says_the_same(&one, &two, open))
+        }
+        (one, two) => json_equals(one, two),
     }
 }
 

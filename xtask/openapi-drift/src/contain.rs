@@ -7,7 +7,10 @@
 mod object;
 mod scalar;
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+
+use indexmap::IndexSet;
+use serde_json::Value as Json;
 
 use crate::annotation;
 use crate::case::{Case, Kind, Schema, allows_everything};
@@ -19,20 +22,32 @@ use crate::location::Location;
 use crate::number::Number;
 use crate::pair::{Direction, Pair};
 
-/// Deeper than any value that a person reads; recursion ends long before.
-const MAX_DEPTH: usize = 100;
-/// More pairs than any value of two documents that people maintain.
+/// Deeper than the references of any document that people maintain.
+pub const MAX_DEPTH: usize = 4000;
+/// More pairs than any value of a small document needs.
 const MAX_PAIRS: usize = 20_000;
 
-/// A comparison of two values, with the pairs of schemas that it has seen.
-#[derive(Default)]
+/// What identifies a pair of schemas: where their values are in memory.
+type Key = (Pair<Vec<*const Json>>, Direction);
+
+/// A comparison of values, with the pairs of schemas that it has seen. All values of two documents
+/// share one, because they share most of their schemas.
+#[derive(Debug, Default)]
 pub struct Containment {
     /// Pairs that hold, or are assumed to hold while they are compared, so that recursion ends. A
-    /// pair that fails is removed with everything that was found under this assumption.
-    holding: Vec<(Pair<String>, Direction)>,
+    /// pair that fails is removed with everything that was found under this assumption, so that
+    /// between two values only pairs are left that hold.
+    holding: IndexSet<Key>,
     depth: usize,
+    /// The depth at which nothing more is compared.
+    max_depth: usize,
+    /// How many pairs each value may take.
+    max_pairs: usize,
     compared: usize,
 }
+
+/// The comparison that all values of two documents share.
+pub type Shared = RefCell<Containment>;
 
 /// Both sides of one value.
 struct Value<'a, 'd> {
@@ -44,6 +59,13 @@ struct Value<'a, 'd> {
 }
 
 impl Value<'_, '_> {
+    /// Whether the values consist of others, so that their schemas can be recursive.
+    fn has_parts(&self) -> bool {
+        let all = self.cases.documented.iter().chain(&self.cases.served);
+        all.into_iter()
+            .any(|case| matches!(case.kind, Kind::Array | Kind::Object) || !case.not.is_empty())
+    }
+
     /// A finding about what may be sent, and what is expected.
     fn differs(&self, rule: Rule, small: &str, large: &str) -> Finding {
         let subject = self.location.subject();
@@ -98,20 +120,31 @@ impl<'d> Fit<'_, 'd> {
 }
 
 impl Containment {
+    /// A comparison of documents that hold `values`, with room on the stack for `max_depth`.
+    pub fn new(values: usize, max_depth: usize) -> Self {
+        let max_pairs = values.max(MAX_PAIRS);
+        Self { max_depth, max_pairs, ..Self::default() }
+    }
+
     /// Compares what both sides declare for one value.
     pub fn compare(&mut self, schemas: &Pair<Schema<'_>>, location: &Location) -> Vec<Finding> {
         let key = (schemas.as_ref().map(Schema::key), location.direction);
         if self.holding.contains(&key) {
             return Vec::new();
         }
+        if self.depth == 0 {
+            self.compared = 0;
+        }
         let cases = schemas.as_ref().map(expand);
         let value = Value { schemas, cases: &cases, location, says: OnceCell::new() };
         self.compared += 1;
-        if self.depth == MAX_DEPTH || self.compared > MAX_PAIRS {
+        if self.depth == self.max_depth || self.compared > self.max_pairs {
             return vec![value.undecided("such deep nesting")];
         }
         let known = self.holding.len();
-        self.holding.push(key);
+        if value.has_parts() {
+            self.holding.insert(key);
+        }
         self.depth += 1;
         let mut findings = self.value(&value);
         self.depth -= 1;

@@ -3,13 +3,12 @@
 //! Others walk a document only through `Node`, and so never see a reference. A document that
 //! cannot be walked is refused here. This module must not know what a schema means.
 
-use std::collections::HashMap;
 use std::fmt;
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use crate::yaml::{self, Position, escape};
+use crate::yaml::{self, Position, Positions, escape};
 
 /// Longer chains of references are taken for circles.
 const MAX_STEPS: usize = 32;
@@ -32,7 +31,9 @@ pub struct Document {
     /// The name in messages: a file name, or "the server".
     pub name: String,
     root: Value,
-    positions: HashMap<String, Position>,
+    positions: Positions,
+    /// How many values it holds.
+    size: usize,
 }
 
 impl Document {
@@ -40,18 +41,24 @@ impl Document {
     pub fn parse(name: &str, text: &str) -> Result<Self, ParseError> {
         let read = yaml::read(text).map_err(|why| ParseError(format!("{name} {why}")));
         let (root, positions) = read?;
-        Self { name: name.to_owned(), root, positions }.checked()
+        Self { name: name.to_owned(), root, positions, size: 0 }.checked()
     }
 
     /// Takes a parsed document, which has no line numbers.
     pub fn new(name: &str, root: Value) -> Result<Self, ParseError> {
-        Self { name: name.to_owned(), root, positions: HashMap::new() }.checked()
+        Self { name: name.to_owned(), root, positions: Positions::default(), size: 0 }.checked()
+    }
+
+    /// The version of OpenAPI, which decides what the keywords of a schema mean.
+    pub(crate) fn version(&self) -> Version {
+        let text = self.root.get("openapi").and_then(Value::as_str);
+        text.and_then(version).unwrap_or(Version::V3_0)
     }
 
     /// Drops the line numbers, for a text that the reader does not have.
     #[must_use]
     pub fn without_lines(self) -> Self {
-        Self { positions: HashMap::new(), ..self }
+        Self { positions: Positions::default(), ..self }
     }
 
     /// The document as it was read.
@@ -62,30 +69,32 @@ impl Document {
     /// The node of the whole document.
     pub(crate) fn root(&self) -> Node<'_> {
         let (used_at, defined_at) = (String::new(), String::new());
-        Node { document: self, used_at, defined_at, value: &self.root }
+        Node { document: self, used_at, defined_at, value: &self.root, is_schema: false }
     }
 
     /// Returns line and column of a JSON pointer, or of the nearest parent that has them.
     pub(crate) fn position(&self, pointer: &str) -> Option<Position> {
-        let mut pointer = pointer;
-        loop {
-            if let Some(position) = self.positions.get(pointer) {
-                return Some(*position);
-            }
-            pointer = &pointer[..pointer.rfind('/')?];
-        }
+        self.positions.get(pointer)
+    }
+
+    /// How many values it holds.
+    pub(crate) fn size(&self) -> usize {
+        self.size
     }
 
     fn checked(self) -> Result<Self, ParseError> {
-        self.check().map_err(|why| ParseError(format!("{} {why}", self.name)))?;
-        Ok(self)
+        let size = self.check().map_err(|why| ParseError(format!("{} {why}", self.name)))?;
+        Ok(Self { size, ..self })
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// Returns how many values there are.
+    fn check(&self) -> Result<usize, String> {
         match self.root.get("openapi").map(|version| (version, version.as_str())) {
-            Some((_, Some(version))) if version == "3.0" || version.starts_with("3.0.") => {}
+            Some((_, Some(text))) if version(text).is_some() => {}
             Some((version, _)) => {
-                return Err(format!("says `openapi: {version}`, and only 3.0.x can be compared"));
+                return Err(format!(
+                    "says `openapi: {version}`, and only 3.0.x and 3.1.x can be compared"
+                ));
             }
             None => return Err("is not an OpenAPI document: it has no `openapi` version".into()),
         }
@@ -95,9 +104,11 @@ impl Document {
         self.check_references()
     }
 
-    fn check_references(&self) -> Result<(), String> {
+    fn check_references(&self) -> Result<usize, String> {
+        let mut size = 0;
         let mut pending = vec![(&self.root, false)];
         while let Some((value, has_free_keys)) = pending.pop() {
+            size += 1;
             match (reference(value), value.get("$ref")) {
                 (Some(reference), _) => drop(self.target(reference)?),
                 (None, Some(other)) if !has_free_keys => {
@@ -113,7 +124,7 @@ impl Document {
             );
             pending.extend(value.as_array().into_iter().flatten().map(|value| (value, false)));
         }
-        Ok(())
+        Ok(size)
     }
 
     /// Follows a chain of references to its end.
@@ -134,8 +145,29 @@ impl Document {
     }
 }
 
+/// The versions of OpenAPI that give keywords another meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// A schema is an own dialect: `nullable`, and no keyword next to `$ref`.
+    V3_0,
+    /// A schema is JSON Schema, draft 2020-12.
+    V3_1,
+}
+
+fn version(text: &str) -> Option<Version> {
+    let mut numbers = text.split('.');
+    match (numbers.next()?, numbers.next()?) {
+        ("3", "0") => Some(Version::V3_0),
+        ("3", "1") => Some(Version::V3_1),
+        _ => None,
+    }
+}
+
+/// What stands next to `$ref` without a meaning for values.
+const PROSE: [&str; 5] = ["$ref", "description", "summary", "title", "$comment"];
+
 /// Objects whose keys the author chooses, so that a key `default` in them is not a keyword.
-const FREE_KEYS: [&str; 9] = [
+const FREE_KEYS: [&str; 15] = [
     "properties",
     "schemas",
     "responses",
@@ -145,11 +177,17 @@ const FREE_KEYS: [&str; 9] = [
     "content",
     "paths",
     "securitySchemes",
+    "$defs",
+    "callbacks",
+    "definitions",
+    "dependentSchemas",
+    "pathItems",
+    "patternProperties",
 ];
 
 /// Whether the key holds data, in which `$ref` is not a reference.
 fn is_data(key: &str) -> bool {
-    matches!(key, "example" | "examples" | "default" | "enum") || key.starts_with("x-")
+    matches!(key, "example" | "examples" | "default" | "enum" | "const") || key.starts_with("x-")
 }
 
 fn reference(value: &Value) -> Option<&str> {
@@ -167,12 +205,38 @@ pub struct Node<'d> {
     pub defined_at: String,
     /// The value of the definition.
     pub value: &'d Value,
+    /// Whether it is a schema, or a part of one.
+    is_schema: bool,
 }
 
 impl<'d> Node<'d> {
     /// Returns the member with this name.
     pub fn get(&self, key: &str) -> Option<Self> {
         self.value.get(key).map(|value| self.child(key, value))
+    }
+
+    /// Returns the schema with this name. Only in a schema of 3.1 a keyword next to `$ref` means
+    /// something.
+    pub fn schema(&self, key: &str) -> Option<Self> {
+        Self { is_schema: true, ..self.clone() }.get(key)
+    }
+
+    /// Returns the schemas that every value must satisfy too: those of `allOf`, and the target of a
+    /// `$ref` that has other keywords next to it.
+    pub fn conjuncts(&self) -> Vec<Self> {
+        let target = reference(self.value).map(|reference| self.document.target(reference));
+        let target = target.and_then(Result::ok).map(|(defined_at, value)| Self {
+            used_at: format!("{}/$ref", self.defined_at),
+            defined_at,
+            value,
+            ..self.clone()
+        });
+        target.into_iter().chain(self.list("allOf")).collect()
+    }
+
+    /// The version of OpenAPI that it is written in.
+    pub fn version(&self) -> Version {
+        self.document.version()
     }
 
     /// Returns every member with its name; there are none if this is not an object.
@@ -183,9 +247,13 @@ impl<'d> Node<'d> {
 
     /// Returns the elements of the array with this name; there are none if it is not an array.
     pub fn list(&self, key: &str) -> Vec<Self> {
-        let Some(list) = self.get(key) else { return Vec::new() };
-        let elements = list.value.as_array().into_iter().flatten().enumerate();
-        elements.map(|(index, value)| list.child(&index.to_string(), value)).collect()
+        self.get(key).map_or(Vec::new(), |list| list.elements())
+    }
+
+    /// Returns the elements; there are none if this is not an array.
+    pub fn elements(&self) -> Vec<Self> {
+        let elements = self.value.as_array().into_iter().flatten().enumerate();
+        elements.map(|(index, value)| self.child(&index.to_string(), value)).collect()
     }
 
     /// Returns the string with this name.
@@ -200,11 +268,23 @@ impl<'d> Node<'d> {
 
     fn child(&self, key: &str, value: &'d Value) -> Self {
         let used_at = format!("{}/{}", self.defined_at, escape(key));
-        let document = self.document;
-        match reference(value).map(|reference| document.target(reference)) {
-            Some(Ok((defined_at, value))) => Self { document, used_at, defined_at, value },
-            _ => Self { document, defined_at: used_at.clone(), used_at, value },
+        let Self { document, is_schema, .. } = *self;
+        match self.followed(value).map(|reference| document.target(reference)) {
+            Some(Ok((defined_at, value))) => {
+                Self { document, used_at, defined_at, value, is_schema }
+            }
+            _ => Self { document, defined_at: used_at.clone(), used_at, value, is_schema },
         }
+    }
+
+    /// Returns the reference, unless the value says more than its target.
+    fn followed(&self, value: &'d Value) -> Option<&'d str> {
+        let is_prose = |key: &String| PROSE.contains(&key.as_str()) || key.starts_with("x-");
+        let reference = reference(value)?;
+        let says_more = self.is_schema
+            && self.version() == Version::V3_1
+            && !value.as_object()?.keys().all(is_prose);
+        (!says_more).then_some(reference)
     }
 }
 

@@ -8,7 +8,7 @@ mod keyword;
 use serde_json::Value;
 
 use crate::case::{Case, Kind, Opaque, Schema, contains};
-use crate::document::Node;
+use crate::document::{Node, Version};
 use crate::number::{Number, Range};
 pub use keyword::integer_format;
 use keyword::own_cases;
@@ -19,8 +19,6 @@ const MAX_CASES: usize = 200;
 const MAX_SCHEMAS: usize = 2000;
 /// Deeper than any value that a person reads.
 const MAX_DEPTH: usize = 100;
-/// What an unread recursive schema is compared by.
-static NULL: Value = Value::Null;
 
 /// Returns everything that a schema allows.
 pub fn expand<'d>(schema: &Schema<'d>) -> Vec<Case<'d>> {
@@ -73,8 +71,11 @@ impl Expansion {
         self.count += 1;
         let is_recursive =
             self.in_progress.contains(&node.defined_at) || self.in_progress.len() > MAX_DEPTH;
+        if let (Version::V3_1, Value::Bool(allows)) = (node.version(), node.value) {
+            return if *allows { every_case(node) } else { Vec::new() };
+        }
         if is_recursive || self.count > MAX_SCHEMAS || !node.value.is_object() {
-            return unreadable(node, if is_recursive { &NULL } else { node.value });
+            return unreadable(node, (!is_recursive).then_some(node));
         }
         self.in_progress.push(node.defined_at.clone());
         let cases = self.combine(node);
@@ -84,7 +85,7 @@ impl Expansion {
 
     /// Combines the schema's own keywords with the schemas in it.
     fn combine<'d>(&mut self, node: &Node<'d>) -> Vec<Case<'d>> {
-        let all = node.list("allOf");
+        let all = node.conjuncts();
         let mut cases = self.all(&all, own_cases(node));
         if all.len() > 1 {
             for case in &mut cases {
@@ -96,7 +97,7 @@ impl Expansion {
             let branches: Vec<_> = branches.iter().flat_map(|one| self.schema(one)).collect();
             cases = intersect(node, &cases, &branches);
         }
-        if node.flag("nullable") && !cases.iter().any(|case| case.kind == Kind::Null) {
+        if keyword::is_nullable(node) && !cases.iter().any(|case| case.kind == Kind::Null) {
             cases.push(Case::any(Kind::Null, node));
         }
         cases
@@ -104,10 +105,10 @@ impl Expansion {
 }
 
 /// Returns every case, with the condition that the unread schemas are equal.
-fn unreadable<'d>(node: &Node<'d>, value: &'d Value) -> Vec<Case<'d>> {
+fn unreadable<'d>(node: &Node<'d>, unread: Option<&Node<'d>>) -> Vec<Case<'d>> {
     let mut cases = every_case(node);
     for case in &mut cases {
-        case.opaque.push(Opaque { keyword: "schema", value });
+        case.opaque.push(Opaque { keyword: "schema", node: unread.cloned() });
     }
     cases
 }
@@ -117,7 +118,7 @@ fn intersect<'d>(node: &Node<'d>, one: &[Case<'d>], two: &[Case<'d>]) -> Vec<Cas
     let mut cases: Vec<Case<'d>> = Vec::new();
     for case in one.iter().flat_map(|a| two.iter().filter_map(|b| a.intersect(b))) {
         if cases.len() == MAX_CASES {
-            return unreadable(node, node.value);
+            return unreadable(node, Some(node));
         }
         match cases.iter_mut().find(|known| known.equals_except_values(&case)) {
             Some(known) => add_values(known, case),

@@ -7,10 +7,19 @@ mod parameter;
 mod response;
 mod security;
 
+use std::collections::HashMap;
+use std::thread;
+
+use crate::contain::{Containment, MAX_DEPTH, Shared};
 use crate::document::{Document, Node};
 use crate::finding::{Effect, Finding, Rule, Side, merge};
 use crate::location::Location;
 use crate::pair::{Direction, Pair, Question};
+
+/// The stack of a comparison: enough for `MAX_DEPTH` in a build without optimizations.
+const STACK: usize = 1 << 28;
+/// How deep a value may be nested on the stack of the caller.
+const SHALLOW: usize = 100;
 
 /// The methods that a path can have.
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
@@ -43,11 +52,28 @@ impl Outcome {
 /// Compares what the contract documents with what the server declares, or an earlier version of a
 /// contract with a later one.
 pub fn compare(question: Question, documents: &Pair<Document>) -> Outcome {
-    let mut unmatched = documents.as_ref().map(|document| operations(question, document));
+    // References lead deeper than the stack of any thread; only what is used of it takes memory.
+    let thread = thread::Builder::new().stack_size(STACK);
+    thread::scope(|scope| {
+        let work = || compare_within(question, documents, MAX_DEPTH);
+        let result = thread.spawn_scoped(scope, work).map(thread::ScopedJoinHandle::join);
+        match result {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(_) => compare_within(question, documents, SHALLOW),
+        }
+    })
+}
+
+/// Compares, with room on the stack for values that are nested as deep as this.
+fn compare_within(question: Question, documents: &Pair<Document>, max_depth: usize) -> Outcome {
+    let size = documents.documented.size() + documents.served.size();
+    let shared = Shared::new(Containment::new(size, max_depth));
+    let mut unmatched = documents.as_ref().map(|document| operations(question, document, &shared));
     let operations = unmatched.documented.len();
     let mut findings = Vec::new();
-    for is_match in [Operation::has_route_of, Operation::has_id_of] {
-        for pair in take_pairs(&mut unmatched, is_match) {
+    for key in [Operation::route_key, Operation::id_key] {
+        for pair in take_pairs(&mut unmatched, key) {
             findings.extend(pair.findings());
         }
     }
@@ -68,13 +94,19 @@ struct Operation<'d> {
     path: &'d str,
     item: Node<'d>,
     node: Node<'d>,
+    shared: &'d Shared,
 }
 
-fn operations(question: Question, document: &Document) -> Vec<Operation<'_>> {
+fn operations<'d>(
+    question: Question,
+    document: &'d Document,
+    shared: &'d Shared,
+) -> Vec<Operation<'d>> {
     let mut operations = Vec::new();
     for (path, item) in paths(document).members().filter(|(path, _)| !path.starts_with("x-")) {
         operations.extend(METHODS.into_iter().filter_map(|method| {
-            Some(Operation { question, method, path, node: item.get(method)?, item: item.clone() })
+            let node = item.get(method)?;
+            Some(Operation { question, method, path, node, item: item.clone(), shared })
         }));
     }
     operations
@@ -84,35 +116,44 @@ fn paths(document: &Document) -> Node<'_> {
     document.root().get("paths").unwrap_or_else(|| document.root())
 }
 
-/// Removes and returns the pairs that match.
+/// Removes and returns the pairs that have the same key. The first of several goes first.
 fn take_pairs<'d>(
     unmatched: &mut Pair<Vec<Operation<'d>>>,
-    is_match: fn(&Operation<'d>, &Operation<'d>) -> bool,
+    key: fn(&Operation<'d>) -> Option<(&'d str, &'d str)>,
 ) -> Vec<Pair<Operation<'d>>> {
     let Pair { documented, served } = unmatched;
+    let mut by_key = HashMap::<_, Vec<usize>>::new();
+    for (index, operation) in served.iter().enumerate().rev() {
+        by_key.entry(key(operation)).or_default().push(index);
+    }
+    by_key.remove(&None);
+    let mut taken = vec![false; served.len()];
     let mut pairs = Vec::new();
     documented.retain(|operation| {
-        let index = served.iter().position(|other| is_match(operation, other));
-        let pair =
-            index.map(|index| Pair { documented: operation.clone(), served: served.remove(index) });
-        let is_unmatched = pair.is_none();
-        pairs.extend(pair);
-        is_unmatched
+        let index = by_key.get_mut(&key(operation)).and_then(Vec::pop);
+        pairs.extend(index.map(|index| {
+            taken[index] = true;
+            Pair { documented: operation.clone(), served: served[index].clone() }
+        }));
+        index.is_none()
     });
+    let mut taken = taken.into_iter();
+    served.retain(|_| !taken.next().unwrap_or_default());
     pairs
 }
 
-impl Operation<'_> {
-    fn has_route_of(&self, other: &Self) -> bool {
-        self.path == other.path && self.method == other.method
+impl<'d> Operation<'d> {
+    #[expect(clippy::unnecessary_wraps, reason = "it has the type of the other key")]
+    fn route_key(&self) -> Option<(&'d str, &'d str)> {
+        Some((self.path, self.method))
     }
 
-    /// Whether it is the same operation on another route.
-    fn has_id_of(&self, other: &Self) -> bool {
-        self.id().is_some() && self.id() == other.id()
+    /// What it has in common with itself on another route.
+    fn id_key(&self) -> Option<(&'d str, &'d str)> {
+        self.id().map(|id| (id, ""))
     }
 
-    fn id(&self) -> Option<&str> {
+    fn id(&self) -> Option<&'d str> {
         self.node.text("operationId")
     }
 
@@ -199,7 +240,7 @@ impl Pair<Operation<'_>> {
             let body = operation.node.get("requestBody");
             body.filter(content::is_present).unwrap_or_else(|| operation.node.clone())
         });
-        let mut findings = content::compare(&bodies, &location);
+        let mut findings = content::compare(&bodies, &location, self.documented.shared);
         if content::is_present(&bodies.documented) {
             let required =
                 bodies.as_ref().map(|body| content::is_present(body) && body.flag("required"));

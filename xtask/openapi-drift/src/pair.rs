@@ -32,7 +32,7 @@ impl Question {
 }
 
 /// Who sends a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// A caller sends what the contract allows, and the server must accept it.
     Request,
@@ -41,7 +41,7 @@ pub enum Direction {
 }
 
 /// One item on both sides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Pair<T> {
     /// The side that promises: the contract, or its earlier version.
     pub documented: T,

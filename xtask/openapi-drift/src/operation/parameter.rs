@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::{Operation, content};
 use crate::annotation;
 use crate::case::{Kind, Schema};
-use crate::contain::Containment;
+use crate::contain::Shared;
 use crate::document::Node;
 use crate::expand::expand;
 use crate::finding::{Finding, Rule, Side};
@@ -38,7 +38,8 @@ pub fn compare(operations: &Pair<Operation<'_>>) -> Vec<Finding> {
     let operation = (operations.question(), name.as_str());
     let mut findings = Vec::new();
     for (key, nodes) in parameters.matched() {
-        findings.extend(parameter(&nodes, key.within, &location(operation, nodes.documented)));
+        let location = location(operation, nodes.documented);
+        findings.extend(parameter(&nodes, key.within, &location, operations.documented.shared));
     }
     for (key, documented) in parameters.only_documented() {
         let moved = parameters.only_served().find(|(other, _)| key.is_moved(other));
@@ -132,24 +133,29 @@ fn is_required(parameter: &Node<'_>, within: &str) -> bool {
     within == "path" || parameter.flag("required")
 }
 
-fn parameter(nodes: &Pair<&Node<'_>>, within: &str, location: &Location) -> Vec<Finding> {
+fn parameter(
+    nodes: &Pair<&Node<'_>>,
+    within: &str,
+    location: &Location,
+    shared: &Shared,
+) -> Vec<Finding> {
     let required = nodes.map(|node| is_required(node, within));
     let mut findings = Vec::from_iter(Finding::required(nodes, required, location));
     findings.extend(style(nodes, within, location));
-    findings.extend(value(nodes, location));
+    findings.extend(value(nodes, location, shared));
     let schemas = nodes.map(|node| Schema::member(node, "schema"));
     findings.extend(annotation::compare_defaults(&schemas, location));
     findings
 }
 
 /// Compares what a parameter or a header holds, described by `schema` or by `content`.
-pub fn value(nodes: &Pair<&Node<'_>>, location: &Location) -> Vec<Finding> {
+pub fn value(nodes: &Pair<&Node<'_>>, location: &Location, shared: &Shared) -> Vec<Finding> {
     let has_content = nodes.map(content::is_present);
     match (has_content.documented, has_content.served) {
-        (true, true) => content::compare(&nodes.cloned(), location),
+        (true, true) => content::compare(&nodes.cloned(), location, shared),
         (false, false) => {
             let schemas = nodes.map(|node| Schema::member(node, "schema"));
-            Containment::default().compare(&schemas, location)
+            shared.borrow_mut().compare(&schemas, location)
         }
         _ => {
             let sides = nodes.map(|node| {

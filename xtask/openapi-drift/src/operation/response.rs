@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Operation, content, parameter};
+use crate::contain::Shared;
 use crate::document::Node;
 use crate::finding::{Finding, Rule, Side};
 use crate::location::Location;
@@ -197,7 +198,11 @@ impl Exchange<'_, '_> {
         let mut findings = self.headers(&nodes, documented);
         // A documented error without a body allows any.
         if !self.is_error(documented) || content::is_present(&nodes.documented) {
-            findings.extend(content::compare(&nodes, &self.body(documented)));
+            findings.extend(content::compare(
+                &nodes,
+                &self.body(documented),
+                self.operations.documented.shared,
+            ));
         }
         findings
     }
@@ -212,7 +217,8 @@ impl Exchange<'_, '_> {
         let mut findings = Vec::new();
         for (_, pair) in headers.matched() {
             let ((name, documented), (_, served)) = (pair.documented, pair.served);
-            findings.extend(header(&Pair { documented, served }, &location(name)));
+            let shared = self.operations.documented.shared;
+            findings.extend(header(&Pair { documented, served }, &location(name), shared));
         }
         for (_, (name, documented)) in headers.only_documented() {
             findings.push(missing_header(documented, &responses.served, &location(name)));
@@ -249,8 +255,8 @@ fn headers<'d>(response: &Node<'d>) -> BTreeMap<String, (&'d str, Node<'d>)> {
     members.filter(|(key, _)| key != "content-type").collect()
 }
 
-fn header(nodes: &Pair<&Node<'_>>, location: &Location) -> Vec<Finding> {
-    let mut findings = parameter::value(nodes, location);
+fn header(nodes: &Pair<&Node<'_>>, location: &Location, shared: &Shared) -> Vec<Finding> {
+    let mut findings = parameter::value(nodes, location, shared);
     findings.extend(parameter::style(nodes, "header", location));
     let required = nodes.map(|node| node.flag("required"));
     findings.extend(Finding::required(nodes, required, location));

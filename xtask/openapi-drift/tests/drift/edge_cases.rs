@@ -117,3 +117,35 @@ fn a_branch_that_excludes_something_is_compared_with_its_own_counterpart() {
     assert!(differ(responding(&odd), responding(&plain)));
     assert!(differ(branches(odd), branches(plain)));
 }
+
+#[test]
+fn an_object_of_20_000_properties_agrees_with_itself() {
+    let properties = |last: &str| {
+        let mut all: serde_json::Map<_, _> =
+            (0..20_000).map(|at| (format!("p{at}"), json!({"type": "string"}))).collect();
+        all.insert("last".into(), json!({"type": last}));
+        responding(&json!({"type": "object", "properties": all}))
+    };
+    assert!(!differ(properties("string"), properties("string")));
+    assert!(differ(properties("string"), properties("integer")));
+}
+
+/// A document with a chain of references, each from a property of one schema to the next.
+fn chain(length: usize, end: &str) -> Value {
+    let to = |at: usize| json!({"$ref": format!("#/components/schemas/S{at}")});
+    let mut schemas: serde_json::Map<_, _> = (0..length)
+        .map(|at| (format!("S{at}"), json!({"properties": {"next": to(at + 1)}})))
+        .collect();
+    schemas.insert(format!("S{length}"), json!({"type": end}));
+    let mut document = responding(&to(0));
+    document["components"] = json!({"schemas": schemas});
+    document
+}
+
+#[test]
+fn references_lead_as_deep_as_documents_need_and_never_out_of_the_stack() {
+    assert!(!differ(chain(3000, "string"), chain(3000, "string")));
+    assert!(differ(chain(3000, "string"), chain(3000, "integer")));
+    // Deeper chains are not decided.
+    assert!(differ(chain(5000, "string"), chain(5000, "string")));
+}

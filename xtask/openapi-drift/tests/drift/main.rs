@@ -14,3 +14,4 @@ mod formats;
 mod pair;
 mod properties;
 mod text;
+mod versions;
