@@ -28,6 +28,8 @@ pub struct Outcome {
     pub findings: Vec<Finding>,
     /// What a later version of a contract only adds.
     pub additions: Vec<Finding>,
+    /// What breaks nothing, and is good to know about a server.
+    pub notes: Vec<Finding>,
 }
 
 impl Outcome {
@@ -40,13 +42,23 @@ impl Outcome {
     }
 }
 
+/// Whether two operations are the same.
+type IsMatch = fn(&Operation<'_>, &Operation<'_>) -> bool;
+
 /// Compares what the contract documents with what the server declares, or an earlier version of a
 /// contract with a later one.
 pub fn compare(question: Question, documents: &Pair<Document>) -> Outcome {
     let mut unmatched = documents.as_ref().map(|document| operations(question, document));
     let operations = unmatched.documented.len();
     let mut findings = Vec::new();
-    for is_match in [Operation::has_route_of, Operation::has_id_of] {
+    // An operation keeps its operationId when it moves, even if another takes its route.
+    let is_match: [IsMatch; 4] = [
+        |one, two| one.has_id_of(two) && one.has_route_of(two),
+        |one, two| one.has_id_of(two),
+        |one, two| one.has_route_of(two),
+        |one, two| one.has_shape_of(two),
+    ];
+    for is_match in is_match {
         for pair in take_pairs(&mut unmatched, is_match) {
             findings.extend(pair.findings());
         }
@@ -55,9 +67,10 @@ pub fn compare(question: Question, documents: &Pair<Document>) -> Outcome {
     findings.extend(missing.iter().map(|one| one.missing(&documents.served)));
     findings.extend(undocumented.iter().map(|one| one.undocumented(&documents.documented)));
     let names = documents.as_ref().map(|document| document.name.clone());
-    let (findings, additions) =
+    let (findings, others): (_, Vec<_>) =
         merge(findings).into_iter().partition(|finding| finding.effect == Effect::Breaks);
-    Outcome { question, names, operations, findings, additions }
+    let (additions, notes) = others.into_iter().partition(|it| it.effect == Effect::Adds);
+    Outcome { question, names, operations, findings, additions, notes }
 }
 
 /// One method of one path.
@@ -87,7 +100,7 @@ fn paths(document: &Document) -> Node<'_> {
 /// Removes and returns the pairs that match.
 fn take_pairs<'d>(
     unmatched: &mut Pair<Vec<Operation<'d>>>,
-    is_match: fn(&Operation<'d>, &Operation<'d>) -> bool,
+    is_match: IsMatch,
 ) -> Vec<Pair<Operation<'d>>> {
     let Pair { documented, served } = unmatched;
     let mut pairs = Vec::new();
@@ -103,12 +116,22 @@ fn take_pairs<'d>(
 }
 
 impl Operation<'_> {
-    fn has_route_of(&self, other: &Self) -> bool {
+    fn has_route_of(&self, other: &Operation<'_>) -> bool {
         self.path == other.path && self.method == other.method
     }
 
-    /// Whether it is the same operation on another route.
-    fn has_id_of(&self, other: &Self) -> bool {
+    /// Whether the routes differ only in the names of their parameters.
+    fn has_shape_of(&self, other: &Operation<'_>) -> bool {
+        let shape = |path: &'_ str| -> Vec<_> {
+            path.split('{')
+                .map(|part| part.split_once('}').map_or(part, |(_, it)| it).to_owned())
+                .collect()
+        };
+        self.method == other.method && shape(self.path) == shape(other.path)
+    }
+
+    /// Whether it is the same operation, perhaps on another route.
+    fn has_id_of(&self, other: &Operation<'_>) -> bool {
         self.id().is_some() && self.id() == other.id()
     }
 

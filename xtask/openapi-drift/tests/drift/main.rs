@@ -13,4 +13,6 @@ mod explain;
 mod formats;
 mod pair;
 mod properties;
+mod rename;
 mod text;
+mod union;
