@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
     Expr, ExprCall, ExprMethodCall, File, GenericArgument, ImplItem, ImplItemFn, ItemEnum,
-    ItemImpl, Path, PathArguments, Type, TypeParamBound, WherePredicate, parse_quote,
+    ItemImpl, ItemMod, Path, PathArguments, Type, TypeParamBound, WherePredicate, parse_quote,
 };
 
 /// Adjusts every setter of a builder, and every type that parses text.
@@ -21,8 +21,8 @@ pub fn explain(file: &mut File, document: &Value) {
 struct Arguments {
     /// What a text must be, by the name of its type.
     formats: BTreeMap<String, String>,
-    /// What a number must be, by the name of its parameter.
-    ranges: BTreeMap<String, String>,
+    /// The least and the greatest number, by the name of its parameter.
+    ranges: BTreeMap<String, (u32, u32)>,
 }
 
 fn formats(document: &Value) -> BTreeMap<String, String> {
@@ -37,14 +37,15 @@ fn formats(document: &Value) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn ranges(document: &Value) -> BTreeMap<String, String> {
+/// Returns the least and the greatest number of parameters, by their names in Rust.
+pub fn ranges(document: &Value) -> BTreeMap<String, (u32, u32)> {
+    let number = |value: &Value| u32::try_from(value.as_u64()?).ok();
     let parameters = document["components"]["parameters"].as_object().into_iter().flatten();
     parameters
         .filter_map(|(_, parameter)| {
             let schema = &parameter["schema"];
-            let (least, most) = (schema["minimum"].as_u64()?, schema["maximum"].as_u64()?);
-            let rule = format!("use a whole number from {least} to {most}");
-            Some((snake_case(parameter["name"].as_str()?), rule))
+            let range = (number(&schema["minimum"])?, number(&schema["maximum"])?);
+            Some((snake_case(parameter["name"].as_str()?), range))
         })
         .collect()
 }
@@ -61,6 +62,16 @@ impl VisitMut for Enums<'_> {
 }
 
 impl VisitMut for Arguments {
+    /// Visits a module. A member of a type is not the parameter of the same name.
+    fn visit_item_mod_mut(&mut self, item: &mut ItemMod) {
+        let ranges = self.ranges.clone();
+        if item.ident == "types" {
+            self.ranges.clear();
+        }
+        visit_mut::visit_item_mod_mut(self, item);
+        self.ranges = ranges;
+    }
+
     fn visit_item_impl_mut(&mut self, item: &mut ItemImpl) {
         let Type::Path(of) = &*item.self_ty else { return };
         let of = of.path.segments.last().map(|name| name.ident.to_string()).unwrap_or_default();
@@ -95,14 +106,10 @@ impl Arguments {
         }
         let name = function.sig.ident.to_string();
         let name = name.trim_end_matches('_');
-        let message = match self.ranges.get(name) {
-            Some(rule) => format!("{name}: {rule}"),
-            None => format!("{name}: {{error}}"),
-        };
-        let error = if message.ends_with('}') { "error" } else { "_error" };
-        let error = syn::Ident::new(error, function.sig.ident.span());
-        let closure = parse_quote!(|#error| format!(#message));
-        Conversion { closure, is_optional }.visit_block_mut(&mut function.block);
+        let message = format!("{name}: {{error}}");
+        let closure = parse_quote!(|error| format!(#message));
+        let range = self.ranges.get(name).copied();
+        Conversion { closure, range, is_optional }.visit_block_mut(&mut function.block);
     }
 }
 
@@ -140,17 +147,24 @@ fn is(path: &Path, name: &str) -> bool {
 /// Changes how a setter converts its value.
 struct Conversion {
     closure: Expr,
+    range: Option<(u32, u32)>,
     is_optional: bool,
 }
 
 impl VisitMut for Conversion {
     fn visit_expr_method_call_mut(&mut self, call: &mut ExprMethodCall) {
+        visit_mut::visit_expr_method_call_mut(self, call);
         if call.method == "map_err" {
             call.args = [self.closure.clone()].into_iter().collect();
             if self.is_optional {
                 let converted = &call.receiver;
                 call.receiver = parse_quote!(#converted.map(Some));
             }
+        } else if let (true, Some((least, most))) = (call.method == "try_into", self.range) {
+            let rule = format!("use a whole number from {least} to {most}");
+            let is_allowed: Expr =
+                parse_quote!(|number| (#least..=#most).contains(&u32::from(*number)));
+            *call = parse_quote!(#call.ok().filter(#is_allowed).ok_or(#rule));
         }
     }
 }

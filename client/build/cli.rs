@@ -1,11 +1,12 @@
 //! Generates the code of the command line: a clap command for each operation, and its call.
 
+use crate::arguments;
 use anyhow::{Context, Result};
 use openapiv3::OpenAPI;
 use progenitor::Generator;
 use serde_json::Value;
 use syn::visit_mut::{self, VisitMut};
-use syn::{ExprMethodCall, File, PredicateType, TypeParamBound, parse_quote};
+use syn::{Expr, ExprMethodCall, File, PredicateType, TypeParamBound, parse_quote};
 
 /// Returns the code, which a binary of this package includes.
 pub fn generate(contract: &OpenAPI, document: &Value) -> Result<String> {
@@ -17,6 +18,14 @@ pub fn generate(contract: &OpenAPI, document: &Value) -> Result<String> {
     let scopes: Vec<_> = scopes.into_iter().flatten().filter_map(Value::as_str).collect();
     // Progenitor makes no flag for a list of these.
     file.items.push(parse_quote!(pub const SCOPES: &[&str] = &[#(#scopes),*];));
+    let ranges = arguments::ranges(document).into_iter().map(|(name, (least, most))| -> Expr {
+        let name = name.replace('_', "-");
+        parse_quote!((#name, #least..=#most))
+    });
+    file.items.push(parse_quote! {
+        /// What a number may be, by its argument.
+        pub const RANGES: &[(&str, ::std::ops::RangeInclusive<u32>)] = &[#(#ranges),*];
+    });
     Ok(prettyplease::unparse(&file))
 }
 

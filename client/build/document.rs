@@ -1,5 +1,5 @@
-//! Describes what the document leaves undescribed, with words of the document. It adds only
-//! descriptions, and changes none.
+//! Describes what the document leaves undescribed, with words of the document, and names what it
+//! leaves without a type. It changes no description, and allows nothing more.
 
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -7,6 +7,33 @@ use std::collections::BTreeMap;
 const SCHEMAS: &str = "#/components/schemas/";
 const SUCCESS: &str = "/responses/200/content/application~1json/schema";
 const REQUEST: &str = "/requestBody/content/application~1json/schema";
+
+/// What is one part of a path: clients resolve the other texts away.
+const SEGMENT: &str = r"^(?!\.{0,2}$)";
+
+/// Gives a type to the variables of paths that may be any text, so that a text that would name
+/// another path is refused.
+pub fn name_segments(document: &mut Value) {
+    let mut types = Map::new();
+    let parameters = document.pointer_mut("/components/parameters").and_then(Value::as_object_mut);
+    for parameter in parameters.into_iter().flat_map(Map::values_mut) {
+        let (Some(name), Some(text)) =
+            (parameter["name"].as_str(), parameter["description"].as_str())
+        else {
+            continue;
+        };
+        if parameter["in"] == "path" && parameter["schema"] == json!({"type": "string"}) {
+            let name = [name[..1].to_uppercase().as_str(), &name[1..]].concat();
+            let text = format!("{}: it is not empty, `.` or `..`.", text.trim_end_matches('.'));
+            let schema = json!({"type": "string", "description": text, "pattern": SEGMENT});
+            parameter["schema"] = json!({"$ref": format!("{SCHEMAS}{name}")});
+            types.insert(name, schema);
+        }
+    }
+    if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
+        schemas.append(&mut types);
+    }
+}
 
 /// Adds a description to every schema and property without one.
 pub fn describe(document: &mut Value) {

@@ -2,8 +2,8 @@
 //! its command line, and with the feature `mock` the mock.
 //!
 //! The document decides everything. This file adds names for the types that it leaves anonymous.
-//! `document` adds missing descriptions; `secrets`, `arguments` and `docs` change the generated code
-//! where progenitor has no setting. They must not name an operation.
+//! `document` adds missing descriptions and types; `secrets`, `arguments` and `docs` change the
+//! generated code where progenitor has no setting. They must not name an operation.
 
 mod arguments;
 mod cli;
@@ -13,7 +13,7 @@ mod secrets;
 
 use anyhow::{Context, Result, anyhow};
 use openapiv3::OpenAPI;
-use progenitor::{GenerationSettings, Generator, HooksMode, InterfaceStyle, TypeImpl, TypePatch};
+use progenitor::{GenerationSettings, Generator, HooksMode, InterfaceStyle, TypePatch};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -53,15 +53,19 @@ fn build() -> Result<()> {
 fn generate(text: &str) -> Result<()> {
     let mut document: Value = serde_saphyr::from_str(text).context("it is not valid YAML")?;
     document::describe(&mut document);
-    let contract: OpenAPI =
-        serde_json::from_value(document.clone()).context("it is not valid OpenAPI 3.0")?;
+    let parse = |document: &Value| {
+        serde_json::from_value::<OpenAPI>(document.clone()).context("it is not valid OpenAPI 3.0")
+    };
+    let plain = parse(&document)?;
+    document::name_segments(&mut document);
+    let contract = parse(&document)?;
     let folder = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(folder.join("client.rs"), client(&contract, &document)?)?;
     if env::var_os("CARGO_FEATURE_CLI").is_some() {
         fs::write(folder.join("cli.rs"), cli::generate(&contract, &document)?)?;
     }
     if env::var_os("CARGO_FEATURE_MOCK").is_some() {
-        fs::write(folder.join("mock.rs"), mock(&contract)?)?;
+        fs::write(folder.join("mock.rs"), mock(&plain)?)?;
     }
     Ok(())
 }
@@ -96,9 +100,6 @@ fn settings() -> GenerationSettings {
     settings.with_interface(InterfaceStyle::Builder).with_derive("PartialEq");
     let inner = "crate::settings::Settings".parse().expect("it is a path");
     settings.with_hooks(HooksMode::Expected).with_inner_type(inner);
-    // As in paths: a slug is any text, and the server judges it.
-    let impls = [TypeImpl::Display, TypeImpl::FromStr].into_iter();
-    settings.with_replacement("Slug", "::std::string::String", impls);
     for (anonymous, name) in NAMES {
         settings.with_patch(anonymous, TypePatch::default().with_rename(name));
     }

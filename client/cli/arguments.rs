@@ -1,13 +1,15 @@
 //! The whole command line as clap reads it: the generated commands under their words, with
 //! arguments that read well, and the commands of our own.
 
-use crate::generated::{Cli, CliCommand, SCOPES};
+use crate::generated::{Cli, CliCommand, RANGES, SCOPES};
 use crate::{call::Hooks, verbs};
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{
     Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, Parser, Subcommand, ValueEnum,
 };
 use orgtokens_client::types::Scope;
+use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -18,10 +20,11 @@ Examples:
   orgtokens token revoke ci-bot
 
 Exit codes:
-  0  done
-  1  the server refused it
-  2  wrong use: nothing was sent
-  3  the server was not reached, or the outcome is unknown";
+  0    done
+  1    the server refused it
+  2    wrong use: nothing was sent
+  3    the server was not reached, or the outcome is unknown
+  130  Ctrl-C ended a login";
 
 /// Manage API tokens, members and groups of organizations
 ///
@@ -49,6 +52,7 @@ pub struct Options {
     pub token: Option<String>,
     /// The profile to use instead of the environment [default: default]
     #[arg(long, global = true, value_name = "NAME")]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub profile: Option<String>,
     /// A table for people, or the response as the server sent it
     #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
@@ -123,6 +127,9 @@ fn readable(operation: CliCommand, words: &'static str) -> Command {
     if let Some(examples) = verbs::examples(words) {
         command = command.after_help(format!("Examples:\n  {examples}"));
     }
+    if verbs::question(operation).is_some() {
+        command = command.arg(yes());
+    }
     match operation {
         CliCommand::CreateApiToken => mint(command),
         CliCommand::ListOrganizationAuditLogs => command.arg(all()),
@@ -141,8 +148,22 @@ fn readable_argument(argument: Arg) -> Arg {
         "json-body" | "json-body-template" => argument.hide(true),
         id => {
             let name = id.to_uppercase();
-            argument.value_name(name)
+            let range = RANGES.iter().find(|(name, _)| *name == id);
+            let argument = argument.value_name(name);
+            match range {
+                Some((_, range)) => argument.value_parser(number(range)),
+                None => argument,
+            }
         }
+    }
+}
+
+/// Accepts the numbers of a range.
+fn number(range: &'static RangeInclusive<u32>) -> impl TypedValueParser<Value = NonZeroU32> {
+    move |text: &str| {
+        let number = text.parse().ok().filter(|it: &NonZeroU32| range.contains(&it.get()));
+        let rule = || format!("use a whole number from {} to {}", range.start(), range.end());
+        number.ok_or_else(rule)
     }
 }
 
@@ -177,10 +198,9 @@ fn mint(command: Command) -> Command {
 
 /// Lets one command revoke a token by name, or by organization and ID.
 fn revoke(by_name: Command, by_id: &Command) -> Command {
-    let yes = Arg::new("yes").long("yes").action(ArgAction::SetTrue);
     let text = [&by_name, by_id].map(|it| it.get_long_about().map(ToString::to_string));
     by_name
-        .args(by_id.get_arguments())
+        .args(by_id.get_arguments().filter(|it| it.get_id() != "yes"))
         .about("Revoke API Token")
         .long_about(text.map(Option::unwrap_or_default).join("\n\n"))
         .override_usage(
@@ -192,12 +212,18 @@ fn revoke(by_name: Command, by_id: &Command) -> Command {
         })
         .mut_arg("token-id", |id| id.required(false).requires("organization-slug"))
         .mut_arg("organization-slug", |slug| slug.required(false).requires("token-id"))
-        .arg(yes.help("Revoke without a question; needed if there is no terminal"))
+}
+
+fn yes() -> Arg {
+    let yes = Arg::new("yes").long("yes").action(ArgAction::SetTrue);
+    yes.help("Do it without a question; needed if there is no terminal")
 }
 
 fn all() -> Arg {
     let all = Arg::new("all").long("all").action(ArgAction::SetTrue);
-    all.conflicts_with_all(["page", "page-size"]).help("Return the entries of all pages")
+    all.conflicts_with_all(["page", "page-size"]).help(
+        "Return the entries of all pages; `--format json` prints one JSON document for each page",
+    )
 }
 
 /// Returns the words of the command that was given, and its matches.

@@ -5,7 +5,7 @@ use crate::connection::Connection;
 use crate::generated::{Cli, CliCommand, CliConfig};
 use crate::output::{self, Answer};
 use crate::problem::Problem;
-use crate::verbs::verb;
+use crate::verbs::{Shown, question, verb};
 use clap::ArgMatches;
 use futures::TryStreamExt;
 use orgtokens_client::types::{self, Scope};
@@ -26,8 +26,12 @@ pub async fn run(options: &Options, matches: &ArgMatches) -> Result<(), Problem>
     let (words, matches) = leaf(matches);
     let operation = operation(&words, matches);
     let connection = Connection::find(options)?;
-    if flag(matches, "yes") == Some(false) {
-        confirm(matches, &connection.url)?;
+    let shown = verb(operation).shown;
+    if matches!(shown, Shown::Secret) {
+        output::require_stdout()?;
+    }
+    if let (Some(question), Some(false)) = (question(operation), flag(matches, "yes")) {
+        confirm(question, matches, &connection.url)?;
     }
     let bodies = Arc::<Mutex<Vec<Vec<u8>>>>::default();
     let received = bodies.clone();
@@ -42,7 +46,7 @@ pub async fn run(options: &Options, matches: &ArgMatches) -> Result<(), Problem>
         Cli::new(client, Hooks).execute(operation, matches).await.map_err(Problem::from_call)?;
     }
     let bodies = std::mem::take(&mut *bodies.lock().expect("no thread panics here"));
-    output::print(&Answer { bodies, value }, &verb(operation).shown, options.format)
+    output::print(&Answer { bodies, value }, &shown, options.format)
 }
 
 /// Returns whether a flag is given, or `None` if the command does not have it.
@@ -62,25 +66,35 @@ fn operation(words: &str, matches: &ArgMatches) -> CliCommand {
     candidates.find(is_given).expect("clap knows these words and has required the arguments")
 }
 
-/// Asks whether to revoke.
-fn confirm(matches: &ArgMatches, url: &str) -> Result<(), Problem> {
+/// Asks whether to do it.
+fn confirm(
+    (act, consequence): (&str, &str),
+    matches: &ArgMatches,
+    url: &str,
+) -> Result<(), Problem> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(Problem::wrong_use("there is no terminal to ask on: give --yes to revoke"));
+        return Err(Problem::wrong_use("there is no terminal to ask on: give --yes to do it"));
     }
-    let name = matches.get_one::<types::Name>("token-name").map(|name| name.as_str());
-    let id = matches.get_one::<types::TokenId>("token-id").map(|id| id.as_str());
-    eprint!("revoke the token {} of {url}? [y/N] ", name.or(id).unwrap_or_default());
+    let given = |name| {
+        let mut values = matches.try_get_raw(name).ok().flatten()?;
+        values.next().map(|value| value.to_string_lossy())
+    };
+    let name = ["token-name", "token-id", "group-name", "username"].into_iter().find_map(given);
+    let name = name.unwrap_or_default();
+    let within = given("organization-slug").map(|slug| format!(" in {slug}")).unwrap_or_default();
+    eprint!("{act} {name}{within} of {url}{consequence}? [y/N] ");
     let mut answer = String::new();
     let read = io::stderr().flush().and_then(|()| io::stdin().read_line(&mut answer));
     match read {
         Ok(_) if ["y", "yes"].contains(&answer.trim().to_lowercase().as_str()) => Ok(()),
-        _ => Err(Problem::wrong_use("nothing was revoked: answer y to revoke")),
+        _ => Err(Problem::wrong_use("nothing was changed: answer y to do it")),
     }
 }
 
 /// Asks for every page of the audit log.
 async fn all_entries(client: &Client, matches: &ArgMatches) -> Result<serde_json::Value, Problem> {
-    let slug = matches.get_one::<String>("organization-slug").expect("clap requires it");
+    let slug = matches.get_one::<types::OrganizationSlug>("organization-slug");
+    let slug = slug.expect("clap requires it");
     let log = client.list_organization_audit_logs().organization_slug(slug.clone());
     let entries: Vec<_> = log.page_size(PAGE).stream().try_collect().await?;
     Ok(json!({ "audit_logs": entries }))

@@ -3,7 +3,7 @@
 
 use crate::arguments::Options;
 use crate::problem::Problem;
-use crate::profile::{DEFAULT, Profile, Profiles};
+use crate::profile::{self, DEFAULT, Profile};
 use orgtokens_client::{Client, ClientBuilder};
 
 const URL: &str = "ORGTOKENS_URL";
@@ -28,7 +28,7 @@ impl Connection {
             return Ok(Self { url: url.clone(), token: token.clone() });
         }
         let name = options.profile.as_deref().unwrap_or(DEFAULT);
-        let profile = Profiles::load()?.all.remove(name);
+        let profile = profile::load()?.remove(name);
         if let (None, Some(_)) = (&profile, &options.profile) {
             let step = format!("run `orgtokens login --profile {name}`");
             return Err(Problem::wrong_use(format!("there is no profile `{name}`: {step}")));
@@ -59,14 +59,15 @@ impl Connection {
             (Some(url), None, None) => Err(Problem::wrong_use(format!(
                 "there is no token: run `orgtokens login --url {url}`, or set {TOKEN}"
             ))),
-            (None, _, None) => Err(no_server()),
+            (None, _, None) => Err(no_server(None)),
         }
     }
 
     /// Returns the server to log in to.
     pub fn find_url(options: &Options, profile: Option<&Profile>) -> Result<String, Problem> {
         let url = options.url.clone().or(Environment::read(options)?.url);
-        url.or(profile.map(|profile| profile.url.clone())).ok_or_else(no_server)
+        let url = url.or(profile.map(|profile| profile.url.clone()));
+        url.ok_or_else(|| no_server(options.profile.as_deref()))
     }
 
     pub fn client(
@@ -82,9 +83,14 @@ fn is_same(url: &str, other: &str) -> bool {
     url.trim_end_matches('/') == other.trim_end_matches('/')
 }
 
-fn no_server() -> Problem {
+fn no_server(profile: Option<&str>) -> Problem {
+    let (profile, variable) = match profile {
+        // A profile replaces the variable.
+        Some(name) => (format!("--profile {name} "), String::new()),
+        None => (String::new(), format!(", or set {URL}")),
+    };
     Problem::wrong_use(format!(
-        "no server is named: run `orgtokens login --url http://127.0.0.1:8080`, or set {URL}"
+        "no server is named: run `orgtokens login {profile}--url http://127.0.0.1:8080`{variable}"
     ))
 }
 

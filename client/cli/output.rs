@@ -5,7 +5,10 @@ use crate::problem::Problem;
 use crate::verbs::Shown;
 use comfy_table::{Table, presets};
 use serde_json::Value;
+use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::slice;
 
 /// What the server sent.
@@ -18,8 +21,9 @@ pub struct Answer {
 
 /// Prints an answer.
 pub fn print(answer: &Answer, shown: &Shown, format: Format) -> Result<(), Problem> {
-    if format == Format::Json {
-        return write(&answer.bodies.join(&b'\n'));
+    let json = answer.bodies.join(&b'\n');
+    if format == Format::Json && !matches!(shown, Shown::Secret) {
+        return write(&json);
     }
     let body = answer.bodies.first().map(Vec::as_slice).unwrap_or_default();
     let value = answer.value.clone().or_else(|| serde_json::from_slice(body).ok());
@@ -28,19 +32,46 @@ pub fn print(answer: &Answer, shown: &Shown, format: Format) -> Result<(), Probl
         Shown::Table(name, columns) => say(&table(&value[name], columns)),
         Shown::Done(verb, member) => say(&format!("{verb} {}", cell(&value, member))),
         Shown::Expiry => say(&expiry(&value["exp"])),
-        Shown::Secret => secret(&value),
+        Shown::Secret => secret(&value, (format == Format::Json).then_some(json)),
     }
 }
 
-/// Prints a secret alone on standard output, and the rest on standard error.
-fn secret(minted: &Value) -> Result<(), Problem> {
+/// Refuses to mint if the secret would not be kept.
+///
+/// # Errors
+/// If standard output is the null device. If it is closed, Rust opens that one instead.
+pub fn require_stdout() -> Result<(), Problem> {
+    let device = |file: &File| file.metadata().map(|it| (it.file_type(), it.rdev())).ok();
+    let stdout = io::stdout().as_fd().try_clone_to_owned().map(File::from);
+    let null = File::open("/dev/null");
+    match (stdout, null) {
+        (Ok(stdout), Ok(null)) if device(&stdout) != device(&null) => Ok(()),
+        _ => Err(Problem::wrong_use(
+            "standard output is closed or /dev/null, so the secret would be lost: use a file or pipe",
+        )),
+    }
+}
+
+/// Prints a secret alone on standard output, or the JSON that contains it. The rest goes to
+/// standard error.
+fn secret(minted: &Value, json: Option<Vec<u8>>) -> Result<(), Problem> {
     let (name, id) = (cell(minted, "name"), cell(minted, "id"));
     let once = if io::stdout().is_terminal() { ": this is its secret, shown once" } else { "" };
-    eprintln!("minted {name}, id {id}{once}");
-    let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{}", cell(minted, "token")).and_then(|()| stdout.flush()).map_err(|error| {
-        Problem::unknown(format!("the token was minted, but not printed ({error}): revoke {id}"))
+    let text = json.unwrap_or_else(|| {
+        complain(&format!("minted {name}, id {id}{once}"));
+        format!("{}\n", cell(minted, "token")).into_bytes()
+    });
+    write_all(&text).map_err(|error| {
+        let revoke = format!("revoke it with `orgtokens token revoke {name}`");
+        Problem::unknown(format!(
+            "the token {name}, id {id}, was minted, but not printed ({error}): {revoke}"
+        ))
     })
+}
+
+/// Prints a line on standard error. If that fails, no one can be told.
+pub fn complain(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 fn expiry(seconds: &Value) -> String {
@@ -82,16 +113,22 @@ pub fn say(text: &str) -> Result<(), Problem> {
     write(format!("{text}\n").as_bytes())
 }
 
-/// Prints bytes unchanged. On a terminal they end with a line. A reader that has read enough is no
-/// error.
+/// Prints bytes. A reader that has read enough is no error.
 pub fn write(bytes: &[u8]) -> Result<(), Problem> {
-    let mut stdout = io::stdout().lock();
-    let end: &[u8] = if stdout.is_terminal() && !bytes.ends_with(b"\n") { b"\n" } else { b"" };
-    match stdout.write_all(bytes).and_then(|()| stdout.write_all(end)).and_then(|()| stdout.flush())
-    {
+    match write_all(bytes) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Problem::unknown(format!("done, but not printed: {error}")))
         }
         _ => Ok(()),
     }
+}
+
+/// Writes bytes unchanged to standard output. On a terminal they end with a line.
+fn write_all(bytes: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes)?;
+    if stdout.is_terminal() && !bytes.ends_with(b"\n") {
+        stdout.write_all(b"\n")?;
+    }
+    stdout.flush()
 }

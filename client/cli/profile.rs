@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The name of the profile that is used if none is named.
 pub const DEFAULT: &str = "default";
@@ -20,42 +20,50 @@ pub struct Profile {
     pub token: String,
 }
 
-/// The file of the profiles.
-pub struct Profiles {
-    path: PathBuf,
-    pub all: BTreeMap<String, Profile>,
+/// The profiles by their names.
+pub type Profiles = BTreeMap<String, Profile>;
+
+/// Reads the file. Without one there are no profiles.
+pub fn load() -> Result<Profiles, Problem> {
+    read(&path()?).map_err(|error| Problem::wrong_use(format!("{error:#}")))
 }
 
-impl Profiles {
-    /// Reads the file. Without one there are no profiles.
-    pub fn load() -> Result<Self, Problem> {
-        let folders = etcetera::choose_base_strategy().map_err(Problem::wrong_use)?;
-        let path = folders.config_dir().join("orgtokens/profiles.toml");
-        let all = read(&path).map_err(|error| Problem::wrong_use(format!("{error:#}")))?;
-        Ok(Self { path, all })
-    }
-
-    /// Replaces the file.
-    pub fn save(&self) -> Result<(), Problem> {
-        let saved = self.write().with_context(|| format!("{} is not written", self.path.display()));
-        saved.map_err(|error| Problem::wrong_use(format!("{error:#}")))
-    }
-
-    fn write(&self) -> anyhow::Result<()> {
-        let folder = self.path.parent().context("it has no folder")?;
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        // It is created with mode 0600.
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(toml::to_string(&self.all)?.as_bytes())?;
-        file.persist(&self.path)?;
-        Ok(())
-    }
+/// Changes the file. Another program that changes it waits until it is done.
+pub fn change(edit: impl FnOnce(&mut Profiles) -> Result<(), Problem>) -> Result<(), Problem> {
+    let path = path()?;
+    let failed =
+        |error| Problem::wrong_use(format!("{} is not written: {error:#}", path.display()));
+    let _lock = lock(&path).map_err(failed)?;
+    let mut profiles = load()?;
+    edit(&mut profiles)?;
+    write(&path, &profiles).map_err(failed)
 }
 
-fn read(path: &PathBuf) -> anyhow::Result<BTreeMap<String, Profile>> {
+fn path() -> Result<PathBuf, Problem> {
+    let folders = etcetera::choose_base_strategy().map_err(Problem::wrong_use)?;
+    Ok(folders.config_dir().join("orgtokens/profiles.toml"))
+}
+
+/// Waits for the lock. It is on another file, because the file itself is replaced.
+fn lock(path: &Path) -> anyhow::Result<File> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path.parent().context("no folder")?)?;
+    let file = File::create(path.with_extension("lock"))?;
+    file.lock()?;
+    Ok(file)
+}
+
+fn write(path: &Path, profiles: &Profiles) -> anyhow::Result<()> {
+    // It is created with mode 0600.
+    let mut file = tempfile::NamedTempFile::new_in(path.parent().context("no folder")?)?;
+    file.write_all(toml::to_string(profiles)?.as_bytes())?;
+    file.persist(path)?;
+    Ok(())
+}
+
+fn read(path: &Path) -> anyhow::Result<Profiles> {
     let shown = path.display();
     let mut file = match File::open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Profiles::new()),
         file => file.with_context(|| format!("{shown} cannot be read"))?,
     };
     if file.metadata()?.permissions().mode() & 0o077 != 0 {

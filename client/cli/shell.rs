@@ -3,6 +3,7 @@
 use crate::arguments::command;
 use crate::output::write;
 use crate::problem::Problem;
+use clap::Command;
 use clap_complete::Shell;
 use std::path::Path;
 
@@ -13,7 +14,16 @@ pub fn completions(shell: Shell) -> Result<(), Problem> {
 }
 
 pub fn manual(folder: &Path) -> Result<(), Problem> {
-    clap_mangen::generate_to(command(), folder).map_err(|error| {
+    clap_mangen::generate_to(with_paragraphs(command()), folder).map_err(|error| {
         Problem::wrong_use(format!("{} cannot be written to: {error}", folder.display()))
     })
+}
+
+/// Makes every item of a list a paragraph, because a manual page joins the lines of one.
+fn with_paragraphs(command: Command) -> Command {
+    let command = command.mut_subcommands(with_paragraphs);
+    match command.get_long_about().map(|text| text.to_string().replace("\n- ", "\n\n- ")) {
+        Some(text) => command.long_about(text),
+        None => command,
+    }
 }

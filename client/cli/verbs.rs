@@ -59,6 +59,19 @@ pub fn verb(operation: CliCommand) -> Verb {
     Verb { words, shown }
 }
 
+/// Returns what to ask before an operation that ends tokens: what it does, and to what else.
+pub fn question(operation: CliCommand) -> Option<(&'static str, &'static str)> {
+    use CliCommand as Op;
+    Some(match operation {
+        Op::RevokeApiToken | Op::RevokeOrganizationApiToken => ("revoke the token", ""),
+        Op::DeleteGroup => ("delete the group", ", and revoke its tokens"),
+        Op::RemoveOrganizationMember => {
+            ("remove the member", ", and revoke that user's tokens there")
+        }
+        _ => return None,
+    })
+}
+
 /// What the first words are about.
 pub const THINGS: [(&str, &str); 5] = [
     ("token", "Mint, list and revoke tokens"),
@@ -105,6 +118,15 @@ mod tests {
             for member in members.iter().flat_map(|member| member.split('/')) {
                 assert!(contract.contains(&format!(" {member}:\n")), "{operation:?}: {member}");
             }
+        }
+    }
+
+    #[test]
+    fn what_takes_something_away_asks_first() {
+        for operation in CliCommand::iter() {
+            let name = format!("{operation:?}");
+            let takes = ["Delete", "Remove", "Revoke"].iter().any(|verb| name.starts_with(verb));
+            assert_eq!(question(operation).is_some(), takes, "{name}");
         }
     }
 }

@@ -250,49 +250,82 @@ fn broken(reason: &str) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::with_credential;
     use crate::store::Store;
-    use dropshot::{ConfigDropshot, ServerBuilder};
+    use dropshot::{ConfigDropshot, HttpServer, ServerBuilder};
     use std::io::{Read, Write};
     use std::net::TcpStream;
     use std::num::NonZeroU32;
+    use tempfile::TempDir;
     use throttle::Proxies;
 
     fn ask(address: SocketAddr, path: &str) -> String {
         let mut stream = TcpStream::connect(address).unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).unwrap();
+        let headers = "Host: a\r\nConnection: close\r\nAuthorization: Bearer bad";
+        write!(stream, "GET {path} HTTP/1.1\r\n{headers}\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
     }
 
-    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-    async fn a_panic_in_a_handler_answers_500_and_the_server_goes_on() {
-        let folder = tempfile::tempdir().unwrap();
+    /// Starts a front door that calls this in place of an operation, on an empty database.
+    async fn start(
+        folder: &TempDir,
+        wrap: impl FnOnce(Box<Dispatch>) -> Box<Dispatch>,
+    ) -> HttpServer<Context> {
         let url = format!("sqlite://{}", folder.path().join("a.db").display());
         let service = Service::new(Store::create(&url).await.unwrap());
         let log = Logger::root(slog::Discard, o!());
         let proxies = Proxies { trusted: Vec::new(), header: header::FORWARDED };
         let throttle = Throttle::new(NonZeroU32::MIN, proxies);
-        let mut context = Context::new(
-            service,
-            ApiDescription::new(),
-            ApiDescription::new(),
-            throttle,
-            log.clone(),
-        );
-        let real = context.dispatch;
-        context.dispatch = Box::new(move |rqctx, request| match request.uri().path() {
-            "/panic" => panic!("intended by the test"),
-            "/panic-later" => (None, async { panic!("intended by the test") }.boxed()),
-            _ => real(rqctx, request),
-        });
+        let (operations, extras) = (ApiDescription::new(), ApiDescription::new());
+        let mut context = Context::new(service, operations, extras, throttle, log.clone());
+        context.dispatch = wrap(context.dispatch);
         let config = ConfigDropshot {
             bind_address: ([127, 0, 0, 1], 0).into(),
             ..ConfigDropshot::default()
         };
         let routes = catch_all_routes().unwrap();
-        let server = ServerBuilder::new(routes, context, log).config(config).start().unwrap();
+        ServerBuilder::new(routes, context, log).config(config).start().unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn a_bad_credential_that_another_one_overtakes_is_refused_and_throttled() {
+        let folder = tempfile::tempdir().unwrap();
+        let server = start(&folder, |_| {
+            Box::new(|rqctx, _| {
+                let answer = async move {
+                    let peer = rqctx.request.remote_addr().ip();
+                    let refused = with_credential(&rqctx, async |_, _| {
+                        // The other one has used the allowance of one up.
+                        rqctx.context().throttle.admits(peer, Instant::now());
+                        Err::<(), _>(Error::DeadCredential)
+                    });
+                    reply::failed(&refused.await.1.unwrap_err())
+                };
+                (None, answer.boxed())
+            })
+        });
+        let server = server.await;
+        let address = server.local_addr();
+        let answer = tokio::task::spawn_blocking(move || ask(address, "/"));
+        assert!(answer.await.unwrap().starts_with("HTTP/1.1 429 "));
+        let Metrics { refused_credentials, throttled_requests, .. } =
+            &*server.app_private().metrics;
+        assert_eq!((refused_credentials.get(), throttled_requests.get()), (1, 1));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn a_panic_in_a_handler_answers_500_and_the_server_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let server = start(&folder, |real| {
+            Box::new(move |rqctx, request| match request.uri().path() {
+                "/panic" => panic!("intended by the test"),
+                "/panic-later" => (None, async { panic!("intended by the test") }.boxed()),
+                _ => real(rqctx, request),
+            })
+        });
+        let server = server.await;
         let address = server.local_addr();
         let (answers, after) = tokio::task::spawn_blocking(move || {
             (["/panic", "/panic-later"].map(|path| ask(address, path)), ask(address, "/"))

@@ -78,6 +78,8 @@ pub struct Metrics {
     pub refused_credentials: Counter,
     /// Requests that were refused because their client sent too many bad credentials.
     pub throttled_requests: Counter,
+    /// When the TLS certificate expires, in seconds since 1970. Without one it is 0.
+    pub certificate_expires: AtomicU64,
 }
 
 /// The requests of an operation.
@@ -104,6 +106,7 @@ impl Metrics {
             none: Operation::new(NONE.to_owned(), NONE.to_owned()),
             refused_credentials: Counter::default(),
             throttled_requests: Counter::default(),
+            certificate_expires: AtomicU64::default(),
         }
     }
 

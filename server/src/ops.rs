@@ -9,7 +9,7 @@ use crate::metrics::Metrics;
 use crate::service::Service;
 use anyhow::Context as _;
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -158,7 +158,7 @@ impl State {
                 Ok(()) => text(StatusCode::OK, "ready"),
                 Err(reason) => text(StatusCode::SERVICE_UNAVAILABLE, &reason),
             },
-            "/metrics" => self.scrape().await,
+            "/metrics" => self.scrape(request.headers()).await,
             _ => text(StatusCode::NOT_FOUND, "no such path: use /healthz, /readyz or /metrics"),
         }
     }
@@ -178,7 +178,7 @@ impl State {
         }
     }
 
-    async fn scrape(&self) -> Response<Full<Bytes>> {
+    async fn scrape(&self, headers: &HeaderMap) -> Response<Full<Bytes>> {
         let scrape = Scrape {
             metrics: Arc::clone(&self.metrics),
             service: self.service.clone(),
@@ -186,10 +186,11 @@ impl State {
             live_tokens: Some(self.tokens.load(Ordering::Relaxed)).filter(|n| *n != NOT_COUNTED),
             lost_log_lines: self.log.lost(),
         };
+        let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+        let (body, kind) = scrape.text(accept.unwrap_or_default());
         let mut response = text(StatusCode::OK, "");
-        *response.body_mut() = scrape.text().into_bytes().into();
-        let kind = HeaderValue::from_static(scrape::CONTENT_TYPE);
-        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        *response.body_mut() = body.into();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         response
     }
 }

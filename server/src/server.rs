@@ -33,12 +33,15 @@ pub struct Settings {
     #[arg(long, value_name = "SECONDS", env = "ORGTOKENS_IDLE_TIMEOUT")]
     #[arg(default_value_t = Self::default().idle_timeout, value_parser = parse_positive::<NonZeroU32>)]
     pub idle_timeout: NonZeroU32,
+    /// How many seconds to serve on after SIGTERM while /readyz answers 503, so that balancers leave
+    #[arg(long, value_name = "SECONDS", env = "ORGTOKENS_DRAIN_TIME", default_value_t = 0)]
+    pub drain_time: u32,
     /// How many bad credentials a client may send in a second; above that it receives 429
     #[arg(long, value_name = "N", env = "ORGTOKENS_BAD_CREDENTIALS_PER_SECOND")]
     #[arg(default_value_t = Self::default().bad_credentials_per_second)]
     #[arg(value_parser = parse_positive::<NonZeroU32>)]
     pub bad_credentials_per_second: NonZeroU32,
-    /// An address or a network (10.0.0.0/8) of proxies that name the client; may be repeated
+    /// Addresses or networks of proxies that name the client, as in `10.0.0.0/8,::1`; may be repeated
     #[arg(long = "trusted-proxy", value_name = "NET", env = "ORGTOKENS_TRUSTED_PROXY")]
     #[arg(value_delimiter = ',', value_parser = parse_network)]
     pub trusted_proxies: Vec<IpNet>,
@@ -69,6 +72,7 @@ impl Default for Settings {
         Self {
             max_connections: NonZeroUsize::new(1024).expect("it is not zero"),
             idle_timeout: NonZeroU32::new(30).expect("it is not zero"),
+            drain_time: 0,
             bad_credentials_per_second: NonZeroU32::new(1000).expect("it is not zero"),
             trusted_proxies: Vec::new(),
             client_address_header: HeaderName::from_static("x-forwarded-for"),
@@ -141,7 +145,9 @@ impl Server {
         let idle_timeout = Duration::from_secs(settings.idle_timeout.get().into());
         let address = http.local_addr();
         let mut tasks = connections.start_reaper(address, settings.max_connections, idle_timeout);
-        identity.map(|identity| identity.watch(&mut tasks, log)).transpose()?;
+        identity
+            .map(|identity| identity.watch(&mut tasks, Arc::clone(&metrics), log))
+            .transpose()?;
         Ok(Self { http, metrics, tasks })
     }
 

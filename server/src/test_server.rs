@@ -49,7 +49,7 @@ use crate::service::{Operator, Service};
 use crate::store::Store;
 use crate::token::PlainToken;
 use slog::{Discard, Logger, o};
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -146,6 +146,12 @@ impl TestServer {
     }
 }
 
+impl fmt::Debug for TestServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestServer").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
 impl Drop for TestServer {
     fn drop(&mut self) {
         // Waits for work that still uses the files.
@@ -154,6 +160,7 @@ impl Drop for TestServer {
 }
 
 /// A user with a token.
+#[derive(Debug)]
 pub struct Actor<'a> {
     server: &'a TestServer,
     username: Name,
@@ -234,6 +241,14 @@ mod tests {
     use super::*;
     use std::io::{Read, Write};
     use std::net::TcpStream;
+
+    #[test]
+    fn debug_shows_who_acts_where_and_no_credential() {
+        let server = TestServer::start();
+        let shown = format!("{:?}", server.admin());
+        assert!(shown.contains("admin-0") && shown.contains(server.url()), "{shown}");
+        assert!(shown.contains("PlainToken(..)") && !shown.contains("orgt_"), "{shown}");
+    }
 
     #[tokio::test]
     async fn an_async_test_may_block_and_nothing_is_left_behind() {

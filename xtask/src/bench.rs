@@ -1,8 +1,10 @@
 //! `cargo xtask bench`: builds the server and the benchmark, and runs the benchmark. What it
 //! measures is in the package `orgtokens-bench`, whose dependencies stay out of this one.
 
+use std::process::ExitCode;
+
 use clap::Args;
-use std::process::{Command, ExitCode};
+use xshell::cmd;
 
 /// Measure the server against references and peers, all in one run
 ///
@@ -27,31 +29,21 @@ pub struct Bench {
 impl Bench {
     /// Builds and runs. It fails if one of them does.
     pub fn run(&self) -> ExitCode {
-        let mut run = Command::new(self.program());
-        run.args(self.quick.then_some("--quick"));
-        for name in &self.only {
-            run.args(["--only", name]);
+        match self.try_run() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => crate::fail(&error),
         }
-        ExitCode::from(u8::from(!(is_success(&mut self.build()) && is_success(&mut run))))
     }
 
-    fn build(&self) -> Command {
-        let mut build = Command::new(crate::cargo());
-        build.args(["build", "--package", "orgtokens-server", "--package", "orgtokens-bench"]);
-        build.args(["--profile", &self.profile]).current_dir(crate::root());
-        build
+    fn try_run(&self) -> xshell::Result<()> {
+        let shell = crate::shell()?;
+        let profile = &self.profile;
+        let build = cmd!(shell, "cargo build --package orgtokens-server --package orgtokens-bench");
+        build.args(["--profile", profile]).quiet().run()?;
+        let folder = if profile == "dev" { "debug" } else { profile };
+        let program = crate::target().join(folder).join("orgtokens-bench");
+        let quick = self.quick.then_some("--quick");
+        let only = self.only.iter().flat_map(|name| ["--only", name]);
+        cmd!(shell, "{program} {quick...} {only...}").quiet().run()
     }
-
-    fn program(&self) -> std::path::PathBuf {
-        let folder = if self.profile == "dev" { "debug" } else { &self.profile };
-        crate::target().join(folder).join("orgtokens-bench")
-    }
-}
-
-fn is_success(command: &mut Command) -> bool {
-    let status = command.status();
-    if let Err(error) = &status {
-        eprintln!("error: {} cannot run: {error}", command.get_program().display());
-    }
-    status.is_ok_and(|status| status.success())
 }

@@ -5,10 +5,11 @@
 
 use std::io::{self, Write};
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use clap::Args;
 use openapi_drift::{Document, Finding, Pair, Question, Style, compare, write_text};
+use xshell::{Shell, cmd};
 
 const CONTRACT: &str = "openapi.yaml";
 const CHANGELOG: &str = "CHANGELOG.md";
@@ -131,8 +132,8 @@ fn is_cut_off(folder: &Path) -> bool {
 
 /// Returns what git prints, or nothing if it fails.
 fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
-    let output = Command::new("git").arg("-C").arg(folder).args(arguments).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    let shell = Shell::new().ok()?;
+    cmd!(shell, "git -C {folder} {arguments...}").quiet().ignore_stderr().read().ok()
 }
 
 #[cfg(test)]
@@ -172,10 +173,11 @@ paths:
 
         fn git(&self, arguments: &str) {
             let identity = ["user.name=a", "user.email=a@example.com", "commit.gpgsign=false"];
-            let mut git = Command::new("git");
-            git.arg("-C").arg(self.0.path()).args(identity.iter().flat_map(|it| ["-c", it]));
-            let status = git.args(arguments.split(' ')).status().expect("git runs");
-            assert!(status.success(), "{arguments}");
+            let identity = identity.iter().flat_map(|it| ["-c", it]);
+            let (folder, arguments) = (self.0.path(), arguments.split(' '));
+            let shell = Shell::new().expect("a shell");
+            let git = cmd!(shell, "git -C {folder} {identity...} {arguments...}");
+            git.quiet().run().expect("git succeeds");
         }
 
         fn write(&self, contract: &str, changelog: &str) {

@@ -1,230 +1,115 @@
 //! `cargo xtask ci`: everything that must pass before a change lands.
 //!
-//! Every check runs, even after a failure. The summary names each that failed, with the command
-//! that reproduces it. What a check looks at is its command's business.
+//! Every check runs, even after a failure. The list is in `ci/checks.rs`. How one check runs and
+//! what a person sees of it is in `ci/check.rs`.
 
-use std::ffi::OsString;
-use std::path::Path;
-use std::process::{Command, ExitCode};
-use std::time::{Duration, Instant};
+mod check;
+mod checks;
 
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+
+use check::{Check, CheckResult, Output};
 use clap::Args;
-
-use crate::postgres::NOT_INSTALLED;
 
 /// Run every check that must pass before a change lands
 ///
 /// Formatting, lints, documentation, the contract against the server and against its last release, and
 /// all tests, including those over PostgreSQL. Every check runs, even after a failure. The summary names
 /// each that failed or was skipped.
+///
+/// On a terminal, the output of a check is shown if it fails.
 #[derive(Args, Debug)]
+#[command(after_help = "Example:\n  cargo xtask ci --only format --only lints")]
 pub struct Ci {
     /// Skip nothing: fail if PostgreSQL is not installed, and follow the steps of the README too
     #[arg(long)]
     complete: bool,
-}
-
-/// A command that succeeds or fails.
-#[derive(Clone, Debug)]
-struct Check {
-    name: &'static str,
-    program: OsString,
-    arguments: &'static str,
-    environment: Option<(&'static str, &'static str)>,
-    /// The command to run after a failure.
-    fix: &'static str,
-}
-
-#[derive(Clone, Debug)]
-struct CheckResult {
-    name: &'static str,
-    outcome: Outcome,
-    elapsed: Duration,
-    fix: &'static str,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    Passed,
-    /// The command failed, or did not start.
-    Failed,
-    /// The command needs something that is not installed.
-    Skipped,
-}
-
-impl Check {
-    fn cargo(name: &'static str, arguments: &'static str, fix: &'static str) -> Self {
-        Self { name, program: crate::cargo(), arguments, environment: None, fix }
-    }
-
-    /// Runs the command in a folder. Its output goes to ours.
-    fn run(&self, folder: &Path) -> CheckResult {
-        println!("\n=== {}: {} {}", self.name, self.program.display(), self.arguments);
-        let started = Instant::now();
-        let status = Command::new(&self.program)
-            .args(self.arguments.split_whitespace())
-            .envs(self.environment)
-            .current_dir(folder)
-            .status();
-        if let Err(error) = &status {
-            println!("{} cannot be started: {error}", self.program.display());
-        }
-        let is_passed = status.is_ok_and(|status| status.success());
-        let outcome = if is_passed { Outcome::Passed } else { Outcome::Failed };
-        self.result(outcome, started.elapsed())
-    }
-
-    fn result(&self, outcome: Outcome, elapsed: Duration) -> CheckResult {
-        CheckResult { name: self.name, outcome, elapsed, fix: self.fix }
-    }
-}
-
-/// The check that needs more than Rust.
-const POSTGRES: &str = "postgres";
-
-/// The check that takes minutes even if nothing has changed.
-const README: &str = "readme";
-
-/// Returns the checks: the quickest to fail come first, the tests last.
-fn checks() -> Vec<Check> {
-    // One set of features, so that nothing is built twice: with them the command line is checked.
-    let (tests, postgres) = test_arguments();
-    vec![
-        Check::cargo("format", "fmt --all --check", "cargo fmt --all"),
-        Check::cargo(
-            "lints",
-            "clippy --workspace --all-features --all-targets -- --deny warnings",
-            "cargo clippy --workspace --all-features --all-targets",
-        ),
-        Check {
-            environment: Some(("RUSTDOCFLAGS", "--deny warnings")),
-            ..Check::cargo(
-                "docs",
-                "doc --workspace --all-features --no-deps",
-                "cargo doc --workspace --all-features --no-deps",
-            )
-        },
-        Check::cargo("contract", "xtask diff", "cargo xtask diff"),
-        Check::cargo("breaking", "xtask breaking", "cargo xtask breaking"),
-        Check::cargo(POSTGRES, postgres, "cargo xtask postgres -- cargo test"),
-        Check::cargo(
-            "doc tests",
-            "test --workspace --all-features --doc",
-            "cargo test --workspace --all-features --doc",
-        ),
-        Check::cargo("tests", tests.0, tests.1),
-        Check::cargo(
-            README,
-            "test --package orgtokens-server --test server -- --ignored readme",
-            "cargo test --package orgtokens-server --test server -- --ignored readme",
-        ),
-    ]
-}
-
-/// Returns the arguments of the tests with the command that repeats them, and of those over PostgreSQL.
-fn test_arguments() -> ((&'static str, &'static str), &'static str) {
-    // Many tests wait: three at once keep two cores busy.
-    // The tests over PostgreSQL are those of its backend, the contract tests, and those of the
-    // program that have a part over PostgreSQL.
-    if has_nextest() {
-        (
-            (
-                "nextest run --workspace --all-features --no-fail-fast --test-threads 3",
-                "cargo nextest run --workspace --all-features",
-            ),
-            "xtask postgres -- cargo nextest run --workspace --all-features --no-fail-fast \
-             --test-threads 3 -E \
-             test(/^postgres::/)|binary(contract)|\
-             test(/^(audit|crash|operator|ops|revocation|upgrade)::/)",
-        )
-    } else {
-        (
-            (
-                "test --workspace --all-features --all-targets --no-fail-fast",
-                "cargo test --workspace --all-features",
-            ),
-            "xtask postgres -- cargo test --all-features --package orgtokens-server --test store \
-             --test server --package orgtokens-client --test contract",
-        )
-    }
-}
-
-fn has_nextest() -> bool {
-    let version = Command::new("cargo").args(["nextest", "--version"]).output();
-    version.is_ok_and(|version| version.status.success())
+    /// Run only this check, and never skip it; may be repeated
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// List the checks with their commands, and run nothing
+    #[arg(long)]
+    list: bool,
+    /// Show the output of every check on a terminal too
+    #[arg(long, short)]
+    verbose: bool,
 }
 
 impl Ci {
     /// Runs the command. It fails if any check fails.
     pub fn run(&self) -> ExitCode {
-        let results: Vec<_> = checks().iter().map(|check| self.run_or_skip(check)).collect();
-        println!("\n{}", summary(&results));
-        let has_failed = results.iter().any(|result| result.outcome == Outcome::Failed);
-        ExitCode::from(u8::from(has_failed))
-    }
-
-    fn run_or_skip(&self, check: &Check) -> CheckResult {
-        let is_missing = check.name == POSTGRES && !crate::postgres::is_installed();
-        if !self.complete && (is_missing || check.name == README) {
-            return check.result(Outcome::Skipped, Duration::ZERO);
-        }
-        check.run(crate::root())
-    }
-}
-
-/// Returns a line for each check, with the command to run after a failure.
-fn summary(results: &[CheckResult]) -> String {
-    let line = |result: &CheckResult| {
-        let CheckResult { name, outcome, elapsed, fix } = result;
-        let seconds = elapsed.as_secs_f32();
-        match outcome {
-            Outcome::Passed => format!("ok      {name:<10} {seconds:>6.1} s"),
-            Outcome::Failed => format!("FAILED  {name:<10} {seconds:>6.1} s  run `{fix}`"),
-            Outcome::Skipped if *name == README => {
-                format!("SKIPPED {name:<10}    -     it builds another workspace: use --complete")
+        let shell = match crate::shell() {
+            Ok(shell) => shell,
+            Err(error) => return crate::fail(&error),
+        };
+        match self.select(checks::checks(&shell)) {
+            Ok(checks) if self.list => {
+                for Check { name, command, .. } in checks {
+                    println!("{name:<10} {command}");
+                }
+                ExitCode::SUCCESS
             }
-            Outcome::Skipped => format!("SKIPPED {name:<10}    -     {NOT_INSTALLED}"),
+            Ok(checks) => self.run_all(checks),
+            Err(error) => crate::fail(&error),
         }
-    };
-    results.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Returns the checks that the options name.
+    fn select<'a>(&self, mut checks: Vec<Check<'a>>) -> Result<Vec<Check<'a>>, String> {
+        let is_known = |name: &&String| checks.iter().any(|check| check.name == **name);
+        if let Some(unknown) = self.only.iter().find(|name| !is_known(name)) {
+            return Err(format!("no check is named `{unknown}`: run `cargo xtask ci --list`"));
+        }
+        if !self.only.is_empty() {
+            checks.retain(|check| self.only.iter().any(|name| name == check.name));
+        }
+        if self.complete || !self.only.is_empty() {
+            for check in &mut checks {
+                check.skip = None;
+            }
+        }
+        Ok(checks)
+    }
+
+    fn run_all(&self, checks: Vec<Check<'_>>) -> ExitCode {
+        let is_quiet = io::stdout().is_terminal() && !self.verbose;
+        let output = if is_quiet { Output::OfFailures } else { Output::OfAll };
+        let results: Vec<_> = checks.into_iter().map(|check| check.run_or_skip(output)).collect();
+        println!();
+        for result in &results {
+            println!("{result}");
+        }
+        ExitCode::from(u8::from(results.iter().any(CheckResult::is_failed)))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn run(name: &'static str, program: &str) -> CheckResult {
-        let check = Check::cargo(name, "", "the command");
-        Check { program: program.into(), ..check }.run(Path::new("."))
+    fn select(only: &[&str], complete: bool) -> Result<Vec<String>, String> {
+        let shell = crate::shell().expect("a shell");
+        let only = only.iter().map(|&name| name.to_owned()).collect();
+        let checks = Ci { complete, only, list: false, verbose: false }.select(vec![
+            Check::new("one", xshell::cmd!(shell, "true")),
+            Check { skip: Some("reason"), ..Check::new("two", xshell::cmd!(shell, "true")) },
+        ])?;
+        let name = |check: &Check<'_>| format!("{} {}", check.name, check.skip.is_some());
+        Ok(checks.iter().map(name).collect())
     }
 
     #[test]
-    fn a_check_that_fails_or_cannot_start_is_named_with_the_command_to_run() {
-        let results = [run("one", "false"), run("two", "true"), run("three", "no-such-program")];
-        let outcomes: Vec<_> = results.iter().map(|result| result.outcome).collect();
-        assert_eq!(outcomes, [Outcome::Failed, Outcome::Passed, Outcome::Failed]);
-        let summary = summary(&results);
-        let failed: Vec<_> = summary.lines().filter(|line| line.starts_with("FAILED")).collect();
-        assert_eq!(failed.len(), 2, "{summary}");
-        assert!(failed[0].contains("one") && failed[0].ends_with("run `the command`"));
+    fn a_check_is_skipped_unless_it_is_named_or_nothing_may_be() {
+        let checks = |names: &[&str]| Ok(names.iter().map(|&name| name.to_owned()).collect());
+        assert_eq!(select(&[], false), checks(&["one false", "two true"]));
+        assert_eq!(select(&[], true), checks(&["one false", "two false"]));
+        assert_eq!(select(&["two"], false), checks(&["two false"]));
     }
 
     #[test]
-    fn every_kind_of_check_is_run() {
-        let names: Vec<_> = checks().iter().map(|check| check.name).collect();
-        assert_eq!(
-            names,
-            [
-                "format",
-                "lints",
-                "docs",
-                "contract",
-                "breaking",
-                "postgres",
-                "doc tests",
-                "tests",
-                "readme"
-            ]
-        );
+    fn a_name_that_no_check_has_is_an_error() {
+        let error = "no check is named `three`: run `cargo xtask ci --list`";
+        assert_eq!(select(&["one", "three"], false), Err(error.to_owned()));
     }
 }

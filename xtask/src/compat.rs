@@ -120,7 +120,7 @@ struct Server {
 impl Server {
     fn start() -> io::Result<Self> {
         let build = ["build", "--quiet", "--package", "orgtokens-server"];
-        output(Command::new(crate::cargo()).args(build).current_dir(crate::root()))?;
+        output(Command::new("cargo").args(build).current_dir(crate::root()))?;
         let folder = tempfile::tempdir()?;
         let database = format!("sqlite://{}", folder.path().join("compat.db").display());
         let program = crate::target().join("debug/orgtokens-server");

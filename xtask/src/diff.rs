@@ -4,10 +4,11 @@
 //! contract is, how the server prints its document, and what proves security.
 
 use std::io::{self, IsTerminal};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 
 use clap::Args;
 use openapi_drift::cli::{Options, Project};
+use xshell::cmd;
 
 const NOTE: &str = "security is not compared (dropshot emits none): \
                     the contract tests in client/tests prove it for every secured operation";
@@ -37,15 +38,7 @@ impl Diff {
 
 /// Builds the server, and returns the document that it prints.
 fn generate() -> Result<String, String> {
-    let arguments = ["run", "--quiet", "--package", "orgtokens-server", "--", "openapi"];
-    let output = Command::new(crate::cargo())
-        .args(arguments)
-        .current_dir(crate::root())
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| format!("cargo cannot be started: {error}"))?;
-    if !output.status.success() {
-        return Err(format!("`cargo {}` failed: fix the server first", arguments.join(" ")));
-    }
-    String::from_utf8(output.stdout).map_err(|_| "the server printed no UTF-8 text".into())
+    let shell = crate::shell().map_err(|error| error.to_string())?;
+    let openapi = cmd!(shell, "cargo run --quiet --package orgtokens-server -- openapi");
+    openapi.quiet().read().map_err(|error| format!("{error}: fix the server first"))
 }

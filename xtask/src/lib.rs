@@ -9,8 +9,11 @@ pub mod compat;
 pub mod diff;
 pub mod postgres;
 
-use std::ffi::OsString;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use xshell::Shell;
 
 /// The root of the workspace.
 fn root() -> &'static Path {
@@ -23,7 +26,15 @@ fn target() -> PathBuf {
     root().join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
-/// The cargo that runs this program.
-fn cargo() -> OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+/// Returns a shell in the root of the workspace.
+fn shell() -> xshell::Result<Shell> {
+    let shell = Shell::new()?;
+    shell.change_dir(root());
+    Ok(shell)
+}
+
+/// Says why a command cannot run, and returns its exit code.
+fn fail(error: &impl Display) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::FAILURE
 }

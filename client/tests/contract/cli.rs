@@ -9,8 +9,10 @@ mod readme;
 use crate::support::Actor;
 use orgtokens_client::ClientInfo;
 use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
 use std::fs::File;
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::Command;
 use tempfile::TempDir;
@@ -20,6 +22,39 @@ struct Shell {
     home: TempDir,
     url: String,
     token: String,
+}
+
+/// The keyboard's side of a terminal.
+struct Terminal(File);
+
+impl Terminal {
+    /// Returns it with the side of the program.
+    fn open() -> (Self, OwnedFd) {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let keyboard = openpt(flags).unwrap();
+        unlockpt(&keyboard).unwrap();
+        let screen = ioctl_tiocgptpeer(&keyboard, flags).unwrap();
+        (Self(File::from(keyboard)), screen)
+    }
+
+    fn enter(&mut self, keys: &str) {
+        self.0.write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// Waits until what is typed is not shown.
+    async fn is_silent(&self) {
+        while tcgetattr(&self.0).unwrap().local_modes.contains(LocalModes::ECHO) {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Returns what was shown, after the program has ended.
+    fn text(mut self) -> String {
+        let mut text = Vec::new();
+        // The end of a terminal is an error.
+        let _ = self.0.read_to_end(&mut text);
+        String::from_utf8(text).unwrap()
+    }
 }
 
 /// What the program did.
@@ -57,23 +92,32 @@ impl Shell {
         run
     }
 
-    /// Runs the program on a terminal on which this answer is typed. Returns the terminal's text as
-    /// standard error.
+    /// Runs the program on a terminal on which this answer is typed.
     async fn run_on_a_terminal(&self, answer: &str, arguments: &str) -> Run {
-        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-        let keyboard = openpt(flags).unwrap();
-        unlockpt(&keyboard).unwrap();
-        let terminal = ioctl_tiocgptpeer(&keyboard, flags).unwrap();
-        let mut keyboard = File::from(keyboard);
-        keyboard.write_all(format!("{answer}\n").as_bytes()).unwrap();
         let variables = [("ORGTOKENS_URL", &*self.url), ("ORGTOKENS_TOKEN", &*self.token)];
-        let mut command = self.command(&variables, arguments);
-        command.stdin(terminal.try_clone().unwrap()).stderr(terminal);
-        let run = output(command).await;
-        let mut text = Vec::new();
-        // The end of a terminal is an error.
-        let _ = keyboard.read_to_end(&mut text);
-        Run { stderr: String::from_utf8(text).unwrap(), ..run }
+        let keys = format!("{answer}\n");
+        self.run_while(&variables, arguments, async |terminal| terminal.enter(&keys)).await
+    }
+
+    /// Runs the program in a session of its own on a terminal, while someone types on it. Returns
+    /// the terminal's text as standard error. It ends with the settings that the program leaves.
+    async fn run_while(
+        &self,
+        variables: &[(&str, &str)],
+        arguments: &str,
+        someone: impl AsyncFnOnce(&mut Terminal),
+    ) -> Run {
+        // The end of a session's first process would reset the terminal.
+        const SESSION: &str = r#"trap : INT; "$0" "$@"; code=$?; stty -a >&2; exit $code"#;
+        let (mut terminal, screen) = Terminal::open();
+        let program = self.command(variables, arguments);
+        let mut command = Command::new("/usr/bin/setsid");
+        command.args(["--ctty", "--wait", "sh", "-c", SESSION]);
+        command.arg(program.get_program()).args(program.get_args());
+        command.env_clear().env("HOME", self.home.path()).envs(variables.iter().copied());
+        command.stdin(screen.try_clone().unwrap()).stderr(screen);
+        let (run, ()) = tokio::join!(output(command), someone(&mut terminal));
+        Run { stderr: terminal.text(), ..run }
     }
 
     fn command(&self, variables: &[(&str, &str)], arguments: &str) -> Command {

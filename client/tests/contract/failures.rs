@@ -2,6 +2,7 @@
 //! failures the server answers is tested elsewhere.
 
 use crate::support::{Reply, StandIn, World};
+use futures::TryStreamExt;
 use orgtokens_client::{Client, Error, Failure, ResponseValue, types};
 use orgtokens_server::caller::Role;
 use std::time::Duration;
@@ -118,8 +119,10 @@ async fn a_refused_argument_is_named_with_the_rule_of_the_document() {
     assert!(id.message.starts_with("token_id: `orgt_a-secret-pasted...` is not"), "{id}");
 
     let log = client.list_organization_audit_logs().organization_slug("my-org");
-    let page = failure(log.page_size(0_u32).send().await);
-    assert_eq!(page.message, "page_size: use a whole number from 1 to 1000");
+    for size in [0_u32, 1_001] {
+        let page = failure(log.clone().page_size(size).send().await);
+        assert_eq!(page.message, "page_size: use a whole number from 1 to 1000");
+    }
 
     let mint = client.create_api_token().token_name("ci-bot");
     let group = failure(mint.body_map(|body| body.group("ä")).send().await);
@@ -134,6 +137,33 @@ async fn a_refused_argument_is_named_with_the_rule_of_the_document() {
     let token = types::OrganizationToken::builder().scopes(["db:fly".to_owned()]);
     let scope = types::OrganizationToken::try_from(token).unwrap().parsed_scopes().unwrap_err();
     assert!(scope.message.starts_with("`db:fly` is not allowed: use one of `read`, "), "{scope}");
+}
+
+#[tokio::test]
+async fn a_path_has_no_variable_that_would_name_another_path() {
+    let server = StandIn::start([Reply::Close]).await;
+    let client = Client::with_token(&server.url, "secret-text").unwrap();
+    for slug in ["", ".", ".."] {
+        let show = client.get_organization().organization_slug(slug);
+        let refused = failure(show.send().await).message;
+        let says = format!("organization_slug: `{slug}` is not allowed: the slug of the");
+        assert!(refused.starts_with(&says), "{refused}");
+        assert!(refused.ends_with(": it is not empty, `.` or `..`"), "{refused}");
+        let log = client.list_organization_audit_logs().organization_slug(slug);
+        assert!(log.stream().try_next().await.is_err());
+        let name = client.get_group().organization_slug("acme").group_name(slug);
+        let refused = failure(name.send().await).message;
+        assert!(refused.starts_with(&format!("group_name: `{slug}` is not")), "{refused}");
+    }
+    assert!(server.requests().is_empty());
+    // Every other text is one part of the path, and the server judges it.
+    for slug in ["...", "a b", "../x", "%2e%2e", "?"] {
+        let show = client.get_organization().organization_slug(slug);
+        assert!(failure(show.send().await).status.is_none());
+        let asked = server.requests().pop().unwrap().uri().to_string();
+        let variable = asked.strip_prefix("/v1/organizations/").unwrap();
+        assert!(!variable.contains(['/', '?']), "{asked}");
+    }
 }
 
 #[test]

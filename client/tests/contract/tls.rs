@@ -11,14 +11,18 @@ use orgtokens_server::caller::Role;
 use orgtokens_server::log::{Format, Log};
 use orgtokens_server::server::{Server, Settings};
 use serde_json::Value;
+use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader};
 use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt;
 
 #[tokio::test]
 async fn the_client_reads_over_https_and_the_server_knows_it_behind_a_proxy() {
     let world = World::new().await;
     let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
     let pair = authority.issue(folder.path(), 1);
+    // Else the log begins with a warning.
+    fs::set_permissions(&pair.key, Permissions::from_mode(0o600)).unwrap();
     let mut settings = Settings::default();
     (settings.tls.tls_cert, settings.tls.tls_key) = (Some(pair.certificate), Some(pair.key));
     settings.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];

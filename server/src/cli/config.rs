@@ -32,9 +32,26 @@ pub fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
 }
 
 fn command() -> Command {
-    let mut command = Arguments::command();
+    let mut command = arguments();
     command.build();
     command
+}
+
+/// Returns the command line, in which empty variables set nothing.
+fn arguments() -> Command {
+    ignore_empty_variables(Arguments::command())
+}
+
+/// Keeps an empty variable that should have a credential: a lost one must not open another database.
+fn ignore_empty_variables(command: Command) -> Command {
+    let is_empty = |argument: &Arg| {
+        let name = argument.get_env().filter(|_| !argument.is_hide_env_values_set());
+        name.and_then(env::var_os).is_some_and(|value| value.is_empty())
+    };
+    let command = command.mut_args(|argument| {
+        if is_empty(&argument) { argument.env(None::<&'static str>) } else { argument }
+    });
+    command.mut_subcommands(ignore_empty_variables)
 }
 
 /// Returns the settings that a file may have: the options of `serve`.
@@ -73,7 +90,7 @@ fn show(setting: &Arg, matches: &ArgMatches) -> Option<(String, Value)> {
 /// Parses arguments with the settings of the file that is named, or ends the process.
 fn matches(given: &[OsString]) -> ArgMatches {
     // It is an error if help is wanted, which needs no file.
-    let lenient = Arguments::command().ignore_errors(true).try_get_matches_from(given);
+    let lenient = arguments().ignore_errors(true).try_get_matches_from(given);
     let file = lenient.as_ref().ok().and_then(File::named_by);
     let file = file.transpose().unwrap_or_else(|error| error.exit());
     let mut arguments = given.to_vec();
@@ -81,7 +98,7 @@ fn matches(given: &[OsString]) -> ArgMatches {
         let end = given.iter().position(|argument| argument == "--").unwrap_or(given.len());
         arguments.splice(end..end, file.arguments(lenient));
     }
-    Arguments::command().try_get_matches_from(arguments).unwrap_or_else(|mut error| {
+    self::arguments().try_get_matches_from(arguments).unwrap_or_else(|mut error| {
         name_source(&mut error, given, file.as_ref());
         error.exit()
     })

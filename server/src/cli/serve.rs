@@ -18,6 +18,7 @@ use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::os::fd::AsFd;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::sleep;
 
 /// How long active requests may take to end, so that the process ends within 10 s.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
@@ -79,6 +80,13 @@ pub async fn serve(
     }
     if let Some(ops) = &ops {
         ops.begin_stopping();
+    }
+    if let Ok("SIGTERM") = ended {
+        tokio::select! {
+            () = sleep(Duration::from_secs(settings.drain_time.into())) => {}
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
     }
     if let Err(error) = server.close(SHUTDOWN_TIMEOUT).await {
         info!(log, "stopped early"; "reason" => %error);

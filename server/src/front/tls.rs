@@ -1,6 +1,7 @@
 //! TLS: the certificate and the key that the server proves its name with, and their replacement
 //! while it runs. dropshot makes the handshakes; `connections` closes those that do not end.
 
+use crate::metrics::Metrics;
 use anyhow::{Context as _, Error, Result, anyhow, bail, ensure};
 use clap::Args;
 use dropshot::ConfigTls;
@@ -11,12 +12,13 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use slog::{Logger, error, info};
+use slog::{Logger, error, info, warn};
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{JoinSet, spawn_blocking};
@@ -80,9 +82,15 @@ impl Identity {
     }
 
     /// Starts to load the pair again when its files have changed, and on SIGHUP.
-    pub fn watch(self: Arc<Self>, tasks: &mut JoinSet<()>, log: Logger) -> Result<()> {
+    pub fn watch(
+        self: Arc<Self>,
+        tasks: &mut JoinSet<()>,
+        metrics: Arc<Metrics>,
+        log: Logger,
+    ) -> Result<()> {
         let mut demand = signal(SignalKind::hangup()).context("cannot handle signals")?;
         let (mut loaded, mut latest) = (self.first, self.first);
+        self.report(&metrics, &log);
         tasks.spawn(async move {
             loop {
                 let is_demanded = tokio::time::timeout(PERIOD, demand.recv()).await.is_ok();
@@ -93,7 +101,10 @@ impl Identity {
                     let this = Arc::clone(&self);
                     let outcome = spawn_blocking(move || this.reload()).await;
                     match outcome.map_err(Error::from).flatten() {
-                        Ok(()) => info!(log, "loaded the TLS certificate"),
+                        Ok(()) => {
+                            self.report(&metrics, &log);
+                            info!(log, "loaded the TLS certificate");
+                        }
                         Err(error) => {
                             error!(log, "kept the old TLS certificate"; "reason" => %error);
                         }
@@ -103,6 +114,18 @@ impl Identity {
             }
         });
         Ok(())
+    }
+
+    /// Tells when the certificate that is served expires, and warns of a key that others can read.
+    fn report(&self, metrics: &Metrics, log: &Logger) {
+        if let Ok(certificate) = Certificate::from_der(&self.current.read().cert[0]) {
+            let end = certificate.tbs_certificate.validity.not_after.to_unix_duration().as_secs();
+            metrics.certificate_expires.store(end, Ordering::Relaxed);
+        }
+        if fs::metadata(&self.key).is_ok_and(|key| key.mode() & 0o004 != 0) {
+            let advice = format!("run `chmod 600 {}`", self.key.display());
+            warn!(log, "others can read the TLS key"; "reason" => advice);
+        }
     }
 
     fn reload(&self) -> Result<()> {

@@ -1,4 +1,4 @@
-//! A line for people: the request or the message first, then what else the record says.
+//! A line for people: the time, the request or the message, then what else the record says.
 
 use serde_json::{Map, Value};
 
@@ -27,11 +27,12 @@ pub fn line(json: &[u8], colored: bool) -> Vec<u8> {
     let paint = |text: String, color: u8| {
         if colored { format!("\x1b[{color}m{text}\x1b[0m") } else { text }
     };
+    let time = members.get("time").and_then(Value::as_str).unwrap_or_default().to_owned();
     let first = request(&mut members, paint).unwrap_or_else(|| message(&members, paint));
     // A dash means that there is no value.
     members.retain(|key, value| !HIDDEN.contains(&key.as_str()) && value != "-");
     let rest = members.iter().map(|(key, value)| format!(" {key}={}", text(value)));
-    (first + &rest.collect::<String>() + "\n").into_bytes()
+    format!("{time} {first}{}\n", rest.collect::<String>()).into_bytes()
 }
 
 fn request(

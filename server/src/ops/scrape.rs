@@ -1,18 +1,20 @@
-//! The text of the metrics, in the format of Prometheus (`OpenMetrics` 1.0). Every metric is described
-//! here, also one that has no value yet.
+//! The text of the metrics, in the formats of Prometheus. Every metric is described here, also one that
+//! has no value yet.
 
 use crate::metrics::{Histogram, Metrics};
 use crate::service::Service;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
+use prometheus_client::encoding::{
+    DescriptorEncoder, MetricEncoder, NoLabelSet, prometheus_text, text,
+};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-/// The type of the text.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// The type of `OpenMetrics` 1.0.
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The values of a moment, and where the others are.
 #[derive(Debug)]
@@ -25,12 +27,18 @@ pub struct Scrape {
 }
 
 impl Scrape {
-    /// Returns the text.
-    pub fn text(self) -> String {
-        let (mut registry, mut text) = (Registry::default(), String::new());
+    /// Returns the text and its type: `OpenMetrics` for a client that accepts it, else the older
+    /// format, which every client reads.
+    pub fn text(self, accept: &str) -> (String, &'static str) {
+        let (mut registry, mut out) = (Registry::default(), String::new());
         registry.register_collector(Box::new(self));
-        encode(&mut text, &registry).expect("a string takes everything");
-        text
+        let (encoded, kind) = if accept.contains("application/openmetrics-text") {
+            (text::encode(&mut out, &registry), OPENMETRICS)
+        } else {
+            (prometheus_text::encode(&mut out, &registry), prometheus_text::CONTENT_TYPE)
+        };
+        encoded.expect("a string takes everything");
+        (out, kind)
     }
 }
 
@@ -50,6 +58,12 @@ impl Scrape {
             .encode_gauge(&1_i64)?;
         let help = "Whether /readyz answers 200.";
         gauge(to, "orgtokens_ready", help, Some(self.is_ready.into()))?;
+        let (name, help) = (
+            "orgtokens_certificate_expires_timestamp_seconds",
+            "When the TLS certificate that is served expires, in seconds since 1970.",
+        );
+        let end = i64::try_from(self.metrics.certificate_expires.load(Ordering::Relaxed)).ok();
+        gauge(to, name, help, end.filter(|end| *end != 0))?;
         let help = "Lines of the log that were lost because its reader was too slow.";
         counter(to, "orgtokens_log_lines_lost", help, Some(self.lost_log_lines))
     }

@@ -136,7 +136,6 @@ fn an_invalid_option_or_variable_is_named_with_what_is_accepted() {
     for (option, variable, value, accepted) in [
         ("--pool-size <COUNT>", "ORGTOKENS_POOL_SIZE", "0", "a whole number, 1 or more"),
         ("--pool-size <COUNT>", "ORGTOKENS_POOL_SIZE", "abc", "a whole number, 1 or more"),
-        ("--pool-size <COUNT>", "ORGTOKENS_POOL_SIZE", "", "a whole number, 1 or more"),
         ("--listen <ADDR>", "ORGTOKENS_LISTEN", "nonsense", "localhost:8080, or a port alone"),
         ("--listen <ADDR>", "ORGTOKENS_LISTEN", "127.0.0.1", "localhost:8080, or a port alone"),
         ("--listen <ADDR>", "ORGTOKENS_LISTEN", "70000", "localhost:8080, or a port alone"),

@@ -167,3 +167,34 @@ fn a_bad_option_or_variable_is_not_hidden_by_a_good_file() {
     let variable = text(&variable.unwrap());
     assert!(variable.contains("environment variable 'ORGTOKENS_POOL_SIZE'"), "{variable}");
 }
+
+#[test]
+fn a_key_that_is_there_twice_is_named_with_its_line() {
+    let settings = Settings::new("pool-size = 3\n# a comment\n\"pool-size\" = 4");
+    let error = text(&settings.command("config check").output().unwrap());
+    assert!(error.contains("line 3: duplicate key `\"pool-size\"`: keep one"), "{error}");
+    let settings = Settings::new("pool-size = 3\npool-size = 4");
+    let error = text(&settings.command("config check").output().unwrap());
+    assert!(error.contains("line 2: duplicate key `pool-size`: keep one"), "{error}");
+}
+
+#[test]
+fn an_empty_variable_sets_nothing_but_never_means_another_database() {
+    let all = "max-connections = 3\ndocs = true\ntrusted-proxy = [\"::1\"]";
+    let settings = Settings::new(all);
+    let shown = settings.effective();
+    let help = text(&settings.command("serve --help").output().unwrap());
+    let variables: Vec<_> =
+        help.split("[env: ").skip(1).map(|rest| rest.split(['=', ']']).next()).collect();
+    assert!(variables.len() > 15, "{help}");
+    for variable in variables.into_iter().flatten() {
+        let mut command = settings.command("config check");
+        command.env(variable, "").args(["--config".as_ref(), settings.path().as_os_str()]);
+        let is_same = text(&command.output().unwrap()) == shown;
+        assert_eq!(is_same, variable != "ORGTOKENS_DATABASE", "{variable}");
+    }
+    let lost = settings.command("serve").env("ORGTOKENS_DATABASE", "").output().unwrap();
+    assert!(!lost.status.success() && text(&lost).contains("ORGTOKENS_DATABASE"));
+    let without_file = settings.command("config check").env("ORGTOKENS_CONFIG", "").output();
+    assert!(text(&without_file.unwrap()).contains("max-connections = 1024"));
+}

@@ -158,9 +158,13 @@ fn log_of(format: &[&str], headers: &[&str]) -> (Vec<String>, String) {
 }
 
 #[test]
-fn the_log_is_text_or_json_as_asked_and_names_the_id_of_the_answer() {
+fn the_log_is_text_or_json_as_asked_and_names_the_time_and_the_id_of_the_answer() {
     let (rows, id) = log_of(&["--log-format", "text"], &[]);
-    assert!(rows[1].starts_with("GET 401 ") && rows[1].contains(&id), "{rows:?}");
+    for row in &rows {
+        let time = row.split(' ').next().unwrap();
+        assert!(time.parse::<chrono::DateTime<chrono::Utc>>().is_ok(), "{row}");
+    }
+    assert!(rows[1].contains("Z GET 401 ") && rows[1].contains(&id), "{rows:?}");
     let (lines, id) = log_of(&["--log-format", "json"], &[]);
     assert_eq!(parse(&lines[1])["request_id"], id);
 }

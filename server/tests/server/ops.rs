@@ -3,7 +3,7 @@
 
 #![expect(clippy::float_cmp, reason = "the numbers that are compared are whole")]
 
-mod metrics;
+pub mod metrics;
 
 use crate::support::database::Database;
 use crate::support::http::pipeline;
@@ -186,6 +186,30 @@ fn a_server_that_is_stopping_lives_and_is_not_ready() {
     require_not_ready(&server, "the server is stopping");
     drop(unfinished);
     assert!(server.ended_within(PATIENCE).unwrap().success());
+}
+
+#[test]
+fn a_server_that_drains_serves_on_while_it_is_not_ready_until_a_second_signal() {
+    let database = Database::new();
+    let mut server = Running::start(&database, &[&OPS[..], &["--drain-time", "600"]].concat());
+    let status = || server.ask_as(&database.token, "GET", "/v1/user", "").status;
+    assert_eq!((text(&server, "/readyz").0, status()), (200, 200));
+    server.signal(Signal::TERM);
+    assert!(eventually(PATIENCE, || text(&server, "/readyz").0 == 503));
+    require_not_ready(&server, "the server is stopping");
+    assert_eq!(status(), 200);
+    server.signal(Signal::TERM);
+    assert!(server.ended_within(PATIENCE).unwrap().success());
+}
+
+#[test]
+fn a_drain_ends_by_itself_and_ctrl_c_does_not_start_one() {
+    let database = Database::new();
+    for (time, signal) in [("1", Signal::TERM), ("600", Signal::INT)] {
+        let mut server = Running::start(&database, &["--drain-time", time]);
+        server.signal(signal);
+        assert!(server.ended_within(PATIENCE).unwrap().success(), "{time}");
+    }
 }
 
 #[test]

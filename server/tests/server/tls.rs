@@ -1,9 +1,12 @@
 //! HTTPS: which pairs are refused, when a new one is served, what the handshake offers, and that a
 //! handshake that does not end takes no place for ever. Requests themselves are tested elsewhere.
 
+#![expect(clippy::float_cmp, reason = "the numbers that are compared are whole")]
+
 #[path = "../support/authority.rs"]
 mod authority;
 
+use crate::ops::metrics::scrape;
 use crate::support::database::Database;
 use crate::support::{PATIENCE, Running, eventually};
 use authority::{Authority, Pair};
@@ -12,9 +15,10 @@ use rustix::process::Signal;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::Value;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -32,6 +36,7 @@ struct World {
 fn world(arguments: &[&str]) -> World {
     let (database, authority) = (Database::new(), Authority::new());
     let pair = authority.issue(database.folder(), 1);
+    fs::set_permissions(&pair.key, Permissions::from_mode(0o644)).unwrap();
     let mut command = database.command("serve");
     command.args(["--listen", "127.0.0.1:0"]).args(flags(&pair)).args(arguments);
     command.stderr(File::create(database.folder().join("log")).unwrap());
@@ -223,6 +228,45 @@ fn a_new_pair_is_served_after_sighup_and_open_connections_go_on() {
     world.await_line("loaded the TLS certificate");
     assert_eq!(world.serial(), 2);
     ask(&mut open);
+}
+
+#[test]
+fn the_end_of_the_certificate_is_a_metric_that_follows_the_reload() {
+    let world = world(&["--ops-listen", "127.0.0.1:0"]);
+    let end = || scrape(&world.server)["orgtokens_certificate_expires_timestamp_seconds"];
+    // The certificates of the tests are valid until the first day of 4096.
+    assert_eq!(end(), 67_090_118_400.0);
+    issue(&world.authority, &world.database, 3000);
+    world.server.signal(Signal::HUP);
+    world.await_line("loaded the TLS certificate");
+    assert_eq!(end(), 32_503_680_000.0);
+    fs::write(&world.pair.key, "none").unwrap();
+    world.server.signal(Signal::HUP);
+    world.await_line("kept the old TLS certificate");
+    assert_eq!(end(), 32_503_680_000.0);
+}
+
+#[test]
+fn a_key_that_others_can_read_is_used_with_a_warning() {
+    let world = world(&[]);
+    let mode = |mode| fs::set_permissions(&world.pair.key, Permissions::from_mode(mode)).unwrap();
+    let warnings = || world.log().into_iter().filter(|line| line["level"] == 40).count();
+    let loaded = |count| {
+        world.server.signal(Signal::HUP);
+        let is_loaded = |line: &Value| line["msg"] == "loaded the TLS certificate";
+        let is_logged = || world.log().iter().filter(|line| is_loaded(line)).count() == count;
+        assert!(eventually(PATIENCE, is_logged), "{:?}", world.log());
+    };
+    let advice = world.await_line("others can read the TLS key");
+    let expected = format!("run `chmod 600 {}`", world.pair.key.display());
+    assert!(advice.contains(&expected), "{advice}");
+    mode(0o640);
+    loaded(1);
+    assert_eq!(warnings(), 1);
+    mode(0o604);
+    loaded(2);
+    assert_eq!(warnings(), 2);
+    assert_eq!(world.serial(), 1);
 }
 
 #[test]

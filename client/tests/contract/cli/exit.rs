@@ -7,26 +7,52 @@ use orgtokens_server::caller::Role;
 const MINT: &str = "token mint ci-bot --organization acme";
 
 #[tokio::test]
-async fn a_refusal_of_the_server_exits_1_with_its_sentence_and_the_next_step() {
+async fn a_refusal_exits_1_with_the_sentence_of_the_server_alone() {
     let world = World::new().await;
     let member = Shell::of(&world.user(Role::Member));
-    for (command, says, step) in [
+    for (command, says) in [
         (
             "member list --organization none",
-            "404 Not Found: no such organization",
-            "organization list",
+            "404 Not Found: no such organization, or this credential does not reach it",
         ),
-        ("audit list --organization acme", "403 Forbidden", "ask an owner or admin"),
-        ("token mint laptop", "409 Conflict", "choose another one\n"),
+        (
+            "audit list --organization acme",
+            "403 Forbidden: only owners and admins of this organization may do this",
+        ),
+        (
+            "token mint laptop",
+            "409 Conflict: the token name laptop is not available: choose another one",
+        ),
     ] {
         let run = member.run(command).await;
         assert_eq!((run.code, &*run.stdout), (1, ""), "{run:?}");
-        assert_eq!(run.stderr.lines().count(), 1, "{run:?}");
-        assert!(run.stderr.contains(says) && run.stderr.contains(step), "{run:?}");
+        assert_eq!(run.stderr, format!("error: {says}\n"));
     }
     let unknown = Shell::new(&member.url, "orgt_unknown").run("whoami").await;
-    assert_eq!(unknown.code, 1);
-    assert!(unknown.stderr.contains("orgtokens login"), "{unknown:?}");
+    assert!(unknown.code == 1 && unknown.stderr.contains("orgtokens login"), "{unknown:?}");
+}
+
+#[tokio::test]
+async fn a_refusal_has_a_next_step_if_the_server_cannot_know_it_or_is_another_one() {
+    const JSON: &str = r#"{"error": "no, as said: at once"}"#;
+    for (status, headers, body, ends) in [
+        (
+            401,
+            &[][..],
+            JSON,
+            ": at once: run `orgtokens login`, or set ORGTOKENS_TOKEN to a valid token",
+        ),
+        (408, &[], JSON, ": at once: try again later"),
+        (429, &[], JSON, ": at once: try again later"),
+        (429, &[("retry-after", "60")], JSON, ": at once: try again in 60 s"),
+        (403, &[], JSON, ": at once"),
+        (404, &[], r#"{"error": "no"}"#, "404 Not Found: no"),
+        (404, &[], "<h1>", "not this API's JSON: check the base URL and any proxy"),
+    ] {
+        let server = StandIn::start([Reply::Answer(status, headers, body)]).await;
+        let run = Shell::new(&server.url, "secret-text").run(MINT).await;
+        assert!(run.code == 1 && run.stderr.ends_with(&format!("{ends}\n")), "{run:?}");
+    }
 }
 
 #[tokio::test]
@@ -36,6 +62,14 @@ async fn wrong_use_exits_2_and_sends_nothing() {
     for (command, says) in [
         ("token list", "--organization"),
         ("token mint ci/bot", "1 to 64 letters"),
+        ("token mint ci-bot --organization a/b", "1 to 64 letters"),
+        ("organization show --organization ..", "not empty, `.` or `..`"),
+        ("token list --organization .", "not empty, `.` or `..`"),
+        ("audit list --all --organization=", "not empty, `.` or `..`"),
+        ("token revoke .. --yes", "1 to 64 letters"),
+        ("audit list --organization acme --page 0", "from 1 to 4294967295"),
+        ("audit list --organization acme --page-size 1001", "from 1 to 1000"),
+        ("audit list --organization acme --page-size=-1", "from 1 to 1000"),
         ("token mint ci-bot --group default --scope read", "--organization"),
         ("token mint ci-bot --organization acme --group default", "--scope"),
         ("token mint ci-bot --organization acme --scope read", "--group"),
@@ -45,6 +79,8 @@ async fn wrong_use_exits_2_and_sends_nothing() {
         ("token revoke --id clGFZ4STEe6fljpFzIum8A --yes", "--organization"),
         ("token revoke ci-bot", "give --yes"),
         ("token revoke --organization acme --id clGFZ4STEe6fljpFzIum8A", "give --yes"),
+        ("group delete default --organization acme", "give --yes"),
+        ("member remove bob --organization acme", "give --yes"),
         ("member set-role bob --organization acme --role owner", "possible values: admin"),
         ("audit list --organization acme --all --page 2", "cannot be used with"),
         ("whoami --url ftp://example", "scheme and host"),
@@ -97,16 +133,38 @@ async fn a_token_is_revoked_by_its_name_or_by_its_id() {
 }
 
 #[tokio::test]
-async fn on_a_terminal_a_token_is_revoked_only_after_a_yes() {
+async fn on_a_terminal_tokens_end_only_after_a_yes() {
     let world = World::new().await;
     let shell = Shell::of(&world.user(Role::Owner));
+    let bob = world.user(Role::Member).username;
+    let url = &shell.url;
     shell.done(MINT).await;
-    for answer in ["n", "", "yess"] {
-        let run = shell.run_on_a_terminal(answer, "token revoke ci-bot").await;
-        assert_eq!((run.code, &*run.stdout), (2, ""), "{run:?}");
-        assert!(run.stderr.contains(&format!("revoke the token ci-bot of {}?", shell.url)));
-        assert!(run.stderr.contains("nothing was revoked"), "{run:?}");
+    for (command, question, done) in [
+        (
+            "token revoke ci-bot",
+            format!("revoke the token ci-bot of {url}?"),
+            "revoked ci-bot\n".to_owned(),
+        ),
+        (
+            &format!("member remove {bob} --organization acme"),
+            format!(
+                "remove the member {bob} in acme of {url}, and revoke that user's tokens there?"
+            ),
+            format!("removed {bob}\n"),
+        ),
+        (
+            "group delete default --organization acme",
+            format!("delete the group default in acme of {url}, and revoke its tokens?"),
+            "deleted default\n".to_owned(),
+        ),
+    ] {
+        for answer in ["n", "", "yess"] {
+            let run = shell.run_on_a_terminal(answer, command).await;
+            assert_eq!((run.code, &*run.stdout), (2, ""), "{run:?}");
+            assert!(run.stderr.contains(&format!("{question} [y/N] ")), "{run:?}");
+            assert!(run.stderr.contains("nothing was changed"), "{run:?}");
+        }
+        let run = shell.run_on_a_terminal("y", command).await;
+        assert_eq!((run.code, run.stdout), (0, done), "{}", run.stderr);
     }
-    let run = shell.run_on_a_terminal("y", "token revoke ci-bot").await;
-    assert_eq!((run.code, &*run.stdout), (0, "revoked ci-bot\n"), "{run:?}");
 }

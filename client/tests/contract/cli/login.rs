@@ -1,7 +1,8 @@
 //! Which server and token are used: from flags, the environment, or profiles.
 
-use super::Shell;
+use super::{Shell, Terminal, output};
 use crate::support::{Binding, Reply, StandIn, World};
+use futures::future::join_all;
 use orgtokens_server::caller::Role;
 use orgtokens_server::scope::RequestedScope;
 use std::fs::{self, Permissions};
@@ -46,6 +47,36 @@ async fn login_keeps_no_token_that_the_server_refuses() {
     let narrow = Shell::of(&world.actor(Role::Owner, Binding::Group(scopes)));
     let login = narrow.run_with(&url, &narrow.token, "login").await;
     assert_eq!(login.code, 0, "{login:?}");
+}
+
+#[tokio::test]
+async fn a_profile_has_a_name_and_is_told_how_to_name_a_server() {
+    let shell = Shell::new("http://127.0.0.1:1", "secret-text");
+    let variables = [("ORGTOKENS_URL", &*shell.url), ("ORGTOKENS_TOKEN", &*shell.token)];
+    let run = shell.run_with(&variables, "", "login --profile ci").await;
+    assert!(run.code == 2 && !run.stderr.contains("ORGTOKENS"), "{run:?}");
+    assert!(
+        run.stderr.contains("no server is named: run `orgtokens login --profile ci --url "),
+        "{run:?}"
+    );
+    for command in ["login --profile=", "logout --profile=", "whoami --profile="] {
+        let run = shell.run_with(&variables, "", command).await;
+        assert!(run.code == 2 && run.stderr.contains("--profile <NAME>"), "{run:?}");
+    }
+}
+
+#[tokio::test]
+async fn logins_at_the_same_time_keep_every_profile() {
+    let server = StandIn::start([Reply::Answer(200, &[], r#"{"exp": -1}"#)]).await;
+    let shell = Shell::new(&server.url, "secret-text");
+    let logins = (0..16).map(|number| {
+        let mut login = shell.command(&[], &format!("login --profile p{number}"));
+        login.args(["--url", &shell.url, "--token", &shell.token]);
+        output(login)
+    });
+    assert!(join_all(logins).await.iter().all(|run| run.code == 0));
+    let kept = fs::read_to_string(shell.profiles()).unwrap();
+    assert_eq!(kept.matches("[p").count(), 16, "{kept}");
 }
 
 #[tokio::test]
@@ -96,4 +127,30 @@ async fn a_profile_that_others_can_read_and_a_damaged_one_are_refused_without_th
         let run = shell.run_with(&[], "", "whoami").await;
         assert!(run.code == 2 && run.stderr.contains(says), "{run:?}");
     }
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_a_login_and_leaves_a_terminal_that_shows_what_is_typed() {
+    let server = StandIn::start([Reply::Hang]).await;
+    let shell = Shell::new(&server.url, "secret-text");
+    let url = [("ORGTOKENS_URL", &*shell.url)];
+    let prompt = async |terminal: &mut Terminal| {
+        terminal.is_silent().await;
+        terminal.enter("secret-text\u{3}");
+    };
+    let run = shell.run_while(&url, "login", prompt).await;
+    assert!(run.code == 130 && run.stderr.contains(" echo "), "{run:?}");
+    assert!(run.stderr.contains("interrupted") && server.requests().is_empty(), "{run:?}");
+
+    let validation = async |terminal: &mut Terminal| {
+        terminal.is_silent().await;
+        terminal.enter("secret-text\n");
+        while server.requests().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        terminal.enter("\u{3}");
+    };
+    let run = shell.run_while(&url, "login", validation).await;
+    assert!(run.code == 130 && run.stderr.contains(" echo "), "{run:?}");
+    assert!(!run.stderr.contains("secret-text") && !shell.profiles().exists(), "{run:?}");
 }

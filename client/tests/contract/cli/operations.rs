@@ -1,8 +1,10 @@
 //! What the commands of the operations send and print.
 
-use super::Shell;
+use super::{Shell, output};
 use crate::support::{Reply, StandIn, World};
 use orgtokens_server::caller::Role;
+use std::fs::File;
+use std::process::{Command, Stdio};
 
 /// Returns the rows of a table, each as its cells.
 fn rows(table: &str) -> Vec<Vec<&str>> {
@@ -28,11 +30,14 @@ async fn every_command_reads_or_changes_what_its_words_say() {
             "viewer".to_owned(),
         ),
         ("member list --organization acme", outsider.clone()),
-        (&format!("member remove {outsider} --organization acme"), format!("removed {outsider}\n")),
+        (
+            &format!("member remove {outsider} --organization acme --yes"),
+            format!("removed {outsider}\n"),
+        ),
         ("group create new --organization acme --location lhr", "lhr".to_owned()),
         ("group list --organization acme", "new".to_owned()),
         ("group show new --organization acme", "delete protection".to_owned()),
-        ("group delete new --organization acme", "deleted new\n".to_owned()),
+        ("group delete new --organization acme --yes", "deleted new\n".to_owned()),
         ("audit list --organization acme --page-size 1", "group-delete".to_owned()),
     ] {
         let printed = shell.done(command).await;
@@ -63,6 +68,54 @@ async fn a_mint_prints_the_secret_alone_and_sends_every_scope() {
     assert_eq!((row[0], row[2], row[3]), ("ci-bot", "default", "read, db:create"));
     assert!(minted.stderr.contains(row[1]), "the id is that of the list");
     assert!(shell.done("token mine").await.contains("ci-bot"));
+}
+
+#[tokio::test]
+async fn nothing_is_minted_if_standard_output_is_closed_or_keeps_nothing() {
+    let server = StandIn::start([Reply::Close]).await;
+    let shell = Shell::new(&server.url, "secret-text");
+    let variables = [("ORGTOKENS_URL", &*shell.url), ("ORGTOKENS_TOKEN", &*shell.token)];
+    for (format, redirection) in [("table", ">&-"), ("json", ">&-"), ("table", ">/dev/null")] {
+        let program = shell.command(&variables, &format!("token mint ci-bot --format {format}"));
+        let mut command = Command::new("/bin/sh");
+        command.arg("-c").arg(format!(r#""$0" "$@" {redirection}"#));
+        command.arg(program.get_program()).args(program.get_args());
+        command.env_clear().env("HOME", shell.home.path()).envs(variables);
+        let run = output(command).await;
+        assert!(run.code == 2 && run.stderr.contains("the secret would be lost"), "{run:?}");
+    }
+    assert!(server.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_minted_token_that_cannot_be_printed_is_named_to_be_revoked() {
+    let world = World::new().await;
+    let shell = Shell::of(&world.user(Role::Owner));
+    let variables = [("ORGTOKENS_URL", &*shell.url), ("ORGTOKENS_TOKEN", &*shell.token)];
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    for format in ["table", "json"] {
+        let (reader, closed) = std::io::pipe().unwrap();
+        drop(reader);
+        for (name, stdout) in [("full", Stdio::from(full())), ("closed", Stdio::from(closed))] {
+            let name = format!("{name}-{format}");
+            let mint = format!("token mint {name} --organization acme --format {format}");
+            let mut command = shell.command(&variables, &mint);
+            command.stdout(stdout);
+            let run = output(command).await;
+            let list = shell.done("token mine --format json").await;
+            let (_, id) = list.split_once(&format!(r#"{{"name":"{name}","id":""#)).unwrap();
+            let (id, _) = id.split_once('"').unwrap();
+            let says = format!("the token {name}, id {id}, was minted, but not printed (");
+            assert!(run.code == 3 && run.stderr.contains(&says), "{run:?}");
+            let revoke = run.stderr.split('`').nth(1).unwrap().strip_prefix("orgtokens ").unwrap();
+            shell.done(&format!("{revoke} --yes")).await;
+        }
+    }
+    // The other messages are worth less than the secret.
+    let mut command = shell.command(&variables, "token mint ci-bot --organization acme");
+    command.stderr(full());
+    let run = output(command).await;
+    assert!(run.code == 0 && run.stdout.starts_with("orgt_"), "{run:?}");
 }
 
 #[tokio::test]
@@ -122,4 +175,7 @@ async fn completions_and_manual_pages_name_the_commands() {
     shell.done(&format!("man {}", shell.home.path().display())).await;
     let page = std::fs::read_to_string(shell.home.path().join("orgtokens-token-mint.1")).unwrap();
     assert!(page.contains("shown once"));
+    // `man` joins lines that are not paragraphs.
+    let item = ".PP\n\\- With `organization` it acts in that organization only.\n.PP\n\\- With";
+    assert!(page.contains(item), "{page}");
 }

@@ -65,8 +65,16 @@ fn read(path: &PathBuf) -> Result<Vec<Setting>, String> {
     let line = |start| text[..start].matches('\n').count() + 1;
     let at = |start, problem: &dyn Display| format!("line {}: {problem}", line(start));
     // The whole error would show the line, which may have a password.
-    let values: BTreeMap<String, Spanned<Value>> = toml::from_str(&text)
-        .map_err(|error| at(error.span().unwrap_or_default().start, &error.message()))?;
+    let values: BTreeMap<String, Spanned<Value>> = toml::from_str(&text).map_err(|error| {
+        let span = error.span().unwrap_or_default();
+        match error.message() {
+            "duplicate key" => {
+                let key = &text[span.clone()];
+                at(span.start, &format!("duplicate key `{key}`: keep one of them"))
+            }
+            message => at(span.start, &message),
+        }
+    })?;
     let command = command();
     let settings = values.into_iter().map(|(key, value)| {
         let start = value.span().start;

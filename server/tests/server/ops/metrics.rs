@@ -10,6 +10,10 @@ use std::fs;
 use std::path::Path;
 use std::thread;
 
+/// What Prometheus 2.42 sends.
+const OPENMETRICS: &str = "Accept: application/openmetrics-text;version=1.0.0,\
+    application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1\r\n";
+
 /// Returns the samples, by name and labels as they are written.
 pub fn scrape(server: &Running) -> BTreeMap<String, f64> {
     let samples = exposition(server);
@@ -23,13 +27,31 @@ pub fn scrape(server: &Running) -> BTreeMap<String, f64> {
 
 /// Returns the text of the metrics.
 fn exposition(server: &Running) -> String {
-    let answer = server.ask_ops("GET", "/metrics");
+    exposition_as(server, OPENMETRICS, "application/openmetrics-text; version=1.0.0; charset=utf-8")
+}
+
+/// Asks with this header line for the text, which must be of this type.
+fn exposition_as(server: &Running, accept: &str, kind: &str) -> String {
+    let answer = server.ask_ops_with("GET", "/metrics", accept);
     assert_eq!(answer.status, 200);
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    assert_eq!(answer.header("content-type"), Some(kind));
+    assert_eq!(answer.header("content-type"), Some(kind), "{accept}");
     let text = String::from_utf8(answer.body).unwrap();
-    assert!(text.ends_with("\n# EOF\n"), "{text}");
+    assert_eq!(text.ends_with("\n# EOF\n"), kind.contains("openmetrics"), "{text}");
     text
+}
+
+#[test]
+fn a_client_that_does_not_ask_for_openmetrics_receives_the_older_format() {
+    let database = Database::new();
+    let server = start(&database);
+    server.ask("GET", "/v1/auth/validate", &[], "");
+    for accept in ["", "Accept: */*\r\n", "Accept: text/plain;version=0.0.4\r\n"] {
+        let text = exposition_as(&server, accept, "text/plain; version=0.0.4; charset=utf-8");
+        // In this format a counter has the name of its samples.
+        assert!(text.contains("\n# TYPE orgtokens_requests_total counter\n"), "{text}");
+        assert!(text.contains("\norgtokens_requests_total{operation="), "{text}");
+        assert!(text.contains("\n# TYPE orgtokens_ready gauge\n"), "{text}");
+    }
 }
 
 /// Returns the names of all samples that there may be, also of metrics without a value.

@@ -67,7 +67,12 @@ impl Running {
 
     /// Sends a request to the operations listener.
     pub fn ask_ops(&self, method: &str, path: &str) -> Answer {
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        self.ask_ops_with(method, path, "")
+    }
+
+    /// Does the same with these header lines, each with its end.
+    pub fn ask_ops_with(&self, method: &str, path: &str, headers: &str) -> Answer {
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
         let ops = self.ops.expect("a server with --ops-listen");
         send_to(ops, request.as_bytes()).expect("an answer")
     }
