@@ -254,3 +254,13 @@ fn a_union_with_many_overlaps_is_compared_for_equality() {
     assert!(findings(&variants(9), &variants(9)).is_empty());
     assert!(findings(&variants(9), &variants(8)).iter().any(|it| it.starts_with("undecided: ")));
 }
+
+#[test]
+fn a_variant_without_the_constant_may_allow_any_value_of_it() {
+    let string = json!({"type": "string"});
+    let any_kind = object(json!({"kind": string, "name": string}), &["kind", "name"]);
+    let union = json!({"anyOf": [tagged("a", "name", "boolean"), any_kind]});
+    assert!(findings(&union, &tagged("b", "name", "string")).is_empty());
+    assert!(findings(&union, &tagged("a", "name", "string")).is_empty());
+    assert_eq!(findings(&union, &tagged("b", "name", "integer")).len(), 1);
+}
