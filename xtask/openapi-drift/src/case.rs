@@ -147,6 +147,10 @@ pub struct Case<'d> {
     pub additional: AdditionalProperties<'d>,
     /// The schemas that no value satisfies.
     pub not: Vec<Node<'d>>,
+    /// The other variants of a `oneOf` that a value of this one may fit too, which `oneOf` forbids.
+    pub rivals: Vec<Node<'d>>,
+    /// The property by which a `discriminator` selects this variant, and its values.
+    pub tag: Option<(&'d str, Vec<Value>)>,
     /// The keywords that the checker does not understand.
     pub opaque: Vec<Opaque<'d>>,
 }
@@ -171,6 +175,8 @@ impl<'d> Case<'d> {
             required: BTreeSet::new(),
             additional: AdditionalProperties::Unspecified,
             not: Vec::new(),
+            rivals: Vec::new(),
+            tag: None,
             opaque: Vec::new(),
         }
     }
@@ -192,6 +198,8 @@ impl<'d> Case<'d> {
         add_new(&mut both.multiples, &other.multiples);
         add_new(&mut both.items, &other.items);
         add_new(&mut both.not, &other.not);
+        add_new(&mut both.rivals, &other.rivals);
+        both.tag = self.tag.clone().or_else(|| other.tag.clone());
         add_new(&mut both.opaque, &other.opaque);
         for (name, all) in &other.properties {
             add_new(both.properties.entry(name).or_default(), all);
@@ -221,6 +229,8 @@ impl<'d> Case<'d> {
             && self.required == other.required
             && self.additional == other.additional
             && self.not == other.not
+            && self.rivals == other.rivals
+            && self.tag == other.tag
             && self.opaque == other.opaque
     }
 

@@ -54,8 +54,9 @@ be compared. With `--against`, exits with 1 only if a promise of the earlier con
 
 `--format json` prints one object: `conforms`, `contract`, `generated`, `operations` (how many), and \
 `findings`, the most severe first. Each has `code`, `title`, `documented` and `served` (`pointer`, \
-`definition`, `line`, `column`, `says`), `places`, `why` and `help`. With `--against`, `before` and \
-`now` replace `contract`, `generated`, `documented` and `served`, and there are `additions`.";
+`definition`, `line`, `column`, `says`), `places`, `why` and `help`. `notes` are of the same form, and \
+fail nothing. With `--against`, `before` and \
+`now` replace `contract`, `generated`, `documented` and `served`, and there are `additions` and no `notes`.";
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {

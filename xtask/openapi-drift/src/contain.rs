@@ -6,6 +6,7 @@
 
 mod object;
 mod scalar;
+mod variant;
 
 use std::cell::{OnceCell, RefCell};
 
@@ -16,11 +17,12 @@ use crate::annotation;
 use crate::case::{Case, Kind, Schema, allows_everything};
 use crate::describe;
 use crate::document::Node;
-use crate::expand::expand;
+use crate::expand::{are_disjoint, expand};
 use crate::finding::{Effect, Finding, Rule, Side};
 use crate::location::Location;
 use crate::number::Number;
-use crate::pair::{Direction, Pair};
+use crate::pair::{Direction, Pair, Question};
+use variant::{Constants, Union};
 
 /// Deeper than the references of any document that people maintain.
 pub const MAX_DEPTH: usize = 4000;
@@ -56,14 +58,25 @@ struct Value<'a, 'd> {
     location: &'a Location,
     /// The description of both sides, made for the first finding.
     says: OnceCell<Pair<String>>,
+    /// The constants of every case of the larger side, made if it has variants.
+    constants: OnceCell<Vec<Constants>>,
 }
 
 impl Value<'_, '_> {
     /// Whether the values consist of others, so that their schemas can be recursive.
     fn has_parts(&self) -> bool {
-        let all = self.cases.documented.iter().chain(&self.cases.served);
-        all.into_iter()
-            .any(|case| matches!(case.kind, Kind::Array | Kind::Object) || !case.not.is_empty())
+        let mut all = self.cases.documented.iter().chain(&self.cases.served);
+        all.any(|case| {
+            matches!(case.kind, Kind::Array | Kind::Object)
+                || !(case.not.is_empty() && case.rivals.is_empty())
+        })
+    }
+
+    fn constants(&self) -> &[Constants] {
+        let direction = self.location.direction;
+        let (_, large) = self.cases.ordered(direction);
+        let of_all = || large.iter().map(|case| variant::constants(case, direction)).collect();
+        self.constants.get_or_init(of_all)
     }
 
     /// A finding about what may be sent, and what is expected.
@@ -97,6 +110,21 @@ impl Value<'_, '_> {
         }
     }
 
+    fn overlap(&self) -> Finding {
+        let (subject, question) = (self.location.subject(), self.location.question);
+        let title = match self.location.direction {
+            Direction::Request => question.words(
+                format!("{subject} may fit two variants of a `oneOf` on the server"),
+                format!("{subject} may now fit two variants of a `oneOf`"),
+            ),
+            Direction::Response => question.words(
+                format!("{subject} may fit two variants of a `oneOf` in the document"),
+                format!("{subject} may now fit two variants of the earlier `oneOf`"),
+            ),
+        };
+        self.finding(Rule::Overlap, title)
+    }
+
     fn undecided(&self, what: &str) -> Finding {
         let title = format!("{}: {what} cannot be compared", self.location.subject());
         Finding { direction: None, ..self.finding(Rule::Undecided, title) }
@@ -108,6 +136,8 @@ struct Fit<'a, 'd> {
     value: &'a Value<'a, 'd>,
     small: &'a Case<'d>,
     large: &'a Case<'d>,
+    /// The properties whose values other variants of the larger side allow.
+    covered: &'a [&'a str],
 }
 
 impl<'d> Fit<'_, 'd> {
@@ -136,7 +166,8 @@ impl Containment {
             self.compared = 0;
         }
         let cases = schemas.as_ref().map(expand);
-        let value = Value { schemas, cases: &cases, location, says: OnceCell::new() };
+        let (says, constants) = (OnceCell::new(), OnceCell::new());
+        let value = Value { schemas, cases: &cases, location, says, constants };
         self.compared += 1;
         if self.depth == self.max_depth || self.compared > self.max_pairs {
             return vec![value.undecided("such deep nesting")];
@@ -155,6 +186,21 @@ impl Containment {
             self.holding.truncate(known);
         }
         findings
+    }
+
+    /// Whether one side may have just another name for what the other side declares: a server may
+    /// narrow or widen it as always, and another version of a contract may not.
+    pub fn are_alike(&mut self, schemas: &Pair<Schema<'_>>, location: &Location) -> bool {
+        match location.question {
+            Question::Server => self.compare(schemas, location).is_empty(),
+            Question::Change => self.are_equal(schemas, location),
+        }
+    }
+
+    /// Whether both sides declare the same values.
+    pub fn are_equal(&mut self, schemas: &Pair<Schema<'_>>, location: &Location) -> bool {
+        self.compare(schemas, location).is_empty()
+            && self.compare(schemas, &location.reversed()).is_empty()
     }
 
     fn value(&mut self, value: &Value<'_, '_>) -> Vec<Finding> {
@@ -185,19 +231,38 @@ impl Containment {
         let larger: Vec<_> = large.iter().filter(|other| other.kind == case.kind).collect();
         if let Some(mut findings) = scalar::enumerated(value, case, &larger) {
             let counterparts = larger.iter().filter(|other| other.shares_values(case));
-            let mut exclusions = counterparts
-                .filter_map(|large| self.exclusions(&Fit { value, small: case, large }));
+            let mut exclusions = counterparts.filter_map(|large| {
+                self.exclusions(&Fit { value, small: case, large, covered: &[] })
+            });
             findings.extend(exclusions.next());
+            if findings.is_empty() {
+                findings.extend(self.value_overlap(value, case, &larger));
+            }
             return findings;
         }
-        let rank = |(at, other): &(usize, &Case<'_>)| {
-            (component(case) != component(other), at.abs_diff(index))
-        };
-        let mut larger: Vec<_> = larger.into_iter().enumerate().collect();
-        larger.sort_by_key(rank);
+        let numbered = large.iter().enumerate().filter(|(_, other)| other.kind == case.kind);
+        let variants: Vec<_> = numbered.map(|(at, _)| at).collect();
+        self.variants(&Union::new(value, (index, case)), &variants, &[])
+    }
+
+    /// Compares a case with each of the variants, and reports against the one that it fits best.
+    fn best_of(
+        &mut self,
+        union: &Union<'_, '_>,
+        variants: &[usize],
+        told: &[&str],
+    ) -> Vec<Finding> {
+        let (value, (index, small)) = (union.value, union.small);
+        let (_, large) = value.cases.ordered(value.location.direction);
+        let rank = |at: &usize| (component(small) != component(&large[*at]), at.abs_diff(index));
+        let mut variants = variants.to_vec();
+        variants.sort_by_key(rank);
         let mut best: Option<Vec<Finding>> = None;
-        for (_, other) in larger {
-            let findings = self.case(&Fit { value, small: case, large: other });
+        for at in variants {
+            let spans = |name: &&&str| !union.has_all_values(at, name);
+            let covered: Vec<_> = told.iter().filter(spans).copied().collect();
+            let fit = Fit { value, small, large: &large[at], covered: &covered };
+            let findings = self.case(&fit);
             if findings.is_empty() {
                 return findings;
             }
@@ -216,30 +281,75 @@ impl Containment {
             Kind::Object => findings.extend(self.object(fit)),
             _ => {}
         }
+        if !breaks(&findings) {
+            findings.extend(self.overlap(fit));
+        }
         findings
     }
 
     /// Reports a `not` of one side unless the other side has an equal one.
     fn exclusions(&mut self, fit: &Fit<'_, '_>) -> Option<Finding> {
-        let Fit { value, small, large } = fit;
+        let Fit { value, small, large, .. } = fit;
         let mut is_same = |one: &Node<'_>, two: &Node<'_>| {
             let schemas = fit.part(std::slice::from_ref(one), std::slice::from_ref(two));
-            self.compare(&schemas, value.location).is_empty()
-                && self.compare(&schemas, &value.location.reversed()).is_empty()
+            self.are_equal(&schemas, value.location)
         };
         let agree = small.not.iter().all(|one| large.not.iter().any(|two| is_same(one, two)))
             && large.not.iter().all(|two| small.not.iter().any(|one| is_same(one, two)));
         (!agree).then(|| value.undecided("a `not`"))
     }
 
+    /// Reports a case with a value that overlaps in each case that has it.
+    fn value_overlap(
+        &mut self,
+        value: &Value<'_, '_>,
+        case: &Case<'_>,
+        larger: &[&Case<'_>],
+    ) -> Option<Finding> {
+        let values = case.values.iter().flatten();
+        let one = |value: &Json| Case { values: Some(vec![value.clone()]), ..case.clone() };
+        let mut cases: Vec<_> = values.map(one).collect();
+        if cases.is_empty() {
+            cases.push(case.clone());
+        }
+        cases.iter().find_map(|small| {
+            let having = larger.iter().filter(|other| !are_disjoint(small, other));
+            let fit = |large| Fit { value, small, large, covered: &[] };
+            let found = having.map(|large| self.overlap(&fit(large))).collect::<Option<Vec<_>>>();
+            found?.into_iter().next()
+        })
+    }
+
+    /// Reports a case that may fit another variant of the larger side too, which its `oneOf`
+    /// forbids, unless the smaller side forbids the same.
+    fn overlap(&mut self, fit: &Fit<'_, '_>) -> Option<Finding> {
+        let Fit { value, small, large, .. } = fit;
+        let mut is_possible = |rival: &Node<'_>| {
+            let rival = std::slice::from_ref(rival);
+            let cases = expand(&Schema::all_of(&large.origin, rival));
+            let mut forbidden = small.rivals.iter().map(std::slice::from_ref);
+            !cases.iter().all(|case| are_disjoint(small, case))
+                && !forbidden.any(|known| {
+                    let location = value.location.reversed();
+                    !breaks(&self.compare(&fit.part(known, rival), &location))
+                })
+        };
+        let is_possible = large.rivals.iter().any(&mut is_possible);
+        is_possible.then(|| value.overlap())
+    }
+
     fn items(&mut self, fit: &Fit<'_, '_>) -> Vec<Finding> {
-        let Fit { value, small, large } = fit;
+        let Fit { value, small, large, .. } = fit;
         let is_empty = small.range.high.is_some_and(|bound| bound.at == Number::Whole(0));
         if large.items.is_empty() || is_empty {
             return Vec::new();
         }
         self.compare(&fit.part(&small.items, &large.items), &value.location.items())
     }
+}
+
+fn breaks(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| finding.effect == Effect::Breaks)
 }
 
 /// What is added counts only between cases that break the same number of promises.

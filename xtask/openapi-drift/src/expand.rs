@@ -3,13 +3,16 @@
 //! A condition that cannot be read is kept and compared for equality, never dropped. This module
 //! must not compare.
 
+mod disjoint;
 mod keyword;
+mod variant;
 
 use serde_json::Value;
 
 use crate::case::{Case, Kind, Opaque, Schema, contains};
 use crate::document::{Node, Version};
 use crate::number::{Number, Range};
+pub use disjoint::are_disjoint;
 pub use keyword::integer_format;
 use keyword::own_cases;
 
@@ -22,12 +25,13 @@ const MAX_DEPTH: usize = 100;
 
 /// Returns everything that a schema allows.
 pub fn expand<'d>(schema: &Schema<'d>) -> Vec<Case<'d>> {
-    let mut cases = Expansion::default().all(&schema.all, every_case(&schema.shown));
-    cases.iter_mut().for_each(restrict_numbers);
-    cases.retain(|case| case.values != Some(Vec::new()));
-    cases
+    Expansion::default().finish(schema)
 }
 
+/// Returns everything that a schema allows, and what its `oneOf` forbids because it fits twice.
+fn expand_roughly<'d>(schema: &Schema<'d>) -> Vec<Case<'d>> {
+    Expansion { is_rough: true, ..Expansion::default() }.finish(schema)
+}
 fn every_case<'d>(node: &Node<'d>) -> Vec<Case<'d>> {
     Kind::ALL.iter().map(|kind| Case::any(*kind, node)).collect()
 }
@@ -55,9 +59,18 @@ struct Expansion {
     /// The schemas that are being expanded: the end of recursion.
     in_progress: Vec<String>,
     count: usize,
+    /// Whether `oneOf` is read as `anyOf`.
+    is_rough: bool,
 }
 
 impl Expansion {
+    fn finish<'d>(mut self, schema: &Schema<'d>) -> Vec<Case<'d>> {
+        let mut cases = self.all(&schema.all, every_case(&schema.shown));
+        cases.iter_mut().for_each(restrict_numbers);
+        cases.retain(|case| case.values != Some(Vec::new()));
+        cases
+    }
+
     /// Restricts `cases` by every schema.
     fn all<'d>(&mut self, schemas: &[Node<'d>], mut cases: Vec<Case<'d>>) -> Vec<Case<'d>> {
         for node in schemas {
@@ -92,10 +105,16 @@ impl Expansion {
                 case.origin = node.clone();
             }
         }
-        let unions = ["oneOf", "anyOf"].map(|keyword| node.list(keyword));
-        for branches in unions.iter().filter(|branches| !branches.is_empty()) {
-            let branches: Vec<_> = branches.iter().flat_map(|one| self.schema(one)).collect();
-            cases = intersect(node, &cases, &branches);
+        for keyword in ["oneOf", "anyOf"] {
+            let schemas = node.list(keyword);
+            if !schemas.is_empty() {
+                let mut variants: Vec<_> = schemas.iter().map(|one| self.schema(one)).collect();
+                variant::add_tags(node, &schemas, &mut variants);
+                if keyword == "oneOf" && !self.is_rough {
+                    variant::add_rivals(node, &schemas, &mut variants);
+                }
+                cases = intersect(node, &cases, &variants.concat());
+            }
         }
         if keyword::is_nullable(node) && !cases.iter().any(|case| case.kind == Kind::Null) {
             cases.push(Case::any(Kind::Null, node));

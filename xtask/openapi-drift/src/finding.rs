@@ -48,6 +48,8 @@ pub enum Rule {
     Unique,
     /// Only one side allows additional properties.
     AdditionalProperties,
+    /// A value may fit two variants of a `oneOf` of the other side.
+    Overlap,
     /// A documented property is not declared.
     MissingProperty,
     /// A documented header is not declared.
@@ -72,6 +74,8 @@ pub enum Rule {
     UndocumentedError,
     /// A header of a response is not documented. Only between two versions of a contract.
     UndocumentedHeader,
+    /// A documented error status is declared only by its range. Only about a server, and a note.
+    ErrorRange,
     /// The two sides cannot be compared, which counts as a difference.
     Undecided,
 }
@@ -97,6 +101,7 @@ impl Rule {
         Self::Multiple,
         Self::Unique,
         Self::AdditionalProperties,
+        Self::Overlap,
         Self::MissingProperty,
         Self::MissingHeader,
         Self::OperationId,
@@ -109,6 +114,7 @@ impl Rule {
         Self::UndocumentedProperty,
         Self::UndocumentedError,
         Self::UndocumentedHeader,
+        Self::ErrorRange,
         Self::Undecided,
     ];
 
@@ -128,6 +134,7 @@ impl Rule {
                 | Self::Multiple
                 | Self::Unique
                 | Self::AdditionalProperties
+                | Self::Overlap
         )
     }
 }
@@ -175,6 +182,8 @@ pub enum Effect {
     Breaks,
     /// The later version of a contract only adds something.
     Adds,
+    /// Both agree, and the server says less about it than the contract.
+    Notes,
 }
 
 /// One difference.

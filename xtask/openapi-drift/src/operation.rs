@@ -37,6 +37,8 @@ pub struct Outcome {
     pub findings: Vec<Finding>,
     /// What a later version of a contract only adds.
     pub additions: Vec<Finding>,
+    /// What breaks nothing, and is good to know about a server.
+    pub notes: Vec<Finding>,
 }
 
 impl Outcome {
@@ -48,6 +50,9 @@ impl Outcome {
         self.question.words([documented, served], [served, documented])
     }
 }
+
+/// What the same operation has on both sides: its operationId, its route or both.
+type Key = Option<(String, String)>;
 
 /// Compares what the contract documents with what the server declares, or an earlier version of a
 /// contract with a later one.
@@ -72,7 +77,14 @@ fn compare_within(question: Question, documents: &Pair<Document>, max_depth: usi
     let mut unmatched = documents.as_ref().map(|document| operations(question, document, &shared));
     let operations = unmatched.documented.len();
     let mut findings = Vec::new();
-    for key in [Operation::route_key, Operation::id_key] {
+    // An operation keeps its operationId when it moves, even if another takes its route.
+    let keys: [fn(&Operation<'_>) -> Key; 4] = [
+        |it| Some((it.id()?.to_owned(), it.route())),
+        |it| Some((it.id()?.to_owned(), String::new())),
+        |it| Some((String::new(), it.route())),
+        |it| Some((String::new(), it.shape())),
+    ];
+    for key in keys {
         for pair in take_pairs(&mut unmatched, key) {
             findings.extend(pair.findings());
         }
@@ -81,9 +93,10 @@ fn compare_within(question: Question, documents: &Pair<Document>, max_depth: usi
     findings.extend(missing.iter().map(|one| one.missing(&documents.served)));
     findings.extend(undocumented.iter().map(|one| one.undocumented(&documents.documented)));
     let names = documents.as_ref().map(|document| document.name.clone());
-    let (findings, additions) =
+    let (findings, others): (_, Vec<_>) =
         merge(findings).into_iter().partition(|finding| finding.effect == Effect::Breaks);
-    Outcome { question, names, operations, findings, additions }
+    let (additions, notes) = others.into_iter().partition(|it| it.effect == Effect::Adds);
+    Outcome { question, names, operations, findings, additions, notes }
 }
 
 /// One method of one path.
@@ -119,7 +132,7 @@ fn paths(document: &Document) -> Node<'_> {
 /// Removes and returns the pairs that have the same key. The first of several goes first.
 fn take_pairs<'d>(
     unmatched: &mut Pair<Vec<Operation<'d>>>,
-    key: fn(&Operation<'d>) -> Option<(&'d str, &'d str)>,
+    key: fn(&Operation<'d>) -> Key,
 ) -> Vec<Pair<Operation<'d>>> {
     let Pair { documented, served } = unmatched;
     let mut by_key = HashMap::<_, Vec<usize>>::new();
@@ -142,18 +155,15 @@ fn take_pairs<'d>(
     pairs
 }
 
-impl<'d> Operation<'d> {
-    #[expect(clippy::unnecessary_wraps, reason = "it has the type of the other key")]
-    fn route_key(&self) -> Option<(&'d str, &'d str)> {
-        Some((self.path, self.method))
+impl Operation<'_> {
+    /// Returns the route without the names of its parameters.
+    fn shape(&self) -> String {
+        let route = self.route();
+        let part = |part: &str| part.split_once('}').map_or(part, |(_, rest)| rest).to_owned();
+        route.split('{').map(part).collect::<Vec<_>>().join("{}")
     }
 
-    /// What it has in common with itself on another route.
-    fn id_key(&self) -> Option<(&'d str, &'d str)> {
-        self.id().map(|id| (id, ""))
-    }
-
-    fn id(&self) -> Option<&'d str> {
+    fn id(&self) -> Option<&str> {
         self.node.text("operationId")
     }
 

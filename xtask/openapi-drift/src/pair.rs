@@ -103,3 +103,32 @@ impl<K: Ord, V> Pair<BTreeMap<K, V>> {
         self.served.iter().filter(|(key, _)| !self.documented.contains_key(key))
     }
 }
+
+/// More new names than that are no renames.
+const MAX_NEW: usize = 20;
+
+/// Pairs what is gone with what is new, if each has just one counterpart.
+pub fn renamed<T: Copy>(
+    gone: impl Iterator<Item = T>,
+    new: impl Iterator<Item = T>,
+    mut is_same: impl FnMut(T, T) -> bool,
+) -> Vec<Pair<T>> {
+    let (gone, new): (Vec<_>, Vec<_>) =
+        (gone.take(MAX_NEW + 1).collect(), new.take(MAX_NEW + 1).collect());
+    if gone.len().max(new.len()) > MAX_NEW {
+        return Vec::new();
+    }
+    let mut counterparts = Vec::new();
+    for (from, documented) in gone.iter().enumerate() {
+        for (to, served) in new.iter().enumerate() {
+            if is_same(*documented, *served) {
+                counterparts.push((from, to));
+            }
+        }
+    }
+    let is_only = |(from, to): &&(usize, usize)| {
+        counterparts.iter().filter(|(one, two)| one == from || two == to).count() == 1
+    };
+    let only = counterparts.iter().filter(is_only);
+    only.map(|(from, to)| Pair { documented: gone[*from], served: new[*to] }).collect()
+}

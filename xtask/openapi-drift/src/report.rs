@@ -7,6 +7,7 @@ mod github;
 mod json;
 mod sarif;
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use crate::code::Code;
@@ -70,6 +71,15 @@ pub fn write_text(out: &mut dyn Write, outcome: &Outcome, style: Style<'_>) -> i
         );
     }
     writeln!(out, "{documented} and {served} agree: {operations} compared")?;
+    if !outcome.notes.is_empty() {
+        let statuses: BTreeSet<_> = outcome.notes.iter().map(|it| &*it.documented.says).collect();
+        let statuses = Vec::from_iter(statuses).join(", ");
+        let head = style.mark("note[error-range]:");
+        writeln!(
+            out,
+            "{head} documented, and declared by the server only as 4XX or 5XX: {statuses}"
+        )?;
+    }
     writeln!(out, "{} {}", style.mark("note:"), style.note)
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Operation, content, parameter};
 use crate::contain::Shared;
 use crate::document::Node;
-use crate::finding::{Finding, Rule, Side};
+use crate::finding::{Effect, Finding, Rule, Side};
 use crate::location::Location;
 use crate::pair::{Direction, Pair, Question};
 
@@ -135,7 +135,21 @@ impl Exchange<'_, '_> {
         if served.is_empty() {
             return vec![self.missing(status, None)];
         }
-        served.iter().flat_map(|served| self.response(status, served)).collect()
+        let differences = served.iter().flat_map(|served| self.response(status, served));
+        differences.chain(self.declared_by_range(status)).collect()
+    }
+
+    /// A note about a documented status for which the server has only a range.
+    fn declared_by_range(&self, status: &str) -> Option<Finding> {
+        let (range, served) = (range(status), &self.responses.served);
+        let is_named = status == range || served.contains_key(status);
+        let node = served.get(&range).filter(|_| !is_named)?;
+        let title = format!("{status} is documented, and the server declares only {range}");
+        let sides = Side::pair((&self.responses.documented[status], status), (node, &*range));
+        let rule = (self.question(), Rule::ErrorRange);
+        let finding = Finding::new(rule, title, sides, &self.body(status));
+        (self.question() == Question::Server)
+            .then_some(Finding { effect: Effect::Notes, ..finding })
     }
 
     /// Returns the errors that an earlier contract promised under no name.

@@ -149,3 +149,39 @@ fn references_lead_as_deep_as_documents_need_and_never_out_of_the_stack() {
     // Deeper chains are not decided.
     assert!(differ(chain(5000, "string"), chain(5000, "string")));
 }
+
+#[test]
+fn the_default_of_a_parameter_that_is_described_by_content_counts() {
+    let parameter = |default: u8| {
+        let content =
+            json!({"application/json": {"schema": {"type": "integer", "default": default}}});
+        json!([{"name": "q", "in": "query", "content": content}])
+    };
+    let with = |default| document(&json!({"type": "string"}), &json!({}), &parameter(default));
+    assert!(!differ(with(1), with(1)));
+    assert!(differ(with(1), with(2)));
+}
+
+#[test]
+fn a_documented_error_that_the_server_declares_by_its_range_is_a_note() {
+    let with = |statuses: &[&str]| {
+        let mut document = responding(&json!({"type": "string"}));
+        for status in statuses {
+            document["paths"]["/x"]["get"]["responses"][*status] = json!({"description": ""});
+        }
+        document
+    };
+    let notes = |documented: &[&str], served: &[&str]| {
+        let outcome = outcome(Pair { documented: with(documented), served: with(served) }).unwrap();
+        assert!(outcome.findings.is_empty(), "{:#?}", outcome.findings);
+        outcome.notes.into_iter().map(|note| note.title).collect::<Vec<_>>()
+    };
+    let title = |status: &str, range: &str| {
+        format!("{status} is documented, and the server declares only {range}")
+    };
+    let found = notes(&["404", "429", "503"], &["4XX", "5XX", "429"]);
+    assert_eq!(found, [title("404", "4XX"), title("503", "5XX")]);
+    assert_eq!(notes(&["4XX", "404"], &["4XX", "404"]), Vec::<String>::new());
+    assert_eq!(notes(&["404"], &["default"]), Vec::<String>::new());
+    assert_eq!(notes(&["4XX"], &["4XX"]), Vec::<String>::new());
+}

@@ -13,5 +13,7 @@ mod explain;
 mod formats;
 mod pair;
 mod properties;
+mod rename;
 mod text;
+mod union;
 mod versions;
