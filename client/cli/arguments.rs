@@ -2,7 +2,7 @@
 //! arguments that read well, and the commands of our own.
 
 use crate::generated::{Cli, CliCommand, RANGES, SCOPES};
-use crate::{call::Hooks, verbs};
+use crate::{call::Hooks, selection, verbs};
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{
     Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, Parser, Subcommand, ValueEnum,
@@ -103,19 +103,25 @@ pub fn command() -> Command {
         let leaf = readable(operation, words);
         root = match words.split_once(' ') {
             None => root.subcommand(leaf.name(words)),
-            Some((thing, verb)) => root.mut_subcommand(thing, |thing| add(thing, leaf.name(verb))),
+            Some((thing, verb)) => {
+                root.mut_subcommand(thing, |thing| add(thing, operation, leaf.name(verb)))
+            }
         };
     }
     Own::augment_subcommands(root)
 }
 
 /// Adds a command, or its arguments if the name is taken.
-fn add(thing: Command, leaf: Command) -> Command {
+fn add(thing: Command, operation: CliCommand, leaf: Command) -> Command {
     let name = leaf.get_name().to_owned();
     if thing.find_subcommand(&name).is_none() {
         return thing.subcommand(leaf);
     }
-    thing.mut_subcommand(name, |taken| revoke(taken, &leaf))
+    thing.mut_subcommand(name, |taken| match operation {
+        CliCommand::CreateOrganizationApiToken => restrict(taken),
+        CliCommand::RevokeOrganizationApiTokens => selection::arguments(taken),
+        _ => revoke(taken, &leaf),
+    })
 }
 
 /// Returns the generated command of an operation, with arguments and help that read well.
@@ -133,6 +139,8 @@ fn readable(operation: CliCommand, words: &'static str) -> Command {
     match operation {
         CliCommand::CreateApiToken => mint(command),
         CliCommand::ListOrganizationAuditLogs => command.arg(all()),
+        // The credentials come from standard input.
+        CliCommand::RevokeCredentials => command.mut_arg("json-body", |body| body.required(false)),
         _ => command,
     }
 }
@@ -143,6 +151,7 @@ fn readable_argument(argument: Arg) -> Arg {
         "organization-slug" => argument.long("organization").value_name("SLUG"),
         "organization" => argument.value_name("SLUG"),
         "token-id" => argument.long("id").value_name("ID"),
+        "expiration" => argument.long("expires").value_name("EXPIRATION"),
         "token-name" | "group-name" | "name" => positional(argument, "NAME"),
         "username" => positional(argument, "USERNAME"),
         "json-body" | "json-body-template" => argument.hide(true),
@@ -180,12 +189,6 @@ fn plain(text: &str) -> String {
 }
 
 fn mint(command: Command) -> Command {
-    let scope = PossibleValuesParser::new(SCOPES).try_map(|scope| scope.parse::<Scope>());
-    let scope = Arg::new("scope")
-        .long("scope")
-        .value_name("SCOPE")
-        .action(ArgAction::Append)
-        .value_parser(scope);
     let text = "\n\nWithout `--organization` the token is unrestricted: it may do all that you may \
                 do. Turso has deprecated such tokens.\n\nThe secret alone is printed on standard \
                 output. Save it: it is shown once.";
@@ -193,7 +196,28 @@ fn mint(command: Command) -> Command {
     command
         .long_about(long + text)
         .mut_arg("group", |group| group.requires_all(["organization", "scope"]))
-        .arg(scope.requires("group").help("What the token may do in the group; may be repeated"))
+        .arg(scope().requires("group").help("What the token may do in the group; may be repeated"))
+}
+
+/// Progenitor makes no flags for lists.
+pub fn scope() -> Arg {
+    let scope = PossibleValuesParser::new(SCOPES).try_map(|scope| scope.parse::<Scope>());
+    let argument = Arg::new("scope").long("scope").value_name("SCOPE");
+    argument.action(ArgAction::Append).value_parser(scope)
+}
+
+pub fn allow_ip() -> Arg {
+    Arg::new("allow-ip").long("allow-ip").value_name("NET").action(ArgAction::Append)
+}
+
+/// Lets a token of an organization expire, and name the addresses that may use it.
+fn restrict(mint: Command) -> Command {
+    let expires = Arg::new("expires").long("expires").value_name("EXPIRATION");
+    let expires =
+        expires.help("A duration such as 30d, a time such as 2030-01-31T12:00:00Z, or never");
+    let addresses = "An address or a network that may use the token; may be repeated";
+    mint.arg(expires.requires("organization"))
+        .arg(allow_ip().requires("organization").help(addresses))
 }
 
 /// Lets one command revoke a token by name, or by organization and ID.
@@ -205,13 +229,14 @@ fn revoke(by_name: Command, by_id: &Command) -> Command {
         .long_about(text.map(Option::unwrap_or_default).join("\n\n"))
         .override_usage(
             "orgtokens token revoke [OPTIONS] <NAME>\n       \
-             orgtokens token revoke [OPTIONS] --organization <SLUG> --id <ID>",
+             orgtokens token revoke [OPTIONS] --organization <SLUG> --id <ID>\n       \
+             orgtokens token revoke [OPTIONS] --organization <SLUG> <--owner|--group|...>",
         )
         .mut_arg("token-name", |name| {
-            name.required(false).required_unless_present("token-id").conflicts_with("token-id")
+            name.required(false).required_unless_present("selected").conflicts_with("token-id")
         })
         .mut_arg("token-id", |id| id.required(false).requires("organization-slug"))
-        .mut_arg("organization-slug", |slug| slug.required(false).requires("token-id"))
+        .mut_arg("organization-slug", |slug| slug.required(false).requires("selected"))
 }
 
 fn yes() -> Arg {
@@ -297,14 +322,14 @@ mod tests {
     }
 
     #[test]
-    fn every_operation_has_a_command_of_its_own_and_revoke_has_two() {
+    fn every_operation_has_a_command_of_its_own_but_mint_and_revoke_have_more() {
         command().debug_assert();
         let mut operations = BTreeMap::<_, usize>::new();
         for operation in CliCommand::iter() {
             *operations.entry(verbs::verb(operation).words).or_default() += 1;
         }
         operations.retain(|_, count| *count > 1);
-        assert_eq!(operations, BTreeMap::from([("token revoke", 2)]));
+        assert_eq!(operations, BTreeMap::from([("token mint", 2), ("token revoke", 3)]));
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Sends the request of a generated command, and keeps the answer as it was received.
 
-use crate::arguments::{Options, leaf};
+use crate::arguments::{Options, allow_ip, leaf, scope};
 use crate::connection::Connection;
 use crate::generated::{Cli, CliCommand, CliConfig};
 use crate::output::{self, Answer};
 use crate::problem::Problem;
+use crate::selection;
 use crate::verbs::{Shown, question, verb};
 use clap::ArgMatches;
 use futures::TryStreamExt;
@@ -24,13 +25,23 @@ const PAGE: u32 = 1_000;
 
 pub async fn run(options: &Options, matches: &ArgMatches) -> Result<(), Problem> {
     let (words, matches) = leaf(matches);
-    let operation = operation(&words, matches);
-    let connection = Connection::find(options)?;
+    let (restricted, filter) = (restricted(matches), selection::filter(matches)?);
+    let (operation, matches) = match &restricted {
+        Some(matches) => (CliCommand::CreateOrganizationApiToken, matches),
+        None if filter.is_some() => (CliCommand::RevokeOrganizationApiTokens, matches),
+        None => (operation(&words, matches), matches),
+    };
+    let connection = match operation {
+        CliCommand::RevokeCredentials => Connection::find_anonymous(options)?,
+        _ => Connection::find(options)?,
+    };
     let shown = verb(operation).shown;
-    if matches!(shown, Shown::Secret) {
+    if matches!(shown, Shown::Secret(_)) {
         output::require_stdout()?;
     }
-    if let (Some(question), Some(false)) = (question(operation), flag(matches, "yes")) {
+    if let (Some(question), Some(false)) = (question(operation), flag(matches, "yes"))
+        && !selection::is_dry_run(matches)
+    {
         confirm(question, matches, &connection.url)?;
     }
     let bodies = Arc::<Mutex<Vec<Vec<u8>>>>::default();
@@ -40,11 +51,14 @@ pub async fn run(options: &Options, matches: &ArgMatches) -> Result<(), Problem>
             received.lock().expect("no thread panics here").push(body.to_vec());
         })
     })?;
-    let all = flag(matches, "all") == Some(true);
-    let value = if all { Some(all_entries(&client, matches).await?) } else { None };
-    if value.is_none() {
+    let value = if flag(matches, "all") == Some(true) {
+        Some(all_entries(&client, matches).await?)
+    } else if let Some(filter) = &filter {
+        Some(selection::revoke(&client, matches, filter).await?)
+    } else {
         Cli::new(client, Hooks).execute(operation, matches).await.map_err(Problem::from_call)?;
-    }
+        None
+    };
     let bodies = std::mem::take(&mut *bodies.lock().expect("no thread panics here"));
     output::print(&Answer { bodies, value }, &shown, options.format)
 }
@@ -54,16 +68,39 @@ fn flag(matches: &ArgMatches, name: &str) -> Option<bool> {
     matches.try_get_one(name).ok().flatten().copied()
 }
 
-/// Returns the operation with these words. If there are two, it is the one whose required
-/// arguments are given.
+/// Returns the operation with these words. If there are more, it is the one whose required arguments
+/// are given. The one that needs a filter is found by [`selection::filter`].
 fn operation(words: &str, matches: &ArgMatches) -> CliCommand {
     let is_given = |operation: &CliCommand| {
         let command = Cli::<Hooks>::get_command(*operation);
         let mut required = command.get_arguments().filter(|argument| argument.is_required_set());
-        required.all(|argument| matches.contains_id(argument.get_id().as_str()))
+        // A whole body as a file is hidden, and never required.
+        required.all(|it| it.get_id() == "json-body" || matches.contains_id(it.get_id().as_str()))
     };
-    let mut candidates = CliCommand::iter().filter(|it| verb(*it).words == words);
+    let needs_filter = |it: &CliCommand| matches!(it, CliCommand::RevokeOrganizationApiTokens);
+    let candidates = CliCommand::iter().filter(|it| verb(*it).words == words);
+    let mut candidates = candidates.filter(|it| !needs_filter(it));
     candidates.find(is_given).expect("clap knows these words and has required the arguments")
+}
+
+/// Returns the arguments of the operation that mints a restricted token, if that is asked for.
+fn restricted(matches: &ArgMatches) -> Option<ArgMatches> {
+    let given = |id| matches.try_get_raw(id).ok().flatten().into_iter().flatten();
+    given("expires").chain(given("allow-ip")).next()?;
+    let names = [
+        ("token-name", "name"),
+        ("organization", "organization-slug"),
+        ("group", "group"),
+        ("scope", "scope"),
+        ("expires", "expiration"),
+        ("allow-ip", "allow-ip"),
+    ];
+    let arguments = names.into_iter().flat_map(|(id, name)| {
+        given(id).flat_map(move |value| [format!("--{name}").into(), value.to_owned()])
+    });
+    let command = Cli::<Hooks>::get_command(CliCommand::CreateOrganizationApiToken);
+    let command = command.no_binary_name(true).args([scope(), allow_ip()]);
+    Some(command.get_matches_from(arguments))
 }
 
 /// Asks whether to do it.
@@ -82,7 +119,8 @@ fn confirm(
     let name = ["token-name", "token-id", "group-name", "username"].into_iter().find_map(given);
     let name = name.unwrap_or_default();
     let within = given("organization-slug").map(|slug| format!(" in {slug}")).unwrap_or_default();
-    eprint!("{act} {name}{within} of {url}{consequence}? [y/N] ");
+    let name = if name.is_empty() { name } else { format!(" {name}").into() };
+    eprint!("{act}{name}{within} of {url}{consequence}? [y/N] ");
     let mut answer = String::new();
     let read = io::stderr().flush().and_then(|()| io::stdin().read_line(&mut answer));
     match read {
@@ -100,8 +138,11 @@ async fn all_entries(client: &Client, matches: &ArgMatches) -> Result<serde_json
     Ok(json!({ "audit_logs": entries }))
 }
 
-/// What is done at each step of a call. Only a list of scopes needs help; the answer is printed
-/// from its body.
+fn scopes(matches: &ArgMatches) -> Option<Vec<Scope>> {
+    Some(matches.get_many("scope")?.copied().collect())
+}
+
+/// What is done at each step of a call. Only lists need help; the answer is printed from its body.
 pub struct Hooks;
 
 impl CliConfig for Hooks {
@@ -110,9 +151,35 @@ impl CliConfig for Hooks {
         matches: &ArgMatches,
         request: &mut builder::CreateApiToken<'_>,
     ) -> anyhow::Result<()> {
-        if let Some(scopes) = matches.get_many::<Scope>("scope") {
-            let scopes: Vec<_> = scopes.copied().collect();
+        if let Some(scopes) = scopes(matches) {
             *request = request.clone().body_map(|body| body.scopes(scopes));
+        }
+        Ok(())
+    }
+
+    fn execute_create_organization_api_token(
+        &self,
+        matches: &ArgMatches,
+        request: &mut builder::CreateOrganizationApiToken<'_>,
+    ) -> anyhow::Result<()> {
+        if let Some(scopes) = scopes(matches) {
+            *request = request.clone().body_map(|body| body.scopes(scopes));
+        }
+        if let Some(addresses) = matches.get_many::<String>("allow-ip") {
+            let addresses: Vec<_> = addresses.cloned().collect();
+            *request = request.clone().body_map(|body| body.allowed_ips(addresses));
+        }
+        Ok(())
+    }
+
+    fn execute_revoke_credentials(
+        &self,
+        matches: &ArgMatches,
+        request: &mut builder::RevokeCredentials<'_>,
+    ) -> anyhow::Result<()> {
+        if !matches.contains_id("json-body") {
+            let credentials: Vec<_> = io::stdin().lines().collect::<Result<_, _>>()?;
+            *request = request.clone().body_map(|body| body.credentials(credentials));
         }
         Ok(())
     }

@@ -63,6 +63,13 @@ impl Connection {
         }
     }
 
+    /// Returns the server alone, for what needs no token.
+    pub fn find_anonymous(options: &Options) -> Result<Self, Problem> {
+        let name = options.profile.as_deref().unwrap_or(DEFAULT);
+        let url = Self::find_url(options, profile::load()?.get(name))?;
+        Ok(Self { url, token: String::new() })
+    }
+
     /// Returns the server to log in to.
     pub fn find_url(options: &Options, profile: Option<&Profile>) -> Result<String, Problem> {
         let url = options.url.clone().or(Environment::read(options)?.url);
@@ -74,7 +81,9 @@ impl Connection {
         &self,
         set_up: impl FnOnce(ClientBuilder) -> ClientBuilder,
     ) -> Result<Client, Problem> {
-        let client = Client::builder(&self.url).token(&self.token).user_agent(USER_AGENT);
+        let client = Client::builder(&self.url).user_agent(USER_AGENT);
+        // A leak report has none.
+        let client = if self.token.is_empty() { client } else { client.token(&self.token) };
         set_up(client).build().map_err(Problem::wrong_use)
     }
 }

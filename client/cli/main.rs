@@ -10,6 +10,7 @@ mod login;
 mod output;
 mod problem;
 mod profile;
+mod selection;
 mod shell;
 mod verbs;
 

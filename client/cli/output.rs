@@ -22,7 +22,7 @@ pub struct Answer {
 /// Prints an answer.
 pub fn print(answer: &Answer, shown: &Shown, format: Format) -> Result<(), Problem> {
     let json = answer.bodies.join(&b'\n');
-    if format == Format::Json && !matches!(shown, Shown::Secret) {
+    if format == Format::Json && !matches!(shown, Shown::Secret(_)) {
         return write(&json);
     }
     let body = answer.bodies.first().map(Vec::as_slice).unwrap_or_default();
@@ -31,8 +31,9 @@ pub fn print(answer: &Answer, shown: &Shown, format: Format) -> Result<(), Probl
     match shown {
         Shown::Table(name, columns) => say(&table(&value[name], columns)),
         Shown::Done(verb, member) => say(&format!("{verb} {}", cell(&value, member))),
+        Shown::Sentence(sentence) => say(sentence),
         Shown::Expiry => say(&expiry(&value["exp"])),
-        Shown::Secret => secret(&value, (format == Format::Json).then_some(json)),
+        Shown::Secret(done) => secret(done, &value, (format == Format::Json).then_some(json)),
     }
 }
 
@@ -54,17 +55,18 @@ pub fn require_stdout() -> Result<(), Problem> {
 
 /// Prints a secret alone on standard output, or the JSON that contains it. The rest goes to
 /// standard error.
-fn secret(minted: &Value, json: Option<Vec<u8>>) -> Result<(), Problem> {
+fn secret(done: &str, minted: &Value, json: Option<Vec<u8>>) -> Result<(), Problem> {
     let (name, id) = (cell(minted, "name"), cell(minted, "id"));
     let once = if io::stdout().is_terminal() { ": this is its secret, shown once" } else { "" };
     let text = json.unwrap_or_else(|| {
-        complain(&format!("minted {name}, id {id}{once}"));
+        let expiry = minted["expires_at"].as_str().map(|time| format!(", expires at {time}"));
+        complain(&format!("{done} {name}, id {id}{}{once}", expiry.unwrap_or_default()));
         format!("{}\n", cell(minted, "token")).into_bytes()
     });
     write_all(&text).map_err(|error| {
         let revoke = format!("revoke it with `orgtokens token revoke {name}`");
         Problem::unknown(format!(
-            "the token {name}, id {id}, was minted, but not printed ({error}): {revoke}"
+            "the token {name}, id {id}, was {done}, but not printed ({error}): {revoke}"
         ))
     })
 }

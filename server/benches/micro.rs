@@ -4,7 +4,7 @@
 use chrono::DateTime;
 use divan::counter::BytesCount;
 use divan::{AllocProfiler, Bencher, black_box};
-use orgtokens_server::access::{Action, decide};
+use orgtokens_server::access::{Action, Place, decide};
 use orgtokens_server::caller::{Binding, OrganizationId, Role};
 use orgtokens_server::name::Name;
 use orgtokens_server::records::{OrganizationToken, Token, TokenOwner};
@@ -45,7 +45,8 @@ fn digest_token(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn decide_list() -> bool {
     let binding = black_box(Binding::Organization(OrganizationId(1)));
-    decide(&binding, OrganizationId(1), black_box(Role::Owner), Action::ManageTokens).is_ok()
+    let place = Place { organization: OrganizationId(1), allows_unrestricted: true };
+    decide(&binding, place, black_box(Role::Owner), Action::ManageTokens).is_ok()
 }
 
 #[divan::bench]

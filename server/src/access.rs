@@ -27,6 +27,9 @@ pub enum Action {
     Leave,
     /// List or revoke tokens: the two are symmetric.
     ManageTokens,
+    /// List the tokens of one member, who may be the caller.
+    ReadMemberTokens,
+    ManagePolicy,
     MintToken,
     MintGroupToken,
     ReadAudit,
@@ -41,7 +44,8 @@ pub enum Extent {
     Own,
 }
 
-const ROLE: Error = Error::Forbidden("only owners and admins of this organization may do this");
+pub(crate) const ROLE: Error =
+    Error::Forbidden("only owners and admins of this organization may do this");
 const READ: Error =
     Error::TokenTooNarrow("this token is bound to a group and lacks the scope `read`");
 const GROUP: Error = Error::TokenTooNarrow("a token that is bound to a group may not do this");
@@ -62,15 +66,21 @@ pub fn decide_own(binding: &Binding, action: OwnAction) -> Result<Extent> {
     }
 }
 
+/// An organization, and what its policy says of the bindings that reach it.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    pub organization: OrganizationId,
+    pub allows_unrestricted: bool,
+}
+
 /// Decides about an action in an organization, in which the caller's user has `role`. An organization
 /// that the binding does not reach is not found.
-pub fn decide(
-    binding: &Binding,
-    organization: OrganizationId,
-    role: Role,
-    action: Action,
-) -> Result<Extent> {
-    if binding.organization().is_some_and(|bound| bound != organization) {
+pub fn decide(binding: &Binding, place: Place, role: Role, action: Action) -> Result<Extent> {
+    let is_reached = match binding.organization() {
+        Some(bound) => bound == place.organization,
+        None => place.allows_unrestricted,
+    };
+    if !is_reached {
         return Err(Error::NO_ORGANIZATION);
     }
     let Binding::Group { scopes, .. } = binding else { return decide_role(role, action) };
@@ -90,7 +100,7 @@ fn decide_role(role: Role, action: Action) -> Result<Extent> {
     match action {
         Action::Read | Action::ReadGroups | Action::Leave | Action::MintToken => Ok(Extent::All),
         _ if matches!(role, Role::Owner | Role::Admin) => Ok(Extent::All),
-        Action::ManageTokens => Ok(Extent::Own),
+        Action::ManageTokens | Action::ReadMemberTokens => Ok(Extent::Own),
         _ => Err(ROLE),
     }
 }
@@ -102,6 +112,7 @@ mod tests {
     use uuid::Uuid;
 
     const HERE: OrganizationId = OrganizationId(1);
+    const PLACE: Place = Place { organization: HERE, allows_unrestricted: true };
     const THERE: OrganizationId = OrganizationId(2);
     const ROLES: [Role; 4] = [Role::Owner, Role::Admin, Role::Member, Role::Viewer];
 
@@ -134,6 +145,8 @@ mod tests {
             (ManageMembers, "AArr", "tttt", "tttt"),
             (Leave, "AAAA", "tttt", "tttt"),
             (ManageTokens, "AAOO", "tttt", "tttt"),
+            (ReadMemberTokens, "AAOO", "tttt", "tttt"),
+            (ManagePolicy, "AArr", "tttt", "tttt"),
             (MintToken, "AAAA", "tttt", "tttt"),
             (MintGroupToken, "AArr", "tttt", "tttt"),
             (ReadAudit, "AArr", "tttt", "tttt"),
@@ -145,12 +158,20 @@ mod tests {
                 (group(&[RequestedScope::DbCreate]), other),
                 (Binding::Organization(THERE), "----"),
             ] {
-                let decided = ROLES.map(|role| letter(decide(&binding, HERE, role, action)));
+                let decided = ROLES.map(|role| letter(decide(&binding, PLACE, role, action)));
                 assert_eq!(decided.iter().collect::<String>(), expected, "{action:?} {binding:?}");
             }
+            let there = Place { organization: THERE, ..PLACE };
             let elsewhere =
-                decide(&group(&[RequestedScope::FullAccess]), THERE, Role::Owner, action);
+                decide(&group(&[RequestedScope::FullAccess]), there, Role::Owner, action);
             assert_eq!(letter(elsewhere), '-', "{action:?}");
+            let barred = Place { allows_unrestricted: false, ..PLACE };
+            for (binding, expected) in
+                [(Binding::Unrestricted, "----"), (Binding::Organization(HERE), wide)]
+            {
+                let decided = ROLES.map(|role| letter(decide(&binding, barred, role, action)));
+                assert_eq!(decided.iter().collect::<String>(), expected, "{action:?} {binding:?}");
+            }
         }
     }
 

@@ -4,7 +4,9 @@
 
 use crate::caller::Role;
 use crate::name::{Name, Slug};
-use crate::records::{Group, Member, Organization, OrganizationToken, Token, User};
+use crate::records::{
+    Group, Member, Organization, OrganizationToken, Token, TokenDetails, TokenPolicy, User,
+};
 use crate::token::TokenId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -53,9 +55,15 @@ macro_rules! responses {
     )+};
 }
 
+/// Nothing.
+#[derive(Serialize, JsonSchema)]
+pub struct Empty {}
+
 responses! {
     OrganizationTokenList { tokens: Vec<OrganizationToken> }
     TokenList { tokens: Vec<Token> }
+    TokenResponse { token: TokenDetails }
+    TokenPolicyResponse { policy: TokenPolicy }
     RevokedToken { token: String }
     TokenExpiry { exp: i64 }
     CurrentUser { user: User }

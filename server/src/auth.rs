@@ -23,13 +23,13 @@ pub async fn with_credential<T>(
 ) -> (Option<TokenId>, Result<T>) {
     let (context, headers) = (rqctx.context(), rqctx.request.headers());
     let Context { service, throttle, metrics, .. } = context;
+    let client = throttle.proxies.client(rqctx.request.remote_addr().ip(), headers);
     let credential = match credential(headers) {
-        Ok(credential) => Arc::new(credential),
+        Ok(credential) => Arc::new(credential.from(client)),
         Err(error) => return (None, Err(error)),
     };
-    let client = throttle.proxies.client(rqctx.request.remote_addr().ip(), headers);
     // A good credential is refused too: to know that it is good takes the lookup that is limited.
-    if throttle.is_spent(client, Instant::now()) {
+    if throttle.bad_credentials.is_spent(client, Instant::now()) {
         metrics.throttled_requests.add(1);
         return (None, Err(Error::TooManyRequests));
     }
@@ -42,12 +42,34 @@ pub async fn with_credential<T>(
     }
     if let Err(Error::DeadCredential) = outcome {
         metrics.refused_credentials.add(1);
-        if !throttle.admits(client, Instant::now()) {
+        context.note_refused(credential.digest);
+        if !throttle.bad_credentials.admits(client, Instant::now()) {
             metrics.throttled_requests.add(1);
             outcome = Err(Error::TooManyRequests);
         }
     }
-    (credential.accepted_as().map(|(token, _)| token), outcome)
+    let accepted = credential.accepted_as().map(|(token, _)| token);
+    if let Some(token) = accepted
+        && !service.note_use(token, client)
+    {
+        metrics.lost_uses.add(1);
+    }
+    (accepted, outcome)
+}
+
+/// Counts a leak report, which needs no credential.
+///
+/// # Errors
+/// [`Error::TooManyReports`] if the client has sent too many.
+pub fn require_leak_report_allowed(rqctx: &RequestContext<Context>) -> Result<()> {
+    let Context { throttle, metrics, .. } = rqctx.context();
+    let peer = rqctx.request.remote_addr().ip();
+    let client = throttle.proxies.client(peer, rqctx.request.headers());
+    if throttle.leak_reports.admits(client, Instant::now()) {
+        return Ok(());
+    }
+    metrics.throttled_requests.add(1);
+    Err(Error::TooManyReports)
 }
 
 /// Reads the one `Authorization` header (RFC 6750, 2.1).

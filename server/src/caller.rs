@@ -3,6 +3,7 @@
 
 #![expect(missing_docs, reason = "most names say it all")]
 
+use crate::limits::Limits;
 use crate::name::{Name, Quoted};
 use crate::scope::Scopes;
 use crate::token::{PlainToken, TokenDigest, TokenId};
@@ -10,6 +11,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::OnceLock;
 use uuid::Uuid;
@@ -113,18 +115,30 @@ impl Binding {
 pub struct Credential {
     pub digest: TokenDigest,
     pub origin: Origin,
+    /// The address of the client, if it is known.
+    pub address: Option<IpAddr>,
     accepted_as: OnceLock<(TokenId, UserId)>,
 }
 
 impl Credential {
     /// Returns the credential of a request that carries `token`.
     pub fn new(token: &PlainToken, origin: Origin) -> Self {
-        Self { digest: token.digest(), origin, accepted_as: OnceLock::new() }
+        Self::of(token.digest(), origin)
     }
 
     /// Returns a credential that no token has, for a malformed one: it is looked up like any other.
     pub fn malformed(origin: Origin) -> Self {
-        Self { digest: TokenDigest::NONE, origin, accepted_as: OnceLock::new() }
+        Self::of(TokenDigest::NONE, origin)
+    }
+
+    fn of(digest: TokenDigest, origin: Origin) -> Self {
+        Self { digest, origin, address: None, accepted_as: OnceLock::new() }
+    }
+
+    /// Returns the credential of a client with this address.
+    #[must_use]
+    pub fn from(self, address: IpAddr) -> Self {
+        Self { address: Some(address), ..self }
     }
 
     /// Notes that the store accepted the credential.
@@ -143,8 +157,10 @@ impl Credential {
 pub struct Caller {
     pub token: TokenId,
     pub token_name: Name,
-    /// When the token expires, if it does.
-    pub expires_at: Option<DateTime<Utc>>,
+    pub limits: Limits,
+    /// When the secret that was used is no longer accepted: with its token, or before if the token has
+    /// a newer one.
+    pub valid_until: Option<DateTime<Utc>>,
     pub user: UserId,
     pub username: Name,
     pub email: String,

@@ -1,9 +1,67 @@
-//! The time that is kept, compared and logged.
+//! The clock that times are kept and compared by. It never goes back.
 
 use chrono::{DateTime, Utc};
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::time::{Duration, SystemTime};
 
 /// Returns the time of the system. A clock before 1970 is no reason to fail.
-pub fn now() -> DateTime<Utc> {
+pub fn system_time() -> DateTime<Utc> {
     SystemTime::now().into()
+}
+
+/// The clock of a store: the time of the system, but never below the newest time that it has shown or
+/// that the database holds. So nothing that has expired is accepted again after the system's clock
+/// was set back.
+#[derive(Debug, Default)]
+pub struct Clock {
+    /// The newest time, in milliseconds since the Unix epoch.
+    newest: AtomicI64,
+    /// How far it is ahead of the system, in milliseconds.
+    ahead: AtomicI64,
+}
+
+impl Clock {
+    /// Returns the time now, in milliseconds since the Unix epoch.
+    pub fn now_ms(&self) -> i64 {
+        let system = system_time().timestamp_millis();
+        let time = system.saturating_add(self.ahead.load(Relaxed));
+        self.raise(time);
+        time.max(self.newest.load(Relaxed))
+    }
+
+    /// Returns the time now, to the millisecond.
+    pub fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(self.now_ms()).unwrap_or_default()
+    }
+
+    /// Never shows an older time than this from now on.
+    pub fn raise(&self, time: i64) {
+        // Most requests only read, so that the cores do not wait for each other.
+        if time > self.newest.load(Relaxed) {
+            self.newest.fetch_max(time, Relaxed);
+        }
+    }
+
+    /// Moves the clock ahead, for tests that let tokens expire.
+    pub fn advance(&self, by: Duration) {
+        self.ahead.fetch_add(by.as_millis().try_into().unwrap_or(i64::MAX), Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_never_goes_back() {
+        let (clock, hour) = (Clock::default(), 3_600_000);
+        let now = clock.now_ms();
+        assert!(now > 1_700_000_000_000, "{now}");
+        clock.raise(now + hour);
+        assert_eq!(clock.now_ms(), now + hour);
+        clock.advance(Duration::from_hours(2));
+        assert!(clock.now_ms() >= now + 2 * hour);
+        clock.raise(now);
+        assert!(clock.now_ms() >= now + 2 * hour);
+    }
 }

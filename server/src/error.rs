@@ -59,6 +59,8 @@ pub enum Error {
     Timeout,
     #[error("too many bad credentials from your address: try again in a second")]
     TooManyRequests,
+    #[error("too many leak reports from your address: try again in an hour")]
+    TooManyReports,
     #[error("too many answers wait to be read: read them, or try again in a second")]
     Busy,
     #[error("the database cannot answer at the moment: try again")]

@@ -16,6 +16,7 @@ use crate::handlers::Shortcut;
 use crate::http::reply::{self, Note};
 use crate::metrics::Metrics;
 use crate::service::Service;
+use crate::token::TokenDigest;
 use async_trait::async_trait;
 use budget::Budget;
 use connections::Connections;
@@ -38,6 +39,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 use throttle::Throttle;
+use tokio::sync::mpsc::Sender;
 use trace::Trace;
 
 type Request = hyper::Request<dropshot::Body>;
@@ -92,6 +94,8 @@ pub struct Context {
     pub connections: Arc<Connections>,
     pub budget: Budget,
     pub throttle: Throttle,
+    /// The digests of credentials that were refused.
+    refused: Sender<TokenDigest>,
     log: Logger,
 }
 
@@ -103,13 +107,20 @@ impl Context {
         operations: ApiDescription<Self>,
         extras: ApiDescription<Self>,
         throttle: Throttle,
+        refused: Sender<TokenDigest>,
         log: Logger,
     ) -> Self {
         let (metrics, dispatch) = dispatcher(operations, extras);
         let metrics = Arc::new(metrics);
         let connections = Arc::<Connections>::default();
         let budget = Budget::new(Arc::clone(&connections));
-        Self { service, metrics, dispatch, connections, budget, throttle, log }
+        Self { service, metrics, dispatch, connections, budget, throttle, refused, log }
+    }
+
+    /// Has it looked up, after the answer, whether a refused credential was good before. In a flood of
+    /// refused ones some are passed over.
+    pub fn note_refused(&self, digest: TokenDigest) {
+        let _ = self.refused.try_send(digest);
     }
 
     /// Returns a logger that adds the request's id to each line.
@@ -256,8 +267,10 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::TcpStream;
     use std::num::NonZeroU32;
+    use std::time::Duration;
     use tempfile::TempDir;
-    use throttle::Proxies;
+    use throttle::{Allowance, Proxies};
+    use tokio::sync::mpsc::channel;
 
     fn ask(address: SocketAddr, path: &str) -> String {
         let mut stream = TcpStream::connect(address).unwrap();
@@ -277,9 +290,12 @@ mod tests {
         let service = Service::new(Store::create(&url).await.unwrap());
         let log = Logger::root(slog::Discard, o!());
         let proxies = Proxies { trusted: Vec::new(), header: header::FORWARDED };
-        let throttle = Throttle::new(NonZeroU32::MIN, proxies);
+        let allowance = || Allowance::new(NonZeroU32::MIN, Duration::from_secs(1));
+        let throttle =
+            Throttle { proxies, bad_credentials: allowance(), leak_reports: allowance() };
         let (operations, extras) = (ApiDescription::new(), ApiDescription::new());
-        let mut context = Context::new(service, operations, extras, throttle, log.clone());
+        let refused = channel(1).0;
+        let mut context = Context::new(service, operations, extras, throttle, refused, log.clone());
         context.dispatch = wrap(context.dispatch);
         let config = ConfigDropshot {
             bind_address: ([127, 0, 0, 1], 0).into(),
@@ -298,7 +314,7 @@ mod tests {
                     let peer = rqctx.request.remote_addr().ip();
                     let refused = with_credential(&rqctx, async |_, _| {
                         // The other one has used the allowance of one up.
-                        rqctx.context().throttle.admits(peer, Instant::now());
+                        rqctx.context().throttle.bad_credentials.admits(peer, Instant::now());
                         Err::<(), _>(Error::DeadCredential)
                     });
                     reply::failed(&refused.await.1.unwrap_err())

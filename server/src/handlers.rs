@@ -10,16 +10,21 @@ mod shortcut;
 pub use shortcut::Shortcut;
 
 use crate::api::{
-    AddMemberRequest, CreateGroupRequest, CurrentUser, GroupList, GroupPath, GroupResponse,
+    AddMemberRequest, CreateGroupRequest, CurrentUser, Empty, GroupList, GroupPath, GroupResponse,
     MemberAdded, MemberList, MemberPath, MemberRemoved, MemberResponse, OrganizationList,
     OrganizationPath, OrganizationResponse, OrganizationTokenList, OrganizationTokenPath,
-    RevokedToken, TokenExpiry, TokenList, TokenPath, UpdateMemberRequest,
+    RevokedToken, TokenExpiry, TokenList, TokenPath, TokenPolicyResponse, TokenResponse,
+    UpdateMemberRequest,
 };
+use crate::auth::require_leak_report_allowed;
 use crate::caller::Credential;
 use crate::error;
 use crate::front::Context;
-use crate::http::{Answer, Body, Deferred, reply};
-use crate::records::{AuditLogPage, MintRequest, MintedToken, PageQuery};
+use crate::http::{Accepted, AcceptedReply, Answer, Body, Deferred, reply};
+use crate::records::{
+    AuditLogPage, CreateTokenRequest, CreatedToken, LeakReport, MintRequest, MintedToken,
+    PageQuery, RevokeTokensRequest, RevokedTokens, RotateTokenRequest, RotatedToken, TokenPolicy,
+};
 use crate::service::Service;
 use answer::{answer, answer_list, answer_texts};
 use dropshot::{ApiDescription, ApiDescriptionRegisterError, Query, RequestContext, endpoint};
@@ -35,7 +40,15 @@ const NEVER: i64 = -1;
 pub fn operations() -> Result<ApiDescription<Context>, ApiDescriptionRegisterError> {
     let mut operations = ApiDescription::new();
     operations.register(list_organization_api_tokens)?;
+    operations.register(create_organization_api_token)?;
+    operations.register(get_organization_api_token)?;
     operations.register(revoke_organization_api_token)?;
+    operations.register(rotate_organization_api_token)?;
+    operations.register(revoke_organization_api_tokens)?;
+    operations.register(revoke_credentials)?;
+    operations.register(get_token_policy)?;
+    operations.register(update_token_policy)?;
+    operations.register(list_organization_member_api_tokens)?;
     operations.register(list_api_tokens)?;
     operations.register(create_api_token)?;
     operations.register(revoke_api_token)?;
@@ -95,6 +108,33 @@ async fn list_tokens(
     .await
 }
 
+#[endpoint { operation_id = "createOrganizationAPIToken", method = POST,
+    path = "/v1/organizations/{organizationSlug}/api-tokens" }]
+async fn create_organization_api_token(
+    rqctx: Rqctx,
+    path: Path<OrganizationPath>,
+    body: Body<CreateTokenRequest>,
+) -> Answer<CreatedToken> {
+    answer(&rqctx, path.get(), async |service, credential, path| {
+        service.authenticate(credential).await?;
+        let request = body.read().await?;
+        service.within(credential, &path.organization_slug).create_token(request).await
+    })
+    .await
+}
+
+#[endpoint { operation_id = "getOrganizationAPIToken", method = GET,
+    path = "/v1/organizations/{organizationSlug}/api-tokens/{tokenId}" }]
+async fn get_organization_api_token(
+    rqctx: Rqctx,
+    path: Path<OrganizationTokenPath>,
+) -> Answer<TokenResponse> {
+    answer(&rqctx, path.get(), async |service, credential, path| {
+        service.within(credential, &path.organization_slug).get_token(path.token_id).await
+    })
+    .await
+}
+
 #[endpoint { operation_id = "revokeOrganizationAPIToken", method = DELETE,
     path = "/v1/organizations/{organizationSlug}/api-tokens/{tokenId}" }]
 async fn revoke_organization_api_token(
@@ -105,6 +145,88 @@ async fn revoke_organization_api_token(
         let OrganizationTokenPath { organization_slug, token_id } = path;
         service.within(credential, &organization_slug).revoke_token(token_id).await?;
         Ok(token_id.to_string())
+    })
+    .await
+}
+
+#[endpoint { operation_id = "rotateOrganizationAPIToken", method = POST,
+    path = "/v1/organizations/{organizationSlug}/api-tokens/{tokenId}/rotate" }]
+async fn rotate_organization_api_token(
+    rqctx: Rqctx,
+    path: Path<OrganizationTokenPath>,
+    body: Body<RotateTokenRequest>,
+) -> Answer<RotatedToken> {
+    answer(&rqctx, path.get(), async |service, credential, path| {
+        service.authenticate(credential).await?;
+        let OrganizationTokenPath { organization_slug, token_id } = path;
+        let request = body.read().await?;
+        service.within(credential, &organization_slug).rotate_token(token_id, request).await
+    })
+    .await
+}
+
+#[endpoint { operation_id = "revokeOrganizationAPITokens", method = POST,
+    path = "/v1/organizations/{organizationSlug}/api-token-revocations" }]
+async fn revoke_organization_api_tokens(
+    rqctx: Rqctx,
+    path: Path<OrganizationPath>,
+    body: Body<RevokeTokensRequest>,
+) -> Answer<RevokedTokens> {
+    answer(&rqctx, path.get(), async |service, credential, path| {
+        service.authenticate(credential).await?;
+        let request = body.read().await?;
+        service.within(credential, &path.organization_slug).revoke_tokens(request).await
+    })
+    .await
+}
+
+#[endpoint { operation_id = "revokeCredentials", method = POST,
+    path = "/v1/credentials/revoke" }]
+async fn revoke_credentials(rqctx: Rqctx, body: Body<LeakReport>) -> Accepted<Empty> {
+    let report = async || {
+        require_leak_report_allowed(&rqctx)?;
+        rqctx.context().service.revoke_leaked(&body.read().await?).await?;
+        Ok(Empty {})
+    };
+    Ok(AcceptedReply::new(report().await))
+}
+
+#[endpoint { operation_id = "getTokenPolicy", method = GET,
+    path = "/v1/organizations/{organizationSlug}/token-policy" }]
+async fn get_token_policy(
+    rqctx: Rqctx,
+    path: Path<OrganizationPath>,
+) -> Answer<TokenPolicyResponse> {
+    answer(&rqctx, path.get(), async |service, credential, path| {
+        service.within(credential, &path.organization_slug).get_policy().await
+    })
+    .await
+}
+
+#[endpoint { operation_id = "updateTokenPolicy", method = PUT,
+    path = "/v1/organizations/{organizationSlug}/token-policy" }]
+async fn update_token_policy(
+    rqctx: Rqctx,
+    path: Path<OrganizationPath>,
+    body: Body<TokenPolicy>,
+) -> Answer<TokenPolicyResponse> {
+    answer(&rqctx, path.get(), async |service, credential, path| {
+        service.authenticate(credential).await?;
+        let policy = body.read().await?;
+        service.within(credential, &path.organization_slug).update_policy(policy).await
+    })
+    .await
+}
+
+#[endpoint { operation_id = "listOrganizationMemberAPITokens", method = GET,
+    path = "/v1/organizations/{organizationSlug}/members/{username}/api-tokens" }]
+async fn list_organization_member_api_tokens(
+    rqctx: Rqctx,
+    path: Path<MemberPath>,
+) -> Answer<OrganizationTokenList> {
+    answer_list(&rqctx, path.get(), |service, credential, path, after| async move {
+        let MemberPath { organization_slug, username } = path;
+        service.within(&credential, &organization_slug).list_member_tokens(&username, after).await
     })
     .await
 }

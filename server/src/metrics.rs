@@ -78,6 +78,8 @@ pub struct Metrics {
     pub refused_credentials: Counter,
     /// Requests that were refused because their client sent too many bad credentials.
     pub throttled_requests: Counter,
+    /// Uses of tokens that were not recorded because too many waited.
+    pub lost_uses: Counter,
     /// When the TLS certificate expires, in seconds since 1970. Without one it is 0.
     pub certificate_expires: AtomicU64,
 }
@@ -106,6 +108,7 @@ impl Metrics {
             none: Operation::new(NONE.to_owned(), NONE.to_owned()),
             refused_credentials: Counter::default(),
             throttled_requests: Counter::default(),
+            lost_uses: Counter::default(),
             certificate_expires: AtomicU64::default(),
         }
     }

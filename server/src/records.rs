@@ -4,6 +4,8 @@
 #![expect(missing_docs, reason = "openapi.yaml describes the members")]
 
 use crate::caller::{Caller, Origin, Role};
+use crate::expiration::{Expiration, Lifetime, Overlap};
+use crate::limits::AllowedIps;
 use crate::name::{Name, Quoted, Slug};
 use crate::scope::{RequestedScope, Scope, Scopes};
 use crate::token::{PlainToken, TokenId};
@@ -12,6 +14,7 @@ use clap::{Args, value_parser};
 use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::net::IpAddr;
 use uuid::Uuid;
 
 /// A token, as its own user sees it.
@@ -49,6 +52,42 @@ pub struct OrganizationToken {
     pub owner: Option<TokenOwner>,
 }
 
+/// A token with its whole life.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct TokenDetails {
+    pub name: Name,
+    pub id: TokenId,
+    pub organization: Slug,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Name")]
+    pub group: Option<Name>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<Scope>")]
+    pub scopes: Option<Scopes>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "TokenOwner")]
+    pub owner: Option<TokenOwner>,
+    pub created_at: DateTime<Utc>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub expires_at: Option<DateTime<Utc>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<String>")]
+    pub allowed_ips: Option<AllowedIps>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub last_used_at: Option<DateTime<Utc>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub last_used_ip: Option<IpAddr>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub rotated_at: Option<DateTime<Utc>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub previous_secret_expires_at: Option<DateTime<Utc>>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TokenOwner {
     pub username: Name,
@@ -71,6 +110,117 @@ pub struct MintRequest {
     pub scopes: Option<Vec<RequestedScope>>,
 }
 
+/// A token to mint in an organization. Unknown and null members are refused, as in [`MintRequest`].
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateTokenRequest {
+    pub name: Name,
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Name")]
+    pub group: Option<Name>,
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Vec<RequestedScope>", length(min = 1))]
+    pub scopes: Option<Vec<RequestedScope>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "String")]
+    pub expiration: Option<Expiration>,
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Vec<String>", length(min = 1, max = 100))]
+    pub allowed_ips: Option<AllowedIps>,
+}
+
+/// How to rotate a token. Without an expiration its expiry stays.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateTokenRequest {
+    /// How long the old secret is accepted.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "String")]
+    pub overlap: Option<Overlap>,
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "String")]
+    pub expiration: Option<Expiration>,
+}
+
+/// Which tokens to revoke: those of `ids`, or those of `filter`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevokeTokensRequest {
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Vec<TokenId>", length(min = 1, max = 1_000))]
+    pub ids: Option<Vec<TokenId>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "RevocationFilter")]
+    pub filter: Option<RevocationFilter>,
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// The tokens for which all of this is true.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevocationFilter {
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Name")]
+    pub owner: Option<Name>,
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Name")]
+    pub group: Option<Name>,
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub created_before: Option<DateTime<Utc>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub last_used_before: Option<DateTime<Utc>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "bool")]
+    pub never_used: Option<bool>,
+}
+
+/// The tokens that were revoked, or would be.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct RevokedTokens {
+    pub tokens: Vec<RevokedTokenItem>,
+    pub dry_run: bool,
+    /// Whether there are others.
+    pub more: bool,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct RevokedTokenItem {
+    pub name: Name,
+    pub id: TokenId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Name")]
+    pub owner: Option<Name>,
+}
+
+/// Credentials that became known to others. It never shows them.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LeakReport {
+    #[schemars(length(min = 1, max = 1_000))]
+    pub credentials: Vec<String>,
+}
+
+/// How long the tokens of an organization may live, and whether unrestricted ones reach it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenPolicy {
+    #[schemars(with = "String")]
+    pub default_expiration: Lifetime,
+    #[schemars(with = "String")]
+    pub maximum_expiration: Lifetime,
+    pub allow_unrestricted: bool,
+}
+
+impl Default for TokenPolicy {
+    fn default() -> Self {
+        let (default_expiration, maximum_expiration) = Default::default();
+        Self { default_expiration, maximum_expiration, allow_unrestricted: true }
+    }
+}
+
 /// Reads a member that may be left out, and may not be null.
 fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
@@ -80,7 +230,7 @@ where
     T::deserialize(deserializer).map(Some)
 }
 
-/// A token that was just minted. This is the one answer that shows a secret.
+/// A token that was just minted. Of the answers, this and [`CreatedToken`] show a secret.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct MintedToken {
     pub name: Name,
@@ -88,6 +238,26 @@ pub struct MintedToken {
     #[serde(serialize_with = "reveal")]
     #[schemars(with = "String")]
     pub token: PlainToken,
+}
+
+/// Like [`MintedToken`], with what it was given.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct CreatedToken {
+    #[serde(flatten)]
+    pub minted: MintedToken,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// A token with its new secret.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct RotatedToken {
+    #[serde(flatten)]
+    pub created: CreatedToken,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub previous_secret_expires_at: Option<DateTime<Utc>>,
 }
 
 /// Writes the plain token, into the answer of mint.

@@ -2,12 +2,13 @@
 //!
 //! It connects the parts. Requests are handled in `front`, signals in the command line.
 
-use crate::front::throttle::{Proxies, Throttle};
+use crate::front::throttle::{Allowance, Proxies, Throttle};
 use crate::front::{self, Context, tls};
 use crate::handlers;
+use crate::limits::parse_network;
 use crate::metrics::Metrics;
 use crate::name::parse_positive;
-use crate::service::{MintPolicy, Service};
+use crate::service::{MintPolicy, Pause, Service};
 use anyhow::{Context as _, Error};
 use clap::ArgAction::Set;
 use clap::Args;
@@ -16,11 +17,14 @@ use dropshot::{ConfigDropshot, HandlerTaskMode, HttpServer, ServerBuilder};
 use http::HeaderName;
 use ipnet::IpNet;
 use slog::{Drain, Level, Logger, Never, OwnedKVList, Record, o};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
+
+/// How long the last write of a server that stops may take.
+const LAST_WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The limits of a server.
 #[derive(Clone, Debug, Args)]
@@ -41,6 +45,11 @@ pub struct Settings {
     #[arg(default_value_t = Self::default().bad_credentials_per_second)]
     #[arg(value_parser = parse_positive::<NonZeroU32>)]
     pub bad_credentials_per_second: NonZeroU32,
+    /// How many leak reports a client may send in an hour; above that it receives 429
+    #[arg(long, value_name = "N", env = "ORGTOKENS_LEAK_REPORTS_PER_HOUR")]
+    #[arg(default_value_t = Self::default().leak_reports_per_hour)]
+    #[arg(value_parser = parse_positive::<NonZeroU32>)]
+    pub leak_reports_per_hour: NonZeroU32,
     /// Addresses or networks of proxies that name the client, as in `10.0.0.0/8,::1`; may be repeated
     #[arg(long = "trusted-proxy", value_name = "NET", env = "ORGTOKENS_TRUSTED_PROXY")]
     #[arg(value_delimiter = ',', value_parser = parse_network)]
@@ -59,6 +68,11 @@ pub struct Settings {
     #[arg(action = Set, default_value = "false", value_parser = BoolishValueParser::new())]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub docs: bool,
+    /// Do not record when and from where tokens are used
+    #[arg(long, env = "ORGTOKENS_NO_LAST_USE")]
+    #[arg(action = Set, default_value = "false", value_parser = BoolishValueParser::new())]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub no_last_use: bool,
     /// What to serve HTTPS with.
     #[command(flatten)]
     pub tls: tls::Files,
@@ -74,10 +88,12 @@ impl Default for Settings {
             idle_timeout: NonZeroU32::new(30).expect("it is not zero"),
             drain_time: 0,
             bad_credentials_per_second: NonZeroU32::new(1000).expect("it is not zero"),
+            leak_reports_per_hour: NonZeroU32::new(60).expect("it is not zero"),
             trusted_proxies: Vec::new(),
             client_address_header: HeaderName::from_static("x-forwarded-for"),
             no_compat: false,
             docs: false,
+            no_last_use: false,
             tls: tls::Files::default(),
             mint_policy: MintPolicy::default(),
         }
@@ -91,11 +107,6 @@ impl Settings {
     }
 }
 
-fn parse_network(text: &str) -> Result<IpNet, &'static str> {
-    let address = || text.parse::<IpAddr>().map(IpNet::from);
-    text.parse().or_else(|_| address()).map_err(|_| "write it as 10.0.0.0/8 or 10.0.0.1")
-}
-
 fn parse_header(text: &str) -> Result<HeaderName, &'static str> {
     text.parse().map_err(|_| "write the name of a header, such as X-Forwarded-For or Forwarded")
 }
@@ -104,6 +115,7 @@ fn parse_header(text: &str) -> Result<HeaderName, &'static str> {
 pub struct Server {
     http: HttpServer<Context>,
     metrics: Arc<Metrics>,
+    service: Service,
     #[expect(dead_code, reason = "dropping it stops the tasks")]
     tasks: JoinSet<()>,
 }
@@ -125,10 +137,22 @@ impl Server {
         let (trusted, header) =
             (settings.trusted_proxies.clone(), settings.client_address_header.clone());
         let proxies = Proxies { trusted, header };
-        let throttle = Throttle::new(settings.bad_credentials_per_second, proxies);
+        let second = Duration::from_secs(1);
+        let throttle = Throttle {
+            proxies,
+            bad_credentials: Allowance::new(settings.bad_credentials_per_second, second),
+            leak_reports: Allowance::new(settings.leak_reports_per_hour, Duration::from_hours(1)),
+        };
         let warnings = Logger::root(Warnings(log.new(o!("source" => "dropshot"))), o!());
-        let service = service.with_mint_policy(settings.mint_policy);
-        let context = Context::new(service, operations, extras, throttle, log.clone());
+        let mut service = service.with_mint_policy(settings.mint_policy);
+        if !settings.no_last_use {
+            service = service.with_last_use();
+        }
+        let (sweep, write_uses) =
+            (service.clone().sweep_regularly(), service.clone().write_uses_regularly());
+        let (refused, note_reuse) = service.clone().note_reuses();
+        let context =
+            Context::new(service.clone(), operations, extras, throttle, refused, log.clone());
         let (connections, metrics) =
             (Arc::clone(&context.connections), Arc::clone(&context.metrics));
         let config = ConfigDropshot {
@@ -145,10 +169,13 @@ impl Server {
         let idle_timeout = Duration::from_secs(settings.idle_timeout.get().into());
         let address = http.local_addr();
         let mut tasks = connections.start_reaper(address, settings.max_connections, idle_timeout);
+        tasks.spawn(sweep);
+        tasks.spawn(note_reuse);
+        tasks.spawn(write_uses);
         identity
             .map(|identity| identity.watch(&mut tasks, Arc::clone(&metrics), log))
             .transpose()?;
-        Ok(Self { http, metrics, tasks })
+        Ok(Self { http, metrics, service, tasks })
     }
 
     /// Returns the scheme of its address.
@@ -166,12 +193,16 @@ impl Server {
         Arc::clone(&self.metrics)
     }
 
-    /// Stops accepting, and waits at most `timeout` for active requests.
+    /// Stops accepting, waits at most `timeout` for active requests, and then writes when tokens were
+    /// last used, which takes at most [`LAST_WRITE_TIMEOUT`].
     ///
     /// # Errors
     /// If some of them did not end in time.
     pub async fn close(self, timeout: Duration) -> anyhow::Result<()> {
         let closed = tokio::time::timeout(timeout, self.http.close()).await;
+        // A database that does not answer loses them, as in a crash.
+        let last = self.service.write_uses(Pause::None);
+        let _ = tokio::time::timeout(LAST_WRITE_TIMEOUT, last).await;
         closed
             .with_context(|| format!("some requests did not end within {timeout:?}"))?
             .map_err(Error::msg)

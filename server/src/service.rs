@@ -6,13 +6,20 @@
 //! other effect.
 
 mod audit;
+mod expiry;
+mod leaks;
 mod members;
 mod operator;
 mod organizations;
+mod policy;
+mod revocation;
+mod rotation;
 mod texts;
 mod tokens;
+mod uses;
 
 pub use operator::{FIRST_TOKEN, Operator};
+pub use uses::Pause;
 
 use crate::access::{self, Action, Extent};
 use crate::caller::{Caller, Credential};
@@ -22,6 +29,7 @@ use crate::store::{Access, Purpose, Reach, Snapshot, Store, Transaction, Turn, V
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use texts::Texts;
+use uses::Uses;
 
 /// How often an operation is run again after the database rolled it back because of another one.
 const RETRIES: u32 = 3;
@@ -63,18 +71,26 @@ pub struct Service {
     store: Arc<Store>,
     texts: Arc<Texts>,
     mint_policy: MintPolicy,
+    uses: Option<Arc<Uses>>,
 }
 
 impl Service {
-    /// Returns the service over this store, which refuses no mints.
+    /// Returns the service over this store, which refuses no mints and records no uses.
     pub fn new(store: Store) -> Self {
-        Self { store: Arc::new(store), texts: Arc::default(), mint_policy: MintPolicy::default() }
+        let (texts, mint_policy, uses) = Default::default();
+        Self { store: Arc::new(store), texts, mint_policy, uses }
     }
 
     /// Returns the same service with this policy for mints.
     #[must_use]
     pub fn with_mint_policy(self, mint_policy: MintPolicy) -> Self {
         Self { mint_policy, ..self }
+    }
+
+    /// Returns the same service, which records when and from where tokens are used.
+    #[must_use]
+    pub fn with_last_use(self) -> Self {
+        Self { uses: Some(Arc::default()), ..self }
     }
 
     /// Returns the store.
@@ -227,7 +243,7 @@ async fn retry<T, F: Future<Output = Result<T>>>(attempt: impl Fn() -> F) -> Res
 fn reach(access: Access, action: Action) -> Result<(Caller, Reach, Extent)> {
     let Access { caller, organization, .. } = access;
     let reach = organization.ok_or(Error::NO_ORGANIZATION)?;
-    let extent = access::decide(&caller.binding, reach.id, reach.role, action)?;
+    let extent = access::decide(&caller.binding, reach.place(), reach.role, action)?;
     Ok((caller, reach, extent))
 }
 

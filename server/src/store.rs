@@ -14,18 +14,24 @@ mod rows;
 mod snapshot;
 mod sqlite;
 mod tokens;
+mod uses;
 
 pub use crate::error::StoreError as Error;
-pub(crate) use access::{Access, FoundToken, GROUP, MEMBER, Reach, TOKEN, TargetMember};
+pub(crate) use access::{
+    Access, FoundDetails, FoundToken, GROUP, MEMBER, Reach, TOKEN, TOKEN_DETAILS, TargetMember,
+};
 pub use audit::chain::{Chain, Link};
 pub use audit::{AuditFault, AuditReport, ChainHead, NamedHead};
 pub(crate) use audit::{Author, NewEntry};
 pub use copy::{CopyProgress, copy};
 pub use operator::{FoundUser, ListedUser, Membership, TokenFilter, TokenKey};
 pub use snapshot::{Counts, Snapshot, Transaction};
-pub use tokens::Position;
+pub use tokens::{Position, TokenPage};
+pub(crate) use tokens::{Selection, TokenPlace};
+pub(crate) use uses::TokenUse;
 
 use crate::caller::UserId;
+use crate::clock::Clock;
 use crate::name::Slug;
 use access::Questions;
 use postgres::Postgres;
@@ -114,6 +120,7 @@ enum Intent {
 pub struct Store {
     backend: Backend,
     counts: Arc<Counts>,
+    clock: Arc<Clock>,
     remembered: Arc<Remembered>,
     questions: Arc<Questions>,
 }
@@ -158,18 +165,19 @@ impl Store {
     }
 
     async fn connect(url: &str, pool: NonZeroUsize, intent: Intent) -> Result<Self> {
-        let counts = Arc::<Counts>::default();
+        let (counts, clock) = (Arc::<Counts>::default(), Arc::<Clock>::default());
         let backend = match (url.split_once("://"), file_path(url)) {
             (Some(("postgres" | "postgresql", _)), _) => {
                 Backend::Postgres(Postgres::open(url, pool, intent == Intent::Create).await?)
             }
             (_, Some(path)) => {
-                Backend::Sqlite(Sqlite::open(path, intent, Arc::clone(&counts)).await?)
+                let (counts, clock) = (Arc::clone(&counts), Arc::clone(&clock));
+                Backend::Sqlite(Sqlite::open(path, intent, counts, clock).await?)
             }
             _ => return Err(broken(UNKNOWN_URL)),
         };
         let (remembered, questions) = Default::default();
-        Ok(Self { backend, counts, remembered, questions })
+        Ok(Self { backend, counts, clock, remembered, questions })
     }
 
     /// An `init` that broke off leaves tables without rows.
@@ -310,6 +318,11 @@ impl Store {
             Backend::Sqlite(sqlite) => sqlite.check().await,
             Backend::Postgres(postgres) => postgres.check().await,
         }
+    }
+
+    /// Returns the clock that tokens expire by on SQLite. On PostgreSQL it is the database's own.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Returns how much work this store has done.

@@ -86,9 +86,14 @@ impl TestServer {
 
     /// Starts a server on an empty database, such as one on PostgreSQL, which stays.
     pub fn start_on(database: &str) -> Self {
+        Self::start_with(database, &Settings::default())
+    }
+
+    /// Like `start_on`, with other limits.
+    pub fn start_with(database: &str, settings: &Settings) -> Self {
         let mut builder = Builder::new_multi_thread();
         let runtime = builder.worker_threads(2).enable_all().build().expect("threads");
-        let (server, service) = outside(|| runtime.block_on(start(database)));
+        let (server, service) = outside(|| runtime.block_on(start(database, settings)));
         let url = format!("http://{}", server.address());
         let users = AtomicU32::new(0);
         Self { url, service, users, runtime: Some(runtime), _server: server, folder: None }
@@ -206,11 +211,11 @@ impl Actor<'_> {
     }
 }
 
-async fn start(database: &str) -> (Server, Service) {
+async fn start(database: &str, settings: &Settings) -> (Server, Service) {
     let service = Service::new(Store::create(database).await.expect("an empty database"));
     fill(&service).await.expect("a new organization");
     let (listen, log) = ((Ipv4Addr::LOCALHOST, 0).into(), Logger::root(Discard, o!()));
-    let server = Server::start(&Settings::default(), service.clone(), listen, log);
+    let server = Server::start(settings, service.clone(), listen, log);
     (server.expect("a free port"), service)
 }
 

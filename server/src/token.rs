@@ -111,7 +111,7 @@ impl fmt::Debug for TokenDigest {
 }
 
 /// The public id of a token: a version 7 UUID, written as 22 characters of unpadded base64url.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 pub struct TokenId(#[schemars(with = "String", regex(pattern = "^[A-Za-z0-9_-]{21}[AQgw]$"))] Uuid);
 
@@ -131,6 +131,16 @@ impl TokenId {
     /// Returns the bytes to store.
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
+    }
+
+    /// Returns the bytes to store, in hexadecimal.
+    pub(crate) fn to_hex(self) -> String {
+        self.0.simple().to_string()
+    }
+
+    /// Returns a number that differs between ids as a rule: their random bits.
+    pub(crate) fn random_bits(self) -> u64 {
+        self.0.as_u64_pair().1
     }
 }
 

@@ -8,6 +8,7 @@ pub mod ci;
 pub mod compat;
 pub mod diff;
 pub mod postgres;
+pub mod traffic;
 
 use std::fmt::Display;
 use std::path::{Path, PathBuf};

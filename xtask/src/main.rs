@@ -11,6 +11,7 @@ use xtask::ci::Ci;
 use xtask::compat::Compat;
 use xtask::diff::Diff;
 use xtask::postgres::Postgres;
+use xtask::traffic::CheckTraffic;
 
 /// The project's own commands
 #[derive(Parser)]
@@ -18,6 +19,7 @@ use xtask::postgres::Postgres;
 enum Xtask {
     Diff(Diff),
     Breaking(Breaking),
+    CheckTraffic(CheckTraffic),
     Ci(Ci),
     Bench(Bench),
     Compat(Compat),
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
     match Xtask::parse() {
         Xtask::Diff(diff) => diff.run(),
         Xtask::Breaking(breaking) => breaking.run(),
+        Xtask::CheckTraffic(check) => check.run(),
         Xtask::Ci(ci) => ci.run(),
         Xtask::Bench(bench) => bench.run(),
         Xtask::Compat(compat) => compat.run(),

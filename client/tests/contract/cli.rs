@@ -2,6 +2,7 @@
 //! server never answers.
 
 mod exit;
+mod life;
 mod login;
 mod operations;
 mod readme;

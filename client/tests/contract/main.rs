@@ -17,5 +17,6 @@ mod members;
 mod operations;
 mod raw;
 mod settings;
+mod statuses;
 mod tls;
 mod tokens;

@@ -207,7 +207,11 @@ async fn a_slug_that_cannot_exist_is_answered_like_an_organization_out_of_reach(
         let path = path.replace("{username}", "founder").replace("{groupName}", "default");
         let body = match (operation.id, &method) {
             ("createGroup", _) => Some(json!({"name": "new", "location": "lhr"})),
+            ("createOrganizationAPIToken", _) => Some(json!({"name": "new"})),
             ("addOrganizationMember", _) => Some(json!({"username": "founder"})),
+            ("revokeOrganizationAPITokens", _) => Some(json!({"filter": {"owner": "founder"}})),
+            ("updateTokenPolicy", _) => Some(json!({"default_expiration": "never",
+                "maximum_expiration": "never", "allow_unrestricted": true})),
             (_, &Method::PATCH) => Some(json!({"role": "viewer"})),
             _ => None,
         };

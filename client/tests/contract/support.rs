@@ -3,12 +3,12 @@
 
 mod contract;
 #[path = "../../../server/tests/support/database.rs"]
-#[expect(dead_code, reason = "the test server creates the files here")]
 mod database;
 mod recorder;
 mod stand_in;
+mod traffic;
 mod world;
 
-pub use contract::contract;
+pub use contract::{Operation, contract};
 pub use stand_in::{Reply, StandIn};
 pub use world::{Actor, Answer, Binding, World, name};

@@ -241,3 +241,102 @@ async fn a_group_bound_token_lists_and_gets_only_its_own_group() {
     let missing = bound.get("/v1/organizations/acme/groups/missing").await;
     assert_eq!((other.status, &other.text), (missing.status, &missing.text), "both are hidden");
 }
+
+#[tokio::test]
+async fn a_token_is_created_with_its_limits_and_shown_with_them() {
+    let world = World::new().await;
+    let member = world.user(Role::Member);
+    let body =
+        json!({"name": "ci", "expiration": "2w1d30m", "allowed_ips": ["127.0.0.0/8", "::1/128"]});
+    let created = member.send(Method::POST, LIST, Some(body)).await;
+    assert_eq!(created.status, StatusCode::OK, "{}", created.text);
+    let created = created.json();
+    let path = format!("{LIST}/{}", created["id"].as_str().unwrap());
+    let shown = member.get(&path).await.json()["token"].clone();
+    assert_eq!(shown["expires_at"], created["expires_at"]);
+    assert_eq!(shown["allowed_ips"], json!(["127.0.0.0/8", "::1"]));
+    let time = |name: &str| shown[name].as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>();
+    let life = time("expires_at").unwrap() - time("created_at").unwrap();
+    assert_eq!(life, chrono::TimeDelta::seconds(15 * 86_400 + 1_800));
+    assert!(shown.get("owner").is_none());
+    let shown = world.user(Role::Admin).get(&path).await.json();
+    assert_eq!(shown["token"]["owner"]["username"], member.username.as_str());
+
+    let token = created["token"].as_str().unwrap().to_owned();
+    let bot = world.with_token(member.username.clone(), Some(token));
+    let exp = bot.get("/v1/auth/validate").await.json()["exp"].as_i64().unwrap();
+    assert_eq!(exp, time("expires_at").unwrap().timestamp());
+    let listed = listed(&member, LIST).await;
+    assert!(listed[0].get("expires_at").is_none(), "the documented list stays as it is");
+}
+
+#[tokio::test]
+async fn a_malformed_limit_is_refused_with_what_to_write() {
+    let world = World::new().await;
+    let owner = world.user(Role::Owner);
+    for (member, value, word) in [
+        ("expiration", json!("0s"), "30d"),
+        ("expiration", json!("soon"), "30d"),
+        ("expiration", json!("2020-01-01T00:00:00Z"), "passed"),
+        ("expiration", json!(30), "string"),
+        ("expiration", json!(null), "null"),
+        ("allowed_ips", json!([]), "1 to 100"),
+        ("allowed_ips", json!(["10.0.0.0/33"]), "10.0.0.0/8"),
+        ("allowed_ips", json!(null), "null"),
+        ("organization", json!("acme"), "organization"),
+        ("scopes", json!(["read"]), "group"),
+    ] {
+        let mut body = json!({"name": "ci"});
+        body[member] = value.clone();
+        let refused = owner.send(Method::POST, LIST, Some(body)).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{member} {value}");
+        assert!(refused.error().contains(word), "{}", refused.error());
+    }
+    let refused = owner.send(Method::POST, LIST, Some(json!({}))).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    assert!(listed(&owner, LIST).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_name_that_a_live_token_has_is_taken() {
+    let world = World::new().await;
+    let owner = world.user(Role::Owner);
+    let create = async || owner.send(Method::POST, LIST, Some(json!({"name": "ci"}))).await;
+    assert_eq!(create().await.status, StatusCode::OK);
+    let taken = create().await;
+    assert_eq!(taken.status, StatusCode::CONFLICT);
+    assert!(taken.error().contains("choose another"), "{}", taken.error());
+}
+
+#[tokio::test]
+async fn an_unrestricted_token_is_refused_a_policy_that_keeps_it_out() {
+    let world = World::new().await;
+    let (owner, bound) =
+        (world.user(Role::Owner), world.actor(Role::Owner, Binding::Organization("acme")));
+    let path = "/v1/organizations/acme/token-policy";
+    let policy = json!({"default_expiration": "never", "maximum_expiration": "never",
+        "allow_unrestricted": false});
+    let refused = owner.send(Method::PUT, path, Some(policy.clone())).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    let set = bound.send(Method::PUT, path, Some(policy.clone())).await;
+    assert_eq!((set.status, set.json()["policy"].clone()), (StatusCode::OK, policy));
+    for path in [path, LIST, "/v1/organizations/acme"] {
+        assert_eq!(owner.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(bound.get(path).await.status, StatusCode::OK, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_tokens_of_a_group_are_selected() {
+    let world = World::new().await;
+    let owner = world.user(Role::Owner);
+    mint(&owner, "bound", json!({"organization": "acme"})).await;
+    let grouped = json!({"organization": "acme", "group": "default", "scopes": ["read"]});
+    mint(&owner, "grouped", grouped).await;
+    let path = "/v1/organizations/acme/api-token-revocations";
+    let request = json!({"filter": {"group": "default"}, "dry_run": true});
+    let selected = owner.send(Method::POST, path, Some(request)).await.json();
+    assert_eq!(selected["tokens"].as_array().unwrap().len(), 1);
+    assert_eq!(selected["tokens"][0]["owner"], owner.username.as_str());
+    assert_eq!((&selected["more"], &selected["dry_run"]), (&json!(false), &json!(true)));
+}

@@ -92,6 +92,11 @@ pub enum OrganizationCommand {
     /// List all organizations
     #[command(after_help = "Example:\n  orgtokens-server organization list --format json")]
     List(Output),
+    /// Reset the token policy: no lifetimes, and unrestricted tokens reach the organization
+    #[command(
+        after_help = "Example:\n  orgtokens-server organization reset-policy --organization my-org"
+    )]
+    ResetPolicy(Organization),
 }
 
 pub async fn organization(
@@ -105,6 +110,10 @@ pub async fn organization(
         }
         OrganizationCommand::List(output) => {
             output.list("organizations", &operator.list_organizations().await?, &["slug", "type"])
+        }
+        OrganizationCommand::ResetPolicy(Organization { organization }) => {
+            operator.reset_token_policy(&organization).await?;
+            confirm(&format!("reset the token policy of {organization}"))
         }
     }
 }

@@ -1,7 +1,8 @@
-//! Limits how many bad credentials a client may send in a second.
+//! Limits how many bad credentials a client may send in a second, and how many leak reports in an
+//! hour.
 //!
-//! This protects the database; tokens are too long to guess. Above the limit a client is
-//! refused without a lookup until the second is over, even with a good credential.
+//! This protects the database; tokens are too long to guess. Above the limit of bad credentials a
+//! client is refused without a lookup until the second is over, even with a good credential.
 
 mod client;
 
@@ -18,14 +19,19 @@ use std::time::{Duration, Instant};
 /// How many clients are kept in memory. Above that, new clients have no allowance.
 const MAX_CLIENTS: usize = 16 * 1024;
 
-/// How long bad credentials are counted together. `Retry-After` names the same time.
-const PERIOD: Duration = Duration::from_secs(1);
-
-/// Counts bad credentials by client.
+/// What limits clients.
 pub struct Throttle {
-    per_second: NonZeroU32,
     pub proxies: Proxies,
-    /// Whether any bad credential is counted. Mostly none is, and then nothing is locked.
+    pub bad_credentials: Allowance,
+    pub leak_reports: Allowance,
+}
+
+/// How often each client may do something in a period.
+pub struct Allowance {
+    limit: NonZeroU32,
+    /// How long attempts are counted together. `Retry-After` names the same time.
+    period: Duration,
+    /// Whether any attempt is counted. Mostly none is, and then nothing is locked.
     counts_any: AtomicBool,
     current: Mutex<Period>,
 }
@@ -35,19 +41,14 @@ struct Period {
     counts: HashMap<IpAddr, u32>,
 }
 
-impl Throttle {
-    /// Allows each client this many bad credentials per second.
-    pub fn new(per_second: NonZeroU32, proxies: Proxies) -> Self {
-        let current = Period { start: Instant::now(), counts: HashMap::new() };
-        Self {
-            per_second,
-            proxies,
-            counts_any: AtomicBool::new(false),
-            current: Mutex::new(current),
-        }
+impl Allowance {
+    /// Allows each client this many attempts in a period.
+    pub fn new(limit: NonZeroU32, period: Duration) -> Self {
+        let current = Mutex::new(Period { start: Instant::now(), counts: HashMap::new() });
+        Self { limit, period, counts_any: AtomicBool::new(false), current }
     }
 
-    /// Counts a bad credential, and returns whether it was within the allowance.
+    /// Counts an attempt, and returns whether it was within the allowance.
     pub fn admits(&self, client: IpAddr, now: Instant) -> bool {
         self.in_period(now, |counts| {
             let network = network(client);
@@ -56,13 +57,13 @@ impl Throttle {
             }
             let count = counts.entry(network).or_default();
             *count = count.saturating_add(1);
-            *count <= self.per_second.get()
+            *count <= self.limit.get()
         })
     }
 
     /// Returns whether this client has used its allowance up.
     pub fn is_spent(&self, client: IpAddr, now: Instant) -> bool {
-        let limit = self.per_second.get();
+        let limit = self.limit.get();
         let is_spent =
             |counts: &mut HashMap<_, _>| counts.get(&network(client)).is_some_and(|n| *n >= limit);
         self.counts_any.load(Ordering::SeqCst) && self.in_period(now, is_spent)
@@ -70,7 +71,7 @@ impl Throttle {
 
     fn in_period<T>(&self, now: Instant, f: impl FnOnce(&mut HashMap<IpAddr, u32>) -> T) -> T {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if now.saturating_duration_since(current.start) >= PERIOD {
+        if now.saturating_duration_since(current.start) >= self.period {
             current.start = now;
             current.counts.clear();
         }
@@ -89,15 +90,15 @@ fn network(client: IpAddr) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::header;
     use std::net::{Ipv4Addr, Ipv6Addr};
 
     const ONE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
     const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
 
-    fn throttle(per_second: u32) -> Throttle {
-        let proxies = Proxies { trusted: Vec::new(), header: header::FORWARDED };
-        Throttle::new(NonZeroU32::new(per_second).unwrap(), proxies)
+    const PERIOD: Duration = Duration::from_secs(1);
+
+    fn throttle(per_second: u32) -> Allowance {
+        Allowance::new(NonZeroU32::new(per_second).unwrap(), PERIOD)
     }
 
     #[test]

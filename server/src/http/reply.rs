@@ -5,7 +5,10 @@
 use crate::error::Error;
 use crate::token::TokenId;
 use bytes::Bytes;
-use dropshot::{Body, ErrorStatusCode, HttpError, HttpResponse, HttpResponseError, HttpResponseOk};
+use dropshot::{
+    Body, ErrorStatusCode, HttpError, HttpResponse, HttpResponseAccepted, HttpResponseError,
+    HttpResponseOk,
+};
 use http::{HeaderValue, Response, StatusCode, header};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -81,6 +84,34 @@ impl<T: JsonSchema + Serialize + Send + Sync + 'static> HttpResponse for Reply<T
     }
 }
 
+/// A response like [`Reply`] that is declared as 202.
+pub struct AcceptedReply<T>(Reply<T>);
+
+/// The result of a handler whose success is 202.
+pub type Accepted<T> = Result<AcceptedReply<T>, ErrorBody>;
+
+impl<T: Serialize> AcceptedReply<T> {
+    /// A reply to a request without a token.
+    pub fn new(result: Result<T, Error>) -> Self {
+        let body = result.and_then(|value| to_json(&value));
+        Self(Reply::new(body.map(|body| json(StatusCode::ACCEPTED, body.into())), None))
+    }
+}
+
+impl<T: JsonSchema + Serialize + Send + Sync + 'static> HttpResponse for AcceptedReply<T> {
+    fn to_result(self) -> Result<Response<Body>, HttpError> {
+        self.0.to_result()
+    }
+
+    fn response_metadata() -> dropshot::ApiEndpointResponse {
+        HttpResponseAccepted::<T>::response_metadata()
+    }
+
+    fn status_code(&self) -> StatusCode {
+        self.0.status_code()
+    }
+}
+
 /// Writes a value as JSON.
 pub fn to_json(value: &impl Serialize) -> Result<Bytes, Error> {
     let text = serde_json::to_vec(value).map_err(|error| {
@@ -116,6 +147,9 @@ pub fn failed(error: &Error) -> Response<Body> {
         Error::Timeout => (StatusCode::REQUEST_TIMEOUT, close),
         Error::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, None),
         Error::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, retry),
+        Error::TooManyReports => {
+            (StatusCode::TOO_MANY_REQUESTS, Some((header::RETRY_AFTER, "3600")))
+        }
         Error::Unavailable(_) | Error::Full(_) | Error::Busy => {
             (StatusCode::SERVICE_UNAVAILABLE, retry)
         }

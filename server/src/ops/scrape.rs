@@ -92,11 +92,13 @@ impl Scrape {
                 histogram(&mut durations.encode_family(&labels)?, latencies, 1e6)?;
             }
         }
-        let Metrics { refused_credentials, throttled_requests, .. } = &*self.metrics;
+        let Metrics { refused_credentials, throttled_requests, lost_uses, .. } = &*self.metrics;
         let help = "Credentials that were looked up and not accepted.";
         counter(to, "orgtokens_credentials_refused", help, Some(refused_credentials.get()))?;
         let help = "Requests answered 429 because their client sent too many bad credentials.";
-        counter(to, "orgtokens_credentials_throttled", help, Some(throttled_requests.get()))
+        counter(to, "orgtokens_credentials_throttled", help, Some(throttled_requests.get()))?;
+        let help = "Uses of tokens that were not recorded because too many tokens were in use.";
+        counter(to, "orgtokens_uses_lost", help, Some(lost_uses.get()))
     }
 
     fn encode_database(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {

@@ -2,18 +2,27 @@
 //! which token. It never shows a secret.
 
 use crate::caller::{Caller, Origin, Role};
-use crate::clock;
+use crate::limits::Limits;
 use crate::name::Name;
-use crate::records::{Group, Token};
+use crate::records::{Group, Token, TokenPolicy};
 use crate::store::{Author, ChainHead, NewEntry, Transaction};
 use serde_json::{Value, json};
 
-/// The author of what the operator does. No user may have this name.
+/// The author of what the operator does.
 pub const OPERATOR: &str = "operator";
+
+/// The author and the cause of what a leak report revokes.
+pub const LEAK_REPORT: &str = "leak-report";
+
+/// The names that the audit log gives to authors who are no users.
+pub const RESERVED: [&str; 2] = [OPERATOR, LEAK_REPORT];
 
 /// The cause of a revocation that was asked for. Others are the codes of the changes that made it
 /// necessary.
 pub const REVOKE: &str = "revoke";
+
+/// The cause of the removal of a token that has expired.
+pub const EXPIRED: &str = "expired";
 
 /// Who makes a change.
 #[derive(Clone, Copy)]
@@ -22,12 +31,17 @@ pub enum Actor<'a> {
     Caller(&'a Caller),
     /// The user of the server's own command line.
     Operator,
+    /// Someone who reported a credential, and needs none to do so.
+    LeakReport,
 }
 
 /// A change.
 pub enum Event<'a> {
-    TokenCreate { token: &'a Token, owner: &'a Name },
+    TokenCreate { token: &'a Token, limits: &'a Limits, owner: &'a Name },
+    TokenRotate { token: &'a Token, limits: &'a Limits, owner: &'a Name },
+    TokenReuse { token: &'a Token, owner: &'a Name },
     TokenRevoke { token: &'a Token, owner: &'a Name, cause: &'static str },
+    PolicyUpdate { policy: &'a TokenPolicy, previous: &'a TokenPolicy },
     MemberAdd { username: &'a Name, role: Role },
     MemberUpdate { username: &'a Name, from: Role, to: Role },
     MemberRemove { username: &'a Name },
@@ -60,8 +74,9 @@ pub fn record<'a>(
             (caller.username.as_str(), caller.origin, token)
         }
         Actor::Operator => (OPERATOR, Origin::Cli, Value::Null),
+        Actor::LeakReport => (LEAK_REPORT, Origin::Web, Value::Null),
     };
-    let author = Author { name, origin, time: clock::now() };
+    let author = Author { name, origin };
     let entries = events.into_iter().map(|event| event.entry(&acting_token)).collect();
     change.record(head, &author, entries);
 }
@@ -76,18 +91,27 @@ impl Event<'_> {
     /// Returns the code and the message of the entry, and what was changed.
     fn describe(self) -> (&'static str, String, Value) {
         match self {
-            Self::TokenCreate { token, owner } => (
-                "user-token-create",
-                format!("minted token {} of {owner}", token.name),
-                json!({"token": token_data(token, owner)}),
-            ),
+            Self::TokenCreate { token, limits, owner } => {
+                of_token("user-token-create", "minted token", token, owner, Some(limits))
+            }
+            Self::TokenRotate { token, limits, owner } => {
+                of_token("user-token-rotate", "rotated token", token, owner, Some(limits))
+            }
+            Self::TokenReuse { token, owner } => {
+                of_token("user-token-reuse", "refused an old secret of token", token, owner, None)
+            }
             Self::TokenRevoke { token, owner, cause } => {
-                let reason = if cause == REVOKE { String::new() } else { format!(" ({cause})") };
-                (
-                    "user-token-revoke",
-                    format!("revoked token {} of {owner}{reason}", token.name),
-                    json!({"cause": cause, "token": token_data(token, owner)}),
-                )
+                let (code, mut message, mut data) =
+                    of_token("user-token-revoke", "revoked token", token, owner, None);
+                if cause != REVOKE {
+                    message += &[" (", cause, ")"].concat();
+                }
+                data["cause"] = cause.into();
+                (code, message, data)
+            }
+            Self::PolicyUpdate { policy, previous } => {
+                let data = json!({"policy": policy, "previous_policy": previous});
+                ("org-token-policy-update", "changed the token policy".to_owned(), data)
             }
             Self::MemberAdd { username, role } => (
                 "org-member-add",
@@ -104,40 +128,45 @@ impl Event<'_> {
                 format!("removed {username}"),
                 json!({"member": {"username": username}}),
             ),
-            Self::GroupCreate(group) => (
-                "group-create",
-                format!("created group {} in {}", group.name, group.primary),
-                group_data(group),
-            ),
+            Self::GroupCreate(group) => {
+                let message = format!("created group {} in {}", group.name, group.primary);
+                ("group-create", message, group_data(group))
+            }
             Self::GroupDelete(group) => {
                 ("group-delete", format!("deleted group {}", group.name), group_data(group))
             }
-            Self::UserAdd(user) => ("user-add", format!("added user {user}"), user_data(user)),
-            Self::UserDisable(user) => {
-                ("user-disable", format!("disabled user {user}"), user_data(user))
-            }
-            Self::UserEnable(user) => {
-                ("user-enable", format!("enabled user {user}"), user_data(user))
-            }
-            Self::UserRemove(user) => ("user-rm", format!("removed user {user}"), user_data(user)),
+            Self::UserAdd(user) => of_user("user-add", "added", user),
+            Self::UserDisable(user) => of_user("user-disable", "disabled", user),
+            Self::UserEnable(user) => of_user("user-enable", "enabled", user),
+            Self::UserRemove(user) => of_user("user-rm", "removed", user),
         }
     }
 }
 
-fn token_data(token: &Token, owner: &Name) -> Value {
+/// Describes the change of a token, which has these limits from then on.
+fn of_token(
+    code: &'static str,
+    change: &str,
+    token: &Token,
+    owner: &Name,
+    limits: Option<&Limits>,
+) -> (&'static str, String, Value) {
     let Token { name, id, organization, group, scopes, .. } = token;
-    without_nulls(json!({
+    let data = without_nulls(json!({
+        "allowed_ips": limits.and_then(|limits| limits.allowed_ips.as_ref()),
+        "expires_at": limits.and_then(|limits| limits.expires_at),
         "group": group,
         "id": id,
         "name": name,
         "organization": organization,
         "owner": owner,
         "scopes": scopes,
-    }))
+    }));
+    (code, format!("{change} {name} of {owner}"), json!({"token": data}))
 }
 
-fn user_data(username: &Name) -> Value {
-    json!({"user": {"username": username}})
+fn of_user(code: &'static str, change: &str, username: &Name) -> (&'static str, String, Value) {
+    (code, format!("{change} user {username}"), json!({"user": {"username": username}}))
 }
 
 fn group_data(group: &Group) -> Value {

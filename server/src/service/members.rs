@@ -3,12 +3,12 @@
 
 use super::audit::{Actor, Event, record, revocations};
 use super::{InOrganization, page_size, reach};
-use crate::access::Action;
+use crate::access::{Action, Extent, ROLE};
 use crate::caller::Role;
 use crate::error::{Error, Result};
 use crate::name::{Name, Slug};
-use crate::records::{Member, Page};
-use crate::store::{MEMBER, Membership, Purpose, TargetMember, Transaction, View};
+use crate::records::{Member, OrganizationToken, Page};
+use crate::store::{MEMBER, Membership, Position, Purpose, TargetMember, Transaction, View};
 
 impl InOrganization<'_> {
     /// Lists the members of an organization, by username.
@@ -30,6 +30,32 @@ impl InOrganization<'_> {
             let (email, role) = target.map(|target| (target.email, target.role)).unzip();
             let role = role.flatten().ok_or(Error::NO_MEMBER)?;
             Ok(Member { username: username.clone(), role, email: email.unwrap_or_default() })
+        })
+        .await
+    }
+
+    /// Lists the tokens that a member has in an organization, in the order of minting: what removing
+    /// the member would revoke.
+    pub async fn list_member_tokens(
+        self,
+        username: &Name,
+        after: Option<Position>,
+    ) -> Result<Page<OrganizationToken, Position>> {
+        let range = (after.unwrap_or(0), page_size(after.as_ref()));
+        self.read(View::Snapshot, |mut view| async move {
+            let (access, target) =
+                view.access_to(&MEMBER, self.credential, self.slug, username.as_str()).await?;
+            let (caller, reach, extent) = reach(access, Action::ReadMemberTokens)?;
+            if extent == Extent::Own && *username != caller.username {
+                return Err(ROLE);
+            }
+            let target = target.filter(|target| target.role.is_some()).ok_or(Error::NO_MEMBER)?;
+            let page = view.member_tokens((self.slug, reach.id), target.user, range).await?;
+            let shown = |token: OrganizationToken| match extent {
+                Extent::All => token,
+                Extent::Own => OrganizationToken { owner: None, ..token },
+            };
+            Ok(page.map(shown))
         })
         .await
     }

@@ -6,13 +6,14 @@
 mod lists;
 mod users;
 
-use super::audit::{Actor, Event, OPERATOR, record};
+use super::audit::{Actor, Event, RESERVED, record};
 use super::tokens::{self, Mint};
 use super::{Service, members};
 use crate::caller::{Binding, Role};
 use crate::error::{Error, Result};
+use crate::limits::Limits;
 use crate::name::{Email, Name, Slug};
-use crate::records::{Member, MintRequest};
+use crate::records::{Member, MintRequest, TokenPolicy};
 use crate::store::{
     self, AuditReport, CheckReport, FoundToken, FoundUser, Membership, NamedHead, Purpose,
     TokenKey, Transaction, Turn, View,
@@ -62,6 +63,23 @@ impl Operator<'_> {
         self.write(Purpose::Change, async |change| {
             let user = enabled_user(change, owner).await?;
             add_organization(change, slug, (&user, owner)).await
+        })
+        .await
+    }
+
+    /// Gives an organization the token policy that it began with.
+    pub async fn reset_token_policy(&self, slug: &Slug) -> Result<()> {
+        self.write(Purpose::Change, async |change| {
+            change.lock_organization_as_operator(slug);
+            let (id, previous, head) =
+                change.policy_as_operator(slug).await?.ok_or(NO_ORGANIZATION)?;
+            let policy = &TokenPolicy::default();
+            if previous != *policy {
+                change.update_policy(id, policy);
+                let event = Event::PolicyUpdate { policy, previous: &previous };
+                record(change, head, Actor::Operator, [event]);
+            }
+            Ok(())
         })
         .await
     }
@@ -136,13 +154,13 @@ impl Operator<'_> {
     /// The store's own, as for [`Operator::back_up`].
     pub async fn check(&self) -> store::Result<CheckReport> {
         let mut report = self.0.store.check().await?;
-        if let Ok(name) = OPERATOR.parse()
-            && self.0.store.read(View::Statement).await?.user(&name).await?.is_some()
-        {
-            report.faults.push(format!(
-                "a user is named {name}, which the audit log calls the operator: remove the user \
-                 with `orgtokens-server user remove --username {name}`"
-            ));
+        for name in RESERVED.iter().filter_map(|name| name.parse::<Name>().ok()) {
+            if self.0.store.read(View::Statement).await?.user(&name).await?.is_some() {
+                report.faults.push(format!(
+                    "a user is named {name}, a name that the audit log gives to others: remove the \
+                     user with `orgtokens-server user remove --username {name}`"
+                ));
+            }
         }
         Ok(report)
     }
@@ -216,5 +234,6 @@ fn mint_for(
     username: &Name,
     FoundUser { id, head, .. }: FoundUser,
 ) {
-    mint.add(change, Actor::Operator, (id, username), &Binding::Unrestricted, head);
+    let (binding, limits) = (Binding::Unrestricted, Limits::default());
+    mint.add(change, Actor::Operator, (id, username), (&binding, &limits), head);
 }

@@ -3,6 +3,7 @@
 
 use crate::caller::{OrganizationId, UserId};
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
@@ -25,16 +26,25 @@ pub struct Version {
     pub foreign_commits: u64,
 }
 
-/// The texts with the versions of their lists.
+/// A text, with the version of its list.
+#[derive(Clone, Debug)]
+pub struct Text {
+    pub version: Version,
+    /// When the first token of the list expires, if any does.
+    pub valid_until: Option<DateTime<Utc>>,
+    pub bytes: Bytes,
+}
+
+/// The texts of lists.
 #[derive(Debug)]
-pub struct Texts(Cache<List, (Version, Bytes), Size>);
+pub struct Texts(Cache<List, Text, Size>);
 
 #[derive(Clone, Debug)]
 struct Size;
 
-impl Weighter<List, (Version, Bytes)> for Size {
-    fn weight(&self, _: &List, (_, text): &(Version, Bytes)) -> u64 {
-        (text.len() + 256) as u64
+impl Weighter<List, Text> for Size {
+    fn weight(&self, _: &List, Text { bytes, .. }: &Text) -> u64 {
+        (bytes.len() + 256) as u64
     }
 }
 
@@ -45,27 +55,36 @@ impl Default for Texts {
 }
 
 impl Texts {
-    /// Returns the text of a list, unless the list has changed.
-    pub fn get(&self, list: &List, version: Version) -> Option<Bytes> {
-        self.0.get(list).filter(|(made_of, _)| *made_of == version).map(|(_, text)| text)
+    /// Returns the text of a list, unless the list has changed or one of its tokens has expired.
+    pub fn get(
+        &self,
+        list: &List,
+        version: Version,
+        now: impl FnOnce() -> DateTime<Utc>,
+    ) -> Option<Bytes> {
+        let kept = self.0.get(list).filter(|kept| kept.version == version)?;
+        kept.valid_until.is_none_or(|time| time > now()).then_some(kept.bytes)
     }
 
-    pub fn insert(&self, list: List, version: Version, text: Bytes) {
-        self.0.insert(list, (version, text));
+    pub fn insert(&self, list: List, text: Text) {
+        self.0.insert(list, text);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::system_time;
 
     #[test]
     fn texts_occupy_no_more_than_their_room() {
         let (texts, text) = (Texts::default(), Bytes::from(vec![0; 64 * 1024]));
         let version = Version { hash: [0; 32], foreign_commits: 0 };
         let list = |user| List(OrganizationId(1), Some(UserId(user)));
-        (0..1_000).for_each(|user| texts.insert(list(user), version, text.clone()));
-        let kept = (0..1_000).filter(|user| texts.get(&list(*user), version).is_some());
+        let text = Text { version, valid_until: None, bytes: text };
+        (0..1_000).for_each(|user| texts.insert(list(user), text.clone()));
+        let kept =
+            (0..1_000).filter(|user| texts.get(&list(*user), version, system_time).is_some());
         assert!((1..=256).contains(&kept.count()));
     }
 }

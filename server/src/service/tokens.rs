@@ -1,18 +1,23 @@
 //! Minting, listing and revoking tokens. A secret is returned once and never stored.
 
 use super::audit::{Actor, Event, REVOKE, record};
-use super::texts::{List, Version};
-use super::{InOrganization, MintPolicy, Service, page_size, reach};
+use super::texts::{List, Text, Version};
+use super::{InOrganization, MintPolicy, Service, page_size, policy, reach};
 use crate::access::{Action, Extent, OwnAction, decide, decide_own, may_do_all};
 use crate::caller::{Binding, Caller, Credential, UserId};
 use crate::clock;
 use crate::error::{Error, Result};
+use crate::expiration::Expiration;
+use crate::limits::{AllowedIps, Limits};
 use crate::name::Name;
-use crate::records::{MintRequest, MintedToken, OrganizationToken, Page, Token};
+use crate::records::{
+    CreateTokenRequest, CreatedToken, MintRequest, MintedToken, OrganizationToken, Page, Token,
+    TokenDetails, TokenPolicy,
+};
 use crate::scope::Scopes;
 use crate::store::{
-    Access, ChainHead, FoundToken, GROUP, Position, Purpose, Reach, Snapshot, TOKEN, Transaction,
-    Turn, View,
+    Access, ChainHead, FoundDetails, FoundToken, GROUP, Position, Purpose, Reach, Snapshot, TOKEN,
+    TOKEN_DETAILS, TokenPage, Transaction, Turn, View,
 };
 use crate::token::{PlainToken, TokenId};
 use bytes::Bytes;
@@ -20,6 +25,10 @@ use chrono::{DateTime, Utc};
 
 const UNRESTRICTED: Error =
     Error::Forbidden("this server mints no unrestricted tokens: name an `organization`");
+
+pub(super) const NO_ADDRESS: Error = Error::TokenTooNarrow(
+    "this token is accepted from none of the addresses in `allowed_ips`: name some of its own",
+);
 
 impl Service {
     /// Lists the tokens of the caller's user within the token's binding, in the order of minting.
@@ -39,7 +48,7 @@ impl Service {
 
     /// Returns when the calling token expires, if it does.
     pub async fn validate(&self, credential: &Credential) -> Result<Option<DateTime<Utc>>> {
-        Ok(self.store.access(credential, None).await?.access.caller.expires_at)
+        Ok(self.store.access(credential, None).await?.access.caller.valid_until)
     }
 
     /// Requires that the caller may mint anything at all, before the request is read.
@@ -61,16 +70,34 @@ impl Service {
             None if self.mint_policy.refuse_unrestricted_mints => return Err(UNRESTRICTED),
             None => Turn::User(self.user(credential).await?),
         };
-        let new = &mint;
-        let minted = self.write(credential, &turn, Purpose::Change, |mut change| async move {
-            let (caller, head, binding) = new.binding(&mut change, credential).await?;
-            self.mint_policy.require_room(&mut change, caller.user, &binding).await?;
-            let owner = (caller.user, &caller.username);
-            new.add(&mut change, Actor::Caller(&caller), owner, &binding, head);
-            Ok((change, ()))
-        });
-        minted.await.map_err(|error| error.or_taken(|| not_available(name)))?;
-        Ok(mint.into_minted())
+        Ok(self.mint(credential, &turn, mint).await?.minted)
+    }
+
+    async fn mint(&self, credential: &Credential, turn: &Turn, mint: Mint) -> Result<CreatedToken> {
+        let (new, name) = (&mint, &mint.token.name);
+        let attempt = || async move {
+            self.write(credential, turn, Purpose::Change, |mut change| async move {
+                let Minter { caller, head, binding, policy } =
+                    new.minter(&mut change, credential).await?;
+                self.mint_policy.require_room(&mut change, caller.user, &binding).await?;
+                let expires_at = policy::expiry(policy.as_ref(), new.expiration, head.time)?;
+                let limits = Limits { expires_at, allowed_ips: new.allowed_ips.clone() };
+                let limits = limits.within(&caller.limits).ok_or(NO_ADDRESS)?;
+                let owner = (caller.user, &caller.username);
+                new.add(&mut change, Actor::Caller(&caller), owner, (&binding, &limits), head);
+                Ok((change, limits.expires_at))
+            })
+            .await
+        };
+        let mut minted = attempt().await;
+        // The name of a token that has expired is free.
+        if let (Err(Error::Taken), Some((_, user))) = (&minted, credential.accepted_as())
+            && self.sweep_name(user, name).await?
+        {
+            minted = attempt().await;
+        }
+        let expires_at = minted.map_err(|error| error.or_taken(|| not_available(name)))?;
+        Ok(CreatedToken { minted: mint.into_minted(), expires_at })
     }
 
     async fn user(&self, credential: &Credential) -> Result<UserId> {
@@ -119,7 +146,9 @@ impl InOrganization<'_> {
 
     fn unchanged_tokens(&self, access: &Access) -> Option<Bytes> {
         let (list, version) = list(access).ok()?;
-        self.service.texts.get(&list, version?)
+        // A remembered access is old, and a server's clock is not PostgreSQL's.
+        let now = || access.time.max(self.service.store.clock().now());
+        self.service.texts.get(&list, version?, now)
     }
 
     /// Lists the tokens that act on an organization, in the order of minting: all of them for owners
@@ -152,16 +181,45 @@ impl InOrganization<'_> {
             let listed = view.organization_tokens(credential, slug, sees_all, range);
             let (access, page) = listed.await?;
             let (list, version) = list(&access)?;
-            let text = write(page.items)?;
+            let TokenPage { tokens, valid_until } = page;
+            let text = write(tokens.items)?;
             if let Some(version) = version
                 && after.is_none()
-                && page.next.is_none()
+                && tokens.next.is_none()
             {
-                texts.insert(list, version, text.clone());
+                texts.insert(list, Text { version, valid_until, bytes: text.clone() });
             }
-            Ok((text, page.next))
+            Ok((text, tokens.next))
         }))
         .await
+    }
+
+    /// Returns a token that the caller could list, with its owner for those who list all.
+    pub async fn get_token(self, id: TokenId) -> Result<TokenDetails> {
+        self.read(View::Statement, |mut view| async move {
+            let asked =
+                view.access_to(&TOKEN_DETAILS, self.credential, self.slug, id.as_bytes()).await?;
+            let (access, token) = asked;
+            let (caller, _, extent) = reach(access, Action::ManageTokens)?;
+            let FoundDetails { mut details, .. } = token
+                .filter(|token| extent == Extent::All || token.user == caller.user)
+                .ok_or(Error::NO_TOKEN)?;
+            if extent == Extent::Own {
+                details.owner = None;
+            }
+            Ok(details)
+        })
+        .await
+    }
+
+    /// Mints a token that is bound to the organization or to one of its groups, no wider than the
+    /// caller's own.
+    pub async fn create_token(self, request: CreateTokenRequest) -> Result<CreatedToken> {
+        let CreateTokenRequest { name, group, scopes, expiration, allowed_ips } = request;
+        let request = MintRequest { organization: Some(self.slug.clone()), group, scopes };
+        let mint = Mint { expiration, allowed_ips, ..Mint::new(&name, &request)? };
+        let turn = Turn::Organization(self.slug.clone());
+        self.service.mint(self.credential, &turn, mint).await
     }
 
     /// Revokes a token that the caller could list.
@@ -184,8 +242,9 @@ impl InOrganization<'_> {
 
 /// Returns the list that the caller sees, and the version that it has, if that can be told.
 fn list(access: &Access) -> Result<(List, Option<Version>)> {
-    let Reach { id, role, head } = access.organization.as_ref().ok_or(Error::NO_ORGANIZATION)?;
-    let extent = decide(&access.caller.binding, *id, *role, Action::ManageTokens)?;
+    let reach = access.organization.as_ref().ok_or(Error::NO_ORGANIZATION)?;
+    let Reach { id, role, head, .. } = reach;
+    let extent = decide(&access.caller.binding, reach.place(), *role, Action::ManageTokens)?;
     let list = List(*id, (extent == Extent::Own).then_some(access.caller.user));
     let version = |foreign_commits| Version { hash: head.hash, foreign_commits };
     Ok((list, access.foreign_commits.map(version)))
@@ -231,10 +290,25 @@ fn not_available(name: &Name) -> String {
     format!("the token name {name} is not available: choose another one")
 }
 
+/// Who mints a token, where it acts, and what its organization says of it.
+struct Minter {
+    caller: Caller,
+    head: ChainHead,
+    binding: Binding,
+    policy: Option<TokenPolicy>,
+}
+
+/// Returns a new secret.
+pub(super) fn new_secret() -> Result<PlainToken> {
+    PlainToken::generate().map_err(|error| Error::internal(format!("no random bits: {error}")))
+}
+
 /// A token to mint. Its id and secret are made once, so that a transaction can run again.
 pub(super) struct Mint {
     token: Token,
     secret: PlainToken,
+    expiration: Option<Expiration>,
+    allowed_ips: Option<AllowedIps>,
 }
 
 impl Mint {
@@ -257,36 +331,34 @@ impl Mint {
         if !problem.is_empty() {
             return Err(Error::Invalid(problem.to_owned()));
         }
-        let secret = PlainToken::generate();
-        let secret = secret.map_err(|error| Error::internal(format!("no random bits: {error}")))?;
+        let secret = new_secret()?;
         let scopes = scopes.as_deref().map(Scopes::expand);
-        let created_at = clock::now();
+        let created_at = clock::system_time();
         let (name, id) = (name.clone(), TokenId::generate(created_at));
-        Ok(Self { token: Token { name, id, organization, group, scopes, created_at }, secret })
+        let token = Token { name, id, organization, group, scopes, created_at };
+        Ok(Self { token, secret, expiration: None, allowed_ips: None })
     }
 
-    /// Returns who asks, the audit chain and where the token acts, if the policy allows it.
-    async fn binding(
-        &self,
-        change: &mut Transaction,
-        credential: &Credential,
-    ) -> Result<(Caller, ChainHead, Binding)> {
+    /// Returns who mints the token, if the policy of `access` allows it.
+    async fn minter(&self, change: &mut Transaction, credential: &Credential) -> Result<Minter> {
         let Token { organization, group, scopes, .. } = &self.token;
         let Some(slug) = organization else {
             let Access { caller, user_head, .. } = change.access(credential, None).await?;
             decide_own(&caller.binding, OwnAction::MintUnrestricted)?;
-            return Ok((caller, user_head, Binding::Unrestricted));
+            let (head, binding) = (user_head, Binding::Unrestricted);
+            return Ok(Minter { caller, head, binding, policy: None });
         };
         let (Some(group), Some(scopes)) = (group, *scopes) else {
             let access = change.access(credential, Some(slug)).await?;
             let (caller, reach, _) = reach(access, Action::MintToken)?;
-            return Ok((caller, reach.head, Binding::Organization(reach.id)));
+            let (binding, policy) = (Binding::Organization(reach.id), Some(reach.policy));
+            return Ok(Minter { caller, head: reach.head, binding, policy });
         };
         let (access, group) = change.access_to(&GROUP, credential, slug, group.as_str()).await?;
         let (caller, reach, _) = reach(access, Action::MintGroupToken)?;
         let group = group.ok_or(Error::NO_GROUP)?.uuid;
         let binding = Binding::Group { organization: reach.id, group, scopes };
-        Ok((caller, reach.head, binding))
+        Ok(Minter { caller, head: reach.head, binding, policy: Some(reach.policy) })
     }
 
     /// Adds the token of a user, with its audit entry.
@@ -295,11 +367,12 @@ impl Mint {
         change: &mut Transaction,
         actor: Actor<'_>,
         (user, owner): (UserId, &Name),
-        binding: &Binding,
+        (binding, limits): (&Binding, &Limits),
         head: ChainHead,
     ) {
-        change.insert_token(&self.token, &self.secret.digest(), user, binding);
-        let event = Event::TokenCreate { token: &self.token, owner };
+        let token = Token { created_at: head.time, ..self.token.clone() };
+        change.insert_token(&token, &self.secret.digest(), user, binding, limits);
+        let event = Event::TokenCreate { token: &token, limits, owner };
         record(change, head, actor, [event]);
     }
 

@@ -10,10 +10,11 @@ use super::audit::chain::ChainHead;
 use super::connection::{Row, Value, sql};
 use super::remembered::{Generation, RememberedAccess};
 use super::{Backend, Error, Result, Snapshot, Store, Transaction, Turn, View, rows};
+use crate::access::Place;
 use crate::caller::{Caller, Credential, OrganizationId, Role, UserId};
-use crate::clock;
 use crate::name::{Name, Slug};
-use crate::records::{Group, Token};
+use crate::records::{Group, Token, TokenDetails, TokenPolicy};
+use chrono::{DateTime, Utc};
 use std::sync::Arc;
 
 /// Who asks, and their place in the organization that the request names.
@@ -24,6 +25,8 @@ pub struct Access {
     pub user_head: ChainHead,
     /// The organization, if its user is a member of it.
     pub organization: Option<Reach>,
+    /// When it was read, by the clock that tokens expire by.
+    pub time: DateTime<Utc>,
     /// Grows with the commits of other processes, if that can be told. They may be made by hand, so
     /// that no version shows them. It is 0 on PostgreSQL.
     pub foreign_commits: Option<u64>,
@@ -34,9 +37,17 @@ pub struct Access {
 pub struct Reach {
     pub id: OrganizationId,
     pub role: Role,
+    pub policy: TokenPolicy,
     /// The end of its audit chain. Every change that shows in its lists adds an entry, so the count
     /// is also the version of these lists.
     pub head: ChainHead,
+}
+
+impl Reach {
+    /// Returns what the policy of `access` decides by.
+    pub fn place(&self) -> Place {
+        Place { organization: self.id, allows_unrestricted: self.policy.allow_unrestricted }
+    }
 }
 
 /// A live token that a request names.
@@ -47,6 +58,14 @@ pub struct FoundToken {
     pub owner: Name,
     /// The organization that it is bound to.
     pub organization: Option<OrganizationId>,
+    /// The user who minted it.
+    pub user: UserId,
+}
+
+/// The details of a live token that a request names.
+#[derive(Clone, Debug)]
+pub struct FoundDetails {
+    pub details: TokenDetails,
     /// The user who minted it.
     pub user: UserId,
 }
@@ -62,35 +81,55 @@ pub struct TargetMember {
     pub has_other_owner: bool,
 }
 
-/// A statement that answers [`Access`] from `$1` the digest and `$2` the time, with more columns.
-/// `$organization` joins `o`; `$more` joins what the columns need.
-macro_rules! access {
-    ($columns:literal, $digest:literal, $organization:literal, $more:literal) => {
+/// The condition that the token `t` has a secret with this digest, or had it before and still accepts
+/// it.
+macro_rules! has_secret {
+    ($digest:literal) => {
         concat!(
-            "SELECT t.id, t.name, t.organization_id, t.group_uuid, t.scopes, t.expires_at, u.id,
-             u.username, u.email, u.entries, u.hash, o.id, m.role, o.entries, o.hash",
-            $columns,
-            " FROM tokens t
-             JOIN users u ON u.id = t.user_id AND t.digest ",
+            "t.digest = coalesce((SELECT p.digest FROM tokens p WHERE p.previous_digest = ",
             $digest,
-            " AND (t.expires_at IS NULL OR t.expires_at > $2) AND u.disabled = 0 ",
+            " AND p.previous_expires_at > now_ms()), ",
+            $digest,
+            ")"
+        )
+    };
+}
+
+/// A statement that answers [`Access`] from `$1` the digest, with more columns. `now_ms()` is the time
+/// that tokens expire by. `$source` comes before the tokens, and has the `$digest`; `$organization`
+/// joins `o`; `$more` joins what the columns need.
+macro_rules! access {
+    ($columns:literal, $source:literal, $digest:literal, $organization:literal, $more:literal) => {
+        concat!(
+            "SELECT t.id, t.name, t.organization_id, t.group_uuid, t.scopes, t.expires_at,
+             t.allowed_ips, CASE WHEN t.digest = ",
+            $digest,
+            " THEN t.expires_at ELSE t.previous_expires_at END, u.id, u.username, u.email, now_ms(),
+             u.entries, u.hash, o.id, m.role, o.default_expiration, o.maximum_expiration,
+             o.allow_unrestricted, o.entries, o.hash",
+            $columns,
+            " FROM ",
+            $source,
+            " tokens t JOIN users u ON u.id = t.user_id AND ",
+            has_secret!($digest),
+            " AND (t.expires_at IS NULL OR t.expires_at > now_ms()) AND u.disabled = 0 ",
             $organization,
             " LEFT JOIN members m ON m.organization_id = o.id AND m.user_id = u.id ",
             $more
         )
     };
     ($columns:literal, $organization:literal, $more:literal) => {
-        access!($columns, "= $1", $organization, $more)
+        access!($columns, "", "$1", $organization, $more)
     };
     ($columns:literal, $more:literal) => {
-        access!($columns, "LEFT JOIN organizations o ON o.slug = $3", $more)
+        access!($columns, "LEFT JOIN organizations o ON o.slug = $2", $more)
     };
 }
 
-pub(super) use access;
+pub(super) use {access, has_secret};
 
 /// How many columns [`Access`] has: those of a target come after them.
-pub(super) const TARGET: usize = 15;
+pub(super) const TARGET: usize = 21;
 
 /// Something that a request names: a statement that answers [`Access`] with it, and how to read its
 /// columns. The first one is null if there is none.
@@ -103,7 +142,7 @@ pub struct Target<T> {
 pub const GROUP: Target<Group> = Target {
     statement: access!(
         ", x.uuid, x.name, x.location, x.version",
-        "LEFT JOIN organization_groups x ON x.organization_id = o.id AND x.name = $4"
+        "LEFT JOIN organization_groups x ON x.organization_id = o.id AND x.name = $3"
     ),
     read: rows::group,
 };
@@ -113,7 +152,8 @@ pub const TOKEN: Target<FoundToken> = Target {
     statement: access!(
         ", x.id, x.name, x.created_at, x.scopes, g.name, w.username, o.slug, x.organization_id,
          x.user_id",
-        "LEFT JOIN tokens x ON x.id = $4 LEFT JOIN users w ON w.id = x.user_id
+        "LEFT JOIN tokens x ON x.id = $3
+         AND (x.expires_at IS NULL OR x.expires_at > now_ms()) LEFT JOIN users w ON w.id = x.user_id
          LEFT JOIN organization_groups g ON g.uuid = x.group_uuid"
     ),
     read: rows::found_token,
@@ -125,17 +165,32 @@ pub const MEMBER: Target<TargetMember> = Target {
         ", x.id, x.email, y.role,
          (SELECT count(*) FROM members z JOIN users w ON w.id = z.user_id AND w.disabled = 0
          WHERE z.organization_id = o.id AND z.user_id <> x.id AND z.role = 'owner')",
-        "LEFT JOIN users x ON x.username = $4 AND x.email <> ''
+        "LEFT JOIN users x ON x.username = $3 AND x.email <> ''
          LEFT JOIN members y ON y.organization_id = o.id AND y.username = x.username"
     ),
     read: rows::target_member,
+};
+
+/// The details of a live token of the organization, by its id.
+pub const TOKEN_DETAILS: Target<FoundDetails> = Target {
+    statement: access!(
+        ", x.id, x.name, x.created_at, x.scopes, g.name, w.username, w.email, o.slug,
+         x.user_id, x.expires_at, x.allowed_ips, x.rotated_at,
+         CASE WHEN x.previous_expires_at > now_ms() THEN x.previous_expires_at END,
+         x.last_used_at, x.last_used_ip",
+        "LEFT JOIN tokens x ON x.id = $3 AND x.organization_id = o.id
+         AND (x.expires_at IS NULL OR x.expires_at > now_ms()) LEFT JOIN users w ON w.id = x.user_id
+         LEFT JOIN organization_groups g ON g.uuid = x.group_uuid"
+    ),
+    read: rows::found_details,
 };
 
 const OWN_TOKEN: Target<FoundToken> = Target {
     statement: access!(
         ", x.id, x.name, x.created_at, x.scopes, g.name, u.username, o.slug, x.organization_id,
          x.user_id",
-        "LEFT JOIN tokens x ON x.user_id = u.id AND x.name = $3
+        "LEFT JOIN tokens x ON x.user_id = u.id AND x.name = $2
+         AND (x.expires_at IS NULL OR x.expires_at > now_ms())
          LEFT JOIN organizations o ON o.id = x.organization_id",
         "LEFT JOIN organization_groups g ON g.uuid = x.group_uuid"
     ),
@@ -147,15 +202,20 @@ pub(super) fn parameters(
     credential: &Credential,
     more: impl IntoIterator<Item = Value>,
 ) -> Vec<Value> {
-    let now = clock::now().timestamp_millis();
-    [credential.digest.as_bytes().as_slice().into(), now.into()].into_iter().chain(more).collect()
+    [credential.digest.as_bytes().as_slice().into()].into_iter().chain(more).collect()
 }
 
 /// Returns the access of a request, of which a row tells all but where it came from.
-pub(super) fn accepted(mut access: Access, credential: &Credential) -> Access {
+///
+/// # Errors
+/// [`Error::NotAccepted`] if the token may not be used from there.
+pub(super) fn accepted(mut access: Access, credential: &Credential) -> Result<Access> {
+    if !access.caller.limits.allow(credential.address) {
+        return Err(Error::NotAccepted);
+    }
     access.caller.origin = credential.origin;
     credential.accept(&access.caller);
-    access
+    Ok(access)
 }
 
 impl Store {
@@ -186,7 +246,7 @@ impl Store {
             }
             Backend::Postgres(postgres) => {
                 let asked = self.questions.ask(postgres, &self.counts, credential, slug);
-                (accepted(asked.await?, credential), None)
+                (accepted(asked.await?, credential)?, None)
             }
         };
         Ok(self.remembered.insert(credential, slug, access, generation))
@@ -198,7 +258,7 @@ impl Store {
         credential: &Credential,
         slug: Option<&Slug>,
     ) -> Option<Arc<RememberedAccess>> {
-        self.remembered.current(credential, slug, self.generation()?, clock::now())
+        self.remembered.current(credential, slug, self.generation()?, || self.clock.now())
     }
 
     /// Returns on PostgreSQL what [`Store::access`] returned last time.
@@ -231,7 +291,7 @@ impl Snapshot {
         let statement =
             sql(access!("", ""), parameters(credential, [slug.map(Slug::as_str).into()]));
         let found = self.first(statement, rows::access).await?;
-        let mut access = accepted(found.ok_or(Error::NotAccepted)?, credential);
+        let mut access = accepted(found.ok_or(Error::NotAccepted)?, credential)?;
         if !self.connection.is_postgres() {
             access.foreign_commits = generation.map(|generation| generation.foreign_commits);
         }
@@ -269,7 +329,7 @@ impl Snapshot {
         let read =
             |row: &dyn Row| Ok((rows::access(row)?, rows::optional(row, TARGET, target.read)?));
         let (access, target) = self.first(statement, read).await?.ok_or(Error::NotAccepted)?;
-        Ok((accepted(access, credential), target))
+        Ok((accepted(access, credential)?, target))
     }
 }
 
@@ -284,15 +344,20 @@ impl Transaction {
         let digest = credential.digest.as_bytes().as_slice().into();
         self.lock(match turn {
             Turn::Organization(slug) => sql(
-                "SELECT 1 FROM tokens t JOIN members m ON m.user_id = t.user_id
-                 JOIN organizations o ON o.id = m.organization_id
-                 WHERE t.digest = $1 AND o.slug = $2
-                 FOR NO KEY UPDATE OF o FOR KEY SHARE OF t",
+                concat!(
+                    "SELECT 1 FROM tokens t JOIN members m ON m.user_id = t.user_id
+                     JOIN organizations o ON o.id = m.organization_id WHERE ",
+                    has_secret!("$1"),
+                    " AND o.slug = $2 FOR NO KEY UPDATE OF o FOR KEY SHARE OF t"
+                ),
                 [digest, slug.as_str().into()],
             ),
             Turn::User(_) => sql(
-                "SELECT 1 FROM tokens t JOIN users u ON u.id = t.user_id
-                 WHERE t.digest = $1 FOR NO KEY UPDATE OF u FOR KEY SHARE OF t",
+                concat!(
+                    "SELECT 1 FROM tokens t JOIN users u ON u.id = t.user_id WHERE ",
+                    has_secret!("$1"),
+                    " FOR NO KEY UPDATE OF u FOR KEY SHARE OF t"
+                ),
                 [digest],
             ),
             Turn::Free => return,

@@ -5,7 +5,7 @@ pub(super) mod chain;
 
 pub use chain::{AuditFault, AuditReport, ChainHead, NamedHead};
 
-use super::connection::{Statement, Value, sql};
+use super::connection::{Statement, Value, hex, sql};
 use super::remembered::Touched;
 use super::{Result, Snapshot, Transaction, rows};
 use crate::caller::{OrganizationId, Origin};
@@ -37,13 +37,12 @@ const INSERT_MANY_POSTGRES: &str =
      FROM unnest($7::text[], $8::text[], $9::text[], $10::bytea[])
      WITH ORDINALITY AS e (code, message, data, hash, key) ORDER BY key";
 
-/// Who makes a change, and when.
+/// Who makes a change.
 #[derive(Clone, Copy, Debug)]
 pub struct Author<'a> {
     /// The username, or `operator`.
     pub name: &'a str,
     pub origin: Origin,
-    pub time: DateTime<Utc>,
 }
 
 /// What an entry says of a change.
@@ -115,42 +114,37 @@ impl Transaction {
     pub fn record(&mut self, mut head: ChainHead, author: &Author<'_>, entries: Vec<NewEntry>) {
         let mut entries = entries.into_iter().peekable();
         while entries.peek().is_some() {
-            let start = head.entries;
+            let (start, time) = (head.entries, head.time);
             let links = entries.by_ref().take(BULK);
             let links: Vec<_> = links.map(|entry| (head.append(author, &entry), entry)).collect();
-            let statement = self.insert_entries(head.chain, author, start, links);
+            let statement = self.insert_entries(head.chain, author, (start, time), links);
             self.execute(statement.touching(Touched::Nothing));
         }
-        let (update, key, touched) = match head.chain {
+        let (update, key) = match head.chain {
             Chain::Organization(id) => {
-                let update = "UPDATE organizations SET entries = $1, hash = $2 WHERE id = $3";
-                (update, id.0, Touched::Organization(id))
+                ("UPDATE organizations SET entries = $1, hash = $2 WHERE id = $3", id.0)
             }
-            Chain::User(id) => {
-                let update = "UPDATE users SET entries = $1, hash = $2 WHERE id = $3";
-                (update, id.0, Touched::User(id))
-            }
+            Chain::User(id) => ("UPDATE users SET entries = $1, hash = $2 WHERE id = $3", id.0),
         };
         let parameters = [head.entries.into(), head.hash.as_slice().into(), key.into()];
-        self.execute(sql(update, parameters).touching(touched));
+        self.execute(sql(update, parameters).touching(head.touched()));
     }
 
-    /// Returns the statement that adds entries with their hashes, whose sequence starts after
-    /// `start`.
+    /// Returns the statement that adds entries of this time with their hashes, whose sequence starts
+    /// after `start`.
     fn insert_entries(
         &self,
         chain: Chain,
         author: &Author<'_>,
-        start: i64,
+        (start, time): (i64, DateTime<Utc>),
         links: Vec<(Hash, NewEntry)>,
     ) -> Statement {
         let (organization, user) = match chain {
             Chain::Organization(id) => (id.0.into(), Value::Null),
             Chain::User(id) => (Value::Null, id.0.into()),
         };
-        let time = author.time.timestamp_millis();
         let mut parameters = vec![organization, user, author.origin.as_str().into()];
-        parameters.extend([author.name.into(), time.into()]);
+        parameters.extend([author.name.into(), time.timestamp_millis().into()]);
         if let [(hash, NewEntry { code, message, data })] = &links[..] {
             parameters.extend([(start + 1).into(), (*code).into()]);
             parameters.extend([message.as_str().into(), data.as_str().into()]);
@@ -173,9 +167,4 @@ impl Transaction {
         parameters.push(Value::Text(rows.expect("numbers and text have a JSON form")));
         sql(INSERT_MANY_SQLITE, parameters)
     }
-}
-
-fn hex(hash: &Hash) -> String {
-    let digit = |value| char::from_digit(u32::from(value), 16).unwrap_or_default();
-    hash.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

@@ -68,6 +68,30 @@ impl Statement {
     }
 }
 
+/// Returns a condition that a column has one of the bytes that a parameter of [`hex_list`] has.
+pub fn in_hex_list(column: &str, parameter: usize, is_postgres: bool) -> String {
+    if is_postgres {
+        format!(
+            "{column} IN (SELECT decode(value, 'hex')
+             FROM json_array_elements_text(CAST(${parameter}::text AS json)) AS e (value))"
+        )
+    } else {
+        format!("{column} IN (SELECT unhex(value) FROM json_each(${parameter}))")
+    }
+}
+
+/// Returns a list as one parameter, which both backends can read.
+pub fn hex_list<'a>(list: impl Iterator<Item = &'a [u8]>) -> Value {
+    let list = serde_json::to_string(&list.map(hex).collect::<Vec<_>>());
+    Value::Text(list.expect("text has a JSON form"))
+}
+
+/// Returns bytes as text, for a parameter that is JSON.
+pub fn hex(bytes: &[u8]) -> String {
+    let digit = |value| char::from_digit(u32::from(value), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
 /// A column of a row.
 pub enum Column<'a> {
     Integer(i64),

@@ -65,16 +65,23 @@ pub async fn copy(
 type Table = (&'static str, &'static str, &'static str);
 
 /// Every table, each after those that it refers to.
-const TABLES: [Table; 7] = [
+const TABLES: [Table; 8] = [
     ("users", "id", "username, email, disabled, entries, hash"),
-    ("organizations", "id", "slug, entries, hash"),
+    (
+        "organizations",
+        "id",
+        "slug, entries, hash, default_expiration, maximum_expiration, allow_unrestricted",
+    ),
     ("members", "organization_id, username", "user_id, role"),
     ("organization_groups", "uuid", "organization_id, name, location, version"),
     (
         "tokens",
         "position",
-        "id, digest, name, user_id, organization_id, group_uuid, scopes, created_at, expires_at",
+        "id, digest, name, user_id, organization_id, group_uuid, scopes, created_at, \
+         expires_at, allowed_ips, last_used_at, last_used_ip, rotated_at, previous_digest, \
+         previous_expires_at",
     ),
+    ("retired_secrets", "digest", "position, is_reused"),
     (
         "audit_log",
         "id",

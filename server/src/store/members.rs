@@ -5,7 +5,7 @@ use super::remembered::Touched;
 use super::{Result, Snapshot, Transaction, rows};
 use crate::caller::{OrganizationId, Role, UserId};
 use crate::name::{Name, Slug};
-use crate::records::{Group, Member, Organization, Page};
+use crate::records::{Group, Member, Organization, Page, TokenPolicy};
 use uuid::Uuid;
 
 impl Snapshot {
@@ -21,6 +21,7 @@ impl Snapshot {
         let statement = sql(
             "SELECT o.slug FROM members m JOIN organizations o ON o.id = m.organization_id
              WHERE m.user_id = $1 AND m.organization_id = coalesce($2, m.organization_id)
+             AND (o.allow_unrestricted = 1 OR o.id = $2)
              AND o.slug > $3 ORDER BY o.slug LIMIT $4",
             [
                 user.0.into(),
@@ -108,6 +109,21 @@ impl Transaction {
             [organization.0.into(), username.as_str().into()],
         );
         self.execute(delete.touching(Touched::Organization(organization)));
+    }
+
+    /// Replaces the token policy of an organization.
+    pub fn update_policy(&mut self, organization: OrganizationId, policy: &TokenPolicy) {
+        let update = sql(
+            "UPDATE organizations SET default_expiration = $1, maximum_expiration = $2,
+             allow_unrestricted = $3 WHERE id = $4",
+            [
+                policy.default_expiration.as_str().into(),
+                policy.maximum_expiration.as_str().into(),
+                i64::from(policy.allow_unrestricted).into(),
+                organization.0.into(),
+            ],
+        );
+        self.execute(update.touching(Touched::Organization(organization)));
     }
 
     /// Adds a group.

@@ -12,9 +12,10 @@ use super::access::{FoundToken, Reach, TargetMember};
 use super::audit::chain::{Chain, ChainHead};
 use super::connection::{Row, sql};
 use super::remembered::Touched;
-use super::{Error, Result, Snapshot, Transaction, rows};
+use super::{Error, Result, Snapshot, Transaction, broken, rows};
 use crate::caller::{OrganizationId, Role, UserId};
 use crate::name::{Email, Name, Slug};
+use crate::records::TokenPolicy;
 use crate::token::TokenId;
 
 /// A user with the end of their audit chain.
@@ -47,18 +48,19 @@ pub struct Membership {
     pub target: Option<TargetMember>,
 }
 
-/// Reads columns: id, entries, hash, disabled.
+/// Reads columns: id, time, entries, hash, disabled.
 fn found_user(row: &dyn Row) -> Result<FoundUser> {
     let id = UserId(row.integer(0)?);
     let head = rows::head(row, 1, Chain::User(id))?;
-    Ok(FoundUser { id, head, is_disabled: row.integer(3)? != 0 })
+    Ok(FoundUser { id, head, is_disabled: row.integer(4)? != 0 })
 }
 
 /// The columns of [`membership`], of the organization `o`, the user `x` and the member `y`.
 macro_rules! membership {
     ($from:literal) => {
         concat!(
-            "SELECT o.id, o.slug, o.entries, o.hash, x.id, x.email, y.role,
+            "SELECT o.id, o.slug, now_ms(), o.entries, o.hash, o.default_expiration,
+             o.maximum_expiration, o.allow_unrestricted, x.id, x.email, y.role,
              (SELECT count(*) FROM members z JOIN users w ON w.id = z.user_id AND w.disabled = 0
              WHERE z.organization_id = o.id AND z.user_id <> x.id AND z.role = 'owner') ",
             $from
@@ -69,8 +71,8 @@ macro_rules! membership {
 fn membership(row: &dyn Row) -> Result<Membership> {
     let id = OrganizationId(row.integer(0)?);
     let head = rows::head(row, 2, Chain::Organization(id))?;
-    let reach = Reach { id, role: Role::Owner, head };
-    let target = rows::optional(row, 4, rows::target_member)?;
+    let reach = Reach { id, role: Role::Owner, policy: rows::policy(row, 5)?, head };
+    let target = rows::optional(row, 8, rows::target_member)?;
     Ok(Membership { slug: rows::parse_text(row, 1)?, reach, target })
 }
 
@@ -84,10 +86,37 @@ impl Snapshot {
     /// Returns the user of this name, who was not removed.
     pub async fn user(&mut self, username: &Name) -> Result<Option<FoundUser>> {
         let statement = sql(
-            "SELECT id, entries, hash, disabled FROM users WHERE username = $1 AND email <> ''",
+            "SELECT id, now_ms(), entries, hash, disabled FROM users WHERE username = $1 AND email <> ''",
             [username.as_str().into()],
         );
         self.first(statement, found_user).await
+    }
+
+    /// Returns the end of the audit chain of an organization.
+    pub async fn organization_head(&mut self, slug: &Slug) -> Result<Option<ChainHead>> {
+        let statement = "SELECT id, now_ms(), entries, hash FROM organizations WHERE slug = $1";
+        let read = |row: &dyn Row| {
+            let chain = Chain::Organization(OrganizationId(row.integer(0)?));
+            rows::head(row, 1, chain)
+        };
+        self.first(sql(statement, [slug.as_str().into()]), read).await
+    }
+
+    /// Returns the key of an organization, its token policy and the end of its audit chain.
+    pub async fn policy_as_operator(
+        &mut self,
+        slug: &Slug,
+    ) -> Result<Option<(OrganizationId, TokenPolicy, ChainHead)>> {
+        let statement = sql(
+            "SELECT id, now_ms(), entries, hash, default_expiration, maximum_expiration,
+             allow_unrestricted FROM organizations WHERE slug = $1",
+            [slug.as_str().into()],
+        );
+        let read = |row: &dyn Row| {
+            let id = OrganizationId(row.integer(0)?);
+            Ok((id, rows::policy(row, 4)?, rows::head(row, 1, Chain::Organization(id))?))
+        };
+        self.first(statement, read).await
     }
 
     /// Returns the organization of this slug with the user of this name.
@@ -121,10 +150,12 @@ impl Snapshot {
         };
         let statement = format!(
             "SELECT x.id, x.name, x.created_at, x.scopes, g.name, w.username, o.slug,
-             x.organization_id, x.user_id, coalesce(o.entries, w.entries), coalesce(o.hash, w.hash)
+             x.organization_id, x.user_id, now_ms(), coalesce(o.entries, w.entries),
+             coalesce(o.hash, w.hash)
              FROM tokens x JOIN users w ON w.id = x.user_id
              LEFT JOIN organizations o ON o.id = x.organization_id
-             LEFT JOIN organization_groups g ON g.uuid = x.group_uuid WHERE {condition}"
+             LEFT JOIN organization_groups g ON g.uuid = x.group_uuid WHERE {condition}
+             AND (x.expires_at IS NULL OR x.expires_at > now_ms())"
         );
         let found = self.first(sql(statement, parameters), |row| {
             let token = rows::found_token(row, 0)?;
@@ -175,7 +206,7 @@ impl Transaction {
         let statement = sql(
             "INSERT INTO users (username, email) VALUES ($1, $2) ON CONFLICT (username)
              DO UPDATE SET email = excluded.email, disabled = 0 WHERE users.email = ''
-             RETURNING id, entries, hash, disabled",
+             RETURNING id, now_ms(), entries, hash, disabled",
             [username.as_str().into(), email.as_str().into()],
         );
         self.first(statement, found_user).await?.ok_or(Error::Exists)
@@ -202,10 +233,11 @@ impl Transaction {
         &mut self,
         slug: &Slug,
     ) -> Result<(OrganizationId, ChainHead)> {
-        let statement = "INSERT INTO organizations (slug) VALUES ($1) RETURNING id";
+        let statement = "INSERT INTO organizations (slug) VALUES ($1) RETURNING id, now_ms()";
         let inserted = sql(statement, [slug.as_str().into()]);
-        let id = self.first(inserted, |row| row.integer(0)).await?.map(OrganizationId);
-        let id = id.ok_or_else(|| Error::Broken("an insert returned no row".to_owned()))?;
-        Ok((id, ChainHead::start(Chain::Organization(id))))
+        let read = |row: &dyn Row| Ok((OrganizationId(row.integer(0)?), rows::time(row, 1)?));
+        let (id, time) =
+            self.first(inserted, read).await?.ok_or_else(|| broken("an insert returned no row"))?;
+        Ok((id, ChainHead::start(Chain::Organization(id), time)))
     }
 }

@@ -113,16 +113,17 @@ impl Remembered {
         credential: &Credential,
         slug: Option<&Slug>,
         generation: Generation,
-        now: DateTime<Utc>,
+        now: impl Fn() -> DateTime<Utc>,
     ) -> Option<Arc<RememberedAccess>> {
         let answer = self.answers.get(&credential.digest)?;
         let caller = &answer.access.caller;
         // An answer about an organization tells, too, who asks.
         let is_about = slug.is_none() || answer.slug.as_ref() == slug;
-        let is_live = |time| time > now;
+        let is_live = |time| time > now();
         let is_current = is_about
             && caller.origin == credential.origin
-            && caller.expires_at.is_none_or(is_live)
+            && caller.limits.allow(credential.address)
+            && caller.valid_until.is_none_or(is_live)
             && self.is_current(&answer, generation);
         if !is_current {
             return None;
@@ -160,6 +161,8 @@ impl Remembered {
 mod tests {
     use super::*;
     use crate::caller::{Binding, Caller, Origin, Role};
+    use crate::limits::Limits;
+    use crate::records::TokenPolicy;
     use crate::store::{Chain, ChainHead, Reach};
     use crate::token::{PlainToken, TokenId};
     use std::time::Duration;
@@ -172,15 +175,17 @@ mod tests {
         let caller = Caller {
             token: TokenId::generate(DateTime::UNIX_EPOCH),
             token_name: "first".parse().unwrap(),
-            expires_at: Some(EXPIRY),
+            limits: Limits::default(),
+            valid_until: Some(EXPIRY),
             user: USER,
             username: "alice".parse().unwrap(),
             email: "alice@example.com".to_owned(),
             binding: Binding::Organization(OrganizationId(1)),
             origin: Origin::Web,
         };
-        let user_head = ChainHead::start(Chain::User(USER));
-        let access = Access { caller, user_head, organization: None, foreign_commits: Some(0) };
+        let user_head = ChainHead::start(Chain::User(USER), EXPIRY);
+        let (organization, foreign_commits) = (None, Some(0));
+        let access = Access { caller, user_head, organization, time: EXPIRY, foreign_commits };
         let credential = Credential::new(&PlainToken::generate().unwrap(), Origin::Web);
         remembered.insert(&credential, None, access, generation);
         credential
@@ -198,17 +203,18 @@ mod tests {
     fn an_answer_is_good_until_another_process_commits_or_the_token_expires() {
         let remembered = Remembered::default();
         let credential = &remember(&remembered, Some(generation(1, 1)));
-        let current =
-            |commits, now| remembered.current(credential, None, generation(commits, 2), now);
-        assert_eq!(current(1, before_expiry()).unwrap().access.caller.user, USER);
-        assert!(current(2, before_expiry()).is_none(), "another process has committed");
-        assert!(current(1, EXPIRY).is_none(), "the token has expired");
+        let current = |commits, now: fn() -> DateTime<Utc>| {
+            remembered.current(credential, None, generation(commits, 2), now)
+        };
+        assert_eq!(current(1, before_expiry).unwrap().access.caller.user, USER);
+        assert!(current(2, before_expiry).is_none(), "another process has committed");
+        assert!(current(1, || EXPIRY).is_none(), "the token has expired");
         let slug = "acme".parse().unwrap();
-        let other = remembered.current(credential, Some(&slug), generation(1, 2), before_expiry());
+        let other = remembered.current(credential, Some(&slug), generation(1, 2), before_expiry);
         assert!(other.is_none());
         let mut elsewhere = credential.clone();
         elsewhere.origin = Origin::Cli;
-        assert!(remembered.current(&elsewhere, None, generation(1, 2), before_expiry()).is_none());
+        assert!(remembered.current(&elsewhere, None, generation(1, 2), before_expiry).is_none());
     }
 
     #[test]
@@ -220,7 +226,7 @@ mod tests {
             for (read_after, is_good) in [(7, false), (8, true)] {
                 let credential = &remember(&remembered, Some(generation(0, read_after)));
                 let now = generation(0, 9);
-                let current = remembered.current(credential, None, now, before_expiry());
+                let current = remembered.current(credential, None, now, before_expiry);
                 assert_eq!(current.is_some(), is_good, "{touched:?}");
             }
         }
@@ -235,7 +241,7 @@ mod tests {
             remembered.touch(touched, 2);
         }
         let now = generation(0, 2);
-        assert!(remembered.current(credential, None, now, before_expiry()).is_some());
+        assert!(remembered.current(credential, None, now, before_expiry).is_some());
     }
 
     #[test]
@@ -243,11 +249,12 @@ mod tests {
         let remembered = Remembered::default();
         let [slug, other] = ["acme", "other"].map(|slug| slug.parse().unwrap());
         let (now, credential) = (generation(0, 0), &remember(&remembered, Some(generation(0, 0))));
-        let current = |slug| remembered.current(credential, slug, now, before_expiry());
+        let current = |slug| remembered.current(credential, slug, now, before_expiry);
         let mut access = current(None).unwrap().access.clone();
         let id = OrganizationId(1);
-        let head = ChainHead::start(Chain::Organization(id));
-        access.organization = Some(Reach { id, role: Role::Viewer, head });
+        let head = ChainHead::start(Chain::Organization(id), EXPIRY);
+        access.organization =
+            Some(Reach { id, role: Role::Viewer, policy: TokenPolicy::default(), head });
         remembered.insert(credential, Some(&slug), access.clone(), Some(now));
         assert!(current(Some(&slug)).unwrap().access.organization.is_some());
         assert!(current(None).is_some());
@@ -262,6 +269,6 @@ mod tests {
         let remembered = Remembered::default();
         let credential = &remember(&remembered, None);
         let now = generation(0, 0);
-        assert!(remembered.current(credential, None, now, before_expiry()).is_none());
+        assert!(remembered.current(credential, None, now, before_expiry).is_none());
     }
 }

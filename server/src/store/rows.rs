@@ -1,13 +1,16 @@
 //! Rows into records. A row that cannot be read means a damaged database: it is an error, never a
 //! panic.
 
-use super::access::{Access, FoundToken, Reach, TargetMember};
+use super::access::{Access, FoundDetails, FoundToken, Reach, TargetMember};
 use super::audit::chain::{AnyChain, CLOSED, Chain, ChainHead, Hash, Link, NamedHead};
 use super::connection::Row;
 use super::{Error, Result};
 use crate::caller::{Binding, Caller, OrganizationId, Origin, Role, UserId};
+use crate::limits::Limits;
 use crate::name::{Name, Slug};
-use crate::records::{AuditLog, Group, Member, OrganizationToken, Token, TokenOwner};
+use crate::records::{
+    AuditLog, Group, Member, OrganizationToken, Token, TokenDetails, TokenOwner, TokenPolicy,
+};
 use crate::scope::Scopes;
 use crate::token::TokenId;
 use chrono::{DateTime, Utc};
@@ -36,7 +39,8 @@ fn uuid(row: &dyn Row, column: usize) -> Result<Uuid> {
     Uuid::from_slice(row.bytes(column)?).map_err(|_| corrupt("a UUID"))
 }
 
-fn time(row: &dyn Row, column: usize) -> Result<DateTime<Utc>> {
+/// Reads milliseconds since the Unix epoch.
+pub fn time(row: &dyn Row, column: usize) -> Result<DateTime<Utc>> {
     DateTime::from_timestamp_millis(row.integer(column)?).ok_or_else(|| corrupt("a time"))
 }
 
@@ -44,7 +48,8 @@ fn scopes(row: &dyn Row, column: usize) -> Result<Scopes> {
     Scopes::from_bits(row.integer(column)?).ok_or_else(|| corrupt("a set of scopes"))
 }
 
-fn token_id(row: &dyn Row, column: usize) -> Result<TokenId> {
+/// Reads a token id.
+pub fn token_id(row: &dyn Row, column: usize) -> Result<TokenId> {
     let bytes = row.bytes(column)?.try_into().map_err(|_| corrupt("a token id"))?;
     Ok(TokenId::from_bytes(bytes))
 }
@@ -54,9 +59,10 @@ pub fn hash(row: &dyn Row, column: usize) -> Result<Hash> {
     row.bytes(column)?.try_into().map_err(|_| corrupt("a hash"))
 }
 
-/// Reads columns: entries, hash.
+/// Reads columns: time, entries, hash.
 pub fn head(row: &dyn Row, from: usize, chain: Chain) -> Result<ChainHead> {
-    Ok(ChainHead { chain, entries: row.integer(from)?, hash: hash(row, from + 1)? })
+    let (time, entries) = (time(row, from)?, row.integer(from + 1)?);
+    Ok(ChainHead { chain, time, entries, hash: hash(row, from + 2)? })
 }
 
 /// Reads columns: kind of chain, its user's or organization's id and name, entries, hash.
@@ -88,28 +94,47 @@ fn binding(row: &dyn Row, from: usize) -> Result<Binding> {
     })
 }
 
+/// Reads columns: expiry, addresses. Both may be null.
+fn limits(row: &dyn Row, from: usize) -> Result<Limits> {
+    let (expires_at, allowed_ips) =
+        (optional(row, from, time)?, optional(row, from + 1, parse_text)?);
+    Ok(Limits { expires_at, allowed_ips })
+}
+
 /// Reads the columns that `access!` begins with.
 pub fn access(row: &dyn Row) -> Result<Access> {
-    let user = UserId(row.integer(6)?);
+    let user = UserId(row.integer(8)?);
     let caller = Caller {
         token: token_id(row, 0)?,
         token_name: parse_text(row, 1)?,
         binding: binding(row, 2)?,
-        expires_at: optional(row, 5, time)?,
+        limits: limits(row, 5)?,
+        valid_until: optional(row, 7, time)?,
         user,
-        username: parse_text(row, 7)?,
-        email: row.text(8)?.to_owned(),
+        username: parse_text(row, 9)?,
+        email: row.text(10)?.to_owned(),
         origin: Origin::Web,
     };
-    let user_head = head(row, 9, Chain::User(user))?;
-    let organization = optional(row, 12, reach)?;
-    Ok(Access { caller, user_head, organization, foreign_commits: Some(0) })
+    let user_head = head(row, 11, Chain::User(user))?;
+    let time = user_head.time;
+    let organization = optional(row, 15, |row, _| reach(row, time))?;
+    Ok(Access { caller, user_head, organization, time, foreign_commits: Some(0) })
 }
 
-fn reach(row: &dyn Row, _: usize) -> Result<Reach> {
-    let id = OrganizationId(row.integer(11)?);
-    let head = head(row, 13, Chain::Organization(id))?;
-    Ok(Reach { id, role: parse_text(row, 12)?, head })
+fn reach(row: &dyn Row, time: DateTime<Utc>) -> Result<Reach> {
+    let id = OrganizationId(row.integer(14)?);
+    let (entries, hash) = (row.integer(19)?, hash(row, 20)?);
+    let head = ChainHead { chain: Chain::Organization(id), time, entries, hash };
+    Ok(Reach { id, role: parse_text(row, 15)?, policy: policy(row, 16)?, head })
+}
+
+/// Reads columns: default, maximum, whether unrestricted tokens are allowed.
+pub fn policy(row: &dyn Row, from: usize) -> Result<TokenPolicy> {
+    Ok(TokenPolicy {
+        default_expiration: parse_text(row, from)?,
+        maximum_expiration: parse_text(row, from + 1)?,
+        allow_unrestricted: row.integer(from + 2)? != 0,
+    })
 }
 
 /// Reads columns: id, name, time, scopes, group's name. The last may be null.
@@ -143,6 +168,29 @@ pub fn found_token(row: &dyn Row, from: usize) -> Result<FoundToken> {
     let organization = optional(row, from + 7, |row, column| row.integer(column))?;
     let (organization, user) = (organization.map(OrganizationId), row.integer(from + 8)?);
     Ok(FoundToken { token, owner: parse_text(row, from + 5)?, organization, user: UserId(user) })
+}
+
+/// Reads columns: those of [`token`], user id, those of [`limits`], time of the rotation, end of the
+/// previous secret, last use, its address. The last four may be null.
+pub fn found_details(row: &dyn Row, from: usize) -> Result<FoundDetails> {
+    let OrganizationToken { token, owner } = token(row, from)?;
+    let Limits { expires_at, allowed_ips } = limits(row, from + 9)?;
+    let details = TokenDetails {
+        name: token.name,
+        id: token.id,
+        organization: parse_text(row, from + 7)?,
+        group: token.group,
+        scopes: token.scopes,
+        owner,
+        created_at: token.created_at,
+        expires_at,
+        allowed_ips,
+        rotated_at: optional(row, from + 11, time)?,
+        previous_secret_expires_at: optional(row, from + 12, time)?,
+        last_used_at: optional(row, from + 13, time)?,
+        last_used_ip: optional(row, from + 14, parse_text)?,
+    };
+    Ok(FoundDetails { details, user: UserId(row.integer(from + 8)?) })
 }
 
 /// Reads columns: user id, address, role, other owner. The role may be null.

@@ -15,6 +15,7 @@ mod writer;
 use super::connection::{Column, Row, Statement, Value, corrupt, failed_before, sql};
 use super::remembered::Generation;
 use super::{CheckReport, Counts, Error, Intent, Purpose, Result, broken};
+use crate::clock::Clock;
 use commits::Commits;
 use reader::Readers;
 use reserve::Reserve;
@@ -50,7 +51,12 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    pub async fn open(path: &str, intent: Intent, counts: Arc<Counts>) -> Result<Self> {
+    pub async fn open(
+        path: &str,
+        intent: Intent,
+        counts: Arc<Counts>,
+        clock: Arc<Clock>,
+    ) -> Result<Self> {
         let name = PathBuf::from(path);
         // The check for damage and migrations may take long.
         run_blocking(move || {
@@ -69,8 +75,10 @@ impl Sqlite {
                 error => Err(error),
             });
             let (connection, is_checked) = opened?;
+            open::set_clock(&connection, &clock)?;
+            open::raise(&connection, &clock)?;
             let commits = Arc::new(Commits::new(WalIndex::of(open::connect(&path)?), counts));
-            let readers = Readers::new(path.clone(), Arc::clone(&commits));
+            let readers = Readers::new(path.clone(), Arc::clone(&commits), clock);
             let writer = Writer::new(connection, commits);
             let file_id = files::file_id(&path)?;
             Ok(Self { path, file_id, writer, is_checked, readers, reserve, _copy: copy })

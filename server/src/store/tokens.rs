@@ -1,22 +1,37 @@
 //! The statements about tokens: listed page by page, minted, revoked. A revoked token is a deleted
 //! row, so no query can forget to leave it out; the audit log says what it was.
 
-use super::access::{Access, FoundToken, TARGET, accepted, access, parameters};
+mod expired;
+mod leaked;
+mod place;
+mod rotation;
+mod selection;
+
+pub use place::TokenPlace;
+pub use selection::Selection;
+
+use super::access::{Access, FoundToken, TARGET, accepted, access, has_secret, parameters};
 use super::connection::{Row, Statement, Value, sql};
 use super::remembered::Touched;
 use super::{Error, Result, Snapshot, Transaction, broken, rows};
 use crate::caller::{Binding, Credential, OrganizationId, Role, UserId};
-use crate::clock;
+use crate::limits::Limits;
 use crate::name::{Name, Slug};
 use crate::records::{OrganizationToken, Page, Token};
 use crate::token::TokenDigest;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 /// The place of a token in the order of minting.
 pub type Position = i64;
 
 /// A page of tokens, in the order of minting.
-pub type TokenPage = Page<OrganizationToken, Position>;
+pub struct TokenPage {
+    /// The tokens.
+    pub tokens: Page<OrganizationToken, Position>,
+    /// When the first of them expires, if any does.
+    pub valid_until: Option<DateTime<Utc>>,
+}
 
 /// How many tokens are counted by one statement: as few as a worker thread reads in a third of a
 /// millisecond.
@@ -24,23 +39,33 @@ const COUNTED: i64 = 2048;
 
 /// All tokens of an organization, without its slug, which the caller knows.
 const ALL_IN_ORGANIZATION: &str =
-    "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, u.username, u.email, NULL
-     FROM tokens t JOIN users u ON u.id = t.user_id
+    "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, u.username, u.email, NULL,
+     t.expires_at FROM tokens t JOIN users u ON u.id = t.user_id
      LEFT JOIN organization_groups g ON g.uuid = t.group_uuid
-     WHERE t.organization_id = $1 AND t.position > $2 ORDER BY t.position LIMIT $3";
+     WHERE t.organization_id = $1 AND t.position > $2
+     AND (t.expires_at IS NULL OR t.expires_at > now_ms()) ORDER BY t.position LIMIT $3";
 
-const OWN_IN_ORGANIZATION: &str =
-    "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, NULL, NULL, o.slug
-     FROM tokens t JOIN organizations o ON o.id = t.organization_id
+/// The tokens of one user in an organization, without its slug, which the caller knows.
+const MEMBER_IN_ORGANIZATION: &str =
+    "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, u.username, u.email, NULL,
+     t.expires_at FROM tokens t JOIN users u ON u.id = t.user_id
      LEFT JOIN organization_groups g ON g.uuid = t.group_uuid
      WHERE t.user_id = $1 AND t.organization_id = $2 AND t.position > $3
-     ORDER BY t.position LIMIT $4";
+     AND (t.expires_at IS NULL OR t.expires_at > now_ms()) ORDER BY t.position LIMIT $4";
+
+const OWN_IN_ORGANIZATION: &str =
+    "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, NULL, NULL, o.slug,
+     t.expires_at FROM tokens t JOIN organizations o ON o.id = t.organization_id
+     LEFT JOIN organization_groups g ON g.uuid = t.group_uuid
+     WHERE t.user_id = $1 AND t.organization_id = $2 AND t.position > $3
+     AND (t.expires_at IS NULL OR t.expires_at > now_ms()) ORDER BY t.position LIMIT $4";
 
 const OWN: &str =
-    "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, NULL, NULL, o.slug
-     FROM tokens t LEFT JOIN organizations o ON o.id = t.organization_id
+    "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, NULL, NULL, o.slug,
+     t.expires_at FROM tokens t LEFT JOIN organizations o ON o.id = t.organization_id
      LEFT JOIN organization_groups g ON g.uuid = t.group_uuid
-     WHERE t.user_id = $1 AND t.position > $2 ORDER BY t.position LIMIT $3";
+     WHERE t.user_id = $1 AND t.position > $2
+     AND (t.expires_at IS NULL OR t.expires_at > now_ms()) ORDER BY t.position LIMIT $3";
 
 /// The same lists for PostgreSQL, in one round trip with who asks: `c` is the access, `p` a page of
 /// one of two ranges. Subqueries read what belongs to a token, and `OFFSET 0` keeps one apart, so no
@@ -51,32 +76,35 @@ macro_rules! page_with_access {
             "SELECT c.*, p.position, p.id, p.name, p.created_at, p.scopes,
              (SELECT g.name FROM organization_groups g WHERE g.uuid = p.group_uuid), ",
             $columns,
-            " FROM (",
+            ", p.expires_at FROM (",
             access!("", ""),
-            ") AS c (token_id, token_name, binding, group_uuid, scopes, expires_at, user_id,
-             username, email, user_entries, user_hash, organization_id, role, entries, hash)
+            ") AS c (token_id, token_name, binding, group_uuid, scopes, expires_at,
+             allowed_ips, valid_until, user_id, username, email, read_at, user_entries, user_hash,
+             organization_id, role, default_expiration, maximum_expiration, allow_unrestricted,
+             entries, hash)
              LEFT JOIN LATERAL ((SELECT * FROM tokens t WHERE ",
             $one,
-            " AND t.position > $4 ORDER BY t.position LIMIT $5)
-             UNION ALL (SELECT * FROM tokens t WHERE ",
+            " AND t.position > $3 AND (t.expires_at IS NULL OR t.expires_at > c.read_at)
+             ORDER BY t.position LIMIT $4) UNION ALL (SELECT * FROM tokens t WHERE ",
             $other,
-            " AND t.position > $4 ORDER BY t.position LIMIT $5)) AS p ON true ",
+            " AND t.position > $3 AND (t.expires_at IS NULL OR t.expires_at > c.read_at)
+             ORDER BY t.position LIMIT $4)) AS p ON true ",
             $more,
             " ORDER BY p.position"
         )
     };
 }
 
-/// `$3` is the slug, `$6` the roles that see all tokens.
+/// `$2` is the slug, `$5` the roles that see all tokens.
 const ORGANIZATION_WITH_ACCESS: &str = page_with_access!(
-    "w.username, w.email, $3::text",
-    "c.role = ANY($6) AND t.organization_id = c.organization_id",
-    "c.role <> ALL($6) AND t.organization_id = c.organization_id AND t.user_id = c.user_id",
+    "w.username, w.email, $2::text",
+    "c.role = ANY($5) AND t.organization_id = c.organization_id",
+    "c.role <> ALL($5) AND t.organization_id = c.organization_id AND t.user_id = c.user_id",
     "LEFT JOIN LATERAL (SELECT w.username, w.email FROM users w
-     WHERE w.id = p.user_id AND c.role = ANY($6) OFFSET 0) AS w ON true"
+     WHERE w.id = p.user_id AND c.role = ANY($5) OFFSET 0) AS w ON true"
 );
 
-/// `$3` is no slug.
+/// `$2` is no slug.
 const OWN_WITH_ACCESS: &str = page_with_access!(
     "NULL, NULL, (SELECT s.slug FROM organizations s WHERE s.id = p.organization_id)",
     "c.binding IS NULL AND t.user_id = c.user_id",
@@ -107,7 +135,10 @@ impl Snapshot {
         }
         let access = self.access(credential, Some(slug)).await?;
         let statement = match &access.organization {
-            None => return Ok((access, Page { items: Vec::new(), next: None })),
+            None => {
+                let tokens = Page { items: Vec::new(), next: None };
+                return Ok((access, TokenPage { tokens, valid_until: None }));
+            }
             Some(reach) if sees_all(reach.role) => {
                 let parameters = [reach.id.0.into(), after.into(), i64::from(limit).into()];
                 sql(ALL_IN_ORGANIZATION, parameters)
@@ -115,10 +146,26 @@ impl Snapshot {
             Some(reach) => own(access.caller.user, Some(reach.id), after, limit),
         };
         let mut page = self.page(statement, limit).await?;
-        for item in &mut page.items {
+        for item in &mut page.tokens.items {
             item.token.organization = Some(slug.clone());
         }
         Ok((access, page))
+    }
+
+    /// Returns at most `limit` tokens of a user in an organization after a position, with their owner.
+    pub async fn member_tokens(
+        &mut self,
+        (slug, organization): (&Slug, OrganizationId),
+        user: UserId,
+        (after, limit): (Position, u32),
+    ) -> Result<Page<OrganizationToken, Position>> {
+        let parameters =
+            [user.0.into(), organization.0.into(), after.into(), i64::from(limit).into()];
+        let page = self.page(sql(MEMBER_IN_ORGANIZATION, parameters), limit).await?;
+        Ok(page.tokens.map(|mut item| {
+            item.token.organization = Some(slug.clone());
+            item
+        }))
     }
 
     /// Returns who asks and at most `limit` tokens of their user after a position, within the
@@ -138,7 +185,7 @@ impl Snapshot {
             let statement = own(access.caller.user, binding, after, limit);
             (access, self.page(statement, limit).await?)
         };
-        Ok((access, page.map(|item| item.token)))
+        Ok((access, page.tokens.map(|item| item.token)))
     }
 
     /// Counts the tokens of a user, and those that are bound to an organization, each up to a limit.
@@ -167,10 +214,10 @@ impl Snapshot {
     /// after which position to go on, unless there are no more.
     pub(super) async fn live_tokens_after(&mut self, position: i64) -> Result<(i64, Option<i64>)> {
         let statement = sql(
-            "SELECT count(*) FILTER (WHERE expires_at IS NULL OR expires_at > $1), count(*),
-             max(position) FROM (SELECT position, expires_at FROM tokens WHERE position > $2
-             ORDER BY position LIMIT $3) AS t",
-            [clock::now().timestamp_millis().into(), position.into(), COUNTED.into()],
+            "SELECT count(*) FILTER (WHERE expires_at IS NULL OR expires_at > now_ms()), count(*),
+             max(position) FROM (SELECT position, expires_at FROM tokens WHERE position > $1
+             ORDER BY position LIMIT $2) AS t",
+            [position.into(), COUNTED.into()],
         );
         let counted = self.first(statement, |row| {
             let is_last = row.integer(1)? < COUNTED;
@@ -180,8 +227,8 @@ impl Snapshot {
     }
 
     pub(super) async fn page(&mut self, statement: Statement, limit: u32) -> Result<TokenPage> {
-        let found = self.all(statement, |row| positioned(row, 0)).await?;
-        Ok(Page::new(found, limit, |(position, _)| *position).map(|(_, token)| token))
+        let found = self.all(statement, |row| PositionedToken::read(row, 0)).await?;
+        Ok(TokenPage::new(found, limit))
     }
 
     async fn page_with_access(
@@ -193,14 +240,17 @@ impl Snapshot {
         let mut access = None;
         let read = |row: &dyn Row| {
             if access.is_none() {
-                access = Some(accepted(rows::access(row)?, credential));
+                access = Some(accepted(rows::access(row)?, credential)?);
             }
             // Without a token there is one row, for the access alone.
-            if row.is_null(TARGET) { Ok(None) } else { positioned(row, TARGET).map(Some) }
+            if row.is_null(TARGET) {
+                Ok(None)
+            } else {
+                PositionedToken::read(row, TARGET).map(Some)
+            }
         };
         let found: Vec<_> = self.all(statement, read).await?.into_iter().flatten().collect();
-        let page = Page::new(found, limit, |(position, _)| *position).map(|(_, token)| token);
-        Ok((access.ok_or(Error::NotAccepted)?, page))
+        Ok((access.ok_or(Error::NotAccepted)?, TokenPage::new(found, limit)))
     }
 }
 
@@ -212,23 +262,46 @@ fn own(user: UserId, bound: Option<OrganizationId>, after: Position, limit: u32)
     }
 }
 
-fn positioned(row: &dyn Row, from: usize) -> Result<(Position, OrganizationToken)> {
-    Ok((row.integer(from)?, rows::token(row, from + 1)?))
+/// A token of a list.
+struct PositionedToken {
+    position: Position,
+    token: OrganizationToken,
+    expires_at: Option<DateTime<Utc>>,
 }
 
-/// Revokes the tokens in a range. Returns the position, the columns of [`rows::bound_token`] and the
-/// owner's name.
-macro_rules! delete_tokens {
-    ($range:literal) => {
-        concat!(
-            "DELETE FROM tokens WHERE ",
-            $range,
-            " RETURNING position, id, name, created_at, scopes,
-             (SELECT g.name FROM organization_groups g WHERE g.uuid = tokens.group_uuid),
-             (SELECT u.username FROM users u WHERE u.id = tokens.user_id)"
-        )
+impl PositionedToken {
+    /// Reads columns: position, those of [`rows::token`], expiry.
+    fn read(row: &dyn Row, from: usize) -> Result<Self> {
+        let (position, token) = (row.integer(from)?, rows::token(row, from + 1)?);
+        Ok(Self { position, token, expires_at: rows::optional(row, from + 9, rows::time)? })
+    }
+}
+
+impl TokenPage {
+    fn new(found: Vec<PositionedToken>, limit: u32) -> Self {
+        let valid_until = found.iter().filter_map(|found| found.expires_at).min();
+        let tokens = Page::new(found, limit, |found| found.position).map(|found| found.token);
+        Self { tokens, valid_until }
+    }
+}
+
+/// What a statement returns that revokes tokens: the position, the columns of [`rows::bound_token`]
+/// and the owner's name.
+macro_rules! returning_tokens {
+    () => {
+        " RETURNING position, id, name, created_at, scopes,
+         (SELECT g.name FROM organization_groups g WHERE g.uuid = tokens.group_uuid),
+         (SELECT u.username FROM users u WHERE u.id = tokens.user_id)"
     };
 }
+
+/// Revokes the tokens in a range.
+macro_rules! delete_tokens {
+    ($range:literal) => {
+        concat!("DELETE FROM tokens WHERE ", $range, returning_tokens!())
+    };
+}
+use {delete_tokens, returning_tokens};
 
 impl Transaction {
     /// Adds a token.
@@ -242,6 +315,7 @@ impl Transaction {
         digest: &TokenDigest,
         user: UserId,
         binding: &Binding,
+        limits: &Limits,
     ) {
         let (group, scopes) = match binding {
             Binding::Group { group, scopes, .. } => {
@@ -251,8 +325,8 @@ impl Transaction {
         };
         let insert = sql(
             "INSERT INTO tokens
-             (id, digest, name, user_id, organization_id, group_uuid, scopes, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+             (id, digest, name, user_id, organization_id, group_uuid, scopes, created_at, expires_at,
+             allowed_ips) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             [
                 token.id.as_bytes().into(),
                 digest.as_bytes().as_slice().into(),
@@ -262,6 +336,8 @@ impl Transaction {
                 group.into(),
                 scopes.into(),
                 token.created_at.timestamp_millis().into(),
+                limits.expires_at.map(|time| time.timestamp_millis()).into(),
+                limits.allowed_ips.as_ref().map(|ips| Value::Text(ips.to_string())).into(),
             ],
         );
         self.execute(insert.touching(Touched::Nothing));
@@ -308,6 +384,7 @@ impl Transaction {
         self.delete_tokens(None, delete.touching(Touched::User(user))).await
     }
 
+    /// Returns the tokens that a statement of `delete_tokens!` deletes, with their owners.
     async fn delete_tokens(
         &mut self,
         slug: Option<&Slug>,

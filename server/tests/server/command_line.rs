@@ -179,7 +179,7 @@ fn openapi_prints_the_document_without_a_database() {
     let output = program(&["openapi"]).current_dir(&folder).output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(document["paths"].as_object().unwrap().len(), 13);
+    assert_eq!(document["paths"].as_object().unwrap().len(), 18);
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "it leaves nothing behind");
 }
 

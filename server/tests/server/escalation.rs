@@ -7,11 +7,14 @@ use chrono::DateTime;
 use orgtokens_server::caller::{Credential, Origin, Role};
 use orgtokens_server::error::{Error, Result};
 use orgtokens_server::name::{Name, Slug};
-use orgtokens_server::records::{MintRequest, MintedToken, OrganizationToken, Page, PageQuery};
+use orgtokens_server::records::{
+    MintRequest, MintedToken, OrganizationToken, Page, PageQuery, RotateTokenRequest, TokenPolicy,
+};
 use orgtokens_server::scope::RequestedScope;
 use orgtokens_server::service::{Operator, Service};
 use orgtokens_server::store::Store;
 use orgtokens_server::token::{PlainToken, TokenId};
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::str::FromStr;
 use tempfile::TempDir;
@@ -52,6 +55,15 @@ enum Operation {
     GetOrganization(&'static str),
     ListTokens(&'static str),
     RevokeToken(&'static str),
+    GetToken(&'static str),
+    /// Of the organization, or of one of its groups.
+    CreateToken(&'static str, Option<&'static str>),
+    /// The newest token that the caller lists.
+    RotateToken(&'static str),
+    RevokeTokens(&'static str),
+    GetPolicy(&'static str),
+    UpdatePolicy(&'static str),
+    ListMemberTokens(&'static str, &'static str),
     ListMembers(&'static str),
     GetMember(&'static str, &'static str),
     AddMember(&'static str, &'static str, Role),
@@ -70,7 +82,10 @@ fn operations() -> Vec<Operation> {
     all.extend(shapes().into_iter().map(Mint));
     for slug in ORGANIZATIONS {
         all.extend([GetOrganization(slug), ListTokens(slug), RevokeToken(slug), ListMembers(slug)]);
-        all.extend([ListGroups(slug), ListAuditLogs(slug)]);
+        all.extend([ListGroups(slug), ListAuditLogs(slug), GetToken(slug), RotateToken(slug)]);
+        all.extend([RevokeTokens(slug), GetPolicy(slug), UpdatePolicy(slug)]);
+        all.extend([None, Some(GROUPS[0])].map(|group| CreateToken(slug, group)));
+        all.extend(USERS.map(|user| ListMemberTokens(slug, user)));
         for user in USERS {
             all.push(GetMember(slug, user));
             for role in [Role::Admin, Role::Member, Role::Viewer] {
@@ -101,15 +116,40 @@ impl Operation {
             let slug = slugs.iter().find(|slug| slug.as_str() == at).expect("an organization");
             service.within(caller, slug)
         };
+        // A taken name is refused after every other check, and nothing is minted.
+        let unknown = TokenId::generate(DateTime::UNIX_EPOCH);
+        let new_name = if is_harmless { "taken".to_owned() } else { unknown.to_string() };
         let nothing = match self {
             Mint(request) => {
-                // A taken name is refused after every other check, and nothing is minted.
-                let name = if is_harmless {
-                    "taken".to_owned()
-                } else {
-                    TokenId::generate(DateTime::UNIX_EPOCH).to_string()
-                };
-                return service.mint_token(caller, &word(&name), request).await.map(Some);
+                return service.mint_token(caller, &word(&new_name), request).await.map(Some);
+            }
+            CreateToken(at, group) => {
+                let mut request = json!({"name": new_name});
+                if let Some(group) = group {
+                    request["group"] = json!(group);
+                    request["scopes"] = json!(["full-access"]);
+                }
+                let request = serde_json::from_value(request).unwrap();
+                return within(at).create_token(request).await.map(|new| Some(new.minted));
+            }
+            RotateToken(at) => {
+                let listed = within(at).list_tokens(None, text).await;
+                let listed = listed.map(|(ids, _)| String::from_utf8_lossy(&ids).into_owned());
+                let newest = listed.unwrap_or_default().split_whitespace().last().map(word);
+                let id = newest.filter(|_| !is_harmless).unwrap_or(unknown);
+                let rotated = within(at).rotate_token(id, RotateTokenRequest::default()).await;
+                return rotated.map(|rotated| Some(rotated.created.minted));
+            }
+            GetToken(at) => within(at).get_token(unknown).await.map(drop),
+            RevokeTokens(at) => {
+                let request = json!({"ids": [unknown]});
+                within(at).revoke_tokens(serde_json::from_value(request).unwrap()).await.map(drop)
+            }
+            GetPolicy(at) => within(at).get_policy().await.map(drop),
+            // It is the policy that the organization has, so nothing changes.
+            UpdatePolicy(at) => within(at).update_policy(TokenPolicy::default()).await.map(drop),
+            ListMemberTokens(at, user) => {
+                within(at).list_member_tokens(&word(user), None).await.map(drop)
             }
             ReadUser => service.get_user(caller).await.map(drop),
             ListOrganizations => service.list_organizations(caller, None).await.map(drop),
@@ -117,9 +157,7 @@ impl Operation {
             RevokeOwnToken => service.revoke_own_token(caller, &target("spare")).await,
             GetOrganization(at) => within(at).get().await.map(drop),
             ListTokens(at) => within(at).list_tokens(None, text).await.map(drop),
-            RevokeToken(at) => {
-                within(at).revoke_token(TokenId::generate(DateTime::UNIX_EPOCH)).await
-            }
+            RevokeToken(at) => within(at).revoke_token(unknown).await,
             ListMembers(at) => within(at).list_members(None).await.map(drop),
             GetMember(at, user) => within(at).get_member(&word(user)).await.map(drop),
             AddMember(at, user, role) => {

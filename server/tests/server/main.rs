@@ -17,6 +17,8 @@ mod docs;
 mod escalation;
 mod failover;
 mod files;
+mod last_use;
+mod life;
 mod log;
 mod operator;
 mod ops;

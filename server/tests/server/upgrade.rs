@@ -1,14 +1,14 @@
-//! Databases of version 1, made by the program of that version: they are upgraded when they are
-//! opened, and everything answers as before. `fixtures/version-1` has the databases, their tokens,
-//! and what version 1 answered.
+//! Databases of older versions, made by the programs of these versions: they are upgraded when they
+//! are opened, and everything answers as before. `fixtures` has the databases, their tokens, and what
+//! those programs answered.
 
 use crate::support::Running;
 use crate::support::database::Database;
 use serde_json::Value;
 
-/// Databases of version 1, each with its tokens and answers.
-fn fixtures() -> Vec<(Database, Value)> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/version-1");
+/// Databases of a version, each with its tokens and answers.
+fn fixtures(version: u32) -> Vec<(Database, Value)> {
+    let folder = format!("{}/tests/fixtures/version-{version}", env!("CARGO_MANIFEST_DIR"));
     let answers = |backend: &str| {
         let file = std::fs::read_to_string(format!("{folder}/{backend}.json")).unwrap();
         serde_json::from_str(&file).unwrap()
@@ -25,8 +25,8 @@ fn token<'a>(fixture: &'a Value, name: &str) -> &'a str {
 }
 
 #[test]
-fn a_database_of_version_1_answers_as_before() {
-    for (database, fixture) in fixtures() {
+fn a_database_of_an_older_version_answers_as_before() {
+    for (database, fixture) in [1, 2].into_iter().flat_map(fixtures) {
         let server = Running::start(&database, &[]);
         for answer in fixture["answers"].as_array().unwrap() {
             let (path, name) =
@@ -46,8 +46,23 @@ fn a_database_of_version_1_answers_as_before() {
 }
 
 #[test]
+fn a_database_of_version_2_keeps_its_audit_chains() {
+    for (database, fixture) in fixtures(2) {
+        let verified = database.run("audit verify", &[]);
+        assert_eq!(verified, "the audit log is whole: 12 entries in 3 chains\n");
+        let server = Running::start(&database, &[]);
+        let path = "/v1/organizations/acme/api-tokens";
+        let body = r#"{"name": "new", "expiration": "1h"}"#;
+        assert_eq!(server.ask_as(token(&fixture, "first"), "POST", path, body).status, 200);
+        let verified = database.run("audit verify", &[]);
+        assert_eq!(verified, "the audit log is whole: 13 entries in 3 chains\n");
+        database.run("check", &[]);
+    }
+}
+
+#[test]
 fn a_database_of_version_1_keeps_its_audit_chains_and_its_server_wide_chain_is_closed() {
-    for (database, fixture) in fixtures() {
+    for (database, fixture) in fixtures(1) {
         let verified = database.run("audit verify", &[]);
         assert_eq!(verified, "the audit log is whole: 22 entries in 3 chains\n");
         let before = database.run("audit head", &[]);
@@ -73,7 +88,7 @@ fn a_database_of_version_1_keeps_its_audit_chains_and_its_server_wide_chain_is_c
 
 #[test]
 fn tokens_minted_after_the_upgrade_are_listed_last() {
-    for (database, fixture) in fixtures() {
+    for (database, fixture) in fixtures(1) {
         let server = Running::start(&database, &[]);
         let alice = token(&fixture, "first");
         let path = "/v1/auth/api-tokens/newest";
@@ -87,7 +102,7 @@ fn tokens_minted_after_the_upgrade_are_listed_last() {
 
 #[test]
 fn the_upgrade_undoes_nothing_that_the_closed_chain_proves() {
-    for (database, _) in fixtures() {
+    for (database, _) in fixtures(1) {
         database.run("check", &[]);
         database.tamper("DELETE FROM audit_log WHERE organization_id IS NULL AND sequence = 2");
         let output = database.command("audit verify").output().unwrap();

@@ -4,7 +4,7 @@
 use crate::stage::{Backend, Stage, acme, all, bound, credential, list_tokens, name, trials};
 use libtest_mimic::Trial;
 use orgtokens_server::caller::Role;
-use orgtokens_server::records::PageQuery;
+use orgtokens_server::records::{PageQuery, RotateTokenRequest};
 use orgtokens_server::service::{Operator, Service};
 use orgtokens_server::store::{Store, copy};
 
@@ -42,14 +42,20 @@ async fn copied(from: &str, to: &str) -> Vec<(&'static str, i64)> {
 
 async fn a_copy_answers_like_its_source_and_accepts_new_rows(backend: Backend) {
     let stage = full(backend).await;
-    let key = stage.here.mint_token(&stage.owner, &name("key"), &bound()).await.expect("a token");
+    let old = stage.here.mint_token(&stage.owner, &name("key"), &bound()).await.expect("a token");
+    let overlap = RotateTokenRequest { overlap: "1d".parse().ok(), expiration: None };
+    let slug = acme();
+    let rotated = stage.here.within(&stage.owner, &slug).rotate_token(old.id, overlap).await;
+    let key = rotated.expect("a new secret").created.minted;
     let target = backend.database().await;
     let counted = copied(&stage.database.url, &target.url).await;
     let is_full = |(table, rows): &(_, _)| *rows > 0 || *table == "closed_chain";
     assert!(counted.iter().all(is_full), "{counted:?}");
 
     let service = Service::new(Store::open(&target.url).await.expect("the copy"));
-    service.authenticate(&credential(&key.token)).await.expect("a live token");
+    for token in [&key.token, &old.token] {
+        service.authenticate(&credential(token)).await.expect("a live token");
+    }
     let list = async |service: &Service| {
         all(async |after| list_tokens(service, &stage.owner, after).await).await
     };

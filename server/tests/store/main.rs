@@ -6,12 +6,17 @@ mod copying;
 mod counting;
 #[path = "../support/database.rs"]
 mod database;
+mod expiry;
 mod failing;
 mod faults;
+mod last_use;
 mod operating;
+mod policies;
 mod quotas;
 mod racing;
 mod remembering;
+mod revoking;
+mod rotation;
 mod schema;
 mod sharing;
 mod stage;
@@ -32,9 +37,14 @@ fn main() -> ExitCode {
         operating::trials(),
         copying::trials(),
         counting::trials(),
+        expiry::trials(),
         failing::trials(),
         faults::trials(),
+        last_use::trials(),
+        policies::trials(),
         quotas::trials(),
+        revoking::trials(),
+        rotation::trials(),
         sharing::trials(),
         trusting::trials(),
     ]

@@ -1,19 +1,22 @@
 //! What every test needs: a backend, two services over one database, and users. All of it
 //! is created through the service, never with SQL.
 
-use crate::database::{self, Database};
+use crate::database::{self, Database, connect};
 use libtest_mimic::Trial;
 use orgtokens_server::caller::{Credential, Origin, Role};
 use orgtokens_server::error::Error;
 use orgtokens_server::error::Result;
 use orgtokens_server::name::{Email, Name, Slug};
-use orgtokens_server::records::{MintRequest, Page};
+use orgtokens_server::records::{
+    AuditLog, CreateTokenRequest, CreatedToken, MintRequest, Page, PageQuery, TokenDetails,
+};
 use orgtokens_server::service::{Operator, Service};
 use orgtokens_server::store::{Position, Store};
-use orgtokens_server::token::PlainToken;
-use serde_json::Value;
+use orgtokens_server::token::{PlainToken, TokenId};
+use serde_json::{Value, json};
 use std::path::Path;
 use std::pin::Pin;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// The database that a store uses.
@@ -161,4 +164,54 @@ pub fn is_a_refusal(error: &Error) -> bool {
         error,
         Error::Conflict(_) | Error::NotFound(_) | Error::DeadCredential | Error::Forbidden(_)
     )
+}
+
+/// How long [`an_hour_later`] is.
+pub const HOUR: Duration = Duration::from_hours(1);
+
+/// Lets an hour pass: on PostgreSQL, whose clock is its own, what is kept becomes older.
+pub async fn an_hour_later(stage: &Stage) {
+    if stage.database.url.starts_with("sqlite:") {
+        for service in [&stage.here, &stage.there] {
+            service.store().clock().advance(HOUR);
+        }
+    } else {
+        let older = "UPDATE tokens SET expires_at = expires_at - 3600000,
+                     previous_expires_at = previous_expires_at - 3600000";
+        connect(&stage.database.url).await.batch_execute(older).await.expect("older tokens");
+    }
+}
+
+/// Returns a request to mint a token with this name and these members.
+pub fn request(token: &str, more: &Value) -> CreateTokenRequest {
+    let mut request = json!({"name": token});
+    let members = request.as_object_mut().expect("an object");
+    members.extend(more.as_object().expect("an object").clone());
+    serde_json::from_value(request).expect("a request")
+}
+
+/// Mints a token that is bound to `acme`.
+pub async fn create(
+    service: &Service,
+    with: &Credential,
+    request: CreateTokenRequest,
+) -> Result<CreatedToken> {
+    service.within(with, &acme()).create_token(request).await
+}
+
+/// Returns the details of a token that is bound to `acme`.
+pub async fn details(service: &Service, with: &Credential, id: TokenId) -> Result<TokenDetails> {
+    service.within(with, &acme()).get_token(id).await
+}
+
+/// Returns the newest audit entries of `acme`, the newest first.
+pub async fn audit_log(stage: &Stage) -> Vec<AuditLog> {
+    let slug = acme();
+    let log = stage.here.within(&stage.owner, &slug).list_audit_logs(PageQuery::default());
+    log.await.expect("the log").audit_logs
+}
+
+/// Returns whether the credential was not accepted.
+pub fn is_dead<T>(outcome: &Result<T>) -> bool {
+    matches!(outcome, Err(Error::DeadCredential))
 }

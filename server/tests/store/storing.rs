@@ -101,9 +101,9 @@ async fn tokens_are_paged_oldest_first(backend: Backend) {
             let range = (position, 3);
             let found = view.organization_tokens(&stage.owner, &slug, sees_all, range).await;
             let (_, page) = found.expect("a page");
-            assert!(page.items.len() <= 3);
-            paged.extend(page.items.iter().map(|item| item.token.id));
-            after = page.next;
+            assert!(page.tokens.items.len() <= 3);
+            paged.extend(page.tokens.items.iter().map(|item| item.token.id));
+            after = page.tokens.next;
         }
         assert_eq!(paged, minted);
     }

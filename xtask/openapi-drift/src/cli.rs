@@ -4,6 +4,7 @@
 //! the caller ends the process.
 
 mod earlier;
+mod traffic;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -11,9 +12,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    Code, Document, Outcome, Pair, Question, Style, compare, write_explanation, write_github,
-    write_json, write_sarif, write_text,
+    Code, Document, Outcome, Pair, Question, Style, TrafficRule, compare, write_explanation,
+    write_github, write_json, write_sarif, write_text, write_traffic_explanation,
 };
+pub use traffic::TrafficOptions;
 
 /// The options of a comparison.
 ///
@@ -40,12 +42,22 @@ pub struct Options {
     format: Format,
     /// Say what a code means, with an example and the usual fix, and compare nothing
     #[arg(long, value_name = "CODE", value_parser = code, exclusive = true)]
-    explain: Option<Code>,
+    explain: Option<Explained>,
 }
 
-fn code(name: &str) -> Result<Code, String> {
-    let codes = || Code::all().map(|code| code.to_string()).collect::<Vec<_>>().join(", ");
-    Code::find(name).ok_or_else(|| format!("no finding has this code: the codes are {}", codes()))
+/// A code of a comparison, or one of traffic.
+#[derive(Clone, Copy, Debug)]
+enum Explained {
+    Comparison(Code),
+    Traffic(TrafficRule),
+}
+
+fn code(name: &str) -> Result<Explained, String> {
+    let of_traffic = || TrafficRule::find(name).map(Explained::Traffic);
+    let found = Code::find(name).map(Explained::Comparison).or_else(of_traffic);
+    let of_traffic = TrafficRule::ALL.iter().map(ToString::to_string);
+    let codes = || Code::all().map(|code| code.to_string()).chain(of_traffic).collect::<Vec<_>>();
+    found.ok_or_else(|| format!("no finding has this code: the codes are {}", codes().join(", ")))
 }
 
 const HELP: &str = "\
@@ -101,7 +113,10 @@ impl Options {
         errors: &mut dyn Write,
     ) -> u8 {
         let result = match self.explain {
-            Some(code) => written(write_explanation(out, code)).map(|()| 0),
+            Some(Explained::Comparison(code)) => written(write_explanation(out, code)).map(|()| 0),
+            Some(Explained::Traffic(rule)) => {
+                written(write_traffic_explanation(out, rule)).map(|()| 0)
+            }
             None => self.compare(project, is_terminal, out),
         };
         result.unwrap_or_else(|why| {
@@ -152,14 +167,15 @@ impl Options {
             Format::Json => write_json(out, outcome)?,
             Format::Github => write_github(out, outcome)?,
             Format::Sarif => write_sarif(out, outcome)?,
-            Format::Human => {
-                let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-                let style = Style { colour: !is_plain && is_terminal, note: project.note };
-                write_text(out, outcome, style)?;
-            }
+            Format::Human => write_text(out, outcome, style(is_terminal, project.note))?,
         }
         out.flush()
     }
+}
+
+fn style(is_terminal: bool, note: &str) -> Style<'_> {
+    let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    Style { colour: !is_plain && is_terminal, note }
 }
 
 /// A reader that closes the pipe early does not change the result.

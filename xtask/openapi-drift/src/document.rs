@@ -15,7 +15,7 @@ const MAX_STEPS: usize = 32;
 
 /// Why a text cannot be compared: a sentence that begins with the name of the document.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ParseError(String);
+pub struct ParseError(pub(crate) String);
 
 impl fmt::Display for ParseError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

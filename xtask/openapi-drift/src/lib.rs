@@ -1,4 +1,5 @@
-//! Compares an OpenAPI contract with the document that a server emits, or with its earlier version.
+//! Compares an OpenAPI contract with the document that a server emits, with its earlier version, or with
+//! recorded traffic.
 //!
 //! The question is containment, not equality: the server must accept every request that the
 //! contract allows, and the contract must allow every response that the server declares. So a
@@ -39,8 +40,34 @@
 //! side a later one. [`Outcome::findings`] has what breaks callers or clients of the earlier version,
 //! and [`Outcome::additions`] has the rest.
 //!
+//! [`check_traffic`] holds exchanges that were recorded against a contract:
+//!
+//! ```
+//! use openapi_drift::{Document, Routes, check_traffic, read_traffic};
+//!
+//! let contract = "
+//! openapi: 3.0.3
+//! paths:
+//!   /books/{id}:
+//!     get:
+//!       operationId: getBook
+//!       responses: {'204': {}}
+//! ";
+//! let line = r#"{"request": {"method": "GET", "url": "/books/7", "headers": []},
+//!     "response": {"status": 404, "headers": []}}"#.replace('\n', "");
+//! let contract = Document::parse("openapi.yaml", contract)?;
+//! let outcome = check_traffic(&Routes::new(&contract, None), &read_traffic("a.jsonl", &line)?);
+//!
+//! let [finding] = &outcome.findings[..] else { panic!("one finding") };
+//! assert_eq!(finding.title, "getBook answered with 404, which is not documented");
+//! assert_eq!(finding.exchanges, [("a.jsonl".to_owned(), 1)]);
+//! assert!(!outcome.coverage.operations[0].is_seen);
+//! # Ok::<(), openapi_drift::ParseError>(())
+//! ```
+//!
 //! [`write_text`], [`write_json`], [`write_github`] and [`write_sarif`] lay findings out for people
-//! and for machines, and a [`Code`] explains itself. The library prints nothing and ends no process. The feature `cli` adds the program `openapi-drift`, and
+//! and for machines, and a [`Code`] explains itself. Traffic has the same four, and [`TrafficRule`]. The
+//! library prints nothing and ends no process. The feature `cli` adds the program `openapi-drift`, and
 //! [`cli`] for programs that contain it.
 
 mod advice;
@@ -59,6 +86,7 @@ mod number;
 mod operation;
 mod pair;
 mod report;
+mod traffic;
 mod yaml;
 
 pub use code::Code;
@@ -66,5 +94,13 @@ pub use document::{Document, ParseError};
 pub use finding::{Effect, Finding, Rule, Side};
 pub use operation::{Outcome, compare};
 pub use pair::{Direction, Pair, Question};
-pub use report::{Style, write_explanation, write_github, write_json, write_sarif, write_text};
+pub use report::{
+    Style, write_explanation, write_github, write_json, write_sarif, write_text,
+    write_traffic_explanation, write_traffic_github, write_traffic_json, write_traffic_sarif,
+    write_traffic_text,
+};
+pub use traffic::{
+    Coverage, Exchange, Item, REDACTED, Routes, TrafficFinding, TrafficOutcome, TrafficRule,
+    check_traffic, read_traffic,
+};
 pub use yaml::Position;

@@ -2,9 +2,9 @@
 //!
 //! This file compares only routes and names. Its submodules compare what is sent.
 
-mod content;
-mod parameter;
-mod response;
+pub(crate) mod content;
+pub(crate) mod parameter;
+pub(crate) mod response;
 mod security;
 
 use std::collections::HashMap;
@@ -74,7 +74,7 @@ pub fn compare(question: Question, documents: &Pair<Document>) -> Outcome {
 fn compare_within(question: Question, documents: &Pair<Document>, max_depth: usize) -> Outcome {
     let size = documents.documented.size() + documents.served.size();
     let shared = Shared::new(Containment::new(size, max_depth));
-    let mut unmatched = documents.as_ref().map(|document| operations(question, document, &shared));
+    let mut unmatched = documents.as_ref().map(|document| operations(question, document));
     let operations = unmatched.documented.len();
     let mut findings = Vec::new();
     // An operation keeps its operationId when it moves, even if another takes its route.
@@ -86,7 +86,7 @@ fn compare_within(question: Question, documents: &Pair<Document>, max_depth: usi
     ];
     for key in keys {
         for pair in take_pairs(&mut unmatched, key) {
-            findings.extend(pair.findings());
+            findings.extend(pair.findings(&shared));
         }
     }
     let Pair { documented: missing, served: undocumented } = unmatched;
@@ -101,25 +101,20 @@ fn compare_within(question: Question, documents: &Pair<Document>, max_depth: usi
 
 /// One method of one path.
 #[derive(Clone, Debug)]
-struct Operation<'d> {
+pub(crate) struct Operation<'d> {
     question: Question,
-    method: &'static str,
-    path: &'d str,
+    pub method: &'static str,
+    pub path: &'d str,
     item: Node<'d>,
-    node: Node<'d>,
-    shared: &'d Shared,
+    pub node: Node<'d>,
 }
 
-fn operations<'d>(
-    question: Question,
-    document: &'d Document,
-    shared: &'d Shared,
-) -> Vec<Operation<'d>> {
+pub(crate) fn operations(question: Question, document: &Document) -> Vec<Operation<'_>> {
     let mut operations = Vec::new();
     for (path, item) in paths(document).members().filter(|(path, _)| !path.starts_with("x-")) {
         operations.extend(METHODS.into_iter().filter_map(|method| {
             let node = item.get(method)?;
-            Some(Operation { question, method, path, node, item: item.clone(), shared })
+            Some(Operation { question, method, path, node, item: item.clone() })
         }));
     }
     operations
@@ -171,7 +166,7 @@ impl Operation<'_> {
         format!("{} {}", self.method.to_uppercase(), self.path)
     }
 
-    fn name(&self) -> String {
+    pub fn name(&self) -> String {
         self.id().map_or_else(|| self.route(), str::to_owned)
     }
 
@@ -202,14 +197,14 @@ impl Operation<'_> {
 }
 
 impl Pair<Operation<'_>> {
-    fn findings(&self) -> Vec<Finding> {
+    fn findings(&self, shared: &Shared) -> Vec<Finding> {
         let mut findings = self.names();
         if self.question() == Question::Change {
             findings.extend(security::compare(self));
         }
-        findings.extend(parameter::compare(self));
-        findings.extend(self.body());
-        findings.extend(response::compare(self));
+        findings.extend(parameter::compare(self, shared));
+        findings.extend(self.body(shared));
+        findings.extend(response::compare(self, shared));
         findings
     }
 
@@ -242,7 +237,7 @@ impl Pair<Operation<'_>> {
         (documented != served).then(|| Finding::new((self.question(), rule), title, sides, &name))
     }
 
-    fn body(&self) -> Vec<Finding> {
+    fn body(&self, shared: &Shared) -> Vec<Finding> {
         let (direction, subject) = (Direction::Request, "the request body");
         let location =
             Location::new((self.question(), &self.name()), direction, "request", subject);
@@ -250,7 +245,7 @@ impl Pair<Operation<'_>> {
             let body = operation.node.get("requestBody");
             body.filter(content::is_present).unwrap_or_else(|| operation.node.clone())
         });
-        let mut findings = content::compare(&bodies, &location, self.documented.shared);
+        let mut findings = content::compare(&bodies, &location, shared);
         if content::is_present(&bodies.documented) {
             let required =
                 bodies.as_ref().map(|body| content::is_present(body) && body.flag("required"));

@@ -6,6 +6,7 @@
 mod github;
 mod json;
 mod sarif;
+mod traffic;
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -17,6 +18,10 @@ use crate::pair::{Pair, Question};
 pub use github::write_github;
 pub use json::write_json;
 pub use sarif::write_sarif;
+pub use traffic::{
+    write_traffic_explanation, write_traffic_github, write_traffic_json, write_traffic_sarif,
+    write_traffic_text,
+};
 
 /// How text is decorated.
 #[derive(Clone, Copy, Debug)]

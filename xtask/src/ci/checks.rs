@@ -6,6 +6,10 @@ use xshell::{Shell, cmd};
 use super::Check;
 use crate::postgres::{NOT_INSTALLED, is_installed};
 
+/// Where the contract tests record their traffic, which the check after them reads.
+pub const TRAFFIC: &str = "target/contract-traffic";
+const REASONS: &str = "client/tests/contract/not-seen.txt";
+
 /// Returns the checks in the order in which they run.
 ///
 /// They share one set of features, so that nothing is built twice: with it the command line is checked.
@@ -50,7 +54,11 @@ pub fn checks(shell: &Shell) -> Vec<Check<'_>> {
             ..Check::new("postgres", postgres)
         },
         Check::new("doc-tests", cmd!(shell, "cargo test --workspace --all-features --doc")),
-        Check::new("tests", tests),
+        Check::new("tests", tests.env("ORGTOKENS_TEST_TRAFFIC", crate::root().join(TRAFFIC))),
+        Check::new(
+            "traffic",
+            cmd!(shell, "cargo xtask check-traffic {TRAFFIC} --reasons {REASONS}"),
+        ),
         Check {
             skip: Some("it builds another workspace: use --complete"),
             ..Check::new("readme", cmd!(shell, "cargo test {readme...}"))
@@ -64,7 +72,8 @@ mod tests {
     fn every_kind_of_check_is_run() {
         let shell = crate::shell().expect("a shell");
         let names: Vec<_> = super::checks(&shell).iter().map(|check| check.name).collect();
-        let expected = "format lints docs contract breaking postgres doc-tests tests readme";
+        let expected =
+            "format lints docs contract breaking postgres doc-tests tests traffic readme";
         assert_eq!(names.join(" "), expected);
     }
 }

@@ -1,7 +1,8 @@
 //! A proxy between the tests and the server. It checks every answer against the contract,
-//! and changes nothing.
+//! and changes nothing. `traffic` records what passes.
 
 use super::contract::contract;
+use super::traffic;
 use http_body_util::{BodyExt, Collected, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -57,12 +58,14 @@ async fn pass(
 ) -> Result<Response<Full<Bytes>>, hyper_util::client::legacy::Error> {
     let (mut parts, body) = request.into_parts();
     let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
-    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
     parts.uri = format!("http://{server}{target}").parse::<Uri>().expect("the target was a target");
     let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
+    let sent = traffic::request(&method, &target, &parts.headers, &body);
     let (head, body) =
         forwarder.request(Request::from_parts(parts, Full::new(body))).await?.into_parts();
     let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
+    traffic::record(&sent, &traffic::response(head.status, &head.headers, &body));
     if method != Method::HEAD
         && let Some(objection) = contract().objection(&method, &path, head.status, &body)
     {

@@ -14,6 +14,7 @@ use orgtokens_server::caller::{Credential, Origin, Role};
 use orgtokens_server::error::Result;
 use orgtokens_server::name::Name;
 use orgtokens_server::scope::RequestedScope;
+use orgtokens_server::server::Settings;
 use orgtokens_server::service::{Operator, Service};
 use orgtokens_server::test_server::{self, GROUP, ORGANIZATION, TestServer};
 use serde_json::Value;
@@ -34,6 +35,7 @@ pub enum Binding {
 /// `globex`. Every answer to its actors is checked against the contract.
 pub struct World {
     pub server: TestServer,
+    database: Database,
     recorder: SocketAddr,
     objections: Objections,
 }
@@ -45,16 +47,33 @@ pub fn name<T: FromStr<Err = String>>(text: &str) -> T {
 
 impl World {
     pub async fn new() -> Self {
+        Self::with(&Settings::default()).await
+    }
+
+    /// A server with these limits.
+    pub async fn with(settings: &Settings) -> Self {
         // With a PostgreSQL server the whole contract is tested on it: answers are the same.
-        let server = match database::server() {
-            Some(server) => TestServer::start_on(&Database::on(&server).await.url),
-            None => TestServer::start(),
+        let database = match database::server() {
+            Some(server) => Database::on(&server).await,
+            None => Database::in_a_file(),
         };
+        let server = TestServer::start_with(&database.url, settings);
         server.run(populate).expect("a new database");
         let address = server.url().trim_start_matches("http://").parse().expect("an address");
         let objections = Objections::default();
         let recorder = record(address, objections.clone()).await;
-        Self { server, recorder, objections }
+        Self { server, database, recorder, objections }
+    }
+
+    /// Removes a table that every operation needs.
+    pub async fn break_database(&self) {
+        if let Some(path) = self.database.url.strip_prefix("sqlite://") {
+            let connection = rusqlite::Connection::open(path).expect("a database");
+            connection.execute_batch("ALTER TABLE tokens RENAME TO moved").expect("a table");
+        } else {
+            let client = database::connect(&self.database.url).await;
+            client.batch_execute("DROP TABLE tokens CASCADE").await.expect("a table");
+        }
     }
 
     /// An actor without a credential.

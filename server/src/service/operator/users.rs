@@ -2,7 +2,7 @@
 //! token of theirs; a removed one loses all tokens and memberships. An organization keeps an owner
 //! whose tokens are accepted.
 
-use super::super::audit::{Actor, Event, OPERATOR, record, revocations};
+use super::super::audit::{Actor, Event, RESERVED, record, revocations};
 use super::super::members;
 use super::{NO_USER, Operator};
 use crate::error::{Error, Result};
@@ -56,10 +56,10 @@ impl Operator<'_> {
 
 /// Adds a user.
 pub(super) async fn add(change: &mut Transaction, username: &Name, email: &Email) -> Result<()> {
-    if username.as_str() == OPERATOR {
+    if RESERVED.contains(&username.as_str()) {
         return Err(Error::Invalid(format!(
-            "no user may be named {OPERATOR}: the audit log calls the operator so, choose another \
-             name"
+            "no user may be named {username}: the audit log gives this name to others, choose \
+             another one"
         )));
     }
     let taken = || format!("there is a user named {username} already: choose another name");

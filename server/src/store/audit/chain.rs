@@ -2,11 +2,13 @@
 //! no database. It notices changes made behind the program's back, unless they rewrite the end of
 //! the chain too: for that, compare the heads with a copy that is kept elsewhere.
 
+use super::super::remembered::Touched;
 use super::{Author, NewEntry};
 use crate::caller::{OrganizationId, UserId};
 use crate::name::Quoted;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
@@ -40,6 +42,8 @@ pub type AnyChain = Option<Chain>;
 pub struct ChainHead {
     /// The key of the chain.
     pub chain: Chain,
+    /// When it was read. The next entries are of this time.
+    pub time: DateTime<Utc>,
     /// How many entries it has.
     pub entries: i64,
     /// The hash of the last one.
@@ -81,9 +85,17 @@ impl FromStr for NamedHead {
 }
 
 impl ChainHead {
-    /// Returns the end of a chain without entries.
-    pub fn start(chain: Chain) -> Self {
-        Self { chain, entries: 0, hash: START }
+    /// Returns the end of a chain without entries, at this time.
+    pub fn start(chain: Chain, time: DateTime<Utc>) -> Self {
+        Self { chain, time, entries: 0, hash: START }
+    }
+
+    /// Returns what a change makes outdated that adds an entry.
+    pub(in crate::store) fn touched(&self) -> Touched {
+        match self.chain {
+            Chain::Organization(id) => Touched::Organization(id),
+            Chain::User(id) => Touched::User(id),
+        }
     }
 
     /// Moves the end behind a new entry and returns its hash.
@@ -96,7 +108,7 @@ impl ChainHead {
             message: &entry.message,
             origin: author.origin.as_str(),
             author: author.name,
-            created_at: author.time.timestamp_millis(),
+            created_at: self.time.timestamp_millis(),
             data: &entry.data,
         };
         self.hash = link.hash(&self.hash);

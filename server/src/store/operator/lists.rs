@@ -75,7 +75,10 @@ impl Snapshot {
         limit: u32,
     ) -> Result<Page<OrganizationToken, tokens::Position>> {
         let mut parameters: Vec<Value> = vec![after.unwrap_or(0).into()];
-        let mut conditions = vec!["t.position > $1".to_owned()];
+        let mut conditions = vec![
+            "t.position > $1".to_owned(),
+            "(t.expires_at IS NULL OR t.expires_at > now_ms())".to_owned(),
+        ];
         let keys = [
             ("t.user_id", user.map(|user| user.0)),
             ("t.organization_id", organization.map(|organization| organization.0)),
@@ -89,14 +92,14 @@ impl Snapshot {
         parameters.push(i64::from(limit).into());
         let statement = format!(
             "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, u.username, u.email,
-             o.slug FROM tokens t JOIN users u ON u.id = t.user_id
+             o.slug, t.expires_at FROM tokens t JOIN users u ON u.id = t.user_id
              LEFT JOIN organizations o ON o.id = t.organization_id
              LEFT JOIN organization_groups g ON g.uuid = t.group_uuid
              WHERE {} ORDER BY t.position LIMIT ${}",
             conditions.join(" AND "),
             parameters.len()
         );
-        self.page(sql(statement, parameters), limit).await
+        Ok(self.page(sql(statement, parameters), limit).await?.tokens)
     }
 
     /// Returns a page of the entries that belong to no organization, newest first, and how many

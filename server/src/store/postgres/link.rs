@@ -33,6 +33,11 @@ const SETTINGS: &str = "SET statement_timeout = 5000; SET lock_timeout = 4000;
 /// every engine that speaks the protocol knows this setting.
 const PLANNER: &str = "SET random_page_cost = 1.1";
 
+/// What `now_ms()` means: the time of the database, but never below the newest one that it holds, so
+/// that nothing that has expired is accepted again after a failover to a machine whose clock is behind.
+const NOW: &str = "greatest((extract(epoch FROM statement_timestamp()) * 1000)::bigint,
+    (SELECT created_at FROM audit_log ORDER BY id DESC LIMIT 1))";
+
 /// An open connection; dropping it closes it at once.
 pub struct Link {
     client: Client,
@@ -138,7 +143,7 @@ impl Link {
             all.push(if let Some(prepared) = known {
                 prepared
             } else {
-                let prepared = self.client.prepare(sql).await?;
+                let prepared = self.client.prepare(&sql.replace("now_ms()", NOW)).await?;
                 self.prepared.lock().insert(sql.to_string(), prepared.clone());
                 prepared
             });

@@ -3,21 +3,25 @@
 
 use super::super::{Error, Result, broken, known_version, never_initialised};
 use super::{files, folder};
+use crate::clock::Clock;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::functions::FunctionFlags;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior};
 use std::fmt::Display;
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// "orgt" in ASCII: tells this program's files from other SQLite databases.
 const APPLICATION_ID: i64 = 0x6f72_6774;
 /// Each upgrades the schema by one version; `user_version` counts those that ran.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../../migrations/sqlite/0001_initial.sql"),
     include_str!("../../../migrations/sqlite/0002_chains_and_order.sql"),
+    include_str!("../../../migrations/sqlite/0003_token_life.sql"),
 ];
 /// How long the check for damage at start may take. A server does the rest behind its requests.
 const CHECK_TIMEOUT: Duration = Duration::from_millis(150);
@@ -131,6 +135,20 @@ pub fn connect(path: &Path) -> Result<Connection> {
     // The first statement that reads the file: it refuses what is no database.
     connection.pragma_query_value(None, "application_id", |row| row.get::<_, i64>(0))?;
     Ok(connection)
+}
+
+/// Lets statements ask this clock, as `now_ms()`.
+pub fn set_clock(connection: &Connection, clock: &Arc<Clock>) -> Result<()> {
+    let (clock, flags) = (Arc::clone(clock), FunctionFlags::SQLITE_DIRECTONLY);
+    Ok(connection.create_scalar_function("now_ms", 0, flags, move |_| Ok(clock.now_ms()))?)
+}
+
+/// Raises the clock to the newest time that the database holds.
+pub fn raise(connection: &Connection, clock: &Clock) -> Result<()> {
+    let newest = "SELECT created_at FROM audit_log ORDER BY id DESC LIMIT 1";
+    let newest = connection.query_row(newest, [], |row| row.get(0)).optional()?;
+    clock.raise(newest.unwrap_or(0));
+    Ok(())
 }
 
 /// Upgrades an empty or older database.

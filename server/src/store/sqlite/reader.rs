@@ -4,6 +4,7 @@ use super::super::Result;
 use super::super::remembered::Generation;
 use super::commits::Commits;
 use super::open;
+use crate::clock::Clock;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use std::path::PathBuf;
@@ -14,11 +15,18 @@ pub struct Readers {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
     commits: Arc<Commits>,
+    clock: Arc<Clock>,
 }
 
 impl Readers {
-    pub fn new(path: PathBuf, commits: Arc<Commits>) -> Arc<Self> {
-        Arc::new(Self { path, idle: Mutex::default(), commits })
+    pub fn new(path: PathBuf, commits: Arc<Commits>, clock: Arc<Clock>) -> Arc<Self> {
+        Arc::new(Self { path, idle: Mutex::default(), commits, clock })
+    }
+
+    fn connect(&self) -> Result<Connection> {
+        let connection = open::connect(&self.path)?;
+        open::set_clock(&connection, &self.clock)?;
+        Ok(connection)
     }
 
     /// Returns the state of the database now, if that can be told.
@@ -44,7 +52,7 @@ impl Lease {
     pub fn connection(&mut self) -> Result<&Connection> {
         if self.connection.is_none() {
             let idle = self.readers.idle.lock().pop();
-            let connection = idle.map_or_else(|| open::connect(&self.readers.path), Ok)?;
+            let connection = idle.map_or_else(|| self.readers.connect(), Ok)?;
             if self.is_transaction {
                 connection.prepare_cached("BEGIN")?.execute([])?;
             }

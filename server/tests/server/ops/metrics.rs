@@ -10,6 +10,8 @@ use std::fs;
 use std::path::Path;
 use std::thread;
 
+/// To count changes: the last use of a token would be one too.
+const WITHOUT_LAST_USE: [&str; 3] = [OPS[0], OPS[1], "--no-last-use"];
 /// What Prometheus 2.42 sends.
 const OPENMETRICS: &str = "Accept: application/openmetrics-text;version=1.0.0,\
     application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1\r\n";
@@ -111,7 +113,7 @@ fn requests_are_counted_by_operation_and_status_and_timed() {
 #[test]
 fn commits_live_tokens_and_the_pool_are_counted_on_each_backend() {
     for database in Database::on_each() {
-        let server = start(&database);
+        let server = Running::start(&database, &WITHOUT_LAST_USE);
         let is_live = |count| has_live_tokens(&server, count);
         assert!(is_live(1.0));
         for name in ["one", "two"] {
@@ -181,7 +183,7 @@ fn a_pool_without_a_free_connection_is_busy_and_counts_who_waited_in_vain() {
 #[test]
 fn changes_that_share_a_commit_are_counted_as_one_batch() {
     let database = Database::new();
-    let server = start(&database);
+    let server = Running::start(&database, &WITHOUT_LAST_USE);
     let mut minted = 0;
     let has_shared = eventually(PATIENCE, || {
         thread::scope(|scope| {

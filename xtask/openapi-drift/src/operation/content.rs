@@ -33,13 +33,14 @@ pub fn compare(owners: &Pair<Node<'_>>, location: &Location, shared: &Shared) ->
     findings
 }
 
-fn media_types<'d>(owner: &Node<'d>) -> BTreeMap<String, Node<'d>> {
+/// Returns the documented media types by their normalized names.
+pub fn media_types<'d>(owner: &Node<'d>) -> BTreeMap<String, Node<'d>> {
     let Some(content) = owner.get("content") else { return BTreeMap::new() };
     content.members().map(|(name, node)| (normalize(name), node)).collect()
 }
 
 /// `application/json; charset=utf-8` means `application/json`.
-fn normalize(name: &str) -> String {
+pub fn normalize(name: &str) -> String {
     let mut parts: Vec<_> = name.split(';').map(|part| part.trim().to_ascii_lowercase()).collect();
     if parts[0] == "application/json" || parts[0].ends_with("+json") {
         parts.retain(|part| !matches!(part.as_str(), "charset=utf-8" | "charset=\"utf-8\""));

@@ -18,16 +18,18 @@ const IGNORED: [&str; 3] = ["accept", "authorization", "content-type"];
 
 /// What identifies a parameter.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key<'d> {
+pub struct Key<'d> {
     /// `path`, `query`, `header` or `cookie`.
-    within: &'d str,
-    name: String,
+    pub within: &'d str,
+    /// Its name. That of a header is in lower case.
+    pub name: String,
 }
 
-type Parameters<'d> = BTreeMap<Key<'d>, Node<'d>>;
+/// The parameters of an operation.
+pub type Parameters<'d> = BTreeMap<Key<'d>, Node<'d>>;
 
 /// Compares the parameters of one operation.
-pub fn compare(operations: &Pair<Operation<'_>>) -> Vec<Finding> {
+pub fn compare(operations: &Pair<Operation<'_>>, shared: &Shared) -> Vec<Finding> {
     let mut parameters = operations.as_ref().map(of_operation);
     if operations.documented.path != operations.served.path {
         // The finding about the route names them, so they are known by their place in it.
@@ -43,9 +45,9 @@ pub fn compare(operations: &Pair<Operation<'_>>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (key, nodes) in parameters.matched() {
         let location = location(operation, nodes.documented);
-        findings.extend(parameter(&nodes, key.within, &location, operations.documented.shared));
+        findings.extend(parameter(&nodes, key.within, &location, shared));
     }
-    let renamed = renamed(&parameters, operation, operations.documented.shared);
+    let renamed = renamed(&parameters, operation, shared);
     for (key, documented) in parameters.only_documented() {
         let moved = parameters.only_served().find(|(other, _)| {
             let is_renamed = |pair: &Pair<_>| pair.documented == key && pair.served == *other;
@@ -104,7 +106,7 @@ impl Key<'_> {
 }
 
 /// Returns the parameters of the path, overridden by those of the operation.
-fn of_operation<'d>(operation: &Operation<'d>) -> Parameters<'d> {
+pub fn of_operation<'d>(operation: &Operation<'d>) -> Parameters<'d> {
     let mut parameters = Parameters::new();
     for node in [&operation.item, &operation.node].into_iter().flat_map(|it| it.list("parameters"))
     {
@@ -123,7 +125,8 @@ fn of_operation<'d>(operation: &Operation<'d>) -> Parameters<'d> {
     parameters
 }
 
-fn location(operation: (Question, &str), parameter: &Node<'_>) -> Location {
+/// Where the parameter is.
+pub fn location(operation: (Question, &str), parameter: &Node<'_>) -> Location {
     let [within, name] = ["in", "name"].map(|key| parameter.text(key).unwrap_or_default());
     let (part, subject) = (format!("{within} `{name}`"), format!("parameter `{name}`"));
     Location::new(operation, Direction::Request, &part, &subject)
@@ -173,7 +176,8 @@ fn undocumented(within: &str, served: &Node<'_>, operations: &Pair<Operation<'_>
     Finding::new(code, title, sides, &location).adds_if(!is_required)
 }
 
-fn is_required(parameter: &Node<'_>, within: &str) -> bool {
+/// Whether a caller must send the parameter.
+pub fn is_required(parameter: &Node<'_>, within: &str) -> bool {
     within == "path" || parameter.flag("required")
 }
 

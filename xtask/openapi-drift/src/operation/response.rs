@@ -11,12 +11,12 @@ use crate::location::Location;
 use crate::pair::{Direction, Pair, Question};
 
 /// Responses by status: `200`, `4XX` or `default`.
-type Responses<'d> = BTreeMap<String, Node<'d>>;
+pub type Responses<'d> = BTreeMap<String, Node<'d>>;
 
 /// Compares the responses of one operation.
-pub fn compare(operations: &Pair<Operation<'_>>) -> Vec<Finding> {
+pub fn compare(operations: &Pair<Operation<'_>>, shared: &Shared) -> Vec<Finding> {
     let responses = operations.as_ref().map(responses);
-    let exchange = Exchange { operations, responses: &responses };
+    let exchange = Exchange { operations, responses: &responses, shared };
     let mut findings = exchange.successes();
     let errors = responses.documented.keys().filter(|status| exchange.is_error(status));
     findings.extend(errors.flat_map(|status| exchange.error(status)));
@@ -24,7 +24,8 @@ pub fn compare(operations: &Pair<Operation<'_>>) -> Vec<Finding> {
     findings
 }
 
-fn responses<'d>(operation: &Operation<'d>) -> Responses<'d> {
+/// Returns the documented responses by status.
+pub fn responses<'d>(operation: &Operation<'d>) -> Responses<'d> {
     let Some(responses) = operation.node.get("responses") else { return Responses::new() };
     let members = responses.members().filter(|(status, _)| !status.starts_with("x-"));
     members.map(|(status, node)| (normalize(status), node)).collect()
@@ -58,6 +59,7 @@ fn is_error_code(status: &str) -> bool {
 struct Exchange<'a, 'd> {
     operations: &'a Pair<Operation<'d>>,
     responses: &'a Pair<Responses<'d>>,
+    shared: &'a Shared,
 }
 
 impl Exchange<'_, '_> {
@@ -212,11 +214,7 @@ impl Exchange<'_, '_> {
         let mut findings = self.headers(&nodes, documented);
         // A documented error without a body allows any.
         if !self.is_error(documented) || content::is_present(&nodes.documented) {
-            findings.extend(content::compare(
-                &nodes,
-                &self.body(documented),
-                self.operations.documented.shared,
-            ));
+            findings.extend(content::compare(&nodes, &self.body(documented), self.shared));
         }
         findings
     }
@@ -231,8 +229,7 @@ impl Exchange<'_, '_> {
         let mut findings = Vec::new();
         for (_, pair) in headers.matched() {
             let ((name, documented), (_, served)) = (pair.documented, pair.served);
-            let shared = self.operations.documented.shared;
-            findings.extend(header(&Pair { documented, served }, &location(name), shared));
+            findings.extend(header(&Pair { documented, served }, &location(name), self.shared));
         }
         for (_, (name, documented)) in headers.only_documented() {
             findings.push(missing_header(documented, &responses.served, &location(name)));

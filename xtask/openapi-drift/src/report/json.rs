@@ -37,15 +37,6 @@ pub fn write_json(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
 }
 
 fn as_json(finding: &Finding) -> Value {
-    let side = |side: &Side| {
-        json!({
-            "pointer": side.used_at,
-            "definition": side.defined_at,
-            "line": side.position.map(|(line, _)| line),
-            "column": side.position.map(|(_, column)| column),
-            "says": side.says,
-        })
-    };
     let keys = finding.question.words(["documented", "served"], ["before", "now"]);
     json!({
         "code": finding.code().to_string(),
@@ -55,5 +46,16 @@ fn as_json(finding: &Finding) -> Value {
         "places": finding.places,
         "why": finding.why(),
         "help": finding.help(),
+    })
+}
+
+/// Returns one side of a finding.
+pub(super) fn side(side: &Side) -> Value {
+    json!({
+        "pointer": side.used_at,
+        "definition": side.defined_at,
+        "line": side.position.map(|(line, _)| line),
+        "column": side.position.map(|(_, column)| column),
+        "says": side.says,
     })
 }

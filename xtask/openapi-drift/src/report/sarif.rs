@@ -18,6 +18,14 @@ pub fn write_sarif(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     let errors = outcome.findings.iter().map(|finding| result("error", finding, outcome));
     let notes = outcome.additions.iter().map(|addition| result("note", addition, outcome));
     let results: Vec<_> = errors.chain(notes).collect();
+    let rules: Vec<_> = Code::all()
+        .map(|code| rule(&code.to_string(), code.summary(), code.why(), code.help()))
+        .collect();
+    write(out, &rules, &results)
+}
+
+/// Writes one run of this program.
+pub(super) fn write(out: &mut dyn Write, rules: &[Value], results: &[Value]) -> io::Result<()> {
     let report = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -26,7 +34,7 @@ pub fn write_sarif(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
                 "name": env!("CARGO_PKG_NAME"),
                 "semanticVersion": env!("CARGO_PKG_VERSION"),
                 "informationUri": "https://docs.rs/openapi-drift",
-                "rules": Code::all().map(rule).collect::<Vec<_>>(),
+                "rules": rules,
             }},
             "columnKind": "unicodeCodePoints",
             "results": results,
@@ -35,12 +43,12 @@ pub fn write_sarif(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     writeln!(out, "{report:#}")
 }
 
-fn rule(code: Code) -> Value {
+pub(super) fn rule(code: &str, summary: &str, why: &str, help: &str) -> Value {
     json!({
-        "id": code.to_string(),
-        "shortDescription": {"text": code.summary()},
-        "fullDescription": {"text": code.why()},
-        "help": {"text": code.help()},
+        "id": code,
+        "shortDescription": {"text": summary},
+        "fullDescription": {"text": why},
+        "help": {"text": help},
     })
 }
 
@@ -72,7 +80,7 @@ fn result(level: &str, finding: &Finding, outcome: &Outcome) -> Value {
     result
 }
 
-fn location(side: &Side, name: &str) -> Value {
+pub(super) fn location(side: &Side, name: &str) -> Value {
     let mut physical = json!({"artifactLocation": {"uri": uri(name)}});
     if let Some((line, column)) = side.position {
         physical["region"] = json!({"startLine": line, "startColumn": column});

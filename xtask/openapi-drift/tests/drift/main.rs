@@ -15,5 +15,8 @@ mod pair;
 mod properties;
 mod rename;
 mod text;
+mod traffic;
+#[cfg(feature = "cli")]
+mod traffic_command;
 mod union;
 mod versions;

@@ -1,0 +1,88 @@
+//! `token revoke` with a filter: the arguments that select tokens, and the calls until none is left.
+
+use crate::problem::Problem;
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
+use indicatif::ProgressBar;
+use orgtokens_client::types::{OrganizationSlug, RevocationFilter};
+use orgtokens_client::{Client, Failure};
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+/// The arguments that select tokens, with the members of the filter, and their help.
+const FILTERS: [(&str, &str, &str, &str); 4] = [
+    ("owner", "owner", "USERNAME", "Revoke the tokens that this user minted"),
+    ("group", "group", "NAME", "Revoke the tokens that are bound to this group"),
+    ("created-before", "created_before", "TIME", "Revoke the tokens that were minted before this"),
+    (
+        "last-used-before",
+        "last_used_before",
+        "TIME",
+        "Revoke the tokens that were used, but not since",
+    ),
+];
+
+const NEVER_USED: &str = "never-used";
+
+/// Lets `token revoke` select tokens of an organization. What is selected by an ID is not.
+pub fn arguments(command: Command) -> Command {
+    let ids = || FILTERS.iter().map(|(id, ..)| *id).chain([NEVER_USED]);
+    let filters = FILTERS.map(|(id, _, value, help)| {
+        let filter = Arg::new(id).long(id).value_name(value).help(help);
+        filter.requires("organization-slug").conflicts_with_all(["token-name", "token-id"])
+    });
+    let never_used = Arg::new(NEVER_USED).long(NEVER_USED).action(ArgAction::SetTrue);
+    let never_used = never_used.help("Revoke the tokens that were never used");
+    let never_used =
+        never_used.requires("organization-slug").conflicts_with_all(["token-name", "token-id"]);
+    let dry_run = Arg::new("dry-run").long("dry-run").action(ArgAction::SetTrue);
+    let dry_run = dry_run.requires("filter").help("Show the selected tokens, and revoke none");
+    let filter = ArgGroup::new("filter").args(ids()).multiple(true);
+    let selected = ArgGroup::new("selected").args(ids()).arg("token-id").multiple(true);
+    command.args(filters).args([never_used, dry_run]).groups([filter, selected])
+}
+
+/// Returns whether the selected tokens are only to be shown.
+pub fn is_dry_run(matches: &ArgMatches) -> bool {
+    matches!(matches.try_get_one("dry-run"), Ok(Some(true)))
+}
+
+/// Returns the filter, if one is given.
+pub fn filter(matches: &ArgMatches) -> Result<Option<RevocationFilter>, Problem> {
+    let mut members = Map::new();
+    for (id, member, ..) in FILTERS {
+        if let Ok(Some(text)) = matches.try_get_one::<String>(id) {
+            members.insert(member.to_owned(), text.as_str().into());
+        }
+    }
+    if matches!(matches.try_get_one(NEVER_USED), Ok(Some(true))) {
+        members.insert("never_used".to_owned(), true.into());
+    }
+    if members.is_empty() {
+        return Ok(None);
+    }
+    serde_json::from_value(Value::Object(members)).map(Some).map_err(Problem::wrong_use)
+}
+
+/// Revokes the selected tokens, or shows the first of them. Returns all that the server named.
+pub async fn revoke(
+    client: &Client,
+    matches: &ArgMatches,
+    filter: &RevocationFilter,
+) -> Result<Value, Problem> {
+    let slug = matches.get_one::<OrganizationSlug>("organization-slug");
+    let slug = slug.expect("clap requires it");
+    let progress = ProgressBar::new_spinner().with_message("tokens revoked");
+    progress.enable_steady_tick(Duration::from_millis(200));
+    let mut tokens = Vec::new();
+    loop {
+        let call = client.revoke_organization_api_tokens().organization_slug(slug.clone());
+        let call = call.body_map(|body| body.filter(filter.clone()).dry_run(is_dry_run(matches)));
+        let answer = call.send().await.map_err(Failure::from)?.into_inner();
+        tokens.extend(answer.tokens);
+        progress.set_message(format!("{} tokens revoked", tokens.len()));
+        if !answer.more || answer.dry_run {
+            progress.finish_and_clear();
+            return Ok(json!({ "tokens": tokens }));
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The token policy of an organization: how long its tokens may live, and whether unrestricted tokens
+//! reach it.
+
+use super::audit::{Actor, Event, record};
+use super::{InOrganization, reach};
+use crate::access::Action;
+use crate::caller::Binding;
+use crate::error::{Error, Result};
+use crate::expiration::{Expiration, Lifetime};
+use crate::records::TokenPolicy;
+use crate::store::Purpose;
+use chrono::{DateTime, Utc};
+
+impl InOrganization<'_> {
+    /// Returns the token policy.
+    pub async fn get_policy(self) -> Result<TokenPolicy> {
+        let answer = self.service.store.access(self.credential, Some(self.slug)).await?;
+        let (_, reach, _) = reach(answer.access.clone(), Action::Read)?;
+        Ok(reach.policy)
+    }
+
+    /// Replaces the token policy. It applies to tokens that are minted or rotated from then on.
+    pub async fn update_policy(self, policy: TokenPolicy) -> Result<TokenPolicy> {
+        let (shortest, longest) = (&policy.default_expiration, &policy.maximum_expiration);
+        if is_longer(shortest, longest) {
+            let (shortest, longest) = (shortest.as_str(), longest.as_str());
+            return Err(Error::Invalid(format!(
+                "the default {shortest} is longer than the maximum {longest}: use a shorter default"
+            )));
+        }
+        let policy = &policy;
+        self.write(Purpose::Change, |mut change| async move {
+            let (caller, reach, _) = self.reach(&mut change, Action::ManagePolicy).await?;
+            if !policy.allow_unrestricted && caller.binding == Binding::Unrestricted {
+                return Err(Error::Conflict(
+                    "this token would no longer reach the organization: use one that is bound to it"
+                        .to_owned(),
+                ));
+            }
+            if reach.policy != *policy {
+                change.update_policy(reach.id, policy);
+                let event = Event::PolicyUpdate { policy, previous: &reach.policy };
+                record(&mut change, reach.head, Actor::Caller(&caller), [event]);
+            }
+            Ok((change, policy.clone()))
+        })
+        .await
+    }
+}
+
+fn is_longer(one: &Lifetime, other: &Lifetime) -> bool {
+    match (one.duration(), other.duration()) {
+        (_, None) => false,
+        (None, Some(_)) => true,
+        (Some(one), Some(other)) => one > other,
+    }
+}
+
+/// Returns when a token expires that gets a secret now: as asked for, else as the policy of its
+/// organization says.
+///
+/// # Errors
+/// [`Error::Invalid`] if that has passed, or is later than the policy allows.
+pub(super) fn expiry(
+    policy: Option<&TokenPolicy>,
+    asked: Option<Expiration>,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>> {
+    let Some(TokenPolicy { default_expiration, maximum_expiration, .. }) = policy else {
+        return asked.unwrap_or_default().from(now).map_err(Error::Invalid);
+    };
+    let default = || default_expiration.duration().map_or(Expiration::Never, Expiration::After);
+    let expires_at = asked.unwrap_or_else(default).from(now).map_err(Error::Invalid)?;
+    let Some(maximum) = maximum_expiration.duration() else { return Ok(expires_at) };
+    let latest = now.checked_add_signed(maximum);
+    if expires_at.is_some() && (latest.is_none() || expires_at <= latest) {
+        return Ok(expires_at);
+    }
+    Err(Error::Invalid(format!(
+        "the tokens of this organization live {} at most: use a shorter `expiration`",
+        maximum_expiration.as_str()
+    )))
+}

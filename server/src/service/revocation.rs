@@ -1,0 +1,81 @@
+//! Revoking many tokens of an organization at once.
+
+use super::audit::{Actor, REVOKE, record, revocations};
+use super::{InOrganization, reach};
+use crate::access::{Action, Extent};
+use crate::caller::UserId;
+use crate::error::{Error, Result};
+use crate::name::Name;
+use crate::records::{
+    RevocationFilter, RevokeTokensRequest, RevokedTokenItem, RevokedTokens, Token,
+};
+use crate::store::{Access, Purpose, Reach, Selection, View};
+
+/// How many tokens one call revokes.
+const MOST: usize = 1_000;
+
+impl InOrganization<'_> {
+    /// Revokes the selected tokens that the caller could list, the oldest first. What the caller could
+    /// not list is left out.
+    pub async fn revoke_tokens(self, request: RevokeTokensRequest) -> Result<RevokedTokens> {
+        let selection = selection(&request)?;
+        let (revoked, more, extent) = if request.dry_run {
+            self.read(View::Snapshot, |mut view| async move {
+                let access = view.access(self.credential, Some(self.slug)).await?;
+                let (reach, extent, user) = who(access)?;
+                let of = (self.slug, reach.id, user);
+                let mut selected = view.selected_tokens(of, selection, MOST + 1).await?;
+                let more = selected.len() > MOST;
+                selected.truncate(MOST);
+                Ok((selected, more, extent))
+            })
+            .await?
+        } else {
+            self.write(Purpose::Revocation, |mut change| async move {
+                let access = change.access(self.credential, Some(self.slug)).await?;
+                let caller = access.caller.clone();
+                let (reach, extent, user) = who(access)?;
+                let of = (self.slug, reach.id, user);
+                let revoked = change.delete_selected_tokens(of, selection, MOST).await?;
+                let more = revoked.len() == MOST
+                    && !change.selected_tokens(of, selection, 1).await?.is_empty();
+                if !revoked.is_empty() {
+                    let events = revocations(&revoked, REVOKE);
+                    record(&mut change, reach.head, Actor::Caller(&caller), events);
+                }
+                Ok((change, (revoked, more, extent)))
+            })
+            .await?
+        };
+        let shows_owner = extent == Extent::All;
+        let item = |(token, owner): (Token, Name)| {
+            let Token { name, id, .. } = token;
+            RevokedTokenItem { name, id, owner: Some(owner).filter(|_| shows_owner) }
+        };
+        let tokens = revoked.into_iter().map(item).collect();
+        Ok(RevokedTokens { tokens, dry_run: request.dry_run, more })
+    }
+}
+
+/// Returns the organization, how much of it the caller may revoke, and whose tokens these are.
+fn who(access: Access) -> Result<(Reach, Extent, Option<UserId>)> {
+    let (caller, reach, extent) = reach(access, Action::ManageTokens)?;
+    Ok((reach, extent, (extent == Extent::Own).then_some(caller.user)))
+}
+
+/// Returns what a request selects.
+///
+/// # Errors
+/// [`Error::Invalid`] if it selects nothing or everything.
+fn selection(request: &RevokeTokensRequest) -> Result<Selection<'_>> {
+    let invalid = |message: &str| Err(Error::Invalid(message.to_owned()));
+    match (&request.ids, &request.filter) {
+        (Some(ids), None) if (1..=MOST).contains(&ids.len()) => Ok(Selection::Ids(ids)),
+        (Some(_), None) => invalid("`ids` names 1 to 1000 tokens: split it up"),
+        (None, Some(filter)) if *filter == RevocationFilter::default() => {
+            invalid("the filter is empty, so it would select every token: name a member of it")
+        }
+        (None, Some(filter)) => Ok(Selection::Filter(filter)),
+        _ => invalid("name the tokens by either `ids` or `filter`"),
+    }
+}

@@ -1,0 +1,102 @@
+//! Giving a token a new secret, and noticing the use of an old one.
+
+use super::audit::{Actor, Event, record};
+use super::tokens::{NO_ADDRESS, new_secret};
+use super::{InOrganization, Service, policy, reach};
+use crate::access::{Action, Extent, decide};
+use crate::error::{Error, Result};
+use crate::limits::Limits;
+use crate::records::{
+    CreatedToken, MintedToken, RotateTokenRequest, RotatedToken, Token, TokenDetails,
+};
+use crate::store::{FoundDetails, FoundToken, Purpose, TOKEN_DETAILS, TokenKey, Turn, View};
+use crate::token::{TokenDigest, TokenId};
+use tokio::sync::mpsc::{Sender, channel};
+
+const NOT_YOURS: Error =
+    Error::Forbidden("only the user of a token may rotate it: revoke it instead");
+
+impl InOrganization<'_> {
+    /// Gives a token of the caller's user a new secret. The caller must be able to mint it now, and it
+    /// becomes no wider than the calling token.
+    pub async fn rotate_token(
+        self,
+        id: TokenId,
+        request: RotateTokenRequest,
+    ) -> Result<RotatedToken> {
+        let RotateTokenRequest { overlap, expiration } = request;
+        let secret = new_secret()?;
+        let digest = &secret.digest();
+        let rotated = self.write(Purpose::Change, |mut change| async move {
+            let (access, found) =
+                change.access_to(&TOKEN_DETAILS, self.credential, self.slug, id.as_bytes()).await?;
+            let (caller, reach, extent) = reach(access, Action::ManageTokens)?;
+            let is_own = |found: &FoundDetails| found.user == caller.user;
+            let found = found.filter(|found| extent == Extent::All || is_own(found));
+            let found = found.ok_or(Error::NO_TOKEN)?;
+            if !is_own(&found) {
+                return Err(NOT_YOURS);
+            }
+            let TokenDetails { name, group, scopes, created_at, .. } = found.details;
+            let mint = if group.is_some() { Action::MintGroupToken } else { Action::MintToken };
+            decide(&caller.binding, reach.place(), reach.role, mint)?;
+            let now = reach.head.time;
+            let expires_at = match expiration {
+                None => found.details.expires_at,
+                asked => policy::expiry(Some(&reach.policy), asked, now)?,
+            };
+            let limits = Limits { expires_at, allowed_ips: found.details.allowed_ips };
+            let limits = limits.within(&caller.limits).ok_or(NO_ADDRESS)?;
+            let overlap_ends = overlap.unwrap_or_default().end(now);
+            let overlap_ends =
+                overlap_ends.map(|end| limits.expires_at.map_or(end, |expiry| expiry.min(end)));
+            change.rotate_token((reach.id, id), digest, &limits, (now, overlap_ends));
+            let organization = Some(self.slug.clone());
+            let token = Token { name, id, organization, group, scopes, created_at };
+            let event =
+                Event::TokenRotate { token: &token, limits: &limits, owner: &caller.username };
+            record(&mut change, reach.head, Actor::Caller(&caller), [event]);
+            Ok((change, (token.name, limits.expires_at, overlap_ends)))
+        });
+        let (name, expires_at, previous_secret_expires_at) = rotated.await?;
+        let created = CreatedToken { minted: MintedToken { name, id, token: secret }, expires_at };
+        Ok(RotatedToken { created, previous_secret_expires_at })
+    }
+}
+
+/// How many refused credentials wait to be looked up.
+const WAITING: usize = 1_024;
+
+impl Service {
+    /// Returns where to send the digests of refused credentials, and a future that calls
+    /// [`Self::note_reuse`] for them.
+    pub fn note_reuses(self) -> (Sender<TokenDigest>, impl Future<Output = ()>) {
+        let (sender, mut refused) = channel(WAITING);
+        let note = async move {
+            while let Some(digest) = refused.recv().await {
+                let _ = self.note_reuse(&digest).await;
+            }
+        };
+        (sender, note)
+    }
+
+    /// Adds an audit entry if this is the secret that a token had before it was rotated, once for each
+    /// such secret.
+    pub async fn note_reuse(&self, digest: &TokenDigest) -> Result<()> {
+        let place = self.store.read(View::Statement).await?.retired_from(digest).await?;
+        let Some(place) = &place else { return Ok(()) };
+        self.transact(&Turn::Free, Purpose::Change, |mut change| async move {
+            let head = change.lock_place(place).await?;
+            let (Some(head), Some(id)) = (head, change.note_reuse(digest).await?) else {
+                return Ok((change, ()));
+            };
+            let found = change.token(TokenKey::Id(id)).await?;
+            if let Some((FoundToken { token, owner, .. }, _)) = &found {
+                let event = Event::TokenReuse { token, owner };
+                record(&mut change, head, Actor::Operator, [event]);
+            }
+            Ok((change, ()))
+        })
+        .await
+    }
+}

@@ -1,0 +1,225 @@
+//! New secrets for tokens: what stays, how long the old one is accepted, and what is noted of its use.
+
+use crate::stage::{
+    Backend, Stage, acme, an_hour_later, audit_log, create, credential, details, is_dead, name,
+    request, trials,
+};
+use futures::future::join_all;
+use libtest_mimic::Trial;
+use orgtokens_server::caller::{Credential, Role};
+use orgtokens_server::error::{Error, Result};
+use orgtokens_server::records::RotatedToken;
+use orgtokens_server::service::{Operator, Service};
+use orgtokens_server::store::Store;
+use orgtokens_server::token::TokenId;
+use serde_json::{Value, json};
+
+pub fn trials() -> Vec<Trial> {
+    trials!(
+        Backend::BOTH,
+        a_rotated_token_keeps_all_but_its_secret,
+        without_an_overlap_the_old_secret_is_refused_at_once,
+        with_an_overlap_the_old_secret_is_accepted_until_it_ends,
+        a_second_rotation_ends_the_overlap_of_the_first,
+        an_overlap_ends_with_the_token,
+        revoking_a_token_ends_both_secrets,
+        only_the_user_of_a_token_rotates_it,
+        a_token_that_its_user_could_not_mint_is_not_rotated,
+        a_token_is_rotated_to_no_wider_one,
+        the_use_of_an_old_secret_is_noted_once,
+        of_racing_rotations_the_last_one_gives_the_secret,
+    )
+}
+
+/// Mints a token with these members.
+async fn mint(stage: &Stage, with: &Credential, more: &Value) -> (Credential, TokenId) {
+    let minted = create(&stage.here, with, request("ci", more)).await.expect("a token").minted;
+    (credential(&minted.token), minted.id)
+}
+
+async fn rotate(
+    service: &Service,
+    with: &Credential,
+    id: TokenId,
+    request: Value,
+) -> Result<RotatedToken> {
+    let request = serde_json::from_value(request).expect("a request");
+    service.within(with, &acme()).rotate_token(id, request).await
+}
+
+fn secret(rotated: &RotatedToken) -> Credential {
+    credential(&rotated.created.minted.token)
+}
+
+async fn a_rotated_token_keeps_all_but_its_secret(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let limits = json!({"expiration": "2d", "allowed_ips": ["10.0.0.0/8"]});
+    let (_, id) = mint(&stage, &stage.owner, &limits).await;
+    let before = details(&stage.here, &stage.owner, id).await.expect("details");
+    let rotated = rotate(&stage.here, &stage.owner, id, json!({})).await.expect("rotated");
+    let after = details(&stage.there, &stage.owner, id).await.expect("details");
+    assert!(after.rotated_at >= Some(before.created_at), "{after:?}");
+    let kept = orgtokens_server::records::TokenDetails { rotated_at: None, ..after };
+    assert_eq!(kept, before);
+    let created = rotated.created;
+    assert_eq!((created.minted.id, created.expires_at), (id, before.expires_at));
+    let entry = audit_log(&stage).await.remove(0);
+    assert_eq!(entry.code, "user-token-rotate");
+    assert_eq!(entry.data["token"]["id"], json!(id));
+    let other = rotate(&stage.here, &stage.owner, id, json!({"expiration": "1h"})).await;
+    assert!(other.expect("rotated").created.expires_at < before.expires_at);
+}
+
+async fn without_an_overlap_the_old_secret_is_refused_at_once(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let (old, id) = mint(&stage, &stage.owner, &json!({})).await;
+    for service in [&stage.here, &stage.there] {
+        service.validate(&old).await.expect("alive");
+    }
+    let rotated = rotate(&stage.here, &old, id, json!({})).await.expect("it may rotate itself");
+    assert_eq!(rotated.previous_secret_expires_at, None);
+    for service in [&stage.here, &stage.there] {
+        assert!(is_dead(&service.validate(&old).await));
+        service.validate(&secret(&rotated)).await.expect("alive");
+    }
+}
+
+async fn with_an_overlap_the_old_secret_is_accepted_until_it_ends(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let (old, id) = mint(&stage, &stage.owner, &json!({})).await;
+    let rotated = rotate(&stage.here, &stage.owner, id, json!({"overlap": "30m"})).await;
+    let rotated = rotated.expect("rotated");
+    let end = rotated.previous_secret_expires_at.expect("an end");
+    let shown = details(&stage.there, &stage.owner, id).await.expect("details");
+    assert_eq!(shown.previous_secret_expires_at, Some(end));
+    for service in [&stage.here, &stage.there] {
+        assert_eq!(service.validate(&old).await.expect("alive"), Some(end));
+        assert_eq!(service.validate(&secret(&rotated)).await.expect("alive"), None);
+        let slug = acme();
+        service.within(&old, &slug).get().await.expect("reached");
+    }
+    // What is minted with the old secret is the token's, and lives as long as that.
+    let child = create(&stage.here, &old, request("child", &json!({}))).await.expect("a token");
+    assert_eq!(child.expires_at, None);
+    an_hour_later(&stage).await;
+    for service in [&stage.here, &stage.there] {
+        assert!(is_dead(&service.validate(&old).await));
+        service.validate(&secret(&rotated)).await.expect("alive");
+    }
+    let shown = details(&stage.there, &stage.owner, id).await.expect("details");
+    assert_eq!(shown.previous_secret_expires_at, None);
+}
+
+async fn a_second_rotation_ends_the_overlap_of_the_first(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let (first, id) = mint(&stage, &stage.owner, &json!({})).await;
+    let second = rotate(&stage.here, &stage.owner, id, json!({"overlap": "7d"})).await;
+    let second = secret(&second.expect("rotated"));
+    let third = rotate(&stage.there, &stage.owner, id, json!({"overlap": "1h"})).await;
+    let third = secret(&third.expect("rotated"));
+    for service in [&stage.here, &stage.there] {
+        assert!(is_dead(&service.validate(&first).await));
+        service.validate(&second).await.expect("alive");
+        service.validate(&third).await.expect("alive");
+    }
+}
+
+async fn an_overlap_ends_with_the_token(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let (old, id) = mint(&stage, &stage.owner, &json!({"expiration": "30m"})).await;
+    let rotated = rotate(&stage.here, &stage.owner, id, json!({"overlap": "1d"})).await;
+    let rotated = rotated.expect("rotated");
+    assert_eq!(rotated.previous_secret_expires_at, rotated.created.expires_at);
+    an_hour_later(&stage).await;
+    assert!(is_dead(&stage.here.validate(&old).await));
+    assert!(is_dead(&stage.here.validate(&secret(&rotated)).await));
+}
+
+async fn revoking_a_token_ends_both_secrets(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let (old, id) = mint(&stage, &stage.owner, &json!({})).await;
+    let rotated = rotate(&stage.here, &stage.owner, id, json!({"overlap": "1d"})).await;
+    let new = secret(&rotated.expect("rotated"));
+    stage.there.within(&stage.owner, &acme()).revoke_token(id).await.expect("revoked");
+    for service in [&stage.here, &stage.there] {
+        assert!(is_dead(&service.validate(&old).await));
+        assert!(is_dead(&service.validate(&new).await));
+    }
+}
+
+async fn only_the_user_of_a_token_rotates_it(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let (bob, eve) =
+        (stage.member("bob", Role::Member).await, stage.member("eve", Role::Member).await);
+    let (token, id) = mint(&stage, &bob, &json!({})).await;
+    let refused = rotate(&stage.here, &stage.owner, id, json!({})).await;
+    assert!(matches!(refused, Err(Error::Forbidden(_))), "{refused:?}");
+    let refused = rotate(&stage.here, &eve, id, json!({})).await;
+    assert!(matches!(refused, Err(Error::NotFound(_))), "{refused:?}");
+    stage.here.validate(&token).await.expect("alive");
+    rotate(&stage.here, &bob, id, json!({})).await.expect("rotated");
+}
+
+async fn a_token_that_its_user_could_not_mint_is_not_rotated(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let slug = acme();
+    let organization = stage.here.within(&stage.owner, &slug);
+    organization.create_group(name("default"), name("lhr")).await.expect("a group");
+    let bob = stage.member("bob", Role::Admin).await;
+    let (token, id) = mint(&stage, &bob, &json!({"group": "default", "scopes": ["read"]})).await;
+    organization.update_member(&name("bob"), Role::Member).await.expect("another role");
+    let refused = rotate(&stage.here, &bob, id, json!({})).await;
+    assert!(matches!(refused, Err(Error::Forbidden(_))), "{refused:?}");
+    stage.here.validate(&token).await.expect("alive");
+}
+
+async fn a_token_is_rotated_to_no_wider_one(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let (token, id) = mint(&stage, &stage.owner, &json!({"expiration": "30m"})).await;
+    let expiry = details(&stage.here, &stage.owner, id).await.expect("details").expires_at;
+    let longer = rotate(&stage.here, &token, id, json!({"expiration": "never"})).await;
+    let longer = longer.expect("rotated");
+    assert_eq!(longer.created.expires_at, expiry);
+    // Through a token without an expiry the same user may prolong it, and a restricted one narrows it.
+    let narrow = request("narrow", &json!({"allowed_ips": ["10.0.0.0/8"]}));
+    let narrow = create(&stage.here, &stage.owner, narrow).await.expect("a token").minted;
+    let narrow = credential(&narrow.token).from("10.0.0.1".parse().expect("an address"));
+    let rotated = rotate(&stage.here, &narrow, id, json!({"expiration": "never"})).await;
+    assert_eq!(rotated.expect("rotated").created.expires_at, None);
+    let shown = details(&stage.here, &stage.owner, id).await.expect("details");
+    assert_eq!(json!(shown.allowed_ips), json!(["10.0.0.0/8"]));
+}
+
+async fn the_use_of_an_old_secret_is_noted_once(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let (old, id) = mint(&stage, &stage.owner, &json!({})).await;
+    rotate(&stage.here, &stage.owner, id, json!({})).await.expect("rotated");
+    let lookups = [&stage.here, &stage.there, &stage.here].map(|it| it.note_reuse(&old.digest));
+    join_all(lookups).await.into_iter().for_each(|noted| noted.expect("looked up"));
+    let log = audit_log(&stage).await;
+    let noted: Vec<_> = log.iter().filter(|entry| entry.code == "user-token-reuse").collect();
+    assert_eq!(noted.len(), 1, "{log:?}");
+    assert_eq!(noted[0].data["token"]["id"], json!(id));
+    let report = Operator(&stage.here).verify_audit(&[]).await.expect("a report");
+    assert!(report.faults.is_empty(), "{report:?}");
+    // The token goes on, and its other secrets are noted on their own.
+    details(&stage.here, &stage.owner, id).await.expect("details");
+    let unknown = credential(&orgtokens_server::token::PlainToken::generate().expect("random"));
+    stage.here.note_reuse(&unknown.digest).await.expect("nothing to note");
+    assert_eq!(audit_log(&stage).await.len(), log.len());
+}
+
+async fn of_racing_rotations_the_last_one_gives_the_secret(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let (_, id) = mint(&stage, &stage.owner, &json!({})).await;
+    let services = [&stage.here, &stage.there, &stage.here, &stage.there];
+    let rotations = services.map(|service| rotate(service, &stage.owner, id, json!({})));
+    let rotated = join_all(rotations).await.into_iter().map(|rotated| rotated.expect("rotated"));
+    let fresh = Service::new(Store::open(&stage.database.url).await.expect("the database"));
+    let mut alive = 0;
+    for rotated in rotated {
+        alive += usize::from(fresh.validate(&secret(&rotated)).await.is_ok());
+    }
+    assert_eq!(alive, 1);
+    assert_eq!(audit_log(&stage).await[0].code, "user-token-rotate");
+}

@@ -1,0 +1,218 @@
+//! Checks a request: the variables of its path, its query, its headers and its body. The caller
+//! decides whether the request was accepted. Cookies are not checked: a recorder drops them.
+
+use serde_json::Value as Json;
+
+use super::coverage;
+use super::exchange::{Exchange, Message};
+use super::finding::{Problem, TrafficRule};
+use super::route::Match;
+use super::value::{Fit, Values, invalid, missing, problem, undecided};
+use crate::case::{Kind, Schema};
+use crate::document::Node;
+use crate::location::Location;
+use crate::operation::{Operation, content, parameter};
+use crate::pair::{Direction, Question};
+
+/// Returns what is wrong with a request.
+pub fn check<'d>(values: &mut Values<'d>, target: &Match<'_, 'd>, exchange: &Exchange) -> Fit {
+    let operation = &target.route.operation;
+    let mut fit = Fit::default();
+    let query = exchange.query();
+    let (mut known, mut is_open) = (Vec::new(), false);
+    for (key, node) in parameter::of_operation(operation) {
+        let at = parameter::location((Question::Server, &operation.name()), &node);
+        let named = |all: &[(String, String)]| -> Vec<String> {
+            let named = all.iter().filter(|(name, _)| *name == key.name);
+            named.map(|(_, value)| value.clone()).collect()
+        };
+        let given = match key.within {
+            "path" => named(&target.variables),
+            "query" => named(&query),
+            "header" => exchange.request.header(&key.name).map(str::to_owned).into_iter().collect(),
+            _ => continue,
+        };
+        if key.within == "query" && is_object(values, &node) {
+            // Its members are parameters with other names.
+            is_open = true;
+            fit.extend(undecided(&node, &at, "an object in the query").into());
+            continue;
+        }
+        fit.extend(given_or_absent(values, &given, (&node, key.within), &at));
+        if key.within == "query" {
+            known.push(key.name);
+        }
+    }
+    let unknown = query.iter().filter(|(name, _)| !is_open && !known.contains(name));
+    fit.problems.extend(unknown.map(|(name, value)| undocumented(operation, name, value)));
+    fit.extend(body(values, operation, &exchange.request));
+    fit
+}
+
+fn given_or_absent<'d>(
+    values: &mut Values<'d>,
+    given: &[String],
+    (node, within): (&Node<'d>, &str),
+    at: &Location,
+) -> Fit {
+    let is_required = parameter::is_required(node, within);
+    if given.is_empty() {
+        return if is_required { missing(node, at).into() } else { Fit::default() };
+    }
+    let given: Vec<_> = given.iter().map(String::as_str).collect();
+    let mut fit = parameter(values, &given, node, at);
+    if !is_required {
+        fit.seen.push(coverage::member(node, Direction::Request));
+    }
+    fit
+}
+
+fn is_object<'d>(values: &mut Values<'d>, node: &Node<'d>) -> bool {
+    let cases = values.cases(&Schema::member(node, "schema"));
+    !content::is_present(node)
+        && cases.iter().any(|case| case.kind == Kind::Object)
+        && !cases.iter().any(|case| case.kind == Kind::String)
+}
+
+fn undocumented(operation: &Operation<'_>, name: &str, value: &str) -> Problem {
+    let (part, subject) = (format!("query `{name}`"), format!("parameter `{name}`"));
+    let operation_name = operation.name();
+    let of = (Question::Server, operation_name.as_str());
+    let at = Location::new(of, Direction::Request, &part, &subject);
+    let title = format!("{subject} was accepted, and is not documented");
+    let (node, value) = (&operation.node, value.into());
+    problem(TrafficRule::Parameter, title, node, "no such parameter", &value, &at)
+}
+
+/// Checks a parameter or a header, which is given once or more often.
+pub fn parameter<'d>(
+    values: &mut Values<'d>,
+    given: &[&str],
+    node: &Node<'d>,
+    at: &Location,
+) -> Fit {
+    if let Some((name, media)) = content::media_types(node).into_iter().next() {
+        return media_type(values, given[0].as_bytes(), (&name, &media), at);
+    }
+    let schema = Schema::member(node, "schema");
+    let cases = values.cases(&schema);
+    let array = cases.iter().find(|case| case.kind == Kind::Array);
+    let Some(array) = array else {
+        if given.len() > 1 {
+            return invalid(&given.join(", ").into(), node, "one value", at).into();
+        }
+        return scalar(values, given[0], &schema, at);
+    };
+    let is_form = node.text("style").unwrap_or("form") == "form";
+    let explode = node.value.get("explode").and_then(Json::as_bool);
+    let is_exploded = node.text("in") == Some("query") && explode.unwrap_or(is_form);
+    let elements: Vec<&str> = match (is_exploded, node.text("style")) {
+        (true, None | Some("form")) => given.to_vec(),
+        (false, None | Some("form" | "simple")) => {
+            given.iter().flat_map(|it| it.split(',')).map(str::trim).collect()
+        }
+        _ => return undecided(node, at, "this style of an array").into(),
+    };
+    let items = Schema::all_of(&array.origin, &array.items);
+    let mut read = Vec::new();
+    for element in elements {
+        read.push(candidates(values, element, &items).into_iter().next().unwrap_or_default());
+    }
+    values.check(&Json::Array(read), &schema, at)
+}
+
+fn scalar<'d>(values: &mut Values<'d>, text: &str, schema: &Schema<'d>, at: &Location) -> Fit {
+    let mut fits = Vec::new();
+    for candidate in candidates(values, text, schema) {
+        fits.push(values.check(&candidate, schema, at));
+    }
+    fits.into_iter().min_by_key(|fit| fit.problems.len()).unwrap_or_default()
+}
+
+/// Returns the values that a text may stand for, of the kinds that the schema allows.
+fn candidates<'d>(values: &mut Values<'d>, text: &str, schema: &Schema<'d>) -> Vec<Json> {
+    let read = serde_json::from_str::<Json>(text).ok();
+    let read = read.filter(|value| matches!(value, Json::Number(_) | Json::Bool(_)));
+    let cases = values.cases(schema);
+    let is_kind = |value: &Json| cases.iter().any(|case| case.kind == Kind::of(value));
+    let text = Json::from(text);
+    let all = read.into_iter().chain([text.clone()]).filter(is_kind);
+    let mut all: Vec<_> = all.collect();
+    if all.is_empty() {
+        all.push(text);
+    }
+    all
+}
+
+fn body<'d>(values: &mut Values<'d>, operation: &Operation<'d>, request: &Message) -> Fit {
+    let name = operation.name();
+    let of = (Question::Server, name.as_str());
+    let at = Location::new(of, Direction::Request, "request", "the request body");
+    let documented = operation.node.get("requestBody").filter(content::is_present);
+    let node = documented.as_ref().unwrap_or(&operation.node);
+    match &request.body {
+        Some(body) if body.is_empty() => {
+            let is_required = documented.as_ref().is_some_and(|it| it.flag("required"));
+            if is_required { missing(node, &at).into() } else { Fit::default() }
+        }
+        body => content(values, (node, request.media_type()), body.as_deref(), &at),
+    }
+}
+
+/// Checks a body against the media types of a node. One that was not recorded is not checked.
+pub fn content<'d>(
+    values: &mut Values<'d>,
+    (owner, sent): (&Node<'d>, Option<&str>),
+    body: Option<&[u8]>,
+    at: &Location,
+) -> Fit {
+    let Some(body) = body else { return Fit::default() };
+    let media = content::media_types(owner);
+    let Some((name, node)) = sent.and_then(|sent| find(&media, sent)) else {
+        let (rule, was) = match at.direction {
+            Direction::Request => (TrafficRule::RequestMediaType, "was accepted"),
+            Direction::Response => (TrafficRule::ResponseMediaType, "was sent"),
+        };
+        let known: Vec<_> = media.keys().map(String::as_str).collect();
+        let known = if known.is_empty() { "no body".into() } else { known.join(", ") };
+        let title = format!("{} is documented as {known}, and another one {was}", at.subject());
+        let sent = sent.map_or_else(|| "no Content-Type".to_owned(), str::to_owned);
+        let problem = problem(rule, title, owner, &known, &Json::Null, at);
+        return Problem { sent, ..problem }.into();
+    };
+    media_type(values, body, (name, node), &at.in_media_type(name))
+}
+
+type MediaTypes<'d> = std::collections::BTreeMap<String, Node<'d>>;
+
+/// Finds the documented media type: by its whole name, without parameters, then by a range.
+fn find<'a, 'd>(media: &'a MediaTypes<'d>, sent: &str) -> Option<(&'a str, &'a Node<'d>)> {
+    let whole = content::normalize(sent);
+    let essence = whole.split(';').next().unwrap_or_default().trim();
+    let range = format!("{}/*", essence.split('/').next().unwrap_or_default());
+    let names = [whole.as_str(), essence, range.as_str(), "*/*"];
+    let found = names.iter().find_map(|name| media.get_key_value(*name))?;
+    Some((found.0.as_str(), found.1))
+}
+
+/// Checks a body of one media type: JSON by its schema, text as a string, and no others.
+fn media_type<'d>(
+    values: &mut Values<'d>,
+    body: &[u8],
+    (name, node): (&str, &Node<'d>),
+    at: &Location,
+) -> Fit {
+    let schema = Schema::member(node, "schema");
+    let essence = name.split(';').next().unwrap_or_default().trim();
+    let text = || String::from_utf8_lossy(body).into_owned();
+    if essence == "application/json" || essence.ends_with("+json") {
+        return match serde_json::from_slice(body) {
+            Ok(value) => values.check(&value, &schema, at),
+            Err(_) => invalid(&text().into(), node, "JSON", at).into(),
+        };
+    }
+    if essence.starts_with("text/") {
+        return values.check(&text().into(), &schema, at);
+    }
+    Fit::default()
+}

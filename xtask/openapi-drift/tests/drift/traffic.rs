@@ -1,0 +1,487 @@
+//! Checks of recorded traffic: every rule in both directions, both formats, redaction and coverage.
+
+use std::sync::LazyLock;
+
+use openapi_drift::{
+    Document, REDACTED, Routes, TrafficOutcome, TrafficRule, check_traffic, read_traffic,
+};
+use serde_json::{Value, json};
+
+const CONTRACT: &str = include_str!("traffic.yaml");
+
+fn contract() -> &'static Document {
+    static DOCUMENT: LazyLock<Document> =
+        LazyLock::new(|| Document::parse("traffic.yaml", CONTRACT).unwrap());
+    &DOCUMENT
+}
+
+/// An entry with JSON bodies. Null is no body.
+fn entry(request: &str, body: &Value, status: u16, response: &Value) -> Value {
+    let (method, url) = request.split_once(' ').unwrap();
+    let mut entry = json!({
+        "request": {"method": method, "url": url, "headers": []},
+        "response": {"status": status, "headers": [{"name": "X-TOTAL", "value": "1"}]},
+    });
+    for (side, member, body) in [("request", "postData", body), ("response", "content", response)] {
+        if !body.is_null() {
+            let header =
+                json!({"name": "content-type", "value": "application/json; charset=utf-8"});
+            entry[side]["headers"].as_array_mut().unwrap().push(header);
+            entry[side][member] = json!({"text": body.to_string()});
+        }
+    }
+    entry
+}
+
+fn get(url: &str, status: u16, response: &Value) -> Value {
+    entry(&format!("GET {url}"), &Value::Null, status, response)
+}
+
+/// A list of one book with one more member.
+fn book(name: &str, value: Value) -> Value {
+    let mut book = json!({"id": 1, "title": "Emma"});
+    book[name] = value;
+    get("/v1/books", 200, &json!([book]))
+}
+
+/// A book that is added, with one more member.
+fn added(name: &str, value: Value) -> Value {
+    let mut book = json!({"title": "Emma"});
+    book[name] = value;
+    entry("POST /v1/books", &book, 201, &json!({"id": 1, "title": "Emma"}))
+}
+
+fn with(mut entry: Value, pointer: &str, value: Value) -> Value {
+    *entry.pointer_mut(pointer).unwrap() = value;
+    entry
+}
+
+/// Adds a header to a side of an entry, the last of which wins nothing: the first one counts.
+fn header(mut entry: Value, side: &str, name: &str, value: &str) -> Value {
+    let headers = entry[side]["headers"].as_array_mut().unwrap();
+    headers.insert(0, json!({"name": name, "value": value}));
+    entry
+}
+
+/// A body that is not JSON.
+fn text(mut entry: Value, media_type: &str, text: &str) -> Value {
+    entry["response"]["content"] = json!({"mimeType": media_type, "text": text});
+    entry
+}
+
+fn check_lines(lines: &str, prefix: Option<&str>) -> TrafficOutcome {
+    let contract = contract();
+    let exchanges = read_traffic("traffic.jsonl", lines).unwrap();
+    check_traffic(&Routes::new(contract, prefix), &exchanges)
+}
+
+fn check(entries: &[Value]) -> TrafficOutcome {
+    let lines: Vec<_> = entries.iter().map(Value::to_string).collect();
+    check_lines(&lines.join("\n"), None)
+}
+
+fn codes(outcome: &TrafficOutcome) -> Vec<String> {
+    outcome.findings.iter().map(|finding| finding.rule.to_string()).collect()
+}
+
+fn no() -> Value {
+    Value::Null
+}
+
+fn error() -> Value {
+    json!({"error": "no"})
+}
+
+#[test]
+fn traffic_that_keeps_the_contract_has_no_finding() {
+    let id = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+    let books = || get("/v1/books", 200, &json!([]));
+    for kept in [
+        get("https://other.example.com/v1/books?limit=100&sort=title#top", 200, &json!([])),
+        get("/v1/books?tags=a,b&shelf=1&shelf=2", 200, &json!([])),
+        get("/v1/b%6Foks?limit=%31", 200, &json!([])),
+        get("/v1/books?limit=101&unknown=1", 422, &error()),
+        header(books(), "request", "x-trace", id),
+        header(books(), "response", "x-note", "short"),
+        get("/v1/books/1", 500, &error()),
+        get("/v1/books/x", 404, &error()),
+        get("/v1/nothing", 404, &no()),
+        get("/v2/books", 200, &no()),
+        entry("DELETE /v1/books/1", &no(), 204, &no()),
+        entry("HEAD /v1/books", &no(), 200, &no()),
+        entry("HEAD /v1/books/1", &no(), 200, &no()),
+        entry("PUT /v1/books", &no(), 405, &no()),
+        entry("POST /v1/books", &json!({"title": ""}), 400, &error()),
+        entry("POST /v1/books", &no(), 400, &error()),
+        text(get("/v1/books/latest", 200, &no()), "text/plain;charset=x", "Emma"),
+        text(get("/v1/books/latest", 200, &no()), "image/png", "Emma"),
+        text(get("/v1/covers/a.b.png?filter[size]=1", 200, &no()), "image/png", "x"),
+        book("isbn", json!("0123")),
+        book("added", json!("2024-02-29T23:59:60.5+01:00")),
+        book("lent", json!(null)),
+        book("lent", json!(true)),
+        book("tags", json!(["a", "b", "c"])),
+        book("price", json!(19.99)),
+        book("author", json!({"name": "Jane", "born": 1775})),
+        book("names", json!({"de": "Emma", "fr": "Emma"})),
+        book("closed", json!({"a": 1})),
+        book("open", json!({"a": 1, "b": 2})),
+        book("free", json!({"a": 1})),
+        book("word", json!("good")),
+        book("medium", json!({"type": "file", "bytes": 1})),
+        book("size", json!(1.5)),
+        book("size", json!(10)),
+        book("sequel", json!({"id": 2, "title": "Emma 2"})),
+        added("note", json!("only in requests")),
+        entry("POST /v1/sessions?client=a", &no(), 200, &json!({"token": "lib_a"})),
+    ] {
+        // The one finding is about the parameter that is an object, which cannot be decided.
+        let is_cover = kept["request"]["url"].as_str().unwrap().contains("covers");
+        let expected: &[&str] = if is_cover { &["traffic-undecided"] } else { &[] };
+        let outcome = check(std::slice::from_ref(&kept));
+        assert_eq!(codes(&outcome), expected, "{kept}\n{:#?}", outcome.findings);
+    }
+}
+
+/// Checks that each entry has one finding with this code.
+fn expect(broken: &[(&str, Value)]) {
+    for (code, entry) in broken {
+        let mut found = codes(&check(std::slice::from_ref(entry)));
+        if entry["request"]["url"].as_str().unwrap().contains("covers") {
+            found.retain(|code| code != "traffic-undecided");
+        }
+        assert_eq!(found, [format!("traffic-{code}")], "{entry}");
+    }
+}
+
+#[test]
+fn a_response_that_breaks_the_contract_has_one_finding_with_its_code() {
+    let books = || get("/v1/books", 200, &json!([]));
+    expect(&[
+        ("operation", get("/v1/nothing", 200, &no())),
+        ("operation", get("/v1/nothing", 503, &no())),
+        ("operation", entry("PUT /v1/books", &no(), 302, &no())),
+        ("status", get("/v1/books", 500, &error())),
+        ("status", entry("POST /v1/books", &json!({"title": 1}), 409, &error())),
+        ("response-media-type", text(get("/v1/books", 200, &no()), "text/html", "<p>")),
+        ("response-media-type", with(books(), "/response/headers/1/value", json!("text/json"))),
+        ("response-media-type", entry("DELETE /v1/books/1", &no(), 204, &json!({}))),
+        ("response-missing", get("/v1/books", 200, &no())),
+        ("response-missing", get("/v1/books", 404, &json!({}))),
+        ("response-missing", get("/v1/books", 200, &json!([{"title": "Emma"}]))),
+        ("response-missing", with(books(), "/response/headers/0/name", json!("x"))),
+        ("response-value", with(books(), "/response/headers/0/value", json!("x"))),
+        ("response-value", header(books(), "response", "x-note", "too long")),
+        ("response-value", with(books(), "/response/content/text", json!("{"))),
+        (
+            "response-value",
+            text(get("/v1/books/latest", 200, &no()), "text/plain", &"x".repeat(21)),
+        ),
+        ("response-value", get("/v1/books", 404, &json!({"error": null}))),
+        ("response-member", get("/v1/books", 404, &json!({"error": "", "extra": 1}))),
+    ]);
+}
+
+#[test]
+fn a_value_that_breaks_its_schema_has_one_finding_with_its_code() {
+    expect(&[
+        ("response-missing", book("author", json!({"name": "Jane"}))),
+        ("response-missing", book("medium", json!({"type": "file"}))),
+        ("response-value", book("id", json!(1_u64 << 31))),
+        ("response-value", book("id", json!(1.5))),
+        ("response-value", book("title", json!(""))),
+        ("response-value", book("isbn", json!("12345"))),
+        ("response-value", book("added", json!("2023-02-29T00:00:00Z"))),
+        ("response-value", book("lent", json!("true"))),
+        ("response-value", book("kind", json!("poem"))),
+        ("response-value", book("tags", json!(["a", "a"]))),
+        ("response-value", book("tags", json!(["a", "b", "c", "d"]))),
+        ("response-value", book("tags", json!([1]))),
+        ("response-value", book("price", json!(0.001))),
+        ("response-value", book("price", json!(-1))),
+        ("response-value", book("names", json!({"de": 1}))),
+        ("response-value", book("closed", json!({"b": 1}))),
+        ("response-value", book("word", json!("bad"))),
+        ("response-value", book("size", json!(1))),
+        ("response-value", book("medium", json!({"type": "file", "bytes": "1"}))),
+        ("response-value", book("sequel", json!({"id": 2, "title": 1}))),
+        ("response-member", book("extra", json!(1))),
+        ("response-member", book("note", json!("only in requests"))),
+        ("undecided", book("odd", json!("a"))),
+        ("undecided", book("loop", json!("a"))),
+    ]);
+}
+
+#[test]
+fn an_accepted_request_that_breaks_the_contract_has_one_finding_with_its_code() {
+    let books = || get("/v1/books", 200, &json!([]));
+    let session = |url: &str, body: &Value| entry(url, body, 200, &json!({"token": "lib_a"}));
+    expect(&[
+        (
+            "request-media-type",
+            with(added("isbn", json!("1")), "/request/headers/0/value", json!("a/b")),
+        ),
+        ("request-media-type", entry("DELETE /v1/books/1", &json!({}), 204, &no())),
+        ("request-missing", entry("POST /v1/books", &no(), 201, &json!({"id": 1, "title": "E"}))),
+        (
+            "request-missing",
+            entry("POST /v1/books", &json!({}), 201, &json!({"id": 1, "title": "E"})),
+        ),
+        ("request-missing", session("POST /v1/sessions", &no())),
+        ("request-value", get("/v1/books?limit=101", 200, &json!([]))),
+        ("request-value", get("/v1/books?limit=x", 200, &json!([]))),
+        ("request-value", get("/v1/books?limit=1&limit=2", 200, &json!([]))),
+        ("request-value", get("/v1/books?tags=a,b,c", 200, &json!([]))),
+        ("request-value", get("/v1/books?shelf=1,2", 200, &json!([]))),
+        ("request-value", header(books(), "request", "X-Trace", "x")),
+        ("request-value", get("/v1/books/0", 200, &json!({"id": 1, "title": "Emma"}))),
+        ("request-value", text(get("/v1/covers/a.gif", 200, &no()), "image/gif", "x")),
+        ("request-value", added("title", json!(1))),
+        ("request-value", session("POST /v1/sessions?client=", &json!([]))),
+        ("request-member", added("titel", json!("Emma"))),
+        ("request-member", added("id", json!(1))),
+        ("parameter", get("/v1/books?limt=1", 200, &json!([]))),
+    ]);
+}
+
+#[test]
+fn a_variant_with_another_constant_was_not_meant() {
+    // The other variant has fewer problems: only the constant is wrong.
+    let outcome = check(&[book("medium", json!({"type": "file", "pages": 1}))]);
+    assert_eq!(codes(&outcome), ["traffic-response-missing", "traffic-response-member"]);
+}
+
+#[test]
+fn literal_segments_win_over_templates() {
+    let item = |path: &str| format!("  {path}: {{get: {{responses: {{204: {{}}}}}}}}\n");
+    let paths = ["'/a/{x}'", "'/a/{x}~'", "/a/~", "'/{a}/~'"].map(item).concat();
+    let contract = Document::parse("c", &format!("openapi: 3.0.3\npaths:\n{paths}")).unwrap();
+    for (url, seen) in
+        [("/a/b", "/a/{x}"), ("/a/b~", "/a/{x}~"), ("/a/~", "/a/~"), ("/b/~", "/{a}/~")]
+    {
+        let entry = get(url, 204, &no()).to_string();
+        let outcome =
+            check_traffic(&Routes::new(&contract, None), &read_traffic("f", &entry).unwrap());
+        let found = outcome.coverage.operations.iter().find(|it| it.is_seen).unwrap();
+        assert_eq!(found.name, format!("GET {seen}"), "{url}");
+    }
+}
+
+#[test]
+fn every_code_has_words_of_its_own() {
+    for rule in TrafficRule::ALL {
+        assert_eq!(TrafficRule::find(&rule.to_string()), Some(rule));
+        let texts = [rule.summary(), rule.why(), rule.help(), rule.example()[0], rule.example()[1]];
+        assert!(texts.iter().all(|text| !text.is_empty()), "{rule}");
+        assert_eq!(openapi_drift::Code::find(&rule.to_string()), None);
+    }
+    assert_eq!(TrafficRule::find("traffic-nothing"), None);
+}
+
+#[test]
+fn one_cause_is_one_finding_with_its_count_and_its_first_exchanges() {
+    let mut entries: Vec<_> = (0..5).map(|number| book("isbn", json!(number))).collect();
+    entries.insert(0, get("/v1/books", 200, &json!([])));
+    // Two elements of one list are one exchange, and another operation has the same cause.
+    let pair = json!([{"id": 1, "title": "", "isbn": 1}, {"id": 1, "title": "a", "isbn": 2}]);
+    entries.push(with(book("isbn", no()), "/response/content/text", json!(pair.to_string())));
+    entries.push(get("/v1/books/1", 200, &json!({"id": 1, "title": "Emma", "isbn": 7})));
+    let outcome = check(&entries);
+    assert_eq!(outcome.exchanges, 8);
+    let [isbn] =
+        outcome.findings.iter().filter(|it| it.title.starts_with("`isbn`")).collect::<Vec<_>>()[..]
+    else {
+        panic!("{:#?}", outcome.findings)
+    };
+    assert_eq!((isbn.count, isbn.sent.as_str()), (7, "0"));
+    assert_eq!(isbn.places, ["listBooks 200 `[].isbn`", "getBook 200 `.isbn`"]);
+    assert_eq!(isbn.exchanges, [2, 3, 4].map(|number| ("traffic.jsonl".to_owned(), number)));
+    let line = CONTRACT.lines().position(|line| line.contains("isbn:")).unwrap() + 1;
+    assert_eq!(isbn.contract.position, Some((line, 9)));
+}
+
+#[test]
+fn a_prefix_chooses_the_api_among_other_traffic() {
+    let line = |url: &str| get(url, 200, &json!([])).to_string();
+    let lines = [line("https://a.example.com/lib/books"), line("https://b.example.com/lib/x")];
+    let run = |prefix| {
+        let outcome = check_lines(&lines.join("\n"), Some(prefix));
+        (outcome.exchanges, outcome.skipped, codes(&outcome).len())
+    };
+    assert_eq!(run("https://a.example.com/lib"), (1, 1, 0));
+    assert_eq!(run("/lib/"), (2, 0, 1));
+    assert_eq!(run("/li"), (0, 2, 0));
+}
+
+/// An archive as Chromium exports it: members that begin with `_`, bodies as base64 or without text,
+/// pseudo-headers, a preflight, and a request that was blocked.
+const HAR: &str = include_str!("chromium.har");
+
+#[test]
+fn an_archive_of_a_browser_is_read() {
+    let exchanges = read_traffic("chromium.har", HAR).unwrap();
+    assert_eq!(exchanges.len(), 6);
+    let contract = contract();
+    let outcome = check_traffic(&Routes::new(contract, None), &exchanges);
+    assert!(outcome.findings.is_empty(), "{:#?}", outcome.findings);
+    assert_eq!((outcome.exchanges, outcome.skipped), (3, 3));
+    let seen =
+        |name: &str| outcome.coverage.statuses.iter().any(|it| it.name == name && it.is_seen);
+    assert!(seen("listBooks 200") && seen("addBook 201") && seen("latestBook 200"));
+    // The body in base64 is really read.
+    let broken = HAR.replace("W3siaWQiOjEsInRpdGxlIjoiRW1tYSJ9XQ==", "W3siaWQiOjF9XQ==");
+    let exchanges = read_traffic("chromium.har", &broken).unwrap();
+    let outcome = check_traffic(&Routes::new(contract, None), &exchanges);
+    assert_eq!(codes(&outcome), ["traffic-response-missing"]);
+}
+
+#[test]
+fn what_is_no_traffic_is_refused_with_one_sentence() {
+    let base64 = "{\"request\":{\"method\":\"GET\",\"url\":\"/\",\"headers\":[]},\"response\":{\
+                  \"status\":200,\"headers\":[],\"content\":{\"text\":\"?\",\"encoding\":\"base64\"}}}";
+    for (text, why) in [
+        ("no", "f is neither a HAR file nor JSON lines: line 1 is not JSON"),
+        ("{}\n{", "line 2 is not JSON"),
+        ("{}", "f lacks the text `request/method` in exchange 1"),
+        ("{\"log\": {}}", "`log` without `entries`"),
+        ("{\"request\": {\"method\": \"GET\", \"url\": \"/\"}}", "`response/status`"),
+        (
+            "{\"request\": {\"method\": \"GET\", \"url\": \"/\"}, \"response\": {\"status\": 200}}",
+            "lacks a list of `headers`",
+        ),
+        (base64, "has a body that is not base64 in exchange 1"),
+    ] {
+        let error = read_traffic("f", text).unwrap_err().to_string();
+        assert!(error.contains(why), "{text}: {error}");
+    }
+    assert_eq!(read_traffic("f", "\u{feff}\n").unwrap(), []);
+}
+
+/// Returns the JSON pointer of every value.
+fn pointers(value: &Value, at: &str, all: &mut Vec<String>) {
+    all.push(at.to_owned());
+    let escape = |key: &str| key.replace('~', "~0").replace('/', "~1");
+    for (key, member) in value.as_object().into_iter().flatten() {
+        pointers(member, &format!("{at}/{}", escape(key)), all);
+    }
+    for (index, element) in value.as_array().into_iter().flatten().enumerate() {
+        pointers(element, &format!("{at}/{index}"), all);
+    }
+}
+
+#[test]
+fn no_contract_and_no_archive_panics() {
+    let entries = [
+        book("medium", json!({"type": "file"})),
+        added("isbn", json!("1")),
+        get("/v1/books?tags=a,b&shelf=1&limit=x", 400, &error()),
+        text(get("/v1/covers/a.png", 200, &no()), "image/png", "x"),
+    ];
+    let lines = entries.map(|entry| entry.to_string()).join("\n");
+    let exchanges = read_traffic("f", &lines).unwrap();
+    let mut all = Vec::new();
+    pointers(contract().value(), "", &mut all);
+    let wrong = [json!([]), json!("x"), json!({}), json!([1]), no()];
+    for (pointer, wrong) in all.iter().zip(wrong.iter().cycle()) {
+        let mut value = contract().value().clone();
+        *value.pointer_mut(pointer).unwrap() = wrong.clone();
+        if let Ok(contract) = Document::new("c", value) {
+            check_traffic(&Routes::new(&contract, None), &exchanges);
+        }
+    }
+    for end in 1..HAR.trim_end().len() {
+        assert!(read_traffic("f", &HAR[..end]).is_err(), "{end}");
+    }
+}
+
+#[test]
+fn credentials_are_redacted_and_what_stands_for_them_is_accepted() {
+    let contract = contract();
+    let routes = Routes::new(contract, None);
+    let login = json!({"user": "jane", "password": "hush"});
+    let mut kept = entry("POST /v1/sessions?client=a", &login, 200, &json!({"token": "lib_hush"}));
+    kept = header(kept, "request", "AUTHORIZATION", "Bearer hush");
+    kept = header(kept, "request", "Cookie", "session=hush");
+    kept = header(kept, "response", "set-cookie", "session=hush");
+    let mut unknown = entry("POST /v1/hush", &json!({"a": "hush"}), 404, &json!({"b": "hush"}));
+    for entry in [&mut kept, &mut unknown] {
+        if entry["request"]["url"] == "/v1/hush" {
+            entry["request"]["url"] = json!("/v1/unknown");
+        }
+        routes.redact(entry);
+        assert!(!entry.to_string().contains("hush"), "{entry}");
+    }
+    assert_eq!(unknown["response"]["content"]["text"], REDACTED);
+    assert!(kept["request"]["postData"]["text"].as_str().unwrap().contains("jane"));
+    assert!(codes(&check(&[kept.clone(), unknown])).is_empty());
+    // It is accepted only where a secret is documented, and a secret is never shown.
+    let other = book("isbn", json!(REDACTED));
+    assert_eq!(codes(&check(&[other])), ["traffic-response-value"]);
+    let secret = entry("POST /v1/sessions?client=a", &no(), 200, &json!({"token": "hush"}));
+    let outcome = check(&[secret]);
+    assert_eq!(codes(&outcome), ["traffic-response-value"]);
+    assert!(!format!("{outcome:?}").contains("hush"), "{outcome:?}");
+}
+
+#[test]
+fn coverage_counts_operations_statuses_and_optional_members() {
+    let outcome = check(&[
+        get("/v1/books?limit=1", 200, &json!([{"id": 1, "title": "Emma", "isbn": "1234"}])),
+        get("/v1/books?sort=x", 400, &error()),
+        entry(
+            "POST /v1/books",
+            &json!({"title": "a", "note": "b"}),
+            201,
+            &json!({"id": 1, "title": "a"}),
+        ),
+    ]);
+    assert!(outcome.findings.is_empty(), "{:#?}", outcome.findings);
+    let coverage = &outcome.coverage;
+    let names = |all: &[openapi_drift::Item], is_seen| {
+        let all = all.iter().filter(|it| it.is_seen == is_seen).map(|it| it.name.clone());
+        all.collect::<Vec<_>>()
+    };
+    assert_eq!(names(&coverage.operations, true), ["addBook", "listBooks"]);
+    assert_eq!(names(&coverage.statuses, true), ["addBook 201", "listBooks 200", "listBooks 4XX"]);
+    let members = names(&coverage.members, true);
+    // A refused request shows nothing, and `isbn` is seen in responses only.
+    assert_eq!(
+        members,
+        ["addBook request `.note`", "listBooks 200 `[].isbn`", "listBooks query `limit`"]
+    );
+    let missing = names(&coverage.members, false);
+    for name in
+        ["addBook request `.isbn`", "listBooks query `sort`", "listBooks 200 header `X-Note`"]
+    {
+        assert!(missing.contains(&name.to_owned()), "{missing:?}");
+    }
+    assert!(!missing.iter().any(|name| name.contains("200 `[].note`")), "{missing:?}");
+}
+
+#[test]
+fn every_gap_needs_a_reason_and_every_reason_a_gap() {
+    let contract = contract();
+    let outcome = check(&[get("/v1/books", 200, &json!([]))]);
+    let gaps = |reasons: &str| outcome.coverage.gaps(contract, ("reasons.txt", reasons));
+    let titles = |reasons: &str| {
+        let gaps = gaps(reasons).unwrap();
+        gaps.into_iter().map(|it| format!("{}: {}", it.rule, it.title)).collect::<Vec<_>>()
+    };
+    // Six operations, and nine statuses: two of `addBook` and `getBook`, one of each other.
+    assert_eq!(titles("").len(), 15);
+    let most = "# Comment\n\nlistBooks 4XX: a\naddBook: b\ngetBook: b\nremoveBook: b\nlatestBook: b\n\
+                getCover: b\nlogIn: b\n* 200: c\n* 201: c\n* 400: c\n* default: c\n";
+    let missing = "traffic-uncovered: `removeBook 204` is documented, and was not seen";
+    assert_eq!(titles(most), [missing]);
+    let all = format!("{most}* 204: d\nlistBooks 200: seen\n* 418: no\nlistBooks: seen\n");
+    let unneeded = |line: usize, name: &str| {
+        format!("traffic-unneeded-reason: reasons.txt:{line} explains `{name}`, which is no gap")
+    };
+    let expected =
+        [unneeded(15, "listBooks 200"), unneeded(16, "* 418"), unneeded(17, "listBooks")];
+    assert_eq!(titles(&all), expected);
+    for malformed in ["addBook", "addBook:", "addBook: "] {
+        let error = gaps(malformed).unwrap_err().to_string();
+        assert!(error.starts_with("reasons.txt has no reason in line 1"), "{error}");
+    }
+}
