@@ -8,6 +8,7 @@ use std::fmt;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
+use crate::files::{self, Files};
 use crate::yaml::{self, Position, Positions, escape};
 
 /// Longer chains of references are taken for circles.
@@ -32,21 +33,38 @@ pub struct Document {
     pub name: String,
     root: Value,
     positions: Positions,
+    files: Files,
     /// How many values it holds.
     size: usize,
 }
 
 impl Document {
-    /// Parses YAML or JSON.
+    /// Parses YAML or JSON that refers to no other file.
     pub fn parse(name: &str, text: &str) -> Result<Self, ParseError> {
-        let read = yaml::read(text).map_err(|why| ParseError(format!("{name} {why}")));
-        let (root, positions) = read?;
-        Self { name: name.to_owned(), root, positions, size: 0 }.checked()
+        Self::parse_with_files(name, text, &mut |_| {
+            Err("outside of the document: copy it into this one".to_owned())
+        })
+    }
+
+    /// Parses YAML or JSON that may refer to files below its folder. `read` returns the text of a file,
+    /// by its path below that folder; it must not lead out of it.
+    pub fn parse_with_files(
+        name: &str,
+        text: &str,
+        read: &mut dyn FnMut(&str) -> Result<String, String>,
+    ) -> Result<Self, ParseError> {
+        let about = |why| ParseError(format!("{name} {why}"));
+        let (root, positions) = yaml::read(text).map_err(about)?;
+        let (name, files, size) = (name.to_owned(), Files::default(), 0);
+        let mut document = Self { name, root, positions, files, size };
+        document.read_files(read).map_err(|why| ParseError(format!("{} {why}", document.name)))?;
+        document.checked()
     }
 
     /// Takes a parsed document, which has no line numbers.
     pub fn new(name: &str, root: Value) -> Result<Self, ParseError> {
-        Self { name: name.to_owned(), root, positions: Positions::default(), size: 0 }.checked()
+        let (positions, files, size) = Default::default();
+        Self { name: name.to_owned(), root, positions, files, size }.checked()
     }
 
     /// The version of OpenAPI, which decides what the keywords of a schema mean.
@@ -72,9 +90,36 @@ impl Document {
         Node { document: self, used_at, defined_at, value: &self.root, is_schema: false }
     }
 
-    /// Returns line and column of a JSON pointer, or of the nearest parent that has them.
-    pub(crate) fn position(&self, pointer: &str) -> Option<Position> {
-        self.positions.get(pointer)
+    /// Returns line and column of a place, or of the nearest parent that has them.
+    pub(crate) fn position(&self, place: &str) -> Option<Position> {
+        match files::split(place) {
+            ("", pointer) => self.positions.get(pointer),
+            (path, pointer) => self.files.position(path, pointer),
+        }
+    }
+
+    /// Returns the name in messages of the file that a place is in, unless it is the document itself.
+    pub(crate) fn file(&self, place: &str) -> Option<String> {
+        let (path, _) = files::split(place);
+        let folder = self.name.rfind(['/', ':']).map_or("", |end| &self.name[..=end]);
+        (!path.is_empty()).then(|| format!("{folder}{path}"))
+    }
+
+    /// Reads the files that it refers to, and those that these refer to.
+    fn read_files(&mut self, read: &mut files::Read<'_>) -> Result<(), String> {
+        let mut pending = references(&self.root, "")?;
+        while let Some((from, reference)) = pending.pop() {
+            let (path, _) = reference.split_once('#').unwrap_or((&reference, ""));
+            if path.is_empty() {
+                continue;
+            }
+            let path = files::resolve(files::split(&from).0, &decode(path))?;
+            if self.files.add(&path, read)? {
+                let value = self.files.value(&path).unwrap_or(&Value::Null);
+                pending.extend(references(value, &path)?);
+            }
+        }
+        Ok(())
     }
 
     /// How many values it holds.
@@ -101,48 +146,74 @@ impl Document {
         if !self.root.get("paths").is_some_and(Value::is_object) {
             return Err("has no `paths` object, so there is nothing to compare".into());
         }
-        self.check_references()
-    }
-
-    fn check_references(&self) -> Result<usize, String> {
         let mut size = 0;
-        let mut pending = vec![(&self.root, false)];
-        while let Some((value, has_free_keys)) = pending.pop() {
-            size += 1;
-            match (reference(value), value.get("$ref")) {
-                (Some(reference), _) => drop(self.target(reference)?),
-                (None, Some(other)) if !has_free_keys => {
-                    return Err(format!("holds the `$ref` {other}, which is not a string: fix it"));
-                }
-                (None, _) => {}
+        for (path, value) in std::iter::once(("", &self.root)).chain(self.files.iter()) {
+            for (from, reference) in references(value, path)? {
+                self.target(&from, &reference)?;
             }
-            let members = value.as_object().into_iter().flatten();
-            pending.extend(
-                members
-                    .filter(|(key, _)| has_free_keys || !is_data(key))
-                    .map(|(key, value)| (value, !has_free_keys && FREE_KEYS.contains(&&**key))),
-            );
-            pending.extend(value.as_array().into_iter().flatten().map(|value| (value, false)));
+            size += count(value);
         }
         Ok(size)
     }
 
-    /// Follows a chain of references to its end.
-    fn target(&self, first: &str) -> Result<(String, &Value), String> {
-        let mut reference = first.to_owned();
+    /// Follows a chain of references to its end, from a place.
+    fn target(&self, from: &str, first: &str) -> Result<(String, &Value), String> {
+        let (mut path, mut reference) = (files::split(from).0.to_owned(), first.to_owned());
         for _ in 0..MAX_STEPS {
-            let pointer = reference.strip_prefix('#').ok_or_else(|| {
-                format!("refers to `{reference}`, outside of the document: copy it into this one")
-            })?;
-            let pointer = percent_decode_str(pointer).decode_utf8_lossy().into_owned();
-            let value = self.root.pointer(&pointer).ok_or_else(|| {
+            let (file, pointer) = reference.split_once('#').unwrap_or((&reference, ""));
+            if !file.is_empty() {
+                path = files::resolve(&path, &decode(file))?;
+            }
+            let pointer = decode(pointer);
+            let root = if path.is_empty() { Some(&self.root) } else { self.files.value(&path) };
+            let value = root.and_then(|root| root.pointer(&pointer)).ok_or_else(|| {
                 format!("refers to `{reference}`, which is not there: define it or fix the `$ref`")
             })?;
-            let Some(next) = self::reference(value) else { return Ok((pointer, value)) };
+            let Some(next) = self::reference(value) else {
+                return Ok((files::join(&path, &pointer), value));
+            };
             next.clone_into(&mut reference);
         }
         Err(format!("refers to `{first}`, which leads to no definition in {MAX_STEPS} steps"))
     }
+}
+
+fn decode(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+/// Returns every reference in a file, with the place of the file.
+fn references(root: &Value, path: &str) -> Result<Vec<(String, String)>, String> {
+    let mut found = Vec::new();
+    let mut pending = vec![(root, false)];
+    while let Some((value, has_free_keys)) = pending.pop() {
+        match (reference(value), value.get("$ref")) {
+            (Some(reference), _) => found.push((files::join(path, ""), reference.to_owned())),
+            (None, Some(other)) if !has_free_keys => {
+                return Err(format!("holds the `$ref` {other}, which is not a string: fix it"));
+            }
+            (None, _) => {}
+        }
+        let members = value.as_object().into_iter().flatten();
+        pending.extend(
+            members
+                .filter(|(key, _)| has_free_keys || !is_data(key))
+                .map(|(key, value)| (value, !has_free_keys && FREE_KEYS.contains(&&**key))),
+        );
+        pending.extend(value.as_array().into_iter().flatten().map(|value| (value, false)));
+    }
+    Ok(found)
+}
+
+/// Counts a value and all that it holds, but for data.
+fn count(root: &Value) -> usize {
+    let (mut size, mut pending) = (0, vec![root]);
+    while let Some(value) = pending.pop() {
+        size += 1;
+        pending.extend(value.as_object().into_iter().flatten().map(|(_, value)| value));
+        pending.extend(value.as_array().into_iter().flatten());
+    }
+    size
 }
 
 /// The versions of OpenAPI that give keywords another meaning.
@@ -224,7 +295,8 @@ impl<'d> Node<'d> {
     /// Returns the schemas that every value must satisfy too: those of `allOf`, and the target of a
     /// `$ref` that has other keywords next to it.
     pub fn conjuncts(&self) -> Vec<Self> {
-        let target = reference(self.value).map(|reference| self.document.target(reference));
+        let target = reference(self.value)
+            .map(|reference| self.document.target(&self.defined_at, reference));
         let target = target.and_then(Result::ok).map(|(defined_at, value)| Self {
             used_at: format!("{}/$ref", self.defined_at),
             defined_at,
@@ -269,7 +341,8 @@ impl<'d> Node<'d> {
     fn child(&self, key: &str, value: &'d Value) -> Self {
         let used_at = format!("{}/{}", self.defined_at, escape(key));
         let Self { document, is_schema, .. } = *self;
-        match self.followed(value).map(|reference| document.target(reference)) {
+        let followed = self.followed(value);
+        match followed.map(|reference| document.target(&self.defined_at, reference)) {
             Some(Ok((defined_at, value))) => {
                 Self { document, used_at, defined_at, value, is_schema }
             }

@@ -5,6 +5,7 @@ use std::fmt::Display;
 
 use crate::code::Code;
 use crate::document::Node;
+use crate::files;
 use crate::location::Location;
 use crate::pair::{Direction, Pair, Question};
 use crate::yaml::Position;
@@ -142,9 +143,12 @@ impl Rule {
 /// One side of a finding.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Side {
+    /// The file of the use, if it is not the document itself but one that it refers to.
+    pub file: Option<String>,
     /// JSON pointer of the use.
     pub used_at: String,
-    /// JSON pointer of the definition, if the use is a reference.
+    /// JSON pointer of the definition, if the use is a reference. In another file than the document
+    /// its path and `#` come first.
     pub defined_at: String,
     /// Line and column of the use, if the document was read from text.
     pub position: Option<Position>,
@@ -152,12 +156,19 @@ pub struct Side {
     pub says: String,
 }
 
+/// Returns where a node is defined, without the file if that is the one of the use.
+fn definition(node: &Node<'_>) -> String {
+    let [used, defined] = [&node.used_at, &node.defined_at].map(|place| files::split(place));
+    if used.0 == defined.0 { defined.1.to_owned() } else { node.defined_at.clone() }
+}
+
 impl Side {
     /// Describes a node.
     pub(crate) fn new(node: &Node<'_>, says: impl Into<String>) -> Self {
         Self {
-            used_at: node.used_at.clone(),
-            defined_at: node.defined_at.clone(),
+            file: node.document.file(&node.used_at),
+            used_at: files::split(&node.used_at).1.to_owned(),
+            defined_at: definition(node),
             position: node.document.position(&node.used_at),
             says: says.into(),
         }

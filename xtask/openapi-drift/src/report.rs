@@ -116,16 +116,19 @@ fn block(
 }
 
 fn at(name: &str, side: &Side) -> String {
+    let name = side.file.as_deref().unwrap_or(name);
     side.position.map_or(name.to_owned(), |(line, column)| format!("{name}:{line}:{column}"))
 }
 
 /// Returns the pointer of the use and, behind a reference, of the definition.
 fn pointers(side: &Side) -> String {
     if side.used_at == side.defined_at {
-        format!("#{}", side.used_at)
-    } else {
-        format!("#{} -> #{}", side.used_at, side.defined_at)
+        return format!("#{}", side.used_at);
     }
+    // A place in another file has a `#` behind its path.
+    let is_pointer = side.defined_at.is_empty() || side.defined_at.starts_with('/');
+    let hash = if is_pointer { "#" } else { "" };
+    format!("#{} -> {hash}{}", side.used_at, side.defined_at)
 }
 
 fn plural(count: usize, noun: &str) -> String {

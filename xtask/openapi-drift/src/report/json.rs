@@ -52,6 +52,7 @@ fn as_json(finding: &Finding) -> Value {
 /// Returns one side of a finding.
 pub(super) fn side(side: &Side) -> Value {
     json!({
+        "file": side.file,
         "pointer": side.used_at,
         "definition": side.defined_at,
         "line": side.position.map(|(line, _)| line),

@@ -254,7 +254,11 @@ fn a_document_that_cannot_be_compared_exits_with_2_and_one_sentence() {
         ("infinite", "a: .inf", "which JSON cannot hold"),
         ("huge", "a: 1e999", "out of range"),
         ("nowhere", "openapi: 3.0.3\npaths: {/a: {$ref: '#/b'}}", "`#/b`, which is not there"),
-        ("outside", "openapi: 3.0.3\npaths: {/a: {$ref: b.yaml}}", "outside of the document"),
+        (
+            "missing",
+            "openapi: 3.0.3\npaths: {/a: {$ref: b.yaml}}",
+            "`b.yaml`, which cannot be read",
+        ),
         (
             "circle",
             "openapi: 3.0.3\npaths: {}\na: {$ref: '#/b'}\nb: {$ref: '#/a'}",

@@ -10,6 +10,7 @@ mod command;
 mod corpus;
 mod edge_cases;
 mod explain;
+mod files;
 mod formats;
 mod pair;
 mod properties;
