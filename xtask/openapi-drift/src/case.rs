@@ -3,7 +3,7 @@
 //! `expand` turns a schema into a list of cases. Their readers need not know `$ref`, `allOf`,
 //! `oneOf`, `anyOf`, `nullable` or implied types, because none of these is left.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::Value;
 
@@ -107,7 +107,7 @@ impl Opaque<'_> {
     /// Whether both have the same keyword and the same value.
     pub fn is_same(&self, other: &Opaque<'_>) -> bool {
         let is_same = match (&self.node, &other.node) {
-            (Some(one), Some(two)) => says_the_same(one, two, &mut Vec::new()),
+            (Some(one), Some(two)) => says_the_same(one, two, &mut HashSet::new()),
             (one, two) => one.is_none() && two.is_none(),
         };
         self.keyword == other.keyword && is_same
@@ -288,23 +288,22 @@ pub fn json_equals(one: &Value, two: &Value) -> bool {
 fn says_the_same<'d>(
     one: &Node<'d>,
     two: &Node<'d>,
-    open: &mut Vec<(*const Value, *const Value)>,
+    known: &mut HashSet<(*const Value, *const Value)>,
 ) -> bool {
     let pair = (std::ptr::from_ref(one.value), std::ptr::from_ref(two.value));
-    if open.contains(&pair) {
+    if !known.insert(pair) {
         return true;
     }
-    open.push(pair);
     match (one.value, two.value) {
         (Value::Object(a), Value::Object(b)) => {
             let mut is_same = |(key, node): (&str, Node<'d>)| {
-                two.get(key).is_some_and(|other| says_the_same(&node, &other, open))
+                two.get(key).is_some_and(|other| says_the_same(&node, &other, known))
             };
             a.len() == b.len() && one.members().all(&mut is_same)
         }
         (Value::Array(a), Value::Array(b)) => {
             let mut pairs = one.elements().into_iter().zip(two.elements());
-            a.len() == b.len() && pairs.all(|(one, two)| says_the_same(&one, &two, open))
+            a.len() == b.len() && pairs.all(|(one, two)| says_the_same(&one, &two, known))
         }
         (one, two) => json_equals(one, two),
     }

@@ -29,6 +29,9 @@ pub const MAX_DEPTH: usize = 4000;
 /// More pairs than any value of a small document needs.
 const MAX_PAIRS: usize = 20_000;
 
+/// Longer enumerations take longer to compare than to look up.
+const MANY_VALUES: usize = 20;
+
 /// What identifies a pair of schemas: where their values are in memory.
 type Key = (Pair<Vec<*const Json>>, Direction);
 
@@ -63,12 +66,13 @@ struct Value<'a, 'd> {
 }
 
 impl Value<'_, '_> {
-    /// Whether the values consist of others, so that their schemas can be recursive.
-    fn has_parts(&self) -> bool {
+    /// Whether to remember the pair: its schemas can be recursive, or it takes long to compare.
+    fn is_held(&self) -> bool {
         let mut all = self.cases.documented.iter().chain(&self.cases.served);
         all.any(|case| {
             matches!(case.kind, Kind::Array | Kind::Object)
                 || !(case.not.is_empty() && case.rivals.is_empty())
+                || case.values.as_ref().is_some_and(|values| values.len() > MANY_VALUES)
         })
     }
 
@@ -173,7 +177,7 @@ impl Containment {
             return vec![value.undecided("such deep nesting")];
         }
         let known = self.holding.len();
-        if value.has_parts() {
+        if value.is_held() {
             self.holding.insert(key);
         }
         self.depth += 1;

@@ -1,7 +1,9 @@
 //! The result of a comparison: one finding for one cause, with every place where it shows.
 //! Facts only: `report` lays them out, and `code` says what they mean for people.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::code::Code;
 use crate::document::Node;
@@ -11,7 +13,7 @@ use crate::pair::{Direction, Pair, Question};
 use crate::yaml::Position;
 
 /// The kind of a difference, the most severe first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
     /// A documented operation is not served.
     MissingOperation,
@@ -187,7 +189,7 @@ impl Side {
 }
 
 /// What a difference does to callers and clients that rely on the documented side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Effect {
     /// A promise is broken. If the question is about a server, every difference breaks one.
     Breaks,
@@ -286,28 +288,34 @@ impl Finding {
         self.code().help()
     }
 
-    /// Whether both have one cause: they say the same about the same definition.
-    fn has_cause_of(&self, other: &Self) -> bool {
-        let is_same =
-            |one: &Side, two: &Side| one.defined_at == two.defined_at && one.says == two.says;
-        (self.rule, self.effect, self.direction, &self.title)
-            == (other.rule, other.effect, other.direction, &other.title)
-            && (is_same(&self.documented, &other.documented)
-                || is_same(&self.served, &other.served))
+    /// Returns a hash for each side. Findings have one cause if they say the same about the same
+    /// definition on either side.
+    fn causes(&self) -> [(bool, u64); 2] {
+        let hash = |side: &Side| {
+            let mut hasher = DefaultHasher::new();
+            (self.rule, self.effect, self.direction, &self.title).hash(&mut hasher);
+            (&side.defined_at, &side.says).hash(&mut hasher);
+            hasher.finish()
+        };
+        [(false, hash(&self.documented)), (true, hash(&self.served))]
     }
 }
 
 /// Merges findings with one cause, and sorts them by severity, then by position in the contract.
 pub fn merge(findings: Vec<Finding>) -> Vec<Finding> {
     let mut merged: Vec<Finding> = Vec::new();
-    for finding in findings {
-        match merged.iter_mut().find(|known| known.has_cause_of(&finding)) {
-            Some(known) => {
-                let places = finding.places.into_iter();
-                let new: Vec<_> = places.filter(|place| !known.places.contains(place)).collect();
-                known.places.extend(new);
-            }
-            None => merged.push(finding),
+    let mut by_cause = HashMap::new();
+    let mut known_places = HashSet::new();
+    for mut finding in findings {
+        let causes = finding.causes();
+        let known = causes.iter().filter_map(|cause| by_cause.get(cause).copied()).min();
+        let index = known.unwrap_or(merged.len());
+        finding.places.retain(|place| known_places.insert((index, place.clone())));
+        if known.is_some() {
+            merged[index].places.append(&mut finding.places);
+        } else {
+            by_cause.extend(causes.map(|cause| (cause, index)));
+            merged.push(finding);
         }
     }
     merged.sort_by_key(|finding| (finding.rule, finding.documented.position));

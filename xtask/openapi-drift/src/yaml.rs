@@ -64,19 +64,39 @@ pub fn escape(name: &str) -> String {
 /// Reads the only document in `text`.
 pub fn read(text: &str) -> Result<Positioned, String> {
     let text = text.trim_start_matches('\u{feff}');
+    let marked = marked(text);
+    let added = marked.len() - text.len();
     let mut reader = Reader::default();
-    let mut parser = Parser::new_from_str(text);
+    let mut parser = Parser::new_from_str(&marked);
     while let Some(event) = parser.next_event() {
         let (event, span) = match event {
             Ok(event) => event,
-            Err(error) => return json(text).ok_or(format!("is not YAML or JSON: {error}")),
+            Err(error) => {
+                let why = format!("is not YAML or JSON: {}", error.info());
+                return json(text).ok_or(located(&why, shifted(*error.marker(), added)));
+            }
         };
-        reader.handle(event, span.start).map_err(|why| {
-            format!("{why} (line {}, column {})", span.start.line(), span.start.col() + 1)
-        })?;
+        let at = shifted(span.start, added);
+        reader.handle(event, at).map_err(|why| located(&why, at))?;
     }
     let value = reader.root.ok_or("holds no document")?;
     Ok((value, reader.positions))
+}
+
+/// Marks the start of a JSON document. Otherwise its first brace may begin a key, and the parser
+/// keeps every token until the last brace.
+fn marked(text: &str) -> Cow<'_, str> {
+    if text.starts_with('{') { Cow::Owned(format!("--- {text}")) } else { Cow::Borrowed(text) }
+}
+
+/// Returns the position in the text without the mark, which is in its first line.
+fn shifted(at: Marker, added: usize) -> Marker {
+    let added = if at.line() == 1 { added } else { 0 };
+    Marker::new(at.index(), at.line(), at.col().saturating_sub(added))
+}
+
+fn located(why: &str, at: Marker) -> String {
+    format!("{why} (line {}, column {})", at.line(), at.col() + 1)
 }
 
 /// Reads JSON that is not YAML (an escaped surrogate pair), without positions.

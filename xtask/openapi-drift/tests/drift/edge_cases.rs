@@ -1,7 +1,7 @@
 //! Cases that no single change of the corpus reaches. Each builds documents of one operation, and
 //! none repeats a case of the corpus.
 
-use openapi_drift::Pair;
+use openapi_drift::{Document, Pair};
 use serde_json::{Value, json};
 
 use crate::pair::outcome;
@@ -184,4 +184,65 @@ fn a_documented_error_that_the_server_declares_by_its_range_is_a_note() {
     assert_eq!(notes(&["4XX", "404"], &["4XX", "404"]), Vec::<String>::new());
     assert_eq!(notes(&["404"], &["default"]), Vec::<String>::new());
     assert_eq!(notes(&["4XX"], &["4XX"]), Vec::<String>::new());
+}
+
+#[test]
+fn a_value_is_compared_as_if_it_were_the_only_one() {
+    let to = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
+    let with = |paths: &[&str], kind: &str| {
+        let mut document = responding(&json!({}));
+        let operation = document["paths"]["/x"].take();
+        document["paths"] = json!({});
+        for name in paths {
+            let mut operation = operation.clone();
+            operation["get"]["operationId"] = json!(name);
+            operation["get"]["responses"]["200"]["content"]["application/json"]["schema"] =
+                to(name);
+            document["paths"][format!("/{name}")] = operation;
+        }
+        document["components"] = json!({"schemas": {
+            "Outer": {"properties": {"inner": to("Inner"), "size": {"type": kind}}},
+            "Inner": {"properties": {"outer": to("Outer"), "same": {"type": "string"}}},
+            "Same": {"properties": {"next": to("Same")}},
+        }});
+        document
+    };
+    let places = |names: &[&str]| {
+        let pair = Pair { documented: with(names, "string"), served: with(names, "integer") };
+        let findings = outcome(pair).unwrap().findings;
+        let mut places: Vec<_> = findings.into_iter().flat_map(|it| it.places).collect();
+        places.sort();
+        places
+    };
+    assert_eq!(places(&["Outer"]), ["Outer 200 `.size`"]);
+    assert_eq!(places(&["Inner"]), ["Inner 200 `.outer.size`"]);
+    assert_eq!(places(&["Same"]), Vec::<String>::new());
+    for names in [["Outer", "Inner", "Same"], ["Same", "Inner", "Outer"]] {
+        assert_eq!(places(&names), ["Inner 200 `.outer.size`", "Outer 200 `.size`"]);
+    }
+}
+
+#[test]
+fn a_json_document_of_one_line_has_the_same_columns_as_its_text() {
+    let twice = r#"{"openapi": "3.0.1", "paths": {}, "a": 1, "a": 2}"#;
+    let broken = r#"{"openapi": "3.0.1", "paths": ]}"#;
+    for (text, part) in [(twice, r#""a": 2"#), (broken, "]}")] {
+        let column = text.find(part).unwrap() + 1;
+        let error = Document::parse("a.json", text).unwrap_err().to_string();
+        assert!(error.ends_with(&format!("(line 1, column {column})")), "{error}");
+    }
+}
+
+#[test]
+fn thousands_of_values_and_of_findings_are_compared() {
+    let listed = |end: u16| responding(&json!({"enum": (0..end).collect::<Vec<_>>()}));
+    assert!(!differ(listed(2000), listed(2000)));
+    assert!(differ(listed(2000), listed(2001)));
+    let properties = |kind: &str| {
+        let all: serde_json::Map<_, _> =
+            (0..5000).map(|at| (format!("p{at}"), json!({"type": kind}))).collect();
+        responding(&json!({"type": "object", "properties": all}))
+    };
+    let pair = Pair { documented: properties("string"), served: properties("integer") };
+    assert_eq!(outcome(pair).unwrap().findings.len(), 5000);
 }
