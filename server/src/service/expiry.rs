@@ -53,7 +53,8 @@ impl Service {
 
     /// Removes a batch of the tokens that have expired at one place.
     async fn sweep_place(&self, place: &TokenPlace) -> Result<usize> {
-        self.transact(&Turn::Free, Purpose::Revocation, |mut change| async move {
+        // The space that is reserved on a full disk is for revocations: these tokens are dead already.
+        self.transact(&Turn::Free, Purpose::Change, |mut change| async move {
             let Some((head, removed)) = change.delete_expired_tokens(place, BATCH).await? else {
                 return Ok((change, 0));
             };

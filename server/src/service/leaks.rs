@@ -1,5 +1,5 @@
 //! Revoking credentials that became known to others. Those who report them need no credential of their
-//! own, and learns nothing about them.
+//! own, and learn nothing about the credentials.
 
 use super::Service;
 use super::audit::{Actor, LEAK_REPORT, record, revocations};
