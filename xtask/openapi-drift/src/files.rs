@@ -79,11 +79,10 @@ pub fn resolve(from: &str, reference: &str) -> Result<String, String> {
     let mut steps: Vec<&str> = folder.split('/').filter(|step| !step.is_empty()).collect();
     for step in reference.split('/') {
         match step {
-            "" | "." => {}
             ".." if steps.pop().is_none() => {
                 return refuse("which is outside of the folder of the document");
             }
-            ".." => {}
+            "" | "." | ".." => {}
             step => steps.push(step),
         }
     }
