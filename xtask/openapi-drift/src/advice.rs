@@ -48,6 +48,7 @@ impl Code {
             Rule::Multiple => "`multipleOf` differs",
             Rule::Unique => "only one side forbids equal elements",
             Rule::AdditionalProperties => "only one side allows additional properties",
+            Rule::Overlap => "a value may fit two variants of a `oneOf`, which allows only one",
             Rule::MissingProperty => "a documented property is not declared",
             Rule::MissingHeader => "a documented header is not declared",
             Rule::OperationId => "the operationIds differ",
@@ -61,6 +62,7 @@ impl Code {
             Rule::Security | Rule::UndocumentedError | Rule::UndocumentedHeader => {
                 "only the versions of a contract have it"
             }
+            Rule::ErrorRange => "a documented error status is declared only by its range",
             Rule::Undecided => "the two sides cannot be compared, which counts as a difference",
         }
     }
@@ -100,6 +102,9 @@ impl Code {
             }
             Rule::UndocumentedProperty => {
                 "no generated client can see it, and a strict one rejects it"
+            }
+            Rule::ErrorRange => {
+                "nothing breaks: the bodies agree, but only a test can prove that the server sends it"
             }
             Rule::Undecided => "the two documents do not say whether anything breaks",
             _ => self.why_of_value(),
@@ -149,6 +154,9 @@ impl Code {
             }
             Rule::MissingHeader => "declare it on the server: HttpResponseHeaders",
             Rule::AdditionalProperties => "write the same `additionalProperties` on both sides",
+            Rule::Overlap => {
+                "write the union as `anyOf`, or give each variant a required property with one value"
+            }
             Rule::UndocumentedOperation => {
                 "document it, or leave it out of what the server emits: unpublished = true"
             }
@@ -156,6 +164,7 @@ impl Code {
             | Rule::UndocumentedMediaType
             | Rule::UndocumentedParameter
             | Rule::UndocumentedProperty => "document it, or remove it from the server",
+            Rule::ErrorRange => "nothing to fix: test that the server sends it",
             Rule::Undecided => "write the same on both sides",
             _ if is_request => {
                 "let the server accept everything that is documented, or document less"

@@ -80,5 +80,5 @@ fn find_all<'d>(schema: &Schema<'d>, keyword: &str) -> Vec<Node<'d>> {
 fn always_applied<'d>(node: &Node<'d>) -> Vec<Node<'d>> {
     let unions = ["oneOf", "anyOf"].map(|keyword| node.list(keyword));
     let single = unions.into_iter().filter(|branches| branches.len() == 1).flatten();
-    single.chain(node.list("allOf")).collect()
+    single.chain(node.conjuncts()).collect()
 }

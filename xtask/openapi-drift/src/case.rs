@@ -3,7 +3,7 @@
 //! `expand` turns a schema into a list of cases. Their readers need not know `$ref`, `allOf`,
 //! `oneOf`, `anyOf`, `nullable` or implied types, because none of these is left.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::Value;
 
@@ -64,7 +64,7 @@ pub struct Schema<'d> {
 impl<'d> Schema<'d> {
     /// The schema in the member `key` of `node`; a missing one allows every value.
     pub fn member(node: &Node<'d>, key: &str) -> Self {
-        let schema = node.get(key);
+        let schema = node.schema(key);
         Self {
             shown: schema.clone().unwrap_or_else(|| node.clone()),
             all: schema.into_iter().collect(),
@@ -76,9 +76,9 @@ impl<'d> Schema<'d> {
         Self { shown: all.first().unwrap_or(owner).clone(), all: all.to_vec() }
     }
 
-    /// Returns a text that is unique in the document.
-    pub fn key(&self) -> String {
-        self.all.iter().map(|node| node.defined_at.as_str()).collect::<Vec<_>>().join(" ")
+    /// Returns what is unique for these schemas while their document lives.
+    pub fn key(&self) -> Vec<*const Value> {
+        self.all.iter().map(|node| std::ptr::from_ref(node.value)).collect()
     }
 }
 
@@ -99,14 +99,18 @@ pub enum AdditionalProperties<'d> {
 pub struct Opaque<'d> {
     /// The keyword.
     pub keyword: &'d str,
-    /// Its value.
-    pub value: &'d Value,
+    /// Its value; a recursive schema has none.
+    pub node: Option<Node<'d>>,
 }
 
 impl Opaque<'_> {
     /// Whether both have the same keyword and the same value.
     pub fn is_same(&self, other: &Opaque<'_>) -> bool {
-        self.keyword == other.keyword && json_equals(self.value, other.value)
+        let is_same = match (&self.node, &other.node) {
+            (Some(one), Some(two)) => says_the_same(one, two, &mut HashSet::new()),
+            (one, two) => one.is_none() && two.is_none(),
+        };
+        self.keyword == other.keyword && is_same
     }
 }
 
@@ -143,6 +147,10 @@ pub struct Case<'d> {
     pub additional: AdditionalProperties<'d>,
     /// The schemas that no value satisfies.
     pub not: Vec<Node<'d>>,
+    /// The other variants of a `oneOf` that a value of this one may fit too, which `oneOf` forbids.
+    pub rivals: Vec<Node<'d>>,
+    /// The property by which a `discriminator` selects this variant, and its values.
+    pub tag: Option<(&'d str, Vec<Value>)>,
     /// The keywords that the checker does not understand.
     pub opaque: Vec<Opaque<'d>>,
 }
@@ -167,6 +175,8 @@ impl<'d> Case<'d> {
             required: BTreeSet::new(),
             additional: AdditionalProperties::Unspecified,
             not: Vec::new(),
+            rivals: Vec::new(),
+            tag: None,
             opaque: Vec::new(),
         }
     }
@@ -188,6 +198,8 @@ impl<'d> Case<'d> {
         add_new(&mut both.multiples, &other.multiples);
         add_new(&mut both.items, &other.items);
         add_new(&mut both.not, &other.not);
+        add_new(&mut both.rivals, &other.rivals);
+        both.tag = self.tag.clone().or_else(|| other.tag.clone());
         add_new(&mut both.opaque, &other.opaque);
         for (name, all) in &other.properties {
             add_new(both.properties.entry(name).or_default(), all);
@@ -217,6 +229,8 @@ impl<'d> Case<'d> {
             && self.required == other.required
             && self.additional == other.additional
             && self.not == other.not
+            && self.rivals == other.rivals
+            && self.tag == other.tag
             && self.opaque == other.opaque
     }
 
@@ -267,6 +281,31 @@ pub fn json_equals(one: &Value, two: &Value) -> bool {
             one.len() == two.len() && one.iter().all(is_same)
         }
         _ => one == two,
+    }
+}
+
+/// Whether two nodes are equal after every reference in them is followed.
+fn says_the_same<'d>(
+    one: &Node<'d>,
+    two: &Node<'d>,
+    known: &mut HashSet<(*const Value, *const Value)>,
+) -> bool {
+    let pair = (std::ptr::from_ref(one.value), std::ptr::from_ref(two.value));
+    if !known.insert(pair) {
+        return true;
+    }
+    match (one.value, two.value) {
+        (Value::Object(a), Value::Object(b)) => {
+            let mut is_same = |(key, node): (&str, Node<'d>)| {
+                two.get(key).is_some_and(|other| says_the_same(&node, &other, known))
+            };
+            a.len() == b.len() && one.members().all(&mut is_same)
+        }
+        (Value::Array(a), Value::Array(b)) => {
+            let mut pairs = one.elements().into_iter().zip(two.elements());
+            a.len() == b.len() && pairs.all(|(one, two)| says_the_same(&one, &two, known))
+        }
+        (one, two) => json_equals(one, two),
     }
 }
 

@@ -66,8 +66,9 @@ be compared. With `--against`, exits with 1 only if a promise of the earlier con
 
 `--format json` prints one object: `conforms`, `contract`, `generated`, `operations` (how many), and \
 `findings`, the most severe first. Each has `code`, `title`, `documented` and `served` (`pointer`, \
-`definition`, `line`, `column`, `says`), `places`, `why` and `help`. With `--against`, `before` and \
-`now` replace `contract`, `generated`, `documented` and `served`, and there are `additions`.";
+`definition`, `line`, `column`, `says`), `places`, `why` and `help`. `notes` are of the same form, and \
+fail nothing. With `--against`, `before` and \
+`now` replace `contract`, `generated`, `documented` and `served`, and there are `additions` and no `notes`.";
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
@@ -191,7 +192,27 @@ fn read(file: &Path, root: &Path) -> Result<Document, String> {
     let name = file.strip_prefix(root).unwrap_or(file).display().to_string();
     let text =
         std::fs::read_to_string(file).map_err(|error| format!("{name} cannot be read: {error}"))?;
-    parse(&name, &text)
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    parse_with_files(&name, &text, &mut |path| read_below(folder, path))
+}
+
+/// Reads a file below a folder. A link that leads out of the folder is refused.
+fn read_below(folder: &Path, path: &str) -> Result<String, String> {
+    let unreadable = |error: io::Error| format!("which cannot be read: {error}");
+    let file = folder.join(path).canonicalize().map_err(unreadable)?;
+    if !file.starts_with(folder.canonicalize().map_err(unreadable)?) {
+        return Err("a link that leads out of the folder of the document".into());
+    }
+    std::fs::read_to_string(file).map_err(unreadable)
+}
+
+fn parse_with_files(
+    name: &str,
+    text: &str,
+    read: &mut dyn FnMut(&str) -> Result<String, String>,
+) -> Result<Document, String> {
+    Document::parse_with_files(name, text, read).map_err(|error| error.to_string())
 }
 
 fn parse(name: &str, text: &str) -> Result<Document, String> {

@@ -92,6 +92,7 @@ impl Rule {
             Self::Multiple => "multiple",
             Self::Unique => "unique",
             Self::AdditionalProperties => "further-members",
+            Self::Overlap => "overlap",
             Self::MissingProperty => "missing-property",
             Self::MissingHeader => "missing-header",
             Self::OperationId => "operation-id",
@@ -105,6 +106,7 @@ impl Rule {
             Self::Security => "security",
             Self::UndocumentedError => "undocumented-error",
             Self::UndocumentedHeader => "undocumented-header",
+            Self::ErrorRange => "error-range",
             Self::Undecided => "undecided",
         }
     }

@@ -6,33 +6,53 @@
 
 mod object;
 mod scalar;
+mod variant;
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+
+use indexmap::IndexSet;
+use serde_json::Value as Json;
 
 use crate::annotation;
 use crate::case::{Case, Kind, Schema, allows_everything};
 use crate::describe;
 use crate::document::Node;
-use crate::expand::expand;
+use crate::expand::{are_disjoint, expand};
 use crate::finding::{Effect, Finding, Rule, Side};
 use crate::location::Location;
 use crate::number::Number;
-use crate::pair::{Direction, Pair};
+use crate::pair::{Direction, Pair, Question};
+use variant::{Constants, Union};
 
-/// Deeper than any value that a person reads; recursion ends long before.
-const MAX_DEPTH: usize = 100;
-/// More pairs than any value of two documents that people maintain.
+/// Deeper than the references of any document that people maintain.
+pub const MAX_DEPTH: usize = 4000;
+/// More pairs than any value of a small document needs.
 const MAX_PAIRS: usize = 20_000;
 
-/// A comparison of two values, with the pairs of schemas that it has seen.
-#[derive(Default)]
+/// Longer enumerations take longer to compare than to look up.
+const MANY_VALUES: usize = 20;
+
+/// What identifies a pair of schemas: where their values are in memory.
+type Key = (Pair<Vec<*const Json>>, Direction);
+
+/// A comparison of values, with the pairs of schemas that it has seen. All values of two documents
+/// share one, because they share most of their schemas.
+#[derive(Debug, Default)]
 pub struct Containment {
     /// Pairs that hold, or are assumed to hold while they are compared, so that recursion ends. A
-    /// pair that fails is removed with everything that was found under this assumption.
-    holding: Vec<(Pair<String>, Direction)>,
+    /// pair that fails is removed with everything that was found under this assumption, so that
+    /// between two values only pairs are left that hold.
+    holding: IndexSet<Key>,
     depth: usize,
+    /// The depth at which nothing more is compared.
+    max_depth: usize,
+    /// How many pairs each value may take.
+    max_pairs: usize,
     compared: usize,
 }
+
+/// The comparison that all values of two documents share.
+pub type Shared = RefCell<Containment>;
 
 /// Both sides of one value.
 struct Value<'a, 'd> {
@@ -41,9 +61,28 @@ struct Value<'a, 'd> {
     location: &'a Location,
     /// The description of both sides, made for the first finding.
     says: OnceCell<Pair<String>>,
+    /// The constants of every case of the larger side, made if it has variants.
+    constants: OnceCell<Vec<Constants>>,
 }
 
 impl Value<'_, '_> {
+    /// Whether to remember the pair: its schemas can be recursive, or it takes long to compare.
+    fn is_held(&self) -> bool {
+        let mut all = self.cases.documented.iter().chain(&self.cases.served);
+        all.any(|case| {
+            matches!(case.kind, Kind::Array | Kind::Object)
+                || !(case.not.is_empty() && case.rivals.is_empty())
+                || case.values.as_ref().is_some_and(|values| values.len() > MANY_VALUES)
+        })
+    }
+
+    fn constants(&self) -> &[Constants] {
+        let direction = self.location.direction;
+        let (_, large) = self.cases.ordered(direction);
+        let of_all = || large.iter().map(|case| variant::constants(case, direction)).collect();
+        self.constants.get_or_init(of_all)
+    }
+
     /// A finding about what may be sent, and what is expected.
     fn differs(&self, rule: Rule, small: &str, large: &str) -> Finding {
         let subject = self.location.subject();
@@ -75,6 +114,21 @@ impl Value<'_, '_> {
         }
     }
 
+    fn overlap(&self) -> Finding {
+        let (subject, question) = (self.location.subject(), self.location.question);
+        let title = match self.location.direction {
+            Direction::Request => question.words(
+                format!("{subject} may fit two variants of a `oneOf` on the server"),
+                format!("{subject} may now fit two variants of a `oneOf`"),
+            ),
+            Direction::Response => question.words(
+                format!("{subject} may fit two variants of a `oneOf` in the document"),
+                format!("{subject} may now fit two variants of the earlier `oneOf`"),
+            ),
+        };
+        self.finding(Rule::Overlap, title)
+    }
+
     fn undecided(&self, what: &str) -> Finding {
         let title = format!("{}: {what} cannot be compared", self.location.subject());
         Finding { direction: None, ..self.finding(Rule::Undecided, title) }
@@ -86,6 +140,8 @@ struct Fit<'a, 'd> {
     value: &'a Value<'a, 'd>,
     small: &'a Case<'d>,
     large: &'a Case<'d>,
+    /// The properties whose values other variants of the larger side allow.
+    covered: &'a [&'a str],
 }
 
 impl<'d> Fit<'_, 'd> {
@@ -98,20 +154,32 @@ impl<'d> Fit<'_, 'd> {
 }
 
 impl Containment {
+    /// A comparison of documents that hold `values`, with room on the stack for `max_depth`.
+    pub fn new(values: usize, max_depth: usize) -> Self {
+        let max_pairs = values.max(MAX_PAIRS);
+        Self { max_depth, max_pairs, ..Self::default() }
+    }
+
     /// Compares what both sides declare for one value.
     pub fn compare(&mut self, schemas: &Pair<Schema<'_>>, location: &Location) -> Vec<Finding> {
         let key = (schemas.as_ref().map(Schema::key), location.direction);
         if self.holding.contains(&key) {
             return Vec::new();
         }
+        if self.depth == 0 {
+            self.compared = 0;
+        }
         let cases = schemas.as_ref().map(expand);
-        let value = Value { schemas, cases: &cases, location, says: OnceCell::new() };
+        let (says, constants) = (OnceCell::new(), OnceCell::new());
+        let value = Value { schemas, cases: &cases, location, says, constants };
         self.compared += 1;
-        if self.depth == MAX_DEPTH || self.compared > MAX_PAIRS {
+        if self.depth == self.max_depth || self.compared > self.max_pairs {
             return vec![value.undecided("such deep nesting")];
         }
         let known = self.holding.len();
-        self.holding.push(key);
+        if value.is_held() {
+            self.holding.insert(key);
+        }
         self.depth += 1;
         let mut findings = self.value(&value);
         self.depth -= 1;
@@ -122,6 +190,21 @@ impl Containment {
             self.holding.truncate(known);
         }
         findings
+    }
+
+    /// Whether one side may have just another name for what the other side declares: a server may
+    /// narrow or widen it as always, and another version of a contract may not.
+    pub fn are_alike(&mut self, schemas: &Pair<Schema<'_>>, location: &Location) -> bool {
+        match location.question {
+            Question::Server => self.compare(schemas, location).is_empty(),
+            Question::Change => self.are_equal(schemas, location),
+        }
+    }
+
+    /// Whether both sides declare the same values.
+    pub fn are_equal(&mut self, schemas: &Pair<Schema<'_>>, location: &Location) -> bool {
+        self.compare(schemas, location).is_empty()
+            && self.compare(schemas, &location.reversed()).is_empty()
     }
 
     fn value(&mut self, value: &Value<'_, '_>) -> Vec<Finding> {
@@ -152,19 +235,38 @@ impl Containment {
         let larger: Vec<_> = large.iter().filter(|other| other.kind == case.kind).collect();
         if let Some(mut findings) = scalar::enumerated(value, case, &larger) {
             let counterparts = larger.iter().filter(|other| other.shares_values(case));
-            let mut exclusions = counterparts
-                .filter_map(|large| self.exclusions(&Fit { value, small: case, large }));
+            let mut exclusions = counterparts.filter_map(|large| {
+                self.exclusions(&Fit { value, small: case, large, covered: &[] })
+            });
             findings.extend(exclusions.next());
+            if findings.is_empty() {
+                findings.extend(self.value_overlap(value, case, &larger));
+            }
             return findings;
         }
-        let rank = |(at, other): &(usize, &Case<'_>)| {
-            (component(case) != component(other), at.abs_diff(index))
-        };
-        let mut larger: Vec<_> = larger.into_iter().enumerate().collect();
-        larger.sort_by_key(rank);
+        let numbered = large.iter().enumerate().filter(|(_, other)| other.kind == case.kind);
+        let variants: Vec<_> = numbered.map(|(at, _)| at).collect();
+        self.variants(&Union::new(value, (index, case)), &variants, &[])
+    }
+
+    /// Compares a case with each of the variants, and reports against the one that it fits best.
+    fn best_of(
+        &mut self,
+        union: &Union<'_, '_>,
+        variants: &[usize],
+        told: &[&str],
+    ) -> Vec<Finding> {
+        let (value, (index, small)) = (union.value, union.small);
+        let (_, large) = value.cases.ordered(value.location.direction);
+        let rank = |at: &usize| (component(small) != component(&large[*at]), at.abs_diff(index));
+        let mut variants = variants.to_vec();
+        variants.sort_by_key(rank);
         let mut best: Option<Vec<Finding>> = None;
-        for (_, other) in larger {
-            let findings = self.case(&Fit { value, small: case, large: other });
+        for at in variants {
+            let spans = |name: &&&str| !union.has_all_values(at, name);
+            let covered: Vec<_> = told.iter().filter(spans).copied().collect();
+            let fit = Fit { value, small, large: &large[at], covered: &covered };
+            let findings = self.case(&fit);
             if findings.is_empty() {
                 return findings;
             }
@@ -183,30 +285,75 @@ impl Containment {
             Kind::Object => findings.extend(self.object(fit)),
             _ => {}
         }
+        if !breaks(&findings) {
+            findings.extend(self.overlap(fit));
+        }
         findings
     }
 
     /// Reports a `not` of one side unless the other side has an equal one.
     fn exclusions(&mut self, fit: &Fit<'_, '_>) -> Option<Finding> {
-        let Fit { value, small, large } = fit;
+        let Fit { value, small, large, .. } = fit;
         let mut is_same = |one: &Node<'_>, two: &Node<'_>| {
             let schemas = fit.part(std::slice::from_ref(one), std::slice::from_ref(two));
-            self.compare(&schemas, value.location).is_empty()
-                && self.compare(&schemas, &value.location.reversed()).is_empty()
+            self.are_equal(&schemas, value.location)
         };
         let agree = small.not.iter().all(|one| large.not.iter().any(|two| is_same(one, two)))
             && large.not.iter().all(|two| small.not.iter().any(|one| is_same(one, two)));
         (!agree).then(|| value.undecided("a `not`"))
     }
 
+    /// Reports a case with a value that overlaps in each case that has it.
+    fn value_overlap(
+        &mut self,
+        value: &Value<'_, '_>,
+        case: &Case<'_>,
+        larger: &[&Case<'_>],
+    ) -> Option<Finding> {
+        let values = case.values.iter().flatten();
+        let one = |value: &Json| Case { values: Some(vec![value.clone()]), ..case.clone() };
+        let mut cases: Vec<_> = values.map(one).collect();
+        if cases.is_empty() {
+            cases.push(case.clone());
+        }
+        cases.iter().find_map(|small| {
+            let having = larger.iter().filter(|other| !are_disjoint(small, other));
+            let fit = |large| Fit { value, small, large, covered: &[] };
+            let found = having.map(|large| self.overlap(&fit(large))).collect::<Option<Vec<_>>>();
+            found?.into_iter().next()
+        })
+    }
+
+    /// Reports a case that may fit another variant of the larger side too, which its `oneOf`
+    /// forbids, unless the smaller side forbids the same.
+    fn overlap(&mut self, fit: &Fit<'_, '_>) -> Option<Finding> {
+        let Fit { value, small, large, .. } = fit;
+        let mut is_possible = |rival: &Node<'_>| {
+            let rival = std::slice::from_ref(rival);
+            let cases = expand(&Schema::all_of(&large.origin, rival));
+            let mut forbidden = small.rivals.iter().map(std::slice::from_ref);
+            !cases.iter().all(|case| are_disjoint(small, case))
+                && !forbidden.any(|known| {
+                    let location = value.location.reversed();
+                    !breaks(&self.compare(&fit.part(known, rival), &location))
+                })
+        };
+        let is_possible = large.rivals.iter().any(&mut is_possible);
+        is_possible.then(|| value.overlap())
+    }
+
     fn items(&mut self, fit: &Fit<'_, '_>) -> Vec<Finding> {
-        let Fit { value, small, large } = fit;
+        let Fit { value, small, large, .. } = fit;
         let is_empty = small.range.high.is_some_and(|bound| bound.at == Number::Whole(0));
         if large.items.is_empty() || is_empty {
             return Vec::new();
         }
         self.compare(&fit.part(&small.items, &large.items), &value.location.items())
     }
+}
+
+fn breaks(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| finding.effect == Effect::Breaks)
 }
 
 /// What is added counts only between cases that break the same number of promises.

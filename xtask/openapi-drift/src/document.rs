@@ -3,13 +3,13 @@
 //! Others walk a document only through `Node`, and so never see a reference. A document that
 //! cannot be walked is refused here. This module must not know what a schema means.
 
-use std::collections::HashMap;
 use std::fmt;
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use crate::yaml::{self, Position, escape};
+use crate::files::{self, Files};
+use crate::yaml::{self, Position, Positions, escape};
 
 /// Longer chains of references are taken for circles.
 const MAX_STEPS: usize = 32;
@@ -32,26 +32,51 @@ pub struct Document {
     /// The name in messages: a file name, or "the server".
     pub name: String,
     root: Value,
-    positions: HashMap<String, Position>,
+    positions: Positions,
+    files: Files,
+    /// How many values it holds.
+    size: usize,
 }
 
 impl Document {
-    /// Parses YAML or JSON.
+    /// Parses YAML or JSON that refers to no other file.
     pub fn parse(name: &str, text: &str) -> Result<Self, ParseError> {
-        let read = yaml::read(text).map_err(|why| ParseError(format!("{name} {why}")));
-        let (root, positions) = read?;
-        Self { name: name.to_owned(), root, positions }.checked()
+        Self::parse_with_files(name, text, &mut |_| {
+            Err("outside of the document: copy it into this one".to_owned())
+        })
+    }
+
+    /// Parses YAML or JSON that may refer to files below its folder. `read` returns the text of a file,
+    /// by its path below that folder; it must not lead out of it.
+    pub fn parse_with_files(
+        name: &str,
+        text: &str,
+        read: &mut dyn FnMut(&str) -> Result<String, String>,
+    ) -> Result<Self, ParseError> {
+        let about = |why| ParseError(format!("{name} {why}"));
+        let (root, positions) = yaml::read(text).map_err(about)?;
+        let (name, files, size) = (name.to_owned(), Files::default(), 0);
+        let mut document = Self { name, root, positions, files, size };
+        document.read_files(read).map_err(|why| ParseError(format!("{} {why}", document.name)))?;
+        document.checked()
     }
 
     /// Takes a parsed document, which has no line numbers.
     pub fn new(name: &str, root: Value) -> Result<Self, ParseError> {
-        Self { name: name.to_owned(), root, positions: HashMap::new() }.checked()
+        let (positions, files, size) = Default::default();
+        Self { name: name.to_owned(), root, positions, files, size }.checked()
+    }
+
+    /// The version of OpenAPI, which decides what the keywords of a schema mean.
+    pub(crate) fn version(&self) -> Version {
+        let text = self.root.get("openapi").and_then(Value::as_str);
+        text.and_then(version).unwrap_or(Version::V3_0)
     }
 
     /// Drops the line numbers, for a text that the reader does not have.
     #[must_use]
     pub fn without_lines(self) -> Self {
-        Self { positions: HashMap::new(), ..self }
+        Self { positions: Positions::default(), ..self }
     }
 
     /// The document as it was read.
@@ -62,80 +87,158 @@ impl Document {
     /// The node of the whole document.
     pub(crate) fn root(&self) -> Node<'_> {
         let (used_at, defined_at) = (String::new(), String::new());
-        Node { document: self, used_at, defined_at, value: &self.root }
+        Node { document: self, used_at, defined_at, value: &self.root, is_schema: false }
     }
 
-    /// Returns line and column of a JSON pointer, or of the nearest parent that has them.
-    pub(crate) fn position(&self, pointer: &str) -> Option<Position> {
-        let mut pointer = pointer;
-        loop {
-            if let Some(position) = self.positions.get(pointer) {
-                return Some(*position);
-            }
-            pointer = &pointer[..pointer.rfind('/')?];
+    /// Returns line and column of a place, or of the nearest parent that has them.
+    pub(crate) fn position(&self, place: &str) -> Option<Position> {
+        match files::split(place) {
+            ("", pointer) => self.positions.get(pointer),
+            (path, pointer) => self.files.position(path, pointer),
         }
     }
 
-    fn checked(self) -> Result<Self, ParseError> {
-        self.check().map_err(|why| ParseError(format!("{} {why}", self.name)))?;
-        Ok(self)
+    /// Returns the name in messages of the file that a place is in, unless it is the document itself.
+    pub(crate) fn file(&self, place: &str) -> Option<String> {
+        let (path, _) = files::split(place);
+        let folder = self.name.rfind(['/', ':']).map_or("", |end| &self.name[..=end]);
+        (!path.is_empty()).then(|| format!("{folder}{path}"))
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// Reads the files that it refers to, and those that these refer to.
+    fn read_files(&mut self, read: &mut files::Read<'_>) -> Result<(), String> {
+        let mut pending = references(&self.root, "")?;
+        while let Some((from, reference)) = pending.pop() {
+            let (path, _) = reference.split_once('#').unwrap_or((&reference, ""));
+            if path.is_empty() {
+                continue;
+            }
+            let path = files::resolve(files::split(&from).0, &decode(path))?;
+            if self.files.add(&path, read)? {
+                let value = self.files.value(&path).unwrap_or(&Value::Null);
+                pending.extend(references(value, &path)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// How many values it holds.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    fn checked(self) -> Result<Self, ParseError> {
+        let size = self.check().map_err(|why| ParseError(format!("{} {why}", self.name)))?;
+        Ok(Self { size, ..self })
+    }
+
+    /// Returns how many values there are.
+    fn check(&self) -> Result<usize, String> {
         match self.root.get("openapi").map(|version| (version, version.as_str())) {
-            Some((_, Some(version))) if version == "3.0" || version.starts_with("3.0.") => {}
+            Some((_, Some(text))) if version(text).is_some() => {}
             Some((version, _)) => {
-                return Err(format!("says `openapi: {version}`, and only 3.0.x can be compared"));
+                return Err(format!(
+                    "says `openapi: {version}`, and only 3.0.x and 3.1.x can be compared"
+                ));
             }
             None => return Err("is not an OpenAPI document: it has no `openapi` version".into()),
         }
         if !self.root.get("paths").is_some_and(Value::is_object) {
             return Err("has no `paths` object, so there is nothing to compare".into());
         }
-        self.check_references()
-    }
-
-    fn check_references(&self) -> Result<(), String> {
-        let mut pending = vec![(&self.root, false)];
-        while let Some((value, has_free_keys)) = pending.pop() {
-            match (reference(value), value.get("$ref")) {
-                (Some(reference), _) => drop(self.target(reference)?),
-                (None, Some(other)) if !has_free_keys => {
-                    return Err(format!("holds the `$ref` {other}, which is not a string: fix it"));
-                }
-                (None, _) => {}
+        let mut size = 0;
+        for (path, value) in std::iter::once(("", &self.root)).chain(self.files.iter()) {
+            for (from, reference) in references(value, path)? {
+                self.target(&from, &reference)?;
             }
-            let members = value.as_object().into_iter().flatten();
-            pending.extend(
-                members
-                    .filter(|(key, _)| has_free_keys || !is_data(key))
-                    .map(|(key, value)| (value, !has_free_keys && FREE_KEYS.contains(&&**key))),
-            );
-            pending.extend(value.as_array().into_iter().flatten().map(|value| (value, false)));
+            size += count(value);
         }
-        Ok(())
+        Ok(size)
     }
 
-    /// Follows a chain of references to its end.
-    fn target(&self, first: &str) -> Result<(String, &Value), String> {
-        let mut reference = first.to_owned();
+    /// Follows a chain of references to its end, from a place.
+    fn target(&self, from: &str, first: &str) -> Result<(String, &Value), String> {
+        let (mut path, mut reference) = (files::split(from).0.to_owned(), first.to_owned());
         for _ in 0..MAX_STEPS {
-            let pointer = reference.strip_prefix('#').ok_or_else(|| {
-                format!("refers to `{reference}`, outside of the document: copy it into this one")
-            })?;
-            let pointer = percent_decode_str(pointer).decode_utf8_lossy().into_owned();
-            let value = self.root.pointer(&pointer).ok_or_else(|| {
+            let (file, pointer) = reference.split_once('#').unwrap_or((&reference, ""));
+            if !file.is_empty() {
+                path = files::resolve(&path, &decode(file))?;
+            }
+            let pointer = decode(pointer);
+            let root = if path.is_empty() { Some(&self.root) } else { self.files.value(&path) };
+            let value = root.and_then(|root| root.pointer(&pointer)).ok_or_else(|| {
                 format!("refers to `{reference}`, which is not there: define it or fix the `$ref`")
             })?;
-            let Some(next) = self::reference(value) else { return Ok((pointer, value)) };
+            let Some(next) = self::reference(value) else {
+                return Ok((files::join(&path, &pointer), value));
+            };
             next.clone_into(&mut reference);
         }
         Err(format!("refers to `{first}`, which leads to no definition in {MAX_STEPS} steps"))
     }
 }
 
+fn decode(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+/// Returns every reference in a file, with the place of the file.
+fn references(root: &Value, path: &str) -> Result<Vec<(String, String)>, String> {
+    let mut found = Vec::new();
+    let mut pending = vec![(root, false)];
+    while let Some((value, has_free_keys)) = pending.pop() {
+        match (reference(value), value.get("$ref")) {
+            (Some(reference), _) => found.push((files::join(path, ""), reference.to_owned())),
+            (None, Some(other)) if !has_free_keys => {
+                return Err(format!("holds the `$ref` {other}, which is not a string: fix it"));
+            }
+            (None, _) => {}
+        }
+        let members = value.as_object().into_iter().flatten();
+        pending.extend(
+            members
+                .filter(|(key, _)| has_free_keys || !is_data(key))
+                .map(|(key, value)| (value, !has_free_keys && FREE_KEYS.contains(&&**key))),
+        );
+        pending.extend(value.as_array().into_iter().flatten().map(|value| (value, false)));
+    }
+    Ok(found)
+}
+
+/// Counts a value and all that it holds, but for data.
+fn count(root: &Value) -> usize {
+    let (mut size, mut pending) = (0, vec![root]);
+    while let Some(value) = pending.pop() {
+        size += 1;
+        pending.extend(value.as_object().into_iter().flatten().map(|(_, value)| value));
+        pending.extend(value.as_array().into_iter().flatten());
+    }
+    size
+}
+
+/// The versions of OpenAPI that give keywords another meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// A schema is an own dialect: `nullable`, and no keyword next to `$ref`.
+    V3_0,
+    /// A schema is JSON Schema, draft 2020-12.
+    V3_1,
+}
+
+fn version(text: &str) -> Option<Version> {
+    let mut numbers = text.split('.');
+    match (numbers.next()?, numbers.next()?) {
+        ("3", "0") => Some(Version::V3_0),
+        ("3", "1") => Some(Version::V3_1),
+        _ => None,
+    }
+}
+
+/// What stands next to `$ref` without a meaning for values.
+const PROSE: [&str; 5] = ["$ref", "description", "summary", "title", "$comment"];
+
 /// Objects whose keys the author chooses, so that a key `default` in them is not a keyword.
-const FREE_KEYS: [&str; 9] = [
+const FREE_KEYS: [&str; 15] = [
     "properties",
     "schemas",
     "responses",
@@ -145,11 +248,17 @@ const FREE_KEYS: [&str; 9] = [
     "content",
     "paths",
     "securitySchemes",
+    "$defs",
+    "callbacks",
+    "definitions",
+    "dependentSchemas",
+    "pathItems",
+    "patternProperties",
 ];
 
 /// Whether the key holds data, in which `$ref` is not a reference.
 fn is_data(key: &str) -> bool {
-    matches!(key, "example" | "examples" | "default" | "enum") || key.starts_with("x-")
+    matches!(key, "example" | "examples" | "default" | "enum" | "const") || key.starts_with("x-")
 }
 
 fn reference(value: &Value) -> Option<&str> {
@@ -167,12 +276,39 @@ pub struct Node<'d> {
     pub defined_at: String,
     /// The value of the definition.
     pub value: &'d Value,
+    /// Whether it is a schema, or a part of one.
+    is_schema: bool,
 }
 
 impl<'d> Node<'d> {
     /// Returns the member with this name.
     pub fn get(&self, key: &str) -> Option<Self> {
         self.value.get(key).map(|value| self.child(key, value))
+    }
+
+    /// Returns the schema with this name. Only in a schema of 3.1 a keyword next to `$ref` means
+    /// something.
+    pub fn schema(&self, key: &str) -> Option<Self> {
+        Self { is_schema: true, ..self.clone() }.get(key)
+    }
+
+    /// Returns the schemas that every value must satisfy too: those of `allOf`, and the target of a
+    /// `$ref` that has other keywords next to it.
+    pub fn conjuncts(&self) -> Vec<Self> {
+        let target = reference(self.value)
+            .map(|reference| self.document.target(&self.defined_at, reference));
+        let target = target.and_then(Result::ok).map(|(defined_at, value)| Self {
+            used_at: format!("{}/$ref", self.defined_at),
+            defined_at,
+            value,
+            ..self.clone()
+        });
+        target.into_iter().chain(self.list("allOf")).collect()
+    }
+
+    /// The version of OpenAPI that it is written in.
+    pub fn version(&self) -> Version {
+        self.document.version()
     }
 
     /// Returns every member with its name; there are none if this is not an object.
@@ -183,9 +319,13 @@ impl<'d> Node<'d> {
 
     /// Returns the elements of the array with this name; there are none if it is not an array.
     pub fn list(&self, key: &str) -> Vec<Self> {
-        let Some(list) = self.get(key) else { return Vec::new() };
-        let elements = list.value.as_array().into_iter().flatten().enumerate();
-        elements.map(|(index, value)| list.child(&index.to_string(), value)).collect()
+        self.get(key).map_or(Vec::new(), |list| list.elements())
+    }
+
+    /// Returns the elements; there are none if this is not an array.
+    pub fn elements(&self) -> Vec<Self> {
+        let elements = self.value.as_array().into_iter().flatten().enumerate();
+        elements.map(|(index, value)| self.child(&index.to_string(), value)).collect()
     }
 
     /// Returns the string with this name.
@@ -200,11 +340,24 @@ impl<'d> Node<'d> {
 
     fn child(&self, key: &str, value: &'d Value) -> Self {
         let used_at = format!("{}/{}", self.defined_at, escape(key));
-        let document = self.document;
-        match reference(value).map(|reference| document.target(reference)) {
-            Some(Ok((defined_at, value))) => Self { document, used_at, defined_at, value },
-            _ => Self { document, defined_at: used_at.clone(), used_at, value },
+        let Self { document, is_schema, .. } = *self;
+        let followed = self.followed(value);
+        match followed.map(|reference| document.target(&self.defined_at, reference)) {
+            Some(Ok((defined_at, value))) => {
+                Self { document, used_at, defined_at, value, is_schema }
+            }
+            _ => Self { document, defined_at: used_at.clone(), used_at, value, is_schema },
         }
+    }
+
+    /// Returns the reference, unless the value says more than its target.
+    fn followed(&self, value: &'d Value) -> Option<&'d str> {
+        let is_prose = |key: &String| PROSE.contains(&key.as_str()) || key.starts_with("x-");
+        let reference = reference(value)?;
+        let says_more = self.is_schema
+            && self.version() == Version::V3_1
+            && !value.as_object()?.keys().all(is_prose);
+        (!says_more).then_some(reference)
     }
 }
 

@@ -3,13 +3,16 @@
 //! A condition that cannot be read is kept and compared for equality, never dropped. This module
 //! must not compare.
 
+mod disjoint;
 mod keyword;
+mod variant;
 
 use serde_json::Value;
 
 use crate::case::{Case, Kind, Opaque, Schema, contains};
-use crate::document::Node;
+use crate::document::{Node, Version};
 use crate::number::{Number, Range};
+pub use disjoint::are_disjoint;
 pub use keyword::integer_format;
 use keyword::own_cases;
 
@@ -19,17 +22,16 @@ const MAX_CASES: usize = 200;
 const MAX_SCHEMAS: usize = 2000;
 /// Deeper than any value that a person reads.
 const MAX_DEPTH: usize = 100;
-/// What an unread recursive schema is compared by.
-static NULL: Value = Value::Null;
 
 /// Returns everything that a schema allows.
 pub fn expand<'d>(schema: &Schema<'d>) -> Vec<Case<'d>> {
-    let mut cases = Expansion::default().all(&schema.all, every_case(&schema.shown));
-    cases.iter_mut().for_each(restrict_numbers);
-    cases.retain(|case| case.values != Some(Vec::new()));
-    cases
+    Expansion::default().finish(schema)
 }
 
+/// Returns everything that a schema allows, and what its `oneOf` forbids because it fits twice.
+fn expand_roughly<'d>(schema: &Schema<'d>) -> Vec<Case<'d>> {
+    Expansion { is_rough: true, ..Expansion::default() }.finish(schema)
+}
 fn every_case<'d>(node: &Node<'d>) -> Vec<Case<'d>> {
     Kind::ALL.iter().map(|kind| Case::any(*kind, node)).collect()
 }
@@ -57,9 +59,18 @@ struct Expansion {
     /// The schemas that are being expanded: the end of recursion.
     in_progress: Vec<String>,
     count: usize,
+    /// Whether `oneOf` is read as `anyOf`.
+    is_rough: bool,
 }
 
 impl Expansion {
+    fn finish<'d>(mut self, schema: &Schema<'d>) -> Vec<Case<'d>> {
+        let mut cases = self.all(&schema.all, every_case(&schema.shown));
+        cases.iter_mut().for_each(restrict_numbers);
+        cases.retain(|case| case.values != Some(Vec::new()));
+        cases
+    }
+
     /// Restricts `cases` by every schema.
     fn all<'d>(&mut self, schemas: &[Node<'d>], mut cases: Vec<Case<'d>>) -> Vec<Case<'d>> {
         for node in schemas {
@@ -73,8 +84,11 @@ impl Expansion {
         self.count += 1;
         let is_recursive =
             self.in_progress.contains(&node.defined_at) || self.in_progress.len() > MAX_DEPTH;
+        if let (Version::V3_1, Value::Bool(allows)) = (node.version(), node.value) {
+            return if *allows { every_case(node) } else { Vec::new() };
+        }
         if is_recursive || self.count > MAX_SCHEMAS || !node.value.is_object() {
-            return unreadable(node, if is_recursive { &NULL } else { node.value });
+            return unreadable(node, (!is_recursive).then_some(node));
         }
         self.in_progress.push(node.defined_at.clone());
         let cases = self.combine(node);
@@ -84,19 +98,25 @@ impl Expansion {
 
     /// Combines the schema's own keywords with the schemas in it.
     fn combine<'d>(&mut self, node: &Node<'d>) -> Vec<Case<'d>> {
-        let all = node.list("allOf");
+        let all = node.conjuncts();
         let mut cases = self.all(&all, own_cases(node));
         if all.len() > 1 {
             for case in &mut cases {
                 case.origin = node.clone();
             }
         }
-        let unions = ["oneOf", "anyOf"].map(|keyword| node.list(keyword));
-        for branches in unions.iter().filter(|branches| !branches.is_empty()) {
-            let branches: Vec<_> = branches.iter().flat_map(|one| self.schema(one)).collect();
-            cases = intersect(node, &cases, &branches);
+        for keyword in ["oneOf", "anyOf"] {
+            let schemas = node.list(keyword);
+            if !schemas.is_empty() {
+                let mut variants: Vec<_> = schemas.iter().map(|one| self.schema(one)).collect();
+                variant::add_tags(node, &schemas, &mut variants);
+                if keyword == "oneOf" && !self.is_rough {
+                    variant::add_rivals(node, &schemas, &mut variants);
+                }
+                cases = intersect(node, &cases, &variants.concat());
+            }
         }
-        if node.flag("nullable") && !cases.iter().any(|case| case.kind == Kind::Null) {
+        if keyword::is_nullable(node) && !cases.iter().any(|case| case.kind == Kind::Null) {
             cases.push(Case::any(Kind::Null, node));
         }
         cases
@@ -104,10 +124,10 @@ impl Expansion {
 }
 
 /// Returns every case, with the condition that the unread schemas are equal.
-fn unreadable<'d>(node: &Node<'d>, value: &'d Value) -> Vec<Case<'d>> {
+fn unreadable<'d>(node: &Node<'d>, unread: Option<&Node<'d>>) -> Vec<Case<'d>> {
     let mut cases = every_case(node);
     for case in &mut cases {
-        case.opaque.push(Opaque { keyword: "schema", value });
+        case.opaque.push(Opaque { keyword: "schema", node: unread.cloned() });
     }
     cases
 }
@@ -117,7 +137,7 @@ fn intersect<'d>(node: &Node<'d>, one: &[Case<'d>], two: &[Case<'d>]) -> Vec<Cas
     let mut cases: Vec<Case<'d>> = Vec::new();
     for case in one.iter().flat_map(|a| two.iter().filter_map(|b| a.intersect(b))) {
         if cases.len() == MAX_CASES {
-            return unreadable(node, node.value);
+            return unreadable(node, Some(node));
         }
         match cases.iter_mut().find(|known| known.equals_except_values(&case)) {
             Some(known) => add_values(known, case),

@@ -1,16 +1,19 @@
 //! The result of a comparison: one finding for one cause, with every place where it shows.
 //! Facts only: `report` lays them out, and `code` says what they mean for people.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::code::Code;
 use crate::document::Node;
+use crate::files;
 use crate::location::Location;
 use crate::pair::{Direction, Pair, Question};
 use crate::yaml::Position;
 
 /// The kind of a difference, the most severe first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
     /// A documented operation is not served.
     MissingOperation,
@@ -48,6 +51,8 @@ pub enum Rule {
     Unique,
     /// Only one side allows additional properties.
     AdditionalProperties,
+    /// A value may fit two variants of a `oneOf` of the other side.
+    Overlap,
     /// A documented property is not declared.
     MissingProperty,
     /// A documented header is not declared.
@@ -72,6 +77,8 @@ pub enum Rule {
     UndocumentedError,
     /// A header of a response is not documented. Only between two versions of a contract.
     UndocumentedHeader,
+    /// A documented error status is declared only by its range. Only about a server, and a note.
+    ErrorRange,
     /// The two sides cannot be compared, which counts as a difference.
     Undecided,
 }
@@ -97,6 +104,7 @@ impl Rule {
         Self::Multiple,
         Self::Unique,
         Self::AdditionalProperties,
+        Self::Overlap,
         Self::MissingProperty,
         Self::MissingHeader,
         Self::OperationId,
@@ -109,6 +117,7 @@ impl Rule {
         Self::UndocumentedProperty,
         Self::UndocumentedError,
         Self::UndocumentedHeader,
+        Self::ErrorRange,
         Self::Undecided,
     ];
 
@@ -128,6 +137,7 @@ impl Rule {
                 | Self::Multiple
                 | Self::Unique
                 | Self::AdditionalProperties
+                | Self::Overlap
         )
     }
 }
@@ -135,9 +145,12 @@ impl Rule {
 /// One side of a finding.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Side {
+    /// The file of the use, if it is not the document itself but one that it refers to.
+    pub file: Option<String>,
     /// JSON pointer of the use.
     pub used_at: String,
-    /// JSON pointer of the definition, if the use is a reference.
+    /// JSON pointer of the definition, if the use is a reference. In another file than the document
+    /// its path and `#` come first.
     pub defined_at: String,
     /// Line and column of the use, if the document was read from text.
     pub position: Option<Position>,
@@ -145,12 +158,19 @@ pub struct Side {
     pub says: String,
 }
 
+/// Returns where a node is defined, without the file if that is the one of the use.
+fn definition(node: &Node<'_>) -> String {
+    let [used, defined] = [&node.used_at, &node.defined_at].map(|place| files::split(place));
+    if used.0 == defined.0 { defined.1.to_owned() } else { node.defined_at.clone() }
+}
+
 impl Side {
     /// Describes a node.
     pub(crate) fn new(node: &Node<'_>, says: impl Into<String>) -> Self {
         Self {
-            used_at: node.used_at.clone(),
-            defined_at: node.defined_at.clone(),
+            file: node.document.file(&node.used_at),
+            used_at: files::split(&node.used_at).1.to_owned(),
+            defined_at: definition(node),
             position: node.document.position(&node.used_at),
             says: says.into(),
         }
@@ -169,12 +189,14 @@ impl Side {
 }
 
 /// What a difference does to callers and clients that rely on the documented side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Effect {
     /// A promise is broken. If the question is about a server, every difference breaks one.
     Breaks,
     /// The later version of a contract only adds something.
     Adds,
+    /// Both agree, and the server says less about it than the contract.
+    Notes,
 }
 
 /// One difference.
@@ -266,28 +288,34 @@ impl Finding {
         self.code().help()
     }
 
-    /// Whether both have one cause: they say the same about the same definition.
-    fn has_cause_of(&self, other: &Self) -> bool {
-        let is_same =
-            |one: &Side, two: &Side| one.defined_at == two.defined_at && one.says == two.says;
-        (self.rule, self.effect, self.direction, &self.title)
-            == (other.rule, other.effect, other.direction, &other.title)
-            && (is_same(&self.documented, &other.documented)
-                || is_same(&self.served, &other.served))
+    /// Returns a hash for each side. Findings have one cause if they say the same about the same
+    /// definition on either side.
+    fn causes(&self) -> [(bool, u64); 2] {
+        let hash = |side: &Side| {
+            let mut hasher = DefaultHasher::new();
+            (self.rule, self.effect, self.direction, &self.title).hash(&mut hasher);
+            (&side.defined_at, &side.says).hash(&mut hasher);
+            hasher.finish()
+        };
+        [(false, hash(&self.documented)), (true, hash(&self.served))]
     }
 }
 
 /// Merges findings with one cause, and sorts them by severity, then by position in the contract.
 pub fn merge(findings: Vec<Finding>) -> Vec<Finding> {
     let mut merged: Vec<Finding> = Vec::new();
-    for finding in findings {
-        match merged.iter_mut().find(|known| known.has_cause_of(&finding)) {
-            Some(known) => {
-                let places = finding.places.into_iter();
-                let new: Vec<_> = places.filter(|place| !known.places.contains(place)).collect();
-                known.places.extend(new);
-            }
-            None => merged.push(finding),
+    let mut by_cause = HashMap::new();
+    let mut known_places = HashSet::new();
+    for mut finding in findings {
+        let causes = finding.causes();
+        let known = causes.iter().filter_map(|cause| by_cause.get(cause).copied()).min();
+        let index = known.unwrap_or(merged.len());
+        finding.places.retain(|place| known_places.insert((index, place.clone())));
+        if known.is_some() {
+            merged[index].places.append(&mut finding.places);
+        } else {
+            by_cause.extend(causes.map(|cause| (cause, index)));
+            merged.push(finding);
         }
     }
     merged.sort_by_key(|finding| (finding.rule, finding.documented.position));

@@ -80,6 +80,7 @@ mod contain;
 mod describe;
 mod document;
 mod expand;
+mod files;
 mod finding;
 mod location;
 mod number;

@@ -2,6 +2,7 @@
 //! It must not compare, and it holds no part of a document.
 
 use std::fmt;
+use std::rc::Rc;
 
 use crate::pair::{Direction, Question};
 
@@ -12,10 +13,18 @@ pub struct Location {
     pub question: Question,
     /// Who sends the value.
     pub direction: Direction,
-    operation: String,
-    part: String,
-    path: String,
+    operation: Rc<str>,
+    part: Rc<str>,
+    path: Option<Rc<Step>>,
     subject: String,
+}
+
+/// The last step of a path. Deep paths share their beginning, or they would take more memory than the
+/// documents.
+#[derive(Debug)]
+struct Step {
+    parent: Option<Rc<Step>>,
+    text: String,
 }
 
 impl Location {
@@ -29,9 +38,9 @@ impl Location {
         Self {
             question,
             direction,
-            operation: operation.to_owned(),
-            part: part.to_owned(),
-            path: String::new(),
+            operation: operation.into(),
+            part: part.into(),
+            path: None,
             subject: subject.to_owned(),
         }
     }
@@ -40,13 +49,17 @@ impl Location {
     #[must_use]
     pub fn in_media_type(&self, name: &str) -> Self {
         let suffix = if name == "application/json" { String::new() } else { format!(" {name}") };
-        Self { part: format!("{}{suffix}", self.part), ..self.clone() }
+        Self { part: format!("{}{suffix}", self.part).into(), ..self.clone() }
     }
 
     /// A property of this object.
     #[must_use]
     pub fn property(&self, name: &str) -> Self {
-        Self { path: format!("{}.{name}", self.path), subject: format!("`{name}`"), ..self.clone() }
+        Self {
+            path: Some(self.step(format!(".{name}"))),
+            subject: format!("`{name}`"),
+            ..self.clone()
+        }
     }
 
     /// The elements of this array.
@@ -66,7 +79,11 @@ impl Location {
             Some(name) => format!("{name}{suffix}`"),
             None => format!("`{suffix}` of {}", self.subject),
         };
-        Self { path: format!("{}{suffix}", self.path), subject, ..self.clone() }
+        Self { path: Some(self.step(suffix.to_owned())), subject, ..self.clone() }
+    }
+
+    fn step(&self, text: String) -> Rc<Step> {
+        Rc::new(Step { parent: self.path.clone(), text })
     }
 
     /// The same value, sent in the other direction.
@@ -88,6 +105,11 @@ impl Location {
 impl fmt::Display for Location {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{} {}", self.operation, self.part)?;
-        if self.path.is_empty() { Ok(()) } else { write!(out, " `{}`", self.path) }
+        let mut steps: Vec<_> =
+            std::iter::successors(self.path.as_deref(), |step| step.parent.as_deref())
+                .map(|step| step.text.as_str())
+                .collect();
+        steps.reverse();
+        if steps.is_empty() { Ok(()) } else { write!(out, " `{}`", steps.concat()) }
     }
 }

@@ -7,10 +7,19 @@ pub(crate) mod parameter;
 pub(crate) mod response;
 mod security;
 
+use std::collections::HashMap;
+use std::thread;
+
+use crate::contain::{Containment, MAX_DEPTH, Shared};
 use crate::document::{Document, Node};
 use crate::finding::{Effect, Finding, Rule, Side, merge};
 use crate::location::Location;
 use crate::pair::{Direction, Pair, Question};
+
+/// The stack of a comparison: enough for `MAX_DEPTH` in a build without optimizations.
+const STACK: usize = 1 << 28;
+/// How deep a value may be nested on the stack of the caller.
+const SHALLOW: usize = 100;
 
 /// The methods that a path can have.
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
@@ -28,6 +37,8 @@ pub struct Outcome {
     pub findings: Vec<Finding>,
     /// What a later version of a contract only adds.
     pub additions: Vec<Finding>,
+    /// What breaks nothing, and is good to know about a server.
+    pub notes: Vec<Finding>,
 }
 
 impl Outcome {
@@ -40,24 +51,52 @@ impl Outcome {
     }
 }
 
+/// What the same operation has on both sides: its operationId, its route or both.
+type Key = Option<(String, String)>;
+
 /// Compares what the contract documents with what the server declares, or an earlier version of a
 /// contract with a later one.
 pub fn compare(question: Question, documents: &Pair<Document>) -> Outcome {
+    // References lead deeper than the stack of any thread; only what is used of it takes memory.
+    let thread = thread::Builder::new().stack_size(STACK);
+    thread::scope(|scope| {
+        let work = || compare_within(question, documents, MAX_DEPTH);
+        let result = thread.spawn_scoped(scope, work).map(thread::ScopedJoinHandle::join);
+        match result {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(_) => compare_within(question, documents, SHALLOW),
+        }
+    })
+}
+
+/// Compares, with room on the stack for values that are nested as deep as this.
+fn compare_within(question: Question, documents: &Pair<Document>, max_depth: usize) -> Outcome {
+    let size = documents.documented.size() + documents.served.size();
+    let shared = Shared::new(Containment::new(size, max_depth));
     let mut unmatched = documents.as_ref().map(|document| operations(question, document));
     let operations = unmatched.documented.len();
     let mut findings = Vec::new();
-    for is_match in [Operation::has_route_of, Operation::has_id_of] {
-        for pair in take_pairs(&mut unmatched, is_match) {
-            findings.extend(pair.findings());
+    // An operation keeps its operationId when it moves, even if another takes its route.
+    let keys: [fn(&Operation<'_>) -> Key; 4] = [
+        |it| Some((it.id()?.to_owned(), it.route())),
+        |it| Some((it.id()?.to_owned(), String::new())),
+        |it| Some((String::new(), it.route())),
+        |it| Some((String::new(), it.shape())),
+    ];
+    for key in keys {
+        for pair in take_pairs(&mut unmatched, key) {
+            findings.extend(pair.findings(&shared));
         }
     }
     let Pair { documented: missing, served: undocumented } = unmatched;
     findings.extend(missing.iter().map(|one| one.missing(&documents.served)));
     findings.extend(undocumented.iter().map(|one| one.undocumented(&documents.documented)));
     let names = documents.as_ref().map(|document| document.name.clone());
-    let (findings, additions) =
+    let (findings, others): (_, Vec<_>) =
         merge(findings).into_iter().partition(|finding| finding.effect == Effect::Breaks);
-    Outcome { question, names, operations, findings, additions }
+    let (additions, notes) = others.into_iter().partition(|it| it.effect == Effect::Adds);
+    Outcome { question, names, operations, findings, additions, notes }
 }
 
 /// One method of one path.
@@ -74,7 +113,8 @@ pub(crate) fn operations(question: Question, document: &Document) -> Vec<Operati
     let mut operations = Vec::new();
     for (path, item) in paths(document).members().filter(|(path, _)| !path.starts_with("x-")) {
         operations.extend(METHODS.into_iter().filter_map(|method| {
-            Some(Operation { question, method, path, node: item.get(method)?, item: item.clone() })
+            let node = item.get(method)?;
+            Some(Operation { question, method, path, node, item: item.clone() })
         }));
     }
     operations
@@ -84,32 +124,38 @@ fn paths(document: &Document) -> Node<'_> {
     document.root().get("paths").unwrap_or_else(|| document.root())
 }
 
-/// Removes and returns the pairs that match.
+/// Removes and returns the pairs that have the same key. The first of several goes first.
 fn take_pairs<'d>(
     unmatched: &mut Pair<Vec<Operation<'d>>>,
-    is_match: fn(&Operation<'d>, &Operation<'d>) -> bool,
+    key: fn(&Operation<'d>) -> Key,
 ) -> Vec<Pair<Operation<'d>>> {
     let Pair { documented, served } = unmatched;
+    let mut by_key = HashMap::<_, Vec<usize>>::new();
+    for (index, operation) in served.iter().enumerate().rev() {
+        by_key.entry(key(operation)).or_default().push(index);
+    }
+    by_key.remove(&None);
+    let mut taken = vec![false; served.len()];
     let mut pairs = Vec::new();
     documented.retain(|operation| {
-        let index = served.iter().position(|other| is_match(operation, other));
-        let pair =
-            index.map(|index| Pair { documented: operation.clone(), served: served.remove(index) });
-        let is_unmatched = pair.is_none();
-        pairs.extend(pair);
-        is_unmatched
+        let index = by_key.get_mut(&key(operation)).and_then(Vec::pop);
+        pairs.extend(index.map(|index| {
+            taken[index] = true;
+            Pair { documented: operation.clone(), served: served[index].clone() }
+        }));
+        index.is_none()
     });
+    let mut taken = taken.into_iter();
+    served.retain(|_| !taken.next().unwrap_or_default());
     pairs
 }
 
 impl Operation<'_> {
-    fn has_route_of(&self, other: &Self) -> bool {
-        self.path == other.path && self.method == other.method
-    }
-
-    /// Whether it is the same operation on another route.
-    fn has_id_of(&self, other: &Self) -> bool {
-        self.id().is_some() && self.id() == other.id()
+    /// Returns the route without the names of its parameters.
+    fn shape(&self) -> String {
+        let route = self.route();
+        let part = |part: &str| part.split_once('}').map_or(part, |(_, rest)| rest).to_owned();
+        route.split('{').map(part).collect::<Vec<_>>().join("{}")
     }
 
     fn id(&self) -> Option<&str> {
@@ -151,14 +197,14 @@ impl Operation<'_> {
 }
 
 impl Pair<Operation<'_>> {
-    fn findings(&self) -> Vec<Finding> {
+    fn findings(&self, shared: &Shared) -> Vec<Finding> {
         let mut findings = self.names();
         if self.question() == Question::Change {
             findings.extend(security::compare(self));
         }
-        findings.extend(parameter::compare(self));
-        findings.extend(self.body());
-        findings.extend(response::compare(self));
+        findings.extend(parameter::compare(self, shared));
+        findings.extend(self.body(shared));
+        findings.extend(response::compare(self, shared));
         findings
     }
 
@@ -191,7 +237,7 @@ impl Pair<Operation<'_>> {
         (documented != served).then(|| Finding::new((self.question(), rule), title, sides, &name))
     }
 
-    fn body(&self) -> Vec<Finding> {
+    fn body(&self, shared: &Shared) -> Vec<Finding> {
         let (direction, subject) = (Direction::Request, "the request body");
         let location =
             Location::new((self.question(), &self.name()), direction, "request", subject);
@@ -199,7 +245,7 @@ impl Pair<Operation<'_>> {
             let body = operation.node.get("requestBody");
             body.filter(content::is_present).unwrap_or_else(|| operation.node.clone())
         });
-        let mut findings = content::compare(&bodies, &location);
+        let mut findings = content::compare(&bodies, &location, shared);
         if content::is_present(&bodies.documented) {
             let required =
                 bodies.as_ref().map(|body| content::is_present(body) && body.flag("required"));

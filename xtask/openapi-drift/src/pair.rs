@@ -32,7 +32,7 @@ impl Question {
 }
 
 /// Who sends a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// A caller sends what the contract allows, and the server must accept it.
     Request,
@@ -41,7 +41,7 @@ pub enum Direction {
 }
 
 /// One item on both sides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Pair<T> {
     /// The side that promises: the contract, or its earlier version.
     pub documented: T,
@@ -102,4 +102,33 @@ impl<K: Ord, V> Pair<BTreeMap<K, V>> {
     pub fn only_served(&self) -> impl Iterator<Item = (&K, &V)> {
         self.served.iter().filter(|(key, _)| !self.documented.contains_key(key))
     }
+}
+
+/// More new names than that are no renames.
+const MAX_NEW: usize = 20;
+
+/// Pairs what is gone with what is new, if each has just one counterpart.
+pub fn renamed<T: Copy>(
+    gone: impl Iterator<Item = T>,
+    new: impl Iterator<Item = T>,
+    mut is_same: impl FnMut(T, T) -> bool,
+) -> Vec<Pair<T>> {
+    let (gone, new): (Vec<_>, Vec<_>) =
+        (gone.take(MAX_NEW + 1).collect(), new.take(MAX_NEW + 1).collect());
+    if gone.len().max(new.len()) > MAX_NEW {
+        return Vec::new();
+    }
+    let mut counterparts = Vec::new();
+    for (from, documented) in gone.iter().enumerate() {
+        for (to, served) in new.iter().enumerate() {
+            if is_same(*documented, *served) {
+                counterparts.push((from, to));
+            }
+        }
+    }
+    let is_only = |(from, to): &&(usize, usize)| {
+        counterparts.iter().filter(|(one, two)| one == from || two == to).count() == 1
+    };
+    let only = counterparts.iter().filter(is_only);
+    only.map(|(from, to)| Pair { documented: gone[*from], served: new[*to] }).collect()
 }

@@ -8,6 +8,7 @@ mod json;
 mod sarif;
 mod traffic;
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use crate::code::Code;
@@ -75,6 +76,15 @@ pub fn write_text(out: &mut dyn Write, outcome: &Outcome, style: Style<'_>) -> i
         );
     }
     writeln!(out, "{documented} and {served} agree: {operations} compared")?;
+    if !outcome.notes.is_empty() {
+        let statuses: BTreeSet<_> = outcome.notes.iter().map(|it| &*it.documented.says).collect();
+        let statuses = Vec::from_iter(statuses).join(", ");
+        let head = style.mark("note[error-range]:");
+        writeln!(
+            out,
+            "{head} documented, and declared by the server only as 4XX or 5XX: {statuses}"
+        )?;
+    }
     writeln!(out, "{} {}", style.mark("note:"), style.note)
 }
 
@@ -106,16 +116,19 @@ fn block(
 }
 
 fn at(name: &str, side: &Side) -> String {
+    let name = side.file.as_deref().unwrap_or(name);
     side.position.map_or(name.to_owned(), |(line, column)| format!("{name}:{line}:{column}"))
 }
 
 /// Returns the pointer of the use and, behind a reference, of the definition.
 fn pointers(side: &Side) -> String {
     if side.used_at == side.defined_at {
-        format!("#{}", side.used_at)
-    } else {
-        format!("#{} -> #{}", side.used_at, side.defined_at)
+        return format!("#{}", side.used_at);
     }
+    // A place in another file has a `#` behind its path.
+    let is_pointer = side.defined_at.is_empty() || side.defined_at.starts_with('/');
+    let hash = if is_pointer { "#" } else { "" };
+    format!("#{} -> {hash}{}", side.used_at, side.defined_at)
 }
 
 fn plural(count: usize, noun: &str) -> String {

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 use serde_json::{Map, Value};
@@ -18,8 +19,42 @@ const MAX_VALUES: usize = 1_000_000;
 /// Line and column, both counted from 1.
 pub type Position = (usize, usize);
 
-/// A value, and the position of each JSON pointer in it.
-pub type Positioned = (Value, HashMap<String, Position>);
+/// A value, and the positions in it.
+pub type Positioned = (Value, Positions);
+
+/// The position of each JSON pointer in a document. It holds hashes, because the pointers of a large
+/// document are larger than the document.
+#[derive(Debug, Default)]
+pub struct Positions(HashMap<u64, (u32, u32)>);
+
+/// The hash of the pointer of the whole document.
+const ROOT: u64 = 0;
+
+impl Positions {
+    /// Returns line and column of a JSON pointer, or of the nearest parent that has them.
+    pub fn get(&self, pointer: &str) -> Option<Position> {
+        let mut nearest = self.0.get(&ROOT);
+        let mut hash = ROOT;
+        for step in pointer.split('/').skip(1) {
+            let name = step.replace("~1", "/").replace("~0", "~");
+            hash = child(hash, &name);
+            nearest = self.0.get(&hash).or(nearest);
+        }
+        nearest.map(|(line, column)| (*line as usize, *column as usize))
+    }
+
+    fn insert(&mut self, hash: u64, at: Marker) {
+        let number = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        self.0.entry(hash).or_insert((number(at.line()), number(at.col() + 1)));
+    }
+}
+
+/// Returns the hash of a pointer with one more step.
+fn child(parent: u64, step: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (parent, step).hash(&mut hasher);
+    hasher.finish()
+}
 
 /// Escapes a name as one step of a JSON pointer.
 pub fn escape(name: &str) -> String {
@@ -29,24 +64,44 @@ pub fn escape(name: &str) -> String {
 /// Reads the only document in `text`.
 pub fn read(text: &str) -> Result<Positioned, String> {
     let text = text.trim_start_matches('\u{feff}');
+    let marked = marked(text);
+    let added = marked.len() - text.len();
     let mut reader = Reader::default();
-    let mut parser = Parser::new_from_str(text);
+    let mut parser = Parser::new_from_str(&marked);
     while let Some(event) = parser.next_event() {
         let (event, span) = match event {
             Ok(event) => event,
-            Err(error) => return json(text).ok_or(format!("is not YAML or JSON: {error}")),
+            Err(error) => {
+                let why = format!("is not YAML or JSON: {}", error.info());
+                return json(text).ok_or(located(&why, shifted(*error.marker(), added)));
+            }
         };
-        reader.handle(event, span.start).map_err(|why| {
-            format!("{why} (line {}, column {})", span.start.line(), span.start.col() + 1)
-        })?;
+        let at = shifted(span.start, added);
+        reader.handle(event, at).map_err(|why| located(&why, at))?;
     }
     let value = reader.root.ok_or("holds no document")?;
     Ok((value, reader.positions))
 }
 
+/// Marks the start of a JSON document. Otherwise its first brace may begin a key, and the parser
+/// keeps every token until the last brace.
+fn marked(text: &str) -> Cow<'_, str> {
+    if text.starts_with('{') { Cow::Owned(format!("--- {text}")) } else { Cow::Borrowed(text) }
+}
+
+/// Returns the position in the text without the mark, which is in its first line.
+fn shifted(at: Marker, added: usize) -> Marker {
+    let added = if at.line() == 1 { added } else { 0 };
+    Marker::new(at.index(), at.line(), at.col().saturating_sub(added))
+}
+
+fn located(why: &str, at: Marker) -> String {
+    format!("{why} (line {}, column {})", at.line(), at.col() + 1)
+}
+
 /// Reads JSON that is not YAML (an escaped surrogate pair), without positions.
 fn json(text: &str) -> Option<Positioned> {
-    Some((serde_json::from_str(text).ok()?, HashMap::new()))
+    Some((serde_json::from_str(text).ok()?, Positions::default()))
 }
 
 /// A collection whose end has not been read yet.
@@ -54,7 +109,8 @@ struct Collection {
     value: Value,
     key: Option<String>,
     anchor: usize,
-    pointer: String,
+    /// The hash of its pointer.
+    hash: u64,
 }
 
 #[derive(Default)]
@@ -62,7 +118,7 @@ struct Reader {
     root: Option<Value>,
     open: Vec<Collection>,
     anchors: HashMap<usize, Value>,
-    positions: HashMap<String, Position>,
+    positions: Positions,
     count: usize,
 }
 
@@ -95,7 +151,7 @@ impl Reader {
         let is_string = style != ScalarStyle::Plain || tag.is_some_and(|tag| tag.suffix == "str");
         let value = if is_string { Value::String(text.into_owned()) } else { plain(&text)? };
         self.record_position(at);
-        self.add(value, anchor, 1)
+        self.add(value, anchor)
     }
 
     fn expects_key(&self) -> bool {
@@ -112,9 +168,8 @@ impl Reader {
         if parent.value.get(&name).is_some() {
             return Err(format!("holds the key `{name}` twice: remove one"));
         }
-        let pointer = format!("{}/{}", parent.pointer, escape(&name));
+        self.positions.insert(child(parent.hash, &name), at);
         parent.key = Some(name);
-        self.positions.insert(pointer, (at.line(), at.col() + 1));
         Ok(())
     }
 
@@ -125,14 +180,14 @@ impl Reader {
         if self.open.len() == MAX_DEPTH {
             return Err(too_deep());
         }
-        let pointer = self.record_position(at);
-        self.open.push(Collection { value, key: None, anchor, pointer });
+        let hash = self.record_position(at);
+        self.open.push(Collection { value, key: None, anchor, hash });
         Ok(())
     }
 
     fn end(&mut self) -> Result<(), String> {
         let Some(collection) = self.open.pop() else { return Ok(()) };
-        self.add(collection.value, collection.anchor, 1)
+        self.add(collection.value, collection.anchor)
     }
 
     fn alias(&mut self, anchor: usize, at: Marker) -> Result<(), String> {
@@ -144,32 +199,37 @@ impl Reader {
         if self.open.len() + depth > MAX_DEPTH {
             return Err(too_deep());
         }
+        self.copied(count)?;
         self.record_position(at);
-        self.add(value, 0, count)
+        self.add(value, 0)
     }
 
-    /// Returns the pointer of the next value. A value with a key has the position of the key.
-    fn record_position(&mut self, at: Marker) -> String {
-        let pointer = match self.open.last() {
-            None => String::new(),
-            Some(Collection { key: Some(key), pointer, .. }) => {
-                format!("{pointer}/{}", escape(key))
-            }
-            Some(parent) => {
-                let index = parent.value.as_array().map_or(0, Vec::len);
-                format!("{}/{index}", parent.pointer)
-            }
-        };
-        self.positions.entry(pointer.clone()).or_insert((at.line(), at.col() + 1));
-        pointer
-    }
-
-    fn add(&mut self, value: Value, anchor: usize, count: usize) -> Result<(), String> {
+    /// Counts the copies that anchors and aliases make.
+    fn copied(&mut self, count: usize) -> Result<(), String> {
         self.count += count;
         if self.count > MAX_VALUES {
-            return Err(format!("holds more than {MAX_VALUES} values"));
+            return Err(format!("copies more than {MAX_VALUES} values by aliases: use `$ref`"));
         }
+        Ok(())
+    }
+
+    /// Returns the hash of the next value. A value with a key has the position of the key.
+    fn record_position(&mut self, at: Marker) -> u64 {
+        let hash = match self.open.last() {
+            None => ROOT,
+            Some(Collection { key: Some(key), hash, .. }) => child(*hash, key),
+            Some(parent) => {
+                let index = parent.value.as_array().map_or(0, Vec::len);
+                child(parent.hash, &index.to_string())
+            }
+        };
+        self.positions.insert(hash, at);
+        hash
+    }
+
+    fn add(&mut self, value: Value, anchor: usize) -> Result<(), String> {
         if anchor > 0 {
+            self.copied(measure(&value).0)?;
             self.anchors.insert(anchor, value.clone());
         }
         match self.open.last_mut() {

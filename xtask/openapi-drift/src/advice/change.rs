@@ -60,6 +60,10 @@ pub fn help(rule: Rule) -> &'static str {
         Rule::UndocumentedParameter | Rule::UndocumentedProperty => {
             "make it optional, or announce the break"
         }
+        Rule::Overlap => {
+            "keep `oneOf` where it was, give each variant a required property with one value, or \
+             announce the break"
+        }
         Rule::UndocumentedOperation | Rule::UndocumentedError | Rule::UndocumentedHeader => {
             "nothing to fix: tell users about it"
         }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::{parse, read};
+use super::{parse_with_files, read};
 use crate::Document;
 
 /// Reads `FILE`, `REV:path`, or the contract in `REV`. A file goes first.
@@ -21,7 +21,15 @@ pub fn earlier(against: &str, contract: &Path, root: &Path) -> Result<Document, 
         None => (format!("{against}:{shown}"), format!("{against}:./{file}")),
     };
     let why = match git(folder, &object) {
-        Ok(text) => return parse(&name, &text),
+        // The files that it refers to come from the same revision.
+        Ok(text) => {
+            let parent = object.rfind(['/', ':']).map_or("", |end| &object[..=end]);
+            let read = &mut |path: &str| {
+                let file = git(folder, &format!("{parent}{path}"));
+                file.map_err(|why| format!("which git cannot read: {why}"))
+            };
+            return parse_with_files(&name, &text, read);
+        }
         Err(why) => why,
     };
     Err(format!("`{against}` is no file, and git cannot read {name}: {why}"))

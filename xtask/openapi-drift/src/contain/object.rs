@@ -12,7 +12,7 @@ use crate::describe;
 use crate::finding::{Effect, Finding, Rule, Side};
 use crate::location::Location;
 use crate::number::{Bound, Number, Range};
-use crate::pair::{Direction, Pair, Question};
+use crate::pair::{Direction, Pair, Question, renamed};
 
 type Properties<'d> = BTreeMap<&'d str, Schema<'d>>;
 
@@ -30,12 +30,15 @@ impl Containment {
         if let Some(finding) = object.unnamed() {
             return vec![finding];
         }
-        let mut findings = object.missing();
-        findings.extend(object.undocumented(self));
+        let renamed = object.renamed(self);
+        let mut findings = object.missing(&renamed);
+        findings.extend(object.undocumented(self, &renamed));
         findings.extend(object.required());
         for (name, schemas) in object.properties.matched() {
             let (schemas, location) = (schemas.cloned(), object.value.location.property(name));
-            findings.extend(self.compare(&schemas, &location));
+            if !fit.covered.contains(name) {
+                findings.extend(self.compare(&schemas, &location));
+            }
             findings.extend(annotation::compare_defaults(&schemas, &location));
         }
         findings.extend(self.additional_properties(fit));
@@ -43,7 +46,7 @@ impl Containment {
     }
 
     fn additional_properties(&mut self, fit: &Fit<'_, '_>) -> Vec<Finding> {
-        let Fit { value, small, large } = fit;
+        let Fit { value, small, large, .. } = fit;
         match (small.additional_schemas(), large.additional_schemas()) {
             (None, _) | (_, Some([])) => Vec::new(),
             (Some(_), None) => {
@@ -58,7 +61,7 @@ impl Containment {
 }
 
 /// Returns the properties that are sent in this direction.
-fn visible<'d>(case: &Case<'d>, direction: Direction) -> Properties<'d> {
+pub fn visible<'d>(case: &Case<'d>, direction: Direction) -> Properties<'d> {
     let hides = match direction {
         Direction::Request => "readOnly",
         Direction::Response => "writeOnly",
@@ -120,22 +123,48 @@ impl<'a, 'd> Object<'a, 'd> {
         Some(finding.adds_if(is_wider))
     }
 
-    fn missing(&self) -> Vec<Finding> {
+    /// Pairs each property that only the document names with the one of the same shape that only
+    /// the server names, if there is just one.
+    fn renamed(&self, containment: &mut Containment) -> Vec<Pair<&'d str>> {
+        let is_required = |case: &Case<'_>, name: &str| case.required.contains(name);
+        let (gone, new) = (self.properties.only_documented(), self.properties.only_served());
+        let renamed = renamed(gone, new, |(name, documented), (other, served)| {
+            let schemas = Pair { documented, served }.cloned();
+            let location = self.value.location.property(name);
+            is_required(self.cases.documented, name) == is_required(self.cases.served, other)
+                && annotation::compare_defaults(&schemas, &location).is_none()
+                && containment.are_alike(&schemas, &location)
+        });
+        renamed.into_iter().map(|pair| pair.map(|(name, _)| *name)).collect()
+    }
+
+    fn missing(&self, renamed: &[Pair<&str>]) -> Vec<Finding> {
         let server = self.cases.served;
         let finding = |(name, schema): (&&str, &Schema<'_>)| {
             let location = self.value.location.property(name);
-            let title = location.question.words(
-                format!("`{name}` is documented, and the server does not declare it"),
-                format!("`{name}` is gone"),
-            );
-            let sides =
-                Side::pair((&schema.shown, "a property"), (&server.origin, describe::case(server)));
+            let instead = renamed.iter().find(|pair| pair.documented == *name);
+            let title = match instead {
+                Some(Pair { served, .. }) => location.question.words(
+                    format!("`{name}` is documented, and the server declares `{served}` instead"),
+                    format!("`{name}` is now `{served}`"),
+                ),
+                None => location.question.words(
+                    format!("`{name}` is documented, and the server does not declare it"),
+                    format!("`{name}` is gone"),
+                ),
+            };
+            let other = match instead {
+                Some(pair) => (&self.properties.served[pair.served].shown, pair.served.to_owned()),
+                None => (&server.origin, describe::case(server)),
+            };
+            let says = if instead.is_some() { *name } else { "a property" };
+            let sides = Side::pair((&schema.shown, says), other);
             Finding::new((location.question, Rule::MissingProperty), title, sides, &location)
         };
         self.properties.only_documented().map(finding).collect()
     }
 
-    fn undocumented(&self, containment: &mut Containment) -> Vec<Finding> {
+    fn undocumented(&self, containment: &mut Containment, renamed: &[Pair<&str>]) -> Vec<Finding> {
         let Pair { documented: contract, served: server } = self.cases;
         let finding = |(name, schema): (&&str, &Schema<'_>)| {
             let is_required = server.required.contains(name);
@@ -155,7 +184,8 @@ impl<'a, 'd> Object<'a, 'd> {
             let is_change = location.question == Question::Change;
             finding.adds_if(is_change && self.fits(name, schema, &location, containment))
         };
-        self.properties.only_served().map(finding).collect()
+        let is_new = |name: &str| renamed.iter().all(|pair| pair.served != name);
+        self.properties.only_served().filter(|(name, _)| is_new(name)).map(finding).collect()
     }
 
     /// Whether the documented side allows a property that it does not name. If it says nothing about

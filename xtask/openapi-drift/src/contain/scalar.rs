@@ -69,7 +69,7 @@ fn matches(pattern: &str, value: &Json) -> bool {
 
 /// Reports every condition of the larger case that the smaller does not satisfy.
 pub fn conditions(fit: &Fit<'_, '_>) -> Vec<Finding> {
-    let Fit { value, small, large } = fit;
+    let Fit { value, small, large, .. } = fit;
     let mut findings = Vec::new();
     let mut check = |holds: bool, rule| {
         if !holds {

@@ -4,8 +4,8 @@
 
 use serde_json::Value;
 
-use crate::case::{AdditionalProperties, Case, Kind, Opaque};
-use crate::document::Node;
+use crate::case::{AdditionalProperties, Case, Kind, Opaque, json_equals};
+use crate::document::{Node, Version};
 use crate::number::{Bound, Number, Range};
 
 /// Formats of integers. Each of them means a range and nothing else.
@@ -29,25 +29,38 @@ pub fn integer_format(range: Range) -> Option<&'static str> {
     found.map(|(name, ..)| *name)
 }
 
-/// Keywords of later drafts. They mean nothing in 3.0, but their author expects an effect, so
-/// they are not ignored.
-const LATER_KEYWORDS: [&str; 11] = [
+/// Keywords of JSON Schema that only equality decides. They mean nothing in 3.0, but their author
+/// expects an effect, so they are not ignored.
+const UNREAD_KEYWORDS: [&str; 20] = [
+    "$dynamicRef",
+    "additionalItems",
     "const",
     "contains",
+    "contentEncoding",
+    "contentMediaType",
+    "contentSchema",
+    "dependencies",
     "dependentRequired",
     "dependentSchemas",
     "else",
     "if",
+    "maxContains",
+    "minContains",
     "patternProperties",
     "prefixItems",
     "propertyNames",
     "then",
+    "unevaluatedItems",
     "unevaluatedProperties",
 ];
 
+/// How 3.1 spells the format `binary` of 3.0.
+const BINARY: &str = "application/octet-stream";
+
 /// Returns what the schema says by itself, without the schemas that it combines.
 pub fn own_cases<'d>(node: &Node<'d>) -> Vec<Case<'d>> {
-    let values = node.value.get("enum").and_then(Value::as_array);
+    let values = values(node);
+    let values = values.as_ref();
     let mut cases = Vec::new();
     for (kind, is_integer) in kinds(node, values) {
         let mut case = Case { is_integer, ..Case::any(kind, node) };
@@ -57,7 +70,7 @@ pub fn own_cases<'d>(node: &Node<'d>) -> Vec<Case<'d>> {
         }
         for (keyword, value) in node.members() {
             if !apply_keyword(&mut case, keyword, &value) {
-                case.opaque.push(Opaque { keyword, value: value.value });
+                case.opaque.push(Opaque { keyword, node: Some(value) });
             }
         }
         cases.push(case);
@@ -66,9 +79,30 @@ pub fn own_cases<'d>(node: &Node<'d>) -> Vec<Case<'d>> {
     cases
 }
 
+/// Returns the values that the schema lists: `const` is a list of one.
+fn values(node: &Node<'_>) -> Option<Vec<Value>> {
+    let listed = node.value.get("enum").and_then(Value::as_array).cloned();
+    let only = node.value.get("const").filter(|_| node.version() == Version::V3_1);
+    match (listed, only) {
+        (listed, None) => listed,
+        (None, Some(only)) => Some(vec![only.clone()]),
+        (Some(listed), Some(only)) => {
+            Some(listed.into_iter().filter(|value| json_equals(value, only)).collect())
+        }
+    }
+}
+
+/// Whether null is allowed apart from the type, which only 3.0 can say.
+pub fn is_nullable(node: &Node<'_>) -> bool {
+    node.version() == Version::V3_0 && node.flag("nullable")
+}
+
 /// Returns the kinds that the schema names or implies, and whether their numbers are integers.
 fn kinds(node: &Node<'_>, values: Option<&Vec<Value>>) -> Vec<(Kind, bool)> {
-    let null = node.flag("nullable") || values.is_some_and(|values| values.contains(&Value::Null));
+    let lists_null = values.is_some_and(|values| values.contains(&Value::Null));
+    // In 3.1 `type` restricts what is listed; in 3.0 the two are often written apart.
+    let is_restricted = node.version() == Version::V3_1 && node.value.get("type").is_some();
+    let null = is_nullable(node) || (lists_null && !is_restricted);
     let has = |keywords: &[&str]| keywords.iter().any(|keyword| node.value.get(keyword).is_some());
     let mut kinds = match node.value.get("type").map(types) {
         Some(Some(kinds)) => kinds,
@@ -82,6 +116,9 @@ fn kinds(node: &Node<'_>, values: Option<&Vec<Value>>) -> Vec<(Kind, bool)> {
     };
     if null && !kinds.contains(&(Kind::Null, false)) {
         kinds.push((Kind::Null, false));
+    }
+    if values.is_some() && !lists_null && is_restricted {
+        kinds.retain(|(kind, _)| *kind != Kind::Null);
     }
     kinds
 }
@@ -106,12 +143,21 @@ fn types(value: &Value) -> Option<Vec<(Kind, bool)>> {
 
 /// Applies one keyword to a case. Returns `false` if it cannot be read.
 fn apply_keyword<'d>(case: &mut Case<'d>, keyword: &'d str, node: &Node<'d>) -> bool {
-    let value = node.value;
+    let (value, is_later) = (node.value, node.version() == Version::V3_1);
     match (keyword, case.kind) {
+        ("const", _) if is_later => true,
+        ("contentEncoding", Kind::String) if is_later && value == "base64" => {
+            case.formats.insert("byte");
+            true
+        }
+        ("contentMediaType", Kind::String) if is_later && value == BINARY => {
+            case.formats.insert("binary");
+            true
+        }
         ("type", _) => types(value).is_some(),
         ("enum", _) => value.is_array(),
         ("allOf" | "oneOf" | "anyOf", _) => value.as_array().is_some_and(|all| !all.is_empty()),
-        ("nullable", _) => value.is_boolean(),
+        ("nullable", _) => is_later || value.is_boolean(),
         ("not", _) => add_schema(&mut case.not, node),
         ("format", Kind::Number | Kind::String) => format(case, value),
         ("pattern", Kind::String) => value.as_str().map(|it| case.patterns.insert(it)).is_some(),
@@ -121,17 +167,17 @@ fn apply_keyword<'d>(case: &mut Case<'d>, keyword: &'d str, node: &Node<'d>) -> 
         ("properties", Kind::Object) => properties(case, node),
         ("required", Kind::Object) => required(case, value),
         ("additionalProperties", Kind::Object) => additional_properties(case, node),
-        ("exclusiveMinimum" | "exclusiveMaximum", Kind::Number) if value.is_boolean() => true,
+        ("exclusiveMinimum" | "exclusiveMaximum", Kind::Number) if value.is_boolean() => !is_later,
         (keyword, kind) => match bound_of(kind, keyword) {
             Some(is_low) => limit(case, is_low, keyword.starts_with("exclusive"), value),
-            None => !LATER_KEYWORDS.contains(&keyword),
+            None => !UNREAD_KEYWORDS.contains(&keyword),
         },
     }
 }
 
 fn add_schema<'d>(all: &mut Vec<Node<'d>>, node: &Node<'d>) -> bool {
     all.push(node.clone());
-    node.value.is_object()
+    node.value.is_object() || (node.version() == Version::V3_1 && node.value.is_boolean())
 }
 
 fn format<'d>(case: &mut Case<'d>, value: &'d Value) -> bool {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::case::{Schema, json_equals};
-use crate::contain::Containment;
+use crate::contain::Shared;
 use crate::document::Node;
 use crate::finding::{Finding, Rule, Side};
 use crate::location::Location;
@@ -18,11 +18,11 @@ pub fn is_present(node: &Node<'_>) -> bool {
 }
 
 /// Compares the bodies of two nodes with `content`.
-pub fn compare(owners: &Pair<Node<'_>>, location: &Location) -> Vec<Finding> {
+pub fn compare(owners: &Pair<Node<'_>>, location: &Location, shared: &Shared) -> Vec<Finding> {
     let media = owners.as_ref().map(media_types);
     let mut findings = Vec::new();
     for (name, nodes) in media.matched() {
-        findings.extend(media_type(&nodes, &location.in_media_type(name)));
+        findings.extend(media_type(&nodes, &location.in_media_type(name), shared));
     }
     for (name, node) in media.only_documented() {
         findings.push(missing(name, node, &owners.served, location));
@@ -48,9 +48,9 @@ pub fn normalize(name: &str) -> String {
     parts.join("; ")
 }
 
-fn media_type(nodes: &Pair<&Node<'_>>, location: &Location) -> Vec<Finding> {
+fn media_type(nodes: &Pair<&Node<'_>>, location: &Location, shared: &Shared) -> Vec<Finding> {
     let schemas = nodes.map(|media| Schema::member(media, "schema"));
-    let mut findings = Containment::default().compare(&schemas, location);
+    let mut findings = shared.borrow_mut().compare(&schemas, location);
     let encodings = nodes.map(|media| media.get("encoding"));
     let agree = match (&encodings.documented, &encodings.served) {
         (Some(one), Some(two)) => json_equals(one.value, two.value),

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use super::{Operation, content};
 use crate::annotation;
 use crate::case::{Kind, Schema};
-use crate::contain::Containment;
+use crate::contain::Shared;
 use crate::document::Node;
 use crate::expand::expand;
 use crate::finding::{Finding, Rule, Side};
 use crate::location::Location;
-use crate::pair::{Direction, Pair, Question};
+use crate::pair::{self, Direction, Pair, Question};
 
 /// Headers that OpenAPI describes elsewhere and ignores as parameters.
 const IGNORED: [&str; 3] = ["accept", "authorization", "content-type"];
@@ -29,29 +29,73 @@ pub struct Key<'d> {
 pub type Parameters<'d> = BTreeMap<Key<'d>, Node<'d>>;
 
 /// Compares the parameters of one operation.
-pub fn compare(operations: &Pair<Operation<'_>>) -> Vec<Finding> {
+pub fn compare(operations: &Pair<Operation<'_>>, shared: &Shared) -> Vec<Finding> {
     let mut parameters = operations.as_ref().map(of_operation);
     if operations.documented.path != operations.served.path {
-        // The finding about the route names them.
-        parameters.documented.retain(|key, _| key.within != "path");
-        parameters.served.retain(|key, _| key.within != "path");
+        // The finding about the route names them, so they are known by their place in it.
+        parameters = operations.as_ref().map(by_place);
+        let places = parameters.as_ref().map(path_parameters);
+        if places.documented != places.served {
+            parameters.documented.retain(|key, _| key.within != "path");
+            parameters.served.retain(|key, _| key.within != "path");
+        }
     }
     let name = operations.name();
     let operation = (operations.question(), name.as_str());
     let mut findings = Vec::new();
     for (key, nodes) in parameters.matched() {
-        findings.extend(parameter(&nodes, key.within, &location(operation, nodes.documented)));
+        let location = location(operation, nodes.documented);
+        findings.extend(parameter(&nodes, key.within, &location, shared));
     }
+    let renamed = renamed(&parameters, operation, shared);
     for (key, documented) in parameters.only_documented() {
-        let moved = parameters.only_served().find(|(other, _)| key.is_moved(other));
+        let moved = parameters.only_served().find(|(other, _)| {
+            let is_renamed = |pair: &Pair<_>| pair.documented == key && pair.served == *other;
+            key.is_moved(other) || renamed.iter().any(is_renamed)
+        });
         findings.push(missing(key, documented, moved, operations));
     }
     for (key, served) in parameters.only_served() {
-        if !parameters.only_documented().any(|(other, _)| key.is_moved(other)) {
+        let is_moved = parameters.only_documented().any(|(other, _)| key.is_moved(other));
+        if !is_moved && renamed.iter().all(|pair| pair.served != key) {
             findings.push(undocumented(key.within, served, operations));
         }
     }
     findings
+}
+
+/// Returns the parameters that differ only in their names.
+fn renamed<'a, 'd>(
+    parameters: &'a Pair<Parameters<'d>>,
+    operation: (Question, &str),
+    shared: &Shared,
+) -> Vec<Pair<&'a Key<'d>>> {
+    let (gone, new) = (parameters.only_documented(), parameters.only_served());
+    let renamed = pair::renamed(gone, new, |(key, documented), (other, served)| {
+        let (one, two) =
+            (Pair { documented, served }, Pair { documented: served, served: documented });
+        let location = location(operation, documented);
+        let is_alike = |nodes| parameter(&nodes, key.within, &location, shared).is_empty();
+        let is_change = operation.0 == Question::Change;
+        key.within == other.within && is_alike(one) && (!is_change || is_alike(two))
+    });
+    renamed.into_iter().map(|pair| pair.map(|(key, _)| key)).collect()
+}
+
+/// Returns the parameters, with those of the path by their number in it and not by name.
+fn by_place<'d>(operation: &Operation<'d>) -> Parameters<'d> {
+    let names: Vec<_> =
+        operation.path.split('{').skip(1).map(|rest| rest.split('}').next()).collect();
+    let place = |name: &str| names.iter().position(|known| *known == Some(name));
+    let parameters = of_operation(operation).into_iter().map(|(key, node)| {
+        let place = place(&key.name).filter(|_| key.within == "path");
+        (Key { name: place.map_or(key.name, |place| place.to_string()), ..key }, node)
+    });
+    parameters.collect()
+}
+
+fn path_parameters<'a, 'd>(parameters: &'a Parameters<'d>) -> Vec<&'a Key<'d>> {
+    parameters.keys().filter(|key| key.within == "path").collect()
 }
 
 impl Key<'_> {
@@ -97,15 +141,16 @@ fn missing(
 ) -> Finding {
     let (location, within) =
         (location((operations.question(), &operations.name()), documented), key.within);
-    let elsewhere =
-        moved.map_or("not declared".into(), |(other, _)| format!("in {}", other.within));
+    let elsewhere = moved.map_or("not declared".into(), |(other, node)| {
+        let is_renamed = other.within == within;
+        let name = node.text("name").filter(|_| is_renamed).unwrap_or_default();
+        if is_renamed { format!("called `{name}`") } else { format!("in {}", other.within) }
+    });
     let subject = location.subject();
     let title = location.question.words(
         format!("{subject} is documented in {within}, and {elsewhere} on the server"),
         match moved {
-            Some((other, _)) => {
-                format!("{subject} was in {within}, and is now in {}", other.within)
-            }
+            Some(_) => format!("{subject} was in {within}, and is now {elsewhere}"),
             None => format!("{subject} in {within} is gone"),
         },
     );
@@ -136,24 +181,36 @@ pub fn is_required(parameter: &Node<'_>, within: &str) -> bool {
     within == "path" || parameter.flag("required")
 }
 
-fn parameter(nodes: &Pair<&Node<'_>>, within: &str, location: &Location) -> Vec<Finding> {
+fn parameter(
+    nodes: &Pair<&Node<'_>>,
+    within: &str,
+    location: &Location,
+    shared: &Shared,
+) -> Vec<Finding> {
     let required = nodes.map(|node| is_required(node, within));
     let mut findings = Vec::from_iter(Finding::required(nodes, required, location));
     findings.extend(style(nodes, within, location));
-    findings.extend(value(nodes, location));
-    let schemas = nodes.map(|node| Schema::member(node, "schema"));
+    findings.extend(value(nodes, location, shared));
+    let schemas = nodes.map(schema);
     findings.extend(annotation::compare_defaults(&schemas, location));
     findings
 }
 
+/// Returns the schema of a parameter, which `content` may hold under its only media type.
+fn schema<'d>(parameter: &Node<'d>) -> Schema<'d> {
+    let content = parameter.get("content");
+    let media = content.and_then(|content| content.members().next().map(|(_, media)| media));
+    Schema::member(&media.unwrap_or_else(|| parameter.clone()), "schema")
+}
+
 /// Compares what a parameter or a header holds, described by `schema` or by `content`.
-pub fn value(nodes: &Pair<&Node<'_>>, location: &Location) -> Vec<Finding> {
+pub fn value(nodes: &Pair<&Node<'_>>, location: &Location, shared: &Shared) -> Vec<Finding> {
     let has_content = nodes.map(content::is_present);
     match (has_content.documented, has_content.served) {
-        (true, true) => content::compare(&nodes.cloned(), location),
+        (true, true) => content::compare(&nodes.cloned(), location, shared),
         (false, false) => {
             let schemas = nodes.map(|node| Schema::member(node, "schema"));
-            Containment::default().compare(&schemas, location)
+            shared.borrow_mut().compare(&schemas, location)
         }
         _ => {
             let sides = nodes.map(|node| {

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Operation, content, parameter};
+use crate::contain::Shared;
 use crate::document::Node;
-use crate::finding::{Finding, Rule, Side};
+use crate::finding::{Effect, Finding, Rule, Side};
 use crate::location::Location;
 use crate::pair::{Direction, Pair, Question};
 
@@ -13,9 +14,9 @@ use crate::pair::{Direction, Pair, Question};
 pub type Responses<'d> = BTreeMap<String, Node<'d>>;
 
 /// Compares the responses of one operation.
-pub fn compare(operations: &Pair<Operation<'_>>) -> Vec<Finding> {
+pub fn compare(operations: &Pair<Operation<'_>>, shared: &Shared) -> Vec<Finding> {
     let responses = operations.as_ref().map(responses);
-    let exchange = Exchange { operations, responses: &responses };
+    let exchange = Exchange { operations, responses: &responses, shared };
     let mut findings = exchange.successes();
     let errors = responses.documented.keys().filter(|status| exchange.is_error(status));
     findings.extend(errors.flat_map(|status| exchange.error(status)));
@@ -58,6 +59,7 @@ fn is_error_code(status: &str) -> bool {
 struct Exchange<'a, 'd> {
     operations: &'a Pair<Operation<'d>>,
     responses: &'a Pair<Responses<'d>>,
+    shared: &'a Shared,
 }
 
 impl Exchange<'_, '_> {
@@ -135,7 +137,21 @@ impl Exchange<'_, '_> {
         if served.is_empty() {
             return vec![self.missing(status, None)];
         }
-        served.iter().flat_map(|served| self.response(status, served)).collect()
+        let differences = served.iter().flat_map(|served| self.response(status, served));
+        differences.chain(self.declared_by_range(status)).collect()
+    }
+
+    /// A note about a documented status for which the server has only a range.
+    fn declared_by_range(&self, status: &str) -> Option<Finding> {
+        let (range, served) = (range(status), &self.responses.served);
+        let is_named = status == range || served.contains_key(status);
+        let node = served.get(&range).filter(|_| !is_named)?;
+        let title = format!("{status} is documented, and the server declares only {range}");
+        let sides = Side::pair((&self.responses.documented[status], status), (node, &*range));
+        let rule = (self.question(), Rule::ErrorRange);
+        let finding = Finding::new(rule, title, sides, &self.body(status));
+        (self.question() == Question::Server)
+            .then_some(Finding { effect: Effect::Notes, ..finding })
     }
 
     /// Returns the errors that an earlier contract promised under no name.
@@ -198,7 +214,7 @@ impl Exchange<'_, '_> {
         let mut findings = self.headers(&nodes, documented);
         // A documented error without a body allows any.
         if !self.is_error(documented) || content::is_present(&nodes.documented) {
-            findings.extend(content::compare(&nodes, &self.body(documented)));
+            findings.extend(content::compare(&nodes, &self.body(documented), self.shared));
         }
         findings
     }
@@ -213,7 +229,7 @@ impl Exchange<'_, '_> {
         let mut findings = Vec::new();
         for (_, pair) in headers.matched() {
             let ((name, documented), (_, served)) = (pair.documented, pair.served);
-            findings.extend(header(&Pair { documented, served }, &location(name)));
+            findings.extend(header(&Pair { documented, served }, &location(name), self.shared));
         }
         for (_, (name, documented)) in headers.only_documented() {
             findings.push(missing_header(documented, &responses.served, &location(name)));
@@ -250,8 +266,8 @@ fn headers<'d>(response: &Node<'d>) -> BTreeMap<String, (&'d str, Node<'d>)> {
     members.filter(|(key, _)| key != "content-type").collect()
 }
 
-fn header(nodes: &Pair<&Node<'_>>, location: &Location) -> Vec<Finding> {
-    let mut findings = parameter::value(nodes, location);
+fn header(nodes: &Pair<&Node<'_>>, location: &Location, shared: &Shared) -> Vec<Finding> {
+    let mut findings = parameter::value(nodes, location, shared);
     findings.extend(parameter::style(nodes, "header", location));
     let required = nodes.map(|node| node.flag("required"));
     findings.extend(Finding::required(nodes, required, location));

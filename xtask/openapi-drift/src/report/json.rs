@@ -10,7 +10,7 @@ use crate::pair::{Pair, Question};
 
 /// Writes the same facts as one JSON object. `openapi-drift --help` describes its fields.
 pub fn write_json(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
-    let [findings, additions] = [&outcome.findings, &outcome.additions]
+    let [findings, additions, notes] = [&outcome.findings, &outcome.additions, &outcome.notes]
         .map(|findings| findings.iter().map(as_json).collect::<Vec<_>>());
     let conforms = findings.is_empty();
     let Pair { documented, served } = &outcome.names;
@@ -22,6 +22,7 @@ pub fn write_json(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
             "generated": served,
             "operations": operations,
             "findings": findings,
+            "notes": notes,
         }),
         Question::Change => json!({
             "conforms": conforms,
@@ -51,6 +52,7 @@ fn as_json(finding: &Finding) -> Value {
 /// Returns one side of a finding.
 pub(super) fn side(side: &Side) -> Value {
     json!({
+        "file": side.file,
         "pointer": side.used_at,
         "definition": side.defined_at,
         "line": side.position.map(|(line, _)| line),

@@ -81,6 +81,7 @@ fn result(level: &str, finding: &Finding, outcome: &Outcome) -> Value {
 }
 
 pub(super) fn location(side: &Side, name: &str) -> Value {
+    let name = side.file.as_deref().unwrap_or(name);
     let mut physical = json!({"artifactLocation": {"uri": uri(name)}});
     if let Some((line, column)) = side.position {
         physical["region"] = json!({"startLine": line, "startColumn": column});

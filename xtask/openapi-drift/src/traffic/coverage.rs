@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use serde_json::Value as Json;
+
 use super::finding::{TrafficFinding, TrafficRule};
 use super::route::Routes;
 use super::value::{Values, visible};
@@ -155,7 +157,7 @@ struct Members<'v, 'd> {
     /// A name and the declaration of each.
     found: BTreeMap<String, (String, Node<'d>)>,
     /// The schemas that were walked: the end of recursion.
-    known: HashSet<String>,
+    known: HashSet<(Direction, Vec<*const Json>)>,
 }
 
 impl<'d> Members<'_, 'd> {
@@ -190,7 +192,7 @@ impl<'d> Members<'_, 'd> {
     }
 
     fn schema(&mut self, schema: &Schema<'d>, at: &Location) {
-        if !self.known.insert(format!("{:?} {}", at.direction, schema.key())) {
+        if !self.known.insert((at.direction, schema.key())) {
             return;
         }
         for case in self.values.cases(schema).iter() {

@@ -15,7 +15,7 @@ use serde_json::Value as Json;
 use super::finding::{Problem, TrafficRule};
 use super::{coverage, redact};
 use crate::annotation;
-use crate::case::{AdditionalProperties, Case, Kind, Schema, contains};
+use crate::case::{AdditionalProperties, Case, Kind, Opaque, Schema, contains};
 use crate::describe;
 use crate::document::Node;
 use crate::expand::expand;
@@ -69,10 +69,10 @@ fn is_member(rule: TrafficRule) -> bool {
 /// Checks values, and remembers what was expanded.
 #[derive(Default)]
 pub struct Values<'d> {
-    cases: HashMap<String, Rc<Vec<Case<'d>>>>,
+    cases: HashMap<Vec<*const Json>, Rc<Vec<Case<'d>>>>,
     patterns: HashMap<String, Option<Regex>>,
     /// The schemas and values that are being checked: the end of recursion.
-    open: Vec<(String, *const Json)>,
+    open: Vec<(Vec<*const Json>, *const Json)>,
 }
 
 impl<'d> Values<'d> {
@@ -117,7 +117,7 @@ impl<'d> Values<'d> {
             if !known.insert(node.defined_at.clone()) {
                 continue;
             }
-            pending.extend(node.list("allOf"));
+            pending.extend(node.conjuncts());
             let variants = node.list("oneOf");
             let mut fitting = Vec::new();
             for variant in variants.iter().filter(|_| variants.len() > 1) {
@@ -151,7 +151,11 @@ impl<'d> Values<'d> {
                 fit.problems.extend(excluded.problems);
             }
         }
-        let opaque = case.opaque.iter().map(|opaque| format!("`{}`", opaque.keyword));
+        // `exactly_one` decides on a `oneOf` with many overlaps.
+        let is_union =
+            |it: &Opaque<'_>| it.node.as_ref().is_some_and(|it| it.get("oneOf").is_some());
+        let opaque = case.opaque.iter().filter(|it| it.keyword != "oneOf" || !is_union(it));
+        let opaque = opaque.map(|opaque| format!("`{}`", opaque.keyword));
         let unreadable = case.patterns.iter().filter(|it| self.pattern(it).is_none());
         let unreadable: Vec<_> = unreadable.map(|it| format!("the pattern `{it}`")).collect();
         let undecided = opaque.chain(unreadable).map(|what| undecided(&case.origin, at, &what));

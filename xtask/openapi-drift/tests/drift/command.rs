@@ -244,8 +244,8 @@ fn a_document_that_cannot_be_compared_exits_with_2_and_one_sentence() {
         ("text", "just words", "it has no `openapi` version"),
         ("broken", "openapi: [", "is not YAML or JSON"),
         ("older", "swagger: '2.0'\npaths: {}", "it has no `openapi` version"),
-        ("later", "openapi: 3.1.0\npaths: {}", "only 3.0.x can be compared"),
-        ("float", "openapi: 3.0\npaths: {}", "only 3.0.x can be compared"),
+        ("later", "openapi: 3.2.0\npaths: {}", "only 3.0.x and 3.1.x can be compared"),
+        ("float", "openapi: 3.0\npaths: {}", "only 3.0.x and 3.1.x can be compared"),
         ("pathless", "openapi: 3.0.3", "has no `paths` object"),
         ("null-paths", "openapi: 3.0.3\npaths:", "has no `paths` object"),
         ("twice", "openapi: 3.0.3\npaths: {}\npaths: {}", "the key `paths` twice"),
@@ -254,7 +254,11 @@ fn a_document_that_cannot_be_compared_exits_with_2_and_one_sentence() {
         ("infinite", "a: .inf", "which JSON cannot hold"),
         ("huge", "a: 1e999", "out of range"),
         ("nowhere", "openapi: 3.0.3\npaths: {/a: {$ref: '#/b'}}", "`#/b`, which is not there"),
-        ("outside", "openapi: 3.0.3\npaths: {/a: {$ref: b.yaml}}", "outside of the document"),
+        (
+            "missing",
+            "openapi: 3.0.3\npaths: {/a: {$ref: b.yaml}}",
+            "`b.yaml`, which cannot be read",
+        ),
         (
             "circle",
             "openapi: 3.0.3\npaths: {}\na: {$ref: '#/b'}\nb: {$ref: '#/a'}",

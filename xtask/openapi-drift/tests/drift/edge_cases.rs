@@ -1,7 +1,7 @@
 //! Cases that no single change of the corpus reaches. Each builds documents of one operation, and
 //! none repeats a case of the corpus.
 
-use openapi_drift::Pair;
+use openapi_drift::{Document, Pair};
 use serde_json::{Value, json};
 
 use crate::pair::outcome;
@@ -116,4 +116,133 @@ fn a_branch_that_excludes_something_is_compared_with_its_own_counterpart() {
     assert!(differ(branches(plain.clone()), branches(odd.clone())));
     assert!(differ(responding(&odd), responding(&plain)));
     assert!(differ(branches(odd), branches(plain)));
+}
+
+#[test]
+fn an_object_of_20_000_properties_agrees_with_itself() {
+    let properties = |last: &str| {
+        let mut all: serde_json::Map<_, _> =
+            (0..20_000).map(|at| (format!("p{at}"), json!({"type": "string"}))).collect();
+        all.insert("last".into(), json!({"type": last}));
+        responding(&json!({"type": "object", "properties": all}))
+    };
+    assert!(!differ(properties("string"), properties("string")));
+    assert!(differ(properties("string"), properties("integer")));
+}
+
+/// A document with a chain of references, each from a property of one schema to the next.
+fn chain(length: usize, end: &str) -> Value {
+    let to = |at: usize| json!({"$ref": format!("#/components/schemas/S{at}")});
+    let mut schemas: serde_json::Map<_, _> = (0..length)
+        .map(|at| (format!("S{at}"), json!({"properties": {"next": to(at + 1)}})))
+        .collect();
+    schemas.insert(format!("S{length}"), json!({"type": end}));
+    let mut document = responding(&to(0));
+    document["components"] = json!({"schemas": schemas});
+    document
+}
+
+#[test]
+fn references_lead_as_deep_as_documents_need_and_never_out_of_the_stack() {
+    assert!(!differ(chain(3000, "string"), chain(3000, "string")));
+    assert!(differ(chain(3000, "string"), chain(3000, "integer")));
+    // Deeper chains are not decided.
+    assert!(differ(chain(5000, "string"), chain(5000, "string")));
+}
+
+#[test]
+fn the_default_of_a_parameter_that_is_described_by_content_counts() {
+    let parameter = |default: u8| {
+        let content =
+            json!({"application/json": {"schema": {"type": "integer", "default": default}}});
+        json!([{"name": "q", "in": "query", "content": content}])
+    };
+    let with = |default| document(&json!({"type": "string"}), &json!({}), &parameter(default));
+    assert!(!differ(with(1), with(1)));
+    assert!(differ(with(1), with(2)));
+}
+
+#[test]
+fn a_documented_error_that_the_server_declares_by_its_range_is_a_note() {
+    let with = |statuses: &[&str]| {
+        let mut document = responding(&json!({"type": "string"}));
+        for status in statuses {
+            document["paths"]["/x"]["get"]["responses"][*status] = json!({"description": ""});
+        }
+        document
+    };
+    let notes = |documented: &[&str], served: &[&str]| {
+        let outcome = outcome(Pair { documented: with(documented), served: with(served) }).unwrap();
+        assert!(outcome.findings.is_empty(), "{:#?}", outcome.findings);
+        outcome.notes.into_iter().map(|note| note.title).collect::<Vec<_>>()
+    };
+    let title = |status: &str, range: &str| {
+        format!("{status} is documented, and the server declares only {range}")
+    };
+    let found = notes(&["404", "429", "503"], &["4XX", "5XX", "429"]);
+    assert_eq!(found, [title("404", "4XX"), title("503", "5XX")]);
+    assert_eq!(notes(&["4XX", "404"], &["4XX", "404"]), Vec::<String>::new());
+    assert_eq!(notes(&["404"], &["default"]), Vec::<String>::new());
+    assert_eq!(notes(&["4XX"], &["4XX"]), Vec::<String>::new());
+}
+
+#[test]
+fn a_value_is_compared_as_if_it_were_the_only_one() {
+    let to = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
+    let with = |paths: &[&str], kind: &str| {
+        let mut document = responding(&json!({}));
+        let operation = document["paths"]["/x"].take();
+        document["paths"] = json!({});
+        for name in paths {
+            let mut operation = operation.clone();
+            operation["get"]["operationId"] = json!(name);
+            operation["get"]["responses"]["200"]["content"]["application/json"]["schema"] =
+                to(name);
+            document["paths"][format!("/{name}")] = operation;
+        }
+        document["components"] = json!({"schemas": {
+            "Outer": {"properties": {"inner": to("Inner"), "size": {"type": kind}}},
+            "Inner": {"properties": {"outer": to("Outer"), "same": {"type": "string"}}},
+            "Same": {"properties": {"next": to("Same")}},
+        }});
+        document
+    };
+    let places = |names: &[&str]| {
+        let pair = Pair { documented: with(names, "string"), served: with(names, "integer") };
+        let findings = outcome(pair).unwrap().findings;
+        let mut places: Vec<_> = findings.into_iter().flat_map(|it| it.places).collect();
+        places.sort();
+        places
+    };
+    assert_eq!(places(&["Outer"]), ["Outer 200 `.size`"]);
+    assert_eq!(places(&["Inner"]), ["Inner 200 `.outer.size`"]);
+    assert_eq!(places(&["Same"]), Vec::<String>::new());
+    for names in [["Outer", "Inner", "Same"], ["Same", "Inner", "Outer"]] {
+        assert_eq!(places(&names), ["Inner 200 `.outer.size`", "Outer 200 `.size`"]);
+    }
+}
+
+#[test]
+fn a_json_document_of_one_line_has_the_same_columns_as_its_text() {
+    let twice = r#"{"openapi": "3.0.1", "paths": {}, "a": 1, "a": 2}"#;
+    let broken = r#"{"openapi": "3.0.1", "paths": ]}"#;
+    for (text, part) in [(twice, r#""a": 2"#), (broken, "]}")] {
+        let column = text.find(part).unwrap() + 1;
+        let error = Document::parse("a.json", text).unwrap_err().to_string();
+        assert!(error.ends_with(&format!("(line 1, column {column})")), "{error}");
+    }
+}
+
+#[test]
+fn thousands_of_values_and_of_findings_are_compared() {
+    let listed = |end: u16| responding(&json!({"enum": (0..end).collect::<Vec<_>>()}));
+    assert!(!differ(listed(2000), listed(2000)));
+    assert!(differ(listed(2000), listed(2001)));
+    let properties = |kind: &str| {
+        let all: serde_json::Map<_, _> =
+            (0..5000).map(|at| (format!("p{at}"), json!({"type": kind}))).collect();
+        responding(&json!({"type": "object", "properties": all}))
+    };
+    let pair = Pair { documented: properties("string"), served: properties("integer") };
+    assert_eq!(outcome(pair).unwrap().findings.len(), 5000);
 }

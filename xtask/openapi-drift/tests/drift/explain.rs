@@ -35,6 +35,7 @@ fn codes(outcome: &Outcome) -> Vec<String> {
         .findings
         .iter()
         .chain(&outcome.additions)
+        .chain(&outcome.notes)
         .map(|finding| finding.code().to_string())
         .collect()
 }

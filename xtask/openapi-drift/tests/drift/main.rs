@@ -10,10 +10,14 @@ mod command;
 mod corpus;
 mod edge_cases;
 mod explain;
+mod files;
 mod formats;
 mod pair;
 mod properties;
+mod rename;
 mod text;
 mod traffic;
 #[cfg(feature = "cli")]
 mod traffic_command;
+mod union;
+mod versions;

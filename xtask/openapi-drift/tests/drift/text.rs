@@ -91,3 +91,15 @@ fn colour_does_not_change_the_text() {
     }
     assert_eq!(plain, nullable(Style { colour: false, note: "" }));
 }
+
+#[test]
+fn documented_errors_that_the_server_declares_by_range_are_listed_if_all_else_agrees() {
+    let mut out = Vec::new();
+    write_text(&mut out, &outcome(pair()).unwrap(), Style { colour: false, note: "a note" })
+        .unwrap();
+    let expected = "contract.yaml and the server agree: 7 operations compared
+note[error-range]: documented, and declared by the server only as 4XX or 5XX: 400, 401, 404, 409
+note: a note
+";
+    assert_eq!(String::from_utf8(out).unwrap(), expected);
+}

@@ -1,0 +1,168 @@
+//! Variants of a union: which variants of the larger side a case of the smaller side must fit.
+//!
+//! People tell variants apart by a constant: a required property whose values differ, the value that
+//! a `discriminator` selects, or the only key of an object. A case is compared with the variants of
+//! its constants, so that what changed inside a variant is reported inside it.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use super::object::visible;
+use super::{Containment, Value, breaks};
+use crate::case::{Case, Kind, Schema, contains};
+use crate::describe;
+use crate::expand::expand;
+use crate::finding::{Finding, Rule};
+use crate::pair::{Direction, Pair};
+
+/// The constants of a variant: values by the name of the property.
+pub type Constants = BTreeMap<String, Vec<Json>>;
+
+/// The name under which the only key of an object is one of its constants.
+const ONLY_KEY: &str = "";
+
+/// Returns the constants by which people tell this object from others.
+pub fn constants(case: &Case<'_>, direction: Direction) -> Constants {
+    let tag = case.tag.iter().map(|(name, values)| ((*name).to_owned(), values.clone()));
+    let mut constants: Constants = tag.collect();
+    let properties = visible(case, direction);
+    for (name, schema) in properties.iter().filter(|(name, _)| case.required.contains(*name)) {
+        let values: Option<Vec<_>> = expand(schema).into_iter().map(plain_values).collect();
+        constants.extend(values.map(|values| ((*name).to_owned(), values.concat())));
+    }
+    let names: Vec<_> = properties.keys().collect();
+    if let (true, [name]) = (constants.is_empty(), &names[..]) {
+        let key = case.required.get(*name);
+        constants.extend(key.map(|key| (ONLY_KEY.to_owned(), vec![Json::from(*key)])));
+    }
+    constants
+}
+
+/// Returns the values of a case that has no other condition.
+fn plain_values(case: Case<'_>) -> Option<Vec<Json>> {
+    let is_plain = case.patterns.is_empty() && case.formats.is_empty() && case.opaque.is_empty();
+    case.values.filter(|_| is_plain && case.not.is_empty() && case.rivals.is_empty())
+}
+
+/// A case of the smaller side, and the variants of the larger side.
+pub(super) struct Union<'a, 'd> {
+    /// The union on both sides.
+    pub value: &'a Value<'a, 'd>,
+    /// The case, and its number among the cases of its side.
+    pub small: (usize, &'a Case<'d>),
+    own: Constants,
+}
+
+impl<'a, 'd> Union<'a, 'd> {
+    pub fn new(value: &'a Value<'a, 'd>, small: (usize, &'a Case<'d>)) -> Self {
+        let is_object = small.1.kind == Kind::Object;
+        let own = is_object.then(|| constants(small.1, value.location.direction));
+        Self { value, small, own: own.unwrap_or_default() }
+    }
+
+    /// Returns the values that a variant has for a constant.
+    fn values(&self, variant: usize, name: &str) -> Option<&Vec<Json>> {
+        self.value.constants()[variant].get(name)
+    }
+
+    /// Whether the variant has every value of the case for this constant.
+    pub fn has_all_values(&self, variant: usize, name: &str) -> bool {
+        let values = self.values(variant, name);
+        values.is_some_and(|known| self.own[name].iter().all(|value| contains(known, value)))
+    }
+
+    /// Chooses the constant that tells the variants apart best.
+    fn constant(&self, variants: &[usize], told: &[&str]) -> Option<&str> {
+        if variants.len() < 2 {
+            return None;
+        }
+        let rank = |name: &str| {
+            let having = variants.iter().filter(|at| self.values(**at, name).is_some());
+            let (all, some): (Vec<usize>, Vec<usize>) =
+                having.copied().partition(|at| self.has_all_values(*at, name));
+            let is_tag = self.small.1.tag.as_ref().is_some_and(|(tag, _)| *tag == name);
+            (!some.is_empty()).then(|| (is_tag, !all.is_empty(), all.len() + some.len()))
+        };
+        let names = self.own.keys().map(String::as_str).filter(|name| !told.contains(name));
+        let ranked = names.filter_map(|name| Some((rank(name)?, name)));
+        ranked.max_by_key(|(rank, _)| *rank).map(|(_, name)| name)
+    }
+
+    /// A finding about values of a constant that no variant has.
+    fn unknown(&self, name: &str, values: &[Json], variants: &[usize]) -> Finding {
+        let ((_, small), direction) = (self.small, self.value.location.direction);
+        let (_, large) = self.value.cases.ordered(direction);
+        let having: Vec<_> =
+            variants.iter().filter(|at| self.values(**at, name).is_some()).collect();
+        let large: Vec<_> = having.iter().map(|at| large[**at].clone()).collect();
+        if name == ONLY_KEY {
+            return self.value.differs(
+                Rule::Type,
+                &describe::case(small),
+                &describe::cases(&large),
+            );
+        }
+        let known: Vec<_> =
+            having.iter().filter_map(|at| self.values(**at, name)).cloned().collect();
+        let schema = |case: &Case<'d>| {
+            Schema::all_of(&case.origin, case.properties.get(name).map_or(&[], Vec::as_slice))
+        };
+        let case = |schema: &Schema<'d>, values: &[Json]| {
+            vec![Case { values: Some(values.to_vec()), ..Case::any(Kind::String, &schema.shown) }]
+        };
+        let (small, large) = (schema(small), schema(&large[0]));
+        let known = known.concat();
+        let cases = Pair::from_ordered(direction, case(&small, values), case(&large, &known));
+        let value = Value {
+            schemas: &Pair::from_ordered(direction, small, large),
+            cases: &cases,
+            location: &self.value.location.property(name),
+            says: OnceCell::new(),
+            constants: OnceCell::new(),
+        };
+        value.differs(Rule::Enum, &describe::values(values), &describe::values(&known))
+    }
+}
+
+impl Containment {
+    /// Compares the case with the variants that have its constants. Those in `told` are known to
+    /// agree.
+    pub(super) fn variants(
+        &mut self,
+        union: &Union<'_, '_>,
+        variants: &[usize],
+        told: &[&str],
+    ) -> Vec<Finding> {
+        let Some(name) = union.constant(variants, told) else {
+            return self.best_of(union, variants, told);
+        };
+        let told = [told, &[name]].concat();
+        // A variant without the constant may allow any value of it.
+        let (having, others): (Vec<_>, Vec<_>) =
+            variants.iter().partition(|at| union.values(**at, name).is_some());
+        let (mut findings, mut unknown, mut groups) = (Vec::new(), Vec::new(), Vec::new());
+        for one in &union.own[name] {
+            let has_value =
+                |at: &usize| union.values(*at, name).is_some_and(|it| contains(it, one));
+            let group: Vec<_> = having.iter().copied().filter(has_value).collect();
+            if groups.contains(&group) && !group.is_empty() {
+                continue;
+            }
+            let in_group = (!group.is_empty()).then(|| self.variants(union, &group, &told));
+            let fits = in_group.as_ref().is_some_and(|findings| !breaks(findings));
+            if fits || others.is_empty() || breaks(&self.variants(union, &others, &told)) {
+                match in_group {
+                    Some(more) => findings.extend(more),
+                    None => unknown.push(one.clone()),
+                }
+            }
+            groups.push(group);
+        }
+        if !unknown.is_empty() {
+            findings.push(union.unknown(name, &unknown, variants));
+        }
+        findings
+    }
+}

@@ -1,0 +1,65 @@
+//! What a union says about its variants: the `discriminator` that selects one, and the overlaps that
+//! `oneOf` forbids.
+//!
+//! `oneOf: [A, B]` allows what is in A and not in B, or in B and not in A. So a variant keeps the
+//! schemas of its rivals, like a `not`, unless `disjoint` proves that they have no value in common.
+
+use serde_json::Value;
+
+use super::MAX_CASES;
+use super::disjoint::Variant;
+use crate::case::{Case, Opaque};
+use crate::document::Node;
+
+/// With more rivals the whole union is compared for equality.
+const MAX_RIVALS: usize = 6;
+
+/// Notes the value that selects each variant.
+pub fn add_tags<'d>(union: &Node<'d>, schemas: &[Node<'d>], variants: &mut [Vec<Case<'d>>]) {
+    let Some(discriminator) = union.get("discriminator") else { return };
+    let Some(property) = discriminator.text("propertyName") else { return };
+    for (schema, cases) in schemas.iter().zip(variants) {
+        let values = selectors(&discriminator, schema);
+        for case in cases {
+            case.tag = Some((property, values.clone()));
+        }
+    }
+}
+
+/// Returns the names that `mapping` has for a schema, else the name of its component.
+fn selectors(discriminator: &Node<'_>, schema: &Node<'_>) -> Vec<Value> {
+    let component = schema.defined_at.rsplit('/').next().unwrap_or_default();
+    let mapping = discriminator.get("mapping");
+    let members = mapping.iter().flat_map(Node::members);
+    let is_schema =
+        |target: &str| target == component || target.strip_prefix('#') == Some(&schema.defined_at);
+    let names = members.filter(|(_, target)| target.value.as_str().is_some_and(is_schema));
+    let names: Vec<_> = names.map(|(name, _)| Value::from(name)).collect();
+    if names.is_empty() { vec![component.into()] } else { names }
+}
+
+/// Notes for every case which other variants it may fit too.
+pub fn add_rivals<'d>(union: &Node<'d>, schemas: &[Node<'d>], variants: &mut [Vec<Case<'d>>]) {
+    if variants.iter().map(Vec::len).sum::<usize>() > MAX_CASES {
+        return;
+    }
+    let known: Vec<Vec<_>> =
+        variants.iter().map(|cases| cases.iter().map(Variant::new).collect()).collect();
+    let rivals = |(at, cases): (usize, &Vec<Variant<'_, 'd>>)| -> Vec<Vec<Node<'d>>> {
+        let others = || known.iter().zip(schemas).enumerate().filter(|(other, _)| *other != at);
+        let overlaps = |case: &Variant<'_, 'd>| {
+            let is_rival = |others: &[Variant<'_, 'd>]| others.iter().any(|it| case.overlaps(it));
+            let rivals = others().filter(|(_, (cases, _))| is_rival(cases));
+            rivals.map(|(_, (_, schema))| schema.clone()).collect()
+        };
+        cases.iter().map(overlaps).collect()
+    };
+    let rivals: Vec<_> = known.iter().enumerate().flat_map(rivals).collect();
+    for (case, rivals) in variants.iter_mut().flatten().zip(rivals) {
+        if case.rivals.len() + rivals.len() > MAX_RIVALS {
+            case.opaque.push(Opaque { keyword: "oneOf", node: Some(union.clone()) });
+        } else {
+            case.rivals.extend(rivals);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Contracts in several files: references to files below the folder of the document, in the folder and
+//! in git, and references that lead out of it.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+const CONTRACT: &str = "\
+openapi: 3.0.3
+info: {title: t, version: '1'}
+paths:
+  /books:
+    $ref: paths/books.yaml#/books
+";
+
+const PATHS: &str = "\
+books:
+  get:
+    operationId: listBooks
+    responses:
+      '200':
+        description: ok
+        content:
+          application/json:
+            schema: {$ref: ../schemas/book.json}
+";
+
+/// A book refers to its author, and the author to the books.
+const BOOK: &str = r#"{
+  "type": "object",
+  "properties": {
+    "title": {"type": "string"},
+    "author": {"$ref": "./author.yaml#/Author"}
+  }
+}"#;
+
+const AUTHOR: &str = "\
+Author:
+  type: object
+  properties:
+    name: {type: string}
+    first: {$ref: book.json}
+";
+
+/// The same in one file.
+const WHOLE: &str = "\
+openapi: 3.0.3
+info: {title: t, version: '1'}
+paths:
+  /books:
+    get:
+      operationId: listBooks
+      responses:
+        '200':
+          description: ok
+          content:
+            application/json:
+              schema: {$ref: '#/components/schemas/Book'}
+components:
+  schemas:
+    Book:
+      type: object
+      properties:
+        title: {type: string}
+        author:
+          type: object
+          properties:
+            name: {type: string}
+            first: {$ref: '#/components/schemas/Book'}
+";
+
+/// Writes the contract in its files, and in one.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        ("api/openapi.yaml", CONTRACT),
+        ("api/paths/books.yaml", PATHS),
+        ("api/schemas/book.json", BOOK),
+        ("api/schemas/author.yaml", AUTHOR),
+        ("whole.yaml", WHOLE),
+    ] {
+        write(&folder, name, text);
+    }
+    folder
+}
+
+fn write(folder: &TempDir, name: &str, text: &str) {
+    let file = folder.path().join(name);
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(file, text).unwrap();
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_openapi-drift"));
+    command.current_dir(folder).args(arguments).output().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    [&output.stdout[..], &output.stderr[..]].map(String::from_utf8_lossy).concat()
+}
+
+const DIFF: [&str; 4] = ["--contract", "api/openapi.yaml", "--generated", "whole.yaml"];
+
+#[test]
+fn a_contract_in_several_files_agrees_with_the_same_in_one() {
+    let folder = folder();
+    let output = run(folder.path(), &DIFF);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let swapped = ["--contract", "whole.yaml", "--generated", "api/openapi.yaml"];
+    assert_eq!(run(folder.path(), &swapped).status.code(), Some(0));
+}
+
+#[test]
+fn a_difference_in_another_file_names_that_file_and_its_line() {
+    let folder = folder();
+    write(
+        &folder,
+        "api/schemas/author.yaml",
+        &AUTHOR.replace("name: {type: string", "name: {type: integer"),
+    );
+    let output = run(folder.path(), &DIFF);
+    assert_eq!(output.status.code(), Some(1));
+    let report = text(&output);
+    assert!(
+        report.contains("--> api/schemas/author.yaml:4:5 #/Author/properties/name"),
+        "{report}"
+    );
+    let annotated = text(&run(folder.path(), &[&DIFF[..], &["--format", "github"]].concat()));
+    assert!(annotated.contains("file=api/schemas/author.yaml,line=4,"), "{annotated}");
+    let json = text(&run(folder.path(), &[&DIFF[..], &["--format", "json"]].concat()));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["findings"][0]["documented"]["file"], "api/schemas/author.yaml");
+    assert!(json["findings"][0]["served"]["file"].is_null());
+    let sarif = text(&run(folder.path(), &[&DIFF[..], &["--format", "sarif"]].concat()));
+    assert!(sarif.contains(r#""uri": "api/schemas/author.yaml""#), "{sarif}");
+}
+
+#[test]
+fn an_earlier_version_takes_its_files_from_the_same_revision() {
+    let folder = folder();
+    let git = |arguments: &str| {
+        let identity = ["-c", "user.name=a", "-c", "user.email=a@example.com"];
+        let mut command = Command::new("git");
+        command.arg("-C").arg(folder.path()).args(identity).args(arguments.split(' '));
+        assert!(command.output().unwrap().status.success(), "{arguments}");
+    };
+    git("init --quiet");
+    git("add .");
+    git("commit --quiet -m one");
+    write(&folder, "api/schemas/book.json", &BOOK.replace("title", "name"));
+    for against in ["HEAD", "HEAD:api/openapi.yaml"] {
+        let output = run(folder.path(), &["--contract", "api/openapi.yaml", "--against", against]);
+        let report = text(&output);
+        assert_eq!(output.status.code(), Some(1), "{report}");
+        assert!(report.contains("HEAD:api/schemas/book.json:4:5"), "{report}");
+    }
+    git("checkout --quiet .");
+    let output = run(folder.path(), &["--contract", "api/openapi.yaml", "--against", "HEAD"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+}
+
+#[test]
+fn references_out_of_the_folder_and_to_what_is_not_there_exit_with_2_and_one_sentence() {
+    let folder = folder();
+    write(&folder, "secret.yaml", "a: {type: string}");
+    std::os::unix::fs::symlink("../secret.yaml", folder.path().join("api/link.yaml")).unwrap();
+    write(&folder, "api/broken.yaml", "a: [");
+    for (reference, why) in [
+        ("../secret.yaml#/a", "outside of the folder"),
+        ("paths/../../secret.yaml#/a", "outside of the folder"),
+        ("/etc/hostname", "not a path below the folder"),
+        ("https://example.com/a.yaml", "not a file below the folder"),
+        ("link.yaml#/a", "a link that leads out"),
+        ("missing.yaml", "cannot be read"),
+        ("broken.yaml", "is not YAML or JSON"),
+        ("paths/books.yaml#/nothing", "which is not there"),
+    ] {
+        let contract = CONTRACT.replace("paths/books.yaml#/books", &format!("'{reference}'"));
+        write(&folder, "api/openapi.yaml", &contract);
+        let output = run(folder.path(), &DIFF);
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(2), "{reference}: {said}");
+        assert!(said.contains(why) && said.lines().count() == 1, "{reference}: {said}");
+        assert!(said.contains("api/openapi.yaml"), "{said}");
+    }
+}

@@ -1,0 +1,121 @@
+//! What was renamed is one finding with both places, and what cannot be paired without doubt is not
+//! taken for renamed.
+
+use openapi_drift::{Document, Outcome, Pair, Question, compare};
+use serde_json::{Value, json};
+
+fn changed(before: Value, now: Value) -> Outcome {
+    let documented = Document::new("before", before).unwrap();
+    let served = Document::new("now", now).unwrap();
+    compare(Question::Change, &Pair { documented, served })
+}
+
+/// Returns the titles of what breaks, then of what is added.
+fn titles(outcome: &Outcome) -> Vec<&str> {
+    outcome.findings.iter().chain(&outcome.additions).map(|finding| &*finding.title).collect()
+}
+
+fn responding(properties: Value, required: &[&str]) -> Value {
+    let mut schema = json!({"type": "object", "required": required});
+    schema["properties"] = properties;
+    let body = json!({"content": {"application/json": {"schema": schema}}});
+    let operation = json!({"operationId": "a", "responses": {"200": body}});
+    json!({"openapi": "3.0.3", "paths": {"/a": {"get": operation}}})
+}
+
+#[test]
+fn a_renamed_property_is_one_finding_with_both_places() {
+    let (string, number) = (json!({"type": "string"}), json!({"type": "number"}));
+    let before = responding(json!({"id": string, "a": string, "b": number}), &["a"]);
+    let now = responding(json!({"id": string, "x": string, "y": number}), &["x"]);
+    let outcome = changed(before, now);
+    assert_eq!(titles(&outcome), ["`a` is now `x`", "`b` is now `y`"]);
+    let finding = &outcome.findings[0];
+    assert!(finding.documented.used_at.ends_with("/properties/a"), "{finding:?}");
+    assert!(finding.served.used_at.ends_with("/properties/x"), "{finding:?}");
+}
+
+#[test]
+fn a_property_is_renamed_only_if_one_other_has_its_shape() {
+    let string = json!({"type": "string"});
+    let before = || responding(json!({"a": string}), &[]);
+    let two = responding(json!({"x": string, "y": string}), &[]);
+    assert_eq!(titles(&changed(before(), two)), ["`a` is gone", "`x` is new", "`y` is new"]);
+    let wider = responding(json!({"x": {"type": "string", "nullable": true}}), &[]);
+    assert_eq!(titles(&changed(before(), wider)), ["`a` is gone", "`x` is new"]);
+    let narrower = responding(json!({"x": {"type": "string", "maxLength": 9}}), &[]);
+    assert_eq!(titles(&changed(before(), narrower)), ["`a` is gone", "`x` is new"]);
+    let required = responding(json!({"x": string}), &["x"]);
+    assert_eq!(titles(&changed(before(), required)), ["`a` is gone", "`x` is new"]);
+    let with_default = responding(json!({"x": {"type": "string", "default": "-"}}), &[]);
+    assert_eq!(titles(&changed(before(), with_default)), ["`a` is gone", "`x` is new"]);
+    let many = |prefix: &str| {
+        let names = (0..30).map(|at| (format!("{prefix}{at}"), json!({"maxLength": at})));
+        responding(names.collect(), &[])
+    };
+    assert_eq!(titles(&changed(many("a"), many("x"))).len(), 60);
+}
+
+fn with_parameters(route: &str, id: &str, parameters: Value) -> Value {
+    let mut operation = json!({"operationId": id});
+    operation["parameters"] = parameters;
+    json!({"openapi": "3.0.3", "paths": {route: {"get": operation}}})
+}
+
+#[test]
+fn a_renamed_parameter_is_one_finding_with_both_places() {
+    let limit = |name: &str, place: &str, most: u8| {
+        let schema = json!({"type": "integer", "maximum": most});
+        json!([{"name": name, "in": place, "schema": schema}])
+    };
+    let document = |parameters| with_parameters("/a", "a", parameters);
+    let outcome = changed(document(limit("limit", "query", 9)), document(limit("max", "query", 9)));
+    let title = "parameter `limit` was in query, and is now called `max`";
+    assert_eq!(titles(&outcome), [title]);
+    assert!(outcome.findings[0].served.used_at.ends_with("/parameters/0"));
+    for other in [limit("max", "query", 8), limit("max", "query", 10), limit("max", "header", 9)] {
+        let outcome = changed(document(limit("limit", "query", 9)), document(other));
+        assert_eq!(titles(&outcome).len(), 2, "{:?}", titles(&outcome));
+    }
+}
+
+#[test]
+fn a_parameter_of_a_renamed_route_is_compared_by_its_place() {
+    let document = |route: &str, names: [&str; 2], kind: &str| {
+        let parameter = |name: &str, kind: &str| json!({"name": name, "in": "path", "required": true, "schema": {"type": kind}});
+        let parameters = [parameter(names[0], "string"), parameter(names[1], kind)];
+        with_parameters(route, "get", json!(parameters))
+    };
+    let before = || document("/a/{one}/{two}", ["one", "two"], "string");
+    let now = |kind| document("/b/{x}/{one}", ["x", "one"], kind);
+    assert_eq!(titles(&changed(before(), now("string"))).len(), 1);
+    let outcome = changed(before(), now("boolean"));
+    let titles = titles(&outcome);
+    assert_eq!(titles.len(), 2, "{titles:?}");
+    assert!(titles[1].contains("parameter `two` could be string"), "{titles:?}");
+    // With another number of parameters none has a counterpart.
+    let fewer = with_parameters("/b", "get", json!([]));
+    assert_eq!(changed(before(), fewer).findings.len(), 1);
+}
+
+fn with_routes(routes: &[(&str, &str)]) -> Value {
+    let item = |(route, id): &(&str, &str)| {
+        ((*route).to_owned(), json!({"get": {"operationId": id, "responses": {"204": {}}}}))
+    };
+    let paths: serde_json::Map<_, _> = routes.iter().map(item).collect();
+    json!({"openapi": "3.0.3", "paths": paths})
+}
+
+#[test]
+fn an_operation_that_moved_is_known_by_its_name_and_then_by_its_route() {
+    let outcome = changed(with_routes(&[("/x", "a")]), with_routes(&[("/x", "b"), ("/y", "a")]));
+    let moved = "a: the route was GET /x, and is now GET /y";
+    assert_eq!(titles(&outcome), [moved, "GET /x (b) is new"]);
+    let renamed = changed(with_routes(&[("/x", "a")]), with_routes(&[("/x", "b")]));
+    assert_eq!(titles(&renamed), ["a: the operationId was `a`, and is now `b`"]);
+    let both = changed(with_routes(&[("/x/{a}", "a")]), with_routes(&[("/x/{b}", "b")]));
+    assert_eq!(titles(&both).len(), 2, "{:?}", titles(&both));
+    assert!(both.additions.is_empty());
+    let other = changed(with_routes(&[("/x/{a}.a", "a")]), with_routes(&[("/x/{a}.b", "b")]));
+    assert_eq!(titles(&other), ["GET /x/{a}.a (a) is gone", "GET /x/{a}.b (b) is new"]);
+}

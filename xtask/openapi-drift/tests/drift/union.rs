@@ -1,0 +1,266 @@
+//! Variants of a union: a change is reported inside its variant, and what `oneOf` forbids because it
+//! fits two variants is found. Each test builds documents of one operation.
+
+use openapi_drift::{Document, Pair, Question, compare};
+use serde_json::{Value, json};
+
+/// A document with one operation, whose request and response have this schema.
+fn document(schema: &Value) -> Document {
+    let body = json!({"content": {"application/json": {"schema": schema}}});
+    let operation = json!({"operationId": "a", "requestBody": body, "responses": {"200": body}});
+    let root = json!({"openapi": "3.0.3", "paths": {"/a": {"put": operation}}});
+    Document::new("openapi.yaml", root).unwrap()
+}
+
+/// Returns the code and the title of every difference of a response.
+fn findings(before: &Value, now: &Value) -> Vec<String> {
+    let documents = Pair { documented: document(before), served: document(now) };
+    let outcome = compare(Question::Change, &documents);
+    let all = outcome.findings.iter().filter(|it| it.places.iter().any(|it| it.contains("200")));
+    all.map(|finding| format!("{}: {}", finding.code(), finding.title)).collect()
+}
+
+fn object(properties: Value, required: &[&str]) -> Value {
+    let mut schema = json!({"type": "object", "required": required, "additionalProperties": false});
+    schema["properties"] = properties;
+    schema
+}
+
+/// An object with a constant, and a member of this type.
+fn tagged(kind: &str, name: &str, member: &str) -> Value {
+    let kind = json!({"type": "string", "enum": [kind]});
+    object(json!({"kind": kind, name: {"type": member}}), &["kind", name])
+}
+
+fn one_of(variants: &[Value]) -> Value {
+    json!({"oneOf": variants})
+}
+
+#[test]
+fn a_change_inside_a_variant_with_a_constant_is_reported_inside_it() {
+    let waiting = object(json!({"kind": {"type": "string", "enum": ["waiting"]}}), &["kind"]);
+    let present = |member| {
+        let inner = |name: &str| json!({"type": member, "title": name});
+        let value = object(json!({"a": inner("a"), "b": inner("b"), "c": inner("c")}), &["a"]);
+        let kind = json!({"type": "string", "enum": ["present"]});
+        object(json!({"kind": kind, "value": value}), &["kind", "value"])
+    };
+    let union = |member| one_of(&[waiting.clone(), present(member)]);
+    let found = findings(&union("string"), &union("integer"));
+    let titles = ["a", "b", "c"]
+        .map(|name| format!("response-type: `{name}` may now be integer (int64), and was string"));
+    assert_eq!(found, titles);
+}
+
+#[test]
+fn a_change_inside_a_variant_with_one_key_is_reported_inside_it() {
+    let variant = |key: &str, member| {
+        let inner = object(json!({"size": {"type": member}, "name": {"type": member}}), &["size"]);
+        object(json!({key: inner}), &[key])
+    };
+    let simple = json!({"type": "string", "enum": ["none"]});
+    let union = |member| {
+        let unchanged = object(json!({"disk": {"type": "boolean"}}), &["disk"]);
+        one_of(&[simple.clone(), unchanged, variant("memory", member)])
+    };
+    let found = findings(&union("string"), &union("boolean"));
+    let titles = ["size", "name"]
+        .map(|name| format!("response-type: `{name}` may now be boolean, and was string"));
+    assert_eq!(found, [titles[1].clone(), titles[0].clone()]);
+    // A new key is one finding, and so is a new constant.
+    let more = one_of(&[simple, variant("disk", "string"), variant("memory", "string")]);
+    let fewer = one_of(&[variant("disk", "string"), variant("fan", "string")]);
+    let found = findings(&fewer, &more);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].contains("the response body may now be `none`"), "{found:?}");
+    assert!(found[1].contains("object of `memory`, and was object of"), "{found:?}");
+}
+
+#[test]
+fn a_new_variant_is_one_finding_at_its_constant() {
+    let old = [tagged("a", "one", "string"), tagged("b", "two", "string")];
+    let new = [&old[..], &[tagged("c", "three", "string")]].concat();
+    let found = findings(&one_of(&old), &one_of(&new));
+    assert_eq!(found, ["response-enum: `kind` may now be `c`, and was `a`, `b`"]);
+    assert!(findings(&one_of(&new), &one_of(&old)).is_empty());
+}
+
+#[test]
+fn a_variant_that_was_split_by_its_constant_means_the_same() {
+    let both = object(json!({"kind": {"type": "string", "enum": ["a", "b"]}}), &["kind"]);
+    let one = |kind| object(json!({"kind": {"type": "string", "enum": [kind]}}), &["kind"]);
+    let split = one_of(&[one("a"), one("b"), tagged("c", "more", "string")]);
+    let joined = one_of(&[both.clone(), tagged("c", "more", "string")]);
+    assert!(findings(&split, &joined).is_empty());
+    assert!(findings(&joined, &split).is_empty());
+    let fewer = one_of(&[one("a"), tagged("c", "more", "string")]);
+    let title = "response-enum: `kind` may now be `b`, and was `a`, `c`";
+    assert_eq!(findings(&fewer, &joined), [title]);
+}
+
+#[test]
+fn a_union_in_a_variant_has_constants_of_its_own() {
+    let inner = |kind: &str, member: &str| {
+        let mut schema = tagged("outer", "value", member);
+        schema["properties"]["inner"] = json!({"type": "string", "enum": [kind]});
+        schema["required"] = json!(["kind", "value", "inner"]);
+        schema
+    };
+    let union = |member| {
+        let nested = one_of(&[inner("x", "string"), inner("y", member)]);
+        one_of(&[tagged("other", "value", member), nested])
+    };
+    let found = findings(&union("string"), &union("boolean"));
+    let title = "response-type: `value` may now be boolean, and was string".to_owned();
+    assert_eq!(found, [title.clone(), title]);
+}
+
+#[test]
+fn a_discriminator_pairs_variants_without_constants() {
+    let variant = |members: &[(&str, &str)]| {
+        let mut schema = json!({"type": "object", "properties": {"kind": {"type": "string"}}});
+        for (name, member) in members {
+            schema["properties"][name] = json!({"type": member});
+        }
+        schema
+    };
+    let document = |a: Value, b: Value| {
+        let [to_a, to_b] =
+            ["A", "B"].map(|it| json!({"$ref": format!("#/components/schemas/{it}")}));
+        let mapping = json!({"first": "#/components/schemas/A", "second": "B"});
+        let discriminator = json!({"propertyName": "kind", "mapping": mapping});
+        let schema = json!({"oneOf": [to_a, to_b], "discriminator": discriminator});
+        let body = json!({"content": {"application/json": {"schema": schema}}});
+        let operation = json!({"operationId": "a", "responses": {"200": body}});
+        let components = json!({"schemas": {"A": a, "B": b}});
+        let paths = json!({"/a": {"get": operation}});
+        let root = json!({"openapi": "3.0.3", "paths": paths, "components": components});
+        Document::new("openapi.yaml", root).unwrap()
+    };
+    // The response of A is now like that of B, which only the constant tells from A.
+    let b = variant(&[("x", "string"), ("y", "string"), ("z", "string")]);
+    let a = variant(&[("x", "integer"), ("y", "integer")]);
+    let documented = document(a, b.clone());
+    let served = document(variant(&[("x", "string"), ("y", "string")]), b);
+    let outcome = compare(Question::Change, &Pair { documented, served });
+    let titles: Vec<_> = outcome.findings.iter().map(|finding| &*finding.title).collect();
+    assert_eq!(
+        titles,
+        [
+            "`x` may now be string, and was integer (int64)",
+            "`y` may now be string, and was integer (int64)",
+        ]
+    );
+}
+
+/// Whether the response may break what `oneOf` promises, if `any_of` replaces the `oneOf`.
+fn may_overlap(variants: &[Value]) -> bool {
+    let (one_of, any_of) = (one_of(variants), json!({"anyOf": variants}));
+    assert!(findings(&one_of, &one_of).is_empty(), "{one_of}");
+    assert!(findings(&any_of, &one_of).is_empty(), "{one_of}");
+    let found = findings(&one_of, &any_of);
+    let is_overlap = |title: &String| title.starts_with("response-overlap: ");
+    assert!(found.iter().all(is_overlap), "{found:?}");
+    !found.is_empty()
+}
+
+fn list(items: &str, least: u8) -> Value {
+    json!({"type": "array", "items": {"type": items}, "minItems": least})
+}
+
+fn string(keyword: &str, value: impl Into<Value>) -> Value {
+    json!({"type": "string", keyword: value.into()})
+}
+
+fn open(name: &str, member: &str, required: &[&str]) -> Value {
+    json!({"type": "object", "properties": {name: {"type": member}}, "required": required})
+}
+
+#[test]
+fn variants_that_are_proved_to_be_disjoint_may_be_written_as_any_of() {
+    let disjoint = [
+        [json!({"type": "integer"}), json!({"type": "string"})],
+        [string("enum", json!(["a"])), string("enum", json!(["b"]))],
+        [string("enum", json!(["a"])), string("minLength", 2)],
+        [string("maxLength", 2), string("minLength", 3)],
+        [string("format", "ipv4"), string("format", "ipv6")],
+        [json!({"type": "integer", "maximum": 1}), json!({"type": "integer", "minimum": 2})],
+        [
+            json!({"type": "number", "maximum": 1}),
+            json!({"type": "number", "minimum": 1, "exclusiveMinimum": true}),
+        ],
+        [json!({"type": "integer"}), json!({"type": "number", "enum": [0.5]})],
+        [list("string", 1), list("integer", 0)],
+        [open("a", "string", &["a"]), open("b", "string", &[])],
+        [open("a", "string", &["a"]), open("a", "integer", &[])],
+        [tagged("a", "x", "string"), tagged("b", "x", "string")],
+    ];
+    for variants in disjoint {
+        assert!(!may_overlap(&variants), "{variants:?}");
+    }
+}
+
+#[test]
+fn variants_that_may_overlap_forbid_what_fits_both() {
+    let free = json!({"type": "object", "additionalProperties": true, "required": ["a"]});
+    let one_way = |member: &str| {
+        let member = json!({"type": member, "readOnly": true});
+        json!({"type": "object", "properties": {"a": member}, "required": ["a"]})
+    };
+    let overlapping = [
+        [json!({"type": "integer"}), json!({"type": "number"})],
+        [string("enum", json!(["a", "b"])), string("enum", json!(["b", "c"]))],
+        [string("enum", json!(["ab"])), string("minLength", 2)],
+        [string("maxLength", 3), string("minLength", 3)],
+        [string("format", "ipv4"), string("format", "other")],
+        [string("pattern", "^a"), string("pattern", "^b")],
+        [json!({"type": "integer", "maximum": 2}), json!({"type": "integer", "minimum": 2})],
+        [json!({"type": "integer"}), json!({"type": "number", "enum": [2.0]})],
+        [list("string", 0), list("integer", 0)],
+        [list("string", 1), json!({"type": "array", "minItems": 1})],
+        [open("a", "string", &[]), open("b", "string", &[])],
+        [open("a", "string", &["a"]), free],
+        [open("a", "string", &[]), open("a", "integer", &[])],
+        [one_way("string"), one_way("integer")],
+    ];
+    for variants in overlapping {
+        assert!(may_overlap(&variants), "{variants:?}");
+    }
+}
+
+#[test]
+fn a_value_that_avoids_the_overlap_is_allowed() {
+    let union = one_of(&[json!({"type": "integer"}), json!({"type": "number"})]);
+    let halves = json!({"type": "number", "enum": [0.5, 1.5]});
+    assert!(findings(&union, &halves).is_empty());
+    let found = findings(&union, &json!({"type": "integer", "enum": [1]}));
+    assert_eq!(
+        found,
+        ["response-overlap: the response body may now fit two variants of the earlier `oneOf`"]
+    );
+    // What the later union forbids too cannot be sent, and a variant that shrinks lets it through.
+    let narrow = one_of(&[json!({"type": "integer", "minimum": 5}), json!({"type": "number"})]);
+    assert_eq!(findings(&union, &narrow).len(), 1);
+    let wide = one_of(&[json!({"type": "integer"}), json!({"type": "number", "minimum": 5})]);
+    assert_eq!(findings(&union, &wide).len(), 1);
+}
+
+#[test]
+fn a_union_with_many_overlaps_is_compared_for_equality() {
+    let variants = |count| {
+        let variant = |at: usize| json!({"type": "object", "properties": {format!("p{at}"): {}}});
+        one_of(&(0..count).map(variant).collect::<Vec<_>>())
+    };
+    assert!(findings(&variants(9), &variants(9)).is_empty());
+    assert!(findings(&variants(9), &variants(8)).iter().any(|it| it.starts_with("undecided: ")));
+}
+
+#[test]
+fn a_variant_without_the_constant_may_allow_any_value_of_it() {
+    let string = json!({"type": "string"});
+    let any_kind = object(json!({"kind": string, "name": string}), &["kind", "name"]);
+    let union = json!({"anyOf": [tagged("a", "name", "boolean"), any_kind]});
+    assert!(findings(&union, &tagged("b", "name", "string")).is_empty());
+    assert!(findings(&union, &tagged("a", "name", "string")).is_empty());
+    assert_eq!(findings(&union, &tagged("b", "name", "integer")).len(), 1);
+}
