@@ -26,15 +26,21 @@ fn parameters(document: &Value) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Writes `tokenName` as `token_name`.
+/// Writes `tokenName` as `token_name`, and `createAPIToken` as `create_api_token`.
 pub fn snake_case(name: &str) -> String {
-    name.chars().fold(String::new(), |mut text, letter| {
-        if letter.is_ascii_uppercase() {
+    let letters: Vec<char> = name.chars().collect();
+    let is_lower = |index: Option<usize>| {
+        index.and_then(|index| letters.get(index)).is_some_and(char::is_ascii_lowercase)
+    };
+    let mut text = String::new();
+    for (index, letter) in letters.iter().enumerate() {
+        let begins_word = is_lower(index.checked_sub(1)) || is_lower(Some(index + 1));
+        if index > 0 && letter.is_ascii_uppercase() && begins_word {
             text.push('_');
         }
         text.push(letter.to_ascii_lowercase());
-        text
-    })
+    }
+    text
 }
 
 /// Returns what a variant is on the wire.

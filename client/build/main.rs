@@ -18,7 +18,7 @@ use serde_json::Value;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::{env, fs, panic};
-use syn::{ImplItem, Item};
+use syn::{ImplItem, Item, parse_quote};
 
 /// Readable names for the inline schemas of the list.
 const NAMES: [(&str, &str); 3] = [
@@ -82,6 +82,8 @@ fn client(contract: &OpenAPI, document: &Value) -> Result<String> {
     let mut file: syn::File = syn::parse2(tokens)?;
     remove_constructors(&mut file.items);
     secrets::hide(&mut file.items, &secrets::types(document))?;
+    let secrets = secrets::operations(document);
+    file.items.push(parse_quote!(pub(crate) const SECRET_OPERATIONS: &[&str] = &[#(#secrets),*];));
     arguments::explain(&mut file, document);
     docs::complete(&mut file, document);
     Ok(prettyplease::unparse(&file))

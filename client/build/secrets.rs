@@ -1,5 +1,6 @@
 //! Keeps the secrets in the document's types out of debug output.
 
+use crate::docs::snake_case;
 use anyhow::Result;
 use serde_json::Value;
 use syn::punctuated::Punctuated;
@@ -13,6 +14,26 @@ pub fn types(document: &Value) -> Vec<String> {
     };
     let schemas = document["components"]["schemas"].as_object().into_iter().flatten();
     schemas.filter(|(_, schema)| is_secret(schema)).map(|(name, _)| name.clone()).collect()
+}
+
+/// Returns the names that progenitor gives to the operations whose success has such a schema.
+pub fn operations(document: &Value) -> Vec<String> {
+    let secrets = types(document);
+    let shows_secret = |operation: &&Value| {
+        let responses = operation["responses"].as_object().into_iter().flatten();
+        let mut successes = responses.filter(|(status, _)| status.starts_with('2'));
+        successes.any(|(_, response)| {
+            let schema = response["content"]["application/json"]["schema"]["$ref"].as_str();
+            let name = schema.and_then(|schema| schema.rsplit('/').next());
+            name.is_some_and(|name| secrets.iter().any(|secret| secret == name))
+        })
+    };
+    let paths = document["paths"].as_object().into_iter().flatten();
+    let operations = paths.flat_map(|(_, item)| item.as_object().into_iter().flatten());
+    let operations = operations.map(|(_, operation)| operation).filter(shows_secret);
+    operations
+        .filter_map(|operation| Some(snake_case(operation["operationId"].as_str()?)))
+        .collect()
 }
 
 /// Replaces the derived `Debug` of the secret types and their builders by one without the fields.

@@ -213,6 +213,7 @@ pub fn allow_ip() -> Arg {
 /// Lets a token of an organization expire, and name the addresses that may use it.
 fn restrict(mint: Command) -> Command {
     let expires = Arg::new("expires").long("expires").value_name("EXPIRATION");
+    let expires = expires.allow_hyphen_values(true);
     let expires =
         expires.help("A duration such as 30d, a time such as 2030-01-31T12:00:00Z, or never");
     let addresses = "An address or a network that may use the token; may be repeated";

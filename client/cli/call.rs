@@ -51,16 +51,21 @@ pub async fn run(options: &Options, matches: &ArgMatches) -> Result<(), Problem>
             received.lock().expect("no thread panics here").push(body.to_vec());
         })
     })?;
-    let value = if flag(matches, "all") == Some(true) {
-        Some(all_entries(&client, matches).await?)
+    let (value, problem) = if flag(matches, "all") == Some(true) {
+        (Some(all_entries(&client, matches).await?), None)
     } else if let Some(filter) = &filter {
-        Some(selection::revoke(&client, matches, filter).await?)
+        let (value, problem) = selection::revoke(&client, matches, filter).await;
+        (Some(value), problem)
     } else {
         Cli::new(client, Hooks).execute(operation, matches).await.map_err(Problem::from_call)?;
-        None
+        (None, None)
     };
     let bodies = std::mem::take(&mut *bodies.lock().expect("no thread panics here"));
-    output::print(&Answer { bodies, value }, &shown, options.format)
+    // What was done before a later call failed is shown too.
+    if problem.is_none() || !bodies.is_empty() {
+        output::print(&Answer { bodies, value }, &shown, options.format)?;
+    }
+    problem.map_or(Ok(()), Err)
 }
 
 /// Returns whether a flag is given, or `None` if the command does not have it.
@@ -178,6 +183,9 @@ impl CliConfig for Hooks {
         request: &mut builder::RevokeCredentials<'_>,
     ) -> anyhow::Result<()> {
         if !matches.contains_id("json-body") {
+            if io::stdin().is_terminal() {
+                eprintln!("credentials, one on each line; Ctrl-D ends them:");
+            }
             let credentials: Vec<_> = io::stdin().lines().collect::<Result<_, _>>()?;
             *request = request.clone().body_map(|body| body.credentials(credentials));
         }

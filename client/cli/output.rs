@@ -64,7 +64,10 @@ fn secret(done: &str, minted: &Value, json: Option<Vec<u8>>) -> Result<(), Probl
         format!("{}\n", cell(minted, "token")).into_bytes()
     });
     write_all(&text).map_err(|error| {
-        let revoke = format!("revoke it with `orgtokens token revoke {name}`");
+        let revoke = match done {
+            "rotated" => "rotate it again".to_owned(),
+            _ => format!("revoke it with `orgtokens token revoke {name}`"),
+        };
         Problem::unknown(format!(
             "the token {name}, id {id}, was {done}, but not printed ({error}): {revoke}"
         ))

@@ -85,6 +85,9 @@ fn next_step(failure: &Failure) -> Option<String> {
         return Some(format!("try again in {} s", wait.as_secs()));
     }
     let step = match failure.status.map(|status| status.as_u16()) {
+        None if failure.message.contains("certificate") => {
+            "trust it with SSL_CERT_FILE=FILE, if it is your own server's"
+        }
         None => "check the URL, and that the server runs",
         Some(401) => "run `orgtokens login`, or set ORGTOKENS_TOKEN to a valid token",
         Some(408 | 429) => "try again later",

@@ -1,9 +1,11 @@
 //! `token revoke` with a filter: the arguments that select tokens, and the calls until none is left.
 
+use crate::output::complain;
 use crate::problem::Problem;
+use chrono::DateTime;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 use indicatif::ProgressBar;
-use orgtokens_client::types::{OrganizationSlug, RevocationFilter};
+use orgtokens_client::types::{Name, OrganizationSlug, RevocationFilter};
 use orgtokens_client::{Client, Failure};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -28,6 +30,8 @@ pub fn arguments(command: Command) -> Command {
     let ids = || FILTERS.iter().map(|(id, ..)| *id).chain([NEVER_USED]);
     let filters = FILTERS.map(|(id, _, value, help)| {
         let filter = Arg::new(id).long(id).value_name(value).help(help);
+        let filter =
+            if value == "TIME" { filter.value_parser(time) } else { filter.value_parser(name) };
         filter.requires("organization-slug").conflicts_with_all(["token-name", "token-id"])
     });
     let never_used = Arg::new(NEVER_USED).long(NEVER_USED).action(ArgAction::SetTrue);
@@ -39,6 +43,15 @@ pub fn arguments(command: Command) -> Command {
     let filter = ArgGroup::new("filter").args(ids()).multiple(true);
     let selected = ArgGroup::new("selected").args(ids()).arg("token-id").multiple(true);
     command.args(filters).args([never_used, dry_run]).groups([filter, selected])
+}
+
+fn time(text: &str) -> Result<String, &'static str> {
+    let time = DateTime::parse_from_rfc3339(text).map(|_| text.to_owned());
+    time.map_err(|_| "use a time such as 2030-01-31T12:00:00Z")
+}
+
+fn name(text: &str) -> Result<String, String> {
+    text.parse::<Name>().map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
 /// Returns whether the selected tokens are only to be shown.
@@ -63,26 +76,36 @@ pub fn filter(matches: &ArgMatches) -> Result<Option<RevocationFilter>, Problem>
     serde_json::from_value(Value::Object(members)).map(Some).map_err(Problem::wrong_use)
 }
 
-/// Revokes the selected tokens, or shows the first of them. Returns all that the server named.
+/// Revokes the selected tokens, or shows the first of them. Returns all that the server named, and why
+/// it broke off.
 pub async fn revoke(
     client: &Client,
     matches: &ArgMatches,
     filter: &RevocationFilter,
-) -> Result<Value, Problem> {
+) -> (Value, Option<Problem>) {
     let slug = matches.get_one::<OrganizationSlug>("organization-slug");
     let slug = slug.expect("clap requires it");
-    let progress = ProgressBar::new_spinner().with_message("tokens revoked");
+    let progress = ProgressBar::new_spinner();
     progress.enable_steady_tick(Duration::from_millis(200));
+    let is_dry_run = is_dry_run(matches);
     let mut tokens = Vec::new();
-    loop {
+    let problem = loop {
         let call = client.revoke_organization_api_tokens().organization_slug(slug.clone());
-        let call = call.body_map(|body| body.filter(filter.clone()).dry_run(is_dry_run(matches)));
-        let answer = call.send().await.map_err(Failure::from)?.into_inner();
+        let call = call.body_map(|body| body.filter(filter.clone()).dry_run(is_dry_run));
+        let answer = match call.send().await {
+            Ok(answer) => answer.into_inner(),
+            Err(error) => break Some(Failure::from(error).into()),
+        };
         tokens.extend(answer.tokens);
-        progress.set_message(format!("{} tokens revoked", tokens.len()));
-        if !answer.more || answer.dry_run {
-            progress.finish_and_clear();
-            return Ok(json!({ "tokens": tokens }));
+        let done = if is_dry_run { "selected" } else { "revoked" };
+        progress.set_message(format!("{} tokens {done}", tokens.len()));
+        if answer.more && is_dry_run {
+            progress.suspend(|| complain("these are the oldest ones: there are more"));
         }
-    }
+        if !answer.more || is_dry_run {
+            break None;
+        }
+    };
+    progress.finish_and_clear();
+    (json!({ "tokens": tokens }), problem)
 }

@@ -80,8 +80,10 @@ impl From<Error<types::Error>> for Failure {
             }
             // `transport` makes every error response a valid one, so this is the one success.
             Error::InvalidResponsePayload(body, error) => {
-                let message = serde_json::from_slice(&body).map_or_else(
-                    |_| format!("the response does not match the contract: {error}"),
+                // What follows the error only keeps it from being taken for a success.
+                let mut own = serde_json::Deserializer::from_slice(&body).into_iter();
+                let message = own.next().and_then(Result::ok).map_or_else(
+                    || format!("the response does not match the contract: {error}"),
                     |body: types::Error| body.error,
                 );
                 Self { status: Some(StatusCode::OK), ..Self::local(message) }

@@ -2,6 +2,7 @@
 //! failure loses what is known of it. Which failures are answered is the contract's matter.
 
 use crate::failure::{retry_after, with_causes};
+use crate::generated::SECRET_OPERATIONS;
 use crate::settings::{OnBody, Settings};
 use crate::{Client, types};
 use backon::{ExponentialBuilder, Retryable};
@@ -9,9 +10,6 @@ use progenitor_client::{ClientHooks, OperationInfo};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Request, Response, ResponseBuilderExt, StatusCode, Url};
 use std::time::Duration;
-
-/// The operation that is never repeated: a second secret could stay unnoticed.
-const MINT: &str = "create_api_token";
 
 /// The wait before the first repetition, unless the server asks for another one.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
@@ -36,7 +34,9 @@ impl ClientHooks<Settings> for Client {
     ) -> reqwest::Result<Response> {
         self.inner.apply(&mut request);
         let is_read = request.method().is_safe();
-        let times = if operation.operation_id == MINT { 0 } else { self.inner.retries };
+        // A second secret could stay unnoticed.
+        let gives_secret = SECRET_OPERATIONS.contains(&operation.operation_id);
+        let times = if gives_secret { 0 } else { self.inner.retries };
         let attempt = || async {
             let copy = request.try_clone().expect("a JSON body can be copied");
             let result = self.attempt(copy).await;
@@ -74,7 +74,11 @@ impl Client {
                 error: format!("the response broke off: {}", with_causes(&error.without_url())),
             },
         };
-        let body = serde_json::to_vec(&error).unwrap_or_default();
+        let mut body = serde_json::to_vec(&error).unwrap_or_default();
+        if status.is_success() {
+            // No type of a success may accept it, not even one without required members.
+            body.push(b'!');
+        }
         let mut response = rebuild(status, headers, url, body);
         response.extensions_mut().insert::<types::Error>(error);
         Ok(response)

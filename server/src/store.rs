@@ -169,6 +169,15 @@ impl Store {
         Self::connect(url, POOL_SIZE, Intent::Create).await
     }
 
+    /// Fails unless the URL names a backend that this program knows. Nothing is opened.
+    pub fn check_url(url: &str) -> Result<()> {
+        match (url.split_once("://"), file_path(url)) {
+            (Some(("postgres" | "postgresql", _)), _) => Postgres::check_url(url),
+            (_, Some(_)) => Ok(()),
+            _ => Err(broken(UNKNOWN_URL)),
+        }
+    }
+
     async fn connect(url: &str, pool: NonZeroUsize, intent: Intent) -> Result<Self> {
         let (counts, clock) = (Arc::<Counts>::default(), Arc::<Clock>::default());
         let backend = match (url.split_once("://"), file_path(url)) {

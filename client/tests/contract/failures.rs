@@ -32,7 +32,7 @@ async fn a_failure_has_the_status_message_and_request_id_of_the_server() {
     let owner = world.user(Role::Owner);
     let failure = failure(owner.client.revoke_api_token().token_name("missing").send().await);
     assert_eq!(failure.status.unwrap(), 404);
-    assert_eq!(failure.to_string(), "404 Not Found: no such token, or it is not yours to revoke");
+    assert_eq!(failure.to_string(), "404 Not Found: no such token, or it is not yours");
     assert!(failure.request_id.is_some_and(|id| uuid::Uuid::parse_str(&id).is_ok()));
     assert_eq!(failure.retry_after, None);
 }
@@ -172,4 +172,16 @@ fn the_client_never_shows_its_token() {
     assert!(!format!("{client:?}").contains("secret-text"));
     let failure = Client::with_token(NOWHERE, "secret\ntext").unwrap_err();
     assert!(!failure.to_string().contains("secret"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_list_that_is_none_is_never_taken_for_an_empty_one() {
+    for reply in [Reply::Answer(200, HTML, "<p>"), Reply::BreakOff(r#"{"tokens":["#)] {
+        let server = StandIn::start([reply]).await;
+        let client = Client::with_token(&server.url, "secret-text").unwrap();
+        let list = client.list_organization_api_tokens().organization_slug("my-org");
+        let failure = failure(list.send().await);
+        assert_eq!(failure.status.unwrap(), 200, "{failure}");
+        assert!(failure.message.starts_with("the response "), "{failure}");
+    }
 }

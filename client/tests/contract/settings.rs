@@ -95,6 +95,17 @@ async fn a_change_is_sent_again_only_if_the_server_asks_for_it() {
 }
 
 #[tokio::test]
+async fn no_operation_that_gives_a_secret_is_sent_again() {
+    let (server, client) = with_retries([LATER]).await;
+    let create = client.create_organization_api_token().organization_slug("acme");
+    create.body_map(|body| body.name("ci")).send().await.unwrap_err();
+    assert_eq!(server.requests().len(), 1);
+    let rotate = client.rotate_organization_api_token().organization_slug("acme");
+    rotate.token_id("clGFZ4STEe6fljpFzIum8A").send().await.unwrap_err();
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[tokio::test]
 async fn a_mint_is_never_sent_again() {
     let minted = Reply::Answer(200, &[], r#"{"name": "ci-bot", "id": "id", "token": "t"}"#);
     for reply in [LATER, UNKNOWN, Reply::Close, Reply::BreakOff("{")] {

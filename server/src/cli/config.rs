@@ -8,6 +8,7 @@ use clap::error::{ContextKind, ContextValue, Error};
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches};
 use file::File;
 use orgtokens_server::server::Settings;
+use orgtokens_server::store::Store;
 use orgtokens_server::webhooks::Webhook;
 use std::env;
 use std::ffi::OsString;
@@ -39,6 +40,9 @@ pub fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
     let command = command();
     let (_, matches) = leaf(&command, &matches);
     Settings::from_arg_matches(matches)?.check()?;
+    if let Some(url) = matches.get_one::<String>("url") {
+        Store::check_url(url)?;
+    }
     let webhooks = webhooks(file).iter().map(|webhook| webhook.shown().into()).collect::<Vec<_>>();
     let webhooks = Some(webhooks).filter(|webhooks| !webhooks.is_empty());
     let shown = settings(&command).filter_map(|setting| show(setting, matches));

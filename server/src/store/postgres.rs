@@ -34,6 +34,11 @@ pub struct Postgres {
 }
 
 impl Postgres {
+    /// Fails unless the URL says where a database is, and how to connect.
+    pub fn check_url(url: &str) -> Result<()> {
+        Target::parse(url).map(drop)
+    }
+
     /// Opens a database that was initialised, or with `creates` any that may be.
     pub async fn open(url: &str, pool: NonZeroUsize, creates: bool) -> Result<Self> {
         let target = Target::parse(url)?;

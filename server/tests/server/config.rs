@@ -198,3 +198,14 @@ fn an_empty_variable_sets_nothing_but_never_means_another_database() {
     let without_file = settings.command("config check").env("ORGTOKENS_CONFIG", "").output();
     assert!(text(&without_file.unwrap()).contains("max-connections = 1024"));
 }
+
+#[test]
+fn config_check_refuses_a_database_that_serve_would_refuse() {
+    for url in ["", "mysql://u@h/name", "postgres://u@h/name?sslmode=bogus", "postgres://u@h:x/n"] {
+        let settings = Settings::new(&format!("database = \"{url}\""));
+        for words in ["config check", "serve"] {
+            let output = settings.command(words).output().unwrap();
+            assert_eq!(output.status.code(), Some(1), "{words} {url}: {}", text(&output));
+        }
+    }
+}

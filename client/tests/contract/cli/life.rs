@@ -1,7 +1,7 @@
 //! The commands about the life of a token.
 
 use super::Shell;
-use crate::support::World;
+use crate::support::{Reply, StandIn, World};
 use orgtokens_server::caller::Role;
 use serde_json::{Value, json};
 
@@ -70,10 +70,29 @@ async fn selected_tokens_are_shown_or_revoked_until_none_is_left() {
     assert!(revoked.contains("t0") && revoked.contains("t2"), "{revoked}");
     let left = shell.done("token list --organization acme").await;
     assert!(left.contains("stays") && !left.contains("t0"), "{left}");
-    for wrong in ["--created-before soon --yes", "--owner x/y --yes", "--dry-run"] {
+    for (wrong, says) in [
+        ("--created-before soon --yes", "'--created-before <TIME>': use a time such as"),
+        ("--owner x/y --yes", "'--owner <USERNAME>'"),
+        ("--dry-run", "required"),
+    ] {
         let refused = shell.run(&format!("token revoke --organization acme {wrong}")).await;
-        assert_eq!(refused.code, 2, "{wrong}: {refused:?}");
+        assert!(refused.code == 2 && refused.stderr.contains(says), "{wrong}: {refused:?}");
     }
+}
+
+#[tokio::test]
+async fn a_selection_that_goes_on_says_so_and_one_that_breaks_off_shows_what_was_revoked() {
+    let page = r#"{"tokens": [{"name": "t0", "id": "clGFZ4STEe6fljpFzIum8A"}], "dry_run": false,
+        "more": true}"#;
+    let more = Reply::Answer(200, &[], page);
+    let server = StandIn::start([more.clone(), Reply::Answer(503, &[], "{}")]).await;
+    let shell = Shell::new(&server.url, "orgt_x");
+    let select = "token revoke --organization acme --owner bob";
+    let broken = shell.run(&format!("{select} --yes")).await;
+    assert!(broken.code == 3 && broken.stdout.contains("t0"), "{broken:?}");
+    let server = StandIn::start([more]).await;
+    let shown = Shell::new(&server.url, "orgt_x").run(&format!("{select} --dry-run")).await;
+    assert!(shown.code == 0 && shown.stderr.contains("there are more"), "{shown:?}");
 }
 
 #[tokio::test]
