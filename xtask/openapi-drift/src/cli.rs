@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    Code, Document, Outcome, Pair, Question, Style, TrafficRule, compare, write_explanation,
-    write_github, write_json, write_sarif, write_text, write_traffic_explanation,
+    Code, Document, Outcome, Pair, Question, Style, TrafficRule, Warning, compare,
+    write_explanation, write_github, write_json, write_sarif, write_text,
+    write_traffic_explanation, write_warning_explanation,
 };
 pub use traffic::TrafficOptions;
 
@@ -45,18 +46,26 @@ pub struct Options {
     explain: Option<Explained>,
 }
 
-/// A code of a comparison, or one of traffic.
+/// A code of a comparison, one of traffic, or the one of warnings.
 #[derive(Clone, Copy, Debug)]
 enum Explained {
     Comparison(Code),
     Traffic(TrafficRule),
+    Warning,
 }
 
 fn code(name: &str) -> Result<Explained, String> {
     let of_traffic = || TrafficRule::find(name).map(Explained::Traffic);
     let found = Code::find(name).map(Explained::Comparison).or_else(of_traffic);
+    let found = found.or((name == Warning::CODE).then_some(Explained::Warning));
     let of_traffic = TrafficRule::ALL.iter().map(ToString::to_string);
-    let codes = || Code::all().map(|code| code.to_string()).chain(of_traffic).collect::<Vec<_>>();
+    let codes = || {
+        Code::all()
+            .map(|code| code.to_string())
+            .chain(of_traffic)
+            .chain([Warning::CODE.to_owned()])
+            .collect::<Vec<_>>()
+    };
     found.ok_or_else(|| format!("no finding has this code: the codes are {}", codes().join(", ")))
 }
 
@@ -67,7 +76,8 @@ be compared. With `--against`, exits with 1 only if a promise of the earlier con
 `--format json` prints one object: `conforms`, `contract`, `generated`, `operations` (how many), and \
 `findings`, the most severe first. Each has `code`, `title`, `documented` and `served` (`pointer`, \
 `definition`, `line`, `column`, `says`), `places`, `why` and `help`. `notes` are of the same form, and \
-fail nothing. With `--against`, `before` and \
+fail nothing. `warnings` are unknown keywords of either document (`code`, `title`, `document`, `pointer`, \
+`line`, `column`, `why`, `help`), and fail nothing too. With `--against`, `before` and \
 `now` replace `contract`, `generated`, `documented` and `served`, and there are `additions` and no `notes`.";
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -117,6 +127,7 @@ impl Options {
             Some(Explained::Traffic(rule)) => {
                 written(write_traffic_explanation(out, rule)).map(|()| 0)
             }
+            Some(Explained::Warning) => written(write_warning_explanation(out)).map(|()| 0),
             None => self.compare(project, is_terminal, out),
         };
         result.unwrap_or_else(|why| {

@@ -88,6 +88,7 @@ mod operation;
 mod pair;
 mod report;
 mod traffic;
+mod warning;
 mod yaml;
 
 pub use code::Code;
@@ -98,10 +99,11 @@ pub use pair::{Direction, Pair, Question};
 pub use report::{
     Style, write_explanation, write_github, write_json, write_sarif, write_text,
     write_traffic_explanation, write_traffic_github, write_traffic_json, write_traffic_sarif,
-    write_traffic_text,
+    write_traffic_text, write_warning_explanation,
 };
 pub use traffic::{
     Coverage, Exchange, Item, REDACTED, Routes, TrafficFinding, TrafficOutcome, TrafficRule,
     check_traffic, read_traffic,
 };
+pub use warning::Warning;
 pub use yaml::Position;

@@ -15,6 +15,7 @@ use crate::document::{Document, Node};
 use crate::finding::{Effect, Finding, Rule, Side, merge};
 use crate::location::Location;
 use crate::pair::{Direction, Pair, Question};
+use crate::warning::{Warning, warnings};
 
 /// The stack of a comparison: enough for `MAX_DEPTH` in a build without optimizations.
 const STACK: usize = 1 << 28;
@@ -39,6 +40,8 @@ pub struct Outcome {
     pub additions: Vec<Finding>,
     /// What breaks nothing, and is good to know about a server.
     pub notes: Vec<Finding>,
+    /// Keywords without a meaning, in both documents. They fail nothing.
+    pub warnings: Vec<Warning>,
 }
 
 impl Outcome {
@@ -96,7 +99,9 @@ fn compare_within(question: Question, documents: &Pair<Document>, max_depth: usi
     let (findings, others): (_, Vec<_>) =
         merge(findings).into_iter().partition(|finding| finding.effect == Effect::Breaks);
     let (additions, notes) = others.into_iter().partition(|it| it.effect == Effect::Adds);
-    Outcome { question, names, operations, findings, additions, notes }
+    let Pair { documented, served } = documents.as_ref().map(warnings);
+    let warnings = [documented, served].concat();
+    Outcome { question, names, operations, findings, additions, notes, warnings }
 }
 
 /// One method of one path.

@@ -15,6 +15,7 @@ use crate::code::Code;
 use crate::finding::{Finding, Side};
 use crate::operation::Outcome;
 use crate::pair::{Pair, Question};
+use crate::warning::Warning;
 pub use github::write_github;
 pub use json::write_json;
 pub use sarif::write_sarif;
@@ -54,6 +55,14 @@ impl Style<'_> {
 pub fn write_text(out: &mut dyn Write, outcome: &Outcome, style: Style<'_>) -> io::Result<()> {
     for finding in &outcome.findings {
         block(out, finding, outcome, style)?;
+    }
+    for warning in &outcome.warnings {
+        let head = style.paint("1;33", &format!("warning[{}]:", Warning::CODE));
+        let place = warning.position.map(|(line, column)| format!(":{line}:{column}"));
+        let (name, place) = (&warning.document, place.unwrap_or_default());
+        writeln!(out, "{head} {}", warning.title)?;
+        writeln!(out, "  {} {name}{place} #{}", style.mark("-->"), warning.pointer)?;
+        writeln!(out, "   {} {} {}\n", style.mark("="), style.bold("help:"), warning.help)?;
     }
     for addition in &outcome.additions {
         let (head, places) = (style.mark("added:"), addition.places.join(", "));
@@ -133,6 +142,12 @@ fn pointers(side: &Side) -> String {
 
 fn plural(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// Writes what the code of warnings means, with an example and the usual fix.
+pub fn write_warning_explanation(out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}: {}\n\nwhy: {}", Warning::CODE, Warning::SUMMARY, Warning::WHY)?;
+    writeln!(out, "example:\n  schema: {}\nhelp: {}", Warning::EXAMPLE, Warning::HELP)
 }
 
 /// Writes what a code means, with an example and the usual fix.

@@ -7,11 +7,13 @@ use serde_json::{Value, json};
 use crate::finding::{Finding, Side};
 use crate::operation::Outcome;
 use crate::pair::{Pair, Question};
+use crate::warning::Warning;
 
 /// Writes the same facts as one JSON object. `openapi-drift --help` describes its fields.
 pub fn write_json(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     let [findings, additions, notes] = [&outcome.findings, &outcome.additions, &outcome.notes]
         .map(|findings| findings.iter().map(as_json).collect::<Vec<_>>());
+    let warnings: Vec<_> = outcome.warnings.iter().map(warning).collect();
     let conforms = findings.is_empty();
     let Pair { documented, served } = &outcome.names;
     let operations = outcome.operations;
@@ -22,6 +24,7 @@ pub fn write_json(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
             "generated": served,
             "operations": operations,
             "findings": findings,
+            "warnings": warnings,
             "notes": notes,
         }),
         Question::Change => json!({
@@ -30,10 +33,24 @@ pub fn write_json(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
             "now": served,
             "operations": operations,
             "findings": findings,
+            "warnings": warnings,
             "additions": additions,
         }),
     };
     writeln!(out, "{report:#}")
+}
+
+fn warning(warning: &Warning) -> Value {
+    json!({
+        "code": Warning::CODE,
+        "title": warning.title,
+        "document": warning.document,
+        "pointer": warning.pointer,
+        "line": warning.position.map(|(line, _)| line),
+        "column": warning.position.map(|(_, column)| column),
+        "why": Warning::WHY,
+        "help": warning.help,
+    })
 }
 
 fn as_json(finding: &Finding) -> Value {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::code::Code;
 use crate::finding::{Finding, Side};
 use crate::operation::Outcome;
+use crate::warning::Warning;
 
 /// What a path may hold in a URI without an escape.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_');
@@ -17,9 +18,10 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.')
 pub fn write_sarif(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     let errors = outcome.findings.iter().map(|finding| result("error", finding, outcome));
     let notes = outcome.additions.iter().map(|addition| result("note", addition, outcome));
-    let results: Vec<_> = errors.chain(notes).collect();
+    let results: Vec<_> = errors.chain(notes).chain(outcome.warnings.iter().map(warning)).collect();
     let rules: Vec<_> = Code::all()
         .map(|code| rule(&code.to_string(), code.summary(), code.why(), code.help()))
+        .chain([rule(Warning::CODE, Warning::SUMMARY, Warning::WHY, Warning::HELP)])
         .collect();
     write(out, &rules, &results)
 }
@@ -49,6 +51,23 @@ pub(super) fn rule(code: &str, summary: &str, why: &str, help: &str) -> Value {
         "shortDescription": {"text": summary},
         "fullDescription": {"text": why},
         "help": {"text": help},
+    })
+}
+
+fn warning(warning: &Warning) -> Value {
+    let mut physical = json!({"artifactLocation": {"uri": uri(&warning.document)}});
+    if let Some((line, column)) = warning.position {
+        physical["region"] = json!({"startLine": line, "startColumn": column});
+    }
+    let pointer = format!("#{}", warning.pointer);
+    json!({
+        "ruleId": Warning::CODE,
+        "level": "warning",
+        "message": {"text": format!("{}. Help: {}", warning.title, warning.help)},
+        "locations": [{
+            "physicalLocation": physical,
+            "logicalLocations": [{"fullyQualifiedName": pointer}],
+        }],
     })
 }
 

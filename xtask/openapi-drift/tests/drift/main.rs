@@ -21,3 +21,4 @@ mod traffic;
 mod traffic_command;
 mod union;
 mod versions;
+mod warning;

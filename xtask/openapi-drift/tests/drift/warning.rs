@@ -1,0 +1,134 @@
+//! Unknown keywords: each kind of object has its own, and names and data are none.
+
+use openapi_drift::{Document, Outcome, Pair, Question, Warning, compare};
+use openapi_drift::{write_github, write_json, write_sarif, write_warning_explanation};
+use serde_json::{Value, json};
+
+use crate::pair::{CONTRACT, GENERATED, pair, report};
+
+/// Every kind of object, with all that holds free names or data.
+fn every_kind(version: &str) -> Value {
+    let schema = json!({
+        "type": "object", "xml": {"name": "a"}, "discriminator": {"propertyName": "a", "mapping": {"requird": "b"}},
+        "properties": {"requird": {"type": "string", "example": {"requird": 1}, "default": {"requird": 1}, "enum": [{"requird": 1}]}},
+        "externalDocs": {"url": "a"}, "x-any": {"requird": 1},
+    });
+    let header = json!({"description": "a", "schema": {"type": "string"}});
+    let server = json!({"url": "a", "variables": {"requird": {"default": "a"}}});
+    let media = json!({"schema": schema, "examples": {"requird": {"value": 1}}, "encoding": {"a": {"contentType": "a", "headers": {"requird": header}}}});
+    let response = json!({"description": "a", "headers": {"requird": header}, "content": {"a/b": media}, "links": {"requird": {"operationId": "a"}}});
+    let operation = json!({"operationId": "a", "parameters": [{"name": "q", "in": "query", "schema": {}}, {"$ref": "#/components/parameters/requird"}],
+        "requestBody": {"content": {"a/b": media}}, "responses": {"200": response, "x-any": 1}});
+    json!({
+        "openapi": version, "info": {"title": "a", "version": "1", "contact": {"name": "a"}, "license": {"name": "a"}},
+        "servers": [server], "tags": [{"name": "a"}], "externalDocs": {"url": "a"}, "security": [{"requird": []}],
+        "paths": {"/a": {"get": operation}, "x-any": 1},
+        "components": {"parameters": {"requird": {"name": "p", "in": "query", "schema": {}}},
+            "securitySchemes": {"requird": {"type": "oauth2", "flows": {"implicit": {"authorizationUrl": "a", "scopes": {"requird": "a"}}}}}},
+    })
+}
+
+/// The pointer of one object of each kind.
+const PLACES: [&str; 27] = [
+    "",
+    "/info",
+    "/info/contact",
+    "/info/license",
+    "/servers/0",
+    "/servers/0/variables/requird",
+    "/tags/0",
+    "/externalDocs",
+    "/paths/~1a",
+    "/paths/~1a/get",
+    "/paths/~1a/get/parameters/0",
+    "/paths/~1a/get/requestBody",
+    "/paths/~1a/get/responses/200",
+    "/paths/~1a/get/responses/200/headers/requird",
+    "/paths/~1a/get/responses/200/links/requird",
+    "/paths/~1a/get/requestBody/content/a~1b",
+    "/paths/~1a/get/requestBody/content/a~1b/encoding/a",
+    "/paths/~1a/get/requestBody/content/a~1b/schema",
+    "/paths/~1a/get/requestBody/content/a~1b/schema/xml",
+    "/paths/~1a/get/requestBody/content/a~1b/schema/discriminator",
+    "/paths/~1a/get/requestBody/content/a~1b/schema/properties/requird",
+    "/components",
+    "/components/parameters/requird",
+    "/components/securitySchemes/requird",
+    "/components/securitySchemes/requird/flows",
+    "/components/securitySchemes/requird/flows/implicit",
+    "/paths/~1a/get/requestBody/content/a~1b/schema/externalDocs",
+];
+
+fn outcome(documented: &Value) -> Outcome {
+    let [documented, served] = [documented, &every_kind("3.0.3")]
+        .map(|value| Document::new("a.yaml", value.clone()).unwrap());
+    compare(Question::Server, &Pair { documented, served })
+}
+
+#[test]
+fn names_and_data_and_extensions_are_no_keywords() {
+    for version in ["3.0.3", "3.1.0"] {
+        assert_eq!(outcome(&every_kind(version)).warnings, []);
+    }
+    assert_eq!(crate::pair::outcome(pair()).unwrap().warnings, []);
+}
+
+#[test]
+fn an_unknown_keyword_in_every_kind_of_object_is_a_warning() {
+    for place in PLACES {
+        let mut document = every_kind("3.0.3");
+        document.pointer_mut(place).unwrap()["zzzzzz"] = json!(1);
+        let warnings = outcome(&document).warnings;
+        let pointers: Vec<_> = warnings.iter().map(|warning| &*warning.pointer).collect();
+        assert_eq!(pointers, [format!("{place}/zzzzzz")]);
+    }
+}
+
+fn of_schema(version: &str, keyword: &str) -> Option<Warning> {
+    let mut document = every_kind(version);
+    document.pointer_mut(PLACES[17]).unwrap()[keyword] = json!([]);
+    outcome(&document).warnings.pop()
+}
+
+#[test]
+fn a_misspelled_keyword_has_the_nearest_known_one() {
+    for (keyword, nearest) in
+        [("requird", "required"), ("propertys", "properties"), ("nullabel", "nullable")]
+    {
+        assert_eq!(of_schema("3.0.3", keyword).unwrap().help, format!("did you mean `{nearest}`?"));
+    }
+    assert_eq!(of_schema("3.0.3", "zzzzzz").unwrap().help, Warning::HELP);
+}
+
+#[test]
+fn a_keyword_of_the_other_version_is_a_warning() {
+    for (keyword, known, other) in [("const", "3.1.0", "3.0.3"), ("nullable", "3.0.3", "3.1.0")] {
+        assert_eq!(of_schema(known, keyword), None);
+        assert!(of_schema(other, keyword).unwrap().help.contains("ignores it"));
+    }
+}
+
+#[test]
+fn a_warning_is_in_every_format_and_is_explained() {
+    let documented = CONTRACT.replacen("description:", "descripton:", 1);
+    let documents = [("a.yaml", &*documented), ("b.json", GENERATED)]
+        .map(|(name, text)| Document::parse(name, text).unwrap());
+    let [documented, served] = documents;
+    let outcome = compare(Question::Server, &Pair { documented, served });
+    assert!(outcome.findings.is_empty() && outcome.warnings.len() == 1);
+    let text = |write: fn(&mut dyn std::io::Write, &Outcome) -> std::io::Result<()>| {
+        let mut out = Vec::new();
+        write(&mut out, &outcome).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    assert!(report(&outcome).starts_with("warning[unknown-keyword]: `descripton` is no keyword"));
+    assert!(text(write_github).starts_with("::warning file=a.yaml,line="));
+    let json: Value = serde_json::from_str(&text(write_json)).unwrap();
+    assert_eq!(
+        (&json["conforms"], &json["warnings"][0]["code"]),
+        (&json!(true), &json!("unknown-keyword"))
+    );
+    let sarif: Value = serde_json::from_str(&text(write_sarif)).unwrap();
+    assert_eq!(sarif["runs"][0]["results"][0]["level"], "warning");
+    assert!(text(|out, _| write_warning_explanation(out)).starts_with("unknown-keyword: "));
+}
