@@ -12,6 +12,7 @@ mod edge_cases;
 mod explain;
 mod files;
 mod formats;
+mod holds;
 mod pair;
 mod properties;
 mod rename;

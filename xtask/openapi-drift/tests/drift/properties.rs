@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use crate::case;
+use crate::holds;
 use crate::pair::pair;
 
 /// Values that mean something to the checker, and some that do not.
@@ -258,6 +259,37 @@ fn schemas_that_multiply_without_end_are_compared() {
     }
 }
 
+/// What breaks or changes a text of YAML.
+fn piece() -> impl Strategy<Value = String> {
+    let known = prop_oneof![
+        Just(""),
+        Just("\n"),
+        Just("  "),
+        Just(": "),
+        Just("- "),
+        Just("&a "),
+        Just("*a"),
+        Just("{"),
+        Just("}"),
+        Just("["),
+        Just("]"),
+        Just("'"),
+        Just("\""),
+        Just("!!str "),
+        Just("$ref: "),
+        Just("null"),
+        Just("1e999"),
+        Just("oneOf"),
+        Just("not: "),
+        Just("3.1.0"),
+        Just("#"),
+        Just("\u{feff}"),
+        Just("---\n"),
+        Just("<<: "),
+    ];
+    prop_oneof![3 => known.prop_map(str::to_owned), 1 => any::<String>()]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -272,5 +304,18 @@ proptest! {
         }
         prop_assert_ne!(agrees_with_itself(&pair.served), Some(false));
         agree(pair);
+    }
+
+    #[test]
+    fn a_text_is_refused_or_agrees_with_itself_and_never_panics(
+        edits in prop::collection::vec((any::<prop::sample::Index>(), 0..12_usize, piece()), 1..4),
+    ) {
+        let mut letters: Vec<char> = include_str!("contract.yaml").chars().collect();
+        for (place, length, new) in edits {
+            let start = place.index(letters.len());
+            let end = letters.len().min(start + length);
+            letters.splice(start..end, new.chars());
+        }
+        holds::text(&letters.into_iter().collect::<String>());
     }
 }
