@@ -122,7 +122,7 @@ fn confirm(
         values.next().map(|value| value.to_string_lossy())
     };
     let name = ["token-name", "token-id", "group-name", "username"].into_iter().find_map(given);
-    let name = name.unwrap_or_default();
+    let name = name.or_else(|| selection::describe(matches).map(Into::into)).unwrap_or_default();
     let within = given("organization-slug").map(|slug| format!(" in {slug}")).unwrap_or_default();
     let name = if name.is_empty() { name } else { format!(" {name}").into() };
     eprint!("{act}{name}{within} of {url}{consequence}? [y/N] ");

@@ -59,6 +59,17 @@ pub fn is_dry_run(matches: &ArgMatches) -> bool {
     matches!(matches.try_get_one("dry-run"), Ok(Some(true)))
 }
 
+/// Returns the filter in words, for the question before.
+pub fn describe(matches: &ArgMatches) -> Option<String> {
+    let given = FILTERS.iter().filter_map(|(id, ..)| {
+        let text = matches.try_get_one::<String>(id).ok().flatten()?;
+        Some(format!("{id} {text}"))
+    });
+    let never_used = matches!(matches.try_get_one(NEVER_USED), Ok(Some(true)));
+    let words: Vec<_> = given.chain(never_used.then(|| NEVER_USED.to_owned())).collect();
+    (!words.is_empty()).then(|| format!("({})", words.join(", ")))
+}
+
 /// Returns the filter, if one is given.
 pub fn filter(matches: &ArgMatches) -> Result<Option<RevocationFilter>, Problem> {
     let mut members = Map::new();

@@ -92,7 +92,12 @@ pub fn parse_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let invalid = |error: &dyn Display| Error::Invalid(format!("invalid body: {error}"));
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| invalid(&error))?;
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let text = error.to_string();
+        // The member says where a wrong value is; in broken JSON only the place does.
+        let place = text.rfind(" at line ").filter(|_| error.inner().is_data());
+        invalid(&&text[..place.unwrap_or(text.len())])
+    })?;
     json.end().map_err(|error| invalid(&error))?;
     Ok(value)
 }

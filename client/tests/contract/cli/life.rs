@@ -62,6 +62,10 @@ async fn selected_tokens_are_shown_or_revoked_until_none_is_left() {
     assert!(unused.contains("t0") && unused.contains("t2"), "{unused}");
     let used = format!("{select} --last-used-before 2999-01-01T00:00:00Z --dry-run");
     assert!(!shell.done(&used).await.contains("t0"));
+    let asked = shell.run_on_a_terminal("n", &format!("{select} --never-used")).await;
+    let question =
+        format!("revoke the selected tokens (owner {}, never-used) in acme", member.username);
+    assert!(asked.code == 2 && asked.stderr.contains(&question), "{asked:?}");
     let refused = shell.run(&select).await;
     assert_eq!(refused.code, 2, "{refused:?}");
     let none = shell.done(&format!("{select} --created-before 2020-01-01T00:00:00Z --yes")).await;
