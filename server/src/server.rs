@@ -199,7 +199,7 @@ impl Server {
     }
 
     /// Stops accepting, waits at most `timeout` for active requests, and then writes when tokens were
-    /// last used, which takes at most [`LAST_WRITE_TIMEOUT`].
+    /// last used, which takes at most `LAST_WRITE_TIMEOUT`.
     ///
     /// # Errors
     /// If some of them did not end in time.

@@ -52,16 +52,19 @@ async fn selected_tokens_are_shown_or_revoked_until_none_is_left() {
     let (owner, member) = (world.user(Role::Owner), world.user(Role::Member));
     let (shell, other) = (Shell::of(&owner), Shell::of(&member));
     for number in 0..3 {
-        mint(&other, &format!("t{number} --organization acme")).await;
+        mint(&other, &format!("doomed-{number} --organization acme")).await;
     }
     mint(&shell, "stays --organization acme").await;
     let select = format!("token revoke --organization acme --owner {}", member.username);
     let shown = shell.done(&format!("{select} --dry-run")).await;
-    assert!(shown.contains("t0") && shown.contains("t2") && !shown.contains("stays"), "{shown}");
+    assert!(
+        shown.contains("doomed-0") && shown.contains("doomed-2") && !shown.contains("stays"),
+        "{shown}"
+    );
     let unused = shell.done(&format!("{select} --never-used --dry-run")).await;
-    assert!(unused.contains("t0") && unused.contains("t2"), "{unused}");
+    assert!(unused.contains("doomed-0") && unused.contains("doomed-2"), "{unused}");
     let used = format!("{select} --last-used-before 2999-01-01T00:00:00Z --dry-run");
-    assert!(!shell.done(&used).await.contains("t0"));
+    assert!(!shell.done(&used).await.contains("doomed-0"));
     let asked = shell.run_on_a_terminal("n", &format!("{select} --never-used")).await;
     let question =
         format!("revoke the selected tokens (owner {}, never-used) in acme", member.username);
@@ -69,11 +72,11 @@ async fn selected_tokens_are_shown_or_revoked_until_none_is_left() {
     let refused = shell.run(&select).await;
     assert_eq!(refused.code, 2, "{refused:?}");
     let none = shell.done(&format!("{select} --created-before 2020-01-01T00:00:00Z --yes")).await;
-    assert!(!none.contains("t0"), "{none}");
+    assert!(!none.contains("doomed-0"), "{none}");
     let revoked = shell.done(&format!("{select} --yes")).await;
-    assert!(revoked.contains("t0") && revoked.contains("t2"), "{revoked}");
+    assert!(revoked.contains("doomed-0") && revoked.contains("doomed-2"), "{revoked}");
     let left = shell.done("token list --organization acme").await;
-    assert!(left.contains("stays") && !left.contains("t0"), "{left}");
+    assert!(left.contains("stays") && !left.contains("doomed-0"), "{left}");
     for (wrong, says) in [
         ("--created-before soon --yes", "'--created-before <TIME>': use a time such as"),
         ("--owner x/y --yes", "'--owner <USERNAME>'"),
@@ -86,14 +89,14 @@ async fn selected_tokens_are_shown_or_revoked_until_none_is_left() {
 
 #[tokio::test]
 async fn a_selection_that_goes_on_says_so_and_one_that_breaks_off_shows_what_was_revoked() {
-    let page = r#"{"tokens": [{"name": "t0", "id": "clGFZ4STEe6fljpFzIum8A"}], "dry_run": false,
+    let page = r#"{"tokens": [{"name": "doomed-0", "id": "clGFZ4STEe6fljpFzIum8A"}], "dry_run": false,
         "more": true}"#;
     let more = Reply::Answer(200, &[], page);
     let server = StandIn::start([more.clone(), Reply::Answer(503, &[], "{}")]).await;
     let shell = Shell::new(&server.url, "orgt_x");
     let select = "token revoke --organization acme --owner bob";
     let broken = shell.run(&format!("{select} --yes")).await;
-    assert!(broken.code == 3 && broken.stdout.contains("t0"), "{broken:?}");
+    assert!(broken.code == 3 && broken.stdout.contains("doomed-0"), "{broken:?}");
     let server = StandIn::start([more]).await;
     let shown = Shell::new(&server.url, "orgt_x").run(&format!("{select} --dry-run")).await;
     assert!(shown.code == 0 && shown.stderr.contains("there are more"), "{shown:?}");
