@@ -46,7 +46,7 @@ pub struct Uses {
     /// more often.
     marks: Box<[AtomicU64]>,
     waiting: Mutex<Waiting>,
-    kept: tokio::sync::Mutex<HashMap<TokenId, Kept>>,
+    kept: tokio::sync::Mutex<HashMap<TokenId, RecentUse>>,
 }
 
 /// The last uses of this tick.
@@ -59,13 +59,13 @@ struct Waiting {
 
 /// A token that was used or written a short time ago.
 #[derive(Debug, Default)]
-struct Kept {
+struct RecentUse {
     pending: Option<TokenUse>,
     /// In which tick it was written.
     written: Option<u32>,
 }
 
-impl Kept {
+impl RecentUse {
     fn is_paused(&self, tick: u32) -> bool {
         self.written.is_some_and(|written| tick.wrapping_sub(written) < TICKS_BETWEEN_WRITES)
     }
@@ -99,7 +99,7 @@ impl Uses {
     }
 
     /// Begins a new tick, and keeps what was noted in the last one. Returns its number.
-    fn tick(&self, kept: &mut HashMap<TokenId, Kept>) -> u32 {
+    fn tick(&self, kept: &mut HashMap<TokenId, RecentUse>) -> u32 {
         let tick = self.tick.fetch_add(1, Relaxed);
         kept.retain(|_, kept| kept.pending.is_some() || kept.is_paused(tick));
         // As large as the last one, so that no request makes it larger while others wait.
@@ -136,7 +136,7 @@ impl Service {
         let Some(uses) = &self.uses else { return Ok(()) };
         let mut kept = uses.kept.lock().await;
         let tick = uses.tick(&mut kept);
-        let is_due = |kept: &Kept| pause == Pause::None || !kept.is_paused(tick);
+        let is_due = |kept: &RecentUse| pause == Pause::None || !kept.is_paused(tick);
         let due = kept.iter().filter(|(_, kept)| is_due(kept));
         let due: Vec<_> = due.filter_map(|(token, kept)| Some((*token, kept.pending?))).collect();
         for batch in due.chunks(BATCH) {
@@ -146,7 +146,7 @@ impl Service {
             };
             let locked = self.transact(&Turn::Free, Purpose::Change, write).await?;
             for (token, _) in batch.iter().filter(|(token, _)| !locked.contains(token)) {
-                kept.insert(*token, Kept { pending: None, written: Some(tick) });
+                kept.insert(*token, RecentUse { pending: None, written: Some(tick) });
             }
         }
         Ok(())

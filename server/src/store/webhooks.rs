@@ -18,7 +18,7 @@ pub struct LogEnd {
     pub id: i64,
     /// The oldest transaction that was open.
     pub oldest: i64,
-    /// The first transaction that had not begun.
+    /// The first transaction that had not started.
     pub next: i64,
 }
 
