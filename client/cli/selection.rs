@@ -56,7 +56,11 @@ fn name(text: &str) -> Result<String, String> {
 
 /// Returns whether the selected tokens are only to be shown.
 pub fn is_dry_run(matches: &ArgMatches) -> bool {
-    matches!(matches.try_get_one("dry-run"), Ok(Some(true)))
+    is_set(matches, "dry-run")
+}
+
+fn is_set(matches: &ArgMatches, flag: &str) -> bool {
+    matches!(matches.try_get_one(flag), Ok(Some(true)))
 }
 
 /// Returns the filter in words, for the question before.
@@ -65,8 +69,8 @@ pub fn describe(matches: &ArgMatches) -> Option<String> {
         let text = matches.try_get_one::<String>(id).ok().flatten()?;
         Some(format!("{id} {text}"))
     });
-    let never_used = matches!(matches.try_get_one(NEVER_USED), Ok(Some(true)));
-    let words: Vec<_> = given.chain(never_used.then(|| NEVER_USED.to_owned())).collect();
+    let never_used = is_set(matches, NEVER_USED).then(|| NEVER_USED.to_owned());
+    let words: Vec<_> = given.chain(never_used).collect();
     (!words.is_empty()).then(|| format!("({})", words.join(", ")))
 }
 
@@ -78,7 +82,7 @@ pub fn filter(matches: &ArgMatches) -> Result<Option<RevocationFilter>, Problem>
             members.insert(member.to_owned(), text.as_str().into());
         }
     }
-    if matches!(matches.try_get_one(NEVER_USED), Ok(Some(true))) {
+    if is_set(matches, NEVER_USED) {
         members.insert("never_used".to_owned(), true.into());
     }
     if members.is_empty() {

@@ -120,7 +120,10 @@ impl Context {
     /// Has it looked up, after the answer, whether a refused credential was good before. In a flood of
     /// refused ones some are passed over.
     pub fn note_refused(&self, digest: TokenDigest) {
-        let _ = self.refused.try_send(digest);
+        // A malformed credential was never good.
+        if digest != TokenDigest::NONE {
+            let _ = self.refused.try_send(digest);
+        }
     }
 
     /// Returns a logger that adds the request's id to each line.

@@ -26,7 +26,11 @@ impl Service {
             self.transact(&Turn::Free, Purpose::Revocation, |mut change| async move {
                 let Some(head) = change.lock_place(place).await? else { return Ok((change, ())) };
                 let revoked = change.delete_leaked_tokens(&head, place, digests).await?;
-                record(&mut change, head, Actor::LeakReport, revocations(&revoked, LEAK_REPORT));
+                // Another report may have named them meanwhile.
+                if !revoked.is_empty() {
+                    let events = revocations(&revoked, LEAK_REPORT);
+                    record(&mut change, head, Actor::LeakReport, events);
+                }
                 Ok((change, ()))
             })
             .await?;

@@ -92,16 +92,6 @@ impl Snapshot {
         self.first(statement, found_user).await
     }
 
-    /// Returns the end of the audit chain of an organization.
-    pub async fn organization_head(&mut self, slug: &Slug) -> Result<Option<ChainHead>> {
-        let statement = "SELECT id, now_ms(), entries, hash FROM organizations WHERE slug = $1";
-        let read = |row: &dyn Row| {
-            let chain = Chain::Organization(OrganizationId(row.integer(0)?));
-            rows::head(row, 1, chain)
-        };
-        self.first(sql(statement, [slug.as_str().into()]), read).await
-    }
-
     /// Returns the key of an organization, its token policy and the end of its audit chain.
     pub async fn policy_as_operator(
         &mut self,

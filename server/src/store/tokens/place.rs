@@ -37,7 +37,7 @@ impl Transaction {
         match place {
             TokenPlace::Organization(slug) => {
                 self.lock_organization_as_operator(slug);
-                self.organization_head(slug).await
+                Ok(self.policy_as_operator(slug).await?.map(|(.., head)| head))
             }
             TokenPlace::User(name) => {
                 self.lock_user_as_operator(name);
