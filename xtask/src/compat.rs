@@ -168,7 +168,7 @@ fn output(command: &mut Command) -> io::Result<String> {
 
 /// Returns a line for each call, and how many of them work.
 fn table(calls: &[Call]) -> String {
-    let line = |Call { client, name, outcome }: &Call| format!("{client:<21} {name:<28} {outcome}");
+    let line = |Call { client, name, outcome }: &Call| format!("{client:<21} {name:<34} {outcome}");
     let mut lines: Vec<_> = calls.iter().map(line).collect();
     let working = calls.iter().filter(|call| call.works()).count();
     lines.push(format!("{working} of {CALLS} calls work"));

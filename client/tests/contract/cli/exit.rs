@@ -42,12 +42,22 @@ async fn a_refusal_has_a_next_step_if_the_server_cannot_know_it_or_is_another_on
             JSON,
             ": at once, and run `orgtokens login`, or set ORGTOKENS_TOKEN to a valid token",
         ),
-        (401, &[], r#"{"error": "no"}"#, "Unauthorized: no: run `orgtokens login`, or set ORGTOKENS_TOKEN to a valid token"),
+        (
+            401,
+            &[],
+            r#"{"error": "no"}"#,
+            "Unauthorized: no: run `orgtokens login`, or set ORGTOKENS_TOKEN to a valid token",
+        ),
         (401, &[], "<h1>", "not this API's JSON: check the base URL and any proxy"),
         (408, &[], JSON, ": at once, and try again later"),
         (429, &[], JSON, ": at once, and try again later"),
         (429, &[("retry-after", "60")], JSON, ": at once, and try again in 60 s"),
-        (429, &[("retry-after", "9")], r#"{"error": "try again soon"}"#, "Requests: try again soon"),
+        (
+            429,
+            &[("retry-after", "9")],
+            r#"{"error": "try again soon"}"#,
+            "Requests: try again soon",
+        ),
         (403, &[], JSON, ": at once"),
         (404, &[], r#"{"error": "no"}"#, "404 Not Found: no"),
         (404, &[], "<h1>", "not this API's JSON: check the base URL and any proxy"),
@@ -80,7 +90,10 @@ async fn wrong_use_exits_2_and_sends_nothing() {
         ("token mint ci --organization acme --expires 30x", "`30x` is not allowed: a duration"),
         ("token mint ci --organization acme --allow-ip here", "an address or a network"),
         ("token rotate --organization acme --id clGFZ4STEe6fljpFzIum8A --overlap 1", "a duration"),
-        ("token rotate --organization acme --id clGFZ4STEe6fljpFzIum8A --expires=-1d", "a duration"),
+        (
+            "token rotate --organization acme --id clGFZ4STEe6fljpFzIum8A --expires=-1d",
+            "a duration",
+        ),
         (
             "policy set --organization acme --default-expiration 1.5d --maximum-expiration never \
              --allow-unrestricted true",
