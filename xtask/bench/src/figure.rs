@@ -133,8 +133,8 @@ impl Group {
     /// Installs what the group needs, or returns why it cannot be measured and what to do.
     pub fn prepare(self, workshop: &Workshop) -> Result<(), String> {
         match self {
-            Self::Postgres if !xtask::postgres::is_installed() => {
-                Err(xtask::postgres::NOT_INSTALLED.to_owned())
+            Self::Postgres if !postgres_cluster::is_installed() => {
+                Err(postgres_cluster::NOT_INSTALLED.to_owned())
             }
             Self::Peers => peers::install(&workshop.peers()).map_err(|error| format!("{error:#}")),
             _ => Ok(()),

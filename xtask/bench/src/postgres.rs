@@ -5,9 +5,9 @@ use crate::database::Database;
 use crate::process::command;
 use crate::world::World;
 use anyhow::{Context, Error, Result, ensure};
+use postgres_cluster::Cluster;
 use std::fs;
 use std::path::Path;
-use xtask::postgres::Cluster;
 
 /// The tokens with which pgbench mints: their digests can be computed in its script.
 const PGBENCH_TOKENS: &str = "INSERT INTO tokens

@@ -7,13 +7,13 @@ use crate::process::command;
 use crate::server::Server;
 use crate::{peers, postgres};
 use anyhow::{Context, Result, ensure};
+use postgres_cluster::Cluster;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-use xtask::postgres::Cluster;
 
 /// How many tokens the organization with a long list has.
 const MILLION: usize = 1_000_000;
