@@ -11,7 +11,7 @@ use orgtokens_server::token::TokenId;
 use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -106,7 +106,7 @@ async fn a_use_has_the_time_of_the_clock_that_tokens_expire_by(backend: Backend)
     clock.advance(3 * SECOND);
     write(&service).await;
     let (time, _) = last_use(&stage, id).await.expect("a use");
-    let [earliest, latest] = [now, Utc::now()].map(|time| match backend {
+    let [earliest, latest] = [now, SystemTime::now().into()].map(|time| match backend {
         Backend::Sqlite => time + 600 * SECOND,
         // Of the server's clock it only counts how long ago the use was.
         Backend::Postgres => time - 3 * SECOND,
