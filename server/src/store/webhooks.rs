@@ -112,14 +112,14 @@ impl Snapshot {
         &mut self,
         after: i64,
         end: i64,
-        limit: i64,
+        limit: u32,
     ) -> Result<Vec<(i64, TokenPlace, AuditLog)>> {
         let statement = sql(
             "SELECT o.slug, u.username, a.id, a.code, a.message, a.origin, a.author, a.created_at,
              a.data FROM audit_log a LEFT JOIN organizations o ON o.id = a.organization_id
              LEFT JOIN users u ON u.id = a.user_id
              WHERE a.id > $1 AND a.id <= $2 ORDER BY a.id LIMIT $3",
-            [after.into(), end.into(), limit.into()],
+            [after.into(), end.into(), i64::from(limit).into()],
         );
         self.all(statement, |row| Ok((row.integer(2)?, read_place(row)?, rows::audit_log(row, 3)?)))
             .await
@@ -151,13 +151,13 @@ impl Snapshot {
     }
 
     /// Returns the places whose first message is due.
-    pub(crate) async fn due_places(&mut self, webhook: &Name, limit: i64) -> Result<Vec<String>> {
+    pub(crate) async fn due_places(&mut self, webhook: &Name, limit: u32) -> Result<Vec<String>> {
         let statement = sql(
             "SELECT d.place FROM (SELECT min(position) AS position FROM webhook_deliveries
              WHERE webhook = $1 AND set_aside_at IS NULL GROUP BY place) AS head
              JOIN webhook_deliveries d ON d.position = head.position
              WHERE d.next_at <= now_ms() ORDER BY d.next_at LIMIT $2",
-            [webhook.as_str().into(), limit.into()],
+            [webhook.as_str().into(), i64::from(limit).into()],
         );
         self.all(statement, |row| Ok(row.text(0)?.to_owned())).await
     }

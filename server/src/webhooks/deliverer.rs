@@ -34,10 +34,10 @@ const HOLD: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs
 const ATTEMPT: Duration = Duration::from_secs(10);
 
 /// How many places a webhook is sent to at once.
-const CONCURRENT: usize = 8;
+const CONCURRENT: u32 = 8;
 
 /// How many entries are queued in one transaction.
-const BATCH: usize = 500;
+const BATCH: u32 = 500;
 
 /// The pauses after failures: they double, and each is made longer at random, by up to its length.
 const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
@@ -160,7 +160,7 @@ impl Deliverer {
                 Ok(due) => {
                     for place in due {
                         let is_new = !places.values().any(|active| *active == place);
-                        if is_new && places.len() < CONCURRENT {
+                        if is_new && places.len() < CONCURRENT as usize {
                             let sender = Arc::clone(&self).send_place(place.clone());
                             places.insert(senders.spawn(sender).id(), place);
                         }
@@ -206,8 +206,7 @@ impl Deliverer {
             *queued = position;
         }
         // At most so many of them are being sent to.
-        let limit = i64::try_from(2 * CONCURRENT).unwrap_or(i64::MAX);
-        Ok(self.read().await?.due_places(&self.webhook.name, limit).await?)
+        Ok(self.read().await?.due_places(&self.webhook.name, 2 * CONCURRENT).await?)
     }
 
     /// Holds the webhook, and queues what comes next in the audit log up to an id, and what expires
@@ -220,10 +219,9 @@ impl Deliverer {
         let webhook = &self.webhook;
         let state = change.hold_webhook(&webhook.name, &self.holder, HOLD.0).await?;
         let Some(mut state) = state else { return Ok((change, None)) };
-        let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
-        let entries = change.entries_between(state.position, settled, limit).await?;
-        let last =
-            entries.last().filter(|_| entries.len() == BATCH).map_or(settled, |(id, ..)| *id);
+        let entries = change.entries_between(state.position, settled, BATCH).await?;
+        let is_whole = entries.len() < BATCH as usize;
+        let last = entries.last().filter(|_| !is_whole).map_or(settled, |(id, ..)| *id);
         state.position = last.max(state.position);
         let mut messages = Vec::new();
         for (_, place, entry) in &entries {
