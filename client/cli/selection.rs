@@ -111,6 +111,9 @@ pub async fn revoke(
             Ok(answer) => answer.into_inner(),
             Err(error) => break Some(Failure::from(error).into()),
         };
+        if answer.more && answer.tokens.is_empty() {
+            break Some(Problem::unknown("the server says that there are more, but revokes none"));
+        }
         tokens.extend(answer.tokens);
         let done = if is_dry_run { "selected" } else { "revoked" };
         progress.set_message(format!("{} tokens {done}", tokens.len()));

@@ -40,6 +40,8 @@ async fn a_token_is_minted_with_limits_shown_and_rotated() {
     let bot = Shell::new(&shell.url, rotated.stdout.trim_end());
     assert!(bot.done("validate").await.starts_with("the token is valid until "));
     assert!(show(&shell, &id).await["previous_secret_expires_at"].is_string());
+    let dash = shell.run("token mint --organization acme --expires 1d -- -bot").await;
+    assert!(dash.stderr.starts_with("minted -bot, id "), "{dash:?}");
     let refused = shell.run("token mint ci2 --expires 1d").await;
     assert_eq!(refused.code, 2, "{refused:?}");
     let refused = shell.run("token mint ci2 --organization acme --expires 0s").await;
@@ -126,7 +128,8 @@ async fn the_tokens_of_a_member_are_listed_and_leaked_ones_reported() {
     let list = format!("member tokens {} --organization acme", member.username);
     assert!(shell.done(&list).await.contains("leaked"));
     let server = [("ORGTOKENS_URL", shell.url.as_str())];
-    let reported = shell.run_with(&server, &leaked, "leak report").await;
+    let lines = format!("\n  {}\r\n\n", leaked.trim_end());
+    let reported = shell.run_with(&server, &lines, "leak report").await;
     assert_eq!((reported.code, reported.stdout.as_str()), (0, "reported\n"), "{reported:?}");
     assert!(!shell.done(&list).await.contains("leaked"));
 }
