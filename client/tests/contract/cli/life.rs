@@ -99,6 +99,10 @@ async fn a_selection_that_goes_on_says_so_and_one_that_breaks_off_shows_what_was
     let select = "token revoke --organization acme --owner bob";
     let broken = shell.run(&format!("{select} --yes")).await;
     assert!(broken.code == 3 && broken.stdout.contains("doomed-0"), "{broken:?}");
+    let dead = Reply::Answer(401, &[], r#"{"error": "not accepted"}"#);
+    let server = StandIn::start([more.clone(), dead]).await;
+    let own = Shell::new(&server.url, "orgt_x").run(&format!("{select} --yes")).await;
+    assert!(own.code == 1 && own.stderr.contains("repeat it with another token"), "{own:?}");
     let server = StandIn::start([more]).await;
     let shown = Shell::new(&server.url, "orgt_x").run(&format!("{select} --dry-run")).await;
     assert!(shown.code == 0 && shown.stderr.contains("there are more"), "{shown:?}");
