@@ -14,6 +14,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as _;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::fmt::Display;
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -80,7 +81,8 @@ impl<T: JsonSchema + DeserializeOwned + Send + Sync + 'static> ExclusiveExtracto
     }
 }
 
-/// Parses exactly one JSON object with the members of `T`.
+/// Parses exactly one JSON object with the members of `T`. None may be null: a restriction that a
+/// client has lost must never mint a wider token.
 ///
 /// # Errors
 /// [`Error::Invalid`] with the member that is wrong and the reason.
@@ -99,7 +101,18 @@ pub fn parse_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         invalid(&&text[..place.unwrap_or(text.len())])
     })?;
     json.end().map_err(|error| invalid(&error))?;
-    Ok(value)
+    match null_member(&serde_json::from_slice(bytes).unwrap_or_default()) {
+        Some(name) => Err(invalid(&format_args!("{name}: it is null, leave it out"))),
+        None => Ok(value),
+    }
+}
+
+/// Returns the name of a member that is null, at any depth.
+fn null_member(value: &Value) -> Option<&str> {
+    value.as_object()?.iter().find_map(|(name, value)| match value {
+        Value::Null => Some(name.as_str()),
+        value => null_member(value),
+    })
 }
 
 /// Checks the headers that describe the body. Absent headers mean plain JSON.
