@@ -11,4 +11,4 @@ pub(crate) mod reply;
 pub(crate) use body::Body;
 pub use body::parse_object;
 pub(crate) use extract::Deferred;
-pub(crate) use reply::{Accepted, AcceptedReply, Answer, Reply};
+pub(crate) use reply::{Accepted, Answer, Reply};
