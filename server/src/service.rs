@@ -168,7 +168,7 @@ impl Service {
                 Ok(()) => outcome,
                 Err(StoreError::Contended(_)) => {
                     batch.turn().await;
-                    run(self.store.write_alone(turn, purpose).await?).await
+                    run(self.store.begin(turn, purpose, true).await?).await
                 }
                 Err(error) => Err(error.into()),
             }

@@ -22,10 +22,10 @@ pub(crate) use access::{
     Access, FoundDetails, FoundToken, GROUP, MEMBER, Reach, TOKEN, TOKEN_DETAILS, TargetMember,
 };
 pub use audit::chain::{Chain, Link};
-pub use audit::{AuditFault, AuditReport, ChainHead, NamedHead};
+pub use audit::{AuditReport, ChainHead, NamedHead};
 pub(crate) use audit::{Author, NewEntry};
 pub use copy::{CopyProgress, copy};
-pub use operator::{FoundUser, ListedUser, Membership, TokenFilter, TokenKey};
+pub use operator::{FoundUser, ListedUser, Membership, TokenKey};
 pub use snapshot::{Counts, Snapshot, Transaction};
 pub use tokens::{Position, TokenPage};
 pub(crate) use tokens::{Selection, TokenPlace};
@@ -216,7 +216,7 @@ impl Store {
     /// Returns the state of the database now, if that can be told.
     fn generation(&self) -> Option<Generation> {
         match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.generation(),
+            Backend::Sqlite(sqlite) => sqlite.readers.commits.generation(),
             Backend::Postgres(_) => None,
         }
     }
@@ -224,8 +224,8 @@ impl Store {
     /// Returns whether [`Store::write`] would have to wait for its turn.
     pub fn is_busy(&self, turn: &Turn) -> bool {
         match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.is_busy(),
-            Backend::Postgres(postgres) => postgres.is_busy(turn),
+            Backend::Sqlite(sqlite) => sqlite.writer.is_busy(),
+            Backend::Postgres(postgres) => postgres.pool.turns.is_held(turn),
         }
     }
 
@@ -235,12 +235,13 @@ impl Store {
         self.begin(turn, purpose, false).await
     }
 
-    /// Like [`Store::write`], and shares its COMMIT with no other change.
-    pub(crate) async fn write_alone(&self, turn: &Turn, purpose: Purpose) -> Result<Transaction> {
-        self.begin(turn, purpose, true).await
-    }
-
-    async fn begin(&self, turn: &Turn, purpose: Purpose, is_alone: bool) -> Result<Transaction> {
+    /// Like [`Store::write`]; if it `is_alone`, it shares its COMMIT with no other change.
+    pub(crate) async fn begin(
+        &self,
+        turn: &Turn,
+        purpose: Purpose,
+        is_alone: bool,
+    ) -> Result<Transaction> {
         let connection = match &self.backend {
             Backend::Sqlite(sqlite) => Connection::Sqlite(sqlite.write(purpose, is_alone).await?),
             Backend::Postgres(postgres) => Connection::Postgres(postgres.write(turn).await?.into()),
@@ -322,7 +323,7 @@ impl Store {
     pub fn pool_usage(&self) -> Option<PoolUsage> {
         match &self.backend {
             Backend::Sqlite(_) => None,
-            Backend::Postgres(postgres) => Some(postgres.pool_usage()),
+            Backend::Postgres(postgres) => Some(postgres.pool.usage()),
         }
     }
 

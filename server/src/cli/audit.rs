@@ -49,7 +49,7 @@ pub async fn audit(operator: Operator<'_>, command: AuditCommand) -> anyhow::Res
             output.object(&page, "audit_logs", &columns)
         }
         AuditCommand::Head => {
-            let heads = operator.audit_heads().await?;
+            let heads = operator.0.store().audit_heads().await?;
             print_list(&heads.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
         }
         AuditCommand::Verify { heads } => check::verify(operator, heads.as_deref()).await,

@@ -11,7 +11,7 @@ use std::path::Path;
 
 /// Prints the state of the database and of its audit log.
 pub async fn check(operator: Operator<'_>) -> Result<()> {
-    let (found, log) = (operator.check().await?, operator.verify_audit(&[]).await?);
+    let (found, log) = (operator.check().await?, operator.0.store().verify_audit(&[]).await?);
     for sentence in found.sound.iter().chain(&found.faults) {
         print(sentence)?;
     }
@@ -29,7 +29,7 @@ pub async fn check(operator: Operator<'_>) -> Result<()> {
 /// one.
 pub async fn verify(operator: Operator<'_>, heads: Option<&Path>) -> Result<()> {
     let kept = heads.map(read_heads).transpose()?.unwrap_or_default();
-    let log = operator.verify_audit(&kept).await?;
+    let log = operator.0.store().verify_audit(&kept).await?;
     print(&describe(&log))?;
     let places = count(log.faults.len(), "place", "places");
     ensure!(log.faults.is_empty(), "the audit log is broken in {places}: compare it with a backup");
@@ -55,8 +55,5 @@ fn describe(AuditReport { entries, chains, faults }: &AuditReport) -> String {
             count(chains, "chain", "chains")
         );
     }
-    let faults = faults.iter();
-    let lines =
-        faults.map(|fault| format!("{}: entry {} {}", fault.chain, fault.entry, fault.what));
-    lines.collect::<Vec<_>>().join("\n")
+    faults.join("\n")
 }

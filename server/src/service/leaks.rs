@@ -24,10 +24,8 @@ impl Service {
         for place in &places {
             let digests = &digests;
             self.transact(&Turn::Free, Purpose::Revocation, |mut change| async move {
-                let Some(head) = change.lock_place(place).await? else { return Ok((change, ())) };
-                let revoked = change.delete_leaked_tokens(&head, place, digests).await?;
                 // Another report may have named them meanwhile.
-                if !revoked.is_empty() {
+                if let Some((head, revoked)) = change.delete_leaked_tokens(place, digests).await? {
                     let events = revocations(&revoked, LEAK_REPORT);
                     record(&mut change, head, Actor::LeakReport, events);
                 }

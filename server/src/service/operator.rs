@@ -1,5 +1,5 @@
-//! The operations of the server's own command line: organizations, members, tokens and files. Those
-//! on users are in `users`, the lists in `lists`.
+//! The operations of the server's own command line: organizations, members and tokens. Those on
+//! users are in `users`, the lists in `lists`.
 //!
 //! The operator holds no token, so no policy is asked. The audit log names `operator` as the author.
 
@@ -16,11 +16,10 @@ use crate::limits::Limits;
 use crate::name::{Email, Name, Slug};
 use crate::records::{Member, MintRequest, TokenPolicy};
 use crate::store::{
-    self, AuditReport, CheckReport, FoundToken, FoundUser, Membership, NamedHead, Purpose,
-    TokenKey, Transaction, Turn, View,
+    self, CheckReport, FoundToken, FoundUser, Membership, Purpose, TokenKey, Transaction, Turn,
+    View,
 };
 use crate::token::PlainToken;
-use std::path::Path;
 
 /// The operations of the command line on the database.
 #[derive(Clone, Copy, Debug)]
@@ -72,13 +71,12 @@ impl Operator<'_> {
     pub async fn reset_token_policy(&self, slug: &Slug) -> Result<()> {
         self.write(Purpose::Change, async |change| {
             change.lock_organization_as_operator(slug);
-            let (id, previous, head) =
-                change.policy_as_operator(slug).await?.ok_or(NO_ORGANIZATION)?;
-            let policy = &TokenPolicy::default();
-            if previous != *policy {
-                change.update_policy(id, policy);
-                let event = Event::PolicyUpdate { policy, previous: &previous };
-                record(change, head, Actor::Operator, [event]);
+            let found = change.organization(slug).await?.ok_or(NO_ORGANIZATION)?;
+            let (policy, previous) = (&TokenPolicy::default(), &found.policy);
+            if previous != policy {
+                change.update_policy(found.id, policy);
+                let event = Event::PolicyUpdate { policy, previous };
+                record(change, found.head, Actor::Operator, [event]);
             }
             Ok(())
         })
@@ -141,18 +139,10 @@ impl Operator<'_> {
         .await
     }
 
-    /// Copies everything to a new file, while it is in use.
-    ///
-    /// # Errors
-    /// The store's own, which say more than a client of the API may learn.
-    pub async fn back_up(&self, target: &Path) -> store::Result<()> {
-        self.0.store.back_up(target).await
-    }
-
     /// Checks the whole database.
     ///
     /// # Errors
-    /// The store's own, as for [`Operator::back_up`].
+    /// The store's own, which say more than a client of the API may learn.
     pub async fn check(&self) -> store::Result<CheckReport> {
         let mut report = self.0.store.check().await?;
         self.check_webhooks(&mut report).await?;
@@ -165,22 +155,6 @@ impl Operator<'_> {
             }
         }
         Ok(report)
-    }
-
-    /// Compares the audit log with its hash chains, and with ends that they had earlier.
-    ///
-    /// # Errors
-    /// The store's own, as for [`Operator::back_up`].
-    pub async fn verify_audit(&self, kept: &[NamedHead]) -> store::Result<AuditReport> {
-        self.0.store.read(View::Snapshot).await?.verify_audit(kept).await
-    }
-
-    /// Returns the end of every chain of the audit log.
-    ///
-    /// # Errors
-    /// The store's own, as for [`Operator::back_up`].
-    pub async fn audit_heads(&self) -> store::Result<Vec<NamedHead>> {
-        self.0.store.read(View::Statement).await?.audit_heads().await
     }
 
     async fn write<T>(

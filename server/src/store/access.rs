@@ -9,6 +9,7 @@ pub(super) use questions::Questions;
 use super::audit::chain::ChainHead;
 use super::connection::{Row, Value, sql};
 use super::remembered::{Generation, RememberedAccess};
+use super::sqlite::Session;
 use super::{Backend, Error, Result, Snapshot, Store, Transaction, Turn, View, rows};
 use crate::access::Place;
 use crate::caller::{Caller, Credential, OrganizationId, Role, UserId};
@@ -287,7 +288,7 @@ impl Snapshot {
         credential: &Credential,
         slug: Option<&Slug>,
     ) -> Result<(Access, Option<Generation>)> {
-        let generation = self.connection.generation();
+        let generation = self.connection.sqlite().and_then(Session::generation);
         let statement =
             sql(access!("", ""), parameters(credential, [slug.map(Slug::as_str).into()]));
         let found = self.first(statement, rows::access).await?;

@@ -88,7 +88,12 @@ impl Transaction {
         let insert = sql(
             "INSERT INTO members (organization_id, user_id, username, role)
              VALUES ($1, $2, $3, $4)",
-            [organization.0.into(), user.0.into(), username.as_str().into(), role.as_str().into()],
+            [
+                organization.0.into(),
+                user.0.into(),
+                username.as_str().into(),
+                role.into_str().into(),
+            ],
         );
         self.execute(insert.touching(Touched::User(user)));
     }
@@ -97,7 +102,7 @@ impl Transaction {
     pub fn update_member(&mut self, organization: OrganizationId, username: &Name, role: Role) {
         let update = sql(
             "UPDATE members SET role = $1 WHERE organization_id = $2 AND username = $3",
-            [role.as_str().into(), organization.0.into(), username.as_str().into()],
+            [role.into_str().into(), organization.0.into(), username.as_str().into()],
         );
         self.execute(update.touching(Touched::Organization(organization)));
     }

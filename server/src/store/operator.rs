@@ -6,7 +6,7 @@
 
 mod lists;
 
-pub use lists::{ListedUser, TokenFilter};
+pub use lists::ListedUser;
 
 use super::access::{FoundToken, Reach, TargetMember};
 use super::audit::chain::{Chain, ChainHead};
@@ -15,7 +15,6 @@ use super::remembered::Touched;
 use super::{Error, Result, Snapshot, Transaction, broken, rows};
 use crate::caller::{OrganizationId, Role, UserId};
 use crate::name::{Email, Name, Slug};
-use crate::records::TokenPolicy;
 use crate::token::TokenId;
 
 /// A user with the end of their audit chain.
@@ -68,10 +67,15 @@ macro_rules! membership {
     };
 }
 
+/// Reads columns: time, entries, hash, default, maximum, whether unrestricted tokens are allowed.
+fn organization(row: &dyn Row, id: i64, from: usize) -> Result<Reach> {
+    let id = OrganizationId(id);
+    let head = rows::head(row, from, Chain::Organization(id))?;
+    Ok(Reach { id, role: Role::Owner, policy: rows::policy(row, from + 3)?, head })
+}
+
 fn membership(row: &dyn Row) -> Result<Membership> {
-    let id = OrganizationId(row.integer(0)?);
-    let head = rows::head(row, 2, Chain::Organization(id))?;
-    let reach = Reach { id, role: Role::Owner, policy: rows::policy(row, 5)?, head };
+    let reach = organization(row, row.integer(0)?, 2)?;
     let target = rows::optional(row, 8, rows::target_member)?;
     Ok(Membership { slug: rows::parse_text(row, 1)?, reach, target })
 }
@@ -92,21 +96,14 @@ impl Snapshot {
         self.first(statement, found_user).await
     }
 
-    /// Returns the key of an organization, its token policy and the end of its audit chain.
-    pub async fn policy_as_operator(
-        &mut self,
-        slug: &Slug,
-    ) -> Result<Option<(OrganizationId, TokenPolicy, ChainHead)>> {
+    /// Returns the organization of this slug, as an owner reaches it.
+    pub async fn organization(&mut self, slug: &Slug) -> Result<Option<Reach>> {
         let statement = sql(
             "SELECT id, now_ms(), entries, hash, default_expiration, maximum_expiration,
              allow_unrestricted FROM organizations WHERE slug = $1",
             [slug.as_str().into()],
         );
-        let read = |row: &dyn Row| {
-            let id = OrganizationId(row.integer(0)?);
-            Ok((id, rows::policy(row, 4)?, rows::head(row, 1, Chain::Organization(id))?))
-        };
-        self.first(statement, read).await
+        self.first(statement, |row| organization(row, row.integer(0)?, 1)).await
     }
 
     /// Returns the organization of this slug with the user of this name.

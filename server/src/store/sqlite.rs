@@ -40,10 +40,10 @@ pub struct Sqlite {
     path: PathBuf,
     /// Tells the file from another one that has its path later.
     file_id: files::FileId,
-    writer: Writer,
+    pub writer: Writer,
     /// Whether everything was checked for damage when this opened.
     is_checked: bool,
-    readers: Arc<Readers>,
+    pub readers: Arc<Readers>,
     /// Is dropped after the connections: closing them frees the space of their files.
     pub reserve: Reserve,
     /// Holds the copy of a database that may only be read, and is removed last.
@@ -86,18 +86,9 @@ impl Sqlite {
         .await
     }
 
-    /// Returns the state of the database now, if that can be told.
-    pub fn generation(&self) -> Option<Generation> {
-        self.readers.generation()
-    }
-
     /// Begins to read. BEGIN goes out with the first query.
     pub fn read(&self, is_transaction: bool) -> Session {
         Session(Some(Held::Reader(self.readers.lease(is_transaction))))
-    }
-
-    pub fn is_busy(&self) -> bool {
-        self.writer.is_busy()
     }
 
     /// Begins to write, when it is the turn of this change.

@@ -1,8 +1,6 @@
 //! The statements about tokens: listed page by page, minted, revoked. A revoked token is a deleted
 //! row, so no query can forget to leave it out; the audit log says what it was.
 
-mod expired;
-mod leaked;
 mod place;
 mod rotation;
 mod selection;
@@ -44,14 +42,6 @@ const ALL_IN_ORGANIZATION: &str =
      LEFT JOIN organization_groups g ON g.uuid = t.group_uuid
      WHERE t.organization_id = $1 AND t.position > $2
      AND (t.expires_at IS NULL OR t.expires_at > now_ms()) ORDER BY t.position LIMIT $3";
-
-/// The tokens of one user in an organization, without its slug, which the caller knows.
-const MEMBER_IN_ORGANIZATION: &str =
-    "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, u.username, u.email, NULL,
-     t.expires_at FROM tokens t JOIN users u ON u.id = t.user_id
-     LEFT JOIN organization_groups g ON g.uuid = t.group_uuid
-     WHERE t.user_id = $1 AND t.organization_id = $2 AND t.position > $3
-     AND (t.expires_at IS NULL OR t.expires_at > now_ms()) ORDER BY t.position LIMIT $4";
 
 const OWN_IN_ORGANIZATION: &str =
     "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, NULL, NULL, o.slug,
@@ -125,7 +115,7 @@ impl Snapshot {
     ) -> Result<(Access, TokenPage)> {
         if self.connection.is_postgres() {
             let roles = Role::ALL.iter().filter(|role| sees_all(**role));
-            let roles = roles.map(|role| role.as_str().to_owned()).collect();
+            let roles = roles.map(|role| role.into_str().to_owned()).collect();
             let mut parameters = parameters(credential, [slug.as_str().into()]);
             parameters.extend([after.into(), i64::from(limit).into(), Value::Texts(roles)]);
             let statement = sql(ORGANIZATION_WITH_ACCESS, parameters);
@@ -152,20 +142,15 @@ impl Snapshot {
         Ok((access, page))
     }
 
-    /// Returns at most `limit` tokens of a user in an organization after a position, with their owner.
+    /// Returns at most `limit` tokens of a user in an organization after a position.
     pub async fn member_tokens(
         &mut self,
-        (slug, organization): (&Slug, OrganizationId),
         user: UserId,
+        organization: OrganizationId,
         (after, limit): (Position, u32),
-    ) -> Result<Page<OrganizationToken, Position>> {
-        let parameters =
-            [user.0.into(), organization.0.into(), after.into(), i64::from(limit).into()];
-        let page = self.page(sql(MEMBER_IN_ORGANIZATION, parameters), limit).await?;
-        Ok(page.tokens.map(|mut item| {
-            item.token.organization = Some(slug.clone());
-            item
-        }))
+    ) -> Result<Page<Token, Position>> {
+        let page = self.page(own(user, Some(organization), after, limit), limit).await?;
+        Ok(page.tokens.map(|item| item.token))
     }
 
     /// Returns who asks and at most `limit` tokens of their user after a position, within the
@@ -285,24 +270,6 @@ impl TokenPage {
     }
 }
 
-/// What a statement returns that revokes tokens: the position, the columns of [`rows::bound_token`]
-/// and the owner's name.
-macro_rules! returning_tokens {
-    () => {
-        " RETURNING position, id, name, created_at, scopes,
-         (SELECT g.name FROM organization_groups g WHERE g.uuid = tokens.group_uuid),
-         (SELECT u.username FROM users u WHERE u.id = tokens.user_id)"
-    };
-}
-
-/// Revokes the tokens in a range.
-macro_rules! delete_tokens {
-    ($range:literal) => {
-        concat!("DELETE FROM tokens WHERE ", $range, returning_tokens!())
-    };
-}
-use {delete_tokens, returning_tokens};
-
 impl Transaction {
     /// Adds a token.
     ///
@@ -361,8 +328,8 @@ impl Transaction {
         user: UserId,
     ) -> Result<Vec<(Token, Name)>> {
         let parameters = [user.0.into(), organization.0.into()];
-        let delete = sql(delete_tokens!("user_id = $1 AND organization_id = $2"), parameters);
-        self.delete_tokens(Some(slug), delete.touching(Touched::User(user))).await
+        let range = "user_id = $1 AND organization_id = $2";
+        self.delete_tokens(Some(slug), range, parameters, Touched::User(user)).await
     }
 
     /// Like [`Transaction::delete_member_tokens`], for the tokens that are bound to a group.
@@ -373,28 +340,34 @@ impl Transaction {
         group: Uuid,
     ) -> Result<Vec<(Token, Name)>> {
         let parameters = [group.as_bytes().as_slice().into()];
-        let delete = sql(delete_tokens!("group_uuid = $1"), parameters);
-        self.delete_tokens(Some(slug), delete.touching(Touched::Organization(organization))).await
+        let touched = Touched::Organization(organization);
+        self.delete_tokens(Some(slug), "group_uuid = $1", parameters, touched).await
     }
 
     /// Like [`Transaction::delete_member_tokens`], for the unrestricted tokens of a user.
     pub async fn delete_unrestricted_tokens(&mut self, user: UserId) -> Result<Vec<(Token, Name)>> {
-        let condition = delete_tokens!("user_id = $1 AND organization_id IS NULL");
-        let delete = sql(condition, [user.0.into()]);
-        self.delete_tokens(None, delete.touching(Touched::User(user))).await
+        let range = "user_id = $1 AND organization_id IS NULL";
+        self.delete_tokens(None, range, [user.0.into()], Touched::User(user)).await
     }
 
-    /// Returns the tokens that a statement of `delete_tokens!` deletes, with their owners.
+    /// Like [`Transaction::delete_member_tokens`], for the tokens in a range.
     async fn delete_tokens(
         &mut self,
         slug: Option<&Slug>,
-        statement: Statement,
+        range: &str,
+        parameters: impl Into<Vec<Value>>,
+        touched: Touched,
     ) -> Result<Vec<(Token, Name)>> {
+        let delete = format!(
+            "DELETE FROM tokens WHERE {range} RETURNING position, id, name, created_at, scopes,
+             (SELECT g.name FROM organization_groups g WHERE g.uuid = tokens.group_uuid),
+             (SELECT u.username FROM users u WHERE u.id = tokens.user_id)"
+        );
         let read = |row: &dyn Row| {
             let owner: Name = rows::parse_text(row, 6)?;
             Ok((row.integer(0)?, rows::bound_token(row, 1)?, owner))
         };
-        let mut deleted = self.change_many(statement, read).await?;
+        let mut deleted = self.change_many(sql(delete, parameters).touching(touched), read).await?;
         deleted.sort_unstable_by_key(|(position, ..)| *position);
         let with_slug = |(_, token, owner)| (Token { organization: slug.cloned(), ..token }, owner);
         Ok(deleted.into_iter().map(with_slug).collect())

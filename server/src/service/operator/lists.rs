@@ -1,32 +1,27 @@
 //! The operator's lists: each is read whole, in one snapshot.
 
-use super::super::PAGE;
 use super::{NO_ORGANIZATION, NO_USER, Operator};
 use crate::error::Result;
 use crate::name::{Name, Slug};
-use crate::records::{AuditLogPage, Member, Organization, OrganizationToken, Page, PageQuery};
-use crate::store::{self, ListedUser, Snapshot, TokenFilter, View};
+use crate::records::{AuditLogPage, Member, Organization, OrganizationToken, PageQuery};
+use crate::store::{self, ListedUser, Reach, Snapshot, View};
 
 impl Operator<'_> {
     /// Lists all users, by username.
     pub async fn list_users(&self) -> Result<Vec<ListedUser>> {
-        whole(&mut self.view().await?, async |view, after| view.users(after, PAGE).await).await
+        Ok(self.view().await?.users().await?)
     }
 
     /// Lists all organizations, by slug.
     pub async fn list_organizations(&self) -> Result<Vec<Organization>> {
-        let page = async |view: &mut Snapshot, after| view.all_organizations(after, PAGE).await;
-        whole(&mut self.view().await?, page).await
+        Ok(self.view().await?.all_organizations().await?)
     }
 
     /// Lists the members of an organization, by username.
     pub async fn list_members(&self, slug: &Slug) -> Result<Vec<Member>> {
         let mut view = self.view().await?;
-        let (id, _) = view.organization(slug).await?.ok_or(NO_ORGANIZATION)?;
-        let page = async |view: &mut Snapshot, after: Option<Name>| {
-            view.members(id, after.as_ref(), PAGE).await
-        };
-        whole(&mut view, page).await
+        let id = view.organization(slug).await?.ok_or(NO_ORGANIZATION)?.id;
+        Ok(view.members(id, None, u32::MAX).await?.items)
     }
 
     /// Lists the tokens of all users or of one, in the order of minting; all of them, or those bound
@@ -37,14 +32,14 @@ impl Operator<'_> {
         slug: Option<&Slug>,
     ) -> Result<Vec<OrganizationToken>> {
         let mut view = self.view().await?;
-        let mut filter = TokenFilter::default();
+        let (mut user, mut organization) = (None, None);
         if let Some(username) = username {
-            filter.user = Some(view.user(username).await?.ok_or(NO_USER)?.id);
+            user = Some(view.user(username).await?.ok_or(NO_USER)?.id);
         }
         if let Some(slug) = slug {
-            filter.organization = Some(view.organization(slug).await?.ok_or(NO_ORGANIZATION)?.0);
+            organization = Some(view.organization(slug).await?.ok_or(NO_ORGANIZATION)?.id);
         }
-        whole(&mut view, async |view, after| view.tokens(filter, after, PAGE).await).await
+        Ok(view.tokens(user, organization).await?)
     }
 
     /// Returns a page of the audit log of an organization, or of the entries that belong to none,
@@ -58,31 +53,19 @@ impl Operator<'_> {
         let mut view = self.view().await?;
         let (entries, total) = match slug {
             Some(slug) => {
-                let (id, total) = view.organization(slug).await?.ok_or(NO_ORGANIZATION)?;
-                (view.audit_page(id, total - skip, page_size).await?, total)
+                let Reach { id, head, .. } =
+                    view.organization(slug).await?.ok_or(NO_ORGANIZATION)?;
+                (view.audit_page(id, head.entries - skip, page_size).await?, head.entries)
             }
             None => view.unrestricted_audit_page(skip, page_size).await?,
         };
         Ok(AuditLogPage::new(entries, total, query))
     }
 
+    /// Returns a snapshot of which a list may be read for as long as it takes.
     async fn view(&self) -> store::Result<Snapshot> {
-        self.0.store.read(View::Snapshot).await
-    }
-}
-
-/// Reads all pages of a list.
-async fn whole<T, C>(
-    view: &mut Snapshot,
-    page: impl AsyncFn(&mut Snapshot, Option<C>) -> store::Result<Page<T, C>>,
-) -> Result<Vec<T>> {
-    let (mut items, mut after) = (Vec::new(), None);
-    loop {
-        let Page { items: more, next } = page(view, after).await?;
-        items.extend(more);
-        if next.is_none() {
-            return Ok(items);
-        }
-        after = next;
+        let mut view = self.0.store.read(View::Snapshot).await?;
+        view.lift_timeouts();
+        Ok(view)
     }
 }

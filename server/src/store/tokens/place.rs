@@ -1,9 +1,13 @@
-//! Where tokens are chained, for changes that no caller of the API asks for.
+//! Tokens of all users and organizations, for changes that no caller of the API asks for: those that
+//! have expired, and those whose secrets became known. They are found and removed by their place.
 
-use super::super::audit::chain::ChainHead;
-use super::super::connection::Row;
-use super::super::{Result, Transaction, rows};
+use super::super::audit::chain::{Chain, ChainHead};
+use super::super::connection::{Row, Value, hex_list, in_hex_list, sql};
+use super::super::{Result, Snapshot, Transaction, rows};
+use crate::caller::UserId;
 use crate::name::{Name, Slug};
+use crate::records::Token;
+use crate::token::TokenDigest;
 
 /// Where tokens are chained: in an organization, or with a user if they are unrestricted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +26,9 @@ impl TokenPlace {
     }
 }
 
+/// Tokens that were removed at a place, with their owners, and the end of its audit chain.
+type Removed = (ChainHead, Vec<(Token, Name)>);
+
 /// Reads columns: organization, user. The first may be null.
 pub fn read_place(row: &dyn Row) -> Result<TokenPlace> {
     match rows::optional(row, 0, rows::parse_text)? {
@@ -30,14 +37,109 @@ pub fn read_place(row: &dyn Row) -> Result<TokenPlace> {
     }
 }
 
+/// Returns the condition that a token `x` is live and accepts one of the secrets in a parameter.
+fn has_one_of(digests: &[TokenDigest], parameter: usize, is_postgres: bool) -> (String, Value) {
+    let [current, previous] =
+        ["a.digest", "b.previous_digest"].map(|column| in_hex_list(column, parameter, is_postgres));
+    let condition = format!(
+        "x.position IN (SELECT a.position FROM tokens a WHERE {current} UNION ALL
+         SELECT b.position FROM tokens b WHERE {previous} AND b.previous_expires_at > now_ms())
+         AND (x.expires_at IS NULL OR x.expires_at > now_ms())"
+    );
+    (condition, hex_list(digests.iter().map(|digest| digest.as_bytes().as_slice())))
+}
+
+impl Snapshot {
+    /// Returns the places of the `limit` tokens that have expired first.
+    pub async fn expired_places(&mut self, limit: u32) -> Result<Vec<TokenPlace>> {
+        let expired = "x.position IN (SELECT e.position FROM tokens e
+             WHERE e.expires_at <= now_ms() ORDER BY e.expires_at LIMIT $1)";
+        self.places(expired, [i64::from(limit).into()]).await
+    }
+
+    /// Returns the place of a user's token of this name, if it has expired.
+    pub async fn expired_place(&mut self, user: UserId, name: &Name) -> Result<Option<TokenPlace>> {
+        let expired = "x.user_id = $1 AND x.name = $2 AND x.expires_at <= now_ms()";
+        Ok(self.places(expired, [user.0.into(), name.as_str().into()]).await?.pop())
+    }
+
+    /// Returns the places of the live tokens that accept one of these secrets.
+    pub async fn places_of(&mut self, digests: &[TokenDigest]) -> Result<Vec<TokenPlace>> {
+        let (accepts, list) = has_one_of(digests, 1, self.connection.is_postgres());
+        self.places(&accepts, [list]).await
+    }
+
+    /// Returns where the token is chained that had this secret, unless its use was noted before.
+    pub async fn retired_from(&mut self, digest: &TokenDigest) -> Result<Option<TokenPlace>> {
+        let had = "x.position = (SELECT r.position FROM retired_secrets r
+             WHERE r.digest = $1 AND r.is_reused = 0)";
+        Ok(self.places(had, [digest.as_bytes().as_slice().into()]).await?.pop())
+    }
+
+    /// Returns the places of the tokens `x` of which a condition is true.
+    async fn places<const N: usize>(
+        &mut self,
+        condition: &str,
+        parameters: [Value; N],
+    ) -> Result<Vec<TokenPlace>> {
+        let statement = format!(
+            "SELECT DISTINCT o.slug, CASE WHEN o.slug IS NULL THEN u.username END
+             FROM tokens x JOIN users u ON u.id = x.user_id
+             LEFT JOIN organizations o ON o.id = x.organization_id WHERE {condition}"
+        );
+        self.all(sql(statement, parameters), read_place).await
+    }
+}
+
 impl Transaction {
+    /// Removes at most `limit` tokens of a place that have expired, under its lock, if there are any.
+    pub async fn delete_expired_tokens(
+        &mut self,
+        place: &TokenPlace,
+        limit: u32,
+    ) -> Result<Option<Removed>> {
+        let expired = "x.expires_at <= now_ms() ORDER BY x.expires_at LIMIT $2";
+        self.delete_at(place, expired, i64::from(limit).into()).await
+    }
+
+    /// Removes the tokens of a place that accept one of these secrets, under its lock, if there are
+    /// any.
+    pub async fn delete_leaked_tokens(
+        &mut self,
+        place: &TokenPlace,
+        digests: &[TokenDigest],
+    ) -> Result<Option<Removed>> {
+        let (accepts, list) = has_one_of(digests, 2, self.connection.is_postgres());
+        self.delete_at(place, &accepts, list).await
+    }
+
+    async fn delete_at(
+        &mut self,
+        place: &TokenPlace,
+        condition: &str,
+        parameter: Value,
+    ) -> Result<Option<Removed>> {
+        let Some(head) = self.lock_place(place).await? else { return Ok(None) };
+        // The `+` keeps the index of an organization or a user out: it may have many other tokens.
+        let (key, chained) = match head.chain {
+            Chain::Organization(id) => (id.0, "+x.organization_id = $1"),
+            Chain::User(id) => (id.0, "+x.user_id = $1 AND x.organization_id IS NULL"),
+        };
+        let range = format!(
+            "position IN (SELECT x.position FROM tokens x WHERE {chained} AND {condition})"
+        );
+        let (parameters, touched) = ([key.into(), parameter], head.touched());
+        let removed = self.delete_tokens(place.slug(), &range, parameters, touched).await?;
+        Ok((!removed.is_empty()).then_some((head, removed)))
+    }
+
     /// Blocks other changes at a place until the transaction ends. Returns the end of its audit chain,
     /// if it is there.
     pub async fn lock_place(&mut self, place: &TokenPlace) -> Result<Option<ChainHead>> {
         match place {
             TokenPlace::Organization(slug) => {
                 self.lock_organization_as_operator(slug);
-                Ok(self.policy_as_operator(slug).await?.map(|(.., head)| head))
+                Ok(self.organization(slug).await?.map(|organization| organization.head))
             }
             TokenPlace::User(name) => {
                 self.lock_user_as_operator(name);

@@ -2,8 +2,7 @@
 
 use super::super::connection::sql;
 use super::super::remembered::Touched;
-use super::super::{Result, Snapshot, Transaction, rows};
-use super::place::{TokenPlace, read_place};
+use super::super::{Result, Transaction, rows};
 use crate::caller::OrganizationId;
 use crate::limits::Limits;
 use crate::token::{TokenDigest, TokenId};
@@ -23,8 +22,8 @@ impl Transaction {
              SELECT digest, position FROM tokens WHERE id = $1";
         self.execute(sql(retire, [id.as_bytes().into()]).touching(Touched::Nothing));
         let update = "UPDATE tokens SET previous_expires_at = $1,
-             previous_digest = CASE WHEN CAST($1 AS BIGINT) IS NULL THEN NULL ELSE digest END, digest = $2, rotated_at = $3, expires_at = $4,
-             allowed_ips = $5 WHERE id = $6";
+             previous_digest = CASE WHEN CAST($1 AS BIGINT) IS NULL THEN NULL ELSE digest END,
+             digest = $2, rotated_at = $3, expires_at = $4, allowed_ips = $5 WHERE id = $6";
         let parameters = [
             overlap_ends.map(|time| time.timestamp_millis()).into(),
             digest.as_bytes().as_slice().into(),
@@ -43,17 +42,5 @@ impl Transaction {
              RETURNING (SELECT t.id FROM tokens t WHERE t.position = retired_secrets.position)";
         let note = sql(statement, [digest.as_bytes().as_slice().into()]);
         self.first(note.touching(Touched::Nothing), |row| rows::token_id(row, 0)).await
-    }
-}
-
-impl Snapshot {
-    /// Returns where the token is chained that had this secret, unless its use was noted before.
-    pub async fn retired_from(&mut self, digest: &TokenDigest) -> Result<Option<TokenPlace>> {
-        let statement = "SELECT o.slug, u.username FROM retired_secrets r
-             JOIN tokens t ON t.position = r.position JOIN users u ON u.id = t.user_id
-             LEFT JOIN organizations o ON o.id = t.organization_id
-             WHERE r.digest = $1 AND r.is_reused = 0";
-        let retired = sql(statement, [digest.as_bytes().as_slice().into()]);
-        self.first(retired, read_place).await
     }
 }

@@ -3,7 +3,6 @@
 use super::super::connection::{Row, Statement, Value, hex_list, in_hex_list, sql};
 use super::super::remembered::Touched;
 use super::super::{Result, Snapshot, Transaction, rows};
-use super::returning_tokens;
 use crate::caller::{OrganizationId, UserId};
 use crate::name::{Name, Slug};
 use crate::records::{RevocationFilter, Token};
@@ -112,10 +111,9 @@ impl Transaction {
         limit: usize,
     ) -> Result<Vec<(Token, Name)>> {
         let condition = Condition::new(organization, user, self.connection.is_postgres());
-        let before = "DELETE FROM tokens WHERE position IN (SELECT x.position FROM tokens x WHERE ";
-        let after = concat!(")", returning_tokens!());
-        let delete = condition.select(selection).statement(before, limit, after);
-        let delete = delete.touching(Touched::Organization(organization));
-        self.delete_tokens(Some(slug), delete).await
+        let before = "position IN (SELECT x.position FROM tokens x WHERE ";
+        let range = condition.select(selection).statement(before, limit, ")");
+        let touched = Touched::Organization(organization);
+        self.delete_tokens(Some(slug), &range.sql, range.parameters, touched).await
     }
 }
