@@ -2,7 +2,6 @@
 //! here, and a token is shown only by the command that minted it.
 
 mod audit;
-mod check;
 mod config;
 mod copy;
 mod demo;
@@ -237,7 +236,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
             database.open(true).await?.store().back_up(&file).await?;
             confirm(&format!("wrote {}", file.display()))
         }
-        Command::Check { database } => check::check(Operator(&database.open(true).await?)).await,
+        Command::Check { database } => audit::check(Operator(&database.open(true).await?)).await,
         Command::Copy { from, to } => copy::copy(&from, &to).await,
         Command::Config(ConfigCommand::Check) => config::check(arguments.config),
         Command::Openapi => print_list(&format!("{:#}", document()?)),

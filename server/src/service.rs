@@ -7,7 +7,6 @@
 
 mod audit;
 mod expiry;
-mod leaks;
 mod members;
 mod operator;
 mod organizations;

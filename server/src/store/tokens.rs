@@ -2,7 +2,6 @@
 //! row, so no query can forget to leave it out; the audit log says what it was.
 
 mod place;
-mod rotation;
 mod selection;
 
 pub use place::{TokenPlace, read_place};
@@ -16,7 +15,7 @@ use crate::caller::{Binding, Credential, OrganizationId, Role, UserId};
 use crate::limits::Limits;
 use crate::name::{Name, Slug};
 use crate::records::{OrganizationToken, Page, Token};
-use crate::token::TokenDigest;
+use crate::token::{TokenDigest, TokenId};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -308,6 +307,32 @@ impl Transaction {
             ],
         );
         self.execute(insert.touching(Touched::Nothing));
+    }
+
+    /// Gives a token of an organization a new secret and other limits. The one before is accepted
+    /// until `overlap_ends`, if that is given; a secret before that one no longer is.
+    pub fn rotate_token(
+        &mut self,
+        (organization, id): (OrganizationId, TokenId),
+        digest: &TokenDigest,
+        limits: &Limits,
+        (now, overlap_ends): (DateTime<Utc>, Option<DateTime<Utc>>),
+    ) {
+        let retire = "INSERT INTO retired_secrets (digest, position)
+             SELECT digest, position FROM tokens WHERE id = $1";
+        self.execute(sql(retire, [id.as_bytes().into()]).touching(Touched::Nothing));
+        let update = "UPDATE tokens SET previous_expires_at = $1,
+             previous_digest = CASE WHEN CAST($1 AS BIGINT) IS NULL THEN NULL ELSE digest END,
+             digest = $2, rotated_at = $3, expires_at = $4, allowed_ips = $5 WHERE id = $6";
+        let parameters = [
+            overlap_ends.map(|time| time.timestamp_millis()).into(),
+            digest.as_bytes().as_slice().into(),
+            now.timestamp_millis().into(),
+            limits.expires_at.map(|time| time.timestamp_millis()).into(),
+            limits.allowed_ips.as_ref().map(ToString::to_string).as_deref().into(),
+            id.as_bytes().into(),
+        ];
+        self.execute(sql(update, parameters).touching(Touched::Organization(organization)));
     }
 
     /// Revokes a token: once this is committed, no server accepts it.

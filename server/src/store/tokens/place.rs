@@ -1,13 +1,14 @@
 //! Tokens of all users and organizations, for changes that no caller of the API asks for: those that
-//! have expired, and those whose secrets became known. They are found and removed by their place.
+//! have expired, those whose secrets became known, and those whose old secret is used.
 
 use super::super::audit::chain::{Chain, ChainHead};
 use super::super::connection::{Row, Value, hex_list, in_hex_list, sql};
+use super::super::remembered::Touched;
 use super::super::{Result, Snapshot, Transaction, rows};
 use crate::caller::UserId;
 use crate::name::{Name, Slug};
 use crate::records::Token;
-use crate::token::TokenDigest;
+use crate::token::{TokenDigest, TokenId};
 
 /// Where tokens are chained: in an organization, or with a user if they are unrestricted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,6 +132,15 @@ impl Transaction {
         let (parameters, touched) = ([key.into(), parameter], head.touched());
         let removed = self.delete_tokens(place.slug(), &range, parameters, touched).await?;
         Ok((!removed.is_empty()).then_some((head, removed)))
+    }
+
+    /// Notes that a retired secret was used. Returns its token, the first time.
+    pub async fn note_reuse(&mut self, digest: &TokenDigest) -> Result<Option<TokenId>> {
+        let statement =
+            "UPDATE retired_secrets SET is_reused = 1 WHERE digest = $1 AND is_reused = 0
+             RETURNING (SELECT t.id FROM tokens t WHERE t.position = retired_secrets.position)";
+        let note = sql(statement, [digest.as_bytes().as_slice().into()]);
+        self.first(note.touching(Touched::Nothing), |row| rows::token_id(row, 0)).await
     }
 
     /// Blocks other changes at a place until the transaction ends. Returns the end of its audit chain,
