@@ -203,7 +203,7 @@ pub(super) fn parameters(
     credential: &Credential,
     more: impl IntoIterator<Item = Value>,
 ) -> Vec<Value> {
-    [credential.digest.as_bytes().as_slice().into()].into_iter().chain(more).collect()
+    [(&credential.digest).into()].into_iter().chain(more).collect()
 }
 
 /// Returns the access of a request, of which a row tells all but where it came from.
@@ -289,8 +289,7 @@ impl Snapshot {
         slug: Option<&Slug>,
     ) -> Result<(Access, Option<Generation>)> {
         let generation = self.connection.sqlite().and_then(Session::generation);
-        let statement =
-            sql(access!("", ""), parameters(credential, [slug.map(Slug::as_str).into()]));
+        let statement = sql(access!("", ""), parameters(credential, [slug.into()]));
         let found = self.first(statement, rows::access).await?;
         let mut access = accepted(found.ok_or(Error::NotAccepted)?, credential)?;
         if !self.connection.is_postgres() {
@@ -307,7 +306,7 @@ impl Snapshot {
         slug: &Slug,
         key: impl Into<Value>,
     ) -> Result<(Access, Option<T>)> {
-        self.access_with(target, credential, [slug.as_str().into(), key.into()]).await
+        self.access_with(target, credential, [slug.into(), key.into()]).await
     }
 
     /// Returns who asks, the live token of this name of their user, and their place in the
@@ -317,7 +316,7 @@ impl Snapshot {
         credential: &Credential,
         name: &Name,
     ) -> Result<(Access, Option<FoundToken>)> {
-        self.access_with(&OWN_TOKEN, credential, [name.as_str().into()]).await
+        self.access_with(&OWN_TOKEN, credential, [name.into()]).await
     }
 
     async fn access_with<T: Send, const N: usize>(
@@ -342,7 +341,7 @@ impl Transaction {
     /// A transaction locks one organization or one user, and always before any token, so no two
     /// wait for each other.
     pub fn lock_turn(&mut self, credential: &Credential, turn: &Turn) {
-        let digest = credential.digest.as_bytes().as_slice().into();
+        let digest = (&credential.digest).into();
         self.lock(match turn {
             Turn::Organization(slug) => sql(
                 concat!(
@@ -351,7 +350,7 @@ impl Transaction {
                     has_secret!("$1"),
                     " AND o.slug = $2 FOR NO KEY UPDATE OF o FOR KEY SHARE OF t"
                 ),
-                [digest, slug.as_str().into()],
+                [digest, slug.into()],
             ),
             Turn::User(_) => sql(
                 concat!(

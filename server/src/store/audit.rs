@@ -63,11 +63,10 @@ impl Store {
         walk.compare_with(kept);
         let mut last = Some(0);
         while let Some(after) = last {
-            let statement = sql(
+            let text =
                 "SELECT id, organization_id, user_id, sequence, code, message, origin, author,
-                 created_at, data, hash FROM audit_log WHERE id > $1 ORDER BY id LIMIT $2",
-                [after.into(), PAGE.into()],
-            );
+                 created_at, data, hash FROM audit_log WHERE id > $1 ORDER BY id LIMIT $2";
+            let statement = sql(text, [after.into(), PAGE.into()]);
             let read = view.all(statement, |row| {
                 rows::link(row).map(|(link, hash)| walk.step(&link, &hash)).and(row.integer(0))
             });
@@ -93,21 +92,17 @@ impl Snapshot {
         last: i64,
         limit: u32,
     ) -> Result<Vec<AuditLog>> {
-        let statement = sql(
-            "SELECT code, message, origin, author, created_at, data FROM audit_log
-             WHERE organization_id = $1 AND sequence <= $2 ORDER BY sequence DESC LIMIT $3",
-            [organization.0.into(), last.into(), i64::from(limit).into()],
-        );
+        let text = "SELECT code, message, origin, author, created_at, data FROM audit_log
+             WHERE organization_id = $1 AND sequence <= $2 ORDER BY sequence DESC LIMIT $3";
+        let statement = sql(text, [organization.into(), last.into(), limit.into()]);
         self.all(statement, rows::audit_log).await
     }
 
     async fn heads(&mut self) -> Result<Vec<(AnyChain, NamedHead)>> {
-        let statement = sql(
-            "SELECT 'closed', 0, '', entries, hash FROM closed_chain
+        let text = "SELECT 'closed', 0, '', entries, hash FROM closed_chain
              UNION ALL SELECT 'user', id, username, entries, hash FROM users
-             UNION ALL SELECT 'organization', id, slug, entries, hash FROM organizations",
-            [],
-        );
+             UNION ALL SELECT 'organization', id, slug, entries, hash FROM organizations";
+        let statement = sql(text, []);
         self.all(statement, rows::named_head).await
     }
 }
@@ -144,11 +139,11 @@ impl Transaction {
         links: Vec<(Hash, NewEntry)>,
     ) -> Statement {
         let (organization, user) = match chain {
-            Chain::Organization(id) => (id.0.into(), Value::Null),
-            Chain::User(id) => (Value::Null, id.0.into()),
+            Chain::Organization(id) => (id.into(), Value::Null),
+            Chain::User(id) => (Value::Null, id.into()),
         };
         let mut parameters = vec![organization, user, author.origin.into_str().into()];
-        parameters.extend([author.name.into(), time.timestamp_millis().into()]);
+        parameters.extend([author.name.into(), time.into()]);
         if let [(hash, NewEntry { code, message, data })] = &links[..] {
             parameters.extend([(start + 1).into(), (*code).into()]);
             parameters.extend([message.as_str().into(), data.as_str().into()]);

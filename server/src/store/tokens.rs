@@ -115,8 +115,8 @@ impl Snapshot {
         if self.connection.is_postgres() {
             let roles = Role::ALL.iter().filter(|role| sees_all(**role));
             let roles = roles.map(|role| role.into_str().to_owned()).collect();
-            let mut parameters = parameters(credential, [slug.as_str().into()]);
-            parameters.extend([after.into(), i64::from(limit).into(), Value::Texts(roles)]);
+            let mut parameters = parameters(credential, [slug.into()]);
+            parameters.extend([after.into(), limit.into(), Value::Texts(roles)]);
             let statement = sql(ORGANIZATION_WITH_ACCESS, parameters);
             let (access, page) = self.page_with_access(statement, credential, limit).await?;
             self.remembered.insert(credential, Some(slug), access.clone(), None);
@@ -129,7 +129,7 @@ impl Snapshot {
                 return Ok((access, TokenPage { tokens, valid_until: None }));
             }
             Some(reach) if sees_all(reach.role) => {
-                let parameters = [reach.id.0.into(), after.into(), i64::from(limit).into()];
+                let parameters = [reach.id.into(), after.into(), limit.into()];
                 sql(ALL_IN_ORGANIZATION, parameters)
             }
             Some(reach) => own(access.caller.user, Some(reach.id), after, limit),
@@ -161,7 +161,7 @@ impl Snapshot {
     ) -> Result<(Access, Page<Token, Position>)> {
         let (access, page) = if self.connection.is_postgres() {
             let mut parameters = parameters(credential, [Value::Null]);
-            parameters.extend([after.into(), i64::from(limit).into()]);
+            parameters.extend([after.into(), limit.into()]);
             self.page_with_access(sql(OWN_WITH_ACCESS, parameters), credential, limit).await?
         } else {
             let access = self.access(credential, None).await?;
@@ -179,16 +179,12 @@ impl Snapshot {
         (user, user_limit): (UserId, i64),
         (organization, organization_limit): (Option<OrganizationId>, i64),
     ) -> Result<[i64; 2]> {
-        let statement = sql(
-            "SELECT
+        let text = "SELECT
              (SELECT count(*) FROM (SELECT 1 FROM tokens WHERE user_id = $1 LIMIT $2) AS u),
-             (SELECT count(*) FROM (SELECT 1 FROM tokens WHERE organization_id = $3 LIMIT $4) AS o)",
-            [
-                user.0.into(),
-                user_limit.into(),
-                organization.map(|organization| organization.0).into(),
-                organization_limit.into(),
-            ],
+             (SELECT count(*) FROM (SELECT 1 FROM tokens WHERE organization_id = $3 LIMIT $4) AS o)";
+        let statement = sql(
+            text,
+            [user.into(), user_limit.into(), organization.into(), organization_limit.into()],
         );
         let counted = self.first(statement, |row| Ok([row.integer(0)?, row.integer(1)?])).await?;
         counted.ok_or_else(|| broken("a count returned no row"))
@@ -197,12 +193,11 @@ impl Snapshot {
     /// Counts the tokens that have not expired, among [`COUNTED`] after this position. Returns also
     /// after which position to go on, unless there are no more.
     pub(super) async fn live_tokens_after(&mut self, position: i64) -> Result<(i64, Option<i64>)> {
-        let statement = sql(
+        let text =
             "SELECT count(*) FILTER (WHERE expires_at IS NULL OR expires_at > now_ms()), count(*),
              max(position) FROM (SELECT position, expires_at FROM tokens WHERE position > $1
-             ORDER BY position LIMIT $2) AS t",
-            [position.into(), COUNTED.into()],
-        );
+             ORDER BY position LIMIT $2) AS t";
+        let statement = sql(text, [position.into(), COUNTED.into()]);
         let counted = self.first(statement, |row| {
             let is_last = row.integer(1)? < COUNTED;
             Ok((row.integer(0)?, if is_last { None } else { Some(row.integer(2)?) }))
@@ -239,10 +234,10 @@ impl Snapshot {
 }
 
 fn own(user: UserId, bound: Option<OrganizationId>, after: Position, limit: u32) -> Statement {
-    let (user, after, limit) = (user.0.into(), after.into(), i64::from(limit).into());
+    let (user, after, limit) = (user.into(), after.into(), limit.into());
     match bound {
         None => sql(OWN, [user, after, limit]),
-        Some(bound) => sql(OWN_IN_ORGANIZATION, [user, bound.0.into(), after, limit]),
+        Some(bound) => sql(OWN_IN_ORGANIZATION, [user, bound.into(), after, limit]),
     }
 }
 
@@ -289,21 +284,22 @@ impl Transaction {
             }
             Binding::Unrestricted | Binding::Organization(_) => (None, 0),
         };
-        let insert = sql(
-            "INSERT INTO tokens
+        let text = "INSERT INTO tokens
              (id, digest, name, user_id, organization_id, group_uuid, scopes, created_at, expires_at,
-             allowed_ips) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+             allowed_ips) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+        let insert = sql(
+            text,
             [
-                token.id.as_bytes().into(),
-                digest.as_bytes().as_slice().into(),
-                token.name.as_str().into(),
-                user.0.into(),
-                binding.organization().map(|organization| organization.0).into(),
+                token.id.into(),
+                digest.into(),
+                (&token.name).into(),
+                user.into(),
+                binding.organization().into(),
                 group.into(),
                 scopes.into(),
-                token.created_at.timestamp_millis().into(),
-                limits.expires_at.map(|time| time.timestamp_millis()).into(),
-                limits.allowed_ips.as_ref().map(|ips| Value::Text(ips.to_string())).into(),
+                token.created_at.into(),
+                limits.expires_at.into(),
+                limits.allowed_ips.as_ref().into(),
             ],
         );
         self.execute(insert.touching(Touched::Nothing));
@@ -320,24 +316,24 @@ impl Transaction {
     ) {
         let retire = "INSERT INTO retired_secrets (digest, position)
              SELECT digest, position FROM tokens WHERE id = $1";
-        self.execute(sql(retire, [id.as_bytes().into()]).touching(Touched::Nothing));
+        self.execute(sql(retire, [id.into()]).touching(Touched::Nothing));
         let update = "UPDATE tokens SET previous_expires_at = $1,
              previous_digest = CASE WHEN CAST($1 AS BIGINT) IS NULL THEN NULL ELSE digest END,
              digest = $2, rotated_at = $3, expires_at = $4, allowed_ips = $5 WHERE id = $6";
         let parameters = [
-            overlap_ends.map(|time| time.timestamp_millis()).into(),
-            digest.as_bytes().as_slice().into(),
-            now.timestamp_millis().into(),
-            limits.expires_at.map(|time| time.timestamp_millis()).into(),
-            limits.allowed_ips.as_ref().map(ToString::to_string).as_deref().into(),
-            id.as_bytes().into(),
+            overlap_ends.into(),
+            digest.into(),
+            now.into(),
+            limits.expires_at.into(),
+            limits.allowed_ips.as_ref().into(),
+            id.into(),
         ];
         self.execute(sql(update, parameters).touching(Touched::Organization(organization)));
     }
 
     /// Revokes a token: once this is committed, no server accepts it.
     pub fn delete_token(&mut self, FoundToken { token, user, organization, .. }: &FoundToken) {
-        let delete = sql("DELETE FROM tokens WHERE id = $1", [token.id.as_bytes().into()]);
+        let delete = sql("DELETE FROM tokens WHERE id = $1", [token.id.into()]);
         self.execute(delete.touching(match organization {
             Some(id) => Touched::Organization(*id),
             None => Touched::User(*user),
@@ -352,7 +348,7 @@ impl Transaction {
         organization: OrganizationId,
         user: UserId,
     ) -> Result<Vec<(Token, Name)>> {
-        let parameters = [user.0.into(), organization.0.into()];
+        let parameters = [user.into(), organization.into()];
         let range = "user_id = $1 AND organization_id = $2";
         self.delete_tokens(Some(slug), range, parameters, Touched::User(user)).await
     }
@@ -364,7 +360,7 @@ impl Transaction {
         organization: OrganizationId,
         group: Uuid,
     ) -> Result<Vec<(Token, Name)>> {
-        let parameters = [group.as_bytes().as_slice().into()];
+        let parameters = [group.into()];
         let touched = Touched::Organization(organization);
         self.delete_tokens(Some(slug), "group_uuid = $1", parameters, touched).await
     }
@@ -372,7 +368,7 @@ impl Transaction {
     /// Like [`Transaction::delete_member_tokens`], for the unrestricted tokens of a user.
     pub async fn delete_unrestricted_tokens(&mut self, user: UserId) -> Result<Vec<(Token, Name)>> {
         let range = "user_id = $1 AND organization_id IS NULL";
-        self.delete_tokens(None, range, [user.0.into()], Touched::User(user)).await
+        self.delete_tokens(None, range, [user.into()], Touched::User(user)).await
     }
 
     /// Like [`Transaction::delete_member_tokens`], for the tokens in a range.

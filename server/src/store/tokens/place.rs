@@ -55,13 +55,13 @@ impl Snapshot {
     pub async fn expired_places(&mut self, limit: u32) -> Result<Vec<TokenPlace>> {
         let expired = "x.position IN (SELECT e.position FROM tokens e
              WHERE e.expires_at <= now_ms() ORDER BY e.expires_at LIMIT $1)";
-        self.places(expired, [i64::from(limit).into()]).await
+        self.places(expired, [limit.into()]).await
     }
 
     /// Returns the place of a user's token of this name, if it has expired.
     pub async fn expired_place(&mut self, user: UserId, name: &Name) -> Result<Option<TokenPlace>> {
         let expired = "x.user_id = $1 AND x.name = $2 AND x.expires_at <= now_ms()";
-        Ok(self.places(expired, [user.0.into(), name.as_str().into()]).await?.pop())
+        Ok(self.places(expired, [user.into(), name.into()]).await?.pop())
     }
 
     /// Returns the places of the live tokens that accept one of these secrets.
@@ -74,7 +74,7 @@ impl Snapshot {
     pub async fn retired_from(&mut self, digest: &TokenDigest) -> Result<Option<TokenPlace>> {
         let had = "x.position = (SELECT r.position FROM retired_secrets r
              WHERE r.digest = $1 AND r.is_reused = 0)";
-        Ok(self.places(had, [digest.as_bytes().as_slice().into()]).await?.pop())
+        Ok(self.places(had, [digest.into()]).await?.pop())
     }
 
     /// Returns the places of the tokens `x` of which a condition is true.
@@ -100,7 +100,7 @@ impl Transaction {
         limit: u32,
     ) -> Result<Option<Removed>> {
         let expired = "x.expires_at <= now_ms() ORDER BY x.expires_at LIMIT $2";
-        self.delete_at(place, expired, i64::from(limit).into()).await
+        self.delete_at(place, expired, limit.into()).await
     }
 
     /// Removes the tokens of a place that accept one of these secrets, under its lock, if there are
@@ -139,7 +139,7 @@ impl Transaction {
         let statement =
             "UPDATE retired_secrets SET is_reused = 1 WHERE digest = $1 AND is_reused = 0
              RETURNING (SELECT t.id FROM tokens t WHERE t.position = retired_secrets.position)";
-        let note = sql(statement, [digest.as_bytes().as_slice().into()]);
+        let note = sql(statement, [digest.into()]);
         self.first(note.touching(Touched::Nothing), |row| rows::token_id(row, 0)).await
     }
 

@@ -26,7 +26,7 @@ impl Condition {
     /// Selects live tokens of an organization: all of them, or those of one user.
     fn new(organization: OrganizationId, user: Option<UserId>, is_postgres: bool) -> Self {
         let text = "x.organization_id = $1 AND (x.expires_at IS NULL OR x.expires_at > now_ms())";
-        let parameters = vec![organization.0.into()];
+        let parameters = vec![organization.into()];
         let mut condition = Self { text: text.to_owned(), parameters, is_postgres };
         condition.and("x.user_id = ", user.map(|user| user.0), "");
         condition
