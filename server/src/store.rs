@@ -215,10 +215,8 @@ impl Store {
 
     /// Returns the state of the database now, if that can be told.
     fn generation(&self) -> Option<Generation> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.readers.commits.generation(),
-            Backend::Postgres(_) => None,
-        }
+        let Backend::Sqlite(sqlite) = &self.backend else { return None };
+        sqlite.readers.commits.generation()
     }
 
     /// Returns whether [`Store::write`] would have to wait for its turn.
@@ -260,13 +258,9 @@ impl Store {
     /// Releases the disk space that is reserved for revocations, and returns whether
     /// there can be any.
     pub async fn release_reserve(&self) -> bool {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => {
-                sqlite.release_reserve().await;
-                true
-            }
-            Backend::Postgres(_) => false,
-        }
+        let Backend::Sqlite(sqlite) = &self.backend else { return false };
+        sqlite.release_reserve().await;
+        true
     }
 
     /// Copies everything to a new file, while others read and write.
@@ -274,10 +268,10 @@ impl Store {
     /// # Errors
     /// If the file exists, or the database is PostgreSQL. No part of a copy is left.
     pub async fn back_up(&self, target: &Path) -> Result<()> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.back_up(target).await,
-            Backend::Postgres(_) => Err(broken("only SQLite is copied to a file: use pg_dump")),
-        }
+        let Backend::Sqlite(sqlite) = &self.backend else {
+            return Err(broken("only SQLite is copied to a file: use pg_dump"));
+        };
+        sqlite.back_up(target).await
     }
 
     /// Goes on with the check for damage that was cut short when a large SQLite database was opened.
@@ -286,10 +280,8 @@ impl Store {
     /// # Errors
     /// [`Error::Broken`] if there is damage.
     pub async fn find_damage(&self) -> Result<()> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.find_damage().await,
-            Backend::Postgres(_) => Ok(()),
-        }
+        let Backend::Sqlite(sqlite) = &self.backend else { return Ok(()) };
+        sqlite.find_damage().await
     }
 
     /// Fails unless the database can be asked now.
@@ -321,10 +313,8 @@ impl Store {
 
     /// Returns how much of the pool is in use, on PostgreSQL.
     pub fn pool_usage(&self) -> Option<PoolUsage> {
-        match &self.backend {
-            Backend::Sqlite(_) => None,
-            Backend::Postgres(postgres) => Some(postgres.pool.usage()),
-        }
+        let Backend::Postgres(postgres) = &self.backend else { return None };
+        Some(postgres.pool.usage())
     }
 
     /// Checks the whole database, however long that takes.

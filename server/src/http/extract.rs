@@ -21,7 +21,6 @@ use std::fmt::Display;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-/// The largest body that is accepted.
 const MAX_BYTES: usize = 64 * 1024;
 
 /// How long a body may take to arrive.

@@ -53,7 +53,6 @@ pub struct Reply<T, const STATUS: u16 = 200> {
 /// What the access log needs and the response does not show, as an extension of the response.
 #[derive(Clone, Default)]
 pub struct Note {
-    /// The token of the request.
     pub token: Option<TokenId>,
     /// The reason why the server failed.
     pub reason: Option<String>,
@@ -66,7 +65,6 @@ impl<T, const STATUS: u16> Reply<T, STATUS> {
         Self { response, token, content: PhantomData }
     }
 
-    /// Returns the response and the token of the request.
     pub fn into_parts(self) -> (Response<Body>, Option<TokenId>) {
         (self.response, self.token)
     }
@@ -91,7 +89,6 @@ where
     }
 }
 
-/// Writes a value as JSON.
 pub fn to_json(value: &impl Serialize) -> Result<Bytes, Error> {
     let text = serde_json::to_vec(value).map_err(|error| {
         Error::internal(format!("an answer cannot be written as JSON: {error}"))
@@ -149,7 +146,6 @@ pub fn failed(error: &Error) -> Response<Body> {
     response
 }
 
-/// The message for a path without an operation.
 pub const NO_PATH: &str = "no such path: see openapi.yaml";
 
 /// Answers 404 for a path without an operation, or 405 with `Allow` for a wrong method.

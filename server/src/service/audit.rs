@@ -53,7 +53,6 @@ pub enum Actor<'a> {
     LeakReport,
 }
 
-/// A change.
 pub enum Event<'a> {
     TokenCreate { token: &'a Token, limits: &'a Limits, owner: &'a Name },
     TokenRotate { token: &'a Token, limits: &'a Limits, owner: &'a Name },

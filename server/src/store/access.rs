@@ -268,10 +268,8 @@ impl Store {
         credential: &Credential,
         slug: &Slug,
     ) -> Option<Arc<RememberedAccess>> {
-        match &self.backend {
-            Backend::Sqlite(_) => None,
-            Backend::Postgres(_) => self.remembered.latest(credential, slug),
-        }
+        let Backend::Postgres(_) = &self.backend else { return None };
+        self.remembered.latest(credential, slug)
     }
 }
 

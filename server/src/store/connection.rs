@@ -61,7 +61,6 @@ impl<T: Into<Self>> From<Option<T>> for Value {
     }
 }
 
-/// A statement with its parameters.
 #[derive(Debug)]
 pub struct Statement {
     pub sql: Cow<'static, str>,

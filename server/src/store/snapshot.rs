@@ -53,10 +53,8 @@ impl Connection {
     }
 
     pub(super) fn sqlite(&self) -> Option<&sqlite::Session> {
-        match self {
-            Self::Sqlite(session) => Some(session),
-            Self::Postgres(_) => None,
-        }
+        let Self::Sqlite(session) = self else { return None };
+        Some(session)
     }
 }
 
@@ -167,7 +165,6 @@ impl Transaction {
         self.0.connection.sqlite()?.batch(purpose)
     }
 
-    /// Adds a change.
     pub(super) fn execute(&mut self, statement: Statement) {
         self.0.pending.push(statement);
     }

@@ -91,7 +91,6 @@ impl Sqlite {
         Session(Some(Held::Reader(self.readers.lease(is_transaction))))
     }
 
-    /// Begins to write, when it is the turn of this change.
     pub async fn write(&self, purpose: Purpose, is_alone: bool) -> Result<Session> {
         let prepare = || match purpose {
             Purpose::Change => self.reserve.hold(),
@@ -158,7 +157,6 @@ async fn run_blocking<T: Send + 'static>(
     done.map_err(|error| broken(error.to_string()))?
 }
 
-/// Returns the folder of a file.
 fn folder(file: &Path) -> &Path {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     folder.unwrap_or(Path::new("."))
@@ -175,7 +173,6 @@ fn companion(database: &Path, suffix: &str) -> PathBuf {
 /// rolls back what was not committed.
 pub struct Session(Option<Held>);
 
-/// The connection of a session.
 enum Held {
     Reader(reader::Lease),
     Writer(writer::Lease),
@@ -233,7 +230,6 @@ impl Session {
         lease.batch(purpose)
     }
 
-    /// Runs the statements and makes everything durable.
     pub async fn commit(mut self, statements: Vec<Statement>) -> Result<()> {
         // A change of many rows has as many audit entries.
         if matches!(&self.0, Some(Held::Writer(lease)) if lease.is_long) {

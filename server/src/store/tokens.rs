@@ -206,7 +206,7 @@ impl Snapshot {
     }
 
     pub(super) async fn page(&mut self, statement: Statement, limit: u32) -> Result<TokenPage> {
-        let found = self.all(statement, |row| PositionedToken::read(row, 0)).await?;
+        let found = self.all(statement, |row| positioned(row, 0)).await?;
         Ok(TokenPage::new(found, limit))
     }
 
@@ -222,11 +222,7 @@ impl Snapshot {
                 access = Some(accepted(rows::access(row)?, credential)?);
             }
             // Without a token there is one row, for the access alone.
-            if row.is_null(TARGET) {
-                Ok(None)
-            } else {
-                PositionedToken::read(row, TARGET).map(Some)
-            }
+            if row.is_null(TARGET) { Ok(None) } else { positioned(row, TARGET).map(Some) }
         };
         let found: Vec<_> = self.all(statement, read).await?.into_iter().flatten().collect();
         Ok((access.ok_or(Error::NotAccepted)?, TokenPage::new(found, limit)))
@@ -241,25 +237,19 @@ fn own(user: UserId, bound: Option<OrganizationId>, after: Position, limit: u32)
     }
 }
 
-/// A token of a list.
-struct PositionedToken {
-    position: Position,
-    token: OrganizationToken,
-    expires_at: Option<DateTime<Utc>>,
-}
+/// A token of a list, its position, and when it expires.
+type PositionedToken = (OrganizationToken, Position, Option<DateTime<Utc>>);
 
-impl PositionedToken {
-    /// Reads columns: position, those of [`rows::token`], expiry.
-    fn read(row: &dyn Row, from: usize) -> Result<Self> {
-        let (position, token) = (row.integer(from)?, rows::token(row, from + 1)?);
-        Ok(Self { position, token, expires_at: rows::optional(row, from + 9, rows::time)? })
-    }
+/// Reads columns: position, those of [`rows::token`], expiry.
+fn positioned(row: &dyn Row, from: usize) -> Result<PositionedToken> {
+    let (position, token) = (row.integer(from)?, rows::token(row, from + 1)?);
+    Ok((token, position, rows::optional(row, from + 9, rows::time)?))
 }
 
 impl TokenPage {
     fn new(found: Vec<PositionedToken>, limit: u32) -> Self {
-        let valid_until = found.iter().filter_map(|found| found.expires_at).min();
-        let tokens = Page::new(found, limit, |found| found.position).map(|found| found.token);
+        let valid_until = found.iter().filter_map(|(.., expires_at)| *expires_at).min();
+        let tokens = Page::new(found, limit, |(_, position, _)| *position).map(|(token, ..)| token);
         Self { tokens, valid_until }
     }
 }

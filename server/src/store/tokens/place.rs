@@ -20,10 +20,8 @@ pub enum TokenPlace {
 impl TokenPlace {
     /// Returns the slug of the organization, if it is one.
     pub fn slug(&self) -> Option<&Slug> {
-        match self {
-            Self::Organization(slug) => Some(slug),
-            Self::User(_) => None,
-        }
+        let Self::Organization(slug) = self else { return None };
+        Some(slug)
     }
 }
 
