@@ -4,8 +4,8 @@
 #![expect(missing_docs, reason = "openapi.yaml describes the members")]
 
 use crate::caller::{Caller, Origin, Role};
-use crate::expiration::{Expiration, Lifetime, Overlap};
-use crate::limits::AllowedIps;
+use crate::expiration::{EXPIRATION, Expiration, LIFETIME, Lifetime, OVERLAP, Overlap};
+use crate::limits::{AllowedIps, NETWORK};
 use crate::name::{Name, Quoted, Slug};
 use crate::scope::{RequestedScope, Scope, Scopes};
 use crate::token::{PlainToken, TokenId};
@@ -103,9 +103,9 @@ pub struct CreateTokenRequest {
     pub group: Option<Name>,
     #[schemars(length(min = 1))]
     pub scopes: Option<Vec<RequestedScope>>,
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", regex = "EXPIRATION")]
     pub expiration: Option<Expiration>,
-    #[schemars(with = "Option<Vec<String>>", length(min = 1, max = 100))]
+    #[schemars(with = "Option<Vec<String>>", length(min = 1, max = 100), inner(regex = "NETWORK"))]
     pub allowed_ips: Option<AllowedIps>,
 }
 
@@ -114,9 +114,9 @@ pub struct CreateTokenRequest {
 #[serde(deny_unknown_fields)]
 pub struct RotateTokenRequest {
     /// How long the old secret is accepted.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", regex = "OVERLAP")]
     pub overlap: Option<Overlap>,
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", regex = "EXPIRATION")]
     pub expiration: Option<Expiration>,
 }
 
@@ -171,9 +171,9 @@ pub struct LeakReport {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenPolicy {
-    #[schemars(with = "String")]
+    #[schemars(with = "String", regex = "LIFETIME")]
     pub default_expiration: Lifetime,
-    #[schemars(with = "String")]
+    #[schemars(with = "String", regex = "LIFETIME")]
     pub maximum_expiration: Lifetime,
     pub allow_unrestricted: bool,
 }
