@@ -172,17 +172,8 @@ impl Service {
                 Err(error) => Err(error.into()),
             }
         };
-        self.retry_with_reserve(purpose, attempt).await
-    }
-
-    /// Runs `attempt` like [`retry`]. If a revocation finds the disk full, it runs again with the
-    /// space that is reserved for this.
-    async fn retry_with_reserve<T, F: Future<Output = Result<T>>>(
-        &self,
-        purpose: Purpose,
-        attempt: impl Fn() -> F,
-    ) -> Result<T> {
         match retry(&attempt).await {
+            // A revocation that finds the disk full runs again with the space that is reserved for it.
             Err(Error::Full(_))
                 if purpose == Purpose::Revocation && self.store.release_reserve().await =>
             {

@@ -68,7 +68,10 @@ impl Service {
         let turn = match &request.organization {
             Some(slug) => Turn::Organization(slug.clone()),
             None if self.mint_policy.refuse_unrestricted_mints => return Err(UNRESTRICTED),
-            None => Turn::User(self.user(credential).await?),
+            None => Turn::User(match credential.accepted_as() {
+                Some((_, user)) => user,
+                None => self.authenticate(credential).await?.user,
+            }),
         };
         Ok(self.mint(credential, &turn, mint).await?.minted)
     }
@@ -100,13 +103,6 @@ impl Service {
         let taken = || format!("the token name {name} is not available: choose another one");
         let expires_at = minted.map_err(|error| error.or_taken(taken))?;
         Ok(CreatedToken { minted: mint.into_minted(), expires_at })
-    }
-
-    async fn user(&self, credential: &Credential) -> Result<UserId> {
-        match credential.accepted_as() {
-            Some((_, user)) => Ok(user),
-            None => Ok(self.authenticate(credential).await?.user),
-        }
     }
 
     /// Revokes a token of the caller's user, within the token's binding.

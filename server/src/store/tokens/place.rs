@@ -51,8 +51,7 @@ fn has_one_of(digests: &[TokenDigest], parameter: usize, is_postgres: bool) -> (
 impl Snapshot {
     /// Returns the places of the `limit` tokens that have expired first.
     pub async fn expired_places(&mut self, limit: u32) -> Result<Vec<TokenPlace>> {
-        let expired = "x.position IN (SELECT e.position FROM tokens e
-             WHERE e.expires_at <= now_ms() ORDER BY e.expires_at LIMIT $1)";
+        let expired = "x.expires_at <= now_ms() ORDER BY x.expires_at LIMIT $1";
         self.places(expired, [limit.into()]).await
     }
 
@@ -75,16 +74,16 @@ impl Snapshot {
         Ok(self.places(had, [digest.into()]).await?.pop())
     }
 
-    /// Returns the places of the tokens `x` of which a condition is true.
+    /// Returns the places of the tokens `x` in a range.
     async fn places<const N: usize>(
         &mut self,
-        condition: &str,
+        range: &str,
         parameters: [Value; N],
     ) -> Result<Vec<TokenPlace>> {
         let statement = format!(
             "SELECT DISTINCT o.slug, CASE WHEN o.slug IS NULL THEN u.username END
-             FROM tokens x JOIN users u ON u.id = x.user_id
-             LEFT JOIN organizations o ON o.id = x.organization_id WHERE {condition}"
+             FROM (SELECT x.organization_id, x.user_id FROM tokens x WHERE {range}) AS t
+             JOIN users u ON u.id = t.user_id LEFT JOIN organizations o ON o.id = t.organization_id"
         );
         self.all(sql(statement, parameters), read_place).await
     }

@@ -28,7 +28,8 @@ fn range(
     let mut and = |before: &str, parameter: Option<Value>, after: &str| {
         if let Some(parameter) = parameter {
             parameters.push(parameter);
-            range += &format!(" AND {before}${}{after}", parameters.len());
+            let number = parameters.len().to_string();
+            range += &[" AND ", before, "$", &number, after].concat();
         }
     };
     and("x.user_id = ", user.map(Value::from), "");
@@ -54,8 +55,7 @@ fn range(
         }
     }
     parameters.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
-    range += &format!(" ORDER BY x.position LIMIT ${}", parameters.len());
-    (range, parameters)
+    (format!("{range} ORDER BY x.position LIMIT ${}", parameters.len()), parameters)
 }
 
 impl Snapshot {
