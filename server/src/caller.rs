@@ -10,10 +10,9 @@ use crate::token::{PlainToken, TokenDigest, TokenId};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 use std::net::IpAddr;
-use std::str::FromStr;
 use std::sync::OnceLock;
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 use uuid::Uuid;
 
 /// The store's key of an organization.
@@ -24,67 +23,51 @@ pub struct OrganizationId(pub i64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(pub i64);
 
-macro_rules! words {
-    ($(#[$doc:meta])* $type:ident, $what:literal,
-     { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-        #[serde(rename_all = "lowercase")]
-        pub enum $type {
-            $($(#[$variant_doc])* $variant,)+
-        }
-
-        impl $type {
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
-
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),+ }
-            }
-        }
-
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-
-        impl FromStr for $type {
-            type Err = String;
-
-            fn from_str(text: &str) -> Result<Self, String> {
-                match text {
-                    $($text => Ok(Self::$variant),)+
-                    _ => Err(format!(
-                        "{} is not {}: use one of {}",
-                        Quoted(text), $what, [$($text),+].join(", ")
-                    )),
-                }
-            }
-        }
-    };
+/// What a member may do in an organization.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Deserialize,
+    Serialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase", const_into_str)]
+#[strum(parse_err_ty = String, parse_err_fn = no_role)]
+pub enum Role {
+    /// Everything. Only the server's command line makes owners.
+    Owner,
+    /// Everything.
+    Admin,
+    /// Reads, and mints for themself.
+    Member,
+    /// Like a member, as far as tokens are concerned.
+    Viewer,
 }
 
-words!(
-    /// What a member may do in an organization.
-    Role, "a role", {
-        /// Everything. Only the server's command line makes owners.
-        Owner = "owner",
-        /// Everything.
-        Admin = "admin",
-        /// Reads, and mints for themself.
-        Member = "member",
-        /// Like a member, as far as tokens are concerned.
-        Viewer = "viewer"
-    }
-);
+impl Role {
+    pub const ALL: &[Self] = Self::VARIANTS;
+}
 
-words!(
-    /// Where a change came from, as the audit log says it.
-    Origin, "an origin", {
-        Cli = "cli",
-        Web = "web"
-    }
-);
+fn no_role(text: &str) -> String {
+    format!("{} is not a role: use one of owner, admin, member, viewer", Quoted(text))
+}
+
+/// Where a change came from, as the audit log says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, EnumString, IntoStaticStr)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase", const_into_str)]
+pub enum Origin {
+    Cli,
+    Web,
+}
 
 /// Where a token acts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

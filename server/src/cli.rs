@@ -2,7 +2,6 @@
 //! here, and a token is shown only by the command that minted it.
 
 mod audit;
-mod check;
 mod config;
 mod copy;
 mod demo;
@@ -18,6 +17,7 @@ use audit::AuditCommand;
 use clap::{Args, Parser, Subcommand};
 use manage::{MemberCommand, OrganizationCommand, TokenCommand, UserCommand};
 use orgtokens_server::document::document;
+use orgtokens_server::log::Format;
 use orgtokens_server::name::{Email, Name, Slug, parse_positive};
 use orgtokens_server::server::Settings;
 use orgtokens_server::service::{FIRST_TOKEN, Operator, Service};
@@ -59,7 +59,7 @@ enum Command {
         listen: Listen,
         /// The form of the log on stderr; by default text on a terminal, and JSON elsewhere
         #[arg(long, value_name = "FORMAT", env = "ORGTOKENS_LOG_FORMAT")]
-        log_format: Option<serve::LogFormat>,
+        log_format: Option<Format>,
         #[command(flatten)]
         settings: Settings,
     },
@@ -233,10 +233,10 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
             group.run(|command| matches!(command, WebhookCommand::List(_)), webhook::webhook).await
         }
         Command::Backup { database, file } => {
-            Operator(&database.open(true).await?).back_up(&file).await?;
+            database.open(true).await?.store().back_up(&file).await?;
             confirm(&format!("wrote {}", file.display()))
         }
-        Command::Check { database } => check::check(Operator(&database.open(true).await?)).await,
+        Command::Check { database } => audit::check(Operator(&database.open(true).await?)).await,
         Command::Copy { from, to } => copy::copy(&from, &to).await,
         Command::Config(ConfigCommand::Check) => config::check(arguments.config),
         Command::Openapi => print_list(&format!("{:#}", document()?)),

@@ -15,7 +15,7 @@ pub fn document() -> anyhow::Result<Value> {
     let mut document = handlers::operations()?.openapi("orgtokens", version).json()?;
     mark_optional_bodies(&mut document);
     state_defaults(&mut document, &serde_json::to_value(PageQuery::default())?);
-    drop_null_defaults(&mut document);
+    drop_nullable(&mut document);
     Ok(document)
 }
 
@@ -29,14 +29,15 @@ pub fn contract(address: &str) -> String {
     include_str!("../../openapi.yaml").replacen(SERVER, &server, 1)
 }
 
-/// schemars states a default of null for every optional member, also if null is refused.
-fn drop_null_defaults(value: &mut Value) {
+/// schemars says that optional members may be null. None is: requests with one are refused, and
+/// answers leave it out.
+fn drop_nullable(value: &mut Value) {
     match value {
         Value::Object(members) => {
-            members.retain(|name, value| name != "default" || !value.is_null());
-            members.values_mut().for_each(drop_null_defaults);
+            members.remove("nullable");
+            members.values_mut().for_each(drop_nullable);
         }
-        Value::Array(values) => values.iter_mut().for_each(drop_null_defaults),
+        Value::Array(values) => values.iter_mut().for_each(drop_nullable),
         _ => {}
     }
 }
@@ -109,8 +110,8 @@ mod tests {
     }
 
     #[test]
-    fn no_member_has_a_default_of_null() {
+    fn no_member_may_be_null() {
         let document = document().unwrap().to_string();
-        assert!(document.contains(r#""default":"#) && !document.contains(r#""default":null"#));
+        assert!(!document.contains("nullable") && !document.contains("null"), "{document}");
     }
 }

@@ -20,7 +20,7 @@ use crate::auth::require_leak_report_allowed;
 use crate::caller::Credential;
 use crate::error;
 use crate::front::Context;
-use crate::http::{Accepted, AcceptedReply, Answer, Body, Deferred, reply};
+use crate::http::{Accepted, Answer, Body, Deferred, Reply, reply};
 use crate::records::{
     AuditLogPage, CreateTokenRequest, CreatedToken, LeakReport, MintRequest, MintedToken,
     PageQuery, RevokeTokensRequest, RevokedTokens, RotateTokenRequest, RotatedToken, TokenPolicy,
@@ -186,9 +186,9 @@ async fn revoke_credentials(rqctx: Rqctx, body: Body<LeakReport>) -> Accepted<Em
     let report = async || {
         require_leak_report_allowed(&rqctx)?;
         rqctx.context().service.revoke_leaked(&body.read().await?).await?;
-        Ok(Empty {})
+        Ok(reply::accepted())
     };
-    Ok(AcceptedReply::new(report().await))
+    Ok(Reply::new(report().await, None))
 }
 
 #[endpoint { operation_id = "getTokenPolicy", method = GET,

@@ -3,12 +3,10 @@
 //! `front`, `api`, `auth` and `handlers` use it; it uses none of them, and it
 //! decides nothing. Errors become statuses in `reply`.
 
-mod body;
 mod extract;
 pub(crate) mod pieces;
 pub(crate) mod reply;
 
-pub(crate) use body::Body;
-pub use body::parse_object;
-pub(crate) use extract::Deferred;
-pub(crate) use reply::{Accepted, AcceptedReply, Answer, Reply};
+pub use extract::parse_object;
+pub(crate) use extract::{Body, Deferred};
+pub(crate) use reply::{Accepted, Answer, Reply};

@@ -6,6 +6,7 @@
 mod json;
 mod row;
 
+use clap::ValueEnum;
 use slog::{Drain, Level, Logger, Never, OwnedKVList, Record, o, warn};
 use std::collections::VecDeque;
 use std::io::Write;
@@ -26,28 +27,29 @@ const BLOCK: usize = 64 * 1024;
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// The form of a line.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Format {
-    /// A JSON object with the keys of bunyan.
+    /// A row for people
+    Text,
+    /// A row with colors.
+    #[value(skip)]
+    ColoredText,
+    /// A JSON object for programs
     Json,
-    /// A row for people.
-    Row {
-        /// Whether it has colors.
-        colored: bool,
-    },
 }
 
 /// A log. Its clones write to the same sink.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Log(Arc<Shared>);
 
+#[derive(Debug)]
 struct Shared {
     format: Format,
     queue: Mutex<Queue>,
     changed: Condvar,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Queue {
     blocks: VecDeque<Vec<u8>>,
     /// How many bytes are in the blocks and in the one that is being written.
@@ -129,7 +131,8 @@ impl Drain for Log {
     fn log(&self, record: &Record<'_>, values: &OwnedKVList) -> Result<(), Never> {
         let line = match self.0.format {
             Format::Json => json::line(record, values),
-            Format::Row { colored } => row::line(&json::line(record, values), colored),
+            Format::Text => row::line(&json::line(record, values), false),
+            Format::ColoredText => row::line(&json::line(record, values), true),
         };
         let is_error = record.level().is_at_least(Level::Error);
         let room = if is_error { ROOM + ERROR_ROOM } else { ROOM };
@@ -264,8 +267,8 @@ mod tests {
 
     #[test]
     fn a_terminal_shows_one_row_per_record() {
-        let rows = |colored| {
-            lines(Format::Row { colored }, 0, |logger| {
+        let rows = |format| {
+            lines(format, 0, |logger| {
                 let (operation, latency) = ("listAPITokens", 912_u128);
                 let logger = logger.new(o!("request_id" => "r"));
                 info!(logger, "request"; "method" => "GET", "status" => 200_u16, "token_id" => "-",
@@ -278,9 +281,9 @@ mod tests {
             "error: request failed reason=\"a\\nb\" request_id=r",
         ];
         let without_time = |row: &String| row.split_once("Z ").unwrap().1.to_owned();
-        assert_eq!(rows(false).iter().map(without_time).collect::<Vec<_>>(), plain);
+        assert_eq!(rows(Format::Text).iter().map(without_time).collect::<Vec<_>>(), plain);
         assert_eq!(
-            without_time(&rows(true)[0]),
+            without_time(&rows(Format::ColoredText)[0]),
             "GET \x1b[32m200\x1b[0m 0.9ms listAPITokens client=::1 request_id=r"
         );
     }

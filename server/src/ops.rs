@@ -54,6 +54,7 @@ pub struct Ops {
 }
 
 /// What the answers are made of.
+#[derive(Debug)]
 struct State {
     service: Service,
     metrics: Arc<Metrics>,
@@ -154,7 +155,7 @@ async fn count_rows(state: Arc<State>) {
 
 impl State {
     /// Answers a request. hyper sends no body in answer to HEAD.
-    async fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(self: &Arc<Self>, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         let is_read = [Method::GET, Method::HEAD].contains(request.method());
         match request.uri().path() {
             "/healthz" | "/readyz" | "/metrics" if !is_read => {
@@ -187,14 +188,9 @@ impl State {
         }
     }
 
-    async fn scrape(&self, headers: &HeaderMap) -> Response<Full<Bytes>> {
-        let scrape = Scrape {
-            metrics: Arc::clone(&self.metrics),
-            service: self.service.clone(),
-            is_ready: self.require_ready().await.is_ok(),
-            live_tokens: Some(self.tokens.load(Ordering::Relaxed)).filter(|n| *n != NOT_COUNTED),
-            lost_log_lines: self.log.lost(),
-        };
+    async fn scrape(self: &Arc<Self>, headers: &HeaderMap) -> Response<Full<Bytes>> {
+        let is_ready = self.require_ready().await.is_ok();
+        let scrape = Scrape { state: Arc::clone(self), is_ready };
         let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
         let (body, kind) = scrape.text(accept.unwrap_or_default());
         let mut response = text(StatusCode::OK, "");

@@ -23,14 +23,12 @@ pub struct Token {
     /// The token name, unique among its user's tokens.
     pub name: Name,
     pub id: TokenId,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Slug")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub organization: Option<Slug>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Name")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<Name>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Vec<Scope>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Vec<Scope>>")]
     pub scopes: Option<Scopes>,
     /// When it was minted; lists show the UTC date, `YYYY-MM-DD`.
     #[serde(serialize_with = "date")]
@@ -47,8 +45,7 @@ fn date<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::
 pub struct OrganizationToken {
     #[serde(flatten)]
     pub token: Token,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "TokenOwner")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<TokenOwner>,
 }
 
@@ -58,33 +55,27 @@ pub struct TokenDetails {
     pub name: Name,
     pub id: TokenId,
     pub organization: Slug,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Name")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<Name>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Vec<Scope>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Vec<Scope>>")]
     pub scopes: Option<Scopes>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "TokenOwner")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<TokenOwner>,
     pub created_at: DateTime<Utc>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "DateTime<Utc>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Vec<String>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Vec<String>>")]
     pub allowed_ips: Option<AllowedIps>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "DateTime<Utc>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_used_at: Option<DateTime<Utc>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "String")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub last_used_ip: Option<IpAddr>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "DateTime<Utc>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rotated_at: Option<DateTime<Utc>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "DateTime<Utc>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_secret_expires_at: Option<DateTime<Utc>>,
 }
 
@@ -94,38 +85,27 @@ pub struct TokenOwner {
     pub email: String,
 }
 
-/// What to mint. Unknown and null members are refused: a misspelt restriction must never mint a
-/// wider token.
+/// What to mint. Unknown members are refused: a misspelt restriction must never mint a wider token.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MintRequest {
-    #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "Slug")]
     pub organization: Option<Slug>,
-    #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "Name")]
     pub group: Option<Name>,
-    #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "Vec<RequestedScope>", length(min = 1))]
+    #[schemars(length(min = 1))]
     pub scopes: Option<Vec<RequestedScope>>,
 }
 
-/// A token to mint in an organization. Unknown and null members are refused, as in [`MintRequest`].
+/// A token to mint in an organization. Unknown members are refused, as in [`MintRequest`].
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateTokenRequest {
     pub name: Name,
-    #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "Name")]
     pub group: Option<Name>,
-    #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "Vec<RequestedScope>", length(min = 1))]
+    #[schemars(length(min = 1))]
     pub scopes: Option<Vec<RequestedScope>>,
-    #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "String", regex = "EXPIRATION")]
+    #[schemars(with = "Option<String>", regex = "EXPIRATION")]
     pub expiration: Option<Expiration>,
-    #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "Vec<String>", length(min = 1, max = 100), inner(regex = "NETWORK"))]
+    #[schemars(with = "Option<Vec<String>>", length(min = 1, max = 100), inner(regex = "NETWORK"))]
     pub allowed_ips: Option<AllowedIps>,
 }
 
@@ -134,11 +114,9 @@ pub struct CreateTokenRequest {
 #[serde(deny_unknown_fields)]
 pub struct RotateTokenRequest {
     /// How long the old secret is accepted.
-    #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "String", regex = "OVERLAP")]
+    #[schemars(with = "Option<String>", regex = "OVERLAP")]
     pub overlap: Option<Overlap>,
-    #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "String", regex = "EXPIRATION")]
+    #[schemars(with = "Option<String>", regex = "EXPIRATION")]
     pub expiration: Option<Expiration>,
 }
 
@@ -146,11 +124,8 @@ pub struct RotateTokenRequest {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RevokeTokensRequest {
-    #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "Vec<TokenId>", length(min = 1, max = 1_000))]
+    #[schemars(length(min = 1, max = 1_000))]
     pub ids: Option<Vec<TokenId>>,
-    #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "RevocationFilter")]
     pub filter: Option<RevocationFilter>,
     #[serde(default)]
     pub dry_run: bool,
@@ -160,20 +135,10 @@ pub struct RevokeTokensRequest {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RevocationFilter {
-    #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "Name")]
     pub owner: Option<Name>,
-    #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "Name")]
     pub group: Option<Name>,
-    #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "DateTime<Utc>")]
     pub created_before: Option<DateTime<Utc>>,
-    #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "DateTime<Utc>")]
     pub last_used_before: Option<DateTime<Utc>>,
-    #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "bool")]
     pub never_used: Option<bool>,
 }
 
@@ -190,8 +155,7 @@ pub struct RevokedTokens {
 pub struct RevokedTokenItem {
     pub name: Name,
     pub id: TokenId,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Name")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<Name>,
 }
 
@@ -221,15 +185,6 @@ impl Default for TokenPolicy {
     }
 }
 
-/// Reads a member that may be left out, and may not be null.
-fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    T::deserialize(deserializer).map(Some)
-}
-
 /// A token that was just minted. Of the answers, this and [`CreatedToken`] show a secret.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct MintedToken {
@@ -245,8 +200,7 @@ pub struct MintedToken {
 pub struct CreatedToken {
     #[serde(flatten)]
     pub minted: MintedToken,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "DateTime<Utc>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
 }
 
@@ -255,8 +209,7 @@ pub struct CreatedToken {
 pub struct RotatedToken {
     #[serde(flatten)]
     pub created: CreatedToken,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "DateTime<Utc>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_secret_expires_at: Option<DateTime<Utc>>,
 }
 
@@ -268,8 +221,7 @@ pub(crate) fn reveal<S: Serializer>(token: &PlainToken, serializer: S) -> Result
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct User {
     pub username: Name,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "String")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     pub email: String,
 }

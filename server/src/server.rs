@@ -119,8 +119,6 @@ fn parse_header(text: &str) -> Result<HeaderName, &'static str> {
 /// A running server. Dropping it stops it without waiting.
 pub struct Server {
     http: HttpServer<Context>,
-    metrics: Arc<Metrics>,
-    service: Service,
     #[expect(dead_code, reason = "dropping it stops the tasks")]
     tasks: JoinSet<()>,
 }
@@ -156,8 +154,7 @@ impl Server {
         let (sweep, write_uses) =
             (service.clone().sweep_regularly(), service.clone().write_uses_regularly());
         let (refused, note_reuse) = service.clone().note_reuses();
-        let context =
-            Context::new(service.clone(), operations, extras, throttle, refused, log.clone());
+        let context = Context::new(service, operations, extras, throttle, refused, log.clone());
         let (connections, metrics) =
             (Arc::clone(&context.connections), Arc::clone(&context.metrics));
         let config = ConfigDropshot {
@@ -177,10 +174,8 @@ impl Server {
         tasks.spawn(sweep);
         tasks.spawn(note_reuse);
         tasks.spawn(write_uses);
-        identity
-            .map(|identity| identity.watch(&mut tasks, Arc::clone(&metrics), log))
-            .transpose()?;
-        Ok(Self { http, metrics, service, tasks })
+        identity.map(|identity| identity.watch(&mut tasks, metrics, log)).transpose()?;
+        Ok(Self { http, tasks })
     }
 
     /// Returns the scheme of its address.
@@ -195,7 +190,7 @@ impl Server {
 
     /// Returns what it counts.
     pub fn metrics(&self) -> Arc<Metrics> {
-        Arc::clone(&self.metrics)
+        Arc::clone(&self.http.app_private().metrics)
     }
 
     /// Stops accepting, waits at most `timeout` for active requests, and then writes when tokens were
@@ -204,9 +199,10 @@ impl Server {
     /// # Errors
     /// If some of them did not end in time.
     pub async fn close(self, timeout: Duration) -> anyhow::Result<()> {
+        let service = self.http.app_private().service.clone();
         let closed = tokio::time::timeout(timeout, self.http.close()).await;
         // A database that does not answer loses them, as in a crash.
-        let last = self.service.write_uses(Pause::None);
+        let last = service.write_uses(Pause::None);
         let _ = tokio::time::timeout(LAST_WRITE_TIMEOUT, last).await;
         closed
             .with_context(|| format!("some requests did not end within {timeout:?}"))?

@@ -7,7 +7,6 @@
 
 mod audit;
 mod expiry;
-mod leaks;
 mod members;
 mod operator;
 mod organizations;
@@ -168,22 +167,13 @@ impl Service {
                 Ok(()) => outcome,
                 Err(StoreError::Contended(_)) => {
                     batch.turn().await;
-                    run(self.store.write_alone(turn, purpose).await?).await
+                    run(self.store.begin(turn, purpose, true).await?).await
                 }
                 Err(error) => Err(error.into()),
             }
         };
-        self.retry_with_reserve(purpose, attempt).await
-    }
-
-    /// Runs `attempt` like [`retry`]. If a revocation finds the disk full, it runs again with the
-    /// space that is reserved for this.
-    async fn retry_with_reserve<T, F: Future<Output = Result<T>>>(
-        &self,
-        purpose: Purpose,
-        attempt: impl Fn() -> F,
-    ) -> Result<T> {
         match retry(&attempt).await {
+            // A revocation that finds the disk full runs again with the space that is reserved for it.
             Err(Error::Full(_))
                 if purpose == Purpose::Revocation && self.store.release_reserve().await =>
             {

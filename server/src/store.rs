@@ -22,10 +22,10 @@ pub(crate) use access::{
     Access, FoundDetails, FoundToken, GROUP, MEMBER, Reach, TOKEN, TOKEN_DETAILS, TargetMember,
 };
 pub use audit::chain::{Chain, Link};
-pub use audit::{AuditFault, AuditReport, ChainHead, NamedHead};
+pub use audit::{AuditReport, ChainHead, NamedHead};
 pub(crate) use audit::{Author, NewEntry};
 pub use copy::{CopyProgress, copy};
-pub use operator::{FoundUser, ListedUser, Membership, TokenFilter, TokenKey};
+pub use operator::{FoundUser, ListedUser, Membership, TokenKey};
 pub use snapshot::{Counts, Snapshot, Transaction};
 pub use tokens::{Position, TokenPage};
 pub(crate) use tokens::{Selection, TokenPlace};
@@ -213,17 +213,15 @@ impl Store {
 
     /// Returns the state of the database now, if that can be told.
     fn generation(&self) -> Option<Generation> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.generation(),
-            Backend::Postgres(_) => None,
-        }
+        let Backend::Sqlite(sqlite) = &self.backend else { return None };
+        sqlite.readers.commits.generation()
     }
 
     /// Returns whether [`Store::write`] would have to wait for its turn.
     pub fn is_busy(&self, turn: &Turn) -> bool {
         match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.is_busy(),
-            Backend::Postgres(postgres) => postgres.is_busy(turn),
+            Backend::Sqlite(sqlite) => sqlite.writer.is_busy(),
+            Backend::Postgres(postgres) => postgres.pool.turns.is_held(turn),
         }
     }
 
@@ -233,12 +231,13 @@ impl Store {
         self.begin(turn, purpose, false).await
     }
 
-    /// Like [`Store::write`], and shares its COMMIT with no other change.
-    pub(crate) async fn write_alone(&self, turn: &Turn, purpose: Purpose) -> Result<Transaction> {
-        self.begin(turn, purpose, true).await
-    }
-
-    async fn begin(&self, turn: &Turn, purpose: Purpose, is_alone: bool) -> Result<Transaction> {
+    /// Like [`Store::write`]; if it `is_alone`, it shares its COMMIT with no other change.
+    pub(crate) async fn begin(
+        &self,
+        turn: &Turn,
+        purpose: Purpose,
+        is_alone: bool,
+    ) -> Result<Transaction> {
         let connection = match &self.backend {
             Backend::Sqlite(sqlite) => Connection::Sqlite(sqlite.write(purpose, is_alone).await?),
             Backend::Postgres(postgres) => Connection::Postgres(postgres.write(turn).await?.into()),
@@ -257,13 +256,9 @@ impl Store {
     /// Releases the disk space that is reserved for revocations, and returns whether
     /// there can be any.
     pub async fn release_reserve(&self) -> bool {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => {
-                sqlite.release_reserve().await;
-                true
-            }
-            Backend::Postgres(_) => false,
-        }
+        let Backend::Sqlite(sqlite) = &self.backend else { return false };
+        sqlite.release_reserve().await;
+        true
     }
 
     /// Copies everything to a new file, while others read and write.
@@ -271,10 +266,10 @@ impl Store {
     /// # Errors
     /// If the file exists, or the database is PostgreSQL. No part of a copy is left.
     pub async fn back_up(&self, target: &Path) -> Result<()> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.back_up(target).await,
-            Backend::Postgres(_) => Err(broken("only SQLite is copied to a file: use pg_dump")),
-        }
+        let Backend::Sqlite(sqlite) = &self.backend else {
+            return Err(broken("only SQLite is copied to a file: use pg_dump"));
+        };
+        sqlite.back_up(target).await
     }
 
     /// Goes on with the check for damage that was cut short when a large SQLite database was opened.
@@ -283,10 +278,8 @@ impl Store {
     /// # Errors
     /// [`Error::Broken`] if there is damage.
     pub async fn find_damage(&self) -> Result<()> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.find_damage().await,
-            Backend::Postgres(_) => Ok(()),
-        }
+        let Backend::Sqlite(sqlite) = &self.backend else { return Ok(()) };
+        sqlite.find_damage().await
     }
 
     /// Fails unless the database can be asked now.
@@ -318,10 +311,8 @@ impl Store {
 
     /// Returns how much of the pool is in use, on PostgreSQL.
     pub fn pool_usage(&self) -> Option<PoolUsage> {
-        match &self.backend {
-            Backend::Sqlite(_) => None,
-            Backend::Postgres(postgres) => Some(postgres.pool_usage()),
-        }
+        let Backend::Postgres(postgres) = &self.backend else { return None };
+        Some(postgres.pool.usage())
     }
 
     /// Checks the whole database, however long that takes.

@@ -132,7 +132,8 @@ impl TestServer {
     /// Adds a user with this role, and an unrestricted token.
     pub fn user(&self, role: Option<Role>) -> Actor<'_> {
         let number = self.users.fetch_add(1, Ordering::Relaxed);
-        let username: Name = parse(&format!("{}-{number}", role.map_or("outsider", Role::as_str)));
+        let username: Name =
+            parse(&format!("{}-{number}", role.map_or("outsider", |role| role.into_str())));
         let added = self.run(async |service| {
             let operator = Operator(service);
             operator.add_user(&username, &email(&username)).await?;

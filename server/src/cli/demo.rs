@@ -19,7 +19,7 @@ use std::str::FromStr;
 type Row = [String; 4];
 
 fn row(role: Role, binding: &str, name: &str, token: &PlainToken) -> Row {
-    [role.as_str(), binding, name, plain_text(token)].map(str::to_owned)
+    [role.into_str(), binding, name, plain_text(token)].map(str::to_owned)
 }
 
 /// Serves the demo until a signal ends it, and removes its database.
@@ -44,7 +44,7 @@ async fn fill(service: &Service) -> anyhow::Result<Vec<Row>> {
     let (operator, slug) = (Operator(service), parse::<Slug>("my-org")?);
     let mut rows = Vec::new();
     for role in Role::ALL.iter().copied() {
-        let (username, email) = (parse(role.as_str())?, parse(&format!("{role}@example.com"))?);
+        let (username, email) = (parse(role.into_str())?, parse(&format!("{role}@example.com"))?);
         let (name, token) = if role == Role::Owner {
             ("first", operator.init(&slug, &username, &email).await?)
         } else {

@@ -23,6 +23,16 @@ pub struct Organization {
     organization: Slug,
 }
 
+#[derive(Args)]
+pub struct MemberName {
+    /// The slug of an organization
+    #[arg(long, value_name = "SLUG")]
+    organization: Slug,
+    /// The username
+    #[arg(long, value_name = "NAME")]
+    username: Name,
+}
+
 #[derive(Subcommand)]
 pub enum UserCommand {
     /// Add a user, who is a member of nothing yet
@@ -126,9 +136,7 @@ pub enum MemberCommand {
     )]
     Set {
         #[command(flatten)]
-        organization: Organization,
-        #[command(flatten)]
-        user: Username,
+        member: MemberName,
         /// owner, admin, member or viewer
         #[arg(long)]
         role: Role,
@@ -145,18 +153,12 @@ pub enum MemberCommand {
     #[command(
         after_help = "Example:\n  orgtokens-server member remove --organization my-org --username bob"
     )]
-    Remove {
-        #[command(flatten)]
-        organization: Organization,
-        #[command(flatten)]
-        user: Username,
-    },
+    Remove(MemberName),
 }
 
 pub async fn member(operator: Operator<'_>, command: MemberCommand) -> anyhow::Result<()> {
     match command {
-        MemberCommand::Set { organization, user: Username { username }, role } => {
-            let Organization { organization } = organization;
+        MemberCommand::Set { member: MemberName { organization, username }, role } => {
             operator.set_member(&organization, &username, role).await?;
             confirm(&format!("{username} has the role {role} in {organization}"))
         }
@@ -164,8 +166,7 @@ pub async fn member(operator: Operator<'_>, command: MemberCommand) -> anyhow::R
             let members = operator.list_members(&organization.organization).await?;
             output.list("members", &members, &["username", "role", "email"])
         }
-        MemberCommand::Remove { organization, user: Username { username } } => {
-            let Organization { organization } = organization;
+        MemberCommand::Remove(MemberName { organization, username }) => {
             let revoked = operator.remove_member(&organization, &username).await?;
             let tokens = count(revoked, "token", "tokens");
             confirm(&format!("removed {username} from {organization} and revoked {tokens}"))

@@ -3,7 +3,6 @@
 
 use super::{Listen, print};
 use anyhow::{Context, Result, ensure};
-use clap::ValueEnum;
 use orgtokens_server::log::{Format, Log};
 use orgtokens_server::ops::Ops;
 use orgtokens_server::server::{Server, Settings};
@@ -26,15 +25,6 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
 /// How long a reader of the log may take for the last lines.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The form of the log, as the command line names it.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum LogFormat {
-    /// A row for people
-    Text,
-    /// A JSON object for programs
-    Json,
-}
-
 /// Serves `service`, on the database at this URL, until SIGTERM, Ctrl-C, or damage is found in it. It
 /// prints the address on the first line of stdout, that of the operations listener if there is one on
 /// the second, then what `describe` returns.
@@ -43,7 +33,7 @@ pub async fn serve(
     database: &str,
     listen: &Listen,
     settings: &Settings,
-    log_format: Option<LogFormat>,
+    log_format: Option<Format>,
     describe: impl FnOnce(SocketAddr) -> String,
 ) -> Result<()> {
     // The HTTP library cannot write such a date, which every answer has.
@@ -120,16 +110,16 @@ fn handle(kind: SignalKind) -> Result<Signal> {
 }
 
 /// Returns a log on stderr: without a format, rows on a terminal and JSON elsewhere.
-fn log(format: Option<LogFormat>) -> Result<Log> {
+fn log(format: Option<Format>) -> Result<Log> {
     let stderr = io::stderr();
     // A file of its own: a write that waits for a reader must not keep the lock of stderr.
     let sink = stderr.as_fd().try_clone_to_owned().context("stderr cannot be used for the log")?;
     let is_terminal = stderr.is_terminal();
     let colored = is_terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let default = if is_terminal { LogFormat::Text } else { LogFormat::Json };
+    let default = if is_terminal { Format::Text } else { Format::Json };
     let format = match format.unwrap_or(default) {
-        LogFormat::Text => Format::Row { colored },
-        LogFormat::Json => Format::Json,
+        Format::Text if colored => Format::ColoredText,
+        format => format,
     };
     Ok(Log::start(format, File::from(sink)))
 }

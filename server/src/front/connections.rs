@@ -34,7 +34,6 @@ pub struct Connections {
     close_demanded: Notify,
 }
 
-/// The requests of a connection.
 pub struct Requests {
     /// The peer as a text, which every line of the access log has.
     pub peer: Box<str>,
@@ -136,7 +135,6 @@ impl Connections {
 }
 
 impl Requests {
-    /// Ends a request.
     pub fn end(&self) {
         let mut state = self.state.lock();
         state.active -= 1;

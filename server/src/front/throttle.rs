@@ -9,11 +9,11 @@ mod client;
 pub use client::Proxies;
 
 use ipnet::IpNet;
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How many clients are kept in memory. Above that, new clients have no allowance.
@@ -70,7 +70,7 @@ impl Allowance {
     }
 
     fn in_period<T>(&self, now: Instant, f: impl FnOnce(&mut HashMap<IpAddr, u32>) -> T) -> T {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.current.lock();
         if now.saturating_duration_since(current.start) >= self.period {
             current.start = now;
             current.counts.clear();
@@ -127,12 +127,12 @@ mod tests {
         let client = |index| IpAddr::V6(Ipv6Addr::from_bits(u128::from(index) << 64));
         let admitted = (0..1_000_000_u32).filter(|index| throttle.admits(client(*index), now));
         assert_eq!(admitted.count(), MAX_CLIENTS);
-        let kept = throttle.current.lock().unwrap().counts.capacity();
+        let kept = throttle.current.lock().counts.capacity();
         assert!(kept < 4 * MAX_CLIENTS, "{kept}");
         // A new client may still send a credential, but a bad one is over the limit.
         assert!(!throttle.is_spent(ONE, now) && !throttle.admits(ONE, now));
         assert!(throttle.admits(ONE, now + PERIOD));
-        assert_eq!(throttle.current.lock().unwrap().counts.len(), 1);
+        assert_eq!(throttle.current.lock().counts.len(), 1);
     }
 
     #[test]

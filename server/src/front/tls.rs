@@ -99,9 +99,11 @@ impl Identity {
                 if is_demanded || now != loaded && now == latest {
                     loaded = now;
                     let this = Arc::clone(&self);
-                    let outcome = spawn_blocking(move || this.reload()).await;
-                    match outcome.map_err(Error::from).flatten() {
-                        Ok(()) => {
+                    let reload = move || read(&this.certificate, &this.key);
+                    let pair = spawn_blocking(reload).await.map_err(Error::from).flatten();
+                    match pair {
+                        Ok(pair) => {
+                            *self.current.write() = Arc::new(pair);
                             self.report(&metrics, &log);
                             info!(log, "loaded the TLS certificate");
                         }
@@ -126,11 +128,6 @@ impl Identity {
             let advice = format!("run `chmod 600 {}`", self.key.display());
             warn!(log, "others can read the TLS key"; "reason" => advice);
         }
-    }
-
-    fn reload(&self) -> Result<()> {
-        *self.current.write() = Arc::new(read(&self.certificate, &self.key)?);
-        Ok(())
     }
 }
 

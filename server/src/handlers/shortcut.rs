@@ -9,7 +9,6 @@ use crate::token::TokenId;
 use dropshot::Body;
 use http::{Method, Response};
 
-/// A request for one of these operations.
 pub enum Shortcut {
     ListTokens(OrganizationPath),
     Validate,

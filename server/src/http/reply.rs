@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::token::TokenId;
 use bytes::Bytes;
 use dropshot::{
-    Body, ErrorStatusCode, HttpError, HttpResponse, HttpResponseAccepted, HttpResponseError,
+    ApiEndpointResponse, Body, ErrorStatusCode, HttpError, HttpResponse, HttpResponseError,
     HttpResponseOk,
 };
 use http::{HeaderValue, Response, StatusCode, header};
@@ -17,6 +17,9 @@ use std::marker::PhantomData;
 
 /// The result of a handler. Failures are replies too, because only replies can set headers.
 pub type Answer<T> = Result<Reply<T>, ErrorBody>;
+
+/// The result of a handler whose success is 202.
+pub type Accepted<T> = Result<Reply<T, 202>, ErrorBody>;
 
 /// The body of every failed request.
 #[derive(Debug, thiserror::Error, Serialize, JsonSchema)]
@@ -40,8 +43,8 @@ impl HttpResponseError for ErrorBody {
     }
 }
 
-/// A response that is declared to carry a `T`.
-pub struct Reply<T> {
+/// A response that is declared to have this status and to carry a `T`.
+pub struct Reply<T, const STATUS: u16 = 200> {
     response: Response<Body>,
     token: Option<TokenId>,
     content: PhantomData<fn() -> T>,
@@ -50,33 +53,35 @@ pub struct Reply<T> {
 /// What the access log needs and the response does not show, as an extension of the response.
 #[derive(Clone, Default)]
 pub struct Note {
-    /// The token of the request.
     pub token: Option<TokenId>,
     /// The reason why the server failed.
     pub reason: Option<String>,
 }
 
-impl<T> Reply<T> {
+impl<T, const STATUS: u16> Reply<T, STATUS> {
     /// A reply to a request with this token.
     pub fn new(response: Result<Response<Body>, Error>, token: Option<TokenId>) -> Self {
         let response = response.unwrap_or_else(|error| failed(&error));
         Self { response, token, content: PhantomData }
     }
 
-    /// Returns the response and the token of the request.
     pub fn into_parts(self) -> (Response<Body>, Option<TokenId>) {
         (self.response, self.token)
     }
 }
 
-impl<T: JsonSchema + Serialize + Send + Sync + 'static> HttpResponse for Reply<T> {
+impl<T, const STATUS: u16> HttpResponse for Reply<T, STATUS>
+where
+    T: JsonSchema + Serialize + Send + Sync + 'static,
+{
     fn to_result(mut self) -> Result<Response<Body>, HttpError> {
         self.response.extensions_mut().get_or_insert_default::<Note>().token = self.token;
         Ok(self.response)
     }
 
-    fn response_metadata() -> dropshot::ApiEndpointResponse {
-        HttpResponseOk::<T>::response_metadata()
+    fn response_metadata() -> ApiEndpointResponse {
+        let success = StatusCode::from_u16(STATUS).ok();
+        ApiEndpointResponse { success, ..HttpResponseOk::<T>::response_metadata() }
     }
 
     fn status_code(&self) -> StatusCode {
@@ -84,35 +89,6 @@ impl<T: JsonSchema + Serialize + Send + Sync + 'static> HttpResponse for Reply<T
     }
 }
 
-/// A response like [`Reply`] that is declared as 202.
-pub struct AcceptedReply<T>(Reply<T>);
-
-/// The result of a handler whose success is 202.
-pub type Accepted<T> = Result<AcceptedReply<T>, ErrorBody>;
-
-impl<T: Serialize> AcceptedReply<T> {
-    /// A reply to a request without a token.
-    pub fn new(result: Result<T, Error>) -> Self {
-        let body = result.and_then(|value| to_json(&value));
-        Self(Reply::new(body.map(|body| json(StatusCode::ACCEPTED, body.into())), None))
-    }
-}
-
-impl<T: JsonSchema + Serialize + Send + Sync + 'static> HttpResponse for AcceptedReply<T> {
-    fn to_result(self) -> Result<Response<Body>, HttpError> {
-        self.0.to_result()
-    }
-
-    fn response_metadata() -> dropshot::ApiEndpointResponse {
-        HttpResponseAccepted::<T>::response_metadata()
-    }
-
-    fn status_code(&self) -> StatusCode {
-        self.0.status_code()
-    }
-}
-
-/// Writes a value as JSON.
 pub fn to_json(value: &impl Serialize) -> Result<Bytes, Error> {
     let text = serde_json::to_vec(value).map_err(|error| {
         Error::internal(format!("an answer cannot be written as JSON: {error}"))
@@ -124,6 +100,11 @@ pub fn to_json(value: &impl Serialize) -> Result<Bytes, Error> {
 /// Answers 200 with a JSON text.
 pub fn ok(body: Body) -> Response<Body> {
     json(StatusCode::OK, body)
+}
+
+/// Answers 202 with an empty object.
+pub fn accepted() -> Response<Body> {
+    json(StatusCode::ACCEPTED, "{}".into())
 }
 
 /// Answers an error, with the headers that its kind requires.
@@ -165,7 +146,6 @@ pub fn failed(error: &Error) -> Response<Body> {
     response
 }
 
-/// The message for a path without an operation.
 pub const NO_PATH: &str = "no such path: see openapi.yaml";
 
 /// Answers 404 for a path without an operation, or 405 with `Allow` for a wrong method.

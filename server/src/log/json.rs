@@ -2,7 +2,7 @@
 
 use humantime::format_rfc3339_micros;
 use serde::Serialize;
-use slog::{KV as _, Key, Level, OwnedKVList, Record};
+use slog::{KV as _, Key, OwnedKVList, Record};
 use std::fmt::Arguments;
 use std::io::Write as _;
 use std::process;
@@ -26,7 +26,8 @@ pub fn line(record: &Record<'_>, values: &OwnedKVList) -> Vec<u8> {
     let now = SystemTime::now().max(UNIX_EPOCH);
     members.start("time");
     write!(members.0, "\"{}\"", format_rfc3339_micros(now)).expect("memory can be written");
-    members.add("level", &level(record.level()));
+    // bunyan's numbers: from 60 for critical records down to 10 for traces.
+    members.add("level", &(70 - 10 * record.level().as_usize()));
     members.add_text("msg", record.msg());
     values.serialize(record, &mut members).expect("memory can be written");
     record.kv().serialize(record, &mut members).expect("memory can be written");
@@ -95,17 +96,5 @@ impl slog::Serializer for Members<'_> {
     fn emit_arguments(&mut self, key: Key, value: &Arguments<'_>) -> slog::Result {
         self.add_text(key.as_ref(), value);
         Ok(())
-    }
-}
-
-/// Returns bunyan's number of a level.
-fn level(level: Level) -> u8 {
-    match level {
-        Level::Critical => 60,
-        Level::Error => 50,
-        Level::Warning => 40,
-        Level::Info => 30,
-        Level::Debug => 20,
-        Level::Trace => 10,
     }
 }

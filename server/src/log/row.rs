@@ -3,19 +3,7 @@
 use serde_json::{Map, Value};
 
 /// What is the same in every line, stands in the first words, or makes a row too long.
-const HIDDEN: [&str; 11] = [
-    "hostname",
-    "level",
-    "msg",
-    "name",
-    "peer",
-    "pid",
-    "route",
-    "span_id",
-    "time",
-    "trace_flags",
-    "v",
-];
+const HIDDEN: &str = "hostname level msg name peer pid route span_id time trace_flags v";
 
 const RED: u8 = 31;
 const GREEN: u8 = 32;
@@ -30,7 +18,7 @@ pub fn line(json: &[u8], colored: bool) -> Vec<u8> {
     let time = members.get("time").and_then(Value::as_str).unwrap_or_default().to_owned();
     let first = request(&mut members, paint).unwrap_or_else(|| message(&members, paint));
     // A dash means that there is no value.
-    members.retain(|key, value| !HIDDEN.contains(&key.as_str()) && value != "-");
+    members.retain(|key, value| !HIDDEN.split(' ').any(|hidden| hidden == key) && value != "-");
     let rest = members.iter().map(|(key, value)| format!(" {key}={}", text(value)));
     format!("{time} {first}{}\n", rest.collect::<String>()).into_bytes()
 }

@@ -1,8 +1,8 @@
 //! The text of the metrics, in the formats of Prometheus. Every metric is described here, also one that
 //! has no value yet.
 
+use super::{NOT_COUNTED, State};
 use crate::metrics::{Histogram, Metrics};
-use crate::service::Service;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
     DescriptorEncoder, MetricEncoder, NoLabelSet, prometheus_text, text,
@@ -16,14 +16,11 @@ use std::sync::atomic::Ordering;
 /// The type of `OpenMetrics` 1.0.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The values of a moment, and where the others are.
+/// What is shown of a listener's state.
 #[derive(Debug)]
 pub struct Scrape {
-    pub metrics: Arc<Metrics>,
-    pub service: Service,
+    pub state: Arc<State>,
     pub is_ready: bool,
-    pub live_tokens: Option<i64>,
-    pub lost_log_lines: u64,
 }
 
 impl Scrape {
@@ -63,17 +60,18 @@ impl Scrape {
             "orgtokens_certificate_expires_timestamp_seconds",
             "When the TLS certificate that is served expires, in seconds since 1970.",
         );
-        let end = i64::try_from(self.metrics.certificate_expires.load(Ordering::Relaxed)).ok();
+        let end =
+            i64::try_from(self.state.metrics.certificate_expires.load(Ordering::Relaxed)).ok();
         gauge(to, name, help, end.filter(|end| *end != 0))?;
         let help = "Lines of the log that were lost because its reader was too slow.";
-        counter(to, "orgtokens_log_lines_lost", help, Some(self.lost_log_lines))
+        counter(to, "orgtokens_log_lines_lost", help, Some(self.state.log.lost()))
     }
 
     fn encode_requests(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let help = "Requests of the access log, by operation of the contract and by status.";
         let mut requests =
             to.encode_descriptor("orgtokens_requests", help, None, MetricType::Counter)?;
-        for operation in self.metrics.operations() {
+        for operation in self.state.metrics.operations() {
             for (status, count) in operation.requests() {
                 let labels = [("operation", &*operation.id), ("status", &*status.to_string())];
                 requests
@@ -86,14 +84,15 @@ impl Scrape {
             "Time until the response of a request began, by operation.",
         );
         let mut durations = to.encode_descriptor(name, help, None, MetricType::Histogram)?;
-        for operation in self.metrics.operations() {
+        for operation in self.state.metrics.operations() {
             if operation.requests().next().is_some() {
                 let labels = [("operation", &*operation.id)];
                 let latencies = &operation.latencies;
                 histogram(&mut durations.encode_family(&labels)?, latencies, 1e6)?;
             }
         }
-        let Metrics { refused_credentials, throttled_requests, lost_uses, .. } = &*self.metrics;
+        let Metrics { refused_credentials, throttled_requests, lost_uses, .. } =
+            &*self.state.metrics;
         let help = "Credentials that were looked up and not accepted.";
         counter(to, "orgtokens_credentials_refused", help, Some(refused_credentials.get()))?;
         let help = "Requests answered 429 because their client sent too many bad credentials.";
@@ -103,7 +102,7 @@ impl Scrape {
     }
 
     fn encode_webhooks(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let webhooks = self.metrics.webhooks.lock().clone();
+        let webhooks = self.state.metrics.webhooks.lock().clone();
         let (name, help) =
             ("orgtokens_webhook_attempts", "Attempts to deliver, by webhook and outcome.");
         let mut attempts = to.encode_descriptor(name, help, None, MetricType::Counter)?;
@@ -131,9 +130,10 @@ impl Scrape {
     }
 
     fn encode_database(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let store = self.service.store();
+        let store = self.state.service.store();
         let help = "Tokens that were neither revoked nor expired when they were last counted.";
-        gauge(to, "orgtokens_live_tokens", help, self.live_tokens)?;
+        let counted = Some(self.state.tokens.load(Ordering::Relaxed)).filter(|n| *n != NOT_COUNTED);
+        gauge(to, "orgtokens_live_tokens", help, counted)?;
         let help = "Tokens that had expired and that this server removed.";
         counter(to, "orgtokens_tokens_swept", help, Some(store.counts().swept_tokens.get()))?;
         let (name, help) = ("orgtokens_commit_changes", "Changes that shared a commit.");

@@ -63,7 +63,6 @@ pub enum Actor<'a> {
     OldSecret(Origin),
 }
 
-/// A change.
 pub enum Event<'a> {
     TokenCreate { token: &'a Token, limits: &'a Limits, owner: &'a Name },
     TokenRotate { token: &'a Token, limits: &'a Limits, owner: &'a Name },

@@ -7,7 +7,7 @@ use crate::access::{Action, Extent, ROLE};
 use crate::caller::Role;
 use crate::error::{Error, Result};
 use crate::name::{Name, Slug};
-use crate::records::{Member, OrganizationToken, Page};
+use crate::records::{Member, OrganizationToken, Page, TokenOwner};
 use crate::store::{MEMBER, Membership, Position, Purpose, TargetMember, Transaction, View};
 
 impl InOrganization<'_> {
@@ -50,12 +50,10 @@ impl InOrganization<'_> {
                 return Err(ROLE);
             }
             let target = target.filter(|target| target.role.is_some()).ok_or(Error::NO_MEMBER)?;
-            let page = view.member_tokens((self.slug, reach.id), target.user, range).await?;
-            let shown = |token: OrganizationToken| match extent {
-                Extent::All => token,
-                Extent::Own => OrganizationToken { owner: None, ..token },
-            };
-            Ok(page.map(shown))
+            let page = view.member_tokens(target.user, reach.id, range).await?;
+            let owner = TokenOwner { username: username.clone(), email: target.email };
+            let owner = Some(owner).filter(|_| extent == Extent::All);
+            Ok(page.map(|token| OrganizationToken { token, owner: owner.clone() }))
         })
         .await
     }

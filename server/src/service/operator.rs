@@ -1,9 +1,8 @@
-//! The operations of the server's own command line: organizations, members, tokens and files. Those
-//! on users are in `users`, the lists in `lists`.
+//! The operations of the server's own command line: organizations, members, tokens and lists, each of
+//! which is read whole. Those on users are in `users`.
 //!
 //! The operator holds no token, so no policy is asked. The audit log names `operator` as the author.
 
-mod lists;
 mod users;
 mod webhooks;
 
@@ -14,13 +13,14 @@ use crate::caller::{Binding, Role};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::name::{Email, Name, Slug};
-use crate::records::{Member, MintRequest, TokenPolicy};
+use crate::records::{
+    AuditLogPage, Member, MintRequest, Organization, OrganizationToken, PageQuery, TokenPolicy,
+};
 use crate::store::{
-    self, AuditReport, CheckReport, FoundToken, FoundUser, Membership, NamedHead, Purpose,
+    self, CheckReport, FoundToken, FoundUser, ListedUser, Membership, Purpose, Reach, Snapshot,
     TokenKey, Transaction, Turn, View,
 };
 use crate::token::PlainToken;
-use std::path::Path;
 
 /// The operations of the command line on the database.
 #[derive(Clone, Copy, Debug)]
@@ -72,13 +72,12 @@ impl Operator<'_> {
     pub async fn reset_token_policy(&self, slug: &Slug) -> Result<()> {
         self.write(Purpose::Change, async |change| {
             change.lock_organization_as_operator(slug);
-            let (id, previous, head) =
-                change.policy_as_operator(slug).await?.ok_or(NO_ORGANIZATION)?;
-            let policy = &TokenPolicy::default();
-            if previous != *policy {
-                change.update_policy(id, policy);
-                let event = Event::PolicyUpdate { policy, previous: &previous };
-                record(change, head, Actor::Operator, [event]);
+            let found = change.organization(slug).await?.ok_or(NO_ORGANIZATION)?;
+            let (policy, previous) = (&TokenPolicy::default(), &found.policy);
+            if previous != policy {
+                change.update_policy(found.id, policy);
+                let event = Event::PolicyUpdate { policy, previous };
+                record(change, found.head, Actor::Operator, [event]);
             }
             Ok(())
         })
@@ -141,18 +140,10 @@ impl Operator<'_> {
         .await
     }
 
-    /// Copies everything to a new file, while it is in use.
-    ///
-    /// # Errors
-    /// The store's own, which say more than a client of the API may learn.
-    pub async fn back_up(&self, target: &Path) -> store::Result<()> {
-        self.0.store.back_up(target).await
-    }
-
     /// Checks the whole database.
     ///
     /// # Errors
-    /// The store's own, as for [`Operator::back_up`].
+    /// The store's own, which say more than a client of the API may learn.
     pub async fn check(&self) -> store::Result<CheckReport> {
         let mut report = self.0.store.check().await?;
         self.check_webhooks(&mut report).await?;
@@ -167,20 +158,66 @@ impl Operator<'_> {
         Ok(report)
     }
 
-    /// Compares the audit log with its hash chains, and with ends that they had earlier.
-    ///
-    /// # Errors
-    /// The store's own, as for [`Operator::back_up`].
-    pub async fn verify_audit(&self, kept: &[NamedHead]) -> store::Result<AuditReport> {
-        self.0.store.read(View::Snapshot).await?.verify_audit(kept).await
+    /// Lists all users, by username.
+    pub async fn list_users(&self) -> Result<Vec<ListedUser>> {
+        Ok(self.view().await?.users().await?)
     }
 
-    /// Returns the end of every chain of the audit log.
-    ///
-    /// # Errors
-    /// The store's own, as for [`Operator::back_up`].
-    pub async fn audit_heads(&self) -> store::Result<Vec<NamedHead>> {
-        self.0.store.read(View::Statement).await?.audit_heads().await
+    /// Lists all organizations, by slug.
+    pub async fn list_organizations(&self) -> Result<Vec<Organization>> {
+        Ok(self.view().await?.all_organizations().await?)
+    }
+
+    /// Lists the members of an organization, by username.
+    pub async fn list_members(&self, slug: &Slug) -> Result<Vec<Member>> {
+        let mut view = self.view().await?;
+        let id = view.organization(slug).await?.ok_or(NO_ORGANIZATION)?.id;
+        Ok(view.members(id, None, u32::MAX).await?.items)
+    }
+
+    /// Lists the tokens of all users or of one, in the order of minting; all of them, or those bound
+    /// to one organization.
+    pub async fn list_tokens(
+        &self,
+        username: Option<&Name>,
+        slug: Option<&Slug>,
+    ) -> Result<Vec<OrganizationToken>> {
+        let mut view = self.view().await?;
+        let (mut user, mut organization) = (None, None);
+        if let Some(username) = username {
+            user = Some(view.user(username).await?.ok_or(NO_USER)?.id);
+        }
+        if let Some(slug) = slug {
+            organization = Some(view.organization(slug).await?.ok_or(NO_ORGANIZATION)?.id);
+        }
+        Ok(view.tokens(user, organization).await?)
+    }
+
+    /// Returns a page of the audit log of an organization, or of the entries that belong to none,
+    /// newest first.
+    pub async fn list_audit_logs(
+        &self,
+        slug: Option<&Slug>,
+        query: PageQuery,
+    ) -> Result<AuditLogPage> {
+        let (skip, page_size) = (query.skipped(), query.page_size);
+        let mut view = self.view().await?;
+        let (entries, total) = match slug {
+            Some(slug) => {
+                let Reach { id, head, .. } =
+                    view.organization(slug).await?.ok_or(NO_ORGANIZATION)?;
+                (view.audit_page(id, head.entries - skip, page_size).await?, head.entries)
+            }
+            None => view.unrestricted_audit_page(skip, page_size).await?,
+        };
+        Ok(AuditLogPage::new(entries, total, query))
+    }
+
+    /// Returns a snapshot of which a list may be read for as long as it takes.
+    async fn view(&self) -> store::Result<Snapshot> {
+        let mut view = self.0.store.read(View::Snapshot).await?;
+        view.lift_timeouts();
+        Ok(view)
     }
 
     async fn write<T>(

@@ -4,7 +4,7 @@
 use super::audit::{Actor, Event, record, revocations};
 use super::{InOrganization, Service, page_size, reach};
 use crate::access::{Action, Extent, OwnAction, decide_own};
-use crate::caller::{Binding, Caller, Credential};
+use crate::caller::{Binding, Credential};
 use crate::error::{Error, Result};
 use crate::name::{Name, Slug};
 use crate::records::{AuditLogPage, Group, Organization, Page, PageQuery, User};
@@ -77,11 +77,12 @@ impl InOrganization<'_> {
             let (access, group) =
                 view.access_to(&GROUP, self.credential, self.slug, name.as_str()).await?;
             let (caller, _, extent) = reach(access, Action::ReadGroups)?;
+            let is_own = |group: &Group| {
+                matches!(caller.binding, Binding::Group { group: own, .. } if own == group.uuid)
+            };
             match extent {
                 Extent::All => group.ok_or(Error::NO_GROUP),
-                Extent::Own => {
-                    group.filter(|group| is_own(&caller, group)).ok_or(Error::OTHER_GROUP)
-                }
+                Extent::Own => group.filter(is_own).ok_or(Error::OTHER_GROUP),
             }
         })
         .await
@@ -121,9 +122,4 @@ impl InOrganization<'_> {
         })
         .await
     }
-}
-
-/// Whether it is the group that the caller's token is bound to.
-fn is_own(caller: &Caller, group: &Group) -> bool {
-    matches!(caller.binding, Binding::Group { group: own, .. } if own == group.uuid)
 }

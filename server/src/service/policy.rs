@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::expiration::{Expiration, Lifetime};
 use crate::records::TokenPolicy;
 use crate::store::Purpose;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 impl InOrganization<'_> {
     /// Returns the token policy.
@@ -21,11 +21,12 @@ impl InOrganization<'_> {
 
     /// Replaces the token policy. It applies to tokens that are minted or rotated from then on.
     pub async fn update_policy(self, policy: TokenPolicy) -> Result<TokenPolicy> {
-        let (shortest, longest) = (&policy.default_expiration, &policy.maximum_expiration);
-        if is_longer(shortest, longest) {
-            let (shortest, longest) = (shortest.as_str(), longest.as_str());
+        let (default, maximum) = (&policy.default_expiration, &policy.maximum_expiration);
+        let length = |lifetime: &Lifetime| lifetime.duration().unwrap_or(TimeDelta::MAX);
+        if length(default) > length(maximum) {
+            let (default, maximum) = (default.as_str(), maximum.as_str());
             return Err(Error::Invalid(format!(
-                "the default {shortest} is longer than the maximum {longest}: use a shorter default"
+                "the default {default} is longer than the maximum {maximum}: use a shorter default"
             )));
         }
         let policy = &policy;
@@ -45,14 +46,6 @@ impl InOrganization<'_> {
             Ok((change, policy.clone()))
         })
         .await
-    }
-}
-
-fn is_longer(one: &Lifetime, other: &Lifetime) -> bool {
-    match (one.duration(), other.duration()) {
-        (_, None) => false,
-        (None, Some(_)) => true,
-        (Some(one), Some(other)) => one > other,
     }
 }
 

@@ -1,17 +1,20 @@
-//! Revoking many tokens of an organization at once.
+//! Revoking many tokens at once: those of an organization that a request selects, and credentials that
+//! became known to others. Those who report them need no credential of their own, and learn nothing
+//! about the credentials.
 
-use super::audit::{Actor, REVOKE, record, revocations};
-use super::{InOrganization, reach};
+use super::audit::{Actor, LEAK_REPORT, REVOKE, record, revocations};
+use super::{InOrganization, Service, reach};
 use crate::access::{Action, Extent};
 use crate::caller::UserId;
 use crate::error::{Error, Result};
 use crate::name::Name;
 use crate::records::{
-    RevocationFilter, RevokeTokensRequest, RevokedTokenItem, RevokedTokens, Token,
+    LeakReport, RevocationFilter, RevokeTokensRequest, RevokedTokenItem, RevokedTokens, Token,
 };
-use crate::store::{Access, Purpose, Reach, Selection, View};
+use crate::store::{Access, Purpose, Reach, Selection, Turn, View};
+use crate::token::{PlainToken, TokenDigest};
 
-/// How many tokens one call revokes.
+/// How many tokens one call revokes, and how many credentials one report names.
 const MOST: usize = 1_000;
 
 impl InOrganization<'_> {
@@ -77,5 +80,31 @@ fn selection(request: &RevokeTokensRequest) -> Result<Selection<'_>> {
         }
         (None, Some(filter)) => Ok(Selection::Filter(filter)),
         _ => invalid("name the tokens by either `ids` or `filter`"),
+    }
+}
+
+impl Service {
+    /// Revokes the tokens with these secrets. What is no credential is passed over.
+    pub async fn revoke_leaked(&self, report: &LeakReport) -> Result<()> {
+        if !(1..=MOST).contains(&report.credentials.len()) {
+            let message = "a report names 1 to 1000 credentials: split it up";
+            return Err(Error::Invalid(message.to_owned()));
+        }
+        let parsed = report.credentials.iter().filter_map(|text| text.parse::<PlainToken>().ok());
+        let digests: Vec<TokenDigest> = parsed.map(|token| token.digest()).collect();
+        let places = self.store.read(View::Statement).await?.places_of(&digests).await?;
+        for place in &places {
+            let digests = &digests;
+            self.transact(&Turn::Free, Purpose::Revocation, |mut change| async move {
+                // Another report may have named them meanwhile.
+                if let Some((head, revoked)) = change.delete_leaked_tokens(place, digests).await? {
+                    let events = revocations(&revoked, LEAK_REPORT);
+                    record(&mut change, head, Actor::LeakReport, events);
+                }
+                Ok((change, ()))
+            })
+            .await?;
+        }
+        Ok(())
     }
 }

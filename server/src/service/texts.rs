@@ -35,7 +35,6 @@ pub struct Text {
     pub bytes: Bytes,
 }
 
-/// The texts of lists.
 #[derive(Debug)]
 pub struct Texts(Cache<List, Text, Size>);
 

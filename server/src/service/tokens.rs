@@ -68,7 +68,10 @@ impl Service {
         let turn = match &request.organization {
             Some(slug) => Turn::Organization(slug.clone()),
             None if self.mint_policy.refuse_unrestricted_mints => return Err(UNRESTRICTED),
-            None => Turn::User(self.user(credential).await?),
+            None => Turn::User(match credential.accepted_as() {
+                Some((_, user)) => user,
+                None => self.authenticate(credential).await?.user,
+            }),
         };
         Ok(self.mint(credential, &turn, mint).await?.minted)
     }
@@ -96,15 +99,10 @@ impl Service {
         {
             minted = attempt().await;
         }
-        let expires_at = minted.map_err(|error| error.or_taken(|| not_available(name)))?;
+        // It says nothing about the token that has the name: the caller may not reach it.
+        let taken = || format!("the token name {name} is not available: choose another one");
+        let expires_at = minted.map_err(|error| error.or_taken(taken))?;
         Ok(CreatedToken { minted: mint.into_minted(), expires_at })
-    }
-
-    async fn user(&self, credential: &Credential) -> Result<UserId> {
-        match credential.accepted_as() {
-            Some((_, user)) => Ok(user),
-            None => Ok(self.authenticate(credential).await?.user),
-        }
     }
 
     /// Revokes a token of the caller's user, within the token's binding.
@@ -125,9 +123,11 @@ impl Service {
             let (access, token) = change.access_to_own_token(credential, name).await?;
             let Access { caller, user_head, organization, .. } = access;
             // A token that got the name meanwhile is another one.
-            let token = token
-                .filter(|token| token.token.id == located && is_within(&caller.binding, token));
-            let token = token.ok_or(Error::NO_TOKEN)?;
+            let bound = caller.binding.organization();
+            let is_meant = |token: &FoundToken| {
+                token.token.id == located && (bound.is_none() || token.organization == bound)
+            };
+            let token = token.filter(is_meant).ok_or(Error::NO_TOKEN)?;
             let head = organization.map_or(user_head, |reach| reach.head);
             revoke(&mut change, Actor::Caller(&caller), head, &token);
             Ok((change, ()))
@@ -263,31 +263,20 @@ impl MintPolicy {
             return Ok(());
         }
         // Without a limit nothing is counted.
-        let [user_limit, organization_limit] =
-            limits.map(|limit| limit.map_or(0, |limit| limit.get().into()));
-        let organization = (binding.organization(), organization_limit);
-        let counted = change.count_tokens((user, user_limit), organization).await?;
-        let (of_what, limit) = match counted {
-            [of_user, _] if user_limit > 0 && of_user >= user_limit => ("a user", user_limit),
-            [_, bound] if organization_limit > 0 && bound >= organization_limit => {
-                ("an organization", organization_limit)
+        let limits = limits.map(|limit| limit.map_or(0, |limit| limit.get().into()));
+        let organization = (binding.organization(), limits[1]);
+        let counts = change.count_tokens((user, limits[0]), organization).await?;
+        for (index, of_what) in ["a user", "an organization"].into_iter().enumerate() {
+            let limit = limits[index];
+            if limit > 0 && counts[index] >= limit {
+                return Err(Error::Conflict(format!(
+                    "the limit for the tokens of {of_what} is {limit}, and it is reached: revoke one \
+                     that is not needed, or ask the operator to raise the limit"
+                )));
             }
-            _ => return Ok(()),
-        };
-        Err(Error::Conflict(format!(
-            "the limit for the tokens of {of_what} is {limit}, and it is reached: revoke one that \
-             is not needed, or ask the operator to raise the limit"
-        )))
+        }
+        Ok(())
     }
-}
-
-fn is_within(binding: &Binding, token: &FoundToken) -> bool {
-    binding.organization().is_none_or(|bound| token.organization == Some(bound))
-}
-
-/// Says nothing about the token that has the name: the caller may not reach it.
-fn not_available(name: &Name) -> String {
-    format!("the token name {name} is not available: choose another one")
 }
 
 /// Who mints a token, where it acts, and what its organization says of it.
@@ -318,18 +307,16 @@ impl Mint {
     /// [`Error::Invalid`] if the parts of the request do not fit together.
     pub fn new(name: &Name, request: &MintRequest) -> Result<Self> {
         let MintRequest { organization, group, scopes } = request.clone();
-        let problem = match (&organization, &group, scopes.as_deref()) {
+        let invalid = |problem: &str| Err(Error::Invalid(problem.to_owned()));
+        match (&organization, &group, scopes.as_deref()) {
             (_, None, Some(_)) => {
-                "`scopes` need a `group`: name the group, or leave the scopes out"
+                return invalid("`scopes` need a `group`: name the group, or leave the scopes out");
             }
-            (None, Some(_), _) => "`group` needs its `organization`: name it",
+            (None, Some(_), _) => return invalid("`group` needs its `organization`: name it"),
             (_, Some(_), None | Some([])) => {
-                "`group` needs `scopes`: name one at least, such as `read`"
+                return invalid("`group` needs `scopes`: name one at least, such as `read`");
             }
-            (_, None, None) | (Some(_), Some(_), Some(_)) => "",
-        };
-        if !problem.is_empty() {
-            return Err(Error::Invalid(problem.to_owned()));
+            (_, None, None) | (Some(_), Some(_), Some(_)) => {}
         }
         let secret = new_secret()?;
         let scopes = scopes.as_deref().map(Scopes::expand);

@@ -9,6 +9,7 @@ pub(super) use questions::Questions;
 use super::audit::chain::ChainHead;
 use super::connection::{Row, Value, sql};
 use super::remembered::{Generation, RememberedAccess};
+use super::sqlite::Session;
 use super::{Backend, Error, Result, Snapshot, Store, Transaction, Turn, View, rows};
 use crate::access::Place;
 use crate::caller::{Caller, Credential, OrganizationId, Role, UserId};
@@ -202,7 +203,7 @@ pub(super) fn parameters(
     credential: &Credential,
     more: impl IntoIterator<Item = Value>,
 ) -> Vec<Value> {
-    [credential.digest.as_bytes().as_slice().into()].into_iter().chain(more).collect()
+    [(&credential.digest).into()].into_iter().chain(more).collect()
 }
 
 /// Returns the access of a request, of which a row tells all but where it came from.
@@ -267,10 +268,8 @@ impl Store {
         credential: &Credential,
         slug: &Slug,
     ) -> Option<Arc<RememberedAccess>> {
-        match &self.backend {
-            Backend::Sqlite(_) => None,
-            Backend::Postgres(_) => self.remembered.latest(credential, slug),
-        }
+        let Backend::Postgres(_) = &self.backend else { return None };
+        self.remembered.latest(credential, slug)
     }
 }
 
@@ -287,9 +286,8 @@ impl Snapshot {
         credential: &Credential,
         slug: Option<&Slug>,
     ) -> Result<(Access, Option<Generation>)> {
-        let generation = self.connection.generation();
-        let statement =
-            sql(access!("", ""), parameters(credential, [slug.map(Slug::as_str).into()]));
+        let generation = self.connection.sqlite().and_then(Session::generation);
+        let statement = sql(access!("", ""), parameters(credential, [slug.into()]));
         let found = self.first(statement, rows::access).await?;
         let mut access = accepted(found.ok_or(Error::NotAccepted)?, credential)?;
         if !self.connection.is_postgres() {
@@ -306,7 +304,7 @@ impl Snapshot {
         slug: &Slug,
         key: impl Into<Value>,
     ) -> Result<(Access, Option<T>)> {
-        self.access_with(target, credential, [slug.as_str().into(), key.into()]).await
+        self.access_with(target, credential, [slug.into(), key.into()]).await
     }
 
     /// Returns who asks, the live token of this name of their user, and their place in the
@@ -316,7 +314,7 @@ impl Snapshot {
         credential: &Credential,
         name: &Name,
     ) -> Result<(Access, Option<FoundToken>)> {
-        self.access_with(&OWN_TOKEN, credential, [name.as_str().into()]).await
+        self.access_with(&OWN_TOKEN, credential, [name.into()]).await
     }
 
     async fn access_with<T: Send, const N: usize>(
@@ -341,7 +339,7 @@ impl Transaction {
     /// A transaction locks one organization or one user, and always before any token, so no two
     /// wait for each other.
     pub fn lock_turn(&mut self, credential: &Credential, turn: &Turn) {
-        let digest = credential.digest.as_bytes().as_slice().into();
+        let digest = (&credential.digest).into();
         self.lock(match turn {
             Turn::Organization(slug) => sql(
                 concat!(
@@ -350,7 +348,7 @@ impl Transaction {
                     has_secret!("$1"),
                     " AND o.slug = $2 FOR NO KEY UPDATE OF o FOR KEY SHARE OF t"
                 ),
-                [digest, slug.as_str().into()],
+                [digest, slug.into()],
             ),
             Turn::User(_) => sql(
                 concat!(

@@ -3,17 +3,17 @@
 
 pub(super) mod chain;
 
-pub use chain::{AuditFault, AuditReport, ChainHead, NamedHead};
+pub use chain::{AuditReport, ChainHead, NamedHead};
 
 use super::connection::{Statement, Value, hex, sql};
 use super::remembered::Touched;
-use super::{Result, Snapshot, Transaction, rows};
+use super::{Result, Snapshot, Store, Transaction, View, rows};
 use crate::caller::{OrganizationId, Origin};
 use crate::records::AuditLog;
 use chain::{AnyChain, Chain, Hash, Walk};
 use chrono::{DateTime, Utc};
 
-/// How many entries [`Snapshot::verify_audit`] reads at once.
+/// How many entries [`Store::verify_audit`] reads at once.
 const PAGE: i64 = 1_000;
 
 /// How many entries one statement adds at most: as many as are added well within its time-out.
@@ -54,6 +54,35 @@ pub struct NewEntry {
     pub data: String,
 }
 
+impl Store {
+    /// Compares every entry with the chain that it belongs to, and the chains with heads that they
+    /// had earlier.
+    pub async fn verify_audit(&self, kept: &[NamedHead]) -> Result<AuditReport> {
+        let mut view = self.read(View::Snapshot).await?;
+        let mut walk = Walk::new(view.heads().await?);
+        walk.compare_with(kept);
+        let mut last = Some(0);
+        while let Some(after) = last {
+            let text =
+                "SELECT id, organization_id, user_id, sequence, code, message, origin, author,
+                 created_at, data, hash FROM audit_log WHERE id > $1 ORDER BY id LIMIT $2";
+            let statement = sql(text, [after.into(), PAGE.into()]);
+            let read = view.all(statement, |row| {
+                rows::link(row).map(|(link, hash)| walk.step(&link, &hash)).and(row.integer(0))
+            });
+            last = read.await?.last().copied();
+        }
+        Ok(walk.end())
+    }
+
+    /// Returns the end of every chain that has entries, with its name.
+    pub async fn audit_heads(&self) -> Result<Vec<NamedHead>> {
+        let heads = self.read(View::Statement).await?.heads().await?;
+        let heads = heads.into_iter().map(|(_, head)| head);
+        Ok(heads.filter(|head| head.entries > 0).collect())
+    }
+}
+
 impl Snapshot {
     /// Returns at most `limit` entries of an organization's log, newest first, from the one with
     /// number `last` on.
@@ -63,47 +92,17 @@ impl Snapshot {
         last: i64,
         limit: u32,
     ) -> Result<Vec<AuditLog>> {
-        let statement = sql(
-            "SELECT code, message, origin, author, created_at, data FROM audit_log
-             WHERE organization_id = $1 AND sequence <= $2 ORDER BY sequence DESC LIMIT $3",
-            [organization.0.into(), last.into(), i64::from(limit).into()],
-        );
+        let text = "SELECT code, message, origin, author, created_at, data FROM audit_log
+             WHERE organization_id = $1 AND sequence <= $2 ORDER BY sequence DESC LIMIT $3";
+        let statement = sql(text, [organization.into(), last.into(), limit.into()]);
         self.all(statement, |row| rows::audit_log(row, 0)).await
     }
 
-    /// Compares every entry with the chain that it belongs to, and the chains with heads that they
-    /// had earlier.
-    pub async fn verify_audit(&mut self, kept: &[NamedHead]) -> Result<AuditReport> {
-        let mut walk = Walk::new(self.heads().await?);
-        walk.compare_with(kept);
-        let mut last = Some(0);
-        while let Some(after) = last {
-            let statement = sql(
-                "SELECT id, organization_id, user_id, sequence, code, message, origin, author,
-                 created_at, data, hash FROM audit_log WHERE id > $1 ORDER BY id LIMIT $2",
-                [after.into(), PAGE.into()],
-            );
-            let read = self.all(statement, |row| {
-                rows::link(row).map(|(link, hash)| walk.step(&link, &hash)).and(row.integer(0))
-            });
-            last = read.await?.last().copied();
-        }
-        Ok(walk.end())
-    }
-
-    /// Returns the end of every chain that has entries, with its name.
-    pub async fn audit_heads(&mut self) -> Result<Vec<NamedHead>> {
-        let heads = self.heads().await?.into_iter().map(|(_, head)| head);
-        Ok(heads.filter(|head| head.entries > 0).collect())
-    }
-
     async fn heads(&mut self) -> Result<Vec<(AnyChain, NamedHead)>> {
-        let statement = sql(
-            "SELECT 'closed', 0, '', entries, hash FROM closed_chain
+        let text = "SELECT 'closed', 0, '', entries, hash FROM closed_chain
              UNION ALL SELECT 'user', id, username, entries, hash FROM users
-             UNION ALL SELECT 'organization', id, slug, entries, hash FROM organizations",
-            [],
-        );
+             UNION ALL SELECT 'organization', id, slug, entries, hash FROM organizations";
+        let statement = sql(text, []);
         self.all(statement, rows::named_head).await
     }
 }
@@ -140,11 +139,11 @@ impl Transaction {
         links: Vec<(Hash, NewEntry)>,
     ) -> Statement {
         let (organization, user) = match chain {
-            Chain::Organization(id) => (id.0.into(), Value::Null),
-            Chain::User(id) => (Value::Null, id.0.into()),
+            Chain::Organization(id) => (id.into(), Value::Null),
+            Chain::User(id) => (Value::Null, id.into()),
         };
-        let mut parameters = vec![organization, user, author.origin.as_str().into()];
-        parameters.extend([author.name.into(), time.timestamp_millis().into()]);
+        let mut parameters = vec![organization, user, author.origin.into_str().into()];
+        parameters.extend([author.name.into(), time.into()]);
         if let [(hash, NewEntry { code, message, data })] = &links[..] {
             parameters.extend([(start + 1).into(), (*code).into()]);
             parameters.extend([message.as_str().into(), data.as_str().into()]);

@@ -1,11 +1,17 @@
 //! What both backends work with: statements with positional parameters, and rows by column. It knows
-//! nothing of the domain but what a statement touches.
+//! nothing of the domain but what is kept of a value, and what a statement touches.
 //!
 //! Parameters are `$1`, `$2`, ... in the order of their first appearance.
 
 use super::remembered::Touched;
 use super::{Error, Result};
+use crate::caller::{OrganizationId, Role, UserId};
+use crate::limits::AllowedIps;
+use crate::name::{Name, Slug};
+use crate::token::{TokenDigest, TokenId};
+use chrono::{DateTime, Utc};
 use std::borrow::Cow;
+use uuid::Uuid;
 
 /// A parameter of a statement, or a column of a row that outlives it.
 #[derive(Clone, Debug)]
@@ -20,22 +26,33 @@ pub enum Value {
     Hashes(Vec<[u8; 32]>),
 }
 
-impl From<i64> for Value {
-    fn from(value: i64) -> Self {
-        Self::Integer(value)
-    }
+/// Declares what is kept of a value.
+macro_rules! parameters {
+    ($($type:ty: $value:ident => $kept:expr),+ $(,)?) => {$(
+        impl From<$type> for Value {
+            fn from($value: $type) -> Self {
+                $kept.into()
+            }
+        }
+    )+};
 }
 
-impl From<&str> for Value {
-    fn from(value: &str) -> Self {
-        Self::Text(value.to_owned())
-    }
-}
-
-impl From<&[u8]> for Value {
-    fn from(value: &[u8]) -> Self {
-        Self::Bytes(value.to_owned())
-    }
+parameters! {
+    i64: number => Self::Integer(number),
+    &str: text => Self::Text(text.to_owned()),
+    &[u8]: bytes => Self::Bytes(bytes.to_owned()),
+    u32: number => i64::from(number),
+    bool: flag => i64::from(flag),
+    UserId: id => id.0,
+    OrganizationId: id => id.0,
+    &Name: name => name.as_str(),
+    &Slug: slug => slug.as_str(),
+    Role: role => role.into_str(),
+    Uuid: uuid => uuid.as_bytes().as_slice(),
+    TokenId: id => id.as_bytes(),
+    &TokenDigest: digest => digest.as_bytes().as_slice(),
+    DateTime<Utc>: time => time.timestamp_millis(),
+    &AllowedIps: networks => networks.to_string().as_str(),
 }
 
 impl<T: Into<Self>> From<Option<T>> for Value {
@@ -44,7 +61,6 @@ impl<T: Into<Self>> From<Option<T>> for Value {
     }
 }
 
-/// A statement with its parameters.
 #[derive(Debug)]
 pub struct Statement {
     pub sql: Cow<'static, str>,

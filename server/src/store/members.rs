@@ -18,17 +18,13 @@ impl Snapshot {
         after: Option<&Slug>,
         limit: u32,
     ) -> Result<Page<Organization, Slug>> {
-        let statement = sql(
-            "SELECT o.slug FROM members m JOIN organizations o ON o.id = m.organization_id
+        let text = "SELECT o.slug FROM members m JOIN organizations o ON o.id = m.organization_id
              WHERE m.user_id = $1 AND m.organization_id = coalesce($2, m.organization_id)
              AND (o.allow_unrestricted = 1 OR o.id = $2)
-             AND o.slug > $3 ORDER BY o.slug LIMIT $4",
-            [
-                user.0.into(),
-                bound.map(|bound| bound.0).into(),
-                after.map_or("", Slug::as_str).into(),
-                i64::from(limit).into(),
-            ],
+             AND o.slug > $3 ORDER BY o.slug LIMIT $4";
+        let statement = sql(
+            text,
+            [user.into(), bound.into(), after.map_or("", Slug::as_str).into(), limit.into()],
         );
         let found = self.all(statement, |row| Ok(Organization::new(rows::parse_text(row, 0)?)));
         Ok(Page::new(found.await?, limit, |organization| organization.slug.clone()))
@@ -41,11 +37,11 @@ impl Snapshot {
         after: Option<&Name>,
         limit: u32,
     ) -> Result<Page<Member, Name>> {
-        let statement = sql(
+        let text =
             "SELECT m.username, m.role, u.email FROM members m JOIN users u ON u.id = m.user_id
-             WHERE m.organization_id = $1 AND m.username > $2 ORDER BY m.username LIMIT $3",
-            [organization.0.into(), after.map_or("", Name::as_str).into(), i64::from(limit).into()],
-        );
+             WHERE m.organization_id = $1 AND m.username > $2 ORDER BY m.username LIMIT $3";
+        let statement =
+            sql(text, [organization.into(), after.map_or("", Name::as_str).into(), limit.into()]);
         let found = self.all(statement, rows::member).await?;
         Ok(Page::new(found, limit, |member| member.username.clone()))
     }
@@ -57,21 +53,18 @@ impl Snapshot {
         after: Option<&Name>,
         limit: u32,
     ) -> Result<Page<Group, Name>> {
-        let statement = sql(
-            "SELECT uuid, name, location, version FROM organization_groups
-             WHERE organization_id = $1 AND name > $2 ORDER BY name LIMIT $3",
-            [organization.0.into(), after.map_or("", Name::as_str).into(), i64::from(limit).into()],
-        );
+        let text = "SELECT uuid, name, location, version FROM organization_groups
+             WHERE organization_id = $1 AND name > $2 ORDER BY name LIMIT $3";
+        let statement =
+            sql(text, [organization.into(), after.map_or("", Name::as_str).into(), limit.into()]);
         let found = self.all(statement, |row| rows::group(row, 0)).await?;
         Ok(Page::new(found, limit, |group| group.name.clone()))
     }
 
     /// Returns one group.
     pub async fn group(&mut self, uuid: Uuid) -> Result<Option<Group>> {
-        let statement = sql(
-            "SELECT uuid, name, location, version FROM organization_groups WHERE uuid = $1",
-            [uuid.as_bytes().as_slice().into()],
-        );
+        let text = "SELECT uuid, name, location, version FROM organization_groups WHERE uuid = $1";
+        let statement = sql(text, [uuid.into()]);
         self.first(statement, |row| rows::group(row, 0)).await
     }
 }
@@ -85,42 +78,37 @@ impl Transaction {
         username: &Name,
         role: Role,
     ) {
-        let insert = sql(
-            "INSERT INTO members (organization_id, user_id, username, role)
-             VALUES ($1, $2, $3, $4)",
-            [organization.0.into(), user.0.into(), username.as_str().into(), role.as_str().into()],
-        );
+        let text = "INSERT INTO members (organization_id, user_id, username, role)
+             VALUES ($1, $2, $3, $4)";
+        let insert = sql(text, [organization.into(), user.into(), username.into(), role.into()]);
         self.execute(insert.touching(Touched::User(user)));
     }
 
     /// Gives a member another role.
     pub fn update_member(&mut self, organization: OrganizationId, username: &Name, role: Role) {
-        let update = sql(
-            "UPDATE members SET role = $1 WHERE organization_id = $2 AND username = $3",
-            [role.as_str().into(), organization.0.into(), username.as_str().into()],
-        );
+        let text = "UPDATE members SET role = $1 WHERE organization_id = $2 AND username = $3";
+        let update = sql(text, [role.into(), organization.into(), username.into()]);
         self.execute(update.touching(Touched::Organization(organization)));
     }
 
     /// Removes a member; [`Transaction::delete_member_tokens`] revokes the member's tokens.
     pub fn delete_member(&mut self, organization: OrganizationId, username: &Name) {
-        let delete = sql(
-            "DELETE FROM members WHERE organization_id = $1 AND username = $2",
-            [organization.0.into(), username.as_str().into()],
-        );
+        let text = "DELETE FROM members WHERE organization_id = $1 AND username = $2";
+        let delete = sql(text, [organization.into(), username.into()]);
         self.execute(delete.touching(Touched::Organization(organization)));
     }
 
     /// Replaces the token policy of an organization.
     pub fn update_policy(&mut self, organization: OrganizationId, policy: &TokenPolicy) {
+        let text = "UPDATE organizations SET default_expiration = $1, maximum_expiration = $2,
+             allow_unrestricted = $3 WHERE id = $4";
         let update = sql(
-            "UPDATE organizations SET default_expiration = $1, maximum_expiration = $2,
-             allow_unrestricted = $3 WHERE id = $4",
+            text,
             [
                 policy.default_expiration.as_str().into(),
                 policy.maximum_expiration.as_str().into(),
-                i64::from(policy.allow_unrestricted).into(),
-                organization.0.into(),
+                policy.allow_unrestricted.into(),
+                organization.into(),
             ],
         );
         self.execute(update.touching(Touched::Organization(organization)));
@@ -132,14 +120,16 @@ impl Transaction {
     /// [`super::Error::Exists`], with the next query or commit, if the organization has a group of
     /// this name.
     pub fn insert_group(&mut self, organization: OrganizationId, group: &Group) {
-        let insert = sql(
+        let text =
             "INSERT INTO organization_groups (uuid, organization_id, name, location, version)
-             VALUES ($1, $2, $3, $4, $5)",
+             VALUES ($1, $2, $3, $4, $5)";
+        let insert = sql(
+            text,
             [
-                group.uuid.as_bytes().as_slice().into(),
-                organization.0.into(),
-                group.name.as_str().into(),
-                group.primary.as_str().into(),
+                group.uuid.into(),
+                organization.into(),
+                (&group.name).into(),
+                (&group.primary).into(),
                 group.version.as_str().into(),
             ],
         );
@@ -148,7 +138,7 @@ impl Transaction {
 
     /// Deletes a group that no token is bound to any more.
     pub fn delete_group(&mut self, group: Uuid) {
-        let parameters = [group.as_bytes().as_slice().into()];
+        let parameters = [group.into()];
         let delete = sql("DELETE FROM organization_groups WHERE uuid = $1", parameters);
         self.execute(delete.touching(Touched::Nothing));
     }

@@ -1,12 +1,7 @@
-//! The statements of the server's own command line, which has no credential. Those that list are in
-//! `lists`.
+//! The statements of the server's own command line, which has no credential.
 //!
 //! A removed user is a row without an email address: the user's audit chain stays, and a new user
 //! of the same name continues it.
-
-mod lists;
-
-pub use lists::{ListedUser, TokenFilter};
 
 use super::access::{FoundToken, Reach, TargetMember};
 use super::audit::chain::{Chain, ChainHead};
@@ -15,8 +10,9 @@ use super::remembered::Touched;
 use super::{Error, Result, Snapshot, Transaction, broken, rows};
 use crate::caller::{OrganizationId, Role, UserId};
 use crate::name::{Email, Name, Slug};
-use crate::records::TokenPolicy;
+use crate::records::{AuditLog, Organization, OrganizationToken};
 use crate::token::TokenId;
+use serde::Serialize;
 
 /// A user with the end of their audit chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +23,17 @@ pub struct FoundUser {
     pub head: ChainHead,
     /// Whether the user's tokens are refused.
     pub is_disabled: bool,
+}
+
+/// A user, as the operator sees them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ListedUser {
+    /// The username.
+    pub username: Name,
+    /// The email address.
+    pub email: String,
+    /// Whether the user's tokens are refused.
+    pub disabled: bool,
 }
 
 /// What names a token for the operator.
@@ -68,10 +75,15 @@ macro_rules! membership {
     };
 }
 
+/// Reads columns: time, entries, hash, default, maximum, whether unrestricted tokens are allowed.
+fn organization(row: &dyn Row, id: i64, from: usize) -> Result<Reach> {
+    let id = OrganizationId(id);
+    let head = rows::head(row, from, Chain::Organization(id))?;
+    Ok(Reach { id, role: Role::Owner, policy: rows::policy(row, from + 3)?, head })
+}
+
 fn membership(row: &dyn Row) -> Result<Membership> {
-    let id = OrganizationId(row.integer(0)?);
-    let head = rows::head(row, 2, Chain::Organization(id))?;
-    let reach = Reach { id, role: Role::Owner, policy: rows::policy(row, 5)?, head };
+    let reach = organization(row, row.integer(0)?, 2)?;
     let target = rows::optional(row, 8, rows::target_member)?;
     Ok(Membership { slug: rows::parse_text(row, 1)?, reach, target })
 }
@@ -85,28 +97,18 @@ impl Snapshot {
 
     /// Returns the user of this name, who was not removed.
     pub async fn user(&mut self, username: &Name) -> Result<Option<FoundUser>> {
-        let statement = sql(
-            "SELECT id, now_ms(), entries, hash, disabled FROM users WHERE username = $1 AND email <> ''",
-            [username.as_str().into()],
-        );
+        let text = "SELECT id, now_ms(), entries, hash, disabled FROM users
+             WHERE username = $1 AND email <> ''";
+        let statement = sql(text, [username.into()]);
         self.first(statement, found_user).await
     }
 
-    /// Returns the key of an organization, its token policy and the end of its audit chain.
-    pub async fn policy_as_operator(
-        &mut self,
-        slug: &Slug,
-    ) -> Result<Option<(OrganizationId, TokenPolicy, ChainHead)>> {
-        let statement = sql(
-            "SELECT id, now_ms(), entries, hash, default_expiration, maximum_expiration,
-             allow_unrestricted FROM organizations WHERE slug = $1",
-            [slug.as_str().into()],
-        );
-        let read = |row: &dyn Row| {
-            let id = OrganizationId(row.integer(0)?);
-            Ok((id, rows::policy(row, 4)?, rows::head(row, 1, Chain::Organization(id))?))
-        };
-        self.first(statement, read).await
+    /// Returns the organization of this slug, as an owner reaches it.
+    pub async fn organization(&mut self, slug: &Slug) -> Result<Option<Reach>> {
+        let text = "SELECT id, now_ms(), entries, hash, default_expiration, maximum_expiration,
+             allow_unrestricted FROM organizations WHERE slug = $1";
+        let statement = sql(text, [slug.into()]);
+        self.first(statement, |row| organization(row, row.integer(0)?, 1)).await
     }
 
     /// Returns the organization of this slug with the user of this name.
@@ -116,7 +118,7 @@ impl Snapshot {
              LEFT JOIN members y ON y.organization_id = o.id AND y.username = x.username
              WHERE o.slug = $2"
         );
-        let parameters = [username.as_str().into(), slug.as_str().into()];
+        let parameters = [username.into(), slug.into()];
         self.first(sql(statement, parameters), membership).await
     }
 
@@ -126,17 +128,16 @@ impl Snapshot {
             "FROM members y JOIN organizations o ON o.id = y.organization_id
              JOIN users x ON x.id = y.user_id WHERE y.user_id = $1 ORDER BY o.id"
         );
-        self.all(sql(statement, [user.0.into()]), membership).await
+        self.all(sql(statement, [user.into()]), membership).await
     }
 
     /// Returns a live token with the end of the audit chain that it belongs to.
     pub async fn token(&mut self, key: TokenKey<'_>) -> Result<Option<(FoundToken, ChainHead)>> {
         let (condition, parameters) = match key {
-            TokenKey::Id(id) => ("x.id = $1", vec![id.as_bytes().into()]),
-            TokenKey::Name(username, name) => (
-                "w.username = $1 AND x.name = $2",
-                vec![username.as_str().into(), name.as_str().into()],
-            ),
+            TokenKey::Id(id) => ("x.id = $1", vec![id.into()]),
+            TokenKey::Name(username, name) => {
+                ("w.username = $1 AND x.name = $2", vec![username.into(), name.into()])
+            }
         };
         let statement = format!(
             "SELECT x.id, x.name, x.created_at, x.scopes, g.name, w.username, o.slug,
@@ -154,19 +155,77 @@ impl Snapshot {
         });
         found.await
     }
+
+    /// Returns all users by username.
+    pub async fn users(&mut self) -> Result<Vec<ListedUser>> {
+        let users =
+            "SELECT username, email, disabled FROM users WHERE email <> '' ORDER BY username";
+        let read = |row: &dyn Row| {
+            let (username, email) = (rows::parse_text(row, 0)?, row.text(1)?.to_owned());
+            Ok(ListedUser { username, email, disabled: row.integer(2)? != 0 })
+        };
+        self.all(sql(users, []), read).await
+    }
+
+    /// Returns all organizations by slug.
+    pub async fn all_organizations(&mut self) -> Result<Vec<Organization>> {
+        let slugs = sql("SELECT slug FROM organizations ORDER BY slug", []);
+        self.all(slugs, |row| Ok(Organization::new(rows::parse_text(row, 0)?))).await
+    }
+
+    /// Returns tokens in the order of minting: all of them, those of a user, those bound to an
+    /// organization, or both.
+    pub async fn tokens(
+        &mut self,
+        user: Option<UserId>,
+        organization: Option<OrganizationId>,
+    ) -> Result<Vec<OrganizationToken>> {
+        let (condition, parameters) = match (user, organization) {
+            (None, None) => ("", vec![]),
+            (Some(user), None) => ("AND t.user_id = $1", vec![user.into()]),
+            (None, Some(bound)) => ("AND t.organization_id = $1", vec![bound.into()]),
+            (Some(user), Some(bound)) => {
+                let both = "AND t.user_id = $1 AND t.organization_id = $2";
+                (both, vec![user.into(), bound.into()])
+            }
+        };
+        let statement = format!(
+            "SELECT t.id, t.name, t.created_at, t.scopes, g.name, u.username, u.email, o.slug
+             FROM tokens t JOIN users u ON u.id = t.user_id
+             LEFT JOIN organizations o ON o.id = t.organization_id
+             LEFT JOIN organization_groups g ON g.uuid = t.group_uuid
+             WHERE (t.expires_at IS NULL OR t.expires_at > now_ms()) {condition} ORDER BY t.position"
+        );
+        self.all(sql(statement, parameters), |row| rows::token(row, 0)).await
+    }
+
+    /// Returns a page of the entries that belong to no organization, newest first, and how many
+    /// there are.
+    pub async fn unrestricted_audit_page(
+        &mut self,
+        skip: i64,
+        limit: u32,
+    ) -> Result<(Vec<AuditLog>, i64)> {
+        let statement = "SELECT count(*) FROM audit_log WHERE organization_id IS NULL";
+        let total = self.first(sql(statement, []), |row| row.integer(0)).await?.unwrap_or(0);
+        let text = "SELECT code, message, origin, author, created_at, data FROM audit_log
+             WHERE organization_id IS NULL ORDER BY id DESC LIMIT $1 OFFSET $2";
+        let statement = sql(text, [limit.into(), skip.into()]);
+        Ok((self.all(statement, |row| rows::audit_log(row, 0)).await?, total))
+    }
 }
 
 impl Transaction {
     /// Blocks other changes to this organization until the transaction ends.
     pub fn lock_organization_as_operator(&mut self, slug: &Slug) {
         let statement = "SELECT 1 FROM organizations WHERE slug = $1 FOR NO KEY UPDATE";
-        self.lock(sql(statement, [slug.as_str().into()]));
+        self.lock(sql(statement, [slug.into()]));
     }
 
     /// Blocks other changes to the unrestricted tokens of this user until the transaction ends.
     pub fn lock_user_as_operator(&mut self, username: &Name) {
         let statement = "SELECT 1 FROM users WHERE username = $1 FOR NO KEY UPDATE";
-        self.lock(sql(statement, [username.as_str().into()]));
+        self.lock(sql(statement, [username.into()]));
     }
 
     /// Blocks other changes to this user, and to the organizations of this user, until the
@@ -179,7 +238,7 @@ impl Transaction {
         // Every change locks organizations before users. The third statement finds memberships that
         // were added before the second had its lock.
         for statement in [organizations, user, organizations] {
-            self.lock(sql(statement, [username.as_str().into()]));
+            self.lock(sql(statement, [username.into()]));
         }
     }
 
@@ -193,18 +252,16 @@ impl Transaction {
     /// # Errors
     /// [`Error::Exists`] if the username is taken.
     pub async fn insert_user(&mut self, username: &Name, email: &Email) -> Result<FoundUser> {
-        let statement = sql(
-            "INSERT INTO users (username, email) VALUES ($1, $2) ON CONFLICT (username)
+        let text = "INSERT INTO users (username, email) VALUES ($1, $2) ON CONFLICT (username)
              DO UPDATE SET email = excluded.email, disabled = 0 WHERE users.email = ''
-             RETURNING id, now_ms(), entries, hash, disabled",
-            [username.as_str().into(), email.as_str().into()],
-        );
+             RETURNING id, now_ms(), entries, hash, disabled";
+        let statement = sql(text, [username.into(), email.as_str().into()]);
         self.first(statement, found_user).await?.ok_or(Error::Exists)
     }
 
     /// Refuses the tokens of a user, or accepts them again.
     pub fn set_disabled(&mut self, user: UserId, is_disabled: bool) {
-        let parameters = [i64::from(is_disabled).into(), user.0.into()];
+        let parameters = [is_disabled.into(), user.into()];
         let update = sql("UPDATE users SET disabled = $1 WHERE id = $2", parameters);
         self.execute(update.touching(Touched::User(user)));
     }
@@ -212,7 +269,7 @@ impl Transaction {
     /// Removes a user who has no tokens and no memberships any more.
     pub fn delete_user(&mut self, user: UserId) {
         let statement = "UPDATE users SET disabled = 1, email = '' WHERE id = $1";
-        self.execute(sql(statement, [user.0.into()]).touching(Touched::User(user)));
+        self.execute(sql(statement, [user.into()]).touching(Touched::User(user)));
     }
 
     /// Adds an organization.
@@ -224,7 +281,7 @@ impl Transaction {
         slug: &Slug,
     ) -> Result<(OrganizationId, ChainHead)> {
         let statement = "INSERT INTO organizations (slug) VALUES ($1) RETURNING id, now_ms()";
-        let inserted = sql(statement, [slug.as_str().into()]);
+        let inserted = sql(statement, [slug.into()]);
         let read = |row: &dyn Row| Ok((OrganizationId(row.integer(0)?), rows::time(row, 1)?));
         let (id, time) =
             self.first(inserted, read).await?.ok_or_else(|| broken("an insert returned no row"))?;

@@ -12,7 +12,7 @@ mod tls;
 mod url;
 
 use super::connection::{Row, Statement, failed_before, sql};
-use super::{CheckReport, Error, PoolUsage, Result, Turn};
+use super::{CheckReport, Error, Result, Turn};
 use link::ANSWER_TIMEOUT;
 use pool::{Lease, Pool};
 use std::num::NonZeroUsize;
@@ -30,7 +30,7 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A database on another machine, through a pool of connections.
 #[derive(Clone)]
 pub struct Postgres {
-    pool: Arc<Pool>,
+    pub pool: Arc<Pool>,
 }
 
 impl Postgres {
@@ -50,14 +50,6 @@ impl Postgres {
     pub async fn read(&self, is_transaction: bool) -> Result<Session> {
         let begin = is_transaction.then_some(BEGIN_READING);
         Ok(Session::new(self.pool.lease(None).await?, begin))
-    }
-
-    pub fn is_busy(&self, turn: &Turn) -> bool {
-        self.pool.turns.is_held(turn)
-    }
-
-    pub fn pool_usage(&self) -> PoolUsage {
-        self.pool.usage()
     }
 
     /// Begins to write, when it is the turn of this change. BEGIN goes out with the first query.

@@ -48,13 +48,11 @@ fn scopes(row: &dyn Row, column: usize) -> Result<Scopes> {
     Scopes::from_bits(row.integer(column)?).ok_or_else(|| corrupt("a set of scopes"))
 }
 
-/// Reads a token id.
 pub fn token_id(row: &dyn Row, column: usize) -> Result<TokenId> {
     let bytes = row.bytes(column)?.try_into().map_err(|_| corrupt("a token id"))?;
     Ok(TokenId::from_bytes(bytes))
 }
 
-/// Reads a hash of the audit log.
 pub fn hash(row: &dyn Row, column: usize) -> Result<Hash> {
     row.bytes(column)?.try_into().map_err(|_| corrupt("a hash"))
 }

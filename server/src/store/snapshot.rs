@@ -2,7 +2,7 @@
 //! modules next to this one.
 
 use super::connection::{Row, Statement, sql};
-use super::remembered::{Generation, Remembered};
+use super::remembered::Remembered;
 use super::{Purpose, Result, Store, postgres, sqlite};
 use crate::metrics::{Counter, Histogram};
 use std::fmt;
@@ -51,23 +51,12 @@ pub(super) enum Connection {
 impl Connection {
     /// Whether several transactions write at once, and each query is a round trip.
     pub(super) fn is_postgres(&self) -> bool {
-        matches!(self, Self::Postgres(_))
+        self.sqlite().is_none()
     }
 
-    /// Returns the number of the transaction of this process that writes to SQLite.
-    fn writing(&self) -> Option<u64> {
-        match self {
-            Self::Sqlite(session) => session.writing(),
-            Self::Postgres(_) => None,
-        }
-    }
-
-    /// Returns the state of the database now, if that can be told and nothing was read before.
-    pub(super) fn generation(&self) -> Option<Generation> {
-        match self {
-            Self::Sqlite(session) => session.generation(),
-            Self::Postgres(_) => None,
-        }
+    pub(super) fn sqlite(&self) -> Option<&sqlite::Session> {
+        let Self::Sqlite(session) = self else { return None };
+        Some(session)
     }
 }
 
@@ -115,7 +104,7 @@ impl Snapshot {
     }
 
     /// Lets statements and pauses of this transaction take as long as they need.
-    pub(super) fn lift_timeouts(&mut self) {
+    pub fn lift_timeouts(&mut self) {
         if let Connection::Postgres(session) = &mut self.connection {
             session.lift_timeouts();
             let lift = "SELECT set_config(name, '0', true) FROM unnest(ARRAY['statement_timeout',
@@ -127,7 +116,7 @@ impl Snapshot {
     /// Returns the statements that go out now, and counts them. From now on nothing that they touch
     /// is remembered.
     fn take_pending(&mut self) -> Vec<Statement> {
-        if let Some(transaction) = self.connection.writing() {
+        if let Some(transaction) = self.connection.sqlite().and_then(sqlite::Session::writing) {
             let touched = self.pending.iter().map(|statement| statement.touched);
             touched.for_each(|touched| self.remembered.touch(touched, transaction));
         }
@@ -175,13 +164,9 @@ impl Transaction {
 
     /// Returns the batch that this transaction shares its COMMIT with, if there is one.
     pub(crate) fn batch(&self, purpose: Purpose) -> Option<sqlite::Batch> {
-        match &self.0.connection {
-            Connection::Sqlite(session) => session.batch(purpose),
-            Connection::Postgres(_) => None,
-        }
+        self.0.connection.sqlite()?.batch(purpose)
     }
 
-    /// Adds a change.
     pub(super) fn execute(&mut self, statement: Statement) {
         self.0.pending.push(statement);
     }

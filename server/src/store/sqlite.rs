@@ -40,10 +40,10 @@ pub struct Sqlite {
     path: PathBuf,
     /// Tells the file from another one that has its path later.
     file_id: files::FileId,
-    writer: Writer,
+    pub writer: Writer,
     /// Whether everything was checked for damage when this opened.
     is_checked: bool,
-    readers: Arc<Readers>,
+    pub readers: Arc<Readers>,
     /// Is dropped after the connections: closing them frees the space of their files.
     pub reserve: Reserve,
     /// Holds the copy of a database that may only be read, and is removed last.
@@ -86,21 +86,11 @@ impl Sqlite {
         .await
     }
 
-    /// Returns the state of the database now, if that can be told.
-    pub fn generation(&self) -> Option<Generation> {
-        self.readers.generation()
-    }
-
     /// Begins to read. BEGIN goes out with the first query.
     pub fn read(&self, is_transaction: bool) -> Session {
         Session(Some(Held::Reader(self.readers.lease(is_transaction))))
     }
 
-    pub fn is_busy(&self) -> bool {
-        self.writer.is_busy()
-    }
-
-    /// Begins to write, when it is the turn of this change.
     pub async fn write(&self, purpose: Purpose, is_alone: bool) -> Result<Session> {
         let prepare = || match purpose {
             Purpose::Change => self.reserve.hold(),
@@ -167,7 +157,6 @@ async fn run_blocking<T: Send + 'static>(
     done.map_err(|error| broken(error.to_string()))?
 }
 
-/// Returns the folder of a file.
 fn folder(file: &Path) -> &Path {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     folder.unwrap_or(Path::new("."))
@@ -184,7 +173,6 @@ fn companion(database: &Path, suffix: &str) -> PathBuf {
 /// rolls back what was not committed.
 pub struct Session(Option<Held>);
 
-/// The connection of a session.
 enum Held {
     Reader(reader::Lease),
     Writer(writer::Lease),
@@ -242,7 +230,6 @@ impl Session {
         lease.batch(purpose)
     }
 
-    /// Runs the statements and makes everything durable.
     pub async fn commit(mut self, statements: Vec<Statement>) -> Result<()> {
         // A change of many rows has as many audit entries.
         if matches!(&self.0, Some(Held::Writer(lease)) if lease.is_long) {

@@ -1,10 +1,7 @@
 //! The statements about tokens: listed page by page, minted, revoked. A revoked token is a deleted
 //! row, so no query can forget to leave it out; the audit log says what it was.
 
-mod expired;
-mod leaked;
 mod place;
-mod rotation;
 mod selection;
 
 pub use place::{TokenPlace, read_place};
@@ -18,7 +15,7 @@ use crate::caller::{Binding, Credential, OrganizationId, Role, UserId};
 use crate::limits::Limits;
 use crate::name::{Name, Slug};
 use crate::records::{OrganizationToken, Page, Token};
-use crate::token::TokenDigest;
+use crate::token::{TokenDigest, TokenId};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -48,36 +45,24 @@ const ALL_IN_ORGANIZATION: &str =
 /// The tokens of a user in an organization. On SQLite `$from` names the index: without it those of all
 /// members would be read.
 macro_rules! of_user_in_organization {
-    ($columns:literal, $from:literal) => {
+    ($from:literal) => {
         concat!(
-            "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, ",
-            $columns,
-            ", t.expires_at FROM ",
+            "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, NULL, NULL, o.slug,
+             t.expires_at FROM tokens t",
             $from,
-            " LEFT JOIN organization_groups g ON g.uuid = t.group_uuid
+            " JOIN organizations o ON o.id = t.organization_id
+             LEFT JOIN organization_groups g ON g.uuid = t.group_uuid
              WHERE t.user_id = $1 AND t.organization_id = $2 AND t.position > $3
              AND (t.expires_at IS NULL OR t.expires_at > now_ms()) ORDER BY t.position LIMIT $4"
         )
     };
 }
 
-/// Without the slug, which the caller knows.
-const MEMBER_IN_ORGANIZATION: &str = of_user_in_organization!(
-    "u.username, u.email, NULL",
-    "tokens t INDEXED BY tokens_by_user_in_organization JOIN users u ON u.id = t.user_id"
-);
+const OWN_IN_ORGANIZATION: &str =
+    of_user_in_organization!(" INDEXED BY tokens_by_user_in_organization");
 
 /// The same for PostgreSQL.
-const MEMBER_IN_ORGANIZATION_POSTGRES: &str = of_user_in_organization!(
-    "u.username, u.email, NULL",
-    "tokens t JOIN users u ON u.id = t.user_id"
-);
-
-const OWN_IN_ORGANIZATION: &str = of_user_in_organization!(
-    "NULL, NULL, o.slug",
-    "tokens t INDEXED BY tokens_by_user_in_organization
-     JOIN organizations o ON o.id = t.organization_id"
-);
+const OWN_IN_ORGANIZATION_POSTGRES: &str = of_user_in_organization!("");
 
 const OWN: &str =
     "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, NULL, NULL, o.slug,
@@ -144,9 +129,9 @@ impl Snapshot {
     ) -> Result<(Access, TokenPage)> {
         if self.connection.is_postgres() {
             let roles = Role::ALL.iter().filter(|role| sees_all(**role));
-            let roles = roles.map(|role| role.as_str().to_owned()).collect();
-            let mut parameters = parameters(credential, [slug.as_str().into()]);
-            parameters.extend([after.into(), i64::from(limit).into(), Value::Texts(roles)]);
+            let roles = roles.map(|role| role.into_str().to_owned()).collect();
+            let mut parameters = parameters(credential, [slug.into()]);
+            parameters.extend([after.into(), limit.into(), Value::Texts(roles)]);
             let statement = sql(ORGANIZATION_WITH_ACCESS, parameters);
             let (access, page) = self.page_with_access(statement, credential, limit).await?;
             self.remembered.insert(credential, Some(slug), access.clone(), None);
@@ -159,7 +144,7 @@ impl Snapshot {
                 return Ok((access, TokenPage { tokens, valid_until: None }));
             }
             Some(reach) if sees_all(reach.role) => {
-                let parameters = [reach.id.0.into(), after.into(), i64::from(limit).into()];
+                let parameters = [reach.id.into(), after.into(), limit.into()];
                 sql(ALL_IN_ORGANIZATION, parameters)
             }
             Some(reach) => own(access.caller.user, Some(reach.id), after, limit),
@@ -171,25 +156,21 @@ impl Snapshot {
         Ok((access, page))
     }
 
-    /// Returns at most `limit` tokens of a user in an organization after a position, with their owner.
+    /// Returns at most `limit` tokens of a user in an organization after a position.
     pub async fn member_tokens(
         &mut self,
-        (slug, organization): (&Slug, OrganizationId),
         user: UserId,
+        organization: OrganizationId,
         (after, limit): (Position, u32),
-    ) -> Result<Page<OrganizationToken, Position>> {
-        let parameters =
-            [user.0.into(), organization.0.into(), after.into(), i64::from(limit).into()];
+    ) -> Result<Page<Token, Position>> {
         let statement = if self.connection.is_postgres() {
-            MEMBER_IN_ORGANIZATION_POSTGRES
+            let parameters = [user.into(), organization.into(), after.into(), limit.into()];
+            sql(OWN_IN_ORGANIZATION_POSTGRES, parameters)
         } else {
-            MEMBER_IN_ORGANIZATION
+            own(user, Some(organization), after, limit)
         };
-        let page = self.page(sql(statement, parameters), limit).await?;
-        Ok(page.tokens.map(|mut item| {
-            item.token.organization = Some(slug.clone());
-            item
-        }))
+        let page = self.page(statement, limit).await?;
+        Ok(page.tokens.map(|item| item.token))
     }
 
     /// Returns who asks and at most `limit` tokens of their user after a position, within the
@@ -201,7 +182,7 @@ impl Snapshot {
     ) -> Result<(Access, Page<Token, Position>)> {
         let (access, page) = if self.connection.is_postgres() {
             let mut parameters = parameters(credential, [Value::Null]);
-            parameters.extend([after.into(), i64::from(limit).into()]);
+            parameters.extend([after.into(), limit.into()]);
             self.page_with_access(sql(OWN_WITH_ACCESS, parameters), credential, limit).await?
         } else {
             let access = self.access(credential, None).await?;
@@ -219,16 +200,12 @@ impl Snapshot {
         (user, user_limit): (UserId, i64),
         (organization, organization_limit): (Option<OrganizationId>, i64),
     ) -> Result<[i64; 2]> {
-        let statement = sql(
-            "SELECT
+        let text = "SELECT
              (SELECT count(*) FROM (SELECT 1 FROM tokens WHERE user_id = $1 LIMIT $2) AS u),
-             (SELECT count(*) FROM (SELECT 1 FROM tokens WHERE organization_id = $3 LIMIT $4) AS o)",
-            [
-                user.0.into(),
-                user_limit.into(),
-                organization.map(|organization| organization.0).into(),
-                organization_limit.into(),
-            ],
+             (SELECT count(*) FROM (SELECT 1 FROM tokens WHERE organization_id = $3 LIMIT $4) AS o)";
+        let statement = sql(
+            text,
+            [user.into(), user_limit.into(), organization.into(), organization_limit.into()],
         );
         let counted = self.first(statement, |row| Ok([row.integer(0)?, row.integer(1)?])).await?;
         counted.ok_or_else(|| broken("a count returned no row"))
@@ -237,12 +214,11 @@ impl Snapshot {
     /// Counts the tokens that have not expired, among [`COUNTED`] after this position. Returns also
     /// after which position to go on, unless there are no more.
     pub(super) async fn live_tokens_after(&mut self, position: i64) -> Result<(i64, Option<i64>)> {
-        let statement = sql(
+        let text =
             "SELECT count(*) FILTER (WHERE expires_at IS NULL OR expires_at > now_ms()), count(*),
              max(position) FROM (SELECT position, expires_at FROM tokens WHERE position > $1
-             ORDER BY position LIMIT $2) AS t",
-            [position.into(), COUNTED.into()],
-        );
+             ORDER BY position LIMIT $2) AS t";
+        let statement = sql(text, [position.into(), COUNTED.into()]);
         let counted = self.first(statement, |row| {
             let is_last = row.integer(1)? < COUNTED;
             Ok((row.integer(0)?, if is_last { None } else { Some(row.integer(2)?) }))
@@ -251,7 +227,7 @@ impl Snapshot {
     }
 
     pub(super) async fn page(&mut self, statement: Statement, limit: u32) -> Result<TokenPage> {
-        let found = self.all(statement, |row| PositionedToken::read(row, 0)).await?;
+        let found = self.all(statement, |row| positioned(row, 0)).await?;
         Ok(TokenPage::new(found, limit))
     }
 
@@ -267,11 +243,7 @@ impl Snapshot {
                 access = Some(accepted(rows::access(row)?, credential)?);
             }
             // Without a token there is one row, for the access alone.
-            if row.is_null(TARGET) {
-                Ok(None)
-            } else {
-                PositionedToken::read(row, TARGET).map(Some)
-            }
+            if row.is_null(TARGET) { Ok(None) } else { positioned(row, TARGET).map(Some) }
         };
         let found: Vec<_> = self.all(statement, read).await?.into_iter().flatten().collect();
         Ok((access.ok_or(Error::NotAccepted)?, TokenPage::new(found, limit)))
@@ -279,53 +251,29 @@ impl Snapshot {
 }
 
 fn own(user: UserId, bound: Option<OrganizationId>, after: Position, limit: u32) -> Statement {
-    let (user, after, limit) = (user.0.into(), after.into(), i64::from(limit).into());
+    let (user, after, limit) = (user.into(), after.into(), limit.into());
     match bound {
         None => sql(OWN, [user, after, limit]),
-        Some(bound) => sql(OWN_IN_ORGANIZATION, [user, bound.0.into(), after, limit]),
+        Some(bound) => sql(OWN_IN_ORGANIZATION, [user, bound.into(), after, limit]),
     }
 }
 
-/// A token of a list.
-struct PositionedToken {
-    position: Position,
-    token: OrganizationToken,
-    expires_at: Option<DateTime<Utc>>,
-}
+/// A token of a list, its position, and when it expires.
+type PositionedToken = (OrganizationToken, Position, Option<DateTime<Utc>>);
 
-impl PositionedToken {
-    /// Reads columns: position, those of [`rows::token`], expiry.
-    fn read(row: &dyn Row, from: usize) -> Result<Self> {
-        let (position, token) = (row.integer(from)?, rows::token(row, from + 1)?);
-        Ok(Self { position, token, expires_at: rows::optional(row, from + 9, rows::time)? })
-    }
+/// Reads columns: position, those of [`rows::token`], expiry.
+fn positioned(row: &dyn Row, from: usize) -> Result<PositionedToken> {
+    let (position, token) = (row.integer(from)?, rows::token(row, from + 1)?);
+    Ok((token, position, rows::optional(row, from + 9, rows::time)?))
 }
 
 impl TokenPage {
     fn new(found: Vec<PositionedToken>, limit: u32) -> Self {
-        let valid_until = found.iter().filter_map(|found| found.expires_at).min();
-        let tokens = Page::new(found, limit, |found| found.position).map(|found| found.token);
+        let valid_until = found.iter().filter_map(|(.., expires_at)| *expires_at).min();
+        let tokens = Page::new(found, limit, |(_, position, _)| *position).map(|(token, ..)| token);
         Self { tokens, valid_until }
     }
 }
-
-/// What a statement returns that revokes tokens: the position, the columns of [`rows::bound_token`]
-/// and the owner's name.
-macro_rules! returning_tokens {
-    () => {
-        " RETURNING position, id, name, created_at, scopes,
-         (SELECT g.name FROM organization_groups g WHERE g.uuid = tokens.group_uuid),
-         (SELECT u.username FROM users u WHERE u.id = tokens.user_id)"
-    };
-}
-
-/// Revokes the tokens in a range.
-macro_rules! delete_tokens {
-    ($range:literal) => {
-        concat!("DELETE FROM tokens WHERE ", $range, returning_tokens!())
-    };
-}
-use {delete_tokens, returning_tokens};
 
 impl Transaction {
     /// Adds a token.
@@ -347,29 +295,56 @@ impl Transaction {
             }
             Binding::Unrestricted | Binding::Organization(_) => (None, 0),
         };
-        let insert = sql(
-            "INSERT INTO tokens
+        let text = "INSERT INTO tokens
              (id, digest, name, user_id, organization_id, group_uuid, scopes, created_at, expires_at,
-             allowed_ips) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+             allowed_ips) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+        let insert = sql(
+            text,
             [
-                token.id.as_bytes().into(),
-                digest.as_bytes().as_slice().into(),
-                token.name.as_str().into(),
-                user.0.into(),
-                binding.organization().map(|organization| organization.0).into(),
+                token.id.into(),
+                digest.into(),
+                (&token.name).into(),
+                user.into(),
+                binding.organization().into(),
                 group.into(),
                 scopes.into(),
-                token.created_at.timestamp_millis().into(),
-                limits.expires_at.map(|time| time.timestamp_millis()).into(),
-                limits.allowed_ips.as_ref().map(|ips| Value::Text(ips.to_string())).into(),
+                token.created_at.into(),
+                limits.expires_at.into(),
+                limits.allowed_ips.as_ref().into(),
             ],
         );
         self.execute(insert.touching(Touched::Nothing));
     }
 
+    /// Gives a token of an organization a new secret and other limits. The one before is accepted
+    /// until `overlap_ends`, if that is given; a secret before that one no longer is.
+    pub fn rotate_token(
+        &mut self,
+        (organization, id): (OrganizationId, TokenId),
+        digest: &TokenDigest,
+        limits: &Limits,
+        (now, overlap_ends): (DateTime<Utc>, Option<DateTime<Utc>>),
+    ) {
+        let retire = "INSERT INTO retired_secrets (digest, position)
+             SELECT digest, position FROM tokens WHERE id = $1";
+        self.execute(sql(retire, [id.into()]).touching(Touched::Nothing));
+        let update = "UPDATE tokens SET previous_expires_at = $1,
+             previous_digest = CASE WHEN CAST($1 AS BIGINT) IS NULL THEN NULL ELSE digest END,
+             digest = $2, rotated_at = $3, expires_at = $4, allowed_ips = $5 WHERE id = $6";
+        let parameters = [
+            overlap_ends.into(),
+            digest.into(),
+            now.into(),
+            limits.expires_at.into(),
+            limits.allowed_ips.as_ref().into(),
+            id.into(),
+        ];
+        self.execute(sql(update, parameters).touching(Touched::Organization(organization)));
+    }
+
     /// Revokes a token: once this is committed, no server accepts it.
     pub fn delete_token(&mut self, FoundToken { token, user, organization, .. }: &FoundToken) {
-        let delete = sql("DELETE FROM tokens WHERE id = $1", [token.id.as_bytes().into()]);
+        let delete = sql("DELETE FROM tokens WHERE id = $1", [token.id.into()]);
         self.execute(delete.touching(match organization {
             Some(id) => Touched::Organization(*id),
             None => Touched::User(*user),
@@ -384,9 +359,9 @@ impl Transaction {
         organization: OrganizationId,
         user: UserId,
     ) -> Result<Vec<(Token, Name)>> {
-        let parameters = [user.0.into(), organization.0.into()];
-        let delete = sql(delete_tokens!("user_id = $1 AND organization_id = $2"), parameters);
-        self.delete_tokens(Some(slug), delete.touching(Touched::User(user))).await
+        let parameters = [user.into(), organization.into()];
+        let range = "user_id = $1 AND organization_id = $2";
+        self.delete_tokens(Some(slug), range, parameters, Touched::User(user)).await
     }
 
     /// Like [`Transaction::delete_member_tokens`], for the tokens that are bound to a group.
@@ -396,29 +371,35 @@ impl Transaction {
         organization: OrganizationId,
         group: Uuid,
     ) -> Result<Vec<(Token, Name)>> {
-        let parameters = [group.as_bytes().as_slice().into()];
-        let delete = sql(delete_tokens!("group_uuid = $1"), parameters);
-        self.delete_tokens(Some(slug), delete.touching(Touched::Organization(organization))).await
+        let parameters = [group.into()];
+        let touched = Touched::Organization(organization);
+        self.delete_tokens(Some(slug), "group_uuid = $1", parameters, touched).await
     }
 
     /// Like [`Transaction::delete_member_tokens`], for the unrestricted tokens of a user.
     pub async fn delete_unrestricted_tokens(&mut self, user: UserId) -> Result<Vec<(Token, Name)>> {
-        let condition = delete_tokens!("user_id = $1 AND organization_id IS NULL");
-        let delete = sql(condition, [user.0.into()]);
-        self.delete_tokens(None, delete.touching(Touched::User(user))).await
+        let range = "user_id = $1 AND organization_id IS NULL";
+        self.delete_tokens(None, range, [user.into()], Touched::User(user)).await
     }
 
-    /// Returns the tokens that a statement of `delete_tokens!` deletes, with their owners.
+    /// Like [`Transaction::delete_member_tokens`], for the tokens in a range.
     async fn delete_tokens(
         &mut self,
         slug: Option<&Slug>,
-        statement: Statement,
+        range: &str,
+        parameters: impl Into<Vec<Value>>,
+        touched: Touched,
     ) -> Result<Vec<(Token, Name)>> {
+        let delete = format!(
+            "DELETE FROM tokens WHERE {range} RETURNING position, id, name, created_at, scopes,
+             (SELECT g.name FROM organization_groups g WHERE g.uuid = tokens.group_uuid),
+             (SELECT u.username FROM users u WHERE u.id = tokens.user_id)"
+        );
         let read = |row: &dyn Row| {
             let owner: Name = rows::parse_text(row, 6)?;
             Ok((row.integer(0)?, rows::bound_token(row, 1)?, owner))
         };
-        let mut deleted = self.change_many(statement, read).await?;
+        let mut deleted = self.change_many(sql(delete, parameters).touching(touched), read).await?;
         deleted.sort_unstable_by_key(|(position, ..)| *position);
         let with_slug = |(_, token, owner)| (Token { organization: slug.cloned(), ..token }, owner);
         Ok(deleted.into_iter().map(with_slug).collect())
@@ -432,15 +413,12 @@ mod tests {
 
     #[test]
     fn no_list_of_a_user_reads_the_tokens_of_others() {
-        let range = || [0, 0, 0, 0].map(Value::from);
-        let index =
-            "tokens_by_user_in_organization (user_id=? AND organization_id=? AND position>?)";
-        for (statement, index) in [
-            (sql(MEMBER_IN_ORGANIZATION, range()), index),
-            (own(UserId(0), Some(OrganizationId(0)), 0, 0), index),
-            (own(UserId(0), None, 0, 0), "tokens_by_user (user_id=? AND position>?)"),
+        let in_organization = "tokens_by_user_in_organization (user_id=? AND organization_id=?";
+        for (bound, index) in [
+            (Some(OrganizationId(0)), in_organization),
+            (None, "tokens_by_user (user_id=? AND position>?)"),
         ] {
-            let plan = plan(&statement);
+            let plan = plan(&own(UserId(0), bound, 0, 0));
             assert!(plan.contains(index), "{plan}");
         }
     }

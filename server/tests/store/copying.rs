@@ -80,8 +80,8 @@ async fn a_copy_answers_like_its_source_and_accepts_new_rows(backend: Backend) {
 
     let set_aside = Operator(&service).list_messages_set_aside().await.expect("a list");
     assert_eq!((&*set_aside[0].id, &*set_aside[0].failure), ("msg_1", "why"));
-    let report = Operator(&service).verify_audit(&[]).await.expect("a report");
-    assert_eq!(report.faults, []);
+    let report = service.store().verify_audit(&[]).await.expect("a report");
+    assert!(report.faults.is_empty(), "{report:?}");
 
     // New ids follow the copied ones.
     let operator = Operator(&service);
@@ -89,8 +89,8 @@ async fn a_copy_answers_like_its_source_and_accepts_new_rows(backend: Backend) {
     operator.add_user(&name("eve"), &email).await.expect("a new user");
     let other = "other".parse().expect("a slug");
     operator.add_organization(&other, &name("eve")).await.expect("a new organization");
-    let report = Operator(&service).verify_audit(&[]).await.expect("a report");
-    assert_eq!(report.faults, []);
+    let report = service.store().verify_audit(&[]).await.expect("a report");
+    assert!(report.faults.is_empty(), "{report:?}");
 }
 
 async fn a_copy_to_the_other_backend_and_back_loses_nothing(_: Backend) {

@@ -11,7 +11,7 @@ use libtest_mimic::Trial;
 use orgtokens_server::caller::{Credential, Role};
 use orgtokens_server::error::Error;
 use orgtokens_server::records::MintRequest;
-use orgtokens_server::service::{Operator, Service};
+use orgtokens_server::service::Service;
 use orgtokens_server::store::Store;
 use orgtokens_server::token::TokenId;
 use serde_json::json;
@@ -128,7 +128,7 @@ async fn expired_tokens_are_removed_with_an_audit_entry_each_by_one_of_several_s
         assert_eq!((entry.code.as_str(), entry.author.as_str()), ("user-token-revoke", "expiry"));
         assert!(entry.message.ends_with("(expired)"), "{}", entry.message);
     }
-    let report = Operator(&stage.here).verify_audit(&[]).await.expect("a report");
+    let report = stage.here.store().verify_audit(&[]).await.expect("a report");
     assert!(report.faults.is_empty(), "{report:?}");
     assert!(is_dead(&stage.here.validate(&short).await));
     assert_eq!(stage.bound_tokens().await, 1);

@@ -40,7 +40,7 @@ async fn mint(stage: &Stage, with: &Credential, token: &str) -> (Credential, Str
 }
 
 async fn require_whole(stage: &Stage) {
-    let report = Operator(&stage.here).verify_audit(&[]).await.expect("a report");
+    let report = stage.here.store().verify_audit(&[]).await.expect("a report");
     assert!(report.faults.is_empty(), "{report:?}");
 }
 

@@ -9,7 +9,7 @@ use libtest_mimic::Trial;
 use orgtokens_server::caller::{Credential, Origin, Role};
 use orgtokens_server::error::{Error, Result};
 use orgtokens_server::records::RotatedToken;
-use orgtokens_server::service::{Operator, Service};
+use orgtokens_server::service::Service;
 use orgtokens_server::store::Store;
 use orgtokens_server::token::TokenId;
 use serde_json::{Value, json};
@@ -202,7 +202,7 @@ async fn the_use_of_an_old_secret_is_noted_once(backend: Backend) {
     assert_eq!(noted.len(), 1, "{log:?}");
     assert_eq!(noted[0].data["token"]["id"], json!(id));
     assert_eq!((&*noted[0].author, noted[0].origin), ("old-secret", Origin::Cli));
-    let report = Operator(&stage.here).verify_audit(&[]).await.expect("a report");
+    let report = stage.here.store().verify_audit(&[]).await.expect("a report");
     assert!(report.faults.is_empty(), "{report:?}");
     // The token goes on, and its other secrets are noted on their own.
     details(&stage.here, &stage.owner, id).await.expect("details");

@@ -33,7 +33,6 @@ const STATEMENT: &str = access!(
     ""
 );
 
-/// The questions that wait.
 pub struct Questions {
     waiting: Mutex<Vec<Question>>,
     places: Semaphore,
@@ -89,18 +88,10 @@ impl Questions {
             Ok(_) => answers(postgres, &questions).await,
             Err(_) => Err(Error::Unavailable(format!("no statement ended within {WAIT:?}"))),
         };
-        match answers {
-            Ok(answers) => {
-                for (question, answer) in questions.into_iter().zip(answers) {
-                    // It fails if the request has ended.
-                    let _ = question.answer.send(answer);
-                }
-            }
-            Err(error) => {
-                for question in questions {
-                    let _ = question.answer.send(Err(error.clone()));
-                }
-            }
+        let answers = answers.unwrap_or_else(|error| vec![Err(error); questions.len()]);
+        for (question, answer) in questions.into_iter().zip(answers) {
+            // It fails if the request has ended.
+            let _ = question.answer.send(answer);
         }
     }
 }
@@ -112,7 +103,7 @@ async fn answers(postgres: &Postgres, questions: &[Question]) -> Result<Vec<Resu
     let parameters = [Value::Hashes(digests), Value::Texts(slugs)];
     let read = |row: &dyn Row| Ok((row.integer(TARGET)?, rows::access(row)));
     let found = postgres.read(false).await?.query(vec![sql(STATEMENT, parameters)], read).await?;
-    let mut answers: Vec<_> = questions.iter().map(|_| Err(Error::NotAccepted)).collect();
+    let mut answers = vec![Err(Error::NotAccepted); questions.len()];
     for (place, access) in found {
         let index = usize::try_from(place - 1).ok();
         if let Some(answer) = index.and_then(|index| answers.get_mut(index)) {

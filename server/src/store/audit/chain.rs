@@ -106,7 +106,7 @@ impl ChainHead {
             sequence: self.entries,
             code: entry.code,
             message: &entry.message,
-            origin: author.origin.as_str(),
+            origin: author.origin.into_str(),
             author: author.name,
             created_at: self.time.timestamp_millis(),
             data: &entry.data,
@@ -160,19 +160,12 @@ pub struct AuditReport {
     pub entries: u64,
     /// How many chains have entries.
     pub chains: usize,
-    /// The first fault of each chain that has one.
-    pub faults: Vec<AuditFault>,
+    /// The first fault of each chain that has one, a sentence each. Entries are counted from 1.
+    pub faults: Vec<String>,
 }
 
-/// Where a chain is broken first.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditFault {
-    /// What the chain is about.
-    pub chain: String,
-    /// Which of its entries, counted from 1.
-    pub entry: i64,
-    /// What is wrong with it.
-    pub what: &'static str,
+fn sentence(chain: &str, entry: i64, what: &str) -> String {
+    format!("{chain}: entry {entry} {what}")
 }
 
 const MOVED: &str = "is missing, or another one is in its place";
@@ -198,7 +191,7 @@ struct Walked {
     entries: i64,
     hash: Hash,
     /// Those after the first one follow from it.
-    first_fault: Option<AuditFault>,
+    first_fault: Option<String>,
 }
 
 impl Walked {
@@ -208,8 +201,7 @@ impl Walked {
     }
 
     fn fault(&mut self, entry: i64, what: &'static str) {
-        let chain = self.head.name.clone();
-        self.first_fault.get_or_insert(AuditFault { chain, entry, what });
+        self.first_fault.get_or_insert_with(|| sentence(&self.head.name, entry, what));
     }
 
     /// Compares the end of the walk with the end that the database keeps.
@@ -280,8 +272,7 @@ impl Walk {
             report.chains += usize::from(walked.entries > 0);
             report.faults.extend(walked.first_fault);
         }
-        let gone = self.unknown.into_iter().map(|chain| AuditFault { chain, entry: 1, what: CUT });
-        report.faults.extend(gone);
+        report.faults.extend(self.unknown.iter().map(|chain| sentence(chain, 1, CUT)));
         report
     }
 }
@@ -328,18 +319,17 @@ mod tests {
         (entries, heads)
     }
 
-    fn verdict(log: Log) -> Vec<(String, i64, &'static str)> {
+    fn verdict(log: Log) -> Vec<String> {
         compared(log, &[])
     }
 
-    fn compared((entries, heads): Log, kept: &[NamedHead]) -> Vec<(String, i64, &'static str)> {
+    fn compared((entries, heads): Log, kept: &[NamedHead]) -> Vec<String> {
         let mut walk = Walk::new(heads);
         walk.compare_with(kept);
         for (link, hash) in &entries {
             walk.step(link, hash);
         }
-        let faults = walk.end().faults.into_iter();
-        faults.map(|fault| (fault.chain, fault.entry, fault.what)).collect()
+        walk.end().faults
     }
 
     #[test]
@@ -361,7 +351,7 @@ mod tests {
         for (index, (tamper, entry, what)) in tampered.into_iter().enumerate() {
             let mut log = log();
             tamper(&mut log);
-            assert_eq!(verdict(log), [("organization acme".to_owned(), entry, what)], "{index}");
+            assert_eq!(verdict(log), [sentence("organization acme", entry, what)], "{index}");
         }
     }
 
@@ -378,20 +368,20 @@ mod tests {
         let lines: Vec<_> = kept.iter().map(ToString::to_string).collect();
         let parsed: Vec<NamedHead> = lines.iter().map(|line| line.parse().unwrap()).collect();
         assert_eq!(parsed, kept);
-        assert_eq!(compared(log(), &kept), []);
-        let acme = || "organization acme".to_owned();
+        assert!(compared(log(), &kept).is_empty());
+        let acme = "organization acme";
         let mut cut = log();
         cut_off(&mut cut);
-        assert_eq!(verdict(cut.clone()), [], "the database alone does not show it");
-        assert_eq!(compared(cut.clone(), &kept), [(acme(), 3, CUT)]);
+        assert!(verdict(cut.clone()).is_empty(), "the database alone does not show it");
+        assert_eq!(compared(cut.clone(), &kept), [sentence(acme, 3, CUT)]);
         let other = link(ACME, 3, "other");
         let hash = other.hash(&cut.0[4].1);
         cut.0.push((other, hash));
-        cut.1[1].1 = NamedHead { name: acme(), entries: 3, hash };
-        assert_eq!(compared(cut.clone(), &kept), [(acme(), 3, REWRITTEN)]);
+        cut.1[1].1 = NamedHead { name: acme.to_owned(), entries: 3, hash };
+        assert_eq!(compared(cut.clone(), &kept), [sentence(acme, 3, REWRITTEN)]);
         cut.0.truncate(3);
         cut.1.truncate(1);
-        assert_eq!(compared(cut, &kept), [(acme(), 1, CUT)]);
+        assert_eq!(compared(cut, &kept), [sentence(acme, 1, CUT)]);
     }
 
     #[test]
@@ -405,8 +395,8 @@ mod tests {
     fn entries_of_an_organization_that_is_gone_are_noticed() {
         let (entries, mut heads) = log();
         heads.truncate(1);
-        let name = "unknown organization number 1".to_owned();
-        assert_eq!(verdict((entries, heads)), [(name, 1, FORGED)]);
+        let name = "unknown organization number 1";
+        assert_eq!(verdict((entries, heads)), [sentence(name, 1, FORGED)]);
     }
 
     #[test]
@@ -417,7 +407,7 @@ mod tests {
             for (_, head) in heads.iter_mut().filter(|(chain, _)| *chain == gone) {
                 *head = NamedHead { name: name.to_owned(), entries: 0, hash: START };
             }
-            assert_eq!(verdict((entries, heads)), [(name.to_owned(), 1, CUT)]);
+            assert_eq!(verdict((entries, heads)), [sentence(name, 1, CUT)]);
         }
     }
 
@@ -427,7 +417,7 @@ mod tests {
         let forged = link(ACME, 4, "new");
         let hash = forged.hash(&entries[5].1);
         entries.push((forged, hash));
-        assert_eq!(verdict((entries, heads)), [("organization acme".to_owned(), 4, FORGED)]);
+        assert_eq!(verdict((entries, heads)), [sentence("organization acme", 4, FORGED)]);
     }
 
     #[test]

@@ -86,7 +86,6 @@ impl Link {
         }
     }
 
-    /// Returns whether the connection has ended.
     pub fn is_closed(&self) -> bool {
         self.client.is_closed()
     }

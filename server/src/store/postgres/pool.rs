@@ -51,15 +51,12 @@ impl Pool {
             None | Some(Turn::Free) => None,
             Some(turn) => Some(self.turns.take(turn).await?),
         };
-        let lease = self.in_time(self.wait(turn.is_some())).await?;
-        Ok(Lease { _turn: turn_held, ..lease })
-    }
-
-    async fn in_time(&self, wait: impl Future<Output = Result<Lease>>) -> Result<Lease> {
-        timeout(POOL_TIMEOUT, wait).await.unwrap_or_else(|_| {
+        let leased = timeout(POOL_TIMEOUT, self.wait(turn.is_some())).await;
+        let lease = leased.unwrap_or_else(|_| {
             self.timeouts.add(1);
             Err(Error::Unavailable(format!("no connection was free within {POOL_TIMEOUT:?}")))
-        })
+        });
+        Ok(Lease { _turn: turn_held, ..lease? })
     }
 
     async fn wait(self: &Arc<Self>, is_writer: bool) -> Result<Lease> {

@@ -56,12 +56,10 @@ impl Commits {
         Some(state.now)
     }
 
-    /// Returns the number of the open transaction of this process.
     pub fn open_transaction(&self) -> u64 {
         self.state.lock().now.transactions + 1
     }
 
-    /// Counts an own transaction that has ended.
     pub fn end_transaction(&self) {
         let mut state = self.state.lock();
         state.now.transactions += 1;

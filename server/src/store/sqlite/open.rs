@@ -92,7 +92,6 @@ pub fn find_damage(connection: &Connection) -> Result<()> {
     require_none(faults(connection, WHOLE_CHECK, 1))
 }
 
-/// Fails if a check has found a fault.
 fn require_none(found: rusqlite::Result<Vec<String>>) -> Result<()> {
     match found {
         Ok(faults) => faults.first().map_or(Ok(()), |fault| Err(corrupt(fault))),
@@ -110,7 +109,6 @@ pub fn faults(connection: &Connection, check: &str, limit: u32) -> rusqlite::Res
     lines.filter(|line| !matches!(line.as_deref(), Ok("ok"))).collect()
 }
 
-/// Returns the error for a damaged database.
 pub fn corrupt(fault: &dyn Display) -> Error {
     broken(format!("the database is damaged ({fault}): restore a backup"))
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub struct Readers {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
-    commits: Arc<Commits>,
+    pub commits: Arc<Commits>,
     clock: Arc<Clock>,
 }
 
@@ -27,11 +27,6 @@ impl Readers {
         let connection = open::connect(&self.path)?;
         open::set_clock(&connection, &self.clock)?;
         Ok(connection)
-    }
-
-    /// Returns the state of the database now, if that can be told.
-    pub fn generation(&self) -> Option<Generation> {
-        self.commits.generation()
     }
 
     /// Returns a session that has read nothing yet.
@@ -61,10 +56,10 @@ impl Lease {
         Ok(self.connection.as_ref().expect("it was taken"))
     }
 
-    /// Returns [`Readers::generation`], unless a statement has run. What the first one reads is at
+    /// Returns [`Commits::generation`], unless a statement has run. What the first one reads is at
     /// least as new.
     pub fn generation(&self) -> Option<Generation> {
-        self.connection.is_none().then(|| self.readers.generation())?
+        self.connection.is_none().then(|| self.readers.commits.generation())?
     }
 }
 

@@ -242,7 +242,6 @@ impl Drop for Lease {
 }
 
 impl Lease {
-    /// Returns the number of its transaction.
     pub fn transaction(&self) -> u64 {
         self.state.commits.open_transaction()
     }

@@ -1,9 +1,14 @@
-//! Where tokens are chained, for changes that no caller of the API asks for.
+//! Tokens of all users and organizations, for changes that no caller of the API asks for: those that
+//! have expired, those whose secrets became known, and those whose old secret is used.
 
-use super::super::audit::chain::ChainHead;
-use super::super::connection::Row;
-use super::super::{Result, Transaction, rows};
+use super::super::audit::chain::{Chain, ChainHead};
+use super::super::connection::{Row, Value, hex_list, in_hex_list, sql};
+use super::super::remembered::Touched;
+use super::super::{Result, Snapshot, Transaction, rows};
+use crate::caller::UserId;
 use crate::name::{Name, Slug};
+use crate::records::Token;
+use crate::token::{TokenDigest, TokenId};
 
 /// Where tokens are chained: in an organization, or with a user if they are unrestricted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,12 +20,13 @@ pub enum TokenPlace {
 impl TokenPlace {
     /// Returns the slug of the organization, if it is one.
     pub fn slug(&self) -> Option<&Slug> {
-        match self {
-            Self::Organization(slug) => Some(slug),
-            Self::User(_) => None,
-        }
+        let Self::Organization(slug) = self else { return None };
+        Some(slug)
     }
 }
+
+/// Tokens that were removed at a place, with their owners, and the end of its audit chain.
+type Removed = (ChainHead, Vec<(Token, Name)>);
 
 /// Reads columns: organization, user. The first may be null.
 pub fn read_place(row: &dyn Row) -> Result<TokenPlace> {
@@ -30,14 +36,117 @@ pub fn read_place(row: &dyn Row) -> Result<TokenPlace> {
     }
 }
 
+/// Returns the condition that a token `x` is live and accepts one of the secrets in a parameter.
+fn has_one_of(digests: &[TokenDigest], parameter: usize, is_postgres: bool) -> (String, Value) {
+    let [current, previous] =
+        ["a.digest", "b.previous_digest"].map(|column| in_hex_list(column, parameter, is_postgres));
+    let condition = format!(
+        "x.position IN (SELECT a.position FROM tokens a WHERE {current} UNION ALL
+         SELECT b.position FROM tokens b WHERE {previous} AND b.previous_expires_at > now_ms())
+         AND (x.expires_at IS NULL OR x.expires_at > now_ms())"
+    );
+    (condition, hex_list(digests.iter().map(|digest| digest.as_bytes().as_slice())))
+}
+
+impl Snapshot {
+    /// Returns the places of the `limit` tokens that have expired first.
+    pub async fn expired_places(&mut self, limit: u32) -> Result<Vec<TokenPlace>> {
+        let expired = "x.expires_at <= now_ms() ORDER BY x.expires_at LIMIT $1";
+        self.places(expired, [limit.into()]).await
+    }
+
+    /// Returns the place of a user's token of this name, if it has expired.
+    pub async fn expired_place(&mut self, user: UserId, name: &Name) -> Result<Option<TokenPlace>> {
+        let expired = "x.user_id = $1 AND x.name = $2 AND x.expires_at <= now_ms()";
+        Ok(self.places(expired, [user.into(), name.into()]).await?.pop())
+    }
+
+    /// Returns the places of the live tokens that accept one of these secrets.
+    pub async fn places_of(&mut self, digests: &[TokenDigest]) -> Result<Vec<TokenPlace>> {
+        let (accepts, list) = has_one_of(digests, 1, self.connection.is_postgres());
+        self.places(&accepts, [list]).await
+    }
+
+    /// Returns where the token is chained that had this secret, unless its use was noted before.
+    pub async fn retired_from(&mut self, digest: &TokenDigest) -> Result<Option<TokenPlace>> {
+        let had = "x.position = (SELECT r.position FROM retired_secrets r
+             WHERE r.digest = $1 AND r.is_reused = 0)";
+        Ok(self.places(had, [digest.into()]).await?.pop())
+    }
+
+    /// Returns the places of the tokens `x` in a range.
+    async fn places<const N: usize>(
+        &mut self,
+        range: &str,
+        parameters: [Value; N],
+    ) -> Result<Vec<TokenPlace>> {
+        let statement = format!(
+            "SELECT DISTINCT o.slug, CASE WHEN o.slug IS NULL THEN u.username END
+             FROM (SELECT x.organization_id, x.user_id FROM tokens x WHERE {range}) AS t
+             JOIN users u ON u.id = t.user_id LEFT JOIN organizations o ON o.id = t.organization_id"
+        );
+        self.all(sql(statement, parameters), read_place).await
+    }
+}
+
 impl Transaction {
+    /// Removes at most `limit` tokens of a place that have expired, under its lock, if there are any.
+    pub async fn delete_expired_tokens(
+        &mut self,
+        place: &TokenPlace,
+        limit: u32,
+    ) -> Result<Option<Removed>> {
+        let expired = "x.expires_at <= now_ms() ORDER BY x.expires_at LIMIT $2";
+        self.delete_at(place, expired, limit.into()).await
+    }
+
+    /// Removes the tokens of a place that accept one of these secrets, under its lock, if there are
+    /// any.
+    pub async fn delete_leaked_tokens(
+        &mut self,
+        place: &TokenPlace,
+        digests: &[TokenDigest],
+    ) -> Result<Option<Removed>> {
+        let (accepts, list) = has_one_of(digests, 2, self.connection.is_postgres());
+        self.delete_at(place, &accepts, list).await
+    }
+
+    async fn delete_at(
+        &mut self,
+        place: &TokenPlace,
+        condition: &str,
+        parameter: Value,
+    ) -> Result<Option<Removed>> {
+        let Some(head) = self.lock_place(place).await? else { return Ok(None) };
+        // The `+` keeps the index of an organization or a user out: it may have many other tokens.
+        let (key, chained) = match head.chain {
+            Chain::Organization(id) => (id.0, "+x.organization_id = $1"),
+            Chain::User(id) => (id.0, "+x.user_id = $1 AND x.organization_id IS NULL"),
+        };
+        let range = format!(
+            "position IN (SELECT x.position FROM tokens x WHERE {chained} AND {condition})"
+        );
+        let (parameters, touched) = ([key.into(), parameter], head.touched());
+        let removed = self.delete_tokens(place.slug(), &range, parameters, touched).await?;
+        Ok((!removed.is_empty()).then_some((head, removed)))
+    }
+
+    /// Notes that a retired secret was used. Returns its token, the first time.
+    pub async fn note_reuse(&mut self, digest: &TokenDigest) -> Result<Option<TokenId>> {
+        let statement =
+            "UPDATE retired_secrets SET is_reused = 1 WHERE digest = $1 AND is_reused = 0
+             RETURNING (SELECT t.id FROM tokens t WHERE t.position = retired_secrets.position)";
+        let note = sql(statement, [digest.into()]);
+        self.first(note.touching(Touched::Nothing), |row| rows::token_id(row, 0)).await
+    }
+
     /// Blocks other changes at a place until the transaction ends. Returns the end of its audit chain,
     /// if it is there.
     pub async fn lock_place(&mut self, place: &TokenPlace) -> Result<Option<ChainHead>> {
         match place {
             TokenPlace::Organization(slug) => {
                 self.lock_organization_as_operator(slug);
-                Ok(self.policy_as_operator(slug).await?.map(|(.., head)| head))
+                Ok(self.organization(slug).await?.map(|organization| organization.head))
             }
             TokenPlace::User(name) => {
                 self.lock_user_as_operator(name);

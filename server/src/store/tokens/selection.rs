@@ -1,9 +1,8 @@
 //! The statements that find, and revoke, the tokens of an organization that a request selects.
 
-use super::super::connection::{Row, Statement, Value, hex_list, in_hex_list, sql};
+use super::super::connection::{Row, Value, hex_list, in_hex_list, sql};
 use super::super::remembered::Touched;
 use super::super::{Result, Snapshot, Transaction, rows};
-use super::returning_tokens;
 use crate::caller::{OrganizationId, UserId};
 use crate::name::{Name, Slug};
 use crate::records::{RevocationFilter, Token};
@@ -18,90 +17,68 @@ pub enum Selection<'a> {
 
 const BY_USER: &str = " INDEXED BY tokens_by_user_in_organization";
 
-/// A condition on the tokens `x`, with its parameters.
-struct Condition {
-    text: String,
-    parameters: Vec<Value>,
+/// Selected tokens `x`, in the order of minting.
+struct Range {
     /// What makes SQLite read no more tokens than it must.
     index: &'static str,
+    /// What comes after `WHERE`.
+    condition: String,
+    parameters: Vec<Value>,
 }
 
-impl Condition {
-    /// Selects live tokens of an organization: of all its users, or of one.
-    fn new(
-        (organization, user): (OrganizationId, Option<UserId>),
-        selection: Selection<'_>,
-        is_postgres: bool,
-    ) -> Self {
-        let live = "(x.expires_at IS NULL OR x.expires_at > now_ms())";
-        let (parameters, user) = (vec![organization.0.into()], user.map(|user| user.0));
-        match selection {
-            Selection::Ids(ids) => {
-                // The `+` keeps the indexes of an organization and a user out.
-                let text = [live, " AND +x.organization_id = $1"].concat();
-                let mut condition = Self { text, parameters, index: "" };
-                condition.and("+x.user_id = ", user, "");
-                condition.parameters.push(hex_list(ids.iter().map(TokenId::as_bytes)));
-                let list = in_hex_list("x.id", condition.parameters.len(), is_postgres);
-                condition.text += &[" AND ", &list].concat();
-                condition
-            }
-            Selection::Filter(filter) => {
-                let index = match filter {
-                    _ if is_postgres => "",
-                    _ if user.is_some() => BY_USER,
-                    RevocationFilter { owner: Some(_), .. } => BY_USER,
-                    RevocationFilter { group: Some(_), .. } => " INDEXED BY tokens_by_group",
-                    _ => "",
-                };
-                let text = [live, " AND x.organization_id = $1"].concat();
-                let mut condition = Self { text, parameters, index };
-                condition.and("x.user_id = ", user, "");
-                condition.and_filter(filter);
-                condition
-            }
+/// Returns at most `limit` of the selected live tokens of an organization, or of a user's in it.
+fn range(
+    (organization, user): (OrganizationId, Option<UserId>),
+    selection: Selection<'_>,
+    limit: usize,
+    is_postgres: bool,
+) -> Range {
+    // With the `+` a look-up by ID uses no other index.
+    let (index, plus) = match selection {
+        Selection::Ids(_) => ("", "+"),
+        Selection::Filter(_) if is_postgres => ("", ""),
+        Selection::Filter(RevocationFilter { owner: Some(_), .. }) => (BY_USER, ""),
+        Selection::Filter(_) if user.is_some() => (BY_USER, ""),
+        Selection::Filter(RevocationFilter { group: Some(_), .. }) => {
+            (" INDEXED BY tokens_by_group", "")
         }
-    }
-
-    /// Adds a condition with a parameter in its middle, if there is one.
-    fn and(&mut self, before: &str, parameter: Option<impl Into<Value>>, after: &str) {
+        Selection::Filter(_) => ("", ""),
+    };
+    let live = "(x.expires_at IS NULL OR x.expires_at > now_ms())";
+    let mut condition = format!("{plus}x.organization_id = $1 AND {live}");
+    let mut parameters = vec![organization.into()];
+    let mut and = |before: &str, parameter: Option<Value>, after: &str| {
         if let Some(parameter) = parameter {
-            self.parameters.push(parameter.into());
-            let number = self.parameters.len().to_string();
-            self.text += &[" AND ", before, "$", &number, after].concat();
+            parameters.push(parameter);
+            let number = parameters.len().to_string();
+            condition += &[" AND ", before, "$", &number, after].concat();
+        }
+    };
+    and(&[plus, "x.user_id = "].concat(), user.map(Value::from), "");
+    match selection {
+        Selection::Ids(ids) => {
+            parameters.push(hex_list(ids.iter().map(TokenId::as_bytes)));
+            condition += &[" AND ", &in_hex_list("x.id", parameters.len(), is_postgres)].concat();
+        }
+        Selection::Filter(filter) => {
+            let RevocationFilter { owner, group, .. } = filter;
+            let users = "x.user_id = (SELECT u.id FROM users u WHERE u.username = ";
+            and(users, owner.as_ref().map(Value::from), ")");
+            let groups = "x.group_uuid = (SELECT g.uuid FROM organization_groups g
+                 WHERE g.organization_id = x.organization_id AND g.name = ";
+            and(groups, group.as_ref().map(Value::from), ")");
+            and("x.created_at < ", filter.created_before.map(Value::from), "");
+            and("x.last_used_at < ", filter.last_used_before.map(Value::from), "");
+            condition += match filter.never_used {
+                Some(true) => " AND x.last_used_at IS NULL",
+                Some(false) => " AND x.last_used_at IS NOT NULL",
+                None => "",
+            };
         }
     }
-
-    fn and_filter(&mut self, filter: &RevocationFilter) {
-        let RevocationFilter { owner, group, created_before, last_used_before, never_used } =
-            filter;
-        let users = "x.user_id = (SELECT u.id FROM users u WHERE u.username = ";
-        self.and(users, owner.as_ref().map(Name::as_str), ")");
-        let groups = "x.group_uuid = (SELECT g.uuid FROM organization_groups g
-             WHERE g.organization_id = x.organization_id AND g.name = ";
-        self.and(groups, group.as_ref().map(Name::as_str), ")");
-        let [created_before, last_used_before] =
-            [created_before, last_used_before].map(|time| time.map(|time| time.timestamp_millis()));
-        self.and("x.created_at < ", created_before, "");
-        self.and("x.last_used_at < ", last_used_before, "");
-        self.text += match never_used {
-            Some(true) => " AND x.last_used_at IS NULL",
-            Some(false) => " AND x.last_used_at IS NOT NULL",
-            None => "",
-        };
-    }
-
-    /// Returns a statement with the tokens `x`, this condition and a limit between three texts.
-    fn statement(mut self, before: &str, joins: &str, limit: usize, after: &str) -> Statement {
-        self.parameters.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
-        let Self { text, parameters, index } = self;
-        let number = parameters.len();
-        let text = format!(
-            "{before} FROM tokens x{index} {joins} WHERE {text} ORDER BY x.position
-             LIMIT ${number}{after}"
-        );
-        sql(text, parameters)
-    }
+    parameters.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
+    let condition = format!("{condition} ORDER BY x.position LIMIT ${}", parameters.len());
+    Range { index, condition, parameters }
 }
 
 impl Snapshot {
@@ -114,15 +91,19 @@ impl Snapshot {
         limit: usize,
     ) -> Result<Vec<(Token, Name)>> {
         let is_postgres = self.connection.is_postgres();
-        let condition = Condition::new((organization, user), selection, is_postgres);
-        let select = "SELECT x.id, x.name, x.created_at, x.scopes, g.name, w.username";
-        let joins = "JOIN users w ON w.id = x.user_id
-             LEFT JOIN organization_groups g ON g.uuid = x.group_uuid";
-        let found = self.all(condition.statement(select, joins, limit, ""), |row: &dyn Row| {
-            let token = Token { organization: Some(slug.clone()), ..rows::bound_token(row, 0)? };
+        let Range { index, condition, parameters } =
+            range((organization, user), selection, limit, is_postgres);
+        let select = format!(
+            "SELECT x.id, x.name, x.created_at, x.scopes, g.name, w.username
+             FROM tokens x{index} JOIN users w ON w.id = x.user_id
+             LEFT JOIN organization_groups g ON g.uuid = x.group_uuid WHERE {condition}"
+        );
+        let read = |row: &dyn Row| {
+            let organization = Some(slug.clone());
+            let token = Token { organization, ..rows::bound_token(row, 0)? };
             Ok((token, rows::parse_text(row, 5)?))
-        });
-        found.await
+        };
+        self.all(sql(select, parameters), read).await
     }
 }
 
@@ -135,11 +116,12 @@ impl Transaction {
         limit: usize,
     ) -> Result<Vec<(Token, Name)>> {
         let is_postgres = self.connection.is_postgres();
-        let condition = Condition::new((organization, user), selection, is_postgres);
-        let before = "DELETE FROM tokens WHERE position IN (SELECT x.position";
-        let delete = condition.statement(before, "", limit, concat!(")", returning_tokens!()));
-        let delete = delete.touching(Touched::Organization(organization));
-        self.delete_tokens(Some(slug), delete).await
+        let Range { index, condition, parameters } =
+            range((organization, user), selection, limit, is_postgres);
+        let range =
+            format!("position IN (SELECT x.position FROM tokens x{index} WHERE {condition})");
+        let touched = Touched::Organization(organization);
+        self.delete_tokens(Some(slug), &range, parameters, touched).await
     }
 }
 
@@ -173,8 +155,10 @@ mod tests {
             (Some(UserId(0)), Selection::Filter(&empty()), by_user),
             (None, Selection::Filter(&group), "tokens_by_group (group_uuid=?)"),
         ] {
-            let condition = Condition::new((OrganizationId(0), user), selection, false);
-            let plan = plan(&condition.statement("SELECT x.position", "", 1, ""));
+            let Range { index: hint, condition, parameters } =
+                range((OrganizationId(0), user), selection, 1, false);
+            let select = format!("SELECT x.position FROM tokens x{hint} WHERE {condition}");
+            let plan = plan(&sql(select, parameters));
             assert!(plan.contains(&["SEARCH x USING INDEX ", index].concat()), "{plan}");
         }
     }
