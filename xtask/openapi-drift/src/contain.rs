@@ -9,9 +9,9 @@ mod scalar;
 mod variant;
 
 use std::cell::{OnceCell, RefCell};
+use std::rc::Rc;
 
 use indexmap::IndexSet;
-use serde_json::Value as Json;
 
 use crate::annotation;
 use crate::case::{Case, Kind, Schema, allows_everything};
@@ -22,6 +22,7 @@ use crate::finding::{Effect, Finding, Rule, Side};
 use crate::location::Location;
 use crate::number::Number;
 use crate::pair::{Direction, Pair, Question};
+use crate::value::Value as Json;
 use variant::{Constants, Union};
 
 /// Deeper than the references of any document that people maintain.
@@ -310,11 +311,18 @@ impl Containment {
         case: &Case<'_>,
         larger: &[&Case<'_>],
     ) -> Option<Finding> {
-        let values = case.values.iter().flatten();
-        let one = |value: &Json| Case { values: Some(vec![value.clone()]), ..case.clone() };
+        if larger.iter().all(|case| case.rivals.is_empty()) {
+            return None;
+        }
+        let rest = Case { values: None, ..case.clone() };
+        let one = |value: &Json| {
+            let values = Some(Rc::new([value.clone()].into()));
+            Case { values, ..rest.clone() }
+        };
+        let values = case.values.iter().flat_map(|values| values.iter());
         let mut cases: Vec<_> = values.map(one).collect();
         if cases.is_empty() {
-            cases.push(case.clone());
+            cases.push(rest);
         }
         cases.iter().find_map(|small| {
             let having = larger.iter().filter(|other| !are_disjoint(small, other));

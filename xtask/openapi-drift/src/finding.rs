@@ -10,7 +10,7 @@ use crate::document::Node;
 use crate::files;
 use crate::location::Location;
 use crate::pair::{Direction, Pair, Question};
-use crate::yaml::Position;
+use crate::value::Position;
 
 /// The kind of a difference, the most severe first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
