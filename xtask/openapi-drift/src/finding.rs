@@ -266,6 +266,18 @@ impl Finding {
         Some(Self { direction: Some(location.direction), ..finding })
     }
 
+    /// Returns the finding with its first place relative to a location.
+    pub(crate) fn relative_to(&self, location: &Location) -> Self {
+        let place = self.places.first().and_then(|place| location.relative(place));
+        Self { places: place.map(str::to_owned).into_iter().collect(), ..self.clone() }
+    }
+
+    /// Returns the finding at a location, to which its places are relative.
+    pub(crate) fn moved(&self, location: &Location) -> Self {
+        let places = self.places.iter().map(|place| location.joined(place)).collect();
+        Self { places, ..self.clone() }
+    }
+
     /// Returns what identifies this kind of finding.
     pub fn code(&self) -> Code {
         let direction = self.direction.filter(|_| self.rule.has_direction());

@@ -248,3 +248,29 @@ fn thousands_of_values_and_of_findings_are_compared() {
     let pair = Pair { documented: properties("string"), served: properties("integer") };
     assert_eq!(outcome(pair).unwrap().findings.len(), 5000);
 }
+
+#[test]
+fn a_difference_in_schemas_that_all_refer_to_each_other_is_one_finding() {
+    let reference = |at: usize| json!({"$ref": format!("#/components/schemas/S{at}")});
+    let document = |kind: &str| {
+        let properties: serde_json::Map<_, _> =
+            (0..24).map(|at| (format!("p{at}"), reference(at))).collect();
+        let schema = json!({"type": "object", "properties": properties});
+        let mut schemas: serde_json::Map<_, _> =
+            (0..24).map(|at| (format!("S{at}"), schema.clone())).collect();
+        schemas["S3"]["properties"]["size"] = json!({"type": kind});
+        let mut document = responding(&reference(0));
+        document["components"] = json!({"schemas": schemas});
+        document
+    };
+    let pair = Pair { documented: document("string"), served: document("integer") };
+    assert_eq!(outcome(pair).unwrap().findings.len(), 1);
+}
+
+#[test]
+fn an_address_of_one_version_of_ip_is_an_address() {
+    let address = |format: &str| responding(&json!({"type": "string", "format": format}));
+    assert!(!differ(address("ip"), address("ipv4")));
+    assert!(!differ(address("ip"), address("ipv6")));
+    assert!(differ(address("ipv4"), address("ip")));
+}
