@@ -10,7 +10,7 @@ use crate::value::Value;
 use crate::yaml;
 
 /// More files than any document that a person maintains.
-const MAX_FILES: usize = 1_000;
+const MAX_FILES: usize = 10_000;
 
 /// Returns the text of a file, by its path below the folder of a document.
 pub type Read<'r> = dyn FnMut(&str) -> Result<String, String> + 'r;

@@ -120,10 +120,15 @@ fn has_at_most_one(case: &Case<'_>) -> bool {
     case.range.high.is_some_and(|bound| bound.at <= Number::Whole(1))
 }
 
-/// Whether the smaller case has every format of the larger. Integers fit every float format.
+/// Whether the smaller case has every format of the larger. Integers fit every float format, and
+/// addresses of either version of IP are what schemars calls `ip`.
 fn has_formats(small: &Case<'_>, large: &Case<'_>) -> bool {
     let is_integer_in_floats = small.kind == Kind::Number && small.is_integer && !large.is_integer;
-    is_integer_in_floats || large.formats.is_subset(&small.formats)
+    let has = |format: &&str| {
+        let versions = if *format == "ip" { &["ipv4", "ipv6"][..] } else { &[] };
+        small.formats.contains(format) || versions.iter().any(|it| small.formats.contains(it))
+    };
+    is_integer_in_floats || large.formats.iter().all(has)
 }
 
 /// Returns an opaque keyword that only one side has: nothing is known about its effect.
