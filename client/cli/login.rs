@@ -6,7 +6,8 @@ use crate::output::say;
 use crate::problem::Problem;
 use crate::profile::{self, DEFAULT, Profile};
 use orgtokens_client::Failure;
-use std::io::{self, ErrorKind, IsTerminal};
+use reqwest::StatusCode;
+use std::io::{self, ErrorKind, IsTerminal, Read};
 use tokio::signal::unix::SignalKind;
 use tokio::signal::{self, unix};
 
@@ -14,7 +15,7 @@ const NOTHING_KEPT: &str = "no token was kept: run `orgtokens login` again";
 
 pub async fn login(options: &Options) -> Result<(), Problem> {
     let name = options.profile.as_deref().unwrap_or(DEFAULT);
-    let url = Connection::find_url(options, profile::load()?.get(name))?;
+    let url = Connection::find_url(options)?;
     let token = options.token.clone().map_or_else(read_token, Ok)?;
     let connection = Connection { url, token };
     let user = tokio::select! {
@@ -33,10 +34,28 @@ pub async fn login(options: &Options) -> Result<(), Problem> {
 /// Asks the server whether it accepts the token, and who its user is.
 async fn check(connection: &Connection) -> Result<String, Problem> {
     let client = connection.client(|client| client)?;
-    client.validate_api_token().send().await.map_err(Failure::from)?;
+    client.validate_api_token().send().await.map_err(|error| match Failure::from(error) {
+        failure if failure.status == Some(StatusCode::UNAUTHORIZED) => {
+            let advice = "give the whole token, and the URL of the server that minted it";
+            Problem::refused(format!("{} does not accept this token: {advice}", connection.url))
+        }
+        failure => failure.into(),
+    })?;
     // A group-bound token is valid, but may not ask who its user is.
     let user = client.get_current_user().send().await;
     Ok(user.map(|user| format!(" as {}", user.user.username)).unwrap_or_default())
+}
+
+/// The most that is read from standard input, in bytes: no secret and no leak report is longer.
+const LONGEST: u64 = 65_536;
+
+/// Reads a text from standard input. A longer one is an error.
+pub fn read_stdin() -> io::Result<String> {
+    let text = io::read_to_string(io::stdin().take(LONGEST + 1))?;
+    if text.len() as u64 > LONGEST {
+        return Err(io::Error::other(format!("it has more than {LONGEST} bytes")));
+    }
+    Ok(text)
 }
 
 /// Reads a token from the terminal without echo, or from standard input if it is none.
@@ -46,7 +65,7 @@ fn read_token() -> Result<String, Problem> {
         let _handler = unix::signal(SignalKind::interrupt()).map_err(Problem::wrong_use)?;
         rpassword::prompt_password("token (not shown): ")
     } else {
-        io::read_to_string(io::stdin())
+        read_stdin()
     };
     let token = read.map_err(|error| match error.kind() {
         ErrorKind::Interrupted => Problem::interrupted(NOTHING_KEPT),
