@@ -32,6 +32,7 @@ pub struct Document {
     /// The name in messages: a file name, or "the server".
     pub name: String,
     root: Value,
+    version: Version,
     has_lines: bool,
     files: Files,
     /// How many values it holds.
@@ -56,7 +57,8 @@ impl Document {
         let about = |why| ParseError(format!("{name} {why}"));
         let root = yaml::read(text).map_err(about)?;
         let (name, files) = (name.to_owned(), Files::default());
-        let mut document = Self { name, root, has_lines: true, files, size: 0 };
+        let version = Version::V3_0;
+        let mut document = Self { name, root, version, has_lines: true, files, size: 0 };
         document.read_files(read).map_err(|why| ParseError(format!("{} {why}", document.name)))?;
         document.checked()
     }
@@ -64,13 +66,13 @@ impl Document {
     /// Takes a parsed document, which has no line numbers.
     pub fn new(name: &str, root: serde_json::Value) -> Result<Self, ParseError> {
         let (name, root, files) = (name.to_owned(), root.into(), Files::default());
-        Self { name, root, has_lines: false, files, size: 0 }.checked()
+        let version = Version::V3_0;
+        Self { name, root, version, has_lines: false, files, size: 0 }.checked()
     }
 
     /// The version of OpenAPI, which decides what the keywords of a schema mean.
     pub(crate) fn version(&self) -> Version {
-        let text = self.root.get("openapi").and_then(Value::as_str);
-        text.and_then(version).unwrap_or(Version::V3_0)
+        self.version
     }
 
     /// Drops the line numbers, for a text that the reader does not have.
@@ -129,21 +131,18 @@ impl Document {
     }
 
     fn checked(self) -> Result<Self, ParseError> {
-        let size = self.check().map_err(|why| ParseError(format!("{} {why}", self.name)))?;
-        Ok(Self { size, ..self })
+        let checked = self.check().map_err(|why| ParseError(format!("{} {why}", self.name)));
+        let (version, size) = checked?;
+        Ok(Self { version, size, ..self })
     }
 
-    /// Returns how many values there are.
-    fn check(&self) -> Result<usize, String> {
-        match self.root.get("openapi").map(|version| (version, version.as_str())) {
-            Some((_, Some(text))) if version(text).is_some() => {}
-            Some((version, _)) => {
-                return Err(format!(
-                    "says `openapi: {version}`, and only 3.0.x and 3.1.x can be compared"
-                ));
-            }
-            None => return Err("is not an OpenAPI document: it has no `openapi` version".into()),
-        }
+    /// Returns the version, and how many values there are.
+    fn check(&self) -> Result<(Version, usize), String> {
+        let said = self.root.get("openapi");
+        let said = said.ok_or("is not an OpenAPI document: it has no `openapi` version")?;
+        let version = said.as_str().and_then(version).ok_or_else(|| {
+            format!("says `openapi: {said}`, and only 3.0.x and 3.1.x can be compared")
+        })?;
         if !self.root.get("paths").is_some_and(Value::is_object) {
             return Err("has no `paths` object, so there is nothing to compare".into());
         }
@@ -154,7 +153,7 @@ impl Document {
             }
             size += count(value);
         }
-        Ok(size)
+        Ok((version, size))
     }
 
     /// Follows a chain of references to its end, from a place.
