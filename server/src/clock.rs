@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Returns the time of the system. A clock before 1970 is no reason to fail.
 pub fn system_time() -> DateTime<Utc> {
@@ -32,6 +32,12 @@ impl Clock {
     /// Returns the time now, to the millisecond.
     pub fn now(&self) -> DateTime<Utc> {
         DateTime::from_timestamp_millis(self.now_ms()).unwrap_or_default()
+    }
+
+    /// Returns an instant to measure ages by: no change of the system's clock moves it.
+    pub fn instant(&self) -> Instant {
+        let ahead = self.ahead.load(Relaxed).try_into().unwrap_or(0);
+        Instant::now() + Duration::from_millis(ahead)
     }
 
     /// Never shows an older time than this from now on.

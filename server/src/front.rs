@@ -11,6 +11,7 @@ pub mod throttle;
 pub mod tls;
 mod trace;
 
+use crate::caller::{Credential, Origin};
 use crate::error::Error;
 use crate::handlers::Shortcut;
 use crate::http::reply::{self, Note};
@@ -94,8 +95,8 @@ pub struct Context {
     pub connections: Arc<Connections>,
     pub budget: Budget,
     pub throttle: Throttle,
-    /// The digests of credentials that were refused.
-    refused: Sender<TokenDigest>,
+    /// The digests and origins of credentials that were refused.
+    refused: Sender<(TokenDigest, Origin)>,
     log: Logger,
 }
 
@@ -107,7 +108,7 @@ impl Context {
         operations: ApiDescription<Self>,
         extras: ApiDescription<Self>,
         throttle: Throttle,
-        refused: Sender<TokenDigest>,
+        refused: Sender<(TokenDigest, Origin)>,
         log: Logger,
     ) -> Self {
         let (metrics, dispatch) = dispatcher(operations, extras);
@@ -119,10 +120,10 @@ impl Context {
 
     /// Has it looked up, after the answer, whether a refused credential was good before. In a flood of
     /// refused ones some are passed over.
-    pub fn note_refused(&self, digest: TokenDigest) {
+    pub fn note_refused(&self, credential: &Credential) {
         // A malformed credential was never good.
-        if digest != TokenDigest::NONE {
-            let _ = self.refused.try_send(digest);
+        if credential.digest != TokenDigest::NONE {
+            let _ = self.refused.try_send((credential.digest, credential.origin));
         }
     }
 

@@ -1,6 +1,7 @@
 //! What is counted while requests are served: a few relaxed atomics each, without locks or
 //! allocation. It knows nothing of what is counted, nor of the text that `ops` makes of it.
 
+use crate::name::Name;
 use http::StatusCode;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
@@ -128,6 +129,11 @@ impl Metrics {
             certificate_expires: AtomicU64::default(),
             webhooks: Mutex::default(),
         }
+    }
+
+    /// Changes what is counted of a webhook.
+    pub fn count_webhook(&self, name: &Name, change: impl FnOnce(&mut WebhookCounts)) {
+        change(self.webhooks.lock().entry(name.to_string()).or_default());
     }
 
     /// Returns the operation with this id, or what stands for none.

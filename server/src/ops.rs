@@ -7,6 +7,7 @@ mod scrape;
 use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::service::Service;
+use crate::store::{KnownWebhook, View};
 use anyhow::Context as _;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
@@ -84,7 +85,7 @@ impl Ops {
         let state = Arc::new(State { service, metrics, log, is_stopping, tokens, asking });
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, Arc::clone(&state)));
-        tasks.spawn(count_tokens(Arc::clone(&state)));
+        tasks.spawn(count_rows(Arc::clone(&state)));
         Ok(Self { address, state, tasks })
     }
 
@@ -131,13 +132,21 @@ async fn serve(stream: TcpStream, state: Arc<State>) {
     let _ = timeout(CONNECTION_TIMEOUT, connection).await;
 }
 
-/// Counts the live tokens again and again. A count that fails leaves the last one.
-async fn count_tokens(state: Arc<State>) {
+/// Counts the live tokens, and what waits for webhooks, again and again. A count that fails leaves the
+/// last one.
+async fn count_rows(state: Arc<State>) {
     let (shortest, ratio) = COUNT_PAUSE;
     loop {
         let started = Instant::now();
-        if let Ok(count) = state.service.store().count_live_tokens().await {
+        let store = state.service.store();
+        if let Ok(count) = store.count_live_tokens().await {
             state.tokens.store(count, Ordering::Relaxed);
+        }
+        let webhooks = async { store.read(View::Statement).await?.webhooks().await };
+        for KnownWebhook { name, waiting, set_aside, .. } in webhooks.await.unwrap_or_default() {
+            state.metrics.count_webhook(&name, |counts| {
+                (counts.waiting, counts.set_aside) = (waiting, set_aside);
+            });
         }
         sleep(shortest.max(started.elapsed() * ratio)).await;
     }

@@ -30,10 +30,8 @@ pub use snapshot::{Counts, Snapshot, Transaction};
 pub use tokens::{Position, TokenPage};
 pub(crate) use tokens::{Selection, TokenPlace};
 pub(crate) use uses::TokenUse;
-pub use webhooks::SetAside;
-pub(crate) use webhooks::{
-    DueDelivery, ExpiringToken, LogEnd, NewDelivery, PlacedEntry, WebhookState,
-};
+pub use webhooks::FailedMessage;
+pub(crate) use webhooks::{KnownWebhook, LogEnd, Message};
 
 use crate::caller::UserId;
 use crate::clock::Clock;

@@ -43,11 +43,10 @@ pub fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
     if let Some(url) = matches.get_one::<String>("url") {
         Store::check_url(url)?;
     }
-    let webhooks = webhooks(file).iter().map(|webhook| webhook.shown().into()).collect::<Vec<_>>();
-    let webhooks = Some(webhooks).filter(|webhooks| !webhooks.is_empty());
+    let webhooks = Some(webhooks(file)).filter(|webhooks| !webhooks.is_empty());
+    let webhooks = webhooks.map(Value::try_from).transpose()?;
     let shown = settings(&command).filter_map(|setting| show(setting, matches));
-    let shown =
-        shown.chain(webhooks.map(|webhooks| ("webhook".to_owned(), Value::Array(webhooks))));
+    let shown = shown.chain(webhooks.map(|webhooks| ("webhook".to_owned(), webhooks)));
     output::print_list(toml::to_string(&shown.collect::<Table>())?.trim_end())
 }
 

@@ -8,7 +8,9 @@ use orgtokens_server::service::Operator;
 #[derive(Subcommand)]
 pub enum WebhookCommand {
     /// List the deliveries that failed for 3 days and are no longer tried
-    #[command(after_help = "Example:\n  orgtokens-server webhook list --format json")]
+    #[command(
+        after_help = "Those of a webhook that is no longer in the settings are removed when a server starts.\n\nExample:\n  orgtokens-server webhook list --format json"
+    )]
     List(Output),
     /// Try deliveries again that were set aside, for 3 more days
     #[command(
@@ -28,12 +30,12 @@ pub enum WebhookCommand {
 pub async fn webhook(operator: Operator<'_>, command: WebhookCommand) -> anyhow::Result<()> {
     match command {
         WebhookCommand::List(output) => {
-            let deliveries = operator.list_deliveries_set_aside().await?;
+            let messages = operator.list_messages_set_aside().await?;
             let columns = ["webhook", "id", "place", "code", "set_aside_at", "attempts", "failure"];
-            output.list("deliveries", &deliveries, &columns)
+            output.list("deliveries", &messages, &columns)
         }
         WebhookCommand::Retry { webhook, id } => {
-            let retried = operator.retry_deliveries(webhook.as_ref(), id.as_deref()).await?;
+            let retried = operator.retry_messages(webhook.as_ref(), id.as_deref()).await?;
             confirm(&format!("{} will be tried again", count(retried, "delivery", "deliveries")))
         }
     }

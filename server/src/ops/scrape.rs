@@ -134,6 +134,8 @@ impl Scrape {
         let store = self.service.store();
         let help = "Tokens that were neither revoked nor expired when they were last counted.";
         gauge(to, "orgtokens_live_tokens", help, self.live_tokens)?;
+        let help = "Tokens that had expired and that this server removed.";
+        counter(to, "orgtokens_tokens_swept", help, Some(store.counts().swept_tokens.get()))?;
         let (name, help) = ("orgtokens_commit_changes", "Changes that shared a commit.");
         let commits = &store.counts().commits;
         let mut changes = to.encode_descriptor(name, help, None, MetricType::Histogram)?;

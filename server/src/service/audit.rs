@@ -32,8 +32,14 @@ pub const OPERATOR: &str = "operator";
 /// The author and the cause of what a leak report revokes.
 pub const LEAK_REPORT: &str = "leak-report";
 
+/// The author of the removal of tokens that have expired.
+const EXPIRY: &str = "expiry";
+
+/// The author of requests with a secret that a token had before.
+const OLD_SECRET: &str = "old-secret";
+
 /// The names that the audit log gives to authors who are no users.
-pub const RESERVED: [&str; 2] = [OPERATOR, LEAK_REPORT];
+pub const RESERVED: [&str; 4] = [OPERATOR, LEAK_REPORT, EXPIRY, OLD_SECRET];
 
 /// The cause of a revocation that was asked for. Others are the codes of the changes that made it
 /// necessary.
@@ -51,6 +57,10 @@ pub enum Actor<'a> {
     Operator,
     /// Someone who reported a credential, and needs none to do so.
     LeakReport,
+    /// The time: a token has expired.
+    Expiry,
+    /// The sender of a secret that a token had before.
+    OldSecret(Origin),
 }
 
 /// A change.
@@ -93,6 +103,8 @@ pub fn record<'a>(
         }
         Actor::Operator => (OPERATOR, Origin::Cli, Value::Null),
         Actor::LeakReport => (LEAK_REPORT, Origin::Web, Value::Null),
+        Actor::Expiry => (EXPIRY, Origin::Web, Value::Null),
+        Actor::OldSecret(origin) => (OLD_SECRET, origin, Value::Null),
     };
     let author = Author { name, origin };
     let entries = events.into_iter().map(|event| event.entry(&acting_token)).collect();

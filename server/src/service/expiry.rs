@@ -54,13 +54,15 @@ impl Service {
     /// Removes a batch of the tokens that have expired at one place.
     async fn sweep_place(&self, place: &TokenPlace) -> Result<usize> {
         // The space that is reserved on a full disk is for revocations: these tokens are dead already.
-        self.transact(&Turn::Free, Purpose::Change, |mut change| async move {
+        let removed = self.transact(&Turn::Free, Purpose::Change, |mut change| async move {
             let Some((head, removed)) = change.delete_expired_tokens(place, BATCH).await? else {
                 return Ok((change, 0));
             };
-            record(&mut change, head, Actor::Operator, revocations(&removed, EXPIRED));
+            record(&mut change, head, Actor::Expiry, revocations(&removed, EXPIRED));
             Ok((change, removed.len()))
-        })
-        .await
+        });
+        let removed = removed.await?;
+        self.store.counts().swept_tokens.add(removed as u64);
+        Ok(removed)
     }
 }

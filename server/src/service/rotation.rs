@@ -4,6 +4,7 @@ use super::audit::{Actor, Event, record};
 use super::tokens::{NO_ADDRESS, new_secret};
 use super::{InOrganization, Service, policy, reach};
 use crate::access::{Action, Extent, decide};
+use crate::caller::Origin;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::records::{
@@ -68,13 +69,13 @@ impl InOrganization<'_> {
 const WAITING: usize = 1_024;
 
 impl Service {
-    /// Returns where to send the digests of refused credentials, and a future that calls
+    /// Returns where to send the digests and origins of refused credentials, and a future that calls
     /// [`Self::note_reuse`] for them.
-    pub fn note_reuses(self) -> (Sender<TokenDigest>, impl Future<Output = ()>) {
+    pub fn note_reuses(self) -> (Sender<(TokenDigest, Origin)>, impl Future<Output = ()>) {
         let (sender, mut refused) = channel(WAITING);
         let note = async move {
-            while let Some(digest) = refused.recv().await {
-                let _ = self.note_reuse(&digest).await;
+            while let Some((digest, origin)) = refused.recv().await {
+                let _ = self.note_reuse(&digest, origin).await;
             }
         };
         (sender, note)
@@ -82,7 +83,7 @@ impl Service {
 
     /// Adds an audit entry if this is the secret that a token had before it was rotated, once for each
     /// such secret.
-    pub async fn note_reuse(&self, digest: &TokenDigest) -> Result<()> {
+    pub async fn note_reuse(&self, digest: &TokenDigest, origin: Origin) -> Result<()> {
         let place = self.store.read(View::Statement).await?.retired_from(digest).await?;
         let Some(place) = &place else { return Ok(()) };
         self.transact(&Turn::Free, Purpose::Change, |mut change| async move {
@@ -93,7 +94,7 @@ impl Service {
             let found = change.token(TokenKey::Id(id)).await?;
             if let Some((FoundToken { token, owner, .. }, _)) = &found {
                 let event = Event::TokenReuse { token, owner };
-                record(&mut change, head, Actor::Operator, [event]);
+                record(&mut change, head, Actor::OldSecret(origin), [event]);
             }
             Ok((change, ()))
         })

@@ -117,7 +117,7 @@ impl Service {
     /// Notes that a token is used now, by a client with this address. Returns false if that is lost,
     /// because too many tokens are in use.
     pub fn note_use(&self, token: TokenId, address: IpAddr) -> bool {
-        let describe = || TokenUse { time: self.store.clock().now(), address };
+        let describe = || TokenUse { instant: self.store.clock().instant(), address };
         self.uses.as_ref().is_none_or(|uses| uses.note(token, describe))
     }
 
@@ -141,7 +141,8 @@ impl Service {
         let due: Vec<_> = due.filter_map(|(token, kept)| Some((*token, kept.pending?))).collect();
         for batch in due.chunks(BATCH) {
             let write = |mut change: Transaction| async move {
-                let locked = change.update_last_uses(batch).await?;
+                let now = self.store.clock().instant();
+                let locked = change.update_last_uses(batch, now).await?;
                 Ok((change, locked))
             };
             let locked = self.transact(&Turn::Free, Purpose::Change, write).await?;
@@ -156,8 +157,8 @@ impl Service {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::DateTime;
     use std::net::Ipv4Addr;
+    use std::time::Instant;
 
     fn token(number: usize) -> TokenId {
         let mut bytes = [0; 16];
@@ -167,7 +168,7 @@ mod tests {
 
     fn note(uses: &Uses, number: usize) -> bool {
         let address = Ipv4Addr::LOCALHOST.into();
-        uses.note(token(number), || TokenUse { time: DateTime::UNIX_EPOCH, address })
+        uses.note(token(number), || TokenUse { instant: Instant::now(), address })
     }
 
     #[test]
@@ -192,7 +193,7 @@ mod tests {
             let (mut described, address) = (0, Ipv4Addr::LOCALHOST.into());
             uses.note(token(number), || {
                 described += 1;
-                TokenUse { time: DateTime::UNIX_EPOCH, address }
+                TokenUse { instant: Instant::now(), address }
             });
             described
         };

@@ -68,7 +68,7 @@ impl Snapshot {
              WHERE organization_id = $1 AND sequence <= $2 ORDER BY sequence DESC LIMIT $3",
             [organization.0.into(), last.into(), i64::from(limit).into()],
         );
-        self.all(statement, rows::audit_log).await
+        self.all(statement, |row| rows::audit_log(row, 0)).await
     }
 
     /// Compares every entry with the chain that it belongs to, and the chains with heads that they

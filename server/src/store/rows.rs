@@ -237,13 +237,13 @@ pub fn link(row: &dyn Row) -> Result<(Link<'_>, Hash)> {
 }
 
 /// Reads columns: code, message, origin, author, time, data.
-pub fn audit_log(row: &dyn Row) -> Result<AuditLog> {
+pub fn audit_log(row: &dyn Row, from: usize) -> Result<AuditLog> {
     Ok(AuditLog {
-        code: row.text(0)?.to_owned(),
-        message: row.text(1)?.to_owned(),
-        origin: parse_text(row, 2)?,
-        author: row.text(3)?.to_owned(),
-        created_at: time(row, 4)?,
-        data: serde_json::from_str(row.text(5)?).map_err(|_| corrupt("an audit entry"))?,
+        code: row.text(from)?.to_owned(),
+        message: row.text(from + 1)?.to_owned(),
+        origin: parse_text(row, from + 2)?,
+        author: row.text(from + 3)?.to_owned(),
+        created_at: time(row, from + 4)?,
+        data: serde_json::from_str(row.text(from + 5)?).map_err(|_| corrupt("an audit entry"))?,
     })
 }

@@ -4,7 +4,7 @@
 use super::connection::{Row, Statement, sql};
 use super::remembered::{Generation, Remembered};
 use super::{Purpose, Result, Store, postgres, sqlite};
-use crate::metrics::Histogram;
+use crate::metrics::{Counter, Histogram};
 use std::fmt;
 use std::mem;
 use std::ops::{Deref, DerefMut};
@@ -23,12 +23,14 @@ pub struct Counts {
     pub round_trips: AtomicU64,
     /// The commits, by how many changes they made durable.
     pub commits: Histogram,
+    /// How many tokens were removed because they had expired.
+    pub swept_tokens: Counter,
 }
 
 impl Default for Counts {
     fn default() -> Self {
-        let (statements, round_trips) = Default::default();
-        Self { statements, round_trips, commits: Histogram::new(BATCH_SIZES) }
+        let (statements, round_trips, swept_tokens) = Default::default();
+        Self { statements, round_trips, commits: Histogram::new(BATCH_SIZES), swept_tokens }
     }
 }
 

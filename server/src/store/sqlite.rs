@@ -288,6 +288,18 @@ fn query<T>(
     Ok(found)
 }
 
+/// Returns how SQLite runs a statement.
+#[cfg(test)]
+pub fn plan(statement: &Statement) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orgtokens.db");
+    let (connection, _) = open::open(&path, &path, true).unwrap();
+    open::set_clock(&connection, &Arc::default()).unwrap();
+    let explain = format!("EXPLAIN QUERY PLAN {}", statement.sql);
+    let explain = sql(explain, statement.parameters.clone());
+    query(&connection, &explain, |row| row.text(3).map(str::to_owned)).unwrap().join("\n")
+}
+
 fn to_sql(value: &Value) -> ToSqlOutput<'_> {
     ToSqlOutput::Borrowed(match value {
         Value::Integer(value) => ValueRef::Integer(*value),

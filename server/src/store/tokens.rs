@@ -45,20 +45,39 @@ const ALL_IN_ORGANIZATION: &str =
      WHERE t.organization_id = $1 AND t.position > $2
      AND (t.expires_at IS NULL OR t.expires_at > now_ms()) ORDER BY t.position LIMIT $3";
 
-/// The tokens of one user in an organization, without its slug, which the caller knows.
-const MEMBER_IN_ORGANIZATION: &str =
-    "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, u.username, u.email, NULL,
-     t.expires_at FROM tokens t JOIN users u ON u.id = t.user_id
-     LEFT JOIN organization_groups g ON g.uuid = t.group_uuid
-     WHERE t.user_id = $1 AND t.organization_id = $2 AND t.position > $3
-     AND (t.expires_at IS NULL OR t.expires_at > now_ms()) ORDER BY t.position LIMIT $4";
+/// The tokens of a user in an organization. On SQLite `$from` names the index: without it those of all
+/// members would be read.
+macro_rules! of_user_in_organization {
+    ($columns:literal, $from:literal) => {
+        concat!(
+            "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, ",
+            $columns,
+            ", t.expires_at FROM ",
+            $from,
+            " LEFT JOIN organization_groups g ON g.uuid = t.group_uuid
+             WHERE t.user_id = $1 AND t.organization_id = $2 AND t.position > $3
+             AND (t.expires_at IS NULL OR t.expires_at > now_ms()) ORDER BY t.position LIMIT $4"
+        )
+    };
+}
 
-const OWN_IN_ORGANIZATION: &str =
-    "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, NULL, NULL, o.slug,
-     t.expires_at FROM tokens t JOIN organizations o ON o.id = t.organization_id
-     LEFT JOIN organization_groups g ON g.uuid = t.group_uuid
-     WHERE t.user_id = $1 AND t.organization_id = $2 AND t.position > $3
-     AND (t.expires_at IS NULL OR t.expires_at > now_ms()) ORDER BY t.position LIMIT $4";
+/// Without the slug, which the caller knows.
+const MEMBER_IN_ORGANIZATION: &str = of_user_in_organization!(
+    "u.username, u.email, NULL",
+    "tokens t INDEXED BY tokens_by_user_in_organization JOIN users u ON u.id = t.user_id"
+);
+
+/// The same for PostgreSQL.
+const MEMBER_IN_ORGANIZATION_POSTGRES: &str = of_user_in_organization!(
+    "u.username, u.email, NULL",
+    "tokens t JOIN users u ON u.id = t.user_id"
+);
+
+const OWN_IN_ORGANIZATION: &str = of_user_in_organization!(
+    "NULL, NULL, o.slug",
+    "tokens t INDEXED BY tokens_by_user_in_organization
+     JOIN organizations o ON o.id = t.organization_id"
+);
 
 const OWN: &str =
     "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, NULL, NULL, o.slug,
@@ -161,7 +180,12 @@ impl Snapshot {
     ) -> Result<Page<OrganizationToken, Position>> {
         let parameters =
             [user.0.into(), organization.0.into(), after.into(), i64::from(limit).into()];
-        let page = self.page(sql(MEMBER_IN_ORGANIZATION, parameters), limit).await?;
+        let statement = if self.connection.is_postgres() {
+            MEMBER_IN_ORGANIZATION_POSTGRES
+        } else {
+            MEMBER_IN_ORGANIZATION
+        };
+        let page = self.page(sql(statement, parameters), limit).await?;
         Ok(page.tokens.map(|mut item| {
             item.token.organization = Some(slug.clone());
             item
@@ -398,5 +422,26 @@ impl Transaction {
         deleted.sort_unstable_by_key(|(position, ..)| *position);
         let with_slug = |(_, token, owner)| (Token { organization: slug.cloned(), ..token }, owner);
         Ok(deleted.into_iter().map(with_slug).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sqlite::plan;
+    use super::*;
+
+    #[test]
+    fn no_list_of_a_user_reads_the_tokens_of_others() {
+        let range = || [0, 0, 0, 0].map(Value::from);
+        let index =
+            "tokens_by_user_in_organization (user_id=? AND organization_id=? AND position>?)";
+        for (statement, index) in [
+            (sql(MEMBER_IN_ORGANIZATION, range()), index),
+            (own(UserId(0), Some(OrganizationId(0)), 0, 0), index),
+            (own(UserId(0), None, 0, 0), "tokens_by_user (user_id=? AND position>?)"),
+        ] {
+            let plan = plan(&statement);
+            assert!(plan.contains(index), "{plan}");
+        }
     }
 }

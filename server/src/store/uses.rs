@@ -4,28 +4,28 @@ use super::connection::{Value, sql};
 use super::remembered::Touched;
 use super::{Result, Transaction, rows};
 use crate::token::TokenId;
-use chrono::{DateTime, Utc};
 use serde_json::json;
 use std::net::IpAddr;
+use std::time::Instant;
 
 /// When and by which client a token was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenUse {
-    pub time: DateTime<Utc>,
+    pub instant: Instant,
     pub address: IpAddr,
 }
 
-/// `$1` are the uses: `[["6f1c..", 1700000000000, "192.0.2.7"], ..]`.
+/// `$1` are the uses, with their ages in milliseconds: `[["6f1c..", 1500, "192.0.2.7"], ..]`.
 const UPDATE_USES: &str = "UPDATE tokens SET last_used_at = u.time, last_used_ip = u.ip
-     FROM (SELECT unhex(value ->> 0) AS id, value ->> 1 AS time, value ->> 2 AS ip
-     FROM json_each($1)) AS u
+     FROM (SELECT unhex(value ->> 0) AS id, now_ms() - (value ->> 1) AS time,
+     value ->> 2 AS ip FROM json_each($1)) AS u
      WHERE tokens.id = u.id AND (last_used_at IS NULL OR last_used_at <= u.time)";
 
 /// The same for PostgreSQL. It waits for no lock, so that no change waits for it in a circle, and
 /// returns the tokens that others have locked.
 const UPDATE_UNLOCKED_USES: &str = "WITH u AS MATERIALIZED
-     (SELECT decode(value ->> 0, 'hex') AS id, (value ->> 1)::bigint AS time, value ->> 2 AS ip
-     FROM json_array_elements($1::text::json) AS value),
+     (SELECT decode(value ->> 0, 'hex') AS id, now_ms() - (value ->> 1)::bigint AS time,
+     value ->> 2 AS ip FROM json_array_elements($1::text::json) AS value),
      locked AS MATERIALIZED (SELECT id FROM tokens WHERE id = ANY(ARRAY(SELECT id FROM u))
      FOR NO KEY UPDATE SKIP LOCKED),
      updated AS (UPDATE tokens t SET last_used_at = u.time, last_used_ip = u.ip FROM u
@@ -37,9 +37,14 @@ const UPDATE_UNLOCKED_USES: &str = "WITH u AS MATERIALIZED
 impl Transaction {
     /// Writes when tokens were last used, unless a later use was written before. Returns those that
     /// another transaction has locked.
-    pub async fn update_last_uses(&mut self, uses: &[(TokenId, TokenUse)]) -> Result<Vec<TokenId>> {
-        let uses = uses.iter().map(|(token, TokenUse { time, address })| {
-            json!([token.to_hex(), time.timestamp_millis(), address])
+    pub async fn update_last_uses(
+        &mut self,
+        uses: &[(TokenId, TokenUse)],
+        now: Instant,
+    ) -> Result<Vec<TokenId>> {
+        let uses = uses.iter().map(|(token, TokenUse { instant, address })| {
+            let age = now.saturating_duration_since(*instant);
+            json!([token.to_hex(), i64::try_from(age.as_millis()).unwrap_or(i64::MAX), address])
         });
         let uses = Value::Text(uses.collect::<serde_json::Value>().to_string());
         let update = if self.connection.is_postgres() { UPDATE_UNLOCKED_USES } else { UPDATE_USES };

@@ -1,18 +1,18 @@
 //! Delivers to the webhooks, each in a task of its own: it queues what is new in the audit log, and
 //! sends what is due, in order at each place. One server at a time holds a webhook.
 
-use super::{Webhook, message};
+use super::{TOKEN_EXPIRING, Webhook};
 use crate::clock::system_time;
-use crate::error::Result;
-use crate::metrics::{Metrics, WebhookCounts};
+use crate::error::{Error, Result};
+use crate::metrics::Metrics;
 use crate::service::Service;
-use crate::store::{
-    DueDelivery, LogEnd, NewDelivery, Purpose, Snapshot, Transaction, Turn, View, WebhookState,
-};
-use chrono::{DateTime, Utc};
+use crate::store::{KnownWebhook, LogEnd, Message, Purpose, Snapshot, Transaction, Turn, View};
+use anyhow::Context;
+use backon::{BackoffBuilder, ExponentialBuilder};
 use parking_lot::Mutex;
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Client, Response, redirect};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Client, redirect};
+use serde_json::json;
 use slog::{Logger, warn};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -34,25 +34,27 @@ const HOLD: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs
 const ATTEMPT: Duration = Duration::from_secs(10);
 
 /// How many places a webhook is sent to at once.
-const CONCURRENT: usize = 8;
+const CONCURRENT: u32 = 8;
 
 /// How many entries are queued in one transaction.
-const BATCH: i64 = 500;
+const BATCH: u32 = 500;
 
-/// How much of an answer is read, so that its connection can be used again.
-const ANSWER: usize = 4096;
+/// The pauses after failures: they double, and each is made longer at random, by up to its length.
+const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_secs(1))
+    .with_max_delay(Duration::from_mins(30))
+    .without_max_times()
+    .with_jitter();
 
-/// The first pause after a failure, the longest one, and the longest that a receiver may ask for, in
-/// seconds. Each pause is about twice the one before.
-const PAUSES: (i64, i64, i64) = (1, 3600, 6 * 3600);
+/// How long a message is sent again before it is set aside.
+const PATIENCE: Duration = Duration::from_hours(3 * 24);
 
-/// How long a delivery is tried, in milliseconds.
-const PATIENCE: i64 = 3 * DAY;
-const DAY: i64 = 86_400_000;
+/// How long before an expiry it is announced, and how often that is looked for.
+const NOTICES: [Duration; 2] = [Duration::from_hours(7 * 24), Duration::from_hours(24)];
+const ANNOUNCE: Duration = Duration::from_mins(1);
 
-/// How long before an expiry it is announced, in milliseconds, and how often that is looked for.
-const NOTICES: [i64; 2] = [7 * DAY, DAY];
-const ANNOUNCE: i64 = 60_000;
+const NO_CLIENT: &str = "webhooks cannot be sent: install the certificates of the authorities, or \
+    name a file that has them in SSL_CERT_FILE";
 
 /// What delivers, until it is dropped or closed.
 pub struct Deliveries {
@@ -80,7 +82,8 @@ impl Deliveries {
     }
 }
 
-/// Starts to deliver what happens from now on, or what happened since the server last did.
+/// Starts to deliver what happens from now on, or what happened since the server last did. A webhook
+/// that is no longer in the settings is removed, unless another server delivers to it.
 ///
 /// # Errors
 /// If the database does not accept the webhooks, or there are no trusted certificates.
@@ -92,29 +95,44 @@ pub async fn start(
 ) -> anyhow::Result<Deliveries> {
     let holder = Uuid::new_v4().to_string();
     let mut deliveries = Deliveries { service: service.clone(), holder, tasks: JoinSet::new() };
-    if webhooks.is_empty() {
+    let mut gone = service.store().read(View::Statement).await?.webhooks().await?;
+    gone.retain(|known| webhooks.iter().all(|webhook| webhook.name != known.name));
+    if webhooks.is_empty() && gone.is_empty() {
         return Ok(deliveries);
     }
-    let agent = concat!("orgtokens-server/", env!("CARGO_PKG_VERSION"));
-    let client = Client::builder().redirect(redirect::Policy::none()).timeout(ATTEMPT);
-    let client = client.user_agent(agent).build()?;
-    let add = |mut change: Transaction| async move {
+    let (holder, gone) = (&deliveries.holder, &gone);
+    let update = |mut change: Transaction| async move {
         for webhook in webhooks {
             change.add_webhook(&webhook.name);
         }
-        Ok((change, ()))
+        let mut removed = Vec::new();
+        for known in gone {
+            if change.hold_webhook(&known.name, holder, HOLD.0).await?.is_some() {
+                change.remove_webhook(&known.name);
+                removed.push(known);
+            }
+        }
+        Ok((change, removed))
     };
-    service.transact(&Turn::Free, Purpose::Change, add).await?;
+    for KnownWebhook { name, waiting, set_aside, .. } in
+        service.transact(&Turn::Free, Purpose::Change, update).await?
+    {
+        warn!(log, "a webhook that is no longer in the settings was removed";
+            "webhook" => %name, "waiting" => waiting, "set_aside" => set_aside);
+    }
+    let agent = concat!("orgtokens-server/", env!("CARGO_PKG_VERSION"));
     for webhook in webhooks {
+        let client = Client::builder().redirect(redirect::Policy::none()).timeout(ATTEMPT);
         let deliverer = Deliverer {
             service: service.clone(),
             webhook: webhook.clone(),
-            client: client.clone(),
+            client: client.user_agent(agent).build().context(NO_CLIENT)?,
             metrics: Arc::clone(metrics),
+            log: log.clone(),
             holder: deliveries.holder.clone(),
-            held: Mutex::default(),
+            held_at: Mutex::default(),
         };
-        deliveries.tasks.spawn(Arc::new(deliverer).run(log.clone()));
+        deliveries.tasks.spawn(Arc::new(deliverer).run());
     }
     Ok(deliveries)
 }
@@ -125,58 +143,41 @@ struct Deliverer {
     webhook: Webhook,
     client: Client,
     metrics: Arc<Metrics>,
+    log: Logger,
     holder: String,
-    /// When the webhook was last held, and how far it was.
-    held: Mutex<Option<(Instant, WebhookState)>>,
-}
-
-/// Why an attempt failed.
-struct Failure {
-    reason: String,
-    /// How many seconds the receiver wants to rest.
-    retry_after: Option<i64>,
+    /// When this server last said that it holds the webhook, unless another one does.
+    held_at: Mutex<Option<Instant>>,
 }
 
 impl Deliverer {
     /// Delivers forever. What fails is tried again.
-    async fn run(self: Arc<Self>, log: Logger) {
-        let (mut sending, mut places) = (JoinSet::new(), HashMap::<Id, String>::new());
-        let (mut end, mut read_at) = (LogEnd::default(), None::<Instant>);
+    async fn run(self: Arc<Self>) {
+        let (mut senders, mut places) = (JoinSet::new(), HashMap::<Id, String>::new());
+        let (mut end, mut queued) = (LogEnd::default(), 0);
         loop {
             let started = Instant::now();
-            let is_tick = read_at.is_none_or(|time| time.elapsed() >= TICK);
-            let mut round = async || {
-                if is_tick {
-                    self.hold().await?;
-                    end = self.queue(end).await?;
-                }
-                self.due_places().await
-            };
-            match round().await {
+            match self.queue_and_look(&mut end, &mut queued).await {
                 Ok(due) => {
                     for place in due {
                         let is_new = !places.values().any(|active| *active == place);
-                        if is_new && places.len() < CONCURRENT {
-                            let sender = Arc::clone(&self).send_place(place.clone(), log.clone());
-                            places.insert(sending.spawn(sender).id(), place);
+                        if is_new && places.len() < CONCURRENT as usize {
+                            let sender = Arc::clone(&self).send_place(place.clone());
+                            places.insert(senders.spawn(sender).id(), place);
                         }
                     }
                 }
                 Err(error) => {
-                    warn!(log, "webhook events wait for the database";
+                    warn!(self.log, "webhook events wait for the database";
                         "webhook" => %self.webhook.name, "reason" => %error);
                     sleep(REST).await;
                 }
             }
-            if is_tick {
-                read_at = Some(started);
-            }
             tokio::select! {
-                Some(done) = sending.join_next_with_id() => {
-                    places.remove(&done.map_or_else(|error| error.id(), |(id, ())| id));
+                Some(ended) = senders.join_next_with_id() => {
+                    places.remove(&ended.map_or_else(|error| error.id(), |(id, ())| id));
                 }
                 // A database that is slow is asked less often.
-                () = sleep(TICK.max(started.elapsed() * 9)) => {}
+                () = sleep((started.elapsed() * 9).clamp(TICK, HOLD.1)) => {}
             }
         }
     }
@@ -185,142 +186,96 @@ impl Deliverer {
         Ok(self.service.store().read(View::Statement).await?)
     }
 
-    /// Returns how far the webhook is, if this server may send to it.
-    fn state(&self) -> Option<WebhookState> {
-        let held = self.held.lock().filter(|(time, _)| time.elapsed() + ATTEMPT < HOLD.0);
-        held.map(|(_, state)| state)
+    /// Returns whether this server may begin an attempt.
+    fn may_send(&self) -> bool {
+        self.held_at.lock().is_some_and(|time| time.elapsed() + ATTEMPT < HOLD.0)
     }
 
-    /// Says now and then that this server holds the webhook, and counts what waits.
-    async fn hold(&self) -> Result<()> {
-        let now = Instant::now();
-        if self.held.lock().is_some_and(|(time, _)| time.elapsed() < HOLD.1) {
-            return Ok(());
-        }
-        let milliseconds = i64::try_from(HOLD.0.as_millis()).unwrap_or(i64::MAX);
-        let take = |mut change: Transaction| async move {
-            let held = change.hold_webhook(&self.webhook.name, &self.holder, milliseconds).await?;
-            Ok((change, held))
-        };
-        let held = self.service.transact(&Turn::Free, Purpose::Change, take).await?;
-        *self.held.lock() = held.map(|state| (now, state));
-        let counts = self.read().await?.webhook_counts().await?;
-        let name = self.webhook.name.as_str();
-        let (_, waiting, set_aside) =
-            counts.into_iter().find(|(webhook, ..)| webhook == name).unwrap_or_default();
-        self.count(|counts| (counts.waiting, counts.set_aside) = (waiting, set_aside));
-        Ok(())
-    }
-
-    fn count(&self, change: impl FnOnce(&mut WebhookCounts)) {
-        let mut webhooks = self.metrics.webhooks.lock();
-        change(webhooks.entry(self.webhook.name.to_string()).or_default());
-    }
-
-    /// Queues what is new in the audit log up to `end`, and what expires. Returns the next end.
-    ///
-    /// An id below another one may become visible after it. None does any more when every transaction
-    /// that was open at the end has ended.
-    async fn queue(&self, end: LogEnd) -> Result<LogEnd> {
-        let Some(mut state) = self.state() else { return Ok(end) };
-        let now = self.read().await?.log_end().await?;
-        if now.oldest < end.next {
-            return Ok(end);
-        }
-        let end = if now.oldest == now.next { now } else { end };
-        while state.position < end.id {
-            let entries = self.read().await?.entries_between(state.position, end.id, BATCH).await?;
-            let is_whole = i64::try_from(entries.len()).is_ok_and(|count| count < BATCH);
-            let last = entries.last().filter(|_| !is_whole).map_or(end.id, |entry| entry.id);
-            let messages = entries.iter().filter_map(|entry| self.webhook.about_entry(entry));
-            let next = WebhookState { position: last, ..state };
-            if !self.advance(&mut state, next, &messages.collect::<Vec<_>>()).await? {
-                return Ok(now);
-            }
-        }
-        if state.now - state.announced_at >= ANNOUNCE {
-            let mut messages = Vec::new();
-            let at = DateTime::from_timestamp_millis(state.now).unwrap_or_default();
-            for notice in NOTICES {
-                let time = (state.announced_at, state.now);
-                let tokens = self.read().await?.expiring_tokens(time, notice).await?;
-                messages
-                    .extend(tokens.iter().filter_map(|token| self.webhook.about_expiry(token, at)));
-            }
-            let next = WebhookState { announced_at: state.now, ..state };
-            self.advance(&mut state, next, &messages).await?;
-        }
-        Ok(now)
-    }
-
-    /// Queues messages and notes how far the webhook is then, unless another server did.
-    async fn advance(
-        &self,
-        state: &mut WebhookState,
-        next: WebhookState,
-        messages: &[NewDelivery],
-    ) -> Result<bool> {
-        let (name, from) = (&self.webhook.name, *state);
-        let advance = |mut change: Transaction| async move {
-            let advanced = change.advance_webhook((name, &self.holder), from, next).await?;
-            for message in messages.iter().filter(|_| advanced) {
-                change.queue_delivery(name, message);
-            }
-            Ok((change, advanced))
-        };
-        let advanced = self.service.transact(&Turn::Free, Purpose::Change, advance).await?;
-        *state = next;
-        let mut held = self.held.lock();
-        *held = held.filter(|_| advanced).map(|(time, _)| (time, next));
-        Ok(advanced)
-    }
-
-    async fn due_places(&self) -> Result<Vec<String>> {
-        if self.state().is_none() {
-            return Ok(Vec::new());
+    /// Queues what comes in the audit log after the id `queued`, and what expires soon. Returns the
+    /// places that have something to send.
+    async fn queue_and_look(&self, end: &mut LogEnd, queued: &mut i64) -> Result<Vec<String>> {
+        *end = self.read().await?.log_end(*end).await?;
+        let settled = end.settled;
+        let is_due = |time: Instant, queued| queued < settled || time.elapsed() >= HOLD.1;
+        while self.held_at.lock().is_none_or(|time| is_due(time, *queued)) {
+            let now = Instant::now();
+            let queue = |change| self.queue(change, settled);
+            let position = self.service.transact(&Turn::Free, Purpose::Change, queue).await?;
+            *self.held_at.lock() = position.map(|_| now);
+            let Some(position) = position else { return Ok(Vec::new()) };
+            *queued = position;
         }
         // At most so many of them are being sent to.
-        let limit = i64::try_from(2 * CONCURRENT).unwrap_or(i64::MAX);
-        Ok(self.read().await?.due_places(&self.webhook.name, limit).await?)
+        Ok(self.read().await?.due_places(&self.webhook.name, 2 * CONCURRENT).await?)
+    }
+
+    /// Holds the webhook, and queues what comes next in the audit log up to an id, and what expires
+    /// soon. Returns which entry was the last, unless another server holds the webhook.
+    async fn queue(
+        &self,
+        mut change: Transaction,
+        settled: i64,
+    ) -> Result<(Transaction, Option<i64>)> {
+        let webhook = &self.webhook;
+        let state = change.hold_webhook(&webhook.name, &self.holder, HOLD.0).await?;
+        let Some(mut state) = state else { return Ok((change, None)) };
+        let entries = change.entries_between(state.position, settled, BATCH).await?;
+        let is_whole = entries.len() < BATCH as usize;
+        let last = entries.last().filter(|_| !is_whole).map_or(settled, |(id, ..)| *id);
+        state.position = last.max(state.position);
+        let mut messages = Vec::new();
+        for (_, place, entry) in &entries {
+            messages.extend(webhook.message(place, &entry.code, entry.created_at, json!(entry)));
+        }
+        if state.now >= state.announced_at + ANNOUNCE {
+            for notice in NOTICES {
+                let tokens = change.expiring_tokens(state.announced_at, state.now, notice).await?;
+                for (place, token) in &tokens {
+                    let data = json!({"token": token});
+                    messages.extend(webhook.message(place, TOKEN_EXPIRING, state.now, data));
+                }
+            }
+            state.announced_at = state.now;
+        }
+        change.advance_webhook(&webhook.name, state.position, state.announced_at);
+        for message in messages {
+            change.queue_message(&webhook.name, &message);
+        }
+        Ok((change, Some(state.position)))
     }
 
     /// Sends what is due at a place, until something fails.
-    async fn send_place(self: Arc<Self>, place: String, log: Logger) {
-        while self.state().is_some() {
-            match self.send_next(&place, &log).await {
-                Ok(true) => {}
-                Ok(false) => return,
-                // It is sent again, because it is not known whether the database noted it.
-                Err(error) => {
-                    warn!(log, "the outcome of a webhook's delivery was lost";
-                        "webhook" => %self.webhook.name, "reason" => %error);
-                    return sleep(REST).await;
-                }
-            }
+    async fn send_place(self: Arc<Self>, place: String) {
+        let send = async {
+            while self.may_send() && self.send_next(&place).await? {}
+            Ok::<_, Error>(())
+        };
+        // It is sent again, because it is not known whether the database noted it.
+        if let Err(error) = send.await {
+            warn!(self.log, "the outcome of a webhook's delivery was lost";
+                "webhook" => %self.webhook.name, "reason" => %error);
+            sleep(REST).await;
         }
     }
 
-    /// Sends the first delivery of a place. Returns whether the next one may be sent.
-    async fn send_next(&self, place: &str, log: &Logger) -> Result<bool> {
-        let due = self.read().await?.due_delivery(&self.webhook.name, place).await?;
-        let Some(due) = due else { return Ok(false) };
-        let outcome = self.attempt(&due).await;
-        match &outcome {
-            Ok(()) => self.count(|counts| counts.delivered += 1),
-            Err(Failure { reason, .. }) => {
-                self.count(|counts| counts.failed += 1);
-                warn!(log, "a webhook's delivery failed"; "webhook" => %self.webhook.name,
-                    "message" => &due.id, "attempt" => due.attempts + 1, "reason" => reason);
-            }
+    /// Sends the first message of a place. Returns whether the next one may be sent.
+    async fn send_next(&self, place: &str) -> Result<bool> {
+        let due = self.read().await?.due_message(&self.webhook.name, place).await?;
+        let Some((message, failures)) = due else { return Ok(false) };
+        let outcome = self.attempt(&message).await;
+        self.metrics.count_webhook(&self.webhook.name, |counts| match outcome {
+            Ok(()) => counts.delivered += 1,
+            Err(_) => counts.failed += 1,
+        });
+        if let Err(reason) = &outcome {
+            warn!(self.log, "a webhook's delivery failed"; "webhook" => %self.webhook.name,
+                "message" => &message.id, "attempt" => failures + 1, "reason" => reason);
         }
-        let outcome = &outcome;
+        let (id, outcome) = (&message.id, &outcome);
         let note = |mut change: Transaction| async move {
             match outcome {
-                Ok(()) => change.remove_delivery(due.position),
-                Err(Failure { reason, retry_after }) => {
-                    let pause = pause(due.attempts, *retry_after, getrandom::u32().unwrap_or(0));
-                    change.postpone_delivery(due.position, reason, pause, PATIENCE);
-                }
+                Ok(()) => change.remove_message(id),
+                Err(reason) => change.postpone_message(id, reason, pause(failures), PATIENCE),
             }
             Ok((change, ()))
         };
@@ -328,53 +283,29 @@ impl Deliverer {
         Ok(true)
     }
 
-    async fn attempt(&self, due: &DueDelivery) -> std::result::Result<(), Failure> {
+    /// Sends a message. Returns why it did not succeed.
+    async fn attempt(&self, message: &Message) -> std::result::Result<(), String> {
         let timestamp = system_time().timestamp();
-        let signature = message::sign(&self.webhook.key, &due.id, timestamp, &due.body);
         let request = self.client.post(self.webhook.url.clone());
         let request = request
             .header(CONTENT_TYPE, "application/json")
-            .header("webhook-id", &due.id)
+            .header("webhook-id", &message.id)
             .header("webhook-timestamp", timestamp)
-            .header("webhook-signature", signature)
-            .body(due.body.clone());
-        let mut response = request.send().await.map_err(|error| {
-            // The URL may have a secret.
-            let error = anyhow::Error::from(error.without_url());
-            Failure { reason: format!("{error:#}"), retry_after: None }
-        })?;
-        let status = response.status();
-        if !status.is_success() {
-            let hint =
-                if status.is_redirection() { ", and redirects are not followed" } else { "" };
-            let reason = format!("the receiver answered {}{hint}", status.as_u16());
-            return Err(Failure { reason, retry_after: retry_after(&response, system_time()) });
-        }
-        let mut read = 0;
-        while let Ok(Some(part)) = response.chunk().await
-            && read < ANSWER
-        {
-            read += part.len();
-        }
-        Ok(())
+            .header("webhook-signature", self.webhook.sign(message, timestamp))
+            .body(message.body.clone());
+        // The URL may have a secret.
+        let answer = request.send().await.map_err(|error| anyhow::Error::from(error.without_url()));
+        let status = answer.map_err(|error| format!("{error:#}"))?.status();
+        let hint = if status.is_redirection() { ", and redirects are not followed" } else { "" };
+        let failure = || format!("the receiver answered {}{hint}", status.as_u16());
+        status.is_success().then_some(()).ok_or_else(failure)
     }
 }
 
-/// Returns how many seconds a response asks to wait, written as a number or as a date.
-fn retry_after(response: &Response, now: DateTime<Utc>) -> Option<i64> {
-    let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
-    let date = || Some((DateTime::parse_from_rfc2822(text).ok()?.to_utc() - now).num_seconds());
-    text.parse().ok().or_else(date)
-}
-
-/// Returns the pause after so many failures and one more, in milliseconds: at least half of a time that
-/// doubles, or what the receiver asks for.
-fn pause(failures: i64, retry_after: Option<i64>, random: u32) -> i64 {
-    let (first, longest, bound) = PAUSES;
-    let doubled = first << failures.clamp(0, 16);
-    let milliseconds = doubled.min(longest) * 1000;
-    let jittered = milliseconds / 2 + i64::from(random) % (milliseconds / 2 + 1);
-    jittered.max(retry_after.unwrap_or(0).clamp(0, bound) * 1000)
+/// Returns the pause after so many failures and one more.
+fn pause(failures: i64) -> Duration {
+    let failures = failures.try_into().unwrap_or(0);
+    PAUSES.build().nth(failures).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -382,30 +313,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_double_up_to_an_hour_and_respect_retry_after_within_bounds() {
-        for (failures, least, most) in
-            [(0, 500, 1_000), (3, 4_000, 8_000), (99, 1_800_000, 3_600_000)]
-        {
-            for random in [0, 1, 12_345, u32::MAX] {
-                let pause = pause(failures, None, random);
-                assert!((least..=most).contains(&pause), "{failures}: {pause}");
-            }
-            assert_ne!(pause(failures, None, 0), pause(failures, None, 400));
-        }
-        assert_eq!(pause(0, Some(120), 0), 120_000);
-        assert_eq!(pause(0, Some(i64::MAX), 0), 6 * 3_600_000);
-        assert_eq!(pause(0, Some(-5), 0), 500);
-        assert_eq!(pause(12, Some(1), 0), 1_800_000);
-    }
-
-    #[test]
-    fn retry_after_is_a_number_of_seconds_or_a_date() {
-        let now = DateTime::parse_from_rfc3339("2026-01-31T12:00:00Z").unwrap().to_utc();
-        for (text, seconds) in
-            [("120", Some(120)), ("Sat, 31 Jan 2026 12:01:00 GMT", Some(60)), ("soon", None)]
-        {
-            let response = http::Response::builder().header(RETRY_AFTER, text).body("").unwrap();
-            assert_eq!(retry_after(&response.into(), now), seconds, "{text}");
+    fn pauses_grow_from_a_second_to_an_hour() {
+        for (failures, least, most) in [(0, 1, 2), (3, 8, 16), (99, 1800, 3600)] {
+            let pauses: Vec<_> = (0..100).map(|_| pause(failures)).collect();
+            let seconds = Duration::from_secs(least)..=Duration::from_secs(most);
+            assert!(pauses.iter().all(|pause| seconds.contains(pause)), "{failures}: {pauses:?}");
+            assert!(pauses.iter().any(|pause| *pause != pauses[0]), "{pauses:?}");
         }
     }
 }

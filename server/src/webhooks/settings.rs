@@ -2,7 +2,7 @@
 //! shows a secret.
 
 use super::{TOKEN_EXPIRING, Webhook};
-use crate::name::{Name, Quoted};
+use crate::name::{Name, Quoted, Slug};
 use crate::service::CODES;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
-use toml::{Table, Value};
+use toml::Value;
 
 /// What a secret is, as Standard Webhooks defines it.
 const SECRET: &str = "write `whsec_` and 24 to 64 bytes in base64, as \
@@ -25,8 +25,8 @@ struct Written {
     url: String,
     secret: Option<String>,
     secret_file: Option<PathBuf>,
-    organizations: Option<Value>,
-    codes: Option<Value>,
+    organizations: Option<Vec<Slug>>,
+    codes: Option<Vec<String>>,
 }
 
 /// Reads the webhooks of a settings file.
@@ -41,18 +41,13 @@ pub fn parse(value: Value) -> Result<Vec<Webhook>, String> {
     let parse = |(table, number): (Value, usize)| {
         let name = table.get("name").and_then(Value::as_str).map(|name| Quoted(name).to_string());
         let name = name.unwrap_or_else(|| format!("number {number}"));
-        let at = |problem: String| format!("webhook {name}: {problem}");
+        let at = |problem: &str| format!("webhook {name}: {problem}");
         // The whole error would show the line, which may have a secret.
-        let written = table.try_into().map_err(|error: toml::de::Error| {
-            at(format!(
-                "{}: use name, url, secret or secret_file, organizations, codes",
-                error.message()
-            ))
-        })?;
+        let written = table.try_into().map_err(|error: toml::de::Error| at(error.message()))?;
         if !names.insert(name.clone()) {
-            return Err(at("the name is taken: choose another one".to_owned()));
+            return Err(at("the name is taken: choose another one"));
         }
-        webhook(written).map_err(at)
+        webhook(written).map_err(|problem| at(&problem))
     };
     tables.into_iter().zip(1..).map(parse).collect()
 }
@@ -68,14 +63,16 @@ fn webhook(written: Written) -> Result<Webhook, String> {
     let key = secret.trim().strip_prefix("whsec_").and_then(|key| STANDARD.decode(key).ok());
     let key = key.filter(|key| (24..=64).contains(&key.len()));
     let key = key.ok_or_else(|| format!("the secret is malformed: {SECRET}"))?;
-    let organizations = list(organizations, "organizations", str::parse)?;
-    let codes = list(codes, "codes", |code| {
-        let mut known = CODES.iter().chain([&TOKEN_EXPIRING]);
-        let all = || CODES.join(", ");
-        let unknown =
-            || format!("there is no code {}: use {}, {TOKEN_EXPIRING}", Quoted(code), all());
-        known.any(|known| *known == code).then(|| code.to_owned()).ok_or_else(unknown)
-    })?;
+    if organizations.as_ref().is_some_and(Vec::is_empty)
+        || codes.as_ref().is_some_and(Vec::is_empty)
+    {
+        return Err("an empty list receives nothing: leave it out to receive all".to_owned());
+    }
+    let is_known = |code: &str| code == TOKEN_EXPIRING || CODES.contains(&code);
+    if let Some(code) = codes.iter().flatten().find(|code| !is_known(code)) {
+        let known = CODES.join(", ");
+        return Err(format!("there is no code {}: use {known}, {TOKEN_EXPIRING}", Quoted(code)));
+    }
     Ok(Webhook { name, url: parse_url(&url)?, key, organizations, codes })
 }
 
@@ -91,40 +88,6 @@ fn parse_url(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-/// Reads a list that is not empty, or `all`, which is the default.
-fn list<T>(
-    value: Option<Value>,
-    key: &str,
-    parse: impl Fn(&str) -> Result<T, String>,
-) -> Result<Option<Vec<T>>, String> {
-    let wrong = || format!("`{key}` is neither a list of texts nor \"all\": write one of them");
-    match value {
-        None => Ok(None),
-        Some(Value::String(text)) if text == "all" => Ok(None),
-        Some(Value::Array(values)) if !values.is_empty() => {
-            let items = values.iter().map(|value| parse(value.as_str().ok_or_else(wrong)?));
-            items.collect::<Result<_, _>>().map(Some)
-        }
-        Some(_) => Err(wrong()),
-    }
-}
-
-impl Webhook {
-    /// Returns the settings without what may be secret: of the URL only scheme, host and port.
-    pub fn shown(&self) -> Table {
-        let all = || Value::from("all");
-        let slugs = |slugs: &Vec<_>| slugs.iter().map(ToString::to_string).collect();
-        let organizations = self.organizations.as_ref().map(slugs).map(Vec::<String>::into);
-        Table::from_iter([
-            ("name".to_owned(), self.name.as_str().into()),
-            ("url".to_owned(), self.url.origin().ascii_serialization().into()),
-            ("secret".to_owned(), "not shown".into()),
-            ("organizations".to_owned(), organizations.unwrap_or_else(all)),
-            ("codes".to_owned(), self.codes.clone().map_or_else(all, Into::into)),
-        ])
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,7 +95,7 @@ mod tests {
     const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
     fn read(lines: &str) -> Result<Vec<Webhook>, String> {
-        parse(toml::from_str::<Table>(lines).unwrap()["webhook"].clone())
+        parse(toml::from_str::<toml::Table>(lines).unwrap()["webhook"].clone())
     }
 
     #[test]
@@ -142,7 +105,7 @@ mod tests {
             |more: &str| hook(&format!("url = \"https://h/p\"\nsecret = \"{SECRET}\"\n{more}"));
         for (lines, expected) in [
             ("webhook = 5".to_owned(), "start each one with [[webhook]]"),
-            (hook(""), "webhook `a`: missing field `url`: use name, url,"),
+            (hook(""), "webhook `a`: missing field `url`"),
             (
                 "[[webhook]]\nurl = \"https://h\"".to_owned(),
                 "webhook number 1: missing field `name`",
@@ -164,13 +127,14 @@ mod tests {
                 "without a user",
             ),
             (hook(&format!("url = \"c2VjcmV0\"\nsecret = \"{SECRET}\"")), "the url is malformed"),
-            (whole("code = []"), "unknown field `code`"),
-            (whole("codes = []"), "neither a list of texts nor \"all\""),
+            (whole("code = []"), "unknown field `code`, expected one of `name`, `url`,"),
+            (whole("codes = []"), "leave it out to receive all"),
+            (whole("organizations = []"), "leave it out to receive all"),
             (
                 whole("codes = [\"user-token-creat\"]"),
                 "no code `user-token-creat`: use user-token-create,",
             ),
-            (whole("organizations = \"acme\""), "neither a list of texts nor \"all\""),
+            (whole("organizations = \"acme\""), "string \"acme\", expected a sequence"),
             (whole("organizations = [\"a/b\"]"), "`a/b` is not an organization slug"),
             (whole(&whole("")), "webhook `a`: the name is taken"),
         ] {
@@ -184,11 +148,11 @@ mod tests {
     fn a_webhook_is_shown_without_what_may_be_secret() {
         let lines = format!(
             "[[webhook]]\nname = \"a\"\nurl = \"https://h:1/c2VjcmV0?c2VjcmV0\"\nsecret = \"{SECRET}\"\n\
-             organizations = [\"acme\"]\ncodes = \"all\""
+             organizations = [\"acme\"]"
         );
         let webhook = read(&lines).unwrap().remove(0);
         assert_eq!(format!("{webhook:?}"), "Webhook(a)");
-        let shown = webhook.shown().to_string();
+        let shown = toml::to_string(&webhook).unwrap();
         assert!(shown.contains("url = \"https://h:1\"") && shown.contains("[\"acme\"]"), "{shown}");
         assert!(!shown.contains("c2VjcmV0") && !shown.contains("MfKQ"), "{shown}");
     }

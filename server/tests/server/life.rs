@@ -23,13 +23,19 @@ fn entries(server: &Running, owner: &str, code: &str) -> Vec<Value> {
 #[test]
 fn an_expired_token_is_swept() {
     let database = Database::new();
-    let server = Running::start(&database, &[]);
+    let server = Running::start(&database, &["--ops-listen", "0"]);
     let owner = &database.token;
     let token = mint(&server, owner, &json!({"name": "ci", "expiration": "1s"}));
     let token = token["token"].as_str().unwrap();
     let is_swept = || entries(&server, owner, "user-token-revoke").len() == 1;
     assert!(eventually(PATIENCE, is_swept));
-    assert_eq!(entries(&server, owner, "user-token-revoke")[0]["data"]["cause"], "expired");
+    let entry = entries(&server, owner, "user-token-revoke").remove(0);
+    assert_eq!([&entry["author"], &entry["data"]["cause"]], ["expiry", "expired"]);
+    let is_counted = || {
+        let metrics = server.ask_ops("GET", "/metrics").body;
+        String::from_utf8(metrics).unwrap().contains("\norgtokens_tokens_swept_total 1\n")
+    };
+    assert!(eventually(PATIENCE, is_counted));
     assert_eq!(server.ask_as(token, "GET", "/v1/auth/validate", "").status, 401);
     let listed = server.ask_as(owner, "GET", TOKENS, "").json();
     assert_eq!(listed["tokens"], json!([]));
@@ -54,6 +60,7 @@ fn the_use_of_an_old_secret_is_answered_like_any_dead_token_and_noted_once() {
         || noted().iter().map(|entry| entry["data"]["token"]["id"].clone()).collect::<Vec<_>>();
     assert!(eventually(PATIENCE, || ids().first() == Some(&json!(last))));
     assert_eq!(ids(), [json!(last), json!(id)]);
+    assert_eq!([&noted()[0]["author"], &noted()[0]["origin"]], ["old-secret", "web"]);
 }
 
 /// Mints a token and gives it another secret. Returns its id and the old secret.

@@ -4,7 +4,7 @@
 #![expect(clippy::float_cmp, reason = "the numbers that are compared are whole")]
 
 #[path = "../support/authority.rs"]
-mod authority;
+pub mod authority;
 
 use crate::ops::metrics::scrape;
 use crate::support::database::Database;

@@ -4,6 +4,9 @@ mod receiver;
 
 use crate::support::database::{Database, text};
 use crate::support::{PATIENCE, Running, eventually};
+use crate::tls::authority::Authority;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use receiver::{Received, Receiver};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -29,8 +32,27 @@ fn settings(database: &Database, webhooks: &[(&str, &str, &str)]) -> PathBuf {
 }
 
 fn start(database: &Database, webhooks: &[(&str, &str, &str)]) -> Running {
-    let path = settings(database, webhooks);
-    Running::start(database, &["--config", path.to_str().unwrap(), "--ops-listen", "0"])
+    Running::spawn(&mut serve(database, webhooks)).unwrap()
+}
+
+fn serve(database: &Database, webhooks: &[(&str, &str, &str)]) -> Command {
+    let mut command = database.command("serve");
+    command.args(["--listen", "127.0.0.1:0", "--ops-listen", "0", "--config"]);
+    command.arg(settings(database, webhooks));
+    command
+}
+
+/// Starts a server whose log is returned too.
+fn start_logging(mut command: Command, database: &Database) -> (Running, impl Fn() -> String) {
+    let log = database.folder().join("log");
+    command.stderr(std::fs::File::create(&log).unwrap());
+    let server = Running::spawn_logging(&mut command).unwrap();
+    (server, move || std::fs::read_to_string(&log).unwrap())
+}
+
+fn stop(mut server: Running) {
+    server.signal(Signal::TERM);
+    server.ended_within(PATIENCE).unwrap();
 }
 
 /// Mints a token with this name for the organization.
@@ -170,10 +192,6 @@ fn of_two_servers_one_delivers() {
             assert_eq!(holder(), first);
         }
         // A server that is stopped lets the other one go on.
-        let stop = |mut server: Running| {
-            server.signal(Signal::TERM);
-            server.ended_within(PATIENCE).unwrap();
-        };
         let [one, two] = servers;
         stop(one);
         mint(&two, &database.token, "last");
@@ -232,6 +250,55 @@ fn a_redirect_is_a_failure_and_is_not_followed() {
 }
 
 #[test]
+fn https_is_verified_by_the_authorities_of_the_system_or_of_a_file() {
+    let (database, authority) = (Database::new(), Authority::new());
+    let receiver = Receiver::start_with(Some(&authority.issue(database.folder(), 1)));
+    let authorities = database.folder().join("ca.pem");
+    let pem = STANDARD.encode(&authority.der);
+    let pem = format!("-----BEGIN CERTIFICATE-----\n{pem}\n-----END CERTIFICATE-----\n");
+    std::fs::write(&authorities, pem).unwrap();
+    let webhooks = [("a", &*receiver.url, "")];
+    let (server, log) = start_logging(serve(&database, &webhooks), &database);
+    mint(&server, &database.token, "a");
+    let failure = "invalid peer certificate: UnknownIssuer";
+    assert!(eventually(PATIENCE, || log().contains(failure)), "{}", log());
+    assert!(receiver.received().is_empty());
+    stop(server);
+    let mut trusting = serve(&database, &webhooks);
+    let _server = Running::spawn(trusting.env("SSL_CERT_FILE", &authorities)).unwrap();
+    assert!(accepts(&receiver, &["a"]));
+}
+
+#[test]
+fn a_webhook_that_left_the_settings_is_removed_and_begins_anew() {
+    for database in Database::on_each() {
+        let (receiver, other) = (Receiver::start(), Receiver::start());
+        receiver.answer(500);
+        let webhooks = [("a", &*receiver.url, ""), ("b", &*other.url, "")];
+        let server = start(&database, &webhooks);
+        mint(&server, &database.token, "old");
+        assert!(eventually(PATIENCE, || !receiver.received().is_empty()));
+        let known = || database.ask::<String>("SELECT min(name) FROM webhooks");
+        // Another server delivers to it, so this one leaves it alone.
+        stop(start(&database, &webhooks[1..]));
+        assert_eq!(known(), "a");
+        stop(server);
+        let (server, log) = start_logging(serve(&database, &webhooks[1..]), &database);
+        let removed = "a webhook that is no longer in the settings was removed";
+        assert!(log().contains(removed) && log().contains("\"waiting\":1"), "{}", log());
+        assert_eq!(known(), "b");
+        assert!(!database.run("check", &[]).contains("webhook a"));
+        mint(&server, &database.token, "meanwhile");
+        assert!(accepts(&other, &["old", "meanwhile"]));
+        stop(server);
+        receiver.answer(200);
+        let server = start(&database, &webhooks);
+        mint(&server, &database.token, "new");
+        assert!(accepts(&receiver, &["new"]), "{:?}", minted(&receiver.accepted()));
+    }
+}
+
+#[test]
 fn an_expiry_is_announced_seven_days_and_one_day_before() {
     for database in Database::on_each() {
         let receiver = Receiver::start();
@@ -267,23 +334,18 @@ fn an_expiry_is_announced_seven_days_and_one_day_before() {
 fn no_output_shows_a_secret() {
     let (database, receiver) = (Database::new(), Receiver::start());
     let url = format!("{}/c2VjcmV0", receiver.url);
-    let path = settings(&database, &[("a", &url, ""), ("dead", "http://127.0.0.1:1/c2VjcmV0", "")]);
-    let log = database.folder().join("log");
-    let mut serve = database.command("serve");
-    serve.args(["--listen", "0", "--ops-listen", "0", "--config"]).arg(&path);
-    serve.stderr(std::fs::File::create(&log).unwrap());
-    let server = Running::spawn_logging(&mut serve).unwrap();
+    let webhooks = [("a", &*url, ""), ("dead", "http://127.0.0.1:1/c2VjcmV0", "")];
+    let (server, shown) = start_logging(serve(&database, &webhooks), &database);
     mint(&server, &database.token, "a");
     assert!(accepts(&receiver, &["a"]));
-    let shown = || std::fs::read_to_string(&log).unwrap();
     assert!(
         eventually(PATIENCE, || shown().contains("a webhook's delivery failed")),
         "{}",
         shown()
     );
     let mut check = Command::new(env!("CARGO_BIN_EXE_orgtokens-server"));
-    check.args(["config", "check"]);
-    let checked = text(&check.arg("--config").arg(&path).output().unwrap());
+    check.args(["config", "check", "--config"]).arg(settings(&database, &webhooks));
+    let checked = text(&check.output().unwrap());
     assert!(checked.contains("[[webhook]]") && checked.contains("name = \"dead\""), "{checked}");
     let metrics = String::from_utf8(server.ask_ops("GET", "/metrics").body).unwrap();
     for output in [shown(), checked, metrics, set_aside(&database).to_string()] {

@@ -78,7 +78,7 @@ async fn a_copy_answers_like_its_source_and_accepts_new_rows(backend: Backend) {
     );
     assert_eq!(source, copy);
 
-    let set_aside = Operator(&service).list_deliveries_set_aside().await.expect("a list");
+    let set_aside = Operator(&service).list_messages_set_aside().await.expect("a list");
     assert_eq!((&*set_aside[0].id, &*set_aside[0].failure), ("msg_1", "why"));
     let report = Operator(&service).verify_audit(&[]).await.expect("a report");
     assert_eq!(report.faults, []);

@@ -7,13 +7,16 @@ use crate::stage::{
     Backend, Stage, acme, bound, change, create, credential, list_tokens, name, request, trials,
 };
 use libtest_mimic::Trial;
-use orgtokens_server::caller::{Credential, Role};
-use orgtokens_server::records::{MintRequest, PageQuery, RotateTokenRequest};
+use orgtokens_server::caller::{Credential, Origin, Role};
+use orgtokens_server::records::{
+    LeakReport, MintRequest, MintedToken, PageQuery, RotateTokenRequest,
+};
 use orgtokens_server::scope::RequestedScope;
-use orgtokens_server::service::{MintPolicy, Operator, Service};
+use orgtokens_server::service::{MintPolicy, Operator, Pause, Service};
 use orgtokens_server::store::{Store, TokenKey};
 use serde_json::json;
 use std::fmt::Debug;
+use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
 use std::sync::atomic::Ordering;
 
@@ -55,15 +58,29 @@ async fn requests_read_no_whole_table_not_even_a_small_one(backend: Backend) {
     };
     let before = whole_reads().await;
     let service = Service::new(Store::open(&database.url).await.expect("the same database"));
+    let service = service.with_last_use();
     let request = request("ci", &json!({"expiration": "1d"}));
-    let id = create(&service, &owner, request).await.expect("a token").minted.id;
+    let MintedToken { id, token, .. } =
+        create(&service, &owner, request).await.expect("a token").minted;
     list_tokens(&service, &owner, None).await.expect("a list");
     service.validate(&owner).await.expect("it is accepted");
     let slug = acme();
     let within = || service.within(&owner, &slug);
     within().get_token(id).await.expect("a token");
     within().rotate_token(id, RotateTokenRequest::default()).await.expect("a secret");
-    within().revoke_token(id).await.expect("no token");
+    service.note_reuse(&credential(&token).digest, Origin::Web).await.expect("it is noted");
+    assert!(service.note_use(id, Ipv4Addr::LOCALHOST.into()));
+    service.write_uses(Pause::None).await.expect("it is written");
+    within().list_member_tokens(&name("owner"), None).await.expect("a list");
+    for selection in [json!({"filter": {"owner": "owner"}, "dry_run": true}), json!({"ids": [id]})]
+    {
+        let selection = serde_json::from_value(selection).expect("a selection");
+        assert_eq!(within().revoke_tokens(selection).await.expect("tokens").tokens.len(), 1);
+    }
+    let credentials = vec![token.reveal().to_owned()];
+    service.revoke_leaked(&LeakReport { credentials }).await.expect("nothing to revoke");
+    assert_eq!(service.sweep().await.expect("nothing to sweep"), 0);
+    within().revoke_token(id).await.expect_err("it is revoked");
     drop(service);
     assert_eq!(whole_reads().await, before);
 }

@@ -125,7 +125,7 @@ async fn expired_tokens_are_removed_with_an_audit_entry_each_by_one_of_several_s
         log.iter().filter(|entry| entry.data.get("cause") == Some(&json!("expired"))).collect();
     assert_eq!(expired.len(), 8);
     for entry in expired {
-        assert_eq!((entry.code.as_str(), entry.author.as_str()), ("user-token-revoke", "operator"));
+        assert_eq!((entry.code.as_str(), entry.author.as_str()), ("user-token-revoke", "expiry"));
         assert!(entry.message.ends_with("(expired)"), "{}", entry.message);
     }
     let report = Operator(&stage.here).verify_audit(&[]).await.expect("a report");

@@ -11,7 +11,7 @@ use orgtokens_server::token::TokenId;
 use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -22,6 +22,7 @@ pub fn trials() -> Vec<Trial> {
     let mut trials: Vec<Trial> = trials!(
         Backend::BOTH,
         a_use_is_shown_after_the_next_write,
+        a_use_has_the_time_of_the_clock_that_tokens_expire_by,
         a_token_is_written_once_a_minute_and_its_last_use_is_not_lost,
         a_later_use_is_never_replaced_by_an_earlier_one,
         a_token_that_was_revoked_meanwhile_is_left_out,
@@ -86,13 +87,31 @@ async fn a_use_is_shown_after_the_next_write(backend: Backend) {
         (recording(&stage).await, minted(&stage, "ci").await, minted(&stage, "unused").await);
     let before = service.store().clock().now();
     note(&service, id, 7);
-    let after = service.store().clock().now();
     assert_eq!(last_use(&stage, id).await, None);
     write(&service).await;
+    let after = service.store().clock().now();
     let (time, from) = last_use(&stage, id).await.expect("a use");
     assert!((before..=after).contains(&time), "{before} {time} {after}");
     assert_eq!(from, address(7));
     assert_eq!(last_use(&stage, unused).await, None);
+}
+
+async fn a_use_has_the_time_of_the_clock_that_tokens_expire_by(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let (service, id) = (recording(&stage).await, minted(&stage, "ci").await);
+    let clock = service.store().clock();
+    let now = clock.now();
+    clock.advance(600 * SECOND);
+    note(&service, id, 1);
+    clock.advance(3 * SECOND);
+    write(&service).await;
+    let (time, _) = last_use(&stage, id).await.expect("a use");
+    let [earliest, latest] = [now, SystemTime::now().into()].map(|time| match backend {
+        Backend::Sqlite => time + 600 * SECOND,
+        // Of the server's clock it only counts how long ago the use was.
+        Backend::Postgres => time - 3 * SECOND,
+    });
+    assert!((earliest..=latest).contains(&time), "{earliest} {time} {latest}");
 }
 
 async fn a_token_is_written_once_a_minute_and_its_last_use_is_not_lost(backend: Backend) {
@@ -127,7 +146,10 @@ async fn a_later_use_is_never_replaced_by_an_earlier_one(backend: Backend) {
     let (here, there) = (recording(&stage).await, recording(&stage).await);
     let id = minted(&stage, "ci").await;
     note(&there, id, 1);
-    here.store().clock().advance(SECOND);
+    // The time of a use is the clock's on SQLite, and on PostgreSQL how long ago it was.
+    for service in [&here, &there] {
+        service.store().clock().advance(SECOND);
+    }
     note(&here, id, 2);
     write(&here).await;
     write(&there).await;

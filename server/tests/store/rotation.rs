@@ -6,7 +6,7 @@ use crate::stage::{
 };
 use futures::future::join_all;
 use libtest_mimic::Trial;
-use orgtokens_server::caller::{Credential, Role};
+use orgtokens_server::caller::{Credential, Origin, Role};
 use orgtokens_server::error::{Error, Result};
 use orgtokens_server::records::RotatedToken;
 use orgtokens_server::service::{Operator, Service};
@@ -194,18 +194,20 @@ async fn the_use_of_an_old_secret_is_noted_once(backend: Backend) {
     let stage = Stage::new(backend).await;
     let (old, id) = mint(&stage, &stage.owner, &json!({})).await;
     rotate(&stage.here, &stage.owner, id, json!({})).await.expect("rotated");
-    let lookups = [&stage.here, &stage.there, &stage.here].map(|it| it.note_reuse(&old.digest));
+    let lookups =
+        [&stage.here, &stage.there, &stage.here].map(|it| it.note_reuse(&old.digest, Origin::Cli));
     join_all(lookups).await.into_iter().for_each(|noted| noted.expect("looked up"));
     let log = audit_log(&stage).await;
     let noted: Vec<_> = log.iter().filter(|entry| entry.code == "user-token-reuse").collect();
     assert_eq!(noted.len(), 1, "{log:?}");
     assert_eq!(noted[0].data["token"]["id"], json!(id));
+    assert_eq!((&*noted[0].author, noted[0].origin), ("old-secret", Origin::Cli));
     let report = Operator(&stage.here).verify_audit(&[]).await.expect("a report");
     assert!(report.faults.is_empty(), "{report:?}");
     // The token goes on, and its other secrets are noted on their own.
     details(&stage.here, &stage.owner, id).await.expect("details");
     let unknown = credential(&orgtokens_server::token::PlainToken::generate().expect("random"));
-    stage.here.note_reuse(&unknown.digest).await.expect("nothing to note");
+    stage.here.note_reuse(&unknown.digest, Origin::Web).await.expect("nothing to note");
     assert_eq!(audit_log(&stage).await.len(), log.len());
 }
 

@@ -68,56 +68,56 @@ async fn a_refusal_has_a_next_step_if_the_server_cannot_know_it_or_is_another_on
     }
 }
 
+/// Commands, and what is said of each.
+const WRONG_USES: &[(&str, &str)] = &[
+    ("token list", "--organization"),
+    ("token mint ci/bot", "1 to 64 letters"),
+    ("token mint ci-bot --organization a/b", "1 to 64 letters"),
+    ("organization show --organization ..", "not empty, `.` or `..`"),
+    ("token list --organization .", "not empty, `.` or `..`"),
+    ("audit list --all --organization=", "not empty, `.` or `..`"),
+    ("token revoke .. --yes", "1 to 64 letters"),
+    ("audit list --organization acme --page 0", "from 1 to 4294967295"),
+    ("audit list --organization acme --page-size 1001", "from 1 to 1000"),
+    ("audit list --organization acme --page-size=-1", "from 1 to 1000"),
+    ("token mint ci-bot --group default --scope read", "--organization"),
+    ("token mint ci-bot --organization acme --group default", "--scope"),
+    ("token mint ci-bot --organization acme --scope read", "--group"),
+    ("token mint ci-bot --scope everything", "possible values: read"),
+    ("token mint ci --organization acme --expires 30x", "`30x` is not allowed: a duration"),
+    ("token mint ci --organization acme --allow-ip here", "an address or a network"),
+    ("token mint ci --json-body-template", "unexpected argument '--json-body-template'"),
+    ("token mint ci --json-body=/dev/null", "unexpected argument '--json-body'"),
+    ("leak report", "no credential was given"),
+    ("whoami --url http://user:pw@127.0.0.1", "scheme and host"),
+    ("whoami --token=", "a value is required for '--token <SECRET>'"),
+    ("policy set --organization acme --default-expiration -1d", "`-1d` is not allowed"),
+    ("token rotate --organization acme --id clGFZ4STEe6fljpFzIum8A --overlap 1", "a duration"),
+    ("token rotate --organization acme --id clGFZ4STEe6fljpFzIum8A --expires=-1d", "a duration"),
+    (
+        "policy set --organization acme --default-expiration 1.5d --maximum-expiration never \
+         --allow-unrestricted true",
+        "`1.5d` is not allowed",
+    ),
+    ("token revoke", "<NAME>"),
+    ("token revoke ci-bot --id clGFZ4STEe6fljpFzIum8A --yes", "cannot be used with"),
+    ("token revoke --id clGFZ4STEe6fljpFzIum8A --yes", "--organization"),
+    ("token revoke ci-bot", "give --yes"),
+    ("token revoke --organization acme --id clGFZ4STEe6fljpFzIum8A", "give --yes"),
+    ("group delete default --organization acme", "give --yes"),
+    ("member remove bob --organization acme", "give --yes"),
+    ("member set-role bob --organization acme --role owner", "possible values: admin"),
+    ("audit list --organization acme --all --page 2", "cannot be used with"),
+    ("whoami --url ftp://example", "scheme and host"),
+    ("whoami --profile missing", "orgtokens login --profile missing"),
+    ("unknown", "unrecognized subcommand"),
+];
+
 #[tokio::test]
 async fn wrong_use_exits_2_and_sends_nothing() {
     let server = StandIn::start([Reply::Close]).await;
     let shell = Shell::new(&server.url, "secret-text");
-    for (command, says) in [
-        ("token list", "--organization"),
-        ("token mint ci/bot", "1 to 64 letters"),
-        ("token mint ci-bot --organization a/b", "1 to 64 letters"),
-        ("organization show --organization ..", "not empty, `.` or `..`"),
-        ("token list --organization .", "not empty, `.` or `..`"),
-        ("audit list --all --organization=", "not empty, `.` or `..`"),
-        ("token revoke .. --yes", "1 to 64 letters"),
-        ("audit list --organization acme --page 0", "from 1 to 4294967295"),
-        ("audit list --organization acme --page-size 1001", "from 1 to 1000"),
-        ("audit list --organization acme --page-size=-1", "from 1 to 1000"),
-        ("token mint ci-bot --group default --scope read", "--organization"),
-        ("token mint ci-bot --organization acme --group default", "--scope"),
-        ("token mint ci-bot --organization acme --scope read", "--group"),
-        ("token mint ci-bot --scope everything", "possible values: read"),
-        ("token mint ci --organization acme --expires 30x", "`30x` is not allowed: a duration"),
-        ("token mint ci --organization acme --allow-ip here", "an address or a network"),
-        ("token mint ci --json-body-template", "unexpected argument '--json-body-template'"),
-        ("token mint ci --json-body=/dev/null", "unexpected argument '--json-body'"),
-        ("leak report", "no credential was given"),
-        ("whoami --url http://user:pw@127.0.0.1", "scheme and host"),
-        ("whoami --token=", "a value is required for '--token <SECRET>'"),
-        ("policy set --organization acme --default-expiration -1d", "`-1d` is not allowed"),
-        ("token rotate --organization acme --id clGFZ4STEe6fljpFzIum8A --overlap 1", "a duration"),
-        (
-            "token rotate --organization acme --id clGFZ4STEe6fljpFzIum8A --expires=-1d",
-            "a duration",
-        ),
-        (
-            "policy set --organization acme --default-expiration 1.5d --maximum-expiration never \
-             --allow-unrestricted true",
-            "`1.5d` is not allowed",
-        ),
-        ("token revoke", "<NAME>"),
-        ("token revoke ci-bot --id clGFZ4STEe6fljpFzIum8A --yes", "cannot be used with"),
-        ("token revoke --id clGFZ4STEe6fljpFzIum8A --yes", "--organization"),
-        ("token revoke ci-bot", "give --yes"),
-        ("token revoke --organization acme --id clGFZ4STEe6fljpFzIum8A", "give --yes"),
-        ("group delete default --organization acme", "give --yes"),
-        ("member remove bob --organization acme", "give --yes"),
-        ("member set-role bob --organization acme --role owner", "possible values: admin"),
-        ("audit list --organization acme --all --page 2", "cannot be used with"),
-        ("whoami --url ftp://example", "scheme and host"),
-        ("whoami --profile missing", "orgtokens login --profile missing"),
-        ("unknown", "unrecognized subcommand"),
-    ] {
+    for (command, says) in WRONG_USES {
         let run = shell.run(command).await;
         assert_eq!((run.code, &*run.stdout), (2, ""), "{command}: {run:?}");
         assert!(run.stderr.contains(says), "{command}: {run:?}");

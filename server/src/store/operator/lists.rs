@@ -116,6 +116,6 @@ impl Snapshot {
              WHERE organization_id IS NULL ORDER BY id DESC LIMIT $1 OFFSET $2",
             [i64::from(limit).into(), skip.into()],
         );
-        Ok((self.all(statement, rows::audit_log).await?, total))
+        Ok((self.all(statement, |row| rows::audit_log(row, 0)).await?, total))
     }
 }

@@ -16,21 +16,51 @@ pub enum Selection<'a> {
     Filter(&'a RevocationFilter),
 }
 
+const BY_USER: &str = " INDEXED BY tokens_by_user_in_organization";
+
 /// A condition on the tokens `x`, with its parameters.
 struct Condition {
     text: String,
     parameters: Vec<Value>,
-    is_postgres: bool,
+    /// What makes SQLite read no more tokens than it must.
+    index: &'static str,
 }
 
 impl Condition {
-    /// Selects live tokens of an organization: all of them, or those of one user.
-    fn new(organization: OrganizationId, user: Option<UserId>, is_postgres: bool) -> Self {
-        let text = "x.organization_id = $1 AND (x.expires_at IS NULL OR x.expires_at > now_ms())";
-        let parameters = vec![organization.0.into()];
-        let mut condition = Self { text: text.to_owned(), parameters, is_postgres };
-        condition.and("x.user_id = ", user.map(|user| user.0), "");
-        condition
+    /// Selects live tokens of an organization: of all its users, or of one.
+    fn new(
+        (organization, user): (OrganizationId, Option<UserId>),
+        selection: Selection<'_>,
+        is_postgres: bool,
+    ) -> Self {
+        let live = "(x.expires_at IS NULL OR x.expires_at > now_ms())";
+        let (parameters, user) = (vec![organization.0.into()], user.map(|user| user.0));
+        match selection {
+            Selection::Ids(ids) => {
+                // The `+` keeps the indexes of an organization and a user out.
+                let text = [live, " AND +x.organization_id = $1"].concat();
+                let mut condition = Self { text, parameters, index: "" };
+                condition.and("+x.user_id = ", user, "");
+                condition.parameters.push(hex_list(ids.iter().map(TokenId::as_bytes)));
+                let list = in_hex_list("x.id", condition.parameters.len(), is_postgres);
+                condition.text += &[" AND ", &list].concat();
+                condition
+            }
+            Selection::Filter(filter) => {
+                let index = match filter {
+                    _ if is_postgres => "",
+                    _ if user.is_some() => BY_USER,
+                    RevocationFilter { owner: Some(_), .. } => BY_USER,
+                    RevocationFilter { group: Some(_), .. } => " INDEXED BY tokens_by_group",
+                    _ => "",
+                };
+                let text = [live, " AND x.organization_id = $1"].concat();
+                let mut condition = Self { text, parameters, index };
+                condition.and("x.user_id = ", user, "");
+                condition.and_filter(filter);
+                condition
+            }
+        }
     }
 
     /// Adds a condition with a parameter in its middle, if there is one.
@@ -42,41 +72,35 @@ impl Condition {
         }
     }
 
-    fn select(mut self, selection: Selection<'_>) -> Self {
-        match selection {
-            Selection::Ids(ids) => {
-                self.parameters.push(hex_list(ids.iter().map(TokenId::as_bytes)));
-                let list = in_hex_list("x.id", self.parameters.len(), self.is_postgres);
-                self.text += &[" AND ", &list].concat();
-            }
-            Selection::Filter(filter) => {
-                let RevocationFilter { owner, group, created_before, .. } = filter;
-                let (owner, group) = (owner.as_ref(), group.as_ref());
-                let users = "x.user_id = (SELECT u.id FROM users u WHERE u.username = ";
-                self.and(users, owner.map(Name::as_str), ")");
-                let groups = "x.group_uuid = (SELECT g.uuid FROM organization_groups g
-                     WHERE g.organization_id = x.organization_id AND g.name = ";
-                self.and(groups, group.map(Name::as_str), ")");
-                let time = created_before.map(|time| time.timestamp_millis());
-                self.and("x.created_at < ", time, "");
-                let time = filter.last_used_before.map(|time| time.timestamp_millis());
-                self.and("x.last_used_at < ", time, "");
-                self.text += match filter.never_used {
-                    Some(true) => " AND x.last_used_at IS NULL",
-                    Some(false) => " AND x.last_used_at IS NOT NULL",
-                    None => "",
-                };
-            }
-        }
-        self
+    fn and_filter(&mut self, filter: &RevocationFilter) {
+        let RevocationFilter { owner, group, created_before, last_used_before, never_used } =
+            filter;
+        let users = "x.user_id = (SELECT u.id FROM users u WHERE u.username = ";
+        self.and(users, owner.as_ref().map(Name::as_str), ")");
+        let groups = "x.group_uuid = (SELECT g.uuid FROM organization_groups g
+             WHERE g.organization_id = x.organization_id AND g.name = ";
+        self.and(groups, group.as_ref().map(Name::as_str), ")");
+        let [created_before, last_used_before] =
+            [created_before, last_used_before].map(|time| time.map(|time| time.timestamp_millis()));
+        self.and("x.created_at < ", created_before, "");
+        self.and("x.last_used_at < ", last_used_before, "");
+        self.text += match never_used {
+            Some(true) => " AND x.last_used_at IS NULL",
+            Some(false) => " AND x.last_used_at IS NOT NULL",
+            None => "",
+        };
     }
 
-    /// Returns a statement with this condition and a limit between two texts.
-    fn statement(mut self, before: &str, limit: usize, after: &str) -> Statement {
+    /// Returns a statement with the tokens `x`, this condition and a limit between three texts.
+    fn statement(mut self, before: &str, joins: &str, limit: usize, after: &str) -> Statement {
         self.parameters.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
-        let (condition, number) = (self.text, self.parameters.len());
-        let text = format!("{before}{condition} ORDER BY x.position LIMIT ${number}{after}");
-        sql(text, self.parameters)
+        let Self { text, parameters, index } = self;
+        let number = parameters.len();
+        let text = format!(
+            "{before} FROM tokens x{index} {joins} WHERE {text} ORDER BY x.position
+             LIMIT ${number}{after}"
+        );
+        sql(text, parameters)
     }
 }
 
@@ -89,16 +113,15 @@ impl Snapshot {
         selection: Selection<'_>,
         limit: usize,
     ) -> Result<Vec<(Token, Name)>> {
-        let condition = Condition::new(organization, user, self.connection.is_postgres());
-        let select = "SELECT x.id, x.name, x.created_at, x.scopes, g.name, w.username
-             FROM tokens x JOIN users w ON w.id = x.user_id
-             LEFT JOIN organization_groups g ON g.uuid = x.group_uuid WHERE ";
-        let found =
-            self.all(condition.select(selection).statement(select, limit, ""), |row: &dyn Row| {
-                let token =
-                    Token { organization: Some(slug.clone()), ..rows::bound_token(row, 0)? };
-                Ok((token, rows::parse_text(row, 5)?))
-            });
+        let is_postgres = self.connection.is_postgres();
+        let condition = Condition::new((organization, user), selection, is_postgres);
+        let select = "SELECT x.id, x.name, x.created_at, x.scopes, g.name, w.username";
+        let joins = "JOIN users w ON w.id = x.user_id
+             LEFT JOIN organization_groups g ON g.uuid = x.group_uuid";
+        let found = self.all(condition.statement(select, joins, limit, ""), |row: &dyn Row| {
+            let token = Token { organization: Some(slug.clone()), ..rows::bound_token(row, 0)? };
+            Ok((token, rows::parse_text(row, 5)?))
+        });
         found.await
     }
 }
@@ -111,11 +134,48 @@ impl Transaction {
         selection: Selection<'_>,
         limit: usize,
     ) -> Result<Vec<(Token, Name)>> {
-        let condition = Condition::new(organization, user, self.connection.is_postgres());
-        let before = "DELETE FROM tokens WHERE position IN (SELECT x.position FROM tokens x WHERE ";
-        let after = concat!(")", returning_tokens!());
-        let delete = condition.select(selection).statement(before, limit, after);
+        let is_postgres = self.connection.is_postgres();
+        let condition = Condition::new((organization, user), selection, is_postgres);
+        let before = "DELETE FROM tokens WHERE position IN (SELECT x.position";
+        let delete = condition.statement(before, "", limit, concat!(")", returning_tokens!()));
         let delete = delete.touching(Touched::Organization(organization));
         self.delete_tokens(Some(slug), delete).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::sqlite::plan;
+    use super::*;
+
+    #[test]
+    fn what_a_request_names_is_found_without_reading_the_whole_organization() {
+        let empty = || RevocationFilter {
+            owner: None,
+            group: None,
+            created_before: None,
+            last_used_before: None,
+            never_used: Some(true),
+        };
+        let name = || "a".parse().ok();
+        let (owner, group) = (
+            RevocationFilter { owner: name(), ..empty() },
+            RevocationFilter { group: name(), ..empty() },
+        );
+        let (by_user, by_id) = (
+            "tokens_by_user_in_organization (user_id=? AND organization_id=?)",
+            "sqlite_autoindex_tokens_1 (id=?)",
+        );
+        for (user, selection, index) in [
+            (None, Selection::Ids(&[]), by_id),
+            (Some(UserId(0)), Selection::Ids(&[]), by_id),
+            (None, Selection::Filter(&owner), by_user),
+            (Some(UserId(0)), Selection::Filter(&empty()), by_user),
+            (None, Selection::Filter(&group), "tokens_by_group (group_uuid=?)"),
+        ] {
+            let condition = Condition::new((OrganizationId(0), user), selection, false);
+            let plan = plan(&condition.statement("SELECT x.position", "", 1, ""));
+            assert!(plan.contains(&["SEARCH x USING INDEX ", index].concat()), "{plan}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! A receiver of webhooks: it keeps what arrives, and answers what a test wants.
 
+use crate::tls::authority::Pair;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -10,6 +11,9 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 use sha2::Sha256;
 use std::collections::VecDeque;
@@ -18,6 +22,7 @@ use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tokio_rustls::TlsAcceptor;
 
 /// A request, and the status that it was answered.
 #[derive(Clone, Debug)]
@@ -45,11 +50,20 @@ pub struct Receiver {
 
 impl Receiver {
     pub fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// Starts one that serves HTTPS with this pair.
+    pub fn start_with(pair: Option<&Pair>) -> Self {
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        let (scheme, tls) = match pair {
+            None => ("http", None),
+            Some(pair) => ("https", Some(acceptor(pair))),
+        };
+        let url = format!("{scheme}://{}/hook", listener.local_addr().unwrap());
         let state = Arc::<Mutex<State>>::default();
-        runtime.spawn(serve(listener, Arc::clone(&state)));
+        runtime.spawn(serve(listener, tls, Arc::clone(&state)));
         Self { url, state, _runtime: runtime }
     }
 
@@ -106,12 +120,30 @@ impl Received {
     }
 }
 
-async fn serve(listener: TcpListener, state: Arc<Mutex<State>>) {
+fn acceptor(pair: &Pair) -> TlsAcceptor {
+    let certificates = CertificateDer::pem_file_iter(&pair.certificate).unwrap();
+    let key = PrivateKeyDer::from_pem_file(&pair.key).unwrap();
+    let config = ServerConfig::builder().with_no_client_auth();
+    let config = config.with_single_cert(certificates.map(Result::unwrap).collect(), key);
+    Arc::new(config.unwrap()).into()
+}
+
+async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<Mutex<State>>) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
-        let state = Arc::clone(&state);
+        let (tls, state) = (tls.clone(), Arc::clone(&state));
         let answer = service_fn(move |request| answer(request, Arc::clone(&state)));
-        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
+        tokio::spawn(async move {
+            let http = http1::Builder::new();
+            match tls {
+                None => http.serve_connection(TokioIo::new(stream), answer).await.unwrap_or(()),
+                Some(tls) => {
+                    // A client that does not trust the certificate leaves.
+                    let Ok(stream) = tls.accept(stream).await else { return };
+                    http.serve_connection(TokioIo::new(stream), answer).await.unwrap_or(());
+                }
+            }
+        });
     }
 }
 
