@@ -6,9 +6,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use serde_json::Value;
-
-use crate::case::{Schema, json_equals};
+use crate::case::Schema;
 use crate::document::Node;
 use crate::finding::{Finding, Rule, Side};
 use crate::location::Location;
@@ -16,7 +14,7 @@ use crate::pair::Pair;
 
 /// Whether any of the schemas sets the flag.
 pub fn flag(schema: &Schema<'_>, keyword: &str) -> bool {
-    find_all(schema, keyword).iter().any(|node| node.value == &Value::Bool(true))
+    find_all(schema, keyword).iter().any(|node| node.value.as_bool() == Some(true))
 }
 
 /// Returns every text that the schemas say with a keyword.
@@ -28,14 +26,14 @@ pub fn texts<'d>(schema: &Schema<'d>, keyword: &str) -> impl Iterator<Item = &'d
 pub fn discriminators_differ(schemas: &Pair<Schema<'_>>) -> bool {
     let found = schemas.as_ref().map(|schema| find_all(schema, "discriminator").into_iter().next());
     let both = found.documented.zip(found.served);
-    both.is_some_and(|(one, two)| !json_equals(one.value, two.value))
+    both.is_some_and(|(one, two)| one.value != two.value)
 }
 
 /// Compares the defaults of both sides.
 pub fn compare_defaults(schemas: &Pair<Schema<'_>>, location: &Location) -> Option<Finding> {
     let defaults = schemas.as_ref().map(default);
     let agree = match (&defaults.documented, &defaults.served) {
-        (Some(one), Some(two)) => json_equals(one.value, two.value),
+        (Some(one), Some(two)) => one.value == two.value,
         (one, two) => one.is_none() && two.is_none(),
     };
     if agree {

@@ -4,11 +4,16 @@
 //! `oneOf`, `anyOf`, `nullable` or implied types, because none of these is left.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::rc::Rc;
 
-use serde_json::Value;
+use indexmap::IndexSet;
 
 use crate::document::Node;
 use crate::number::{Bound, Number, Range};
+use crate::value::{Data, Value};
+
+/// Listed values, in the order of the document.
+pub type Values = IndexSet<Value>;
 
 /// The kinds of JSON values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,13 +39,13 @@ impl Kind {
 
     /// Returns the kind of a value.
     pub fn of(value: &Value) -> Self {
-        match value {
-            Value::Null => Self::Null,
-            Value::Bool(_) => Self::Boolean,
-            Value::Number(_) => Self::Number,
-            Value::String(_) => Self::String,
-            Value::Array(_) => Self::Array,
-            Value::Object(_) => Self::Object,
+        match value.data {
+            Data::Null => Self::Null,
+            Data::Bool(_) => Self::Boolean,
+            Data::Number(_) => Self::Number,
+            Data::String(_) => Self::String,
+            Data::Array(_) => Self::Array,
+            Data::Object(_) => Self::Object,
         }
     }
 
@@ -122,7 +127,7 @@ pub struct Case<'d> {
     /// The schema that declares the case.
     pub origin: Node<'d>,
     /// The only values, if they are enumerated.
-    pub values: Option<Vec<Value>>,
+    pub values: Option<Rc<Values>>,
     /// The range of a number, of the length of a string, or of the count of the others.
     pub range: Range,
     /// Whether numbers are integers.
@@ -150,7 +155,7 @@ pub struct Case<'d> {
     /// The other variants of a `oneOf` that a value of this one may fit too, which `oneOf` forbids.
     pub rivals: Vec<Node<'d>>,
     /// The property by which a `discriminator` selects this variant, and its values.
-    pub tag: Option<(&'d str, Vec<Value>)>,
+    pub tag: Option<(&'d str, Rc<Values>)>,
     /// The keywords that the checker does not understand.
     pub opaque: Vec<Opaque<'d>>,
 }
@@ -158,7 +163,7 @@ pub struct Case<'d> {
 impl<'d> Case<'d> {
     /// Every value of a kind.
     pub fn any(kind: Kind, origin: &Node<'d>) -> Self {
-        let booleans = || vec![Value::Bool(false), Value::Bool(true)];
+        let booleans = || Rc::new([false, true].map(Value::from).into());
         Self {
             kind,
             origin: origin.clone(),
@@ -187,7 +192,7 @@ impl<'d> Case<'d> {
             return None;
         }
         let mut both = Self { origin: other.origin.clone(), ..self.clone() };
-        both.values = common_values(self.values.as_deref(), other.values.as_deref());
+        both.values = common_values(self.values.as_ref(), other.values.as_ref());
         both.range = self.range.intersect(other.range);
         both.is_integer |= other.is_integer;
         both.has_integer_format |= other.has_integer_format;
@@ -205,13 +210,18 @@ impl<'d> Case<'d> {
             add_new(both.properties.entry(name).or_default(), all);
         }
         both.additional = self.additional.intersect(&other.additional);
-        (both.values != Some(Vec::new())).then_some(both)
+        both.is_possible().then_some(both)
     }
 
     /// Returns whether both cases have a value in common, as far as their enumerations tell.
     pub fn shares_values(&self, other: &Self) -> bool {
-        let common = common_values(self.values.as_deref(), other.values.as_deref());
-        common.is_none_or(|values| !values.is_empty())
+        let both = self.values.as_ref().zip(other.values.as_ref());
+        both.is_none_or(|(one, two)| !one.is_disjoint(two))
+    }
+
+    /// Whether it lists a value, or lists none because it allows others.
+    pub fn is_possible(&self) -> bool {
+        self.values.as_ref().is_none_or(|values| !values.is_empty())
     }
 
     /// Whether all conditions are equal, except the enumerated values.
@@ -269,21 +279,6 @@ pub fn allows_everything(cases: &[Case<'_>]) -> bool {
     cases.len() == Kind::ALL.len() && cases.iter().all(is_plain)
 }
 
-/// Whether two JSON values are equal; `1` equals `1.0`.
-pub fn json_equals(one: &Value, two: &Value) -> bool {
-    match (one, two) {
-        (Value::Number(_), Value::Number(_)) => Number::of(one) == Number::of(two),
-        (Value::Array(one), Value::Array(two)) => {
-            one.len() == two.len() && one.iter().zip(two).all(|(one, two)| json_equals(one, two))
-        }
-        (Value::Object(one), Value::Object(two)) => {
-            let is_same = |(key, value)| two.get(key).is_some_and(|two| json_equals(value, two));
-            one.len() == two.len() && one.iter().all(is_same)
-        }
-        _ => one == two,
-    }
-}
-
 /// Whether two nodes are equal after every reference in them is followed.
 fn says_the_same<'d>(
     one: &Node<'d>,
@@ -294,29 +289,29 @@ fn says_the_same<'d>(
     if !known.insert(pair) {
         return true;
     }
-    match (one.value, two.value) {
-        (Value::Object(a), Value::Object(b)) => {
+    match (&one.value.data, &two.value.data) {
+        (Data::Object(a), Data::Object(b)) => {
             let mut is_same = |(key, node): (&str, Node<'d>)| {
                 two.get(key).is_some_and(|other| says_the_same(&node, &other, known))
             };
             a.len() == b.len() && one.members().all(&mut is_same)
         }
-        (Value::Array(a), Value::Array(b)) => {
+        (Data::Array(a), Data::Array(b)) => {
             let mut pairs = one.elements().into_iter().zip(two.elements());
             a.len() == b.len() && pairs.all(|(one, two)| says_the_same(&one, &two, known))
         }
-        (one, two) => json_equals(one, two),
+        (one, two) => one == two,
     }
 }
 
-/// Whether one of the values equals `value`.
-pub fn contains(values: &[Value], value: &Value) -> bool {
-    values.iter().any(|one| json_equals(one, value))
-}
-
-fn common_values(one: Option<&[Value]>, two: Option<&[Value]>) -> Option<Vec<Value>> {
-    let (Some(a), Some(b)) = (one, two) else { return one.or(two).map(<[Value]>::to_vec) };
-    Some(a.iter().filter(|value| contains(b, value)).cloned().collect())
+/// Returns the values that are in both; nothing if none are listed.
+fn common_values(one: Option<&Rc<Values>>, two: Option<&Rc<Values>>) -> Option<Rc<Values>> {
+    match (one, two) {
+        (Some(one), Some(two)) if !one.is_subset(two) => {
+            Some(Rc::new(one.intersection(two).cloned().collect()))
+        }
+        _ => one.or(two).cloned(),
+    }
 }
 
 fn add_new<T: Clone + PartialEq>(all: &mut Vec<T>, more: &[T]) {

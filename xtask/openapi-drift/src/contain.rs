@@ -9,9 +9,10 @@ mod scalar;
 mod variant;
 
 use std::cell::{OnceCell, RefCell};
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use indexmap::IndexSet;
-use serde_json::Value as Json;
 
 use crate::annotation;
 use crate::case::{Case, Kind, Schema, allows_everything};
@@ -22,12 +23,16 @@ use crate::finding::{Effect, Finding, Rule, Side};
 use crate::location::Location;
 use crate::number::Number;
 use crate::pair::{Direction, Pair, Question};
+use crate::value::Value as Json;
 use variant::{Constants, Union};
 
 /// Deeper than the references of any document that people maintain.
 pub const MAX_DEPTH: usize = 4000;
 /// More pairs than any value of a small document needs.
 const MAX_PAIRS: usize = 20_000;
+
+/// How many findings are kept of a pair that fails.
+const MAX_REMEMBERED: usize = 16;
 
 /// Longer enumerations take longer to compare than to look up.
 const MANY_VALUES: usize = 20;
@@ -39,16 +44,23 @@ type Key = (Pair<Vec<*const Json>>, Direction);
 /// share one, because they share most of their schemas.
 #[derive(Debug, Default)]
 pub struct Containment {
-    /// Pairs that hold, or are assumed to hold while they are compared, so that recursion ends. A
-    /// pair that fails is removed with everything that was found under this assumption, so that
-    /// between two values only pairs are left that hold.
+    /// Pairs that are assumed to hold while they are compared, so that recursion ends, and pairs that
+    /// hold under such an assumption. A pair that fails is removed with all that followed it.
     holding: IndexSet<Key>,
+    /// Pairs that hold.
+    proven: HashSet<Key>,
+    /// The first assumption that was used, by its index.
+    used: usize,
+    /// Findings of pairs that fail, under any assumption. In documents in which most schemas refer to
+    /// most others, a difference has more places than can be visited.
+    failing: HashMap<Key, Vec<Finding>>,
     depth: usize,
     /// The depth at which nothing more is compared.
     max_depth: usize,
     /// How many pairs each value may take.
     max_pairs: usize,
     compared: usize,
+    compared_in_all: usize,
 }
 
 /// The comparison that all values of two documents share.
@@ -157,14 +169,23 @@ impl Containment {
     /// A comparison of documents that hold `values`, with room on the stack for `max_depth`.
     pub fn new(values: usize, max_depth: usize) -> Self {
         let max_pairs = values.max(MAX_PAIRS);
-        Self { max_depth, max_pairs, ..Self::default() }
+        Self { max_depth, max_pairs, used: usize::MAX, ..Self::default() }
     }
 
     /// Compares what both sides declare for one value.
     pub fn compare(&mut self, schemas: &Pair<Schema<'_>>, location: &Location) -> Vec<Finding> {
         let key = (schemas.as_ref().map(Schema::key), location.direction);
-        if self.holding.contains(&key) {
+        if let Some(index) = self.holding.get_index_of(&key) {
+            self.used = self.used.min(index);
             return Vec::new();
+        }
+        if self.proven.contains(&key) {
+            return Vec::new();
+        }
+        // In small documents every place of a difference is visited.
+        let is_large = self.compared_in_all > self.max_pairs / 4;
+        if let Some(known) = self.failing.get(&key).filter(|_| is_large) {
+            return known.iter().map(|finding| finding.moved(location)).collect();
         }
         if self.depth == 0 {
             self.compared = 0;
@@ -173,13 +194,16 @@ impl Containment {
         let (says, constants) = (OnceCell::new(), OnceCell::new());
         let value = Value { schemas, cases: &cases, location, says, constants };
         self.compared += 1;
+        self.compared_in_all += 1;
         if self.depth == self.max_depth || self.compared > self.max_pairs {
             return vec![value.undecided("such deep nesting")];
         }
-        let known = self.holding.len();
-        if value.is_held() {
-            self.holding.insert(key);
+        let (known, used) = (self.holding.len(), self.used);
+        let is_held = value.is_held();
+        if is_held {
+            self.holding.insert(key.clone());
         }
+        self.used = usize::MAX;
         self.depth += 1;
         let mut findings = self.value(&value);
         self.depth -= 1;
@@ -188,6 +212,14 @@ impl Containment {
         }
         if !findings.is_empty() {
             self.holding.truncate(known);
+        } else if self.used >= known {
+            self.proven.extend(self.holding.drain(known..));
+        }
+        self.used = self.used.min(used);
+        if is_held && !findings.is_empty() {
+            let first = findings.iter().take(MAX_REMEMBERED);
+            let remember = || first.map(|finding| finding.relative_to(location)).collect();
+            self.failing.entry(key).or_insert_with(remember);
         }
         findings
     }
@@ -261,7 +293,7 @@ impl Containment {
         let rank = |at: &usize| (component(small) != component(&large[*at]), at.abs_diff(index));
         let mut variants = variants.to_vec();
         variants.sort_by_key(rank);
-        let mut best: Option<Vec<Finding>> = None;
+        let mut best: Option<(_, Vec<Finding>)> = None;
         for at in variants {
             let spans = |name: &&&str| !union.has_all_values(at, name);
             let covered: Vec<_> = told.iter().filter(spans).copied().collect();
@@ -270,11 +302,12 @@ impl Containment {
             if findings.is_empty() {
                 return findings;
             }
-            if best.as_ref().is_none_or(|known| cost(&findings) < cost(known)) {
-                best = Some(findings);
+            let cost = (component(small) != component(&large[at]), cost(&findings));
+            if best.as_ref().is_none_or(|(known, _)| cost < *known) {
+                best = Some((cost, findings));
             }
         }
-        best.unwrap_or_default()
+        best.map_or(Vec::new(), |(_, findings)| findings)
     }
 
     fn case(&mut self, fit: &Fit<'_, '_>) -> Vec<Finding> {
@@ -310,11 +343,18 @@ impl Containment {
         case: &Case<'_>,
         larger: &[&Case<'_>],
     ) -> Option<Finding> {
-        let values = case.values.iter().flatten();
-        let one = |value: &Json| Case { values: Some(vec![value.clone()]), ..case.clone() };
+        if larger.iter().all(|case| case.rivals.is_empty()) {
+            return None;
+        }
+        let rest = Case { values: None, ..case.clone() };
+        let one = |value: &Json| {
+            let values = Some(Rc::new([value.clone()].into()));
+            Case { values, ..rest.clone() }
+        };
+        let values = case.values.iter().flat_map(|values| values.iter());
         let mut cases: Vec<_> = values.map(one).collect();
         if cases.is_empty() {
-            cases.push(case.clone());
+            cases.push(rest);
         }
         cases.iter().find_map(|small| {
             let having = larger.iter().filter(|other| !are_disjoint(small, other));
@@ -362,7 +402,8 @@ fn cost(findings: &[Finding]) -> (usize, usize) {
     (breaks.count(), findings.len())
 }
 
-/// The name of the component that declares a case. People recognize branches by it.
-fn component<'a>(case: &'a Case<'_>) -> &'a str {
-    case.origin.defined_at.rsplit('/').next().unwrap_or_default()
+/// The name of the component that declares a case, if one does. People recognize branches by it.
+fn component<'a>(case: &'a Case<'_>) -> Option<&'a str> {
+    let place = case.origin.defined_at.rsplit_once("/components/schemas/");
+    place.map(|(_, name)| name).filter(|name| !name.contains('/'))
 }

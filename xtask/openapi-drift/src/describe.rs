@@ -1,9 +1,7 @@
 //! Describes plain cases in words, for the two sides of a finding. It must not compare, and the
 //! layout is the report's.
 
-use serde_json::Value;
-
-use crate::case::{Case, Kind, allows_everything};
+use crate::case::{Case, Kind, Values, allows_everything};
 use crate::expand::integer_format;
 use crate::finding::Rule;
 use crate::number::Range;
@@ -91,10 +89,10 @@ fn range(case: &Case<'_>) -> Option<String> {
 }
 
 /// Lists enumerated values.
-pub fn values(values: &[Value]) -> String {
-    list(values.iter().map(|value| match value {
-        Value::String(text) => format!("`{text}`"),
-        other => format!("`{other}`"),
+pub fn values(values: &Values) -> String {
+    list(values.iter().map(|value| match value.as_str() {
+        Some(text) => format!("`{text}`"),
+        None => format!("`{value}`"),
     }))
 }
 

@@ -6,10 +6,10 @@
 use std::fmt;
 
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
 
 use crate::files::{self, Files};
-use crate::yaml::{self, Position, Positions, escape};
+use crate::value::{Position, Value};
+use crate::yaml::{self, escape};
 
 /// Longer chains of references are taken for circles.
 const MAX_STEPS: usize = 32;
@@ -32,7 +32,8 @@ pub struct Document {
     /// The name in messages: a file name, or "the server".
     pub name: String,
     root: Value,
-    positions: Positions,
+    version: Version,
+    has_lines: bool,
     files: Files,
     /// How many values it holds.
     size: usize,
@@ -54,34 +55,35 @@ impl Document {
         read: &mut dyn FnMut(&str) -> Result<String, String>,
     ) -> Result<Self, ParseError> {
         let about = |why| ParseError(format!("{name} {why}"));
-        let (root, positions) = yaml::read(text).map_err(about)?;
-        let (name, files, size) = (name.to_owned(), Files::default(), 0);
-        let mut document = Self { name, root, positions, files, size };
+        let root = yaml::read(text).map_err(about)?;
+        let (name, files) = (name.to_owned(), Files::default());
+        let version = Version::V3_0;
+        let mut document = Self { name, root, version, has_lines: true, files, size: 0 };
         document.read_files(read).map_err(|why| ParseError(format!("{} {why}", document.name)))?;
         document.checked()
     }
 
     /// Takes a parsed document, which has no line numbers.
-    pub fn new(name: &str, root: Value) -> Result<Self, ParseError> {
-        let (positions, files, size) = Default::default();
-        Self { name: name.to_owned(), root, positions, files, size }.checked()
+    pub fn new(name: &str, root: serde_json::Value) -> Result<Self, ParseError> {
+        let (name, root, files) = (name.to_owned(), root.into(), Files::default());
+        let version = Version::V3_0;
+        Self { name, root, version, has_lines: false, files, size: 0 }.checked()
     }
 
     /// The version of OpenAPI, which decides what the keywords of a schema mean.
     pub(crate) fn version(&self) -> Version {
-        let text = self.root.get("openapi").and_then(Value::as_str);
-        text.and_then(version).unwrap_or(Version::V3_0)
+        self.version
     }
 
     /// Drops the line numbers, for a text that the reader does not have.
     #[must_use]
     pub fn without_lines(self) -> Self {
-        Self { positions: Positions::default(), ..self }
+        Self { has_lines: false, ..self }
     }
 
-    /// The document as it was read.
-    pub fn value(&self) -> &Value {
-        &self.root
+    /// Returns the document as it was read.
+    pub fn value(&self) -> serde_json::Value {
+        self.root.to_json()
     }
 
     /// The node of the whole document.
@@ -93,8 +95,8 @@ impl Document {
     /// Returns line and column of a place, or of the nearest parent that has them.
     pub(crate) fn position(&self, place: &str) -> Option<Position> {
         match files::split(place) {
-            ("", pointer) => self.positions.get(pointer),
-            (path, pointer) => self.files.position(path, pointer),
+            ("", pointer) => self.root.position(pointer).filter(|_| self.has_lines),
+            (path, pointer) => self.files.value(path)?.position(pointer),
         }
     }
 
@@ -115,8 +117,9 @@ impl Document {
             }
             let path = files::resolve(files::split(&from).0, &decode(path))?;
             if self.files.add(&path, read)? {
-                let value = self.files.value(&path).unwrap_or(&Value::Null);
-                pending.extend(references(value, &path)?);
+                pending.extend(
+                    self.files.value(&path).map_or(Ok(Vec::new()), |it| references(it, &path))?,
+                );
             }
         }
         Ok(())
@@ -128,21 +131,18 @@ impl Document {
     }
 
     fn checked(self) -> Result<Self, ParseError> {
-        let size = self.check().map_err(|why| ParseError(format!("{} {why}", self.name)))?;
-        Ok(Self { size, ..self })
+        let checked = self.check().map_err(|why| ParseError(format!("{} {why}", self.name)));
+        let (version, size) = checked?;
+        Ok(Self { version, size, ..self })
     }
 
-    /// Returns how many values there are.
-    fn check(&self) -> Result<usize, String> {
-        match self.root.get("openapi").map(|version| (version, version.as_str())) {
-            Some((_, Some(text))) if version(text).is_some() => {}
-            Some((version, _)) => {
-                return Err(format!(
-                    "says `openapi: {version}`, and only 3.0.x and 3.1.x can be compared"
-                ));
-            }
-            None => return Err("is not an OpenAPI document: it has no `openapi` version".into()),
-        }
+    /// Returns the version, and how many values there are.
+    fn check(&self) -> Result<(Version, usize), String> {
+        let said = self.root.get("openapi");
+        let said = said.ok_or("is not an OpenAPI document: it has no `openapi` version")?;
+        let version = said.as_str().and_then(version).ok_or_else(|| {
+            format!("says `openapi: {said}`, and only 3.0.x and 3.1.x can be compared")
+        })?;
         if !self.root.get("paths").is_some_and(Value::is_object) {
             return Err("has no `paths` object, so there is nothing to compare".into());
         }
@@ -153,7 +153,7 @@ impl Document {
             }
             size += count(value);
         }
-        Ok(size)
+        Ok((version, size))
     }
 
     /// Follows a chain of references to its end, from a place.
@@ -210,8 +210,7 @@ fn count(root: &Value) -> usize {
     let (mut size, mut pending) = (0, vec![root]);
     while let Some(value) = pending.pop() {
         size += 1;
-        pending.extend(value.as_object().into_iter().flatten().map(|(_, value)| value));
-        pending.extend(value.as_array().into_iter().flatten());
+        pending.extend(value.children());
     }
     size
 }
@@ -314,7 +313,7 @@ impl<'d> Node<'d> {
     /// Returns every member with its name; there are none if this is not an object.
     pub fn members(&self) -> impl Iterator<Item = (&'d str, Self)> + use<'_, 'd> {
         let members = self.value.as_object().into_iter().flatten();
-        members.map(|(key, value)| (key.as_str(), self.child(key, value)))
+        members.map(|(key, value)| (&**key, self.child(key, value)))
     }
 
     /// Returns the elements of the array with this name; there are none if it is not an array.
@@ -352,11 +351,11 @@ impl<'d> Node<'d> {
 
     /// Returns the reference, unless the value says more than its target.
     fn followed(&self, value: &'d Value) -> Option<&'d str> {
-        let is_prose = |key: &String| PROSE.contains(&key.as_str()) || key.starts_with("x-");
+        let is_prose = |key: &str| PROSE.contains(&key) || key.starts_with("x-");
         let reference = reference(value)?;
         let says_more = self.is_schema
             && self.version() == Version::V3_1
-            && !value.as_object()?.keys().all(is_prose);
+            && !value.as_object()?.iter().all(|(key, _)| is_prose(key));
         (!says_more).then_some(reference)
     }
 }

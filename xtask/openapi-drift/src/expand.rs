@@ -7,11 +7,12 @@ mod disjoint;
 mod keyword;
 mod variant;
 
-use serde_json::Value;
+use std::rc::Rc;
 
-use crate::case::{Case, Kind, Opaque, Schema, contains};
+use crate::case::{Case, Kind, Opaque, Schema};
 use crate::document::{Node, Version};
 use crate::number::{Number, Range};
+use crate::value::Value;
 pub use disjoint::are_disjoint;
 pub use keyword::integer_format;
 use keyword::own_cases;
@@ -47,8 +48,9 @@ fn restrict_numbers(case: &mut Case<'_>) {
     if case.kind == Kind::Number {
         let (range, is_integer) = (case.range, case.is_integer);
         let fits = |number: Number| range.contains(number) && (!is_integer || number.is_whole());
-        if let Some(values) = &mut case.values {
-            values.retain(|value| Number::of(value).is_some_and(fits));
+        let fits = |value: &Value| value.as_number().is_some_and(fits);
+        if let Some(values) = case.values.as_mut().filter(|values| !values.iter().all(fits)) {
+            Rc::make_mut(values).retain(fits);
         }
     }
 }
@@ -67,7 +69,7 @@ impl Expansion {
     fn finish<'d>(mut self, schema: &Schema<'d>) -> Vec<Case<'d>> {
         let mut cases = self.all(&schema.all, every_case(&schema.shown));
         cases.iter_mut().for_each(restrict_numbers);
-        cases.retain(|case| case.values != Some(Vec::new()));
+        cases.retain(Case::is_possible);
         cases
     }
 
@@ -84,8 +86,8 @@ impl Expansion {
         self.count += 1;
         let is_recursive =
             self.in_progress.contains(&node.defined_at) || self.in_progress.len() > MAX_DEPTH;
-        if let (Version::V3_1, Value::Bool(allows)) = (node.version(), node.value) {
-            return if *allows { every_case(node) } else { Vec::new() };
+        if let (Version::V3_1, Some(allows)) = (node.version(), node.value.as_bool()) {
+            return if allows { every_case(node) } else { Vec::new() };
         }
         if is_recursive || self.count > MAX_SCHEMAS || !node.value.is_object() {
             return unreadable(node, (!is_recursive).then_some(node));
@@ -153,9 +155,7 @@ fn add_values<'d>(known: &mut Case<'d>, case: Case<'d>) {
         known.values = None;
         return;
     };
-    for value in more {
-        if !contains(values, &value) {
-            values.push(value);
-        }
+    if !more.is_subset(values) {
+        Rc::make_mut(values).extend(more.iter().cloned());
     }
 }

@@ -6,19 +6,18 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
-use crate::yaml::{self, Position, Positions};
+use crate::value::Value;
+use crate::yaml;
 
 /// More files than any document that a person maintains.
-const MAX_FILES: usize = 1_000;
+const MAX_FILES: usize = 10_000;
 
 /// Returns the text of a file, by its path below the folder of a document.
 pub type Read<'r> = dyn FnMut(&str) -> Result<String, String> + 'r;
 
 /// The files by their path.
 #[derive(Debug, Default)]
-pub struct Files(BTreeMap<String, (Value, Positions)>);
+pub struct Files(BTreeMap<String, Value>);
 
 impl Files {
     /// Reads a file, unless it was read before. Returns whether it was not.
@@ -36,17 +35,12 @@ impl Files {
     }
 
     pub fn value(&self, path: &str) -> Option<&Value> {
-        self.0.get(path).map(|(value, _)| value)
-    }
-
-    /// Returns line and column of a pointer into a file.
-    pub fn position(&self, path: &str, pointer: &str) -> Option<Position> {
-        self.0.get(path)?.1.get(pointer)
+        self.0.get(path)
     }
 
     /// Returns every path with its value.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.0.iter().map(|(path, (value, _))| (path.as_str(), value))
+        self.0.iter().map(|(path, value)| (path.as_str(), value))
     }
 }
 

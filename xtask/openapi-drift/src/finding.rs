@@ -10,7 +10,7 @@ use crate::document::Node;
 use crate::files;
 use crate::location::Location;
 use crate::pair::{Direction, Pair, Question};
-use crate::yaml::Position;
+use crate::value::Position;
 
 /// The kind of a difference, the most severe first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -264,6 +264,18 @@ impl Finding {
         let sides = Side::pair((nodes.documented, says.documented), (nodes.served, says.served));
         let finding = Self::new((location.question, Rule::Required), title, sides, location);
         Some(Self { direction: Some(location.direction), ..finding })
+    }
+
+    /// Returns the finding with its first place relative to a location.
+    pub(crate) fn relative_to(&self, location: &Location) -> Self {
+        let place = self.places.first().and_then(|place| location.relative(place));
+        Self { places: place.map(str::to_owned).into_iter().collect(), ..self.clone() }
+    }
+
+    /// Returns the finding at a location, to which its places are relative.
+    pub(crate) fn moved(&self, location: &Location) -> Self {
+        let places = self.places.iter().map(|place| location.joined(place)).collect();
+        Self { places, ..self.clone() }
     }
 
     /// Returns what identifies this kind of finding.

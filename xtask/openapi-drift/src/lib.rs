@@ -88,6 +88,7 @@ mod operation;
 mod pair;
 mod report;
 mod traffic;
+mod value;
 mod warning;
 mod yaml;
 
@@ -105,5 +106,5 @@ pub use traffic::{
     Coverage, Exchange, Item, REDACTED, Routes, TrafficFinding, TrafficOutcome, TrafficRule,
     check_traffic, read_traffic,
 };
+pub use value::Position;
 pub use warning::Warning;
-pub use yaml::Position;

@@ -96,6 +96,19 @@ impl Location {
         Self { direction, ..self.clone() }
     }
 
+    /// Returns the rest of a place that is inside of this value.
+    pub fn relative<'p>(&self, place: &'p str) -> Option<&'p str> {
+        let this = self.to_string();
+        let rest = place.strip_prefix(this.strip_suffix('`').unwrap_or(&this))?;
+        Some(rest.strip_prefix(" `").unwrap_or(rest).strip_suffix('`').unwrap_or(rest))
+    }
+
+    /// Returns the place of such a rest.
+    pub fn joined(&self, rest: &str) -> String {
+        let this = if rest.is_empty() { self.clone() } else { self.with_suffix(rest) };
+        this.to_string()
+    }
+
     /// What sentences call the value.
     pub fn subject(&self) -> &str {
         &self.subject

@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use serde_json::Value;
+use serde_json::Number as Json;
 
 /// A JSON number. `1` and `1.0` are the same integer.
 #[derive(Clone, Copy, Debug)]
@@ -18,13 +18,9 @@ pub enum Number {
 }
 
 impl Number {
-    /// Returns the number in a JSON value, if it is one.
-    pub fn of(value: &Value) -> Option<Self> {
-        if let Some(whole) = value.as_i64() {
-            return Some(Self::Whole(whole.into()));
-        }
-        let unsigned = value.as_u64().map(|whole| Self::Whole(whole.into()));
-        unsigned.or_else(|| value.as_f64().map(from_float))
+    /// Reads a number of JSON.
+    pub fn of(json: &Json) -> Option<Self> {
+        json.as_i128().map(Self::Whole).or_else(|| json.as_f64().map(from_float))
     }
 
     /// Converts a count.
@@ -33,10 +29,10 @@ impl Number {
     }
 
     /// Returns the number as JSON, if JSON can hold it.
-    pub fn to_json(self) -> Option<Value> {
+    pub fn to_json(self) -> Option<Json> {
         match self {
-            Self::Whole(whole) => i64::try_from(whole).ok().map(Value::from),
-            Self::Real(real) => Some(real.into()),
+            Self::Whole(whole) => Json::from_i128(whole),
+            Self::Real(real) => Json::from_f64(real),
         }
     }
 
@@ -232,12 +228,12 @@ impl fmt::Display for Range {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     #[test]
     fn a_multiple_is_decided_in_decimals() {
         let is_multiple = |number: Value, step: Value| {
-            let read = |value: &Value| Number::of(value).unwrap();
+            let read = |value: &Value| Number::of(value.as_number().unwrap()).unwrap();
             read(&number).is_multiple_of(read(&step))
         };
         for (number, step) in [

@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 
 use crate::document::{Document, Version};
-use crate::yaml::{Position, escape};
+use crate::value::Position;
+use crate::yaml::escape;
 
 /// A keyword that has no meaning at its place.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,7 +69,7 @@ fn keyword(word: &'static str, version: Version) -> Keyword {
 pub(crate) fn warnings(document: &Document) -> Vec<Warning> {
     let kinds = keywords(document.version());
     let mut warnings = Vec::new();
-    let mut pending = vec![(document.value(), String::new(), "document", false)];
+    let mut pending = vec![(document.root().value, String::new(), "document", false)];
     while let Some((value, place, kind, is_map)) = pending.pop() {
         let elements = value.as_array().into_iter().flatten().enumerate();
         pending.extend(elements.map(|(at, value)| (value, format!("{place}/{at}"), kind, false)));
@@ -81,7 +82,7 @@ pub(crate) fn warnings(document: &Document) -> Vec<Warning> {
                 pending.push((value, place, kind, false));
                 continue;
             }
-            match kinds[kind].iter().find(|it| it.name == key) {
+            match kinds[kind].iter().find(|it| it.name == &**key) {
                 Some(Keyword { is_known: true, kind: Some((kind, is_map)), .. }) => {
                     pending.push((value, place, kind, *is_map));
                 }
@@ -104,7 +105,7 @@ fn warning(
 ) -> Option<Warning> {
     // A reference may have a summary and a description of its own in every place.
     let is_of_reference = ["$ref", "summary", "description"].contains(&key)
-        && document.value().pointer(pointer.rsplit_once('/')?.0)?.get("$ref").is_some();
+        && document.root().value.pointer(pointer.rsplit_once('/')?.0)?.get("$ref").is_some();
     if key.starts_with("x-") || is_of_reference {
         return None;
     }

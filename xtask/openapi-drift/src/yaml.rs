@@ -1,60 +1,20 @@
-//! Reads YAML (and JSON, which is YAML) into JSON values, with the position of every key and
-//! element.
+//! Reads YAML (and JSON, which is YAML) into values, with the position of every key and element.
 //!
 //! It reads events with an explicit stack, so that deep nesting cannot overflow. What JSON cannot
 //! hold, or what two readers would read differently, is an error and never a guess.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
-use serde_json::{Map, Value};
+
+use crate::value::{Data, Position, Value};
 
 /// Deeper than any document that a person wrote, and shallow enough for every walk over it.
 const MAX_DEPTH: usize = 100;
 /// Aliases can multiply a small file without end.
 const MAX_VALUES: usize = 1_000_000;
-
-/// Line and column, both counted from 1.
-pub type Position = (usize, usize);
-
-/// A value, and the positions in it.
-pub type Positioned = (Value, Positions);
-
-/// The position of each JSON pointer in a document. It holds hashes, because the pointers of a large
-/// document are larger than the document.
-#[derive(Debug, Default)]
-pub struct Positions(HashMap<u64, (u32, u32)>);
-
-/// The hash of the pointer of the whole document.
-const ROOT: u64 = 0;
-
-impl Positions {
-    /// Returns line and column of a JSON pointer, or of the nearest parent that has them.
-    pub fn get(&self, pointer: &str) -> Option<Position> {
-        let mut nearest = self.0.get(&ROOT);
-        let mut hash = ROOT;
-        for step in pointer.split('/').skip(1) {
-            let name = step.replace("~1", "/").replace("~0", "~");
-            hash = child(hash, &name);
-            nearest = self.0.get(&hash).or(nearest);
-        }
-        nearest.map(|(line, column)| (*line as usize, *column as usize))
-    }
-
-    fn insert(&mut self, hash: u64, at: Marker) {
-        let number = |number| u32::try_from(number).unwrap_or(u32::MAX);
-        self.0.entry(hash).or_insert((number(at.line()), number(at.col() + 1)));
-    }
-}
-
-/// Returns the hash of a pointer with one more step.
-fn child(parent: u64, step: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (parent, step).hash(&mut hasher);
-    hasher.finish()
-}
 
 /// Escapes a name as one step of a JSON pointer.
 pub fn escape(name: &str) -> String {
@@ -62,7 +22,7 @@ pub fn escape(name: &str) -> String {
 }
 
 /// Reads the only document in `text`.
-pub fn read(text: &str) -> Result<Positioned, String> {
+pub fn read(text: &str) -> Result<Value, String> {
     let text = text.trim_start_matches('\u{feff}');
     let marked = marked(text);
     let added = marked.len() - text.len();
@@ -79,8 +39,7 @@ pub fn read(text: &str) -> Result<Positioned, String> {
         let at = shifted(span.start, added);
         reader.handle(event, at).map_err(|why| located(&why, at))?;
     }
-    let value = reader.root.ok_or("holds no document")?;
-    Ok((value, reader.positions))
+    reader.root.ok_or_else(|| "holds no document".into())
 }
 
 /// Marks the start of a JSON document. Otherwise its first brace may begin a key, and the parser
@@ -100,34 +59,44 @@ fn located(why: &str, at: Marker) -> String {
 }
 
 /// Reads JSON that is not YAML (an escaped surrogate pair), without positions.
-fn json(text: &str) -> Option<Positioned> {
-    Some((serde_json::from_str(text).ok()?, Positions::default()))
+fn json(text: &str) -> Option<Value> {
+    serde_json::from_str::<serde_json::Value>(text).ok().map(Value::from)
 }
 
 /// A collection whose end has not been read yet.
-struct Collection {
-    value: Value,
-    key: Option<String>,
+struct Open {
+    collection: Collection,
     anchor: usize,
-    /// The hash of its pointer.
-    hash: u64,
+    at: Position,
+}
+
+enum Collection {
+    Array(Vec<Value>),
+    /// The members, and the name of the next one with its position.
+    Object(BTreeMap<Arc<str>, Value>, Option<(Arc<str>, Position)>),
 }
 
 #[derive(Default)]
 struct Reader {
     root: Option<Value>,
-    open: Vec<Collection>,
+    open: Vec<Open>,
     anchors: HashMap<usize, Value>,
-    positions: Positions,
+    /// Every text, because most occur again.
+    texts: HashSet<Arc<str>>,
     count: usize,
 }
 
 impl Reader {
     fn handle(&mut self, event: Event<'_>, at: Marker) -> Result<(), String> {
+        let at = (at.line(), at.col() + 1);
         match event {
-            Event::Scalar(text, style, anchor, tag) => self.scalar(text, style, anchor, tag, at),
-            Event::SequenceStart(anchor, _) => self.start(Value::Array(Vec::new()), anchor, at),
-            Event::MappingStart(anchor, _) => self.start(Value::Object(Map::new()), anchor, at),
+            Event::Scalar(text, style, anchor, tag) => self.scalar(&text, style, anchor, tag, at),
+            Event::SequenceStart(anchor, _) => {
+                self.start(Collection::Array(Vec::new()), anchor, at)
+            }
+            Event::MappingStart(anchor, _) => {
+                self.start(Collection::Object(BTreeMap::new(), None), anchor, at)
+            }
             Event::SequenceEnd | Event::MappingEnd => self.end(),
             Event::Alias(anchor) => self.alias(anchor, at),
             Event::DocumentStart(_) if self.root.is_some() => {
@@ -139,58 +108,73 @@ impl Reader {
 
     fn scalar(
         &mut self,
-        text: Cow<'_, str>,
+        text: &str,
         style: ScalarStyle,
         anchor: usize,
         tag: Option<Cow<'_, Tag>>,
-        at: Marker,
+        at: Position,
     ) -> Result<(), String> {
         if self.expects_key() {
-            return self.key(text.into_owned(), at);
+            return self.key(text, at);
         }
         let is_string = style != ScalarStyle::Plain || tag.is_some_and(|tag| tag.suffix == "str");
-        let value = if is_string { Value::String(text.into_owned()) } else { plain(&text)? };
-        self.record_position(at);
-        self.add(value, anchor)
+        let plain = if is_string { None } else { plain(text)? };
+        let data = plain.unwrap_or_else(|| Data::String(self.shared(text)));
+        self.add(Value::at(data, at), anchor)
+    }
+
+    /// Returns the text, in the memory of an equal one.
+    fn shared(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.texts.get(text) {
+            return Arc::clone(known);
+        }
+        let new = Arc::from(text);
+        self.texts.insert(Arc::clone(&new));
+        new
     }
 
     fn expects_key(&self) -> bool {
-        let innermost = self.open.last();
-        innermost.is_some_and(|parent| parent.value.is_object() && parent.key.is_none())
+        let innermost = self.open.last().map(|open| &open.collection);
+        matches!(innermost, Some(Collection::Object(_, None)))
     }
 
     /// Every key is a string: `200` is the status "200".
-    fn key(&mut self, name: String, at: Marker) -> Result<(), String> {
+    fn key(&mut self, name: &str, at: Position) -> Result<(), String> {
         if name == "<<" {
             return Err("holds a merge key `<<`, which is not YAML 1.2: write it out".into());
         }
-        let Some(parent) = self.open.last_mut() else { return Ok(()) };
-        if parent.value.get(&name).is_some() {
-            return Err(format!("holds the key `{name}` twice: remove one"));
+        let name = self.shared(name);
+        let innermost = self.open.last_mut().map(|open| &mut open.collection);
+        if let Some(Collection::Object(members, key)) = innermost {
+            if members.contains_key(&name) {
+                return Err(format!("holds the key `{name}` twice: remove one"));
+            }
+            *key = Some((name, at));
         }
-        self.positions.insert(child(parent.hash, &name), at);
-        parent.key = Some(name);
         Ok(())
     }
 
-    fn start(&mut self, value: Value, anchor: usize, at: Marker) -> Result<(), String> {
+    fn start(&mut self, collection: Collection, anchor: usize, at: Position) -> Result<(), String> {
         if self.expects_key() {
             return Err("holds a key that is not a name".into());
         }
         if self.open.len() == MAX_DEPTH {
             return Err(too_deep());
         }
-        let hash = self.record_position(at);
-        self.open.push(Collection { value, key: None, anchor, hash });
+        self.open.push(Open { collection, anchor, at });
         Ok(())
     }
 
     fn end(&mut self) -> Result<(), String> {
-        let Some(collection) = self.open.pop() else { return Ok(()) };
-        self.add(collection.value, collection.anchor)
+        let Some(Open { collection, anchor, at }) = self.open.pop() else { return Ok(()) };
+        let data = match collection {
+            Collection::Array(elements) => Data::Array(elements.into()),
+            Collection::Object(members, _) => Data::Object(members.into_iter().collect()),
+        };
+        self.add(Value::at(data, at), anchor)
     }
 
-    fn alias(&mut self, anchor: usize, at: Marker) -> Result<(), String> {
+    fn alias(&mut self, anchor: usize, at: Position) -> Result<(), String> {
         if self.expects_key() {
             return Err("holds an alias as a key: write the name out".into());
         }
@@ -200,8 +184,7 @@ impl Reader {
             return Err(too_deep());
         }
         self.copied(count)?;
-        self.record_position(at);
-        self.add(value, 0)
+        self.add(Value::at(value.data, at), 0)
     }
 
     /// Counts the copies that anchors and aliases make.
@@ -213,32 +196,19 @@ impl Reader {
         Ok(())
     }
 
-    /// Returns the hash of the next value. A value with a key has the position of the key.
-    fn record_position(&mut self, at: Marker) -> u64 {
-        let hash = match self.open.last() {
-            None => ROOT,
-            Some(Collection { key: Some(key), hash, .. }) => child(*hash, key),
-            Some(parent) => {
-                let index = parent.value.as_array().map_or(0, Vec::len);
-                child(parent.hash, &index.to_string())
-            }
-        };
-        self.positions.insert(hash, at);
-        hash
-    }
-
+    /// Adds a value to the innermost collection. One with a key has the position of the key.
     fn add(&mut self, value: Value, anchor: usize) -> Result<(), String> {
         if anchor > 0 {
             self.copied(measure(&value).0)?;
             self.anchors.insert(anchor, value.clone());
         }
-        match self.open.last_mut() {
+        match self.open.last_mut().map(|open| &mut open.collection) {
             None => self.root = Some(value),
-            Some(Collection { value: Value::Array(elements), .. }) => elements.push(value),
-            Some(Collection { value: Value::Object(members), key, .. }) => {
-                members.insert(key.take().unwrap_or_default(), value);
+            Some(Collection::Array(elements)) => elements.push(value),
+            Some(Collection::Object(members, key)) => {
+                let member = key.take().map(|(name, at)| (name, Value::at(value.data, at)));
+                members.extend(member);
             }
-            Some(_) => {}
         }
         Ok(())
     }
@@ -250,28 +220,24 @@ fn too_deep() -> String {
 
 /// Returns how many values there are, and how deep they are nested.
 fn measure(value: &Value) -> (usize, usize) {
-    let children: Vec<_> = match value {
-        Value::Array(elements) => elements.iter().map(measure).collect(),
-        Value::Object(members) => members.values().map(measure).collect(),
-        _ => Vec::new(),
-    };
-    children.iter().fold((1, 1), |(count, depth), (c, d)| (count + c, depth.max(d + 1)))
+    let children = value.children().map(measure);
+    children.fold((1, 1), |(count, depth), (c, d)| (count + c, depth.max(d + 1)))
 }
 
-/// Reads a plain scalar by the YAML 1.2 core schema.
-fn plain(text: &str) -> Result<Value, String> {
-    Ok(match text {
-        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
-        "true" | "True" | "TRUE" => Value::Bool(true),
-        "false" | "False" | "FALSE" => Value::Bool(false),
-        _ => return number_or_text(text),
-    })
+/// Reads a plain scalar by the YAML 1.2 core schema. Returns nothing for a string.
+fn plain(text: &str) -> Result<Option<Data>, String> {
+    Ok(Some(match text {
+        "" | "~" | "null" | "Null" | "NULL" => Data::Null,
+        "true" | "True" | "TRUE" => Data::Bool(true),
+        "false" | "False" | "FALSE" => Data::Bool(false),
+        _ => return number(text).map(|found| found.map(|number| Value::from(number).data)),
+    }))
 }
 
-fn number_or_text(text: &str) -> Result<Value, String> {
+fn number(text: &str) -> Result<Option<serde_json::Value>, String> {
     let radix = |prefix, base| text.strip_prefix(prefix).map(|t| i64::from_str_radix(t, base));
     if let Some(Ok(whole)) = radix("0x", 16).or_else(|| radix("0o", 8)) {
-        return Ok(whole.into());
+        return Ok(Some(whole.into()));
     }
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     if matches!(unsigned.to_ascii_lowercase().as_str(), ".inf" | ".nan") {
@@ -281,12 +247,12 @@ fn number_or_text(text: &str) -> Result<Value, String> {
         && unsigned.contains(|c: char| c.is_ascii_digit())
         && unsigned.chars().all(|c| c.is_ascii_digit() || ".eE+-".contains(c));
     let digits = text.strip_prefix('+').unwrap_or(text);
-    Ok(match (digits.parse::<i64>(), digits.parse::<u64>(), digits.parse::<f64>()) {
-        _ if !is_numeric => text.into(),
+    Ok(Some(match (digits.parse::<i64>(), digits.parse::<u64>(), digits.parse::<f64>()) {
+        _ if !is_numeric => return Ok(None),
         (Ok(whole), ..) => whole.into(),
         (_, Ok(whole), _) => whole.into(),
         (.., Ok(real)) if real.is_finite() => real.into(),
         (.., Ok(_)) => return Err(format!("holds the number `{text}`, which is out of range")),
-        _ => text.into(),
-    })
+        _ => return Ok(None),
+    }))
 }

@@ -1,14 +1,16 @@
 //! Containment of one case in another of its kind, as far as it needs no other schema. A
 //! condition that cannot be decided is reported, never taken for contained.
 
+use std::rc::Rc;
+
 use regex::Regex;
-use serde_json::Value as Json;
 
 use super::{Fit, Value, object};
-use crate::case::{Case, Kind, Opaque, contains};
+use crate::case::{Case, Kind, Opaque, Values};
 use crate::describe;
 use crate::finding::{Finding, Rule};
 use crate::number::Number;
+use crate::value::Value as Json;
 
 /// Longer ranges of integers are not compared with enumerations value by value.
 const MAX_INTEGERS: i128 = 1000;
@@ -23,8 +25,9 @@ pub fn enumerated(
     if matches!(case.kind, Kind::Array | Kind::Object) {
         return None;
     }
-    let mut refused = case.values.clone().or_else(|| integers(case, larger))?;
-    refused.retain(|one| larger.iter().all(|other| refusal(one, case, other).is_some()));
+    let values = case.values.clone().or_else(|| integers(case, larger).map(Rc::new))?;
+    let is_refused = |one: &&Json| larger.iter().all(|other| refusal(one, case, other).is_some());
+    let refused: Values = values.iter().filter(is_refused).cloned().collect();
     let Some(first) = refused.first() else { return Some(Vec::new()) };
     let rule = match larger {
         [only] => refusal(first, case, only).unwrap_or(Rule::Enum),
@@ -36,21 +39,21 @@ pub fn enumerated(
 }
 
 /// Returns the integers of a short range, if the other side has an enumeration.
-fn integers(case: &Case<'_>, larger: &[&Case<'_>]) -> Option<Vec<Json>> {
+fn integers(case: &Case<'_>, larger: &[&Case<'_>]) -> Option<Values> {
     let has_values = larger.iter().any(|other| other.values.is_some());
     let integers = case.range.integers(MAX_INTEGERS).filter(|_| case.is_integer && has_values)?;
-    integers.map(Number::to_json).collect()
+    integers.map(|number| number.to_json().map(Json::from)).collect()
 }
 
 /// Returns why the larger case refuses a value of the smaller one, if it does.
 fn refusal(value: &Json, small: &Case<'_>, large: &Case<'_>) -> Option<Rule> {
-    let number = Number::of(value);
+    let number = value.as_number();
     let length = || value.as_str().map(|text| Number::from_count(text.chars().count()));
     let size = number.or_else(length);
     let is_multiple = |step: &Number| number.is_some_and(|number| number.is_multiple_of(*step));
     let is_matched = |pattern: &&str| small.patterns.contains(pattern) || matches(pattern, value);
     let rules = [
-        (large.values.as_deref().is_none_or(|known| contains(known, value)), Rule::Enum),
+        (large.values.as_ref().is_none_or(|known| known.contains(value)), Rule::Enum),
         (!large.is_integer || number.is_some_and(Number::is_whole), Rule::Type),
         (size.is_none_or(|size| large.range.contains(size)), range_rule(large.kind)),
         (large.multiples.iter().all(is_multiple), Rule::Multiple),
@@ -103,7 +106,7 @@ fn has_values(small: &Case<'_>, large: &Case<'_>) -> bool {
     match (&small.values, &large.values) {
         (_, None) => true,
         (None, Some(_)) => false,
-        (Some(small), Some(large)) => small.iter().all(|value| contains(large, value)),
+        (Some(small), Some(large)) => small.is_subset(large),
     }
 }
 
@@ -117,10 +120,15 @@ fn has_at_most_one(case: &Case<'_>) -> bool {
     case.range.high.is_some_and(|bound| bound.at <= Number::Whole(1))
 }
 
-/// Whether the smaller case has every format of the larger. Integers fit every float format.
+/// Whether the smaller case has every format of the larger. Integers fit every float format, and
+/// addresses of either version of IP are what schemars calls `ip`.
 fn has_formats(small: &Case<'_>, large: &Case<'_>) -> bool {
     let is_integer_in_floats = small.kind == Kind::Number && small.is_integer && !large.is_integer;
-    is_integer_in_floats || large.formats.is_subset(&small.formats)
+    let has = |format: &&str| {
+        let versions = if *format == "ip" { &["ipv4", "ipv6"][..] } else { &[] };
+        small.formats.contains(format) || versions.iter().any(|it| small.formats.contains(it))
+    };
+    is_integer_in_floats || large.formats.iter().all(has)
 }
 
 /// Returns an opaque keyword that only one side has: nothing is known about its effect.

@@ -6,44 +6,48 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
-
-use serde_json::Value as Json;
+use std::rc::Rc;
 
 use super::object::visible;
 use super::{Containment, Value, breaks};
-use crate::case::{Case, Kind, Schema, contains};
+use crate::case::{Case, Kind, Schema, Values};
 use crate::describe;
 use crate::expand::expand;
 use crate::finding::{Finding, Rule};
 use crate::pair::{Direction, Pair};
 
 /// The constants of a variant: values by the name of the property.
-pub type Constants = BTreeMap<String, Vec<Json>>;
+pub type Constants = BTreeMap<String, Rc<Values>>;
 
 /// The name under which the only key of an object is one of its constants.
 const ONLY_KEY: &str = "";
 
 /// Returns the constants by which people tell this object from others.
 pub fn constants(case: &Case<'_>, direction: Direction) -> Constants {
-    let tag = case.tag.iter().map(|(name, values)| ((*name).to_owned(), values.clone()));
+    let tag = case.tag.iter().map(|(name, values)| ((*name).to_owned(), Rc::clone(values)));
     let mut constants: Constants = tag.collect();
     let properties = visible(case, direction);
     for (name, schema) in properties.iter().filter(|(name, _)| case.required.contains(*name)) {
         let values: Option<Vec<_>> = expand(schema).into_iter().map(plain_values).collect();
-        constants.extend(values.map(|values| ((*name).to_owned(), values.concat())));
+        constants.extend(values.map(|values| ((*name).to_owned(), union(&values))));
     }
     let names: Vec<_> = properties.keys().collect();
     if let (true, [name]) = (constants.is_empty(), &names[..]) {
         let key = case.required.get(*name);
-        constants.extend(key.map(|key| (ONLY_KEY.to_owned(), vec![Json::from(*key)])));
+        constants.extend(key.map(|key| (ONLY_KEY.to_owned(), Rc::new([(*key).into()].into()))));
     }
     constants
 }
 
 /// Returns the values of a case that has no other condition.
-fn plain_values(case: Case<'_>) -> Option<Vec<Json>> {
+fn plain_values(case: Case<'_>) -> Option<Rc<Values>> {
     let is_plain = case.patterns.is_empty() && case.formats.is_empty() && case.opaque.is_empty();
     case.values.filter(|_| is_plain && case.not.is_empty() && case.rivals.is_empty())
+}
+
+/// Returns the values that are in any.
+fn union(all: &[Rc<Values>]) -> Rc<Values> {
+    Rc::new(all.iter().flat_map(|values| values.iter().cloned()).collect())
 }
 
 /// A case of the smaller side, and the variants of the larger side.
@@ -63,14 +67,14 @@ impl<'a, 'd> Union<'a, 'd> {
     }
 
     /// Returns the values that a variant has for a constant.
-    fn values(&self, variant: usize, name: &str) -> Option<&Vec<Json>> {
+    fn values(&self, variant: usize, name: &str) -> Option<&Rc<Values>> {
         self.value.constants()[variant].get(name)
     }
 
     /// Whether the variant has every value of the case for this constant.
     pub fn has_all_values(&self, variant: usize, name: &str) -> bool {
         let values = self.values(variant, name);
-        values.is_some_and(|known| self.own[name].iter().all(|value| contains(known, value)))
+        values.is_some_and(|known| self.own[name].is_subset(known))
     }
 
     /// Chooses the constant that tells the variants apart best.
@@ -91,7 +95,7 @@ impl<'a, 'd> Union<'a, 'd> {
     }
 
     /// A finding about values of a constant that no variant has.
-    fn unknown(&self, name: &str, values: &[Json], variants: &[usize]) -> Finding {
+    fn unknown(&self, name: &str, values: Values, variants: &[usize]) -> Finding {
         let ((_, small), direction) = (self.small, self.value.location.direction);
         let (_, large) = self.value.cases.ordered(direction);
         let having: Vec<_> =
@@ -109,12 +113,12 @@ impl<'a, 'd> Union<'a, 'd> {
         let schema = |case: &Case<'d>| {
             Schema::all_of(&case.origin, case.properties.get(name).map_or(&[], Vec::as_slice))
         };
-        let case = |schema: &Schema<'d>, values: &[Json]| {
-            vec![Case { values: Some(values.to_vec()), ..Case::any(Kind::String, &schema.shown) }]
+        let case = |schema: &Schema<'d>, values: &Rc<Values>| {
+            vec![Case { values: Some(Rc::clone(values)), ..Case::any(Kind::String, &schema.shown) }]
         };
         let (small, large) = (schema(small), schema(&large[0]));
-        let known = known.concat();
-        let cases = Pair::from_ordered(direction, case(&small, values), case(&large, &known));
+        let (known, values) = (union(&known), Rc::new(values));
+        let cases = Pair::from_ordered(direction, case(&small, &values), case(&large, &known));
         let value = Value {
             schemas: &Pair::from_ordered(direction, small, large),
             cases: &cases,
@@ -122,7 +126,7 @@ impl<'a, 'd> Union<'a, 'd> {
             says: OnceCell::new(),
             constants: OnceCell::new(),
         };
-        value.differs(Rule::Enum, &describe::values(values), &describe::values(&known))
+        value.differs(Rule::Enum, &describe::values(&values), &describe::values(&known))
     }
 }
 
@@ -142,12 +146,11 @@ impl Containment {
         // A variant without the constant may allow any value of it.
         let (having, others): (Vec<_>, Vec<_>) =
             variants.iter().partition(|at| union.values(**at, name).is_some());
-        let (mut findings, mut unknown, mut groups) = (Vec::new(), Vec::new(), Vec::new());
-        for one in &union.own[name] {
-            let has_value =
-                |at: &usize| union.values(*at, name).is_some_and(|it| contains(it, one));
+        let (mut findings, mut unknown, mut groups) = (Vec::new(), Values::new(), Vec::new());
+        for one in union.own[name].iter() {
+            let has_value = |at: &usize| union.values(*at, name).is_some_and(|it| it.contains(one));
             let group: Vec<_> = having.iter().copied().filter(has_value).collect();
-            if groups.contains(&group) && !group.is_empty() {
+            if groups.contains(&group) {
                 continue;
             }
             let in_group = (!group.is_empty()).then(|| self.variants(union, &group, &told));
@@ -155,13 +158,15 @@ impl Containment {
             if fits || others.is_empty() || breaks(&self.variants(union, &others, &told)) {
                 match in_group {
                     Some(more) => findings.extend(more),
-                    None => unknown.push(one.clone()),
+                    None => drop(unknown.insert(one.clone())),
                 }
             }
-            groups.push(group);
+            if !group.is_empty() {
+                groups.push(group);
+            }
         }
         if !unknown.is_empty() {
-            findings.push(union.unknown(name, &unknown, variants));
+            findings.push(union.unknown(name, unknown, variants));
         }
         findings
     }

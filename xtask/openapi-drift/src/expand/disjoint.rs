@@ -15,13 +15,12 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::expand_roughly;
 use crate::annotation;
-use crate::case::{Case, Kind, Schema, contains};
+use crate::case::{Case, Kind, Schema};
 use crate::document::Node;
 use crate::number::{Bound, Number, Range};
+use crate::value::Value;
 
 /// Deeper properties prove nothing.
 const MAX_DEPTH: usize = 3;
@@ -119,11 +118,11 @@ fn cases<'d>(owner: &Node<'d>, all: &[Node<'d>]) -> Vec<Case<'d>> {
 }
 
 fn admits(case: &Case<'_>, value: &Value) -> bool {
-    let number = Number::of(value);
+    let number = value.as_number();
     let length = || value.as_str().map(|text| Number::from_count(text.chars().count()));
     number.or_else(length).is_none_or(|size| case.range.contains(size))
         && (!case.is_integer || number.is_none_or(Number::is_whole))
-        && case.values.as_ref().is_none_or(|values| contains(values, value))
+        && case.values.as_ref().is_none_or(|values| values.contains(value))
 }
 
 fn is_empty(range: Range) -> bool {
@@ -140,6 +139,6 @@ fn have_other_formats(one: &Case<'_>, two: &Case<'_>) -> bool {
 fn have_other_tags(one: &Case<'_>, two: &Case<'_>) -> bool {
     let tags = one.tag.as_ref().zip(two.tag.as_ref());
     tags.is_some_and(|((property, values), (other, more))| {
-        property == other && !values.iter().any(|value| contains(more, value))
+        property == other && values.is_disjoint(more)
     })
 }

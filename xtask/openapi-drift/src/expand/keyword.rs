@@ -2,11 +2,12 @@
 //!
 //! A keyword that cannot be read stays in the case as an opaque condition.
 
-use serde_json::Value;
+use std::rc::Rc;
 
-use crate::case::{AdditionalProperties, Case, Kind, Opaque, json_equals};
+use crate::case::{AdditionalProperties, Case, Kind, Opaque, Values};
 use crate::document::{Node, Version};
-use crate::number::{Bound, Number, Range};
+use crate::number::{Bound, Range};
+use crate::value::Value;
 
 /// Formats of integers. Each of them means a range and nothing else.
 const INTEGER_FORMATS: [(&str, i128, i128); 11] = [
@@ -66,7 +67,7 @@ pub fn own_cases<'d>(node: &Node<'d>) -> Vec<Case<'d>> {
         let mut case = Case { is_integer, ..Case::any(kind, node) };
         if let (Some(values), true) = (values, kind != Kind::Null) {
             let of_kind = values.iter().filter(|value| Kind::of(value) == kind);
-            case.values = Some(of_kind.cloned().collect());
+            case.values = Some(Rc::new(of_kind.cloned().collect()));
         }
         for (keyword, value) in node.members() {
             if !apply_keyword(&mut case, keyword, &value) {
@@ -75,21 +76,16 @@ pub fn own_cases<'d>(node: &Node<'d>) -> Vec<Case<'d>> {
         }
         cases.push(case);
     }
-    cases.retain(|case| case.values != Some(Vec::new()));
+    cases.retain(Case::is_possible);
     cases
 }
 
 /// Returns the values that the schema lists: `const` is a list of one.
-fn values(node: &Node<'_>) -> Option<Vec<Value>> {
-    let listed = node.value.get("enum").and_then(Value::as_array).cloned();
+fn values(node: &Node<'_>) -> Option<Values> {
+    let listed = node.value.get("enum").and_then(Value::as_array);
     let only = node.value.get("const").filter(|_| node.version() == Version::V3_1);
-    match (listed, only) {
-        (listed, None) => listed,
-        (None, Some(only)) => Some(vec![only.clone()]),
-        (Some(listed), Some(only)) => {
-            Some(listed.into_iter().filter(|value| json_equals(value, only)).collect())
-        }
-    }
+    let listed = listed.or(only.map(std::slice::from_ref))?.iter();
+    Some(listed.filter(|value| only.is_none_or(|only| *value == only)).cloned().collect())
 }
 
 /// Whether null is allowed apart from the type, which only 3.0 can say.
@@ -98,8 +94,8 @@ pub fn is_nullable(node: &Node<'_>) -> bool {
 }
 
 /// Returns the kinds that the schema names or implies, and whether their numbers are integers.
-fn kinds(node: &Node<'_>, values: Option<&Vec<Value>>) -> Vec<(Kind, bool)> {
-    let lists_null = values.is_some_and(|values| values.contains(&Value::Null));
+fn kinds(node: &Node<'_>, values: Option<&Values>) -> Vec<(Kind, bool)> {
+    let lists_null = values.is_some_and(|values| values.iter().any(Value::is_null));
     // In 3.1 `type` restricts what is listed; in 3.0 the two are often written apart.
     let is_restricted = node.version() == Version::V3_1 && node.value.get("type").is_some();
     let null = is_nullable(node) || (lists_null && !is_restricted);
@@ -125,7 +121,7 @@ fn kinds(node: &Node<'_>, values: Option<&Vec<Value>>) -> Vec<(Kind, bool)> {
 
 /// Reads a `type`, or a list of them as later versions allow.
 fn types(value: &Value) -> Option<Vec<(Kind, bool)>> {
-    let names = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    let names = value.as_array().unwrap_or(std::slice::from_ref(value));
     let kind = |name: &Value| {
         Some(match name.as_str()? {
             "null" => (Kind::Null, false),
@@ -146,18 +142,18 @@ fn apply_keyword<'d>(case: &mut Case<'d>, keyword: &'d str, node: &Node<'d>) -> 
     let (value, is_later) = (node.value, node.version() == Version::V3_1);
     match (keyword, case.kind) {
         ("const", _) if is_later => true,
-        ("contentEncoding", Kind::String) if is_later && value == "base64" => {
+        ("contentEncoding", Kind::String) if is_later && value.as_str() == Some("base64") => {
             case.formats.insert("byte");
             true
         }
-        ("contentMediaType", Kind::String) if is_later && value == BINARY => {
+        ("contentMediaType", Kind::String) if is_later && value.as_str() == Some(BINARY) => {
             case.formats.insert("binary");
             true
         }
         ("type", _) => types(value).is_some(),
-        ("enum", _) => value.is_array(),
+        ("enum", _) => value.as_array().is_some(),
         ("allOf" | "oneOf" | "anyOf", _) => value.as_array().is_some_and(|all| !all.is_empty()),
-        ("nullable", _) => is_later || value.is_boolean(),
+        ("nullable", _) => is_later || value.as_bool().is_some(),
         ("not", _) => add_schema(&mut case.not, node),
         ("format", Kind::Number | Kind::String) => format(case, value),
         ("pattern", Kind::String) => value.as_str().map(|it| case.patterns.insert(it)).is_some(),
@@ -167,7 +163,9 @@ fn apply_keyword<'d>(case: &mut Case<'d>, keyword: &'d str, node: &Node<'d>) -> 
         ("properties", Kind::Object) => properties(case, node),
         ("required", Kind::Object) => required(case, value),
         ("additionalProperties", Kind::Object) => additional_properties(case, node),
-        ("exclusiveMinimum" | "exclusiveMaximum", Kind::Number) if value.is_boolean() => !is_later,
+        ("exclusiveMinimum" | "exclusiveMaximum", Kind::Number) if value.as_bool().is_some() => {
+            !is_later
+        }
         (keyword, kind) => match bound_of(kind, keyword) {
             Some(is_low) => limit(case, is_low, keyword.starts_with("exclusive"), value),
             None => !UNREAD_KEYWORDS.contains(&keyword),
@@ -177,7 +175,7 @@ fn apply_keyword<'d>(case: &mut Case<'d>, keyword: &'d str, node: &Node<'d>) -> 
 
 fn add_schema<'d>(all: &mut Vec<Node<'d>>, node: &Node<'d>) -> bool {
     all.push(node.clone());
-    node.value.is_object() || (node.version() == Version::V3_1 && node.value.is_boolean())
+    node.value.is_object() || (node.version() == Version::V3_1 && node.value.as_bool().is_some())
 }
 
 fn format<'d>(case: &mut Case<'d>, value: &'d Value) -> bool {
@@ -199,7 +197,7 @@ fn format<'d>(case: &mut Case<'d>, value: &'d Value) -> bool {
 }
 
 fn multiple(case: &mut Case<'_>, value: &Value) -> bool {
-    Number::of(value).map(|step| case.multiples.push(step)).is_some()
+    value.as_number().map(|step| case.multiples.push(step)).is_some()
 }
 
 fn properties<'d>(case: &mut Case<'d>, node: &Node<'d>) -> bool {
@@ -210,16 +208,17 @@ fn properties<'d>(case: &mut Case<'d>, node: &Node<'d>) -> bool {
 fn required<'d>(case: &mut Case<'d>, value: &'d Value) -> bool {
     let names = value.as_array().into_iter().flatten();
     case.required.extend(names.filter_map(Value::as_str));
-    value.as_array().is_some_and(|names| names.iter().all(Value::is_string))
+    value.as_array().is_some_and(|names| names.iter().all(|name| name.as_str().is_some()))
 }
 
 fn additional_properties<'d>(case: &mut Case<'d>, node: &Node<'d>) -> bool {
-    case.additional = match node.value {
-        Value::Bool(true) => AdditionalProperties::Allowed(Vec::new()),
-        Value::Bool(false) => AdditionalProperties::Forbidden,
-        _ => AdditionalProperties::Allowed(vec![node.clone()]),
+    let allows = node.value.as_bool();
+    case.additional = match allows {
+        Some(true) => AdditionalProperties::Allowed(Vec::new()),
+        Some(false) => AdditionalProperties::Forbidden,
+        None => AdditionalProperties::Allowed(vec![node.clone()]),
     };
-    node.value.is_boolean() || node.value.is_object()
+    allows.is_some() || node.value.is_object()
 }
 
 /// Whether the keyword is a lower bound (`true`) or an upper bound of this kind, if it is any.
@@ -238,7 +237,7 @@ fn bound_of(kind: Kind, keyword: &str) -> Option<bool> {
 }
 
 fn limit(case: &mut Case<'_>, is_low: bool, is_exclusive: bool, value: &Value) -> bool {
-    let Some(at) = Number::of(value) else { return false };
+    let Some(at) = value.as_number() else { return false };
     let flag = if is_low { "exclusiveMinimum" } else { "exclusiveMaximum" };
     let is_exclusive = is_exclusive || (case.kind == Kind::Number && case.origin.flag(flag));
     let bound = Some(Bound { at, is_exclusive });

@@ -4,11 +4,11 @@
 //! `oneOf: [A, B]` allows what is in A and not in B, or in B and not in A. So a variant keeps the
 //! schemas of its rivals, like a `not`, unless `disjoint` proves that they have no value in common.
 
-use serde_json::Value;
+use std::rc::Rc;
 
 use super::MAX_CASES;
 use super::disjoint::Variant;
-use crate::case::{Case, Opaque};
+use crate::case::{Case, Opaque, Values};
 use crate::document::Node;
 
 /// With more rivals the whole union is compared for equality.
@@ -19,23 +19,23 @@ pub fn add_tags<'d>(union: &Node<'d>, schemas: &[Node<'d>], variants: &mut [Vec<
     let Some(discriminator) = union.get("discriminator") else { return };
     let Some(property) = discriminator.text("propertyName") else { return };
     for (schema, cases) in schemas.iter().zip(variants) {
-        let values = selectors(&discriminator, schema);
+        let values = Rc::new(selectors(&discriminator, schema));
         for case in cases {
-            case.tag = Some((property, values.clone()));
+            case.tag = Some((property, Rc::clone(&values)));
         }
     }
 }
 
 /// Returns the names that `mapping` has for a schema, else the name of its component.
-fn selectors(discriminator: &Node<'_>, schema: &Node<'_>) -> Vec<Value> {
+fn selectors(discriminator: &Node<'_>, schema: &Node<'_>) -> Values {
     let component = schema.defined_at.rsplit('/').next().unwrap_or_default();
     let mapping = discriminator.get("mapping");
     let members = mapping.iter().flat_map(Node::members);
     let is_schema =
         |target: &str| target == component || target.strip_prefix('#') == Some(&schema.defined_at);
     let names = members.filter(|(_, target)| target.value.as_str().is_some_and(is_schema));
-    let names: Vec<_> = names.map(|(name, _)| Value::from(name)).collect();
-    if names.is_empty() { vec![component.into()] } else { names }
+    let names: Values = names.map(|(name, _)| name.into()).collect();
+    if names.is_empty() { [component.into()].into() } else { names }
 }
 
 /// Notes for every case which other variants it may fit too.

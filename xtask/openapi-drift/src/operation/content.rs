@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::case::{Schema, json_equals};
+use crate::case::Schema;
 use crate::contain::Shared;
 use crate::document::Node;
 use crate::finding::{Finding, Rule, Side};
@@ -53,7 +53,7 @@ fn media_type(nodes: &Pair<&Node<'_>>, location: &Location, shared: &Shared) -> 
     let mut findings = shared.borrow_mut().compare(&schemas, location);
     let encodings = nodes.map(|media| media.get("encoding"));
     let agree = match (&encodings.documented, &encodings.served) {
-        (Some(one), Some(two)) => json_equals(one.value, two.value),
+        (Some(one), Some(two)) => one.value == two.value,
         (None, None) => true,
         _ => false,
     };

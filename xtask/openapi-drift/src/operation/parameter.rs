@@ -12,6 +12,7 @@ use crate::expand::expand;
 use crate::finding::{Finding, Rule, Side};
 use crate::location::Location;
 use crate::pair::{self, Direction, Pair, Question};
+use crate::value::Value;
 
 /// Headers that OpenAPI describes elsewhere and ignores as parameters.
 const IGNORED: [&str; 3] = ["accept", "authorization", "content-type"];
@@ -244,7 +245,7 @@ pub fn style(nodes: &Pair<&Node<'_>>, within: &str, location: &Location) -> Opti
 fn serialization(node: &Node<'_>, within: &str, is_compound: bool) -> String {
     let default = if matches!(within, "query" | "cookie") { "form" } else { "simple" };
     let style = node.text("style").unwrap_or(default);
-    let explode = node.value.get("explode").and_then(serde_json::Value::as_bool);
+    let explode = node.value.get("explode").and_then(Value::as_bool);
     match (is_compound, explode.unwrap_or(style == "form")) {
         (false, _) => format!("style {style}"),
         (true, true) => format!("style {style}, exploded"),

@@ -6,13 +6,13 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::Value as Json;
 
 use super::Operation;
-use crate::case::json_equals;
 use crate::document::Node;
 use crate::finding::{Finding, Rule, Side};
 use crate::pair::Pair;
+use crate::value::Value;
 
 /// Compares the security of one operation.
 pub fn compare(operations: &Pair<Operation<'_>>) -> Option<Finding> {
@@ -43,15 +43,14 @@ pub fn compare(operations: &Pair<Operation<'_>>) -> Option<Finding> {
 #[derive(Default)]
 struct Alternative {
     /// What each scheme is, and the scopes that are needed.
-    schemes: Vec<(Value, BTreeSet<String>)>,
+    schemes: Vec<(Json, BTreeSet<String>)>,
     names: Vec<String>,
 }
 
 impl Alternative {
     fn needs_at_most(&self, other: &Self) -> bool {
         self.schemes.iter().all(|(scheme, scopes)| {
-            let has =
-                |(known, more): &(Value, _)| json_equals(scheme, known) && scopes.is_subset(more);
+            let has = |(known, more): &(Json, _)| scheme == known && scopes.is_subset(more);
             other.schemes.iter().any(has)
         })
     }
@@ -89,15 +88,15 @@ fn alternative(value: &Value, requirement: &Node<'_>) -> Alternative {
 }
 
 /// Returns the definition of a scheme without its prose, or its name if it is not defined.
-fn identity(name: &str, requirement: &Node<'_>) -> Value {
+fn identity(name: &str, requirement: &Node<'_>) -> Json {
     let schemes = requirement.document.root().get("components");
     let schemes = schemes.and_then(|components| components.get("securitySchemes"));
     let Some(scheme) = schemes.and_then(|schemes| schemes.get(name)) else { return name.into() };
-    let mut scheme = scheme.value.clone();
+    let mut scheme = scheme.value.to_json();
     if let Some(members) = scheme.as_object_mut() {
         members.retain(|key, _| !matches!(key.as_str(), "description" | "bearerFormat"));
         members.retain(|key, _| !key.starts_with("x-"));
-        let flows = members.get_mut("flows").and_then(Value::as_object_mut);
+        let flows = members.get_mut("flows").and_then(Json::as_object_mut);
         for flow in flows.into_iter().flat_map(|flows| flows.values_mut()) {
             // The scopes that an operation needs are compared there.
             flow.as_object_mut().into_iter().for_each(|flow| drop(flow.remove("scopes")));

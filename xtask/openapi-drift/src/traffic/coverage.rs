@@ -3,8 +3,6 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use serde_json::Value as Json;
-
 use super::finding::{TrafficFinding, TrafficRule};
 use super::route::Routes;
 use super::value::{Values, visible};
@@ -14,6 +12,7 @@ use crate::finding::Side;
 use crate::location::Location;
 use crate::operation::{Operation, content, parameter, response};
 use crate::pair::{Direction, Question};
+use crate::value::Value;
 
 /// What was seen, each part by a text that is unique in the document.
 pub type Seen = HashSet<String>;
@@ -157,7 +156,7 @@ struct Members<'v, 'd> {
     /// A name and the declaration of each.
     found: BTreeMap<String, (String, Node<'d>)>,
     /// The schemas that were walked: the end of recursion.
-    known: HashSet<(Direction, Vec<*const Json>)>,
+    known: HashSet<(Direction, Vec<*const Value>)>,
 }
 
 impl<'d> Members<'_, 'd> {

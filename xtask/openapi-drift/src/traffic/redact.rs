@@ -16,8 +16,8 @@ pub const REDACTED: &str = "[redacted]";
 /// Headers that carry credentials.
 const HEADERS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "set-cookie"];
 
-pub(super) fn is_placeholder(value: &Value) -> bool {
-    value == REDACTED
+pub(super) fn is_placeholder(value: &crate::value::Value) -> bool {
+    value.as_str() == Some(REDACTED)
 }
 
 /// Whether the contract says that the value is a secret.

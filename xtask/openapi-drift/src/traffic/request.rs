@@ -13,6 +13,7 @@ use crate::document::Node;
 use crate::location::Location;
 use crate::operation::{Operation, content, parameter};
 use crate::pair::{Direction, Question};
+use crate::value::{Data, Value};
 
 /// Returns what is wrong with a request.
 pub fn check<'d>(values: &mut Values<'d>, target: &Match<'_, 'd>, exchange: &Exchange) -> Fit {
@@ -104,7 +105,7 @@ pub fn parameter<'d>(
         return scalar(values, given[0], &schema, at);
     };
     let is_form = node.text("style").unwrap_or("form") == "form";
-    let explode = node.value.get("explode").and_then(Json::as_bool);
+    let explode = node.value.get("explode").and_then(Value::as_bool);
     let is_exploded = node.text("in") == Some("query") && explode.unwrap_or(is_form);
     let elements: Vec<&str> = match (is_exploded, node.text("style")) {
         (true, None | Some("form")) => given.to_vec(),
@@ -118,7 +119,7 @@ pub fn parameter<'d>(
     for element in elements {
         read.push(candidates(values, element, &items).into_iter().next().unwrap_or_default());
     }
-    values.check(&Json::Array(read), &schema, at)
+    values.check(&Value::at(Data::Array(read.into()), (0, 0)), &schema, at)
 }
 
 fn scalar<'d>(values: &mut Values<'d>, text: &str, schema: &Schema<'d>, at: &Location) -> Fit {
@@ -130,12 +131,12 @@ fn scalar<'d>(values: &mut Values<'d>, text: &str, schema: &Schema<'d>, at: &Loc
 }
 
 /// Returns the values that a text may stand for, of the kinds that the schema allows.
-fn candidates<'d>(values: &mut Values<'d>, text: &str, schema: &Schema<'d>) -> Vec<Json> {
+fn candidates<'d>(values: &mut Values<'d>, text: &str, schema: &Schema<'d>) -> Vec<Value> {
     let read = serde_json::from_str::<Json>(text).ok();
-    let read = read.filter(|value| matches!(value, Json::Number(_) | Json::Bool(_)));
+    let read = read.filter(|value| value.is_number() || value.is_boolean()).map(Value::from);
     let cases = values.cases(schema);
-    let is_kind = |value: &Json| cases.iter().any(|case| case.kind == Kind::of(value));
-    let text = Json::from(text);
+    let is_kind = |value: &Value| cases.iter().any(|case| case.kind == Kind::of(value));
+    let text = Value::from(text);
     let all = read.into_iter().chain([text.clone()]).filter(is_kind);
     let mut all: Vec<_> = all.collect();
     if all.is_empty() {
@@ -177,7 +178,7 @@ pub fn content<'d>(
         let known = if known.is_empty() { "no body".into() } else { known.join(", ") };
         let title = format!("{} is documented as {known}, and another one {was}", at.subject());
         let sent = sent.map_or_else(|| "no Content-Type".to_owned(), str::to_owned);
-        let problem = problem(rule, title, owner, &known, &Json::Null, at);
+        let problem = problem(rule, title, owner, &known, &Value::default(), at);
         return Problem { sent, ..problem }.into();
     };
     media_type(values, body, (name, node), &at.in_media_type(name))
@@ -206,8 +207,8 @@ fn media_type<'d>(
     let essence = name.split(';').next().unwrap_or_default().trim();
     let text = || String::from_utf8_lossy(body).into_owned();
     if essence == "application/json" || essence.ends_with("+json") {
-        return match serde_json::from_slice(body) {
-            Ok(value) => values.check(&value, &schema, at),
+        return match serde_json::from_slice::<Json>(body) {
+            Ok(value) => values.check(&value.into(), &schema, at),
             Err(_) => invalid(&text().into(), node, "JSON", at).into(),
         };
     }

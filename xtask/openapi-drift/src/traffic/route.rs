@@ -3,7 +3,6 @@
 
 use percent_encoding::percent_decode_str;
 use regex::Regex;
-use serde_json::Value;
 
 use crate::document::{Document, Node};
 use crate::operation::{Operation, operations};
@@ -102,7 +101,7 @@ fn base(server: &Node<'_>) -> String {
     let mut url = server.text("url").unwrap_or_default().to_owned();
     if let Some(variables) = server.get("variables") {
         for (name, variable) in variables.members() {
-            let default = variable.value.get("default").and_then(Value::as_str);
+            let default = variable.value.get("default").and_then(|it| it.as_str());
             url = url.replace(&format!("{{{name}}}"), default.unwrap_or_default());
         }
     }

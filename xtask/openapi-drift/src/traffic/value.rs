@@ -10,12 +10,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
 use regex::Regex;
-use serde_json::Value as Json;
 
 use super::finding::{Problem, TrafficRule};
 use super::{coverage, redact};
 use crate::annotation;
-use crate::case::{AdditionalProperties, Case, Kind, Opaque, Schema, contains};
+use crate::case::{AdditionalProperties, Case, Kind, Opaque, Schema};
 use crate::describe;
 use crate::document::Node;
 use crate::expand::expand;
@@ -23,6 +22,7 @@ use crate::finding::{Rule, Side};
 use crate::location::Location;
 use crate::number::Number;
 use crate::pair::Direction;
+use crate::value::{Data, Value};
 
 /// Longer values are cut in a finding.
 const MAX_SENT: usize = 80;
@@ -69,10 +69,10 @@ fn is_member(rule: TrafficRule) -> bool {
 /// Checks values, and remembers what was expanded.
 #[derive(Default)]
 pub struct Values<'d> {
-    cases: HashMap<Vec<*const Json>, Rc<Vec<Case<'d>>>>,
+    cases: HashMap<Vec<*const Value>, Rc<Vec<Case<'d>>>>,
     patterns: HashMap<String, Option<Regex>>,
     /// The schemas and values that are being checked: the end of recursion.
-    open: Vec<(Vec<*const Json>, *const Json)>,
+    open: Vec<(Vec<*const Value>, *const Value)>,
 }
 
 impl<'d> Values<'d> {
@@ -83,7 +83,7 @@ impl<'d> Values<'d> {
     }
 
     /// Checks a value.
-    pub fn check(&mut self, value: &Json, schema: &Schema<'d>, at: &Location) -> Fit {
+    pub fn check(&mut self, value: &Value, schema: &Schema<'d>, at: &Location) -> Fit {
         if redact::is_placeholder(value) && redact::is_secret(schema) {
             return Fit::default();
         }
@@ -111,7 +111,12 @@ impl<'d> Values<'d> {
     }
 
     /// Checks that no two variants of a `oneOf` allow the value.
-    fn exactly_one(&mut self, value: &Json, schema: &Schema<'d>, at: &Location) -> Option<Problem> {
+    fn exactly_one(
+        &mut self,
+        value: &Value,
+        schema: &Schema<'d>,
+        at: &Location,
+    ) -> Option<Problem> {
         let (mut pending, mut known) = (schema.all.clone(), HashSet::new());
         while let Some(node) = pending.pop() {
             if !known.insert(node.defined_at.clone()) {
@@ -135,7 +140,7 @@ impl<'d> Values<'d> {
         None
     }
 
-    fn case(&mut self, value: &Json, case: &Case<'d>, at: &Location) -> Fit {
+    fn case(&mut self, value: &Value, case: &Case<'d>, at: &Location) -> Fit {
         let mut fit = Fit::default();
         let broken = self.broken(value, case);
         fit.problems.extend(
@@ -160,34 +165,34 @@ impl<'d> Values<'d> {
         let unreadable: Vec<_> = unreadable.map(|it| format!("the pattern `{it}`")).collect();
         let undecided = opaque.chain(unreadable).map(|what| undecided(&case.origin, at, &what));
         fit.problems.extend(undecided);
-        match value {
-            Json::Array(elements) => {
+        match &value.data {
+            Data::Array(elements) => {
                 let schema = Schema::all_of(&case.origin, &case.items);
                 for element in elements {
                     fit.extend(self.check(element, &schema, &at.items()));
                 }
             }
-            Json::Object(members) => fit.extend_object(self.members(members, case, at)),
+            Data::Object(_) => fit.extend_object(self.members(value, case, at)),
             _ => {}
         }
         fit
     }
 
     /// Returns the conditions of the case that the value itself does not keep.
-    fn broken(&mut self, value: &Json, case: &Case<'d>) -> Vec<Rule> {
-        let number = Number::of(value);
-        let (size, range_rule) = match value {
-            Json::Number(_) => (number, Rule::Range),
-            Json::String(text) => (Some(Number::from_count(text.chars().count())), Rule::Length),
-            Json::Array(all) => (Some(Number::from_count(all.len())), Rule::Count),
-            Json::Object(all) => (Some(Number::from_count(all.len())), Rule::Count),
+    fn broken(&mut self, value: &Value, case: &Case<'d>) -> Vec<Rule> {
+        let number = value.as_number();
+        let (size, range_rule) = match &value.data {
+            Data::Number(_) => (number, Rule::Range),
+            Data::String(text) => (Some(Number::from_count(text.chars().count())), Rule::Length),
+            Data::Array(all) => (Some(Number::from_count(all.len())), Rule::Count),
+            Data::Object(all) => (Some(Number::from_count(all.len())), Rule::Count),
             _ => (None, Rule::Range),
         };
         let text = value.as_str().unwrap_or_default();
         let is_string = case.kind == Kind::String;
         let mut matches =
             |pattern: &&&str| self.pattern(pattern).is_none_or(|it| it.is_match(text));
-        let is_listed = case.values.as_ref().is_none_or(|known| contains(known, value));
+        let is_listed = case.values.as_ref().is_none_or(|known| known.contains(value));
         let rules = [
             (is_listed, Rule::Enum),
             (!case.is_integer || number.is_some_and(Number::is_whole), Rule::Type),
@@ -209,27 +214,22 @@ impl<'d> Values<'d> {
         known.or_insert_with(|| Regex::new(pattern).ok()).clone()
     }
 
-    fn members(
-        &mut self,
-        members: &serde_json::Map<String, Json>,
-        case: &Case<'d>,
-        parent: &Location,
-    ) -> Fit {
+    fn members(&mut self, object: &Value, case: &Case<'d>, parent: &Location) -> Fit {
         let mut fit = Fit::default();
         let visible = visible(case, parent.direction);
-        for name in case.required.iter().filter(|name| !members.contains_key(**name)) {
+        for name in case.required.iter().filter(|name| object.get(name).is_none()) {
             // What is sent only in the other direction is required only there.
             if visible.contains_key(name) || !case.properties.contains_key(name) {
                 fit.problems.push(missing(&case.origin, &parent.property(name)));
             }
         }
-        for (name, value) in members {
+        for (name, value) in object.as_object().into_iter().flatten() {
             let at = parent.property(name);
-            let Some(schema) = visible.get(name.as_str()) else {
+            let Some(schema) = visible.get(&**name) else {
                 fit.extend(self.unnamed(value, case, (parent, &at)));
                 continue;
             };
-            if !case.required.contains(name.as_str()) {
+            if !case.required.contains(&**name) {
                 fit.seen.push(coverage::member(&schema.shown, at.direction));
             }
             let member = self.check(value, schema, &at);
@@ -244,7 +244,7 @@ impl<'d> Values<'d> {
     /// A member that the object does not name, or not in this direction.
     fn unnamed(
         &mut self,
-        value: &Json,
+        value: &Value,
         case: &Case<'d>,
         (parent, at): (&Location, &Location),
     ) -> Fit {
@@ -299,9 +299,9 @@ fn is_constant(cases: &[Case<'_>]) -> bool {
     matches!(cases, [case] if has_one(case))
 }
 
-fn is_unique(value: &Json) -> bool {
+fn is_unique(value: &Value) -> bool {
     let mut known = HashSet::new();
-    value.as_array().into_iter().flatten().all(|element| known.insert(element.to_string()))
+    value.as_array().into_iter().flatten().all(|element| known.insert(element))
 }
 
 fn was(at: &Location) -> &'static str {
@@ -312,7 +312,7 @@ fn was(at: &Location) -> &'static str {
 }
 
 /// A value that the contract does not allow.
-pub fn invalid(value: &Json, node: &Node<'_>, says: &str, at: &Location) -> Problem {
+pub fn invalid(value: &Value, node: &Node<'_>, says: &str, at: &Location) -> Problem {
     let rule = match at.direction {
         Direction::Request => TrafficRule::RequestValue,
         Direction::Response => TrafficRule::ResponseValue,
@@ -329,14 +329,14 @@ pub fn missing(node: &Node<'_>, at: &Location) -> Problem {
         Direction::Response => (TrafficRule::ResponseMissing, "was absent"),
     };
     let title = format!("{} is documented as required, and {absent}", at.subject());
-    let problem = problem(rule, title, node, "required", &Json::Null, at);
+    let problem = problem(rule, title, node, "required", &Value::default(), at);
     Problem { sent: "nothing".into(), ..problem }
 }
 
 /// Something that cannot be decided.
 pub fn undecided(node: &Node<'_>, at: &Location, what: &str) -> Problem {
     let title = format!("{} cannot be checked against {what}", at.subject());
-    problem(TrafficRule::Undecided, title, node, what, &Json::Null, at)
+    problem(TrafficRule::Undecided, title, node, what, &Value::default(), at)
 }
 
 /// Anything that is wrong with a value.
@@ -345,7 +345,7 @@ pub fn problem(
     title: String,
     node: &Node<'_>,
     says: &str,
-    value: &Json,
+    value: &Value,
     at: &Location,
 ) -> Problem {
     let mut sent = value.to_string();

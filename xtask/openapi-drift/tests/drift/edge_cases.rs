@@ -235,9 +235,11 @@ fn a_json_document_of_one_line_has_the_same_columns_as_its_text() {
 
 #[test]
 fn thousands_of_values_and_of_findings_are_compared() {
-    let listed = |end: u16| responding(&json!({"enum": (0..end).collect::<Vec<_>>()}));
-    assert!(!differ(listed(2000), listed(2000)));
-    assert!(differ(listed(2000), listed(2001)));
+    let listed = |values: Vec<u16>| responding(&json!({"enum": values}));
+    let (all, most): (Vec<_>, Vec<_>) = ((0..20_000).collect(), (1..20_000).collect());
+    let reversed = listed(all.iter().rev().copied().collect());
+    assert!(!differ(listed(all), reversed.clone()));
+    assert!(differ(listed(most), reversed));
     let properties = |kind: &str| {
         let all: serde_json::Map<_, _> =
             (0..5000).map(|at| (format!("p{at}"), json!({"type": kind}))).collect();
@@ -245,4 +247,30 @@ fn thousands_of_values_and_of_findings_are_compared() {
     };
     let pair = Pair { documented: properties("string"), served: properties("integer") };
     assert_eq!(outcome(pair).unwrap().findings.len(), 5000);
+}
+
+#[test]
+fn a_difference_in_schemas_that_all_refer_to_each_other_is_one_finding() {
+    let reference = |at: usize| json!({"$ref": format!("#/components/schemas/S{at}")});
+    let document = |kind: &str| {
+        let properties: serde_json::Map<_, _> =
+            (0..24).map(|at| (format!("p{at}"), reference(at))).collect();
+        let schema = json!({"type": "object", "properties": properties});
+        let mut schemas: serde_json::Map<_, _> =
+            (0..24).map(|at| (format!("S{at}"), schema.clone())).collect();
+        schemas["S3"]["properties"]["size"] = json!({"type": kind});
+        let mut document = responding(&reference(0));
+        document["components"] = json!({"schemas": schemas});
+        document
+    };
+    let pair = Pair { documented: document("string"), served: document("integer") };
+    assert_eq!(outcome(pair).unwrap().findings.len(), 1);
+}
+
+#[test]
+fn an_address_of_one_version_of_ip_is_an_address() {
+    let address = |format: &str| responding(&json!({"type": "string", "format": format}));
+    assert!(!differ(address("ip"), address("ipv4")));
+    assert!(!differ(address("ip"), address("ipv6")));
+    assert!(differ(address("ipv4"), address("ip")));
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use openapi_drift::Document;
 use tempfile::TempDir;
 
 const CONTRACT: &str = "\
@@ -185,4 +186,18 @@ fn references_out_of_the_folder_and_to_what_is_not_there_exit_with_2_and_one_sen
         assert!(said.contains(why) && said.lines().count() == 1, "{reference}: {said}");
         assert!(said.contains("api/openapi.yaml"), "{said}");
     }
+}
+
+#[test]
+fn a_contract_in_thousands_of_files_is_read() {
+    let schemas: Vec<_> = (0..2000).map(|at| format!("S{at}: {{$ref: {at}.yaml}}")).collect();
+    let schemas = schemas.join(", ");
+    let text = format!("{{openapi: 3.0.3, paths: {{}}, components: {{schemas: {{{schemas}}}}}}}");
+    let mut read = 0;
+    Document::parse_with_files("openapi.yaml", &text, &mut |_| {
+        read += 1;
+        Ok("type: string".to_owned())
+    })
+    .unwrap();
+    assert_eq!(read, 2000);
 }

@@ -13,6 +13,8 @@ mod explain;
 mod files;
 mod formats;
 mod holds;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod memory;
 mod pair;
 mod properties;
 mod rename;

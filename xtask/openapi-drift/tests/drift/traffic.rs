@@ -380,7 +380,7 @@ fn no_contract_and_no_archive_panics() {
     let lines = entries.map(|entry| entry.to_string()).join("\n");
     let exchanges = read_traffic("f", &lines).unwrap();
     let mut all = Vec::new();
-    pointers(contract().value(), "", &mut all);
+    pointers(&contract().value(), "", &mut all);
     let wrong = [json!([]), json!("x"), json!({}), json!([1]), no()];
     for (pointer, wrong) in all.iter().zip(wrong.iter().cycle()) {
         let mut value = contract().value().clone();

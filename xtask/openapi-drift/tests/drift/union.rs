@@ -264,3 +264,28 @@ fn a_variant_without_the_constant_may_allow_any_value_of_it() {
     assert!(findings(&union, &tagged("a", "name", "string")).is_empty());
     assert_eq!(findings(&union, &tagged("b", "name", "integer")).len(), 1);
 }
+
+#[test]
+fn a_variant_of_the_same_name_goes_before_one_with_fewer_differences() {
+    let document = |kind: &str| {
+        let all = |names: &[&str], kind: &str| -> Value {
+            let all: serde_json::Map<_, _> =
+                names.iter().map(|name| ((*name).to_owned(), json!({"type": kind}))).collect();
+            json!({"type": "object", "properties": all})
+        };
+        let schemas =
+            json!({"Card": all(&["a", "b"], kind), "Deleted": all(&["a", "c"], "string")});
+        let variants =
+            ["Card", "Deleted"].map(|name| json!({"$ref": format!("#/components/schemas/{name}")}));
+        let content = json!({"application/json": {"schema": {"anyOf": variants}}});
+        let operation = json!({"operationId": "a", "responses": {"200": {"content": content}}});
+        let paths = json!({"/a": {"get": operation}});
+        let root = json!({"openapi": "3.0.3", "paths": paths, "components": {"schemas": schemas}});
+        Document::new("openapi.yaml", root).unwrap()
+    };
+    let documents = Pair { documented: document("integer"), served: document("string") };
+    let outcome = compare(Question::Change, &documents);
+    let titles: Vec<_> = outcome.findings.iter().map(|finding| finding.title.as_str()).collect();
+    let title = |name| format!("`{name}` may now be string, and was integer (int64)");
+    assert_eq!(titles, [title("a"), title("b")]);
+}
