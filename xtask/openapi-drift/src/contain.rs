@@ -22,7 +22,7 @@ use crate::finding::{Effect, Finding, Rule, Side};
 use crate::location::Location;
 use crate::number::Number;
 use crate::pair::{Direction, Pair, Question};
-use variant::{Constants, Union};
+use variant::{Constant, Constants, Union};
 
 /// Deeper than the references of any document that people maintain.
 pub const MAX_DEPTH: usize = 4000;
@@ -140,8 +140,8 @@ struct Fit<'a, 'd> {
     value: &'a Value<'a, 'd>,
     small: &'a Case<'d>,
     large: &'a Case<'d>,
-    /// The properties whose values other variants of the larger side allow.
-    covered: &'a [&'a str],
+    /// The constants of which other variants of the larger side allow all values but this one.
+    covered: &'a [Constant<'a>],
 }
 
 impl<'d> Fit<'_, 'd> {
@@ -207,6 +207,21 @@ impl Containment {
             && self.compare(schemas, &location.reversed()).is_empty()
     }
 
+    /// Compares one value of the smaller side, because other variants allow the others.
+    fn one_of(
+        &mut self,
+        one: &Json,
+        schemas: &Pair<Schema<'_>>,
+        location: &Location,
+    ) -> Vec<Finding> {
+        let (small, large) = schemas.ordered(location.direction);
+        let only =
+            Case { values: Some(vec![one.clone()]), ..Case::any(Kind::of(one), &small.shown) };
+        let cases = Pair::from_ordered(location.direction, vec![only], expand(large));
+        let (says, constants) = (OnceCell::new(), OnceCell::new());
+        self.value(&Value { schemas, cases: &cases, location, says, constants })
+    }
+
     fn value(&mut self, value: &Value<'_, '_>) -> Vec<Finding> {
         let (small, large) = value.cases.ordered(value.location.direction);
         if allows_everything(large) {
@@ -254,7 +269,7 @@ impl Containment {
         &mut self,
         union: &Union<'_, '_>,
         variants: &[usize],
-        told: &[&str],
+        told: &[Constant<'_>],
     ) -> Vec<Finding> {
         let (value, (index, small)) = (union.value, union.small);
         let (_, large) = value.cases.ordered(value.location.direction);
@@ -263,7 +278,7 @@ impl Containment {
         variants.sort_by_key(rank);
         let mut best: Option<Vec<Finding>> = None;
         for at in variants {
-            let spans = |name: &&&str| !union.has_all_values(at, name);
+            let spans = |(name, _): &&Constant<'_>| !union.has_all_values(at, name);
             let covered: Vec<_> = told.iter().filter(spans).copied().collect();
             let fit = Fit { value, small, large: &large[at], covered: &covered };
             let findings = self.case(&fit);

@@ -16,6 +16,7 @@ mod holds;
 mod pair;
 mod properties;
 mod rename;
+mod schema;
 mod text;
 mod traffic;
 #[cfg(feature = "cli")]
