@@ -359,8 +359,7 @@ impl Containment {
 
     fn items(&mut self, fit: &Fit<'_, '_>) -> Vec<Finding> {
         let Fit { value, small, large, .. } = fit;
-        let is_empty = small.range.high.is_some_and(|bound| bound.at == Number::Whole(0));
-        if large.items.is_empty() || is_empty {
+        if small.range.high.is_some_and(|bound| bound.at == Number::Whole(0)) {
             return Vec::new();
         }
         self.compare(&fit.part(&small.items, &large.items), &value.location.items())

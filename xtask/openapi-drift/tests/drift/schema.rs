@@ -1,7 +1,7 @@
 //! One value on both sides: each rule of containment, and what is nearly the same and allowed. The
 //! cases are data in `schema.txt`.
 
-use openapi_drift::{Document, Pair, Question, compare};
+use openapi_drift::{Document, Finding, Pair, Question, compare};
 
 /// What a case can refer to. Only `A` and `B` end.
 const COMPONENTS: &str = "
@@ -23,14 +23,16 @@ fn document(schema: &str) -> Document {
     Document::parse("openapi.yaml", &text).unwrap()
 }
 
-/// Returns the codes of all findings, or `fits`, and the titles.
+/// Returns the codes of all findings, or `fits`, and their titles and places.
 fn verdict(documented: &str, served: &str) -> (String, String) {
     let documents = Pair { documented: document(documented), served: document(served) };
     let findings = compare(Question::Server, &documents).findings;
-    let titles: Vec<_> = findings.iter().map(|finding| finding.title.as_str()).collect();
+    let said = findings.iter().map(|Finding { title, documented, served, .. }| {
+        format!("{title} ({} and {})\n", documented.defined_at, served.defined_at)
+    });
     let codes: Vec<_> = findings.iter().map(|finding| finding.code().to_string()).collect();
     let codes = if codes.is_empty() { "fits".to_owned() } else { codes.join(" ") };
-    (codes, titles.join("\n"))
+    (codes, said.collect())
 }
 
 #[test]
@@ -40,11 +42,11 @@ fn every_pair_of_schemas_has_the_expected_verdict() {
     for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let mut fields = line.split(" | ");
         let [expected, documented, served] = [(); 3].map(|()| fields.next().expect("three fields"));
-        let (found, titles) = verdict(documented, served);
+        let (found, said) = verdict(documented, served);
         let agree = [documented, served].map(|schema| verdict(schema, schema).0 == "fits");
-        let is_said = fields.next().is_none_or(|words| titles.contains(words));
+        let is_said = fields.next().is_none_or(|words| said.contains(words));
         if found != expected || agree != [true; 2] || !is_said {
-            mistakes.push(format!("{found} {agree:?}: {line}\n{titles}"));
+            mistakes.push(format!("{found} {agree:?}: {line}\n{said}"));
         }
     }
     assert!(mistakes.is_empty(), "{} wrong:\n\n{}", mistakes.len(), mistakes.join("\n"));

@@ -172,6 +172,18 @@ fn string(keyword: &str, value: impl Into<Value>) -> Value {
     json!({"type": "string", keyword: value.into()})
 }
 
+fn in_object(member: &Value) -> Value {
+    json!({"type": "object", "properties": {"a": member}, "required": ["a"]})
+}
+
+fn in_list(member: &Value) -> Value {
+    json!({"type": "array", "items": member, "minItems": 1})
+}
+
+fn nested(wrap: fn(&Value) -> Value, depth: usize, member: &str) -> Value {
+    (0..depth).fold(json!({"type": member}), |inner, _| wrap(&inner))
+}
+
 fn open(name: &str, member: &str, required: &[&str]) -> Value {
     json!({"type": "object", "properties": {name: {"type": member}}, "required": required})
 }
@@ -194,6 +206,12 @@ fn variants_that_are_proved_to_be_disjoint_may_be_written_as_any_of() {
         [open("a", "string", &["a"]), open("b", "string", &[])],
         [open("a", "string", &["a"]), open("a", "integer", &[])],
         [tagged("a", "x", "string"), tagged("b", "x", "string")],
+        [
+            json!({"type": "number", "maximum": 1, "exclusiveMaximum": true}),
+            json!({"type": "number", "minimum": 1}),
+        ],
+        [nested(in_object, 3, "string"), nested(in_object, 3, "integer")],
+        [nested(in_list, 3, "string"), nested(in_list, 3, "integer")],
     ];
     for variants in disjoint {
         assert!(!may_overlap(&variants), "{variants:?}");
@@ -203,10 +221,7 @@ fn variants_that_are_proved_to_be_disjoint_may_be_written_as_any_of() {
 #[test]
 fn variants_that_may_overlap_forbid_what_fits_both() {
     let free = json!({"type": "object", "additionalProperties": true, "required": ["a"]});
-    let one_way = |member: &str| {
-        let member = json!({"type": member, "readOnly": true});
-        json!({"type": "object", "properties": {"a": member}, "required": ["a"]})
-    };
+    let one_way = |flag: &str, member: &str| in_object(&json!({"type": member, flag: true}));
     let overlapping = [
         [json!({"type": "integer"}), json!({"type": "number"})],
         [string("enum", json!(["a", "b"])), string("enum", json!(["b", "c"]))],
@@ -221,7 +236,14 @@ fn variants_that_may_overlap_forbid_what_fits_both() {
         [open("a", "string", &[]), open("b", "string", &[])],
         [open("a", "string", &["a"]), free],
         [open("a", "string", &[]), open("a", "integer", &[])],
-        [one_way("string"), one_way("integer")],
+        [one_way("readOnly", "string"), one_way("readOnly", "integer")],
+        [one_way("writeOnly", "string"), nested(in_object, 1, "integer")],
+        [nested(in_object, 1, "integer"), one_way("readOnly", "string")],
+        [string("format", "ipv4"), json!({"type": "string", "format": "ipv4", "maxLength": 9})],
+        [json!({"type": "number", "minimum": 0}), json!({"type": "number", "enum": [0.5]})],
+        // What is nested deeper is not compared.
+        [nested(in_object, 4, "string"), nested(in_object, 4, "integer")],
+        [nested(in_list, 4, "string"), nested(in_list, 4, "integer")],
     ];
     for variants in overlapping {
         assert!(may_overlap(&variants), "{variants:?}");
