@@ -106,6 +106,11 @@ mod tests {
             ("", "/etc/passwd", None),
             ("", "https://example.com/a.yaml", None),
             ("", "file:a.yaml", None),
+            ("", "git+ssh:a.yaml", None),
+            ("", "a\\b.yaml", None),
+            ("", "c:a.yaml", Some("c:a.yaml")),
+            ("", "a_b:c.yaml", Some("a_b:c.yaml")),
+            ("", "a//b.yaml", Some("a/b.yaml")),
         ] {
             assert_eq!(resolve(from, reference).ok().as_deref(), expected, "{from} {reference}");
         }

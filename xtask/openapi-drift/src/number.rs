@@ -246,10 +246,16 @@ mod tests {
             (json!(19.99), json!(0.01)),
             (json!(3), json!(0.5)),
             (json!(4.0), json!(2)),
+            (json!(2e300), json!(1e300)),
         ] {
             assert!(is_multiple(number.clone(), step.clone()), "{number} of {step}");
         }
-        let others = [(json!(0.35), json!(0.1)), (json!(1), json!(0.3)), (json!(1), json!(0))];
+        let others = [
+            (json!(0.35), json!(0.1)),
+            (json!(1), json!(0.3)),
+            (json!(1), json!(0)),
+            (json!(3e300), json!(2e300)),
+        ];
         for (number, step) in others {
             assert!(!is_multiple(number.clone(), step.clone()), "{number} of {step}");
         }

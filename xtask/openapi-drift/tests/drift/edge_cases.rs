@@ -56,6 +56,16 @@ fn schemas_that_are_too_large_agree_only_if_they_are_equal() {
 }
 
 #[test]
+fn any_number_of_constants_is_an_enumeration() {
+    let values: Vec<_> = (0..300).map(|at| format!("v{at}")).collect();
+    let constant = |value| json!({"type": "string", "enum": [value]});
+    let union = responding(&json!({"oneOf": values.iter().map(constant).collect::<Vec<_>>()}));
+    let list = responding(&json!({"type": "string", "enum": values}));
+    assert!(!differ(union.clone(), list.clone()));
+    assert!(!differ(list, union));
+}
+
+#[test]
 fn a_header_that_is_serialized_in_another_way_differs() {
     let header = |explode| {
         let schema = json!({"type": "object", "properties": {"a": {"type": "string"}}});
@@ -160,6 +170,41 @@ fn the_default_of_a_parameter_that_is_described_by_content_counts() {
     let with = |default| document(&json!({"type": "string"}), &json!({}), &parameter(default));
     assert!(!differ(with(1), with(1)));
     assert!(differ(with(1), with(2)));
+}
+
+#[test]
+fn what_both_sides_say_about_the_writing_of_a_parameter_agrees() {
+    let parameter = |keywords| {
+        let schema = json!({"type": "array", "items": {"type": "string"}});
+        let parameter = json!({"name": "q", "in": "cookie", "schema": schema});
+        document(&json!({}), &json!({}), &json!([merged(parameter, keywords)]))
+    };
+    let reserved = || parameter(json!({"allowReserved": true}));
+    assert!(!differ(reserved(), reserved()));
+    assert!(differ(reserved(), parameter(json!({}))));
+    let form = || parameter(json!({"style": "form", "explode": true}));
+    assert!(!differ(form(), parameter(json!({}))));
+    assert!(differ(form(), parameter(json!({"explode": false}))));
+}
+
+#[test]
+fn an_error_is_compared_with_the_closest_name_in_the_document() {
+    let with = |statuses: &[(&str, &str)]| {
+        let mut document = responding(&json!({"type": "string"}));
+        for (status, kind) in statuses {
+            let content = json!({"application/json": {"schema": {"type": kind}}});
+            document["paths"]["/x"]["get"]["responses"][*status] = json!({"content": content});
+        }
+        document
+    };
+    let documented = || with(&[("default", "integer"), ("4XX", "string")]);
+    for (kind_of_404, kind_of_503, is_drift) in
+        [("string", "integer", false), ("integer", "integer", true), ("string", "string", true)]
+    {
+        let served = [("404", kind_of_404), ("503", kind_of_503), ("default", "integer")];
+        let served = with(&[&served[..], &[("4XX", "string")]].concat());
+        assert_eq!(differ(documented(), served), is_drift, "{kind_of_404} {kind_of_503}");
+    }
 }
 
 #[test]

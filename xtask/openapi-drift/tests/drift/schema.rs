@@ -9,6 +9,7 @@ const COMPONENTS: &str = "
     B: {type: object, required: [x], properties: {kind: {type: string}, x: {type: string}}}
     Tree: {type: array, minItems: 1, items: {$ref: '#/components/schemas/Tree'}}
     Either: {anyOf: [{type: string}, {$ref: '#/components/schemas/Either'}]}
+    Short: {anyOf: [{type: string, maxLength: 9}, {$ref: '#/components/schemas/Short'}]}
     Loop: {allOf: [{$ref: '#/components/schemas/Loop'}]}
     Not: {not: {$ref: '#/components/schemas/Not'}}
     Nested: {prefixItems: [{$ref: '#/components/schemas/Nested'}]}
