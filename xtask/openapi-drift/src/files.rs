@@ -106,6 +106,7 @@ mod tests {
             ("", "/etc/passwd", None),
             ("", "https://example.com/a.yaml", None),
             ("", "file:a.yaml", None),
+            ("", "s3:a.yaml", None),
             ("", "git+ssh:a.yaml", None),
             ("", "a\\b.yaml", None),
             ("", "c:a.yaml", Some("c:a.yaml")),
@@ -121,5 +122,6 @@ mod tests {
         for (path, pointer) in [("", ""), ("", "/a#b"), ("c.yaml", ""), ("a/c.yaml", "/x/y")] {
             assert_eq!(split(&join(path, pointer)), (path, pointer));
         }
+        assert_eq!(join("", "/a"), "/a");
     }
 }

@@ -47,13 +47,10 @@ impl Number {
 
     /// Whether it is a multiple of `step`. No number is a multiple of zero.
     pub fn is_multiple_of(self, step: Self) -> bool {
-        match (self, step) {
-            (Self::Whole(number), Self::Whole(step)) => number.checked_rem(step) == Some(0),
-            _ => self.is_decimal_multiple_of(step).unwrap_or_else(|| {
-                // Too large or too fine for exact decimals.
-                (self.to_float() / step.to_float()).fract() == 0.0
-            }),
-        }
+        self.is_decimal_multiple_of(step).unwrap_or_else(|| {
+            // Too large or too fine for exact decimals.
+            (self.to_float() / step.to_float()).fract() == 0.0
+        })
     }
 
     /// Compares exact decimals: as floats, 0.3 is not a multiple of 0.1.

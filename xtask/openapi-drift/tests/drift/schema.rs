@@ -3,10 +3,11 @@
 
 use openapi_drift::{Document, Finding, Pair, Question, compare};
 
-/// What a case can refer to. Only `A` and `B` end.
+/// What a case can refer to. Those after `C` contain themselves.
 const COMPONENTS: &str = "
     A: {type: object, required: [x], properties: {kind: {type: string}, x: {type: string}}}
     B: {type: object, required: [x], properties: {kind: {type: string}, x: {type: string}}}
+    C: {type: object, required: [x], properties: {kind: {type: string}, x: {type: integer}}}
     Tree: {type: array, minItems: 1, items: {$ref: '#/components/schemas/Tree'}}
     Either: {anyOf: [{type: string}, {$ref: '#/components/schemas/Either'}]}
     Short: {anyOf: [{type: string, maxLength: 9}, {$ref: '#/components/schemas/Short'}]}
