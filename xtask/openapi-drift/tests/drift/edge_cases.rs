@@ -208,6 +208,39 @@ fn an_error_is_compared_with_the_closest_name_in_the_document() {
 }
 
 #[test]
+fn a_status_is_a_success_or_an_error_by_what_is_next_to_it() {
+    let with = |statuses: &[(&str, Option<&str>)]| {
+        let mut document = responding(&json!({}));
+        let response = |kind: &Option<&str>| match kind {
+            Some(kind) => json!({"content": {"application/json": {"schema": {"type": kind}}}}),
+            None => json!({"description": ""}),
+        };
+        let all = statuses.iter().map(|(status, kind)| ((*status).to_owned(), response(kind)));
+        document["paths"]["/x"]["get"]["responses"] = Value::Object(all.collect());
+        document
+    };
+    let codes = |documented, served| {
+        let pair = Pair { documented: with(documented), served: with(served) };
+        let findings = outcome(pair).unwrap().findings;
+        findings.iter().map(|finding| finding.code().to_string()).collect::<Vec<_>>()
+    };
+    // `default` alone is a success, and must say which body it has; an error need not.
+    let media_type = "undocumented-media-type";
+    assert_eq!(codes(&[("default", None)], &[("default", Some("string"))]), [media_type]);
+    let none: &[&str] = &[];
+    assert_eq!(codes(&[("404", None)], &[("404", Some("string"))]), none);
+    let success = ("204", None);
+    let default = |kind| [success, ("default", kind)];
+    let [any, string] = [default(None), default(Some("string"))];
+    assert_eq!(codes(&any, &string), none);
+    // A success is not what the server declares for errors.
+    let moved = [("201", Some("integer")), ("default", Some("boolean"))];
+    let expected = ["missing-status", "response-type"];
+    assert_eq!(codes(&[("200", Some("string"))], &moved), expected);
+    assert_eq!(codes(&[success, ("x-note", None)], &[success]), none);
+}
+
+#[test]
 fn a_documented_error_that_the_server_declares_by_its_range_is_a_note() {
     let with = |statuses: &[&str]| {
         let mut document = responding(&json!({"type": "string"}));
@@ -229,6 +262,7 @@ fn a_documented_error_that_the_server_declares_by_its_range_is_a_note() {
     assert_eq!(notes(&["4XX", "404"], &["4XX", "404"]), Vec::<String>::new());
     assert_eq!(notes(&["404"], &["default"]), Vec::<String>::new());
     assert_eq!(notes(&["4XX"], &["4XX"]), Vec::<String>::new());
+    assert_eq!(notes(&["4xx"], &["4XX"]), Vec::<String>::new());
 }
 
 #[test]
