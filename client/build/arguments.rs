@@ -30,9 +30,10 @@ fn formats(document: &Value) -> BTreeMap<String, String> {
     schemas
         .filter(|(_, schema)| schema["pattern"].is_string())
         .filter_map(|(name, schema)| {
-            let mut rule = schema["description"].as_str()?.trim_end_matches('.').to_owned();
-            rule.get_mut(..1)?.make_ascii_lowercase();
-            Some((name.clone(), rule))
+            let text = schema["description"].as_str()?;
+            // Before the colon it says what is meant.
+            let rule = text.split_once(": ").map_or(text, |(_, rule)| rule);
+            Some((name.clone(), rule.trim_end_matches('.').to_owned()))
         })
         .collect()
 }

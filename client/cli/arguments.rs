@@ -6,8 +6,9 @@ use crate::{call::Hooks, selection, verbs};
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{
     Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, Parser, Subcommand, ValueEnum,
+    value_parser,
 };
-use orgtokens_client::types::Scope;
+use orgtokens_client::types::{Expiration, Network, Scope};
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -207,13 +208,14 @@ pub fn scope() -> Arg {
 }
 
 pub fn allow_ip() -> Arg {
-    Arg::new("allow-ip").long("allow-ip").value_name("NET").action(ArgAction::Append)
+    let argument = Arg::new("allow-ip").long("allow-ip").value_name("NET");
+    argument.action(ArgAction::Append).value_parser(value_parser!(Network))
 }
 
 /// Lets a token of an organization expire, and name the addresses that may use it.
 fn restrict(mint: Command) -> Command {
     let expires = Arg::new("expires").long("expires").value_name("EXPIRATION");
-    let expires = expires.allow_hyphen_values(true);
+    let expires = expires.allow_hyphen_values(true).value_parser(value_parser!(Expiration));
     let expires =
         expires.help("A duration such as 30d, a time such as 2030-01-31T12:00:00Z, or never");
     let addresses = "An address or a network that may use the token; may be repeated";
@@ -234,7 +236,8 @@ fn revoke(by_name: Command, by_id: &Command) -> Command {
              orgtokens token revoke [OPTIONS] --organization <SLUG> <--owner|--group|...>",
         )
         .mut_arg("token-name", |name| {
-            name.required(false).required_unless_present("selected").conflicts_with("token-id")
+            let others = ["selected", "organization-slug"];
+            name.required(false).required_unless_present_any(others).conflicts_with("token-id")
         })
         .mut_arg("token-id", |id| id.required(false).requires("organization-slug"))
         .mut_arg("organization-slug", |slug| slug.required(false).requires("selected"))

@@ -9,7 +9,7 @@ use crate::selection;
 use crate::verbs::{Shown, question, verb};
 use clap::ArgMatches;
 use futures::TryStreamExt;
-use orgtokens_client::types::{self, Scope};
+use orgtokens_client::types::{self, Network, Scope};
 use orgtokens_client::{Client, Error, ResponseValue, builder};
 use serde::Serialize;
 use serde_json::json;
@@ -170,7 +170,7 @@ impl CliConfig for Hooks {
         if let Some(scopes) = scopes(matches) {
             *request = request.clone().body_map(|body| body.scopes(scopes));
         }
-        if let Some(addresses) = matches.get_many::<String>("allow-ip") {
+        if let Some(addresses) = matches.get_many::<Network>("allow-ip") {
             let addresses: Vec<_> = addresses.cloned().collect();
             *request = request.clone().body_map(|body| body.allowed_ips(addresses));
         }

@@ -6,6 +6,7 @@ use crate::output::say;
 use crate::problem::Problem;
 use crate::profile::{self, DEFAULT, Profile};
 use orgtokens_client::Failure;
+use reqwest::StatusCode;
 use std::io::{self, ErrorKind, IsTerminal};
 use tokio::signal::unix::SignalKind;
 use tokio::signal::{self, unix};
@@ -33,7 +34,13 @@ pub async fn login(options: &Options) -> Result<(), Problem> {
 /// Asks the server whether it accepts the token, and who its user is.
 async fn check(connection: &Connection) -> Result<String, Problem> {
     let client = connection.client(|client| client)?;
-    client.validate_api_token().send().await.map_err(Failure::from)?;
+    client.validate_api_token().send().await.map_err(|error| match Failure::from(error) {
+        failure if failure.status == Some(StatusCode::UNAUTHORIZED) => {
+            let advice = "give the whole token, and the URL of the server that minted it";
+            Problem::refused(format!("{} does not accept this token: {advice}", connection.url))
+        }
+        failure => failure.into(),
+    })?;
     // A group-bound token is valid, but may not ask who its user is.
     let user = client.get_current_user().send().await;
     Ok(user.map(|user| format!(" as {}", user.user.username)).unwrap_or_default())

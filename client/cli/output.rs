@@ -9,7 +9,6 @@ use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
-use std::slice;
 
 /// What the server sent.
 pub struct Answer {
@@ -87,14 +86,18 @@ fn expiry(seconds: &Value) -> String {
     }
 }
 
-/// Returns a list, or one object, as a table.
-fn table(items: &Value, columns: &[&str]) -> String {
-    let items = items.as_array().map_or(slice::from_ref(items), Vec::as_slice);
+/// Returns a list as a table with a row for each item, and one object with a row for each member
+/// that it has.
+fn table(value: &Value, columns: &[&str]) -> String {
+    let title = |column: &&str| column.replace(['/', '_'], " ");
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(columns.iter().map(|column| column.replace(['/', '_'], " ")));
-    for item in items {
-        table.add_row(columns.iter().map(|column| cell(item, column)));
+    if let Some(items) = value.as_array() {
+        table.set_header(columns.iter().map(title));
+        table.add_rows(items.iter().map(|item| columns.iter().map(|column| cell(item, column))));
+    } else {
+        let rows = columns.iter().map(|column| [title(column), cell(value, column)]);
+        table.add_rows(rows.filter(|[_, cell]| !cell.is_empty()));
     }
     table.to_string()
 }

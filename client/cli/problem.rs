@@ -24,6 +24,11 @@ impl Problem {
         Self { code: WRONG_USE, sentence: sentence.to_string() }
     }
 
+    /// The server refused it.
+    pub fn refused(sentence: impl Display) -> Self {
+        Self { code: REFUSED, sentence: sentence.to_string() }
+    }
+
     /// It was done, or may have been done, but not as asked.
     pub fn unknown(sentence: impl Display) -> Self {
         Self { code: UNKNOWN, sentence: sentence.to_string() }
@@ -54,7 +59,8 @@ impl Display for Problem {
 
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
-        let step = next_step(&failure).map(|step| format!(": {step}")).unwrap_or_default();
+        let joint = if failure.message.contains(": ") { ", and " } else { ": " };
+        let step = next_step(&failure).map(|step| format!("{joint}{step}")).unwrap_or_default();
         let id = failure.request_id.as_ref().filter(|_| is_server_error(&failure));
         let id = id.map(|id| format!(" (request {id})")).unwrap_or_default();
         let code = if was_refused(&failure) { REFUSED } else { UNKNOWN };
@@ -75,11 +81,16 @@ fn is_server_error(failure: &Failure) -> bool {
     failure.status.is_some_and(|status| status.is_server_error())
 }
 
-/// Returns what to do next, if the answer cannot say it. An error of this API does, and
-/// `orgtokens_client` does for an answer that is another one's.
+/// Returns what to do next, if the answer does not say it. `orgtokens_client` says it for an answer
+/// that is not this API's.
 fn next_step(failure: &Failure) -> Option<String> {
     if failure.outcome_unknown() {
         return Some("list first, and repeat only if nothing has changed".to_owned());
+    }
+    let is_error = failure.status.is_some_and(|status| status.as_u16() >= 400);
+    let steps = ["try again", "check the base URL"];
+    if is_error && steps.iter().any(|step| failure.message.contains(step)) {
+        return None;
     }
     if let Some(wait) = failure.retry_after {
         return Some(format!("try again in {} s", wait.as_secs()));

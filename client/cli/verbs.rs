@@ -29,6 +29,7 @@ const TOKENS: &[&str] = &["name", "id", "organization", "group", "scopes", "crea
 const TOKEN_DETAILS: &[&str] = &[
     "name",
     "id",
+    "organization",
     "group",
     "scopes",
     "owner/username",
@@ -37,6 +38,8 @@ const TOKEN_DETAILS: &[&str] = &[
     "allowed_ips",
     "last_used_at",
     "last_used_ip",
+    "rotated_at",
+    "previous_secret_expires_at",
 ];
 const REVOKED: &[&str] = &["name", "id", "owner"];
 const POLICY: &[&str] = &["default_expiration", "maximum_expiration", "allow_unrestricted"];

@@ -5,6 +5,26 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
+macro_rules! duration {
+    () => {
+        "([0-9]+[wdhms])+"
+    };
+}
+
+/// What an [`Expiration`] looks like. Not all that does is one: a duration may be zero.
+pub const EXPIRATION: &str = concat!(
+    "^(never|",
+    duration!(),
+    "|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}",
+    r"(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2}))$"
+);
+
+/// What a [`Lifetime`] looks like.
+pub const LIFETIME: &str = concat!("^(never|", duration!(), ")$");
+
+/// What an [`Overlap`] looks like.
+pub const OVERLAP: &str = concat!("^", duration!(), "$");
+
 /// The first second that RFC 3339 cannot write: that of the year 10000.
 const END: i64 = 253_402_300_800;
 
@@ -60,7 +80,8 @@ impl FromStr for Expiration {
         if let Some(seconds) = seconds(text).filter(|seconds| *seconds > 0) {
             return Ok(Self::After(TimeDelta::seconds(seconds)));
         }
-        if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+        // chrono accepts a minus sign that is not ASCII.
+        if let (true, Ok(time)) = (text.is_ascii(), DateTime::parse_from_rfc3339(text)) {
             // Times are kept in milliseconds.
             let time = DateTime::from_timestamp_millis(time.timestamp_millis());
             return time.map(Self::At).ok_or_else(|| refusal(text));
@@ -206,6 +227,7 @@ mod tests {
             "Never",
             "99999999999d",
             "2030-03-17",
+            "2030-03-17T18:46:40\u{2212}01:00",
             "2030-13-17T18:46:40Z",
         ] {
             let refusal = parse(text).unwrap_err();

@@ -8,6 +8,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+/// What an address or a network looks like. Not all that does is one.
+pub const NETWORK: &str = r"^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$";
+
 /// How many addresses and networks a token may name.
 const MOST: usize = 100;
 

@@ -4,8 +4,8 @@
 #![expect(missing_docs, reason = "openapi.yaml describes the members")]
 
 use crate::caller::{Caller, Origin, Role};
-use crate::expiration::{Expiration, Lifetime, Overlap};
-use crate::limits::AllowedIps;
+use crate::expiration::{EXPIRATION, Expiration, LIFETIME, Lifetime, OVERLAP, Overlap};
+use crate::limits::{AllowedIps, NETWORK};
 use crate::name::{Name, Quoted, Slug};
 use crate::scope::{RequestedScope, Scope, Scopes};
 use crate::token::{PlainToken, TokenId};
@@ -122,10 +122,10 @@ pub struct CreateTokenRequest {
     #[schemars(with = "Vec<RequestedScope>", length(min = 1))]
     pub scopes: Option<Vec<RequestedScope>>,
     #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "String")]
+    #[schemars(with = "String", regex = "EXPIRATION")]
     pub expiration: Option<Expiration>,
     #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "Vec<String>", length(min = 1, max = 100))]
+    #[schemars(with = "Vec<String>", length(min = 1, max = 100), inner(regex = "NETWORK"))]
     pub allowed_ips: Option<AllowedIps>,
 }
 
@@ -135,10 +135,10 @@ pub struct CreateTokenRequest {
 pub struct RotateTokenRequest {
     /// How long the old secret is accepted.
     #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "String")]
+    #[schemars(with = "String", regex = "OVERLAP")]
     pub overlap: Option<Overlap>,
     #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "String")]
+    #[schemars(with = "String", regex = "EXPIRATION")]
     pub expiration: Option<Expiration>,
 }
 
@@ -207,9 +207,9 @@ pub struct LeakReport {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenPolicy {
-    #[schemars(with = "String")]
+    #[schemars(with = "String", regex = "LIFETIME")]
     pub default_expiration: Lifetime,
-    #[schemars(with = "String")]
+    #[schemars(with = "String", regex = "LIFETIME")]
     pub maximum_expiration: Lifetime,
     pub allow_unrestricted: bool,
 }

@@ -1,14 +1,10 @@
 //! `cargo xtask postgres`: runs a command with a temporary PostgreSQL server, which ends with it.
-//! What the command tests is its own business. Servers are made in `cluster`.
-
-mod cluster;
-mod tool;
-
-pub use cluster::Cluster;
-pub use tool::{Failure, NOT_INSTALLED, is_installed};
+//! What the command tests is its own business.
 
 use clap::Parser;
+use postgres_cluster::Cluster;
 use std::ffi::OsString;
+use std::io;
 use std::process::{Command, ExitCode};
 
 /// Names the URL of a server on which tests may create databases.
@@ -32,22 +28,17 @@ impl Postgres {
         match self.try_run() {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
-            Err(failure) => {
-                eprintln!("error: {failure}");
-                ExitCode::FAILURE
-            }
+            Err(error) => crate::fail(&error),
         }
     }
 
-    fn try_run(&self) -> Result<bool, Failure> {
-        let (program, arguments) = self
-            .command
-            .split_first()
-            .ok_or_else(|| Failure::new("there is no command: write one after `--`".to_owned()))?;
+    fn try_run(&self) -> io::Result<bool> {
+        let (program, arguments) = self.command.split_first().expect("clap requires one");
         let cluster = Cluster::start()?;
         let status = Command::new(program).args(arguments).env(VARIABLE, cluster.url()).status();
-        let status = status
-            .map_err(|error| Failure::new(format!("{} cannot run: {error}", program.display())))?;
+        let status = status.map_err(|error| {
+            io::Error::other(format!("{} cannot run: {error}", program.display()))
+        })?;
         Ok(status.success())
     }
 }

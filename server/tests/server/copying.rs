@@ -2,8 +2,8 @@
 //! `cargo nextest run -p orgtokens-server --run-ignored only copying`
 
 use crate::support::database::{Database, text};
+use postgres_cluster::Cluster;
 use std::process::Command;
-use xtask::postgres::Cluster;
 
 const ROWS: u32 = 1_000_000;
 

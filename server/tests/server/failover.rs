@@ -9,11 +9,11 @@ mod standby;
 mod two_servers;
 
 use crate::support::{Running, eventually};
+use postgres_cluster::Cluster;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use xtask::postgres::Cluster;
 
 /// Starts PostgreSQL with an organization `acme`, and returns the token of its owner.
 fn start_cluster() -> (Cluster, String) {

@@ -9,13 +9,13 @@ use crate::support::database::Database;
 use crate::support::http::pipeline;
 use crate::support::{PATIENCE, Running, eventually};
 use metrics::scrape;
+use postgres_cluster::{Cluster, is_installed};
 use rustix::process::Signal;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::thread;
-use xtask::postgres::{Cluster, is_installed};
 
 const OPS: [&str; 2] = ["--ops-listen", "127.0.0.1:0"];
 

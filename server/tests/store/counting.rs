@@ -1,26 +1,71 @@
 //! How much work each operation asks of the database: statements on SQLite, round trips on
 //! PostgreSQL. A number that grows here has to be intended.
 
-use crate::stage::{Backend, Stage, acme, bound, change, credential, list_tokens, name, trials};
+use crate::database::connect;
+use crate::failing::eventually;
+use crate::stage::{
+    Backend, Stage, acme, bound, change, create, credential, list_tokens, name, request, trials,
+};
 use libtest_mimic::Trial;
 use orgtokens_server::caller::{Credential, Role};
-use orgtokens_server::records::{MintRequest, PageQuery};
+use orgtokens_server::records::{MintRequest, PageQuery, RotateTokenRequest};
 use orgtokens_server::scope::RequestedScope;
 use orgtokens_server::service::{MintPolicy, Operator, Service};
 use orgtokens_server::store::{Store, TokenKey};
+use serde_json::json;
 use std::fmt::Debug;
 use std::num::NonZeroU32;
 use std::sync::atomic::Ordering;
 
+/// How many times the large tables were read from end to end, if no other connection is open: each
+/// reports what it read at its end.
+const WHOLE_READS: &str = "SELECT sum(seq_scan)::bigint FROM pg_stat_user_tables
+    WHERE relname IN ('tokens', 'audit_log') AND NOT EXISTS (SELECT FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid())";
+
 pub fn trials() -> Vec<Trial> {
-    trials!(
+    let mut trials: Vec<Trial> =
+        trials!([Backend::Postgres], requests_read_no_whole_table_not_even_a_small_one);
+    trials.extend::<Vec<Trial>>(trials!(
         Backend::BOTH,
         reads_cost_as_few_statements_and_round_trips_as_listed,
         what_is_remembered_costs_no_statement_or_one_round_trip,
         changes_cost_as_few_statements_and_round_trips_as_listed,
         quotas_cost_a_mint_one_statement_and_one_round_trip,
         a_cascade_costs_as_much_for_many_tokens_as_for_one,
-    )
+    ));
+    trials
+}
+
+async fn requests_read_no_whole_table_not_even_a_small_one(backend: Backend) {
+    let Stage { here, there, owner, database } = Stage::new(backend).await;
+    drop((here, there));
+    let watcher = connect(&database.url).await;
+    // From now on the planner knows that they are small.
+    watcher.batch_execute("ANALYZE").await.expect("statistics");
+    let whole_reads = async || {
+        let mut count = None;
+        eventually(async || {
+            let row = watcher.query_one(WHOLE_READS, &[]).await.expect("a row");
+            count = row.get::<_, Option<i64>>(0);
+            count.is_some()
+        })
+        .await;
+        count
+    };
+    let before = whole_reads().await;
+    let service = Service::new(Store::open(&database.url).await.expect("the same database"));
+    let request = request("ci", &json!({"expiration": "1d"}));
+    let id = create(&service, &owner, request).await.expect("a token").minted.id;
+    list_tokens(&service, &owner, None).await.expect("a list");
+    service.validate(&owner).await.expect("it is accepted");
+    let slug = acme();
+    let within = || service.within(&owner, &slug);
+    within().get_token(id).await.expect("a token");
+    within().rotate_token(id, RotateTokenRequest::default()).await.expect("a secret");
+    within().revoke_token(id).await.expect("no token");
+    drop(service);
+    assert_eq!(whole_reads().await, before);
 }
 
 /// A service that counts its own work alone.

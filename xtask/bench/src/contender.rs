@@ -43,6 +43,8 @@ pub enum Host {
     Hyper,
     /// This project's, on SQLite.
     Sqlite,
+    /// This project's, on SQLite with `--no-last-use`.
+    SqliteNoLastUse,
     /// This project's, on SQLite with a million tokens more.
     SqliteMillion,
     /// This project's, on PostgreSQL.
@@ -95,7 +97,7 @@ impl fmt::Display for Contender {
 impl Host {
     /// Returns whether it writes a line for each request.
     pub fn has_access_log(self) -> bool {
-        matches!(self, Self::Sqlite | Self::SqliteMillion | Self::Postgres)
+        matches!(self, Self::Sqlite | Self::SqliteNoLastUse | Self::SqliteMillion | Self::Postgres)
     }
 }
 

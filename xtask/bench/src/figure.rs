@@ -87,6 +87,10 @@ figures! {
         Lists, Ratio(LIST, DROPSHOT_BYTES), Goal::None;
     "validate", "validate, against dropshot from memory",
         Lists, Ratio(VALIDATE, DROPSHOT), AtLeast(1.2);
+    "list-last-use", "list of 20, against without last use",
+        Lists, Ratio(LIST, Requests(Host::SqliteNoLastUse, Ask::List)), AtLeast(0.95);
+    "validate-last-use", "validate, against without last use",
+        Lists, Ratio(VALIDATE, Requests(Host::SqliteNoLastUse, Ask::Validate)), AtLeast(0.95);
     "latency", "p99 of the list at 80 % of its peak, ms",
         Lists, Value(Paced(Host::Sqlite), Metric::P99Milliseconds), AtMost(2.0);
     "changes", "list during 100 mints/s and 100 revocations/s, against without",
@@ -133,8 +137,8 @@ impl Group {
     /// Installs what the group needs, or returns why it cannot be measured and what to do.
     pub fn prepare(self, workshop: &Workshop) -> Result<(), String> {
         match self {
-            Self::Postgres if !xtask::postgres::is_installed() => {
-                Err(xtask::postgres::NOT_INSTALLED.to_owned())
+            Self::Postgres if !postgres_cluster::is_installed() => {
+                Err(postgres_cluster::NOT_INSTALLED.to_owned())
             }
             Self::Peers => peers::install(&workshop.peers()).map_err(|error| format!("{error:#}")),
             _ => Ok(()),

@@ -5,9 +5,9 @@ use crate::database::Database;
 use crate::process::command;
 use crate::world::World;
 use anyhow::{Context, Error, Result, ensure};
+use postgres_cluster::Cluster;
 use std::fs;
 use std::path::Path;
-use xtask::postgres::Cluster;
 
 /// The tokens with which pgbench mints: their digests can be computed in its script.
 const PGBENCH_TOKENS: &str = "INSERT INTO tokens
@@ -41,7 +41,7 @@ pub fn pgbench(world: &mut World<'_>, clients: usize, seconds: u64) -> Result<Sa
     pgbench.arg(format!("--client={clients}")).arg(format!("--time={}", seconds + 3));
     pgbench.arg("--file").arg(script).arg(world.postgres()?.url());
     // As the service sets it for each connection.
-    pgbench.env("PGOPTIONS", "-c random_page_cost=1.1");
+    pgbench.env("PGOPTIONS", "-c random_page_cost=1.1 -c enable_seqscan=off -c jit=off");
     let output = pgbench.output().context("pgbench cannot start")?;
     let errors = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success() && !errors.contains("aborted"), "pgbench: {}", errors.trim());

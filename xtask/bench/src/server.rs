@@ -26,9 +26,10 @@ pub struct Server {
 
 impl Server {
     /// Starts `orgtokens-server serve` on a database.
-    pub fn serve(program: &Path, database: &str, log: &Path) -> Result<Self> {
+    pub fn serve(program: &Path, database: &str, options: &[&str], log: &Path) -> Result<Self> {
         let mut serve = command(program);
-        serve.args(["serve", "--listen", "127.0.0.1:0"]).env("ORGTOKENS_DATABASE", database);
+        serve.args(["serve", "--listen", "127.0.0.1:0"]).args(options);
+        serve.env("ORGTOKENS_DATABASE", database);
         Self::start(&mut serve, log)
     }
 

@@ -7,13 +7,13 @@ use crate::process::command;
 use crate::server::Server;
 use crate::{peers, postgres};
 use anyhow::{Context, Result, ensure};
+use postgres_cluster::Cluster;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-use xtask::postgres::Cluster;
 
 /// How many tokens the organization with a long list has.
 const MILLION: usize = 1_000_000;
@@ -83,13 +83,14 @@ impl<'a> World<'a> {
     pub fn database(&mut self, host: Host) -> Result<&Database> {
         let (host, big) = match host {
             Host::SqliteMillion => (host, MILLION),
+            Host::SqliteNoLastUse => (host, 0),
             _ => (Host::Sqlite, 0),
         };
         if !self.databases.contains_key(&host) {
             let mut database = self.workshop.prepare(big)?;
             // A world starts with the same contents every time. The long one is only read.
-            if host == Host::Sqlite {
-                let copy = self.path("sqlite.db");
+            if big == 0 {
+                let copy = self.path(&format!("{host:?}.db"));
                 fs::copy(&database.file, &copy)?;
                 database.file = copy;
             }
@@ -144,11 +145,15 @@ impl<'a> World<'a> {
             Host::Hyper => "hyper",
             Host::Sqlite | Host::SqliteMillion => {
                 let url = self.database(host)?.url();
-                return Server::serve(&self.workshop.server, &url, &log);
+                return Server::serve(&self.workshop.server, &url, &[], &log);
+            }
+            Host::SqliteNoLastUse => {
+                let url = self.database(host)?.url();
+                return Server::serve(&self.workshop.server, &url, &["--no-last-use"], &log);
             }
             Host::Postgres => {
                 let url = self.postgres()?.url();
-                return Server::serve(&self.workshop.server, &url, &log);
+                return Server::serve(&self.workshop.server, &url, &[], &log);
             }
         };
         let list = self.list()?;

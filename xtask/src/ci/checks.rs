@@ -4,7 +4,7 @@
 use xshell::{Shell, cmd};
 
 use super::Check;
-use crate::postgres::{NOT_INSTALLED, is_installed};
+use postgres_cluster::{NOT_INSTALLED, is_installed};
 
 /// Where the contract tests record their traffic, which the check after them reads.
 pub const TRAFFIC: &str = "target/contract-traffic";

@@ -10,7 +10,7 @@ const client = createClient<paths>({
   headers: { Authorization: `Bearer ${process.env.ORGTOKENS_TOKEN}` },
 });
 
-/** Waits for an answer that must be 200, prints its line, and returns the body. */
+/** Waits for an answer that must be a success, prints its line, and returns the body. */
 async function call<T>(name: string, answer: Promise<{ data?: T; error?: { error: string } }>): Promise<T> {
   const { data, error } = await answer;
   console.log(["openapi-typescript", name, data ? "ok" : error?.error].join("\t"));
@@ -39,6 +39,31 @@ await call("revokeOrganizationAPIToken", client.DELETE(`${organizations}/api-tok
 }));
 await call("createAPIToken", client.POST(`${tokens}/{tokenName}`, { params: { path: { tokenName: "spare" } } }));
 await call("revokeAPIToken", client.DELETE(`${tokens}/{tokenName}`, { params: { path: { tokenName: "spare" } } }));
+const { id, token } = await call("createOrganizationAPIToken", client.POST(`${organizations}/api-tokens`, {
+  params: acme,
+  body: { name: "short", expiration: "1d", allowed_ips: ["127.0.0.0/8"] },
+}));
+const short = { path: { organizationSlug, tokenId: id } };
+const shown = await call("getOrganizationAPIToken", client.GET(`${organizations}/api-tokens/{tokenId}`, { params: short }));
+assert.ok(shown.token.expires_at);
+await call("rotateOrganizationAPIToken", client.POST(`${organizations}/api-tokens/{tokenId}/rotate`, {
+  params: short,
+  body: { overlap: "1h" },
+}));
+await call("revokeCredentials", client.POST("/v1/credentials/revoke", { body: { credentials: [token] } }));
+const revoked = await call("revokeOrganizationAPITokens", client.POST(`${organizations}/api-token-revocations`, {
+  params: acme,
+  body: { filter: { never_used: true }, dry_run: true },
+}));
+assert.ok(!revoked.tokens.some((token) => token.id === id));
+const { policy } = await call("getTokenPolicy", client.GET(`${organizations}/token-policy`, { params: acme }));
+await call("updateTokenPolicy", client.PUT(`${organizations}/token-policy`, {
+  params: acme,
+  body: { ...policy, maximum_expiration: "never" },
+}));
+await call("listOrganizationMemberAPITokens", client.GET(`${organizations}/members/{username}/api-tokens`, {
+  params: { path: { organizationSlug, username: "alice" } },
+}));
 await call("getCurrentUser", client.GET("/v1/user"));
 await call("listOrganizations", client.GET("/v1/organizations"));
 await call("getOrganization", client.GET(organizations, { params: acme }));

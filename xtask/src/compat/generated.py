@@ -8,7 +8,8 @@ import pkgutil
 import contract.api
 from contract import AuthenticatedClient
 from contract.models import (
-    AddMemberRequest, AssignableRole, CreateGroupRequest, MintRequest, UpdateMemberRequest,
+    AddMemberRequest, AssignableRole, CreateGroupRequest, CreateTokenRequest, LeakReport, MintRequest,
+    RevocationFilter, RevokeTokensRequest, RotateTokenRequest, UpdateMemberRequest,
 )
 
 # The operations are in a package for each of their tags.
@@ -17,11 +18,11 @@ CLIENT = AuthenticatedClient(os.environ["ORGTOKENS_URL"], os.environ["ORGTOKENS_
 
 
 def call(operation, *arguments, **body):
-    """Makes a call that must be answered 200, prints its line, and returns the parsed answer."""
+    """Makes a call that must succeed, prints its line, and returns the parsed answer."""
     module = next(name for name in MODULES if name.endswith(f".{operation}"))
     function = importlib.import_module(module).sync_detailed
     response = function(*arguments, client=CLIENT, **body)
-    outcome = "ok" if response.status_code == 200 else response.content.decode()
+    outcome = "ok" if response.status_code < 300 else response.content.decode()
     print("openapi-python-client", operation, outcome, sep="\t")
     return response.parsed
 
@@ -37,6 +38,17 @@ call("validate_api_token")
 call("revoke_organization_api_token", "acme", minted.id)
 call("create_api_token", "spare")
 call("revoke_api_token", "spare")
+limits = CreateTokenRequest(name="short", expiration="1d", allowed_ips=["127.0.0.0/8"])
+short = call("create_organization_api_token", "acme", body=limits)
+assert call("get_organization_api_token", "acme", short.id).token.expires_at
+call("rotate_organization_api_token", "acme", short.id, body=RotateTokenRequest(overlap="1h"))
+call("revoke_credentials", body=LeakReport(credentials=[short.token]))
+unused = RevokeTokensRequest(filter_=RevocationFilter(never_used=True), dry_run=True)
+revoked = call("revoke_organization_api_tokens", "acme", body=unused)
+assert short.id not in [token.id for token in revoked.tokens]
+policy = call("get_token_policy", "acme").policy
+call("update_token_policy", "acme", body=policy)
+call("list_organization_member_api_tokens", "acme", "alice")
 call("get_current_user")
 call("list_organizations")
 call("get_organization", "acme")

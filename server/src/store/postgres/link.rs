@@ -29,9 +29,10 @@ const SETTINGS: &str = "SET statement_timeout = 5000; SET lock_timeout = 4000;
     SET idle_in_transaction_session_timeout = 10000;
     SELECT set_config('synchronous_commit', 'on', false)
     WHERE current_setting('synchronous_commit') = 'off'";
-/// Every hot query uses an index; the default of 4 makes the planner read whole tables instead. Not
-/// every engine that speaks the protocol knows this setting.
-const PLANNER: &str = "SET random_page_cost = 1.1";
+/// Every hot query uses an index. By default the planner reads whole tables while they are small, and
+/// a prepared statement keeps such a plan while they grow. Not every engine that speaks the protocol
+/// knows these settings.
+const PLANNER: &str = "SET random_page_cost = 1.1; SET enable_seqscan = off; SET jit = off";
 
 /// What `now_ms()` means: the time of the database, but never below the newest one that it holds, so
 /// that nothing that has expired is accepted again after a failover to a machine whose clock is behind.

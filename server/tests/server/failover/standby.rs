@@ -3,9 +3,9 @@
 
 use super::{Server, start_cluster, under_load};
 use crate::support::{PATIENCE, eventually};
+use postgres_cluster::Cluster;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
-use xtask::postgres::Cluster;
 
 const ROUNDS: usize = 3;
 const WRITERS: usize = 8;

@@ -2,7 +2,6 @@
 //! install anything, and it does not know servers: see `cluster`.
 
 use std::ffi::OsStr;
-use std::fmt;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -16,41 +15,15 @@ pub const UNPRIVILEGED: &str = "postgres";
 pub const NOT_INSTALLED: &str =
     "PostgreSQL is not installed: install it (Debian: `apt-get install postgresql`)";
 
-/// Why there is no server, in a sentence that says what to do.
-#[derive(Debug)]
-pub struct Failure(String);
-
-impl Failure {
-    pub(crate) fn new(sentence: String) -> Self {
-        Self(sentence)
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Failure {}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self(format!("a temporary PostgreSQL cannot be made: {error}"))
-    }
-}
-
-pub type Result<T> = std::result::Result<T, Failure>;
-
 /// Returns the command of one of PostgreSQL's programs.
-pub fn tool(name: &str) -> Result<Command> {
-    let folder = binaries().ok_or_else(|| Failure(NOT_INSTALLED.to_owned()))?;
+pub fn tool(name: &str) -> io::Result<Command> {
+    let folder = binaries().ok_or_else(|| io::Error::other(NOT_INSTALLED))?;
     unprivileged(folder.join(name))
 }
 
 /// Returns a command that runs as a user that PostgreSQL accepts. The system ends it if this
 /// process is killed.
-pub fn unprivileged(program: impl AsRef<OsStr>) -> Result<Command> {
+pub fn unprivileged(program: impl AsRef<OsStr>) -> io::Result<Command> {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "QUIT"]);
     if is_root()? {
@@ -88,16 +61,19 @@ fn has_server(folder: &Path) -> bool {
     ["initdb", "postgres"].iter().all(|name| folder.join(name).is_file())
 }
 
-pub fn is_root() -> Result<bool> {
+pub fn is_root() -> io::Result<bool> {
     Ok(fs::metadata("/proc/self")?.uid() == 0)
 }
 
 /// Runs a command to its end, and returns what it printed.
-pub fn run(command: &mut Command) -> Result<String> {
-    let output = command.output()?;
+pub fn run(command: &mut Command) -> io::Result<String> {
+    let output = command.output().map_err(|error| {
+        io::Error::other(format!("{} cannot run: {error}", command.get_program().display()))
+    })?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let errors = String::from_utf8_lossy(&output.stderr);
-    Err(Failure(format!("{} failed: {}", command.get_program().display(), errors.trim())))
+    let program = command.get_program().display();
+    Err(io::Error::other(format!("{program} failed: {}", errors.trim())))
 }

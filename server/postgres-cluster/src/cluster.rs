@@ -1,8 +1,9 @@
 //! Temporary PostgreSQL servers: created, started, killed, copied as standbys and promoted. None
 //! outlives its `Cluster`.
 
-use super::tool::{Failure, Result, UNPRIVILEGED, is_root, run, tool, unprivileged};
+use crate::tool::{UNPRIVILEGED, is_root, run, tool, unprivileged};
 use std::fs;
+use std::io::{self, Result};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -134,7 +135,7 @@ impl Cluster {
         while !self.accepts_connections()? {
             if Instant::now() > deadline || self.has_exited() {
                 let log = fs::read_to_string(&log).unwrap_or_default();
-                return Err(Failure::new(format!("PostgreSQL does not start:\n{log}")));
+                return Err(io::Error::other(format!("PostgreSQL does not start:\n{log}")));
             }
             thread::sleep(Duration::from_millis(50));
         }
