@@ -211,11 +211,11 @@ fn an_error_is_compared_with_the_closest_name_in_the_document() {
 fn a_status_is_a_success_or_an_error_by_what_is_next_to_it() {
     let with = |statuses: &[(&str, Option<&str>)]| {
         let mut document = responding(&json!({}));
-        let response = |kind: &Option<&str>| match kind {
+        let response = |kind: Option<&str>| match kind {
             Some(kind) => json!({"content": {"application/json": {"schema": {"type": kind}}}}),
             None => json!({"description": ""}),
         };
-        let all = statuses.iter().map(|(status, kind)| ((*status).to_owned(), response(kind)));
+        let all = statuses.iter().map(|(status, kind)| ((*status).to_owned(), response(*kind)));
         document["paths"]["/x"]["get"]["responses"] = Value::Object(all.collect());
         document
     };
