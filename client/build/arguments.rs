@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
     Expr, ExprCall, ExprMethodCall, File, GenericArgument, ImplItem, ImplItemFn, ItemEnum,
-    ItemImpl, ItemMod, Path, PathArguments, Type, TypeParamBound, WherePredicate, parse_quote,
+    ItemImpl, ItemMod, LitStr, Path, PathArguments, Type, TypeParamBound, WherePredicate,
+    parse_quote,
 };
 
 /// Adjusts every setter of a builder, and every type that parses text.
@@ -15,6 +16,20 @@ pub fn explain(file: &mut File, document: &Value) {
     let mut arguments = Arguments { formats: formats(document), ranges: ranges(document) };
     Enums(&mut arguments.formats).visit_file_mut(file);
     arguments.visit_file_mut(file);
+    Missing.visit_file_mut(file);
+}
+
+/// Says in one way that an argument is missing.
+struct Missing;
+
+impl VisitMut for Missing {
+    fn visit_lit_str_mut(&mut self, literal: &mut LitStr) {
+        let text = literal.value();
+        let name = text.strip_suffix(" was not initialized");
+        if let Some(name) = name.or_else(|| text.strip_prefix("no value supplied for ")) {
+            *literal = LitStr::new(&format!("{name}: it is required, so set it"), literal.span());
+        }
+    }
 }
 
 /// The rules of the document.

@@ -6,11 +6,13 @@ use serde_json::Value;
 use syn::punctuated::Punctuated;
 use syn::{Item, ItemMod, ItemStruct, Path, Token, parse_quote};
 
-/// Returns the names of the schemas with a property of the format `password`.
+/// Returns the names of the schemas with a property of the format `password`, or with a list of them.
 pub fn types(document: &Value) -> Vec<String> {
     let is_secret = |schema: &Value| {
         let properties = schema["properties"].as_object();
-        properties.is_some_and(|all| all.values().any(|value| value["format"] == "password"))
+        let is_password =
+            |value: &Value| value["format"] == "password" || value["items"]["format"] == "password";
+        properties.is_some_and(|all| all.values().any(is_password))
     };
     let schemas = document["components"]["schemas"].as_object().into_iter().flatten();
     schemas.filter(|(_, schema)| is_secret(schema)).map(|(name, _)| name.clone()).collect()

@@ -13,6 +13,8 @@ use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+const DURATIONS: [&str; 3] = ["overlap", "default-expiration", "maximum-expiration"];
+
 const EXAMPLES: &str = "\
 Examples:
   orgtokens login --url http://127.0.0.1:8080
@@ -50,6 +52,7 @@ pub struct Options {
     /// The token; it is safer in the environment or a profile, because other users see the
     /// arguments of a process [env: `ORGTOKENS_TOKEN`]
     #[arg(long, global = true, value_name = "SECRET")]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub token: Option<String>,
     /// The profile to use instead of the environment [default: default]
     #[arg(long, global = true, value_name = "NAME")]
@@ -91,6 +94,9 @@ pub enum Own {
         folder: PathBuf,
     },
 }
+
+/// The arguments for a whole body, which progenitor needs. They are refused.
+pub const BODIES: [&str; 2] = ["json-body", "json-body-template"];
 
 /// Returns the whole command line.
 pub fn command() -> Command {
@@ -140,8 +146,7 @@ fn readable(operation: CliCommand, words: &'static str) -> Command {
     match operation {
         CliCommand::CreateApiToken => mint(command),
         CliCommand::ListOrganizationAuditLogs => command.arg(all()),
-        // The credentials come from standard input.
-        CliCommand::RevokeCredentials => command.mut_arg("json-body", |body| body.required(false)),
+        CliCommand::RevokeCredentials => report(command),
         _ => command,
     }
 }
@@ -152,17 +157,19 @@ fn readable_argument(argument: Arg) -> Arg {
         "organization-slug" => argument.long("organization").value_name("SLUG"),
         "organization" => argument.value_name("SLUG"),
         "token-id" => argument.long("id").value_name("ID"),
-        "expiration" => argument.long("expires").value_name("EXPIRATION"),
+        "expiration" => argument.long("expires").value_name("EXPIRATION").allow_hyphen_values(true),
         "token-name" | "group-name" | "name" => positional(argument, "NAME"),
         "username" => positional(argument, "USERNAME"),
-        "json-body" | "json-body-template" => argument.hide(true),
+        id if BODIES.contains(&id) => argument.hide(true).required(false),
         id => {
             let name = id.to_uppercase();
             let range = RANGES.iter().find(|(name, _)| *name == id);
+            let is_duration = DURATIONS.contains(&id);
             let argument = argument.value_name(name);
             match range {
                 Some((_, range)) => argument.value_parser(number(range)),
-                None => argument,
+                // A negative duration is refused with the rule.
+                None => argument.allow_hyphen_values(is_duration),
             }
         }
     }
@@ -200,6 +207,13 @@ fn mint(command: Command) -> Command {
         .arg(scope().requires("group").help("What the token may do in the group; may be repeated"))
 }
 
+/// Says where the credentials come from.
+fn report(command: Command) -> Command {
+    let text = "\n\nReads the credentials from standard input, one on each line.";
+    let long = command.get_long_about().map(ToString::to_string).unwrap_or_default();
+    command.long_about(long + text)
+}
+
 /// Progenitor makes no flags for lists.
 pub fn scope() -> Arg {
     let scope = PossibleValuesParser::new(SCOPES).try_map(|scope| scope.parse::<Scope>());
@@ -216,12 +230,18 @@ pub fn allow_ip() -> Arg {
 fn restrict(mint: Command) -> Command {
     let expires = Arg::new("expires").long("expires").value_name("EXPIRATION");
     let expires = expires.allow_hyphen_values(true).value_parser(value_parser!(Expiration));
-    let expires =
-        expires.help("A duration such as 30d, a time such as 2030-01-31T12:00:00Z, or never");
-    let addresses = "An address or a network that may use the token; may be repeated";
+    let expires = expires.help(
+        "A duration such as 30d, a time such as 2030-01-31T12:00:00Z, or never; needs \
+                      --organization, whose token policy has the default",
+    );
+    let addresses =
+        "An address or a network that may use the token; may be repeated; needs --organization";
     mint.arg(expires.requires("organization"))
         .arg(allow_ip().requires("organization").help(addresses))
 }
+
+const SELECTION: &str = "\n\nWithout a name or an ID it revokes the tokens of the organization for \
+    which every given condition is true, such as --owner and --never-used.";
 
 /// Lets one command revoke a token by name, or by organization and ID.
 fn revoke(by_name: Command, by_id: &Command) -> Command {
@@ -229,7 +249,7 @@ fn revoke(by_name: Command, by_id: &Command) -> Command {
     by_name
         .args(by_id.get_arguments().filter(|it| it.get_id() != "yes"))
         .about("Revoke API Token")
-        .long_about(text.map(Option::unwrap_or_default).join("\n\n"))
+        .long_about(text.map(Option::unwrap_or_default).join("\n\n") + SELECTION)
         .override_usage(
             "orgtokens token revoke [OPTIONS] <NAME>\n       \
              orgtokens token revoke [OPTIONS] --organization <SLUG> --id <ID>\n       \

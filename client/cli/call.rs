@@ -1,18 +1,22 @@
 //! Sends the request of a generated command, and keeps the answer as it was received.
 
-use crate::arguments::{Options, allow_ip, leaf, scope};
+use crate::arguments::{self, Options, allow_ip, leaf, scope};
 use crate::connection::Connection;
 use crate::generated::{Cli, CliCommand, CliConfig};
+use crate::login::read_stdin;
 use crate::output::{self, Answer};
 use crate::problem::Problem;
 use crate::selection;
 use crate::verbs::{Shown, question, verb};
+use anyhow::{Context, ensure};
 use clap::ArgMatches;
+use clap::parser::ValueSource;
 use futures::TryStreamExt;
 use orgtokens_client::types::{self, Network, Scope};
 use orgtokens_client::{Client, Error, ResponseValue, builder};
 use serde::Serialize;
 use serde_json::json;
+use std::ffi::OsString;
 use std::fmt::Debug;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex};
@@ -24,7 +28,13 @@ const RETRIES: usize = 2;
 const PAGE: u32 = 1_000;
 
 pub async fn run(options: &Options, matches: &ArgMatches) -> Result<(), Problem> {
+    let done = call(options, matches).await;
+    done.map_err(|problem| problem.with_token_step(|| Connection::token_step(options)))
+}
+
+async fn call(options: &Options, matches: &ArgMatches) -> Result<(), Problem> {
     let (words, matches) = leaf(matches);
+    refuse_bodies(matches)?;
     let (restricted, filter) = (restricted(matches), selection::filter(matches)?);
     let (operation, matches) = match &restricted {
         Some(matches) => (CliCommand::CreateOrganizationApiToken, matches),
@@ -32,7 +42,9 @@ pub async fn run(options: &Options, matches: &ArgMatches) -> Result<(), Problem>
         None => (operation(&words, matches), matches),
     };
     let connection = match operation {
-        CliCommand::RevokeCredentials => Connection::find_anonymous(options)?,
+        CliCommand::RevokeCredentials => {
+            Connection { url: Connection::find_url(options)?, token: String::new() }
+        }
         _ => Connection::find(options)?,
     };
     let shown = verb(operation).shown;
@@ -68,6 +80,18 @@ pub async fn run(options: &Options, matches: &ArgMatches) -> Result<(), Problem>
     problem.map_or(Ok(()), Err)
 }
 
+/// Refuses a whole body, which progenitor's hidden flags would read or print.
+fn refuse_bodies(matches: &ArgMatches) -> Result<(), Problem> {
+    let is_given = |id: &&clap::Id| {
+        let is_typed = matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+        is_typed && arguments::BODIES.contains(&id.as_str())
+    };
+    match matches.ids().find(is_given) {
+        Some(id) => Err(Problem::wrong_use(format!("unexpected argument '--{id}': see --help"))),
+        None => Ok(()),
+    }
+}
+
 /// Returns whether a flag is given, or `None` if the command does not have it.
 fn flag(matches: &ArgMatches, name: &str) -> Option<bool> {
     matches.try_get_one(name).ok().flatten().copied()
@@ -101,7 +125,11 @@ fn restricted(matches: &ArgMatches) -> Option<ArgMatches> {
         ("allow-ip", "allow-ip"),
     ];
     let arguments = names.into_iter().flat_map(|(id, name)| {
-        given(id).flat_map(move |value| [format!("--{name}").into(), value.to_owned()])
+        given(id).map(move |value| {
+            let mut argument = OsString::from(format!("--{name}="));
+            argument.push(value);
+            argument
+        })
     });
     let command = Cli::<Hooks>::get_command(CliCommand::CreateOrganizationApiToken);
     let command = command.no_binary_name(true).args([scope(), allow_ip()]);
@@ -179,16 +207,17 @@ impl CliConfig for Hooks {
 
     fn execute_revoke_credentials(
         &self,
-        matches: &ArgMatches,
+        _: &ArgMatches,
         request: &mut builder::RevokeCredentials<'_>,
     ) -> anyhow::Result<()> {
-        if !matches.contains_id("json-body") {
-            if io::stdin().is_terminal() {
-                eprintln!("credentials, one on each line; Ctrl-D ends them:");
-            }
-            let credentials: Vec<_> = io::stdin().lines().collect::<Result<_, _>>()?;
-            *request = request.clone().body_map(|body| body.credentials(credentials));
+        if io::stdin().is_terminal() {
+            eprintln!("credentials, one on each line; Ctrl-D ends them:");
         }
+        let text = read_stdin().context("no credential was read: write one on each line")?;
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let credentials: Vec<_> = lines.map(str::to_owned).collect();
+        ensure!(!credentials.is_empty(), "no credential was given: write one on each line");
+        *request = request.clone().body_map(|body| body.credentials(credentials));
         Ok(())
     }
 

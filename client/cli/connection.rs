@@ -52,8 +52,8 @@ impl Connection {
             }
             // Another server must not receive the token.
             (Some(url), None, Some(profile)) => Err(Problem::wrong_use(format!(
-                "the token of the profile is for {}, not for {url}: set {TOKEN}, or log in there \
-                 with --profile",
+                "the token of the profile is for {}, not for {url}: give --token, or run `orgtokens \
+                 login --profile ANOTHER --url {url}`",
                 profile.url
             ))),
             (Some(url), None, None) => Err(Problem::wrong_use(format!(
@@ -63,18 +63,27 @@ impl Connection {
         }
     }
 
-    /// Returns the server alone, for what needs no token.
-    pub fn find_anonymous(options: &Options) -> Result<Self, Problem> {
-        let name = options.profile.as_deref().unwrap_or(DEFAULT);
-        let url = Self::find_url(options, profile::load()?.get(name))?;
-        Ok(Self { url, token: String::new() })
+    /// Returns what to do if the server does not accept the token: it depends on where it came from.
+    pub fn token_step(options: &Options) -> String {
+        let environment = Environment::read(options).unwrap_or_default();
+        match (&options.token, environment.token, &options.profile) {
+            (Some(_), ..) => "give another --token, or run `orgtokens login`".to_owned(),
+            (_, Some(_), _) => {
+                format!("set {TOKEN} to a valid token, or unset it and run `orgtokens login`")
+            }
+            (_, _, Some(name)) => format!("run `orgtokens login --profile {name}`"),
+            _ => "run `orgtokens login`".to_owned(),
+        }
     }
 
-    /// Returns the server to log in to.
-    pub fn find_url(options: &Options, profile: Option<&Profile>) -> Result<String, Problem> {
-        let url = options.url.clone().or(Environment::read(options)?.url);
-        let url = url.or(profile.map(|profile| profile.url.clone()));
-        url.ok_or_else(|| no_server(options.profile.as_deref()))
+    /// Returns the server to log in to, or for what needs no token.
+    pub fn find_url(options: &Options) -> Result<String, Problem> {
+        if let Some(url) = options.url.clone().or(Environment::read(options)?.url) {
+            return Ok(url);
+        }
+        let name = options.profile.as_deref().unwrap_or(DEFAULT);
+        let profile = profile::load()?.remove(name);
+        profile.map(|profile| profile.url).ok_or_else(|| no_server(options.profile.as_deref()))
     }
 
     pub fn client(

@@ -7,7 +7,7 @@ use crate::problem::Problem;
 use crate::profile::{self, DEFAULT, Profile};
 use orgtokens_client::Failure;
 use reqwest::StatusCode;
-use std::io::{self, ErrorKind, IsTerminal};
+use std::io::{self, ErrorKind, IsTerminal, Read};
 use tokio::signal::unix::SignalKind;
 use tokio::signal::{self, unix};
 
@@ -15,7 +15,7 @@ const NOTHING_KEPT: &str = "no token was kept: run `orgtokens login` again";
 
 pub async fn login(options: &Options) -> Result<(), Problem> {
     let name = options.profile.as_deref().unwrap_or(DEFAULT);
-    let url = Connection::find_url(options, profile::load()?.get(name))?;
+    let url = Connection::find_url(options)?;
     let token = options.token.clone().map_or_else(read_token, Ok)?;
     let connection = Connection { url, token };
     let user = tokio::select! {
@@ -46,6 +46,18 @@ async fn check(connection: &Connection) -> Result<String, Problem> {
     Ok(user.map(|user| format!(" as {}", user.user.username)).unwrap_or_default())
 }
 
+/// The most that is read from standard input, in bytes: no secret and no leak report is longer.
+const LONGEST: u64 = 65_536;
+
+/// Reads a text from standard input. A longer one is an error.
+pub fn read_stdin() -> io::Result<String> {
+    let text = io::read_to_string(io::stdin().take(LONGEST + 1))?;
+    if text.len() as u64 > LONGEST {
+        return Err(io::Error::other(format!("it has more than {LONGEST} bytes")));
+    }
+    Ok(text)
+}
+
 /// Reads a token from the terminal without echo, or from standard input if it is none.
 fn read_token() -> Result<String, Problem> {
     let read = if io::stdin().is_terminal() {
@@ -53,7 +65,7 @@ fn read_token() -> Result<String, Problem> {
         let _handler = unix::signal(SignalKind::interrupt()).map_err(Problem::wrong_use)?;
         rpassword::prompt_password("token (not shown): ")
     } else {
-        io::read_to_string(io::stdin())
+        read_stdin()
     };
     let token = read.map_err(|error| match error.kind() {
         ErrorKind::Interrupted => Problem::interrupted(NOTHING_KEPT),

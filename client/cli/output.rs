@@ -1,7 +1,7 @@
 //! What is printed of an answer: its body unchanged, a table, a sentence, or a secret alone.
 
 use crate::arguments::Format;
-use crate::problem::Problem;
+use crate::problem::{Problem, printable};
 use crate::verbs::Shown;
 use comfy_table::{Table, presets};
 use serde_json::Value;
@@ -28,6 +28,9 @@ pub fn print(answer: &Answer, shown: &Shown, format: Format) -> Result<(), Probl
     let value = answer.value.clone().or_else(|| serde_json::from_slice(body).ok());
     let value = value.expect("the client has parsed it");
     match shown {
+        Shown::Table(name, _) if value.get(name).is_none_or(Value::is_null) => {
+            Err(Problem::unknown(format!("the response has no `{name}`: check the base URL")))
+        }
         Shown::Table(name, columns) => say(&table(&value[name], columns)),
         Shown::Done(verb, member) => say(&format!("{verb} {}", cell(&value, member))),
         Shown::Sentence(sentence) => say(sentence),
@@ -65,6 +68,9 @@ fn secret(done: &str, minted: &Value, json: Option<Vec<u8>>) -> Result<(), Probl
     write_all(&text).map_err(|error| {
         let revoke = match done {
             "rotated" => "rotate it again".to_owned(),
+            _ if name.starts_with('-') => {
+                format!("revoke it with `orgtokens token revoke -- {name}`")
+            }
             _ => format!("revoke it with `orgtokens token revoke {name}`"),
         };
         Problem::unknown(format!(
@@ -105,8 +111,7 @@ fn table(value: &Value, columns: &[&str]) -> String {
 fn cell(item: &Value, column: &str) -> String {
     match item.pointer(&format!("/{column}")) {
         None | Some(Value::Null) => String::new(),
-        // A server must not move the cursor of a terminal.
-        Some(Value::String(text)) => text.chars().filter(|letter| !letter.is_control()).collect(),
+        Some(Value::String(text)) => printable(text),
         Some(Value::Bool(true)) => "yes".to_owned(),
         Some(Value::Bool(false)) => "no".to_owned(),
         Some(Value::Array(values)) => {

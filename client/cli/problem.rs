@@ -16,27 +16,44 @@ const INTERRUPTED: u8 = 130;
 pub struct Problem {
     pub code: u8,
     sentence: String,
+    /// Whether the server does not accept the token.
+    needs_token: bool,
 }
 
 impl Problem {
+    fn new(code: u8, sentence: impl Display) -> Self {
+        Self { code, sentence: sentence.to_string(), needs_token: false }
+    }
+
     /// Nothing was sent.
     pub fn wrong_use(sentence: impl Display) -> Self {
-        Self { code: WRONG_USE, sentence: sentence.to_string() }
+        Self::new(WRONG_USE, sentence)
     }
 
     /// The server refused it.
     pub fn refused(sentence: impl Display) -> Self {
-        Self { code: REFUSED, sentence: sentence.to_string() }
+        Self::new(REFUSED, sentence)
     }
 
     /// It was done, or may have been done, but not as asked.
     pub fn unknown(sentence: impl Display) -> Self {
-        Self { code: UNKNOWN, sentence: sentence.to_string() }
+        Self::new(UNKNOWN, sentence)
     }
 
     /// Ctrl-C ended it.
     pub fn interrupted(sentence: impl Display) -> Self {
-        Self { code: INTERRUPTED, sentence: format!("interrupted: {sentence}") }
+        Self::new(INTERRUPTED, format!("interrupted: {sentence}"))
+    }
+
+    /// Adds what to do if the server does not accept the token.
+    pub fn with_token_step(self, step: impl FnOnce() -> String) -> Self {
+        if self.needs_token { self.with_step(&step()) } else { self }
+    }
+
+    fn with_step(self, step: &str) -> Self {
+        // The message of the server may have a step of its own.
+        let joint = if self.sentence.matches(": ").count() > 1 { ", and " } else { ": " };
+        Self { sentence: format!("{}{joint}{step}", self.sentence), ..self }
     }
 
     /// Explains why the generated code failed.
@@ -51,21 +68,35 @@ impl Problem {
 
 impl Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A server must not move the cursor of a terminal.
-        let is_plain = |letter: &char| !letter.is_control();
-        f.write_str(&self.sentence.chars().filter(is_plain).collect::<String>())
+        f.write_str(&printable(&self.sentence))
     }
 }
 
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
-        let joint = if failure.message.contains(": ") { ", and " } else { ": " };
-        let step = next_step(&failure).map(|step| format!("{joint}{step}")).unwrap_or_default();
         let id = failure.request_id.as_ref().filter(|_| is_server_error(&failure));
         let id = id.map(|id| format!(" (request {id})")).unwrap_or_default();
         let code = if was_refused(&failure) { REFUSED } else { UNKNOWN };
-        Self { code, sentence: format!("{failure}{id}{step}") }
+        let mut problem = Self::new(code, format!("{failure}{id}"));
+        problem.needs_token =
+            failure.status == Some(StatusCode::UNAUTHORIZED) && !names_url(&failure);
+        match next_step(&failure) {
+            Some(step) => problem.with_step(&step),
+            None => problem,
+        }
     }
+}
+
+/// Removes what a server must not send to a terminal: what moves its cursor, hides text or turns it
+/// around.
+pub fn printable(text: &str) -> String {
+    let is_unseen = |letter: char| matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    text.chars().filter(|letter| !letter.is_control() && !is_unseen(*letter)).collect()
+}
+
+/// Returns whether the failure says to check the URL, because the response is another API's.
+fn names_url(failure: &Failure) -> bool {
+    failure.message.contains("check the base URL")
 }
 
 /// Returns whether the server answered, and nothing was done.
@@ -87,21 +118,19 @@ fn next_step(failure: &Failure) -> Option<String> {
     if failure.outcome_unknown() {
         return Some("list first, and repeat only if nothing has changed".to_owned());
     }
-    let is_error = failure.status.is_some_and(|status| status.as_u16() >= 400);
-    let steps = ["try again", "check the base URL"];
-    if is_error && steps.iter().any(|step| failure.message.contains(step)) {
+    if names_url(failure) || failure.message.contains("try again") {
         return None;
     }
-    if let Some(wait) = failure.retry_after {
+    if let Some(wait) = failure.retry_after.filter(|wait| wait.as_secs() > 0) {
         return Some(format!("try again in {} s", wait.as_secs()));
     }
     let step = match failure.status.map(|status| status.as_u16()) {
+        None if failure.message.contains("timed out") => "try again later",
         None if failure.message.contains("certificate") => {
             "trust it with SSL_CERT_FILE=FILE, if it is your own server's"
         }
         None => "check the URL, and that the server runs",
-        Some(401) => "run `orgtokens login`, or set ORGTOKENS_TOKEN to a valid token",
-        Some(408 | 429) => "try again later",
+        Some(408 | 429 | 500..) => "try again later",
         Some(400..) => return None,
         Some(_) => "check the URL, and list before you repeat a change",
     };

@@ -7,6 +7,7 @@ use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 use indicatif::ProgressBar;
 use orgtokens_client::types::{Name, OrganizationSlug, RevocationFilter};
 use orgtokens_client::{Client, Failure};
+use reqwest::StatusCode;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
@@ -24,6 +25,10 @@ const FILTERS: [(&str, &str, &str, &str); 4] = [
 ];
 
 const NEVER_USED: &str = "never-used";
+
+/// Why the second call is not accepted.
+const OWN: &str = "the token of this command is one of the revoked ones, and there are more: \
+                   repeat it with another token";
 
 /// Lets `token revoke` select tokens of an organization. What is selected by an ID is not.
 pub fn arguments(command: Command) -> Command {
@@ -109,8 +114,16 @@ pub async fn revoke(
         let call = call.body_map(|body| body.filter(filter.clone()).dry_run(is_dry_run));
         let answer = match call.send().await {
             Ok(answer) => answer.into_inner(),
-            Err(error) => break Some(Failure::from(error).into()),
+            Err(error) => {
+                let failure = Failure::from(error);
+                let was_own =
+                    failure.status == Some(StatusCode::UNAUTHORIZED) && !tokens.is_empty();
+                break Some(if was_own { Problem::refused(OWN) } else { failure.into() });
+            }
         };
+        if answer.more && answer.tokens.is_empty() {
+            break Some(Problem::unknown("the server says that there are more, but revokes none"));
+        }
         tokens.extend(answer.tokens);
         let done = if is_dry_run { "selected" } else { "revoked" };
         progress.set_message(format!("{} tokens {done}", tokens.len()));

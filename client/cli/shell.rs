@@ -9,8 +9,17 @@ use std::path::Path;
 
 pub fn completions(shell: Shell) -> Result<(), Problem> {
     let mut text = Vec::new();
-    clap_complete::generate(shell, &mut command(), "orgtokens", &mut text);
+    clap_complete::generate(shell, &mut without_hidden(&command()), "orgtokens", &mut text);
     write(&text)
+}
+
+/// Returns a command without its hidden arguments, which completions would offer.
+fn without_hidden(command: &Command) -> Command {
+    let shown = Command::new(command.get_name().to_owned());
+    let shown = shown.about(command.get_about().cloned().unwrap_or_default());
+    let shown = shown.args(command.get_arguments().filter(|argument| !argument.is_hide_set()));
+    let shown = shown.groups(command.get_groups());
+    shown.subcommands(command.get_subcommands().map(without_hidden))
 }
 
 pub fn manual(folder: &Path) -> Result<(), Problem> {

@@ -38,13 +38,15 @@ impl Position {
     /// Returns the new entries of a page, and where the stream is after them.
     fn advance(self, page: AuditLogPage) -> (Vec<AuditLog>, Option<Self>) {
         let Pagination { page_size, total_pages, total_rows, .. } = page.pagination;
-        let rows = self.rows.unwrap_or(total_rows);
+        let (rows, is_empty) = (self.rows.unwrap_or(total_rows), page.audit_logs.is_empty());
         // Newer entries have moved the others down.
         let before = u64::from(self.page.get() - 1) * u64::from(page_size);
         let known = (self.streamed + total_rows.saturating_sub(rows)).saturating_sub(before);
         let known = usize::try_from(known).unwrap_or(usize::MAX);
         let entries: Vec<_> = page.audit_logs.into_iter().skip(known).collect();
         let next = self.page.checked_add(1).filter(|page| u64::from(page.get()) <= total_pages);
+        // The pages of another server might never end.
+        let next = next.filter(|_| !is_empty);
         let streamed = self.streamed + entries.len() as u64;
         (entries, next.map(|page| Self { page, rows: Some(rows), streamed }))
     }

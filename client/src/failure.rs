@@ -32,8 +32,9 @@ pub struct Failure {
 impl Failure {
     /// Returns whether the request may have changed something: check before you send it again.
     ///
-    /// It is so if the server failed without a `Retry-After`, or if it did not respond. It is
-    /// never so for a request that only reads. A status of 200 says that the change was made.
+    /// It is so if the server failed without a `Retry-After`, did not respond, or sent a success or a
+    /// redirect that is not this API's. It is never so for a request that only reads. Else a status of
+    /// 200 says that the change was made.
     pub fn outcome_unknown(&self) -> bool {
         self.outcome_unknown
     }
@@ -86,7 +87,8 @@ impl From<Error<types::Error>> for Failure {
                     || format!("the response does not match the contract: {error}"),
                     |body: types::Error| body.error,
                 );
-                Self { status: Some(StatusCode::OK), ..Self::local(message) }
+                let outcome_unknown = transport::is_perhaps_changed(&body);
+                Self { status: Some(StatusCode::OK), outcome_unknown, ..Self::local(message) }
             }
             Error::CommunicationError(error)
             | Error::InvalidUpgrade(error)
@@ -106,8 +108,8 @@ impl From<types::error::ConversionError> for Failure {
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
     text.parse().map(Duration::from_secs).ok().or_else(|| {
-        let date = chrono::DateTime::parse_from_rfc2822(text).ok()?;
-        Some(SystemTime::from(date).duration_since(SystemTime::now()).unwrap_or_default())
+        let date = httpdate::parse_http_date(text).ok()?;
+        Some(date.duration_since(SystemTime::now()).unwrap_or_default())
     })
 }
 

@@ -154,7 +154,9 @@ impl ClientBuilder {
 fn check_base_url(text: &str) -> Result<String, Failure> {
     let example = "use scheme and host, such as https://api.turso.tech";
     let url = Url::parse(text).ok().filter(|url| {
-        ["http", "https"].contains(&url.scheme()) && url.query().or(url.fragment()).is_none()
+        let is_plain = url.username().is_empty() && url.password().is_none();
+        let is_plain = is_plain && url.query().or(url.fragment()).is_none();
+        is_plain && ["http", "https"].contains(&url.scheme())
     });
     let Some(url) = url else {
         return Err(Failure::local(format!(

@@ -7,7 +7,7 @@ use crate::settings::{OnBody, Settings};
 use crate::{Client, types};
 use backon::{ExponentialBuilder, Retryable};
 use progenitor_client::{ClientHooks, OperationInfo};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Request, Response, ResponseBuilderExt, StatusCode, Url};
 use std::time::Duration;
 
@@ -18,8 +18,18 @@ const FIRST_WAIT: Duration = Duration::from_millis(200);
 /// status, headers and body, so it is a header; of a lost one only the URL, so it is a fragment.
 const OUTCOME_UNKNOWN: HeaderName = HeaderName::from_static("outcome-unknown");
 
+/// End the text of an error in place of a success, for which only the body is kept: the server says that
+/// it did what was asked, or another one answered.
+const CHANGED: u8 = b'!';
+const PERHAPS_CHANGED: u8 = b'?';
+
 pub fn is_outcome_unknown(headers: &HeaderMap) -> bool {
     headers.contains_key(OUTCOME_UNKNOWN)
+}
+
+/// Returns whether a change may have been made, by the text in place of a success.
+pub fn is_perhaps_changed(body: &[u8]) -> bool {
+    body.ends_with(&[PERHAPS_CHANGED])
 }
 
 pub fn is_lost_change(url: &Url) -> bool {
@@ -39,14 +49,15 @@ impl ClientHooks<Settings> for Client {
         let times = if gives_secret { 0 } else { self.inner.retries };
         let attempt = || async {
             let copy = request.try_clone().expect("a JSON body can be copied");
-            let result = self.attempt(copy).await;
+            let result = self.attempt(copy, is_read).await;
             if may_be_repeated(&result, is_read) { Err(result) } else { Ok(result) }
         };
         let waits = ExponentialBuilder::default().with_min_delay(FIRST_WAIT).with_jitter();
         let result = attempt
             .retry(waits.with_max_times(times))
             .adjust(|last, wait| match last.as_ref().map(|it| retry_after(it.headers())) {
-                Ok(Some(asked)) => wait.and((asked <= self.inner.longest_wait()).then_some(asked)),
+                Ok(Some(asked)) if asked > self.inner.longest_wait() => None,
+                Ok(Some(asked)) => wait.map(|_| asked.max(FIRST_WAIT)),
                 _ => wait,
             })
             .await
@@ -58,10 +69,11 @@ impl ClientHooks<Settings> for Client {
 impl Client {
     /// Sends a request once, and reads the whole response. One that broke off, or is not this
     /// API's, such as a proxy's page, keeps its status and becomes an error of this API.
-    async fn attempt(&self, request: Request) -> reqwest::Result<Response> {
+    async fn attempt(&self, request: Request, is_read: bool) -> reqwest::Result<Response> {
         let response = self.client.execute(request).await?;
         let (status, url) = (response.status(), response.url().clone());
         let headers = response.headers().clone();
+        let mut end = CHANGED;
         let error = match response.bytes().await {
             Ok(body) if status.is_success() && is_json(&headers) => {
                 if let Some(OnBody(receive)) = &self.inner.on_body {
@@ -69,7 +81,10 @@ impl Client {
                 }
                 return Ok(rebuild(status, headers, url, body));
             }
-            Ok(body) => serde_json::from_slice(&body).unwrap_or_else(|_| foreign(&headers)),
+            Ok(body) => serde_json::from_slice(&body).unwrap_or_else(|_| {
+                end = if is_read { CHANGED } else { PERHAPS_CHANGED };
+                foreign(&headers)
+            }),
             Err(error) => types::Error {
                 error: format!("the response broke off: {}", with_causes(&error.without_url())),
             },
@@ -77,7 +92,7 @@ impl Client {
         let mut body = serde_json::to_vec(&error).unwrap_or_default();
         if status.is_success() {
             // No type of a success may accept it, not even one without required members.
-            body.push(b'!');
+            body.push(end);
         }
         let mut response = rebuild(status, headers, url, body);
         response.extensions_mut().insert::<types::Error>(error);
@@ -91,7 +106,10 @@ fn is_error(response: &Response) -> bool {
 
 /// Returns whether a response is JSON, or does not say what it is.
 fn is_json(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_TYPE).is_none_or(|kind| kind.as_bytes().starts_with(b"application/json"))
+    const JSON: &[u8] = b"application/json";
+    let start =
+        |kind: &HeaderValue| kind.as_bytes().get(..JSON.len()).map(<[u8]>::to_ascii_lowercase);
+    headers.get(CONTENT_TYPE).is_none_or(|kind| start(kind).is_some_and(|it| it == JSON))
 }
 
 fn foreign(headers: &HeaderMap) -> types::Error {
@@ -117,10 +135,11 @@ fn rebuild(
 /// Returns whether a failed request may be sent again: nothing can have changed.
 fn may_be_repeated(result: &reqwest::Result<Response>, is_read: bool) -> bool {
     match result {
-        Err(error) => is_read || error.is_connect(),
+        // Who waited so long once does not wait for it again.
+        Err(error) => (is_read && !error.is_timeout()) || error.is_connect(),
         Ok(response) => match response.status() {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-                is_read || response.headers().contains_key(RETRY_AFTER)
+                is_read || retry_after(response.headers()).is_some()
             }
             StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => is_read,
             status => is_read && status.is_success() && is_error(response),
@@ -132,8 +151,9 @@ fn may_be_repeated(result: &reqwest::Result<Response>, is_read: bool) -> bool {
 fn mark(mut result: reqwest::Result<Response>, url: &Url) -> reqwest::Result<Response> {
     match &mut result {
         Ok(response) => {
-            let headers = response.headers();
-            if response.status().is_server_error() && !headers.contains_key(RETRY_AFTER) {
+            let asks_for_it_again = retry_after(response.headers()).is_some();
+            let is_other = response.status().is_redirection();
+            if is_other || response.status().is_server_error() && !asks_for_it_again {
                 let yes = HeaderValue::from_static("true");
                 response.headers_mut().insert(OUTCOME_UNKNOWN, yes);
             }

@@ -3,7 +3,7 @@
 
 use crate::support::contract;
 use http::{HeaderMap, StatusCode};
-use orgtokens_client::{ResponseValue, types};
+use orgtokens_client::{Client, ResponseValue, types};
 use orgtokens_server::name::{Name, Slug};
 use serde_json::{Value, json};
 
@@ -95,6 +95,10 @@ fn no_generated_type_shows_a_secret_in_debug_output() {
         assert!(text.contains("MintedToken") && !text.contains("orgt_secret"), "{text}");
     }
     assert_eq!(minted.token, "orgt_secret", "the caller can read it");
+    let client = Client::with_token("http://127.0.0.1:1", "orgt_other").unwrap();
+    let body = types::LeakReport::builder().credentials(["orgt_secret".to_owned()]);
+    let report = client.revoke_credentials().body(body);
+    assert!(!format!("{report:?}").contains("orgt_secret"), "{report:?}");
 }
 
 #[test]

@@ -77,6 +77,8 @@ async fn a_failure_says_how_long_to_wait() {
     assert_eq!(past.retry_after, Some(Duration::ZERO));
     let future = list(busy(&[("retry-after", "Sat, 06 Nov 2094 08:49:37 GMT")])).await;
     assert!(future.retry_after > Some(Duration::from_secs(1_000_000)));
+    let older = list(busy(&[("retry-after", "Sunday, 06-Nov-94 08:49:37 GMT")])).await;
+    assert_eq!(older.retry_after, Some(Duration::ZERO));
     let nonsense = list(busy(&[("retry-after", "soon")])).await;
     assert_eq!(nonsense.retry_after, None);
 }
@@ -84,7 +86,11 @@ async fn a_failure_says_how_long_to_wait() {
 #[tokio::test]
 async fn the_outcome_is_unknown_if_a_change_may_have_been_made() {
     let unavailable = Reply::Answer(503, &[], r#"{"error": "the outcome is unknown"}"#);
-    for reply in [unavailable, Reply::Answer(504, HTML, ""), Reply::Close] {
+    let nonsense = Reply::Answer(503, &[("retry-after", "soon")], "{}");
+    let page = Reply::Answer(200, HTML, "<h1>");
+    let moved = Reply::Answer(302, HTML, "<h1>");
+    let replies = [unavailable, nonsense, page, moved, Reply::Answer(504, HTML, ""), Reply::Close];
+    for reply in replies {
         assert!(mint(reply.clone()).await.outcome_unknown());
         assert!(!list(reply).await.outcome_unknown(), "a list changes nothing");
     }
@@ -128,6 +134,10 @@ async fn a_refused_argument_is_named_with_the_rule_of_the_document() {
     assert!(group.message.starts_with("group: `ä` is not allowed: 1 to 64 letters"), "{group}");
 
     let mint = client.create_organization_api_token().organization_slug("my-org");
+    let missing = failure(mint.clone().send().await);
+    assert_eq!(missing.message, "name: it is required, so set it");
+    let missing = failure(client.create_api_token().send().await);
+    assert_eq!(missing.message, "token_name: it is required, so set it");
     let expiration = failure(mint.body_map(|body| body.name("ci").expiration("30x")).send().await);
     let start = "expiration: `30x` is not allowed: a duration of weeks,";
     assert!(expiration.message.starts_with(start), "{expiration}");

@@ -40,13 +40,13 @@ async fn a_refusal_has_a_next_step_if_the_server_cannot_know_it_or_is_another_on
             401,
             &[][..],
             JSON,
-            ": at once, and run `orgtokens login`, or set ORGTOKENS_TOKEN to a valid token",
+            ": at once, and set ORGTOKENS_TOKEN to a valid token, or unset it and run `orgtokens login`",
         ),
         (
             401,
             &[],
             r#"{"error": "no"}"#,
-            "Unauthorized: no: run `orgtokens login`, or set ORGTOKENS_TOKEN to a valid token",
+            "Unauthorized: no: set ORGTOKENS_TOKEN to a valid token, or unset it and run `orgtokens login`",
         ),
         (401, &[], "<h1>", "not this API's JSON: check the base URL and any proxy"),
         (408, &[], JSON, ": at once, and try again later"),
@@ -89,6 +89,12 @@ async fn wrong_use_exits_2_and_sends_nothing() {
         ("token mint ci-bot --scope everything", "possible values: read"),
         ("token mint ci --organization acme --expires 30x", "`30x` is not allowed: a duration"),
         ("token mint ci --organization acme --allow-ip here", "an address or a network"),
+        ("token mint ci --json-body-template", "unexpected argument '--json-body-template'"),
+        ("token mint ci --json-body=/dev/null", "unexpected argument '--json-body'"),
+        ("leak report", "no credential was given"),
+        ("whoami --url http://user:pw@127.0.0.1", "scheme and host"),
+        ("whoami --token=", "a value is required for '--token <SECRET>'"),
+        ("policy set --organization acme --default-expiration -1d", "`-1d` is not allowed"),
         ("token rotate --organization acme --id clGFZ4STEe6fljpFzIum8A --overlap 1", "a duration"),
         (
             "token rotate --organization acme --id clGFZ4STEe6fljpFzIum8A --expires=-1d",
@@ -136,6 +142,10 @@ async fn a_server_that_is_not_reached_and_an_unknown_outcome_exit_3() {
         assert_eq!((run.code, &*run.stdout), (3, ""), "{run:?}");
         assert!(run.stderr.contains("list"), "{run:?}");
     }
+    let foreign = Reply::Answer(200, &[], r#"{"error": "another API"}"#);
+    let list = Shell::new(&StandIn::start([foreign]).await.url, "secret-text");
+    let run = list.run("token list --organization acme").await;
+    assert!(run.code == 3 && run.stderr.contains("has no `tokens`: check the base URL"), "{run:?}");
     let later = Reply::Answer(503, &[("retry-after", "60")], r#"{"error": "later"}"#);
     let run = Shell::new(&StandIn::start([later]).await.url, "secret-text").run(MINT).await;
     assert!(run.code == 1 && run.stderr.contains("try again in 60 s"), "{run:?}");

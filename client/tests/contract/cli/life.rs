@@ -40,6 +40,8 @@ async fn a_token_is_minted_with_limits_shown_and_rotated() {
     let bot = Shell::new(&shell.url, rotated.stdout.trim_end());
     assert!(bot.done("validate").await.starts_with("the token is valid until "));
     assert!(show(&shell, &id).await["previous_secret_expires_at"].is_string());
+    let dash = shell.run("token mint --organization acme --expires 1d -- -bot").await;
+    assert!(dash.stderr.starts_with("minted -bot, id "), "{dash:?}");
     let refused = shell.run("token mint ci2 --expires 1d").await;
     assert_eq!(refused.code, 2, "{refused:?}");
     let refused = shell.run("token mint ci2 --organization acme --expires 0s").await;
@@ -97,6 +99,10 @@ async fn a_selection_that_goes_on_says_so_and_one_that_breaks_off_shows_what_was
     let select = "token revoke --organization acme --owner bob";
     let broken = shell.run(&format!("{select} --yes")).await;
     assert!(broken.code == 3 && broken.stdout.contains("doomed-0"), "{broken:?}");
+    let dead = Reply::Answer(401, &[], r#"{"error": "not accepted"}"#);
+    let server = StandIn::start([more.clone(), dead]).await;
+    let own = Shell::new(&server.url, "orgt_x").run(&format!("{select} --yes")).await;
+    assert!(own.code == 1 && own.stderr.contains("repeat it with another token"), "{own:?}");
     let server = StandIn::start([more]).await;
     let shown = Shell::new(&server.url, "orgt_x").run(&format!("{select} --dry-run")).await;
     assert!(shown.code == 0 && shown.stderr.contains("there are more"), "{shown:?}");
@@ -126,7 +132,8 @@ async fn the_tokens_of_a_member_are_listed_and_leaked_ones_reported() {
     let list = format!("member tokens {} --organization acme", member.username);
     assert!(shell.done(&list).await.contains("leaked"));
     let server = [("ORGTOKENS_URL", shell.url.as_str())];
-    let reported = shell.run_with(&server, &leaked, "leak report").await;
+    let lines = format!("\n  {}\r\n\n", leaked.trim_end());
+    let reported = shell.run_with(&server, &lines, "leak report").await;
     assert_eq!((reported.code, reported.stdout.as_str()), (0, "reported\n"), "{reported:?}");
     assert!(!shell.done(&list).await.contains("leaked"));
 }

@@ -41,6 +41,8 @@ async fn login_keeps_no_token_that_the_server_refuses() {
     assert_eq!(shell.run_with(&url, "orgt_unknown", "login").await.code, 1);
     assert_eq!(shell.run_with(&url, "\n", "login").await.code, 2);
     assert_eq!(shell.run_with(&[], &shell.token, "login").await.code, 2, "there is no server");
+    let long = shell.run_with(&url, &"x".repeat(70_000), "login").await;
+    assert!(long.code == 2 && long.stderr.contains("more than 65536 bytes"), "{long:?}");
     assert!(!shell.profiles().exists());
     // A valid token that may not ask who its user is.
     let scopes = &[RequestedScope::DbCreate];
@@ -62,6 +64,29 @@ async fn a_profile_has_a_name_and_is_told_how_to_name_a_server() {
     for command in ["login --profile=", "logout --profile=", "whoami --profile="] {
         let run = shell.run_with(&variables, "", command).await;
         assert!(run.code == 2 && run.stderr.contains("--profile <NAME>"), "{run:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_no_longer_accepted_is_replaced_where_it_came_from() {
+    let world = World::new().await;
+    let shell = Shell::of(&world.user(Role::Owner));
+    let url = [("ORGTOKENS_URL", &*shell.url)];
+    let minted = shell.done("token mint kept --organization acme").await;
+    for profile in ["default", "ci"] {
+        let login = format!("login --profile {profile}");
+        let login = [&login, " --url ", &shell.url].concat();
+        assert_eq!(shell.run_with(&url, &minted, &login).await.code, 0);
+    }
+    shell.done("token revoke kept --yes").await;
+    for (variables, command, step) in [
+        (&[][..], "validate", "and run `orgtokens login`\n"),
+        (&[], "validate --profile ci", "and run `orgtokens login --profile ci`\n"),
+        (&[("ORGTOKENS_TOKEN", "orgt_dead")], "validate", "set ORGTOKENS_TOKEN to a valid token"),
+        (&[("ORGTOKENS_TOKEN", "orgt_dead")], "validate --token orgt_x", "give another --token"),
+    ] {
+        let run = shell.run_with(variables, "", command).await;
+        assert!(run.code == 1 && run.stderr.contains(step), "{run:?}");
     }
 }
 

@@ -171,6 +171,7 @@ async fn completions_and_manual_pages_name_the_commands() {
     for name in ["bash", "zsh", "fish"] {
         let completions = shell.done(&format!("completions {name}")).await;
         assert!(completions.contains("set-role") && completions.contains("mint-token"));
+        assert!(!completions.contains("json-body"), "it is hidden");
     }
     shell.done(&format!("man {}", shell.home.path().display())).await;
     let page = std::fs::read_to_string(shell.home.path().join("orgtokens-token-mint.1")).unwrap();
