@@ -15,7 +15,7 @@ use std::rc::Rc;
 use indexmap::IndexSet;
 
 use crate::annotation;
-use crate::case::{Case, Kind, Schema, allows_everything};
+use crate::case::{Case, Kind, Schema, Values, allows_everything};
 use crate::describe;
 use crate::document::Node;
 use crate::expand::{are_disjoint, expand};
@@ -24,7 +24,7 @@ use crate::location::Location;
 use crate::number::Number;
 use crate::pair::{Direction, Pair, Question};
 use crate::value::Value as Json;
-use variant::{Constants, Union};
+use variant::{Constant, Constants, Union};
 
 /// Deeper than the references of any document that people maintain.
 pub const MAX_DEPTH: usize = 4000;
@@ -152,8 +152,8 @@ struct Fit<'a, 'd> {
     value: &'a Value<'a, 'd>,
     small: &'a Case<'d>,
     large: &'a Case<'d>,
-    /// The properties whose values other variants of the larger side allow.
-    covered: &'a [&'a str],
+    /// The constants of which other variants of the larger side allow all values but this one.
+    covered: &'a [Constant<'a>],
 }
 
 impl<'d> Fit<'_, 'd> {
@@ -239,6 +239,21 @@ impl Containment {
             && self.compare(schemas, &location.reversed()).is_empty()
     }
 
+    /// Compares one value of the smaller side, because other variants allow the others.
+    fn one_of(
+        &mut self,
+        one: &Json,
+        schemas: &Pair<Schema<'_>>,
+        location: &Location,
+    ) -> Vec<Finding> {
+        let (small, large) = schemas.ordered(location.direction);
+        let values = Some(Rc::new(Values::from([one.clone()])));
+        let only = Case { values, ..Case::any(Kind::of(one), &small.shown) };
+        let cases = Pair::from_ordered(location.direction, vec![only], expand(large));
+        let (says, constants) = (OnceCell::new(), OnceCell::new());
+        self.value(&Value { schemas, cases: &cases, location, says, constants })
+    }
+
     fn value(&mut self, value: &Value<'_, '_>) -> Vec<Finding> {
         let (small, large) = value.cases.ordered(value.location.direction);
         if allows_everything(large) {
@@ -286,7 +301,7 @@ impl Containment {
         &mut self,
         union: &Union<'_, '_>,
         variants: &[usize],
-        told: &[&str],
+        told: &[Constant<'_>],
     ) -> Vec<Finding> {
         let (value, (index, small)) = (union.value, union.small);
         let (_, large) = value.cases.ordered(value.location.direction);
@@ -295,7 +310,7 @@ impl Containment {
         variants.sort_by_key(rank);
         let mut best: Option<(_, Vec<Finding>)> = None;
         for at in variants {
-            let spans = |name: &&&str| !union.has_all_values(at, name);
+            let spans = |(name, _): &&Constant<'_>| !union.has_all_values(at, name);
             let covered: Vec<_> = told.iter().filter(spans).copied().collect();
             let fit = Fit { value, small, large: &large[at], covered: &covered };
             let findings = self.case(&fit);
@@ -384,8 +399,7 @@ impl Containment {
 
     fn items(&mut self, fit: &Fit<'_, '_>) -> Vec<Finding> {
         let Fit { value, small, large, .. } = fit;
-        let is_empty = small.range.high.is_some_and(|bound| bound.at == Number::Whole(0));
-        if large.items.is_empty() || is_empty {
+        if small.range.high.is_some_and(|bound| bound.at == Number::Whole(0)) {
             return Vec::new();
         }
         self.compare(&fit.part(&small.items, &large.items), &value.location.items())

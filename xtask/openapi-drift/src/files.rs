@@ -100,6 +100,12 @@ mod tests {
             ("", "/etc/passwd", None),
             ("", "https://example.com/a.yaml", None),
             ("", "file:a.yaml", None),
+            ("", "s3:a.yaml", None),
+            ("", "git+ssh:a.yaml", None),
+            ("", "a\\b.yaml", None),
+            ("", "c:a.yaml", Some("c:a.yaml")),
+            ("", "a_b:c.yaml", Some("a_b:c.yaml")),
+            ("", "a//b.yaml", Some("a/b.yaml")),
         ] {
             assert_eq!(resolve(from, reference).ok().as_deref(), expected, "{from} {reference}");
         }
@@ -110,5 +116,6 @@ mod tests {
         for (path, pointer) in [("", ""), ("", "/a#b"), ("c.yaml", ""), ("a/c.yaml", "/x/y")] {
             assert_eq!(split(&join(path, pointer)), (path, pointer));
         }
+        assert_eq!(join("", "/a"), "/a");
     }
 }

@@ -252,8 +252,7 @@ impl Pair<Operation<'_>> {
         });
         let mut findings = content::compare(&bodies, &location, shared);
         if content::is_present(&bodies.documented) {
-            let required =
-                bodies.as_ref().map(|body| content::is_present(body) && body.flag("required"));
+            let required = bodies.as_ref().map(|body| body.flag("required"));
             findings.extend(Finding::required(&bodies.as_ref(), required, &location));
         }
         findings

@@ -36,9 +36,10 @@ impl Containment {
         findings.extend(object.required());
         for (name, schemas) in object.properties.matched() {
             let (schemas, location) = (schemas.cloned(), object.value.location.property(name));
-            if !fit.covered.contains(name) {
-                findings.extend(self.compare(&schemas, &location));
-            }
+            findings.extend(match fit.covered.iter().find(|(covered, _)| covered == name) {
+                Some((_, one)) => self.one_of(one, &schemas, &location),
+                None => self.compare(&schemas, &location),
+            });
             findings.extend(annotation::compare_defaults(&schemas, &location));
         }
         findings.extend(self.additional_properties(fit));

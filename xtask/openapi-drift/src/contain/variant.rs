@@ -15,9 +15,13 @@ use crate::describe;
 use crate::expand::expand;
 use crate::finding::{Finding, Rule};
 use crate::pair::{Direction, Pair};
+use crate::value::Value as Json;
 
 /// The constants of a variant: values by the name of the property.
 pub type Constants = BTreeMap<String, Rc<Values>>;
+
+/// One constant: its name, and one of its values.
+pub type Constant<'a> = (&'a str, &'a Json);
 
 /// The name under which the only key of an object is one of its constants.
 const ONLY_KEY: &str = "";
@@ -78,7 +82,7 @@ impl<'a, 'd> Union<'a, 'd> {
     }
 
     /// Chooses the constant that tells the variants apart best.
-    fn constant(&self, variants: &[usize], told: &[&str]) -> Option<&str> {
+    fn constant(&self, variants: &[usize], told: &[Constant<'_>]) -> Option<&str> {
         if variants.len() < 2 {
             return None;
         }
@@ -89,7 +93,8 @@ impl<'a, 'd> Union<'a, 'd> {
             let is_tag = self.small.1.tag.as_ref().is_some_and(|(tag, _)| *tag == name);
             (!some.is_empty()).then(|| (is_tag, !all.is_empty(), all.len() + some.len()))
         };
-        let names = self.own.keys().map(String::as_str).filter(|name| !told.contains(name));
+        let is_told = |name: &str| told.iter().any(|(known, _)| *known == name);
+        let names = self.own.keys().map(String::as_str).filter(|name| !is_told(name));
         let ranked = names.filter_map(|name| Some((rank(name)?, name)));
         ranked.max_by_key(|(rank, _)| *rank).map(|(_, name)| name)
     }
@@ -137,17 +142,17 @@ impl Containment {
         &mut self,
         union: &Union<'_, '_>,
         variants: &[usize],
-        told: &[&str],
+        told: &[Constant<'_>],
     ) -> Vec<Finding> {
         let Some(name) = union.constant(variants, told) else {
             return self.best_of(union, variants, told);
         };
-        let told = [told, &[name]].concat();
-        // A variant without the constant may allow any value of it.
+        // A variant without the constant may allow this value of it.
         let (having, others): (Vec<_>, Vec<_>) =
             variants.iter().partition(|at| union.values(**at, name).is_some());
         let (mut findings, mut unknown, mut groups) = (Vec::new(), Values::new(), Vec::new());
         for one in union.own[name].iter() {
+            let told = [told, &[(name, one)]].concat();
             let has_value = |at: &usize| union.values(*at, name).is_some_and(|it| it.contains(one));
             let group: Vec<_> = having.iter().copied().filter(has_value).collect();
             if groups.contains(&group) {

@@ -53,7 +53,6 @@ impl<'a, 'd> Variant<'a, 'd> {
     pub fn overlaps(&self, other: &Self) -> bool {
         let (one, two) = (self.case, other.case);
         one.kind == two.kind
-            && one.shares_values(two)
             && one.values.as_ref().is_none_or(|values| values.iter().any(|it| admits(two, it)))
             && two.values.as_ref().is_none_or(|values| values.iter().any(|it| admits(one, it)))
             && !is_empty(one.range.intersect(two.range))

@@ -144,8 +144,7 @@ impl Exchange<'_, '_> {
     /// A note about a documented status for which the server has only a range.
     fn declared_by_range(&self, status: &str) -> Option<Finding> {
         let (range, served) = (range(status), &self.responses.served);
-        let is_named = status == range || served.contains_key(status);
-        let node = served.get(&range).filter(|_| !is_named)?;
+        let node = served.get(&range).filter(|_| !served.contains_key(status))?;
         let title = format!("{status} is documented, and the server declares only {range}");
         let sides = Side::pair((&self.responses.documented[status], status), (node, &*range));
         let rule = (self.question(), Rule::ErrorRange);
@@ -183,7 +182,6 @@ impl Exchange<'_, '_> {
             "default" if ranges.iter().all(|range| served.contains_key(*range)) => {
                 ranges.map(str::to_owned).into()
             }
-            "default" => first_of(&["default"]).into_iter().collect(),
             _ => first_of(&[&range, "default"]).into_iter().collect(),
         };
         if !covering.is_empty() {

@@ -93,10 +93,10 @@ fn redact<'d>(values: &mut Values<'d>, value: &mut Value, schema: &Schema<'d>) {
                 }
             }
             Value::Object(members) => {
-                for (name, all) in &case.properties {
-                    if let Some(member) = members.get_mut(*name) {
-                        redact(values, member, &Schema::all_of(&case.origin, all));
-                    }
+                for (name, member) in members {
+                    let named = case.properties.get(name.as_str()).map(Vec::as_slice);
+                    let all = named.or_else(|| case.additional_schemas()).unwrap_or_default();
+                    redact(values, member, &Schema::all_of(&case.origin, all));
                 }
             }
             _ => {}

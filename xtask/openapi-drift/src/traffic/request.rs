@@ -70,9 +70,8 @@ fn given_or_absent<'d>(
 
 fn is_object<'d>(values: &mut Values<'d>, node: &Node<'d>) -> bool {
     let cases = values.cases(&Schema::member(node, "schema"));
-    !content::is_present(node)
-        && cases.iter().any(|case| case.kind == Kind::Object)
-        && !cases.iter().any(|case| case.kind == Kind::String)
+    let has = |kind| cases.iter().any(|case| case.kind == kind);
+    has(Kind::Object) && !has(Kind::String)
 }
 
 fn undocumented(operation: &Operation<'_>, name: &str, value: &str) -> Problem {

@@ -79,7 +79,10 @@ fn secured(schemes: &Value) -> Value {
 #[test]
 fn a_security_scheme_is_what_it_does_and_not_its_name() {
     let login = |scheme: &str, prose: &str| {
-        secured(&json!({"login": {"type": "http", "scheme": scheme, "description": prose}}))
+        let prose = json!({"description": prose, "bearerFormat": prose, "x-note": prose});
+        let mut login = json!({"type": "http", "scheme": scheme});
+        login.as_object_mut().unwrap().extend(prose.as_object().unwrap().clone());
+        secured(&json!({"login": login}))
     };
     let outcome = |one, two| codes(&changed(Pair { documented: one, served: two }));
     assert!(outcome(login("bearer", "one"), login("bearer", "two")).is_empty());
@@ -125,6 +128,20 @@ fn what_breaks_in_one_direction_is_not_merged_with_what_adds_in_the_other() {
     let (before, now) = (sealed(json!({"a": {}})), sealed(json!({"a": {}, "b": {}})));
     assert_eq!(places(&before, &now, Effect::Breaks), ["a 200 `.b`"]);
     assert_eq!(places(&before, &now, Effect::Adds), ["a request `.b`"]);
+    // A new member that adds a property to what others must be breaks nothing.
+    let member = |properties| json!({"type": "object", "properties": properties});
+    let open = |mut properties: Value, new: Option<Value>| {
+        properties["new"] = new.unwrap_or_default();
+        properties.as_object_mut().unwrap().retain(|_, schema| !schema.is_null());
+        let more = member(json!({"x": {}}));
+        json!({"type": "object", "properties": properties, "additionalProperties": more})
+    };
+    let before = open(json!({"a": {}}), None);
+    let now = |properties| open(json!({"a": {}}), Some(member(properties)));
+    let wider = now(json!({"x": {}, "y": {}}));
+    assert_eq!(places(&before, &wider, Effect::Breaks), Vec::<String>::new());
+    let other = now(json!({"x": {"type": "string"}, "y": {}}));
+    assert_eq!(places(&before, &other, Effect::Breaks), ["a request `.new`"]);
 }
 
 #[test]
@@ -154,6 +171,17 @@ fn a_branch_of_a_union_that_only_adds_is_compared_with_its_own_counterpart() {
     let added = places(&before, &now, Effect::Adds);
     let is_added = |name| added.contains(&format!("a 200 `.{name}`"));
     assert!(names.into_iter().all(is_added), "{added:?}");
+    // So is one without a constant, which nothing but its difference tells.
+    let branch = |member: &str, names: &[&str]| {
+        let mut properties = json!({"p": {"type": member}});
+        for name in names {
+            properties[name] = json!({});
+        }
+        json!({"type": "object", "properties": properties})
+    };
+    let before = json!({"anyOf": [branch("string", &[]), branch("integer", &names)]});
+    let now = json!({"anyOf": [branch("integer", &names), branch("string", &names)]});
+    assert_eq!(places(&before, &now, Effect::Breaks), Vec::<String>::new());
 }
 
 #[test]

@@ -56,6 +56,16 @@ fn schemas_that_are_too_large_agree_only_if_they_are_equal() {
 }
 
 #[test]
+fn any_number_of_constants_is_an_enumeration() {
+    let values: Vec<_> = (0..300).map(|at| format!("v{at}")).collect();
+    let constant = |value| json!({"type": "string", "enum": [value]});
+    let union = responding(&json!({"oneOf": values.iter().map(constant).collect::<Vec<_>>()}));
+    let list = responding(&json!({"type": "string", "enum": values}));
+    assert!(!differ(union.clone(), list.clone()));
+    assert!(!differ(list, union));
+}
+
+#[test]
 fn a_header_that_is_serialized_in_another_way_differs() {
     let header = |explode| {
         let schema = json!({"type": "object", "properties": {"a": {"type": "string"}}});
@@ -163,6 +173,74 @@ fn the_default_of_a_parameter_that_is_described_by_content_counts() {
 }
 
 #[test]
+fn what_both_sides_say_about_the_writing_of_a_parameter_agrees() {
+    let parameter = |keywords| {
+        let schema = json!({"type": "array", "items": {"type": "string"}});
+        let parameter = json!({"name": "q", "in": "cookie", "schema": schema});
+        document(&json!({}), &json!({}), &json!([merged(parameter, keywords)]))
+    };
+    let reserved = || parameter(json!({"allowReserved": true}));
+    assert!(!differ(reserved(), reserved()));
+    assert!(differ(reserved(), parameter(json!({}))));
+    let form = || parameter(json!({"style": "form", "explode": true}));
+    assert!(!differ(form(), parameter(json!({}))));
+    assert!(differ(form(), parameter(json!({"explode": false}))));
+}
+
+#[test]
+fn an_error_is_compared_with_the_closest_name_in_the_document() {
+    let with = |statuses: &[(&str, &str)]| {
+        let mut document = responding(&json!({"type": "string"}));
+        for (status, kind) in statuses {
+            let content = json!({"application/json": {"schema": {"type": kind}}});
+            document["paths"]["/x"]["get"]["responses"][*status] = json!({"content": content});
+        }
+        document
+    };
+    let documented = || with(&[("default", "integer"), ("4XX", "string")]);
+    for (kind_of_404, kind_of_503, is_drift) in
+        [("string", "integer", false), ("integer", "integer", true), ("string", "string", true)]
+    {
+        let served = [("404", kind_of_404), ("503", kind_of_503), ("default", "integer")];
+        let served = with(&[&served[..], &[("4XX", "string")]].concat());
+        assert_eq!(differ(documented(), served), is_drift, "{kind_of_404} {kind_of_503}");
+    }
+}
+
+#[test]
+fn a_status_is_a_success_or_an_error_by_what_is_next_to_it() {
+    let with = |statuses: &[(&str, Option<&str>)]| {
+        let mut document = responding(&json!({}));
+        let response = |kind: Option<&str>| match kind {
+            Some(kind) => json!({"content": {"application/json": {"schema": {"type": kind}}}}),
+            None => json!({"description": ""}),
+        };
+        let all = statuses.iter().map(|(status, kind)| ((*status).to_owned(), response(*kind)));
+        document["paths"]["/x"]["get"]["responses"] = Value::Object(all.collect());
+        document
+    };
+    let codes = |documented, served| {
+        let pair = Pair { documented: with(documented), served: with(served) };
+        let findings = outcome(pair).unwrap().findings;
+        findings.iter().map(|finding| finding.code().to_string()).collect::<Vec<_>>()
+    };
+    // `default` alone is a success, and must say which body it has; an error need not.
+    let media_type = "undocumented-media-type";
+    assert_eq!(codes(&[("default", None)], &[("default", Some("string"))]), [media_type]);
+    let none: &[&str] = &[];
+    assert_eq!(codes(&[("404", None)], &[("404", Some("string"))]), none);
+    let success = ("204", None);
+    let default = |kind| [success, ("default", kind)];
+    let [any, string] = [default(None), default(Some("string"))];
+    assert_eq!(codes(&any, &string), none);
+    // A success is not what the server declares for errors.
+    let moved = [("201", Some("integer")), ("default", Some("boolean"))];
+    let expected = ["missing-status", "response-type"];
+    assert_eq!(codes(&[("200", Some("string"))], &moved), expected);
+    assert_eq!(codes(&[success, ("x-note", None)], &[success]), none);
+}
+
+#[test]
 fn a_documented_error_that_the_server_declares_by_its_range_is_a_note() {
     let with = |statuses: &[&str]| {
         let mut document = responding(&json!({"type": "string"}));
@@ -184,6 +262,7 @@ fn a_documented_error_that_the_server_declares_by_its_range_is_a_note() {
     assert_eq!(notes(&["4XX", "404"], &["4XX", "404"]), Vec::<String>::new());
     assert_eq!(notes(&["404"], &["default"]), Vec::<String>::new());
     assert_eq!(notes(&["4XX"], &["4XX"]), Vec::<String>::new());
+    assert_eq!(notes(&["4xx"], &["4XX"]), Vec::<String>::new());
 }
 
 #[test]

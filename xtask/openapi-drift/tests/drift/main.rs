@@ -18,6 +18,7 @@ mod memory;
 mod pair;
 mod properties;
 mod rename;
+mod schema;
 mod text;
 mod traffic;
 #[cfg(feature = "cli")]

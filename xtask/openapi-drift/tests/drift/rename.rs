@@ -33,6 +33,7 @@ fn a_renamed_property_is_one_finding_with_both_places() {
     let finding = &outcome.findings[0];
     assert!(finding.documented.used_at.ends_with("/properties/a"), "{finding:?}");
     assert!(finding.served.used_at.ends_with("/properties/x"), "{finding:?}");
+    assert_eq!([&*finding.documented.says, &*finding.served.says], ["a", "x"]);
 }
 
 #[test]
@@ -49,11 +50,15 @@ fn a_property_is_renamed_only_if_one_other_has_its_shape() {
     assert_eq!(titles(&changed(before(), required)), ["`a` is gone", "`x` is new"]);
     let with_default = responding(json!({"x": {"type": "string", "default": "-"}}), &[]);
     assert_eq!(titles(&changed(before(), with_default)), ["`a` is gone", "`x` is new"]);
-    let many = |prefix: &str| {
-        let names = (0..30).map(|at| (format!("{prefix}{at}"), json!({"maxLength": at})));
+    let both = responding(json!({"a": string, "b": string}), &[]);
+    let one = responding(json!({"x": string}), &[]);
+    assert_eq!(titles(&changed(both, one)), ["`a` is gone", "`b` is gone", "`x` is new"]);
+    let many = |prefix: &str, count| {
+        let names = (0..count).map(|at| (format!("{prefix}{at}"), json!({"maxLength": at})));
         responding(names.collect(), &[])
     };
-    assert_eq!(titles(&changed(many("a"), many("x"))).len(), 60);
+    assert_eq!(titles(&changed(many("a", 20), many("x", 20))).len(), 20);
+    assert_eq!(titles(&changed(many("a", 21), many("x", 21))).len(), 42);
 }
 
 fn with_parameters(route: &str, id: &str, parameters: Value) -> Value {
@@ -73,7 +78,23 @@ fn a_renamed_parameter_is_one_finding_with_both_places() {
     let title = "parameter `limit` was in query, and is now called `max`";
     assert_eq!(titles(&outcome), [title]);
     assert!(outcome.findings[0].served.used_at.ends_with("/parameters/0"));
-    for other in [limit("max", "query", 8), limit("max", "query", 10), limit("max", "header", 9)] {
+    let two = |names: [&str; 2]| {
+        let string = json!({"name": names[1], "in": "query", "schema": {"type": "string"}});
+        let mut all = limit(names[0], "query", 9);
+        all.as_array_mut().unwrap().push(string);
+        document(all)
+    };
+    let outcome = changed(two(["limit", "q"]), two(["max", "text"]));
+    let second = "parameter `q` was in query, and is now called `text`";
+    assert_eq!(titles(&outcome), [title, second]);
+    let moved = changed(document(limit("a", "query", 9)), document(limit("A", "header", 9)));
+    assert_eq!(titles(&moved), ["parameter `a` was in query, and is now in header"]);
+    for other in [
+        limit("Limit", "query", 8),
+        limit("max", "query", 8),
+        limit("max", "query", 10),
+        limit("max", "header", 9),
+    ] {
         let outcome = changed(document(limit("limit", "query", 9)), document(other));
         assert_eq!(titles(&outcome).len(), 2, "{:?}", titles(&outcome));
     }
@@ -93,6 +114,34 @@ fn a_parameter_of_a_renamed_route_is_compared_by_its_place() {
     let titles = titles(&outcome);
     assert_eq!(titles.len(), 2, "{titles:?}");
     assert!(titles[1].contains("parameter `two` could be string"), "{titles:?}");
+    // A header with the name of a parameter of the path stays what it is.
+    let with_header = |route: &str, name: &str| {
+        let path = json!({"name": name, "in": "path", "schema": {"type": "string"}});
+        let header = json!({"name": "one", "in": "header", "schema": {"type": "string"}});
+        with_parameters(route, "get", json!([path, header]))
+    };
+    let outcome = changed(with_header("/a/{one}", "one"), with_header("/b/{x}", "x"));
+    assert_eq!(outcome.findings.len(), 1, "{:?}", outcome.findings);
+    // Those of the query are compared as always.
+    let with_query = |route: &str, path: &[&str], kind: &str, query: [&str; 2]| {
+        let path =
+            path.iter().map(|name| json!({"name": name, "in": "path", "schema": {"type": kind}}));
+        let query = json!({"name": query[0], "in": "query", "schema": {"type": query[1]}});
+        with_parameters(route, "get", path.chain([query]).collect())
+    };
+    let earlier = || with_query("/a/{one}", &["one"], "string", ["q", "string"]);
+    let same_path = with_query("/b/{x}", &["x"], "boolean", ["r", "integer"]);
+    let outcome = changed(earlier(), same_path);
+    let breaks = [
+        "parameter `q` in query is gone",
+        "parameter `one` could be string, and may now be only boolean",
+    ];
+    let found: Vec<_> = outcome.findings[1..].iter().map(|finding| &*finding.title).collect();
+    assert_eq!(found, breaks);
+    let outcome = changed(earlier(), with_query("/b", &[], "string", ["r", "integer"]));
+    assert_eq!(outcome.findings[1].title, breaks[0]);
+    assert_eq!(outcome.findings.len(), 2);
+    assert_eq!(outcome.additions[0].title, "parameter `r` in query is new");
     // With another number of parameters none has a counterpart.
     let fewer = with_parameters("/b", "get", json!([]));
     assert_eq!(changed(before(), fewer).findings.len(), 1);
@@ -113,6 +162,14 @@ fn an_operation_that_moved_is_known_by_its_name_and_then_by_its_route() {
     assert_eq!(titles(&outcome), [moved, "GET /x (b) is new"]);
     let renamed = changed(with_routes(&[("/x", "a")]), with_routes(&[("/x", "b")]));
     assert_eq!(titles(&renamed), ["a: the operationId was `a`, and is now `b`"]);
+    let mut nameless = [["/a", "/b"], ["/b", "/c"]].map(|it| with_routes(&it.map(|it| (it, ""))));
+    for operation in
+        nameless.iter_mut().flat_map(|it| it["paths"].as_object_mut().unwrap().values_mut())
+    {
+        operation["get"].as_object_mut().unwrap().remove("operationId");
+    }
+    let [before, now] = nameless;
+    assert_eq!(titles(&changed(before, now)), ["GET /a is gone", "GET /c is new"]);
     let both = changed(with_routes(&[("/x/{a}", "a")]), with_routes(&[("/x/{b}", "b")]));
     assert_eq!(titles(&both).len(), 2, "{:?}", titles(&both));
     assert!(both.additions.is_empty());

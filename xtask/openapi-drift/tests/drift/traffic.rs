@@ -80,6 +80,13 @@ fn check(entries: &[Value]) -> TrafficOutcome {
     check_lines(&lines.join("\n"), None)
 }
 
+/// Checks an entry against another contract.
+fn check_with(contract: &str, entry: &Value) -> TrafficOutcome {
+    let contract = Document::parse("other.yaml", contract).unwrap();
+    let exchanges = read_traffic("traffic.jsonl", &entry.to_string()).unwrap();
+    check_traffic(&Routes::new(&contract, None), &exchanges)
+}
+
 fn codes(outcome: &TrafficOutcome) -> Vec<String> {
     outcome.findings.iter().map(|finding| finding.rule.to_string()).collect()
 }
@@ -143,6 +150,27 @@ fn traffic_that_keeps_the_contract_has_no_finding() {
     }
 }
 
+#[test]
+fn a_body_of_which_only_the_size_was_recorded_is_not_checked() {
+    let response = |size: u8| {
+        let headers = json!([{"name": "x-total", "value": "1"}]);
+        let response = json!({"status": 200, "headers": headers, "content": {"size": size}});
+        with(get("/v1/books", 200, &no()), "/response", response)
+    };
+    let request = |size: i8| {
+        let added = entry("POST /v1/books", &no(), 201, &json!({"id": 1, "title": "E"}));
+        let request =
+            json!({"method": "POST", "url": "/v1/books", "headers": [], "bodySize": size});
+        with(added, "/request", request)
+    };
+    assert!(codes(&check(&[response(5), request(5)])).is_empty());
+    expect(&[
+        ("response-missing", response(0)),
+        ("request-missing", request(0)),
+        ("request-missing", request(-1)),
+    ]);
+}
+
 /// Checks that each entry has one finding with this code.
 fn expect(broken: &[(&str, Value)]) {
     for (code, entry) in broken {
@@ -161,6 +189,8 @@ fn a_response_that_breaks_the_contract_has_one_finding_with_its_code() {
         ("operation", get("/v1/nothing", 200, &no())),
         ("operation", get("/v1/nothing", 503, &no())),
         ("operation", entry("PUT /v1/books", &no(), 302, &no())),
+        ("operation", entry("OPTIONS /v1/books", &no(), 200, &no())),
+        ("operation", get("/v1/books/", 200, &json!([]))),
         ("status", get("/v1/books", 500, &error())),
         ("status", entry("POST /v1/books", &json!({"title": 1}), 409, &error())),
         ("response-media-type", text(get("/v1/books", 200, &no()), "text/html", "<p>")),
@@ -180,6 +210,10 @@ fn a_response_that_breaks_the_contract_has_one_finding_with_its_code() {
         ("response-value", get("/v1/books", 404, &json!({"error": null}))),
         ("response-member", get("/v1/books", 404, &json!({"error": "", "extra": 1}))),
     ]);
+    for unknown in ["", "x-unknown"] {
+        let outcome = check(&[text(get("/v1/books", 200, &no()), unknown, "<p>")]);
+        assert_eq!(outcome.findings[0].sent, "no Content-Type");
+    }
 }
 
 #[test]
@@ -206,6 +240,7 @@ fn a_value_that_breaks_its_schema_has_one_finding_with_its_code() {
         ("response-value", book("medium", json!({"type": "file", "bytes": "1"}))),
         ("response-value", book("sequel", json!({"id": 2, "title": 1}))),
         ("response-member", book("extra", json!(1))),
+        ("response-member", book("medium", json!({"type": "file", "bytes": 1, "extra": 1}))),
         ("response-member", book("note", json!("only in requests"))),
         ("undecided", book("odd", json!("a"))),
         ("undecided", book("loop", json!("a"))),
@@ -254,7 +289,7 @@ fn a_variant_with_another_constant_was_not_meant() {
 #[test]
 fn literal_segments_win_over_templates() {
     let item = |path: &str| format!("  {path}: {{get: {{responses: {{204: {{}}}}}}}}\n");
-    let paths = ["'/a/{x}'", "'/a/{x}~'", "/a/~", "'/{a}/~'"].map(item).concat();
+    let paths = ["'/a/{x}'", "'/a/{x}~'", "/a/~", "'/{a}/~'", "'/b/x{y}'"].map(item).concat();
     let contract = Document::parse("c", &format!("openapi: 3.0.3\npaths:\n{paths}")).unwrap();
     for (url, seen) in
         [("/a/b", "/a/{x}"), ("/a/b~", "/a/{x}~"), ("/a/~", "/a/~"), ("/b/~", "/{a}/~")]
@@ -265,6 +300,9 @@ fn literal_segments_win_over_templates() {
         let found = outcome.coverage.operations.iter().find(|it| it.is_seen).unwrap();
         assert_eq!(found.name, format!("GET {seen}"), "{url}");
     }
+    let entry = get("/b/z", 204, &no()).to_string();
+    let outcome = check_traffic(&Routes::new(&contract, None), &read_traffic("f", &entry).unwrap());
+    assert_eq!(codes(&outcome), ["traffic-operation"]);
 }
 
 #[test]
@@ -311,6 +349,73 @@ fn a_prefix_chooses_the_api_among_other_traffic() {
     assert_eq!(run("https://a.example.com/lib"), (1, 1, 0));
     assert_eq!(run("/lib/"), (2, 0, 1));
     assert_eq!(run("/li"), (0, 2, 0));
+    assert_eq!(run("/lib/x"), (1, 1, 1));
+}
+
+/// What the contract of the other tests does not have: an operation with parameters, headers and
+/// bodies that few documents use.
+fn rare() -> String {
+    let variant = |at| format!("{{type: object, required: [p{at}], additionalProperties: true}}");
+    let variants = (0..9).map(variant).collect::<Vec<_>>().join(", ");
+    format!(
+        "
+openapi: 3.0.3
+paths:
+  /a:
+    get:
+      parameters:
+        - {{name: json, in: query, content: {{application/json: {{schema: {{type: integer}}}}}}}}
+        - {{name: pipes, in: query, style: pipeDelimited, schema: {{type: array, items: {{}}}}}}
+        - {{name: any, in: query, schema: {{anyOf: [{{type: object}}, {{type: string}}]}}}}
+        - {{name: X-List, in: header, schema: {{type: array, items: {{type: integer}}}}}}
+      responses:
+        '200':
+          headers:
+            Content-Type: {{schema: {{type: integer}}}}
+            X-List: {{schema: {{type: array, maxItems: 2, items: {{type: integer}}}}}}
+          content:
+            application/problem+json: {{schema: {{type: object, required: [a]}}}}
+            application/json: {{schema: {{oneOf: [{variants}]}}}}
+            application/x+json: {{schema: {{allOf: [{{$ref: '#/components/schemas/Loop'}}]}}}}
+        '304': {{description: ''}}
+components:
+  schemas:
+    Loop: {{allOf: [{{$ref: '#/components/schemas/Loop'}}]}}
+"
+    )
+}
+
+#[test]
+fn what_few_contracts_have_is_checked_too() {
+    let problem = |body| text(get("/a", 200, &no()), "application/problem+json", body);
+    let ask = |query| with(problem("{\"a\": 1}"), "/request/url", json!(format!("/a?{query}")));
+    let list = |side, value| header(ask(""), side, "x-list", value);
+    let long = "x".repeat(100);
+    for (entry, expected) in [
+        (ask("json=1"), None),
+        (ask("json=x"), Some("request-value")),
+        (ask("pipes=x"), Some("undecided")),
+        (ask("any=x"), None),
+        (list("request", "1, 2"), None),
+        (list("request", "1, x"), Some("request-value")),
+        (list("response", "1,2"), None),
+        (list("response", "1,2,3"), Some("response-value")),
+        (problem("{}"), Some("response-missing")),
+        (problem(&format!("\"{long}\"")), Some("response-value")),
+        (get("/a", 200, &json!({"p1": 1})), None),
+        (get("/a", 200, &json!({"p1": 1, "p2": 1})), Some("response-value")),
+        (text(get("/a", 304, &no()), "text/html", "<p>"), None),
+        (text(get("/a", 200, &no()), "application/x+json", "1"), Some("undecided")),
+    ] {
+        let outcome = check_with(&rare(), &entry);
+        let expected: Vec<_> = expected.iter().map(|code| format!("traffic-{code}")).collect();
+        assert_eq!(codes(&outcome), expected, "{entry}");
+        let cut = format!("\"{}...", &long[..79]);
+        assert!(outcome.findings.iter().all(|it| it.sent.len() < 80 || it.sent == cut));
+        let members = outcome.coverage.members.iter().map(|it| it.name.as_str());
+        let headers: Vec<_> = members.filter(|name| name.contains("200 header")).collect();
+        assert_eq!(headers, ["GET /a 200 header `X-List`"]);
+    }
 }
 
 /// An archive as Chromium exports it: members that begin with `_`, bodies as base64 or without text,
@@ -414,6 +519,26 @@ fn credentials_are_redacted_and_what_stands_for_them_is_accepted() {
     assert_eq!(unknown["response"]["content"]["text"], REDACTED);
     assert!(kept["request"]["postData"]["text"].as_str().unwrap().contains("jane"));
     assert!(codes(&check(&[kept.clone(), unknown])).is_empty());
+    // Lists of secrets and maps of secrets have them too.
+    let secret = "{type: string, format: password}";
+    let one =
+        format!("{{type: object, properties: {{pin: {secret}}}, additionalProperties: {secret}}}");
+    let schema = format!("{{type: array, items: {one}}}");
+    let content = format!("{{content: {{application/json: {{schema: {schema}}}}}}}");
+    let contract =
+        format!("{{openapi: 3.0.3, paths: {{/a: {{get: {{responses: {{200: {content}}}}}}}}}}}");
+    let mut kept = get("/a", 200, &json!([{"pin": "hush", "other": "hush"}]));
+    let document = Document::parse("c.yaml", &contract).unwrap();
+    Routes::new(&document, None).redact(&mut kept);
+    let expected = json!([{"pin": REDACTED, "other": REDACTED}]).to_string();
+    assert_eq!(kept["response"]["content"]["text"], expected);
+    assert!(codes(&check_with(&contract, &kept)).is_empty());
+    // A body in base64 is not read, and one that is empty has no secret.
+    kept["response"]["content"] = json!({"text": "aHVzaA==", "encoding": "base64"});
+    kept["request"]["postData"] = json!({"text": ""});
+    Routes::new(&document, None).redact(&mut kept);
+    assert_eq!(kept["response"]["content"], json!({"text": REDACTED}));
+    assert_eq!(kept["request"]["postData"], json!({"text": ""}));
     // It is accepted only where a secret is documented, and a secret is never shown.
     let other = book("isbn", json!(REDACTED));
     assert_eq!(codes(&check(&[other])), ["traffic-response-value"]);

@@ -153,6 +153,24 @@ fn a_discriminator_pairs_variants_without_constants() {
     );
 }
 
+#[test]
+fn a_variant_is_compared_with_the_one_of_the_same_name_if_nothing_else_tells() {
+    let document = |a: &str, names: [&str; 2]| {
+        let variants = names.map(|it| json!({"$ref": format!("#/components/schemas/{it}")}));
+        let body = json!({"content": {"application/json": {"schema": {"anyOf": variants}}}});
+        let operation = json!({"operationId": "a", "responses": {"200": body}});
+        let schemas = json!({"A": open("p", a, &[]), "B": open("p", "integer", &[])});
+        let paths = json!({"/a": {"get": operation}});
+        let root = json!({"openapi": "3.0.3", "paths": paths, "components": {"schemas": schemas}});
+        Document::new("openapi.yaml", root).unwrap()
+    };
+    let documented = document("string", ["A", "B"]);
+    let served = document("boolean", ["B", "A"]);
+    let outcome = compare(Question::Change, &Pair { documented, served });
+    assert_eq!(outcome.findings.len(), 1);
+    assert_eq!(outcome.findings[0].title, "`p` may now be boolean, and was string");
+}
+
 /// Whether the response may break what `oneOf` promises, if `any_of` replaces the `oneOf`.
 fn may_overlap(variants: &[Value]) -> bool {
     let (one_of, any_of) = (one_of(variants), json!({"anyOf": variants}));
@@ -170,6 +188,18 @@ fn list(items: &str, least: u8) -> Value {
 
 fn string(keyword: &str, value: impl Into<Value>) -> Value {
     json!({"type": "string", keyword: value.into()})
+}
+
+fn in_object(member: &Value) -> Value {
+    json!({"type": "object", "properties": {"a": member}, "required": ["a"]})
+}
+
+fn in_list(member: &Value) -> Value {
+    json!({"type": "array", "items": member, "minItems": 1})
+}
+
+fn nested(wrap: fn(&Value) -> Value, depth: usize, member: &str) -> Value {
+    (0..depth).fold(json!({"type": member}), |inner, _| wrap(&inner))
 }
 
 fn open(name: &str, member: &str, required: &[&str]) -> Value {
@@ -194,6 +224,12 @@ fn variants_that_are_proved_to_be_disjoint_may_be_written_as_any_of() {
         [open("a", "string", &["a"]), open("b", "string", &[])],
         [open("a", "string", &["a"]), open("a", "integer", &[])],
         [tagged("a", "x", "string"), tagged("b", "x", "string")],
+        [
+            json!({"type": "number", "maximum": 1, "exclusiveMaximum": true}),
+            json!({"type": "number", "minimum": 1}),
+        ],
+        [nested(in_object, 3, "string"), nested(in_object, 3, "integer")],
+        [nested(in_list, 3, "string"), nested(in_list, 3, "integer")],
     ];
     for variants in disjoint {
         assert!(!may_overlap(&variants), "{variants:?}");
@@ -203,10 +239,7 @@ fn variants_that_are_proved_to_be_disjoint_may_be_written_as_any_of() {
 #[test]
 fn variants_that_may_overlap_forbid_what_fits_both() {
     let free = json!({"type": "object", "additionalProperties": true, "required": ["a"]});
-    let one_way = |member: &str| {
-        let member = json!({"type": member, "readOnly": true});
-        json!({"type": "object", "properties": {"a": member}, "required": ["a"]})
-    };
+    let one_way = |flag: &str, member: &str| in_object(&json!({"type": member, flag: true}));
     let overlapping = [
         [json!({"type": "integer"}), json!({"type": "number"})],
         [string("enum", json!(["a", "b"])), string("enum", json!(["b", "c"]))],
@@ -221,7 +254,20 @@ fn variants_that_may_overlap_forbid_what_fits_both() {
         [open("a", "string", &[]), open("b", "string", &[])],
         [open("a", "string", &["a"]), free],
         [open("a", "string", &[]), open("a", "integer", &[])],
-        [one_way("string"), one_way("integer")],
+        [one_way("readOnly", "string"), one_way("readOnly", "integer")],
+        [one_way("writeOnly", "string"), nested(in_object, 1, "integer")],
+        [nested(in_object, 1, "integer"), one_way("readOnly", "string")],
+        [string("format", "ipv4"), json!({"type": "string", "format": "ipv4", "maxLength": 9})],
+        [string("format", "uuid"), string("maxLength", 9)],
+        [json!({"type": "number", "format": "date"}), json!({"type": "number", "format": "uuid"})],
+        [json!({"type": "number", "minimum": 0}), json!({"type": "number", "enum": [0.5]})],
+        [
+            json!({"type": "number", "maximum": 2, "exclusiveMaximum": true}),
+            json!({"type": "number", "minimum": 1}),
+        ],
+        // What is nested deeper is not compared.
+        [nested(in_object, 4, "string"), nested(in_object, 4, "integer")],
+        [nested(in_list, 4, "string"), nested(in_list, 4, "integer")],
     ];
     for variants in overlapping {
         assert!(may_overlap(&variants), "{variants:?}");
@@ -243,6 +289,13 @@ fn a_value_that_avoids_the_overlap_is_allowed() {
     assert_eq!(findings(&union, &narrow).len(), 1);
     let wide = one_of(&[json!({"type": "integer"}), json!({"type": "number", "minimum": 5})]);
     assert_eq!(findings(&union, &wide).len(), 1);
+    // A property that is new hides no overlap.
+    let union = |key: &str, properties: Value| {
+        let new = json!({"type": "object", "properties": properties});
+        json!({key: [new, open("b", "string", &[])]})
+    };
+    let before = union("oneOf", json!({"a": {}}));
+    assert!(findings(&before, &union("anyOf", json!({"a": {}, "new": {}})))[0].contains("overlap"));
 }
 
 #[test]

@@ -53,6 +53,10 @@ fn each_null_constant_and_bound_of_3_1_means_what_3_0_says() {
             json!({"type": "string", "enum": ["a"], "nullable": true}),
             json!({"oneOf": [{"const": "a"}, {"const": null}]}),
         ),
+        (
+            json!({"type": "string", "enum": ["a"], "nullable": true}),
+            json!({"type": ["string", "null"], "enum": ["a", null]}),
+        ),
         (json!({"type": "string", "enum": ["a"]}), json!({"const": "a"})),
         (json!({"type": "string", "enum": ["a"]}), json!({"type": "string", "const": "a"})),
         (json!({"enum": ["a"]}), json!({"enum": ["a", "b"], "const": "a"})),
@@ -114,6 +118,7 @@ fn each_schema_and_reference_of_3_1_means_what_3_0_says() {
             json!({"$ref": "#/components/schemas/Name", "description": "A name."}),
         ),
         (json!({"type": "string"}), json!({"type": "string", "nullable": true})),
+        (json!({"type": "string"}), json!({"type": "string", "nullable": "yes"})),
         (json!({"type": "string"}), json!({"type": "string", "examples": ["a"]})),
     ];
     for (old, new) in &cases {
@@ -139,6 +144,10 @@ fn what_3_1_restricts_is_a_difference_if_the_server_says_less() {
         (
             json!({"type": "string", "contentEncoding": "base64"}),
             json!({"type": "string", "contentEncoding": "base32"}),
+        ),
+        (
+            json!({"type": "string", "contentMediaType": "application/octet-stream"}),
+            json!({"type": "string", "contentMediaType": "image/png"}),
         ),
     ];
     for (documented, served) in cases {
