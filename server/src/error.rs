@@ -81,7 +81,8 @@ impl Error {
     /// The answer for every organization that the credential does not reach.
     pub const NO_ORGANIZATION: Self =
         Self::NotFound("no such organization, or this credential does not reach it");
-    pub const NO_TOKEN: Self = Self::NotFound("no such token, or it is not yours");
+    pub const NO_TOKEN: Self =
+        Self::NotFound("no such token, or this credential does not reach it");
     pub const NO_GROUP: Self = Self::NotFound("no such group in this organization");
     /// The answer to a group-bound token for every other group, existing or not.
     pub const OTHER_GROUP: Self = Self::TokenTooNarrow("this token is bound to another group");

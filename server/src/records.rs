@@ -137,9 +137,21 @@ pub struct RevokeTokensRequest {
 pub struct RevocationFilter {
     pub owner: Option<Name>,
     pub group: Option<Name>,
+    #[serde(default, deserialize_with = "time")]
     pub created_before: Option<DateTime<Utc>>,
+    #[serde(default, deserialize_with = "time")]
     pub last_used_before: Option<DateTime<Utc>>,
     pub never_used: Option<bool>,
+}
+
+/// Reads a time of RFC 3339, and says how to write one.
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let time = DateTime::parse_from_rfc3339(&text).map(|time| Some(time.to_utc()));
+    time.map_err(|_| {
+        let expected = "write it as 2030-01-31T12:00:00Z";
+        D::Error::custom(format!("{} is not a time: {expected}", Quoted(&text)))
+    })
 }
 
 /// The tokens that were revoked, or would be.

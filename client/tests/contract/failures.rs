@@ -32,7 +32,10 @@ async fn a_failure_has_the_status_message_and_request_id_of_the_server() {
     let owner = world.user(Role::Owner);
     let failure = failure(owner.client.revoke_api_token().token_name("missing").send().await);
     assert_eq!(failure.status.unwrap(), 404);
-    assert_eq!(failure.to_string(), "404 Not Found: no such token, or it is not yours");
+    assert_eq!(
+        failure.to_string(),
+        "404 Not Found: no such token, or this credential does not reach it"
+    );
     assert!(failure.request_id.is_some_and(|id| uuid::Uuid::parse_str(&id).is_ok()));
     assert_eq!(failure.retry_after, None);
 }

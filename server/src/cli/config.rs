@@ -4,7 +4,7 @@
 mod file;
 
 use super::{Arguments, output, serve};
-use clap::error::{ContextKind, ContextValue, Error};
+use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches};
 use file::File;
 use orgtokens_server::server::Settings;
@@ -40,14 +40,21 @@ pub fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
     let command = command();
     let (_, matches) = leaf(&command, &matches);
     Settings::from_arg_matches(matches)?.check()?;
-    if let Some(url) = matches.get_one::<String>("url") {
-        Store::check_url(url)?;
-    }
     let webhooks = Some(webhooks(file)).filter(|webhooks| !webhooks.is_empty());
     let webhooks = webhooks.map(Value::try_from).transpose()?;
     let shown = settings(&command).filter_map(|setting| show(setting, matches));
     let shown = shown.chain(webhooks.map(|webhooks| ("webhook".to_owned(), webhooks)));
     output::print_list(toml::to_string(&shown.collect::<Table>())?.trim_end())
+}
+
+/// Checks the URL of the database of `serve`, which clap cannot.
+fn check_url(serve: &ArgMatches, file: Option<&File>) -> Result<(), Error> {
+    let Some(url) = serve.get_one::<String>("url") else { return Ok(()) };
+    Store::check_url(url).map_err(|error| {
+        let place = file.and_then(|file| file.place("database"));
+        let place = place.map(|place| format!("{place}': ")).unwrap_or_default();
+        Error::raw(ErrorKind::ValueValidation, format!("{place}{:#}\n", anyhow::Error::new(error)))
+    })
 }
 
 fn command() -> Command {
@@ -121,6 +128,9 @@ fn matches(given: &[OsString]) -> (ArgMatches, Option<File>) {
         name_source(&mut error, given, file.as_ref());
         error.exit()
     });
+    if let Some(("serve", serve)) = matches.subcommand() {
+        check_url(serve, file.as_ref()).unwrap_or_else(|error| error.exit());
+    }
     (matches, file)
 }
 

@@ -200,12 +200,20 @@ fn an_empty_variable_sets_nothing_but_never_means_another_database() {
 }
 
 #[test]
+fn a_settings_file_is_not_endless() {
+    let output = Settings::new("").command("config check --config /dev/zero").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output).contains("more than 1048576 bytes"), "{}", text(&output));
+}
+
+#[test]
 fn config_check_refuses_a_database_that_serve_would_refuse() {
     for url in ["", "mysql://u@h/name", "postgres://u@h/name?sslmode=bogus", "postgres://u@h:x/n"] {
         let settings = Settings::new(&format!("database = \"{url}\""));
         for words in ["config check", "serve"] {
             let output = settings.command(words).output().unwrap();
-            assert_eq!(output.status.code(), Some(1), "{words} {url}: {}", text(&output));
+            assert_eq!(output.status.code(), Some(2), "{words} {url}: {}", text(&output));
+            assert!(text(&output).contains("line 1 of '"), "{}", text(&output));
         }
     }
 }

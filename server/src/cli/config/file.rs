@@ -10,8 +10,12 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::fs;
+use std::io::{self, Read};
 use std::path::PathBuf;
 use toml::{Spanned, Value};
+
+/// The longest file, in bytes.
+const LONGEST: u64 = 1 << 20;
 
 /// A file of settings.
 pub struct File {
@@ -74,8 +78,11 @@ impl File {
 
 /// Reads the settings of a file, and refuses what `serve` has no option for.
 fn read(path: &PathBuf) -> Result<(Vec<Setting>, Option<Tables>), String> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| format!("{error}: name a file that can be read"))?;
+    let text = fs::File::open(path).and_then(|file| io::read_to_string(file.take(LONGEST + 1)));
+    let text = text.map_err(|error| format!("{error}: name a file that can be read"))?;
+    if text.len() as u64 > LONGEST {
+        return Err(format!("it has more than {LONGEST} bytes: name a file of settings"));
+    }
     let line = |start| text[..start].matches('\n').count() + 1;
     let at = |start, problem: &dyn Display| format!("line {}: {problem}", line(start));
     // The whole error would show the line, which may have a password.
@@ -105,7 +112,8 @@ fn read(path: &PathBuf) -> Result<(Vec<Setting>, Option<Tables>), String> {
 pub fn arguments(command: &Command, key: &str, value: Value) -> Result<Vec<OsString>, String> {
     let Some(setting) = settings(command).find(|setting| self::key(setting) == key) else {
         let keys: Vec<_> = settings(command).map(self::key).collect();
-        return Err(format!("there is no setting `{key}`: use {}", keys.join(", ")));
+        let keys = keys.join(", ");
+        return Err(format!("there is no setting `{key}`: use {keys}, or [[webhook]] tables"));
     };
     if is_switch(setting) {
         let is_set = value.as_bool().ok_or_else(|| wrong_type(key, &value, "true or false"))?;
