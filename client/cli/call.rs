@@ -153,7 +153,9 @@ fn confirm(
     let name = name.or_else(|| selection::describe(matches).map(Into::into)).unwrap_or_default();
     let within = given("organization-slug").map(|slug| format!(" in {slug}")).unwrap_or_default();
     let name = if name.is_empty() { name } else { format!(" {name}").into() };
-    eprint!("{act}{name}{within} of {url}{consequence}? [y/N] ");
+    // It is written in one piece, because what is typed early is shown between the pieces.
+    let question = format!("{act}{name}{within} of {url}{consequence}? [y/N] ");
+    eprint!("{question}");
     let mut answer = String::new();
     let read = io::stderr().flush().and_then(|()| io::stdin().read_line(&mut answer));
     match read {

@@ -35,6 +35,7 @@ fn drop_nullable(value: &mut Value) {
     match value {
         Value::Object(members) => {
             members.remove("nullable");
+            members.retain(|name, value| name != "default" || !value.is_null());
             members.values_mut().for_each(drop_nullable);
         }
         Value::Array(values) => values.iter_mut().for_each(drop_nullable),
