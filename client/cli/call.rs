@@ -215,7 +215,8 @@ impl CliConfig for Hooks {
         if io::stdin().is_terminal() {
             eprintln!("credentials, one on each line; Ctrl-D ends them:");
         }
-        let text = read_stdin().context("no credential was read: write one on each line")?;
+        let text =
+            read_stdin().context("no credential was reported: send fewer, one on each line")?;
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let credentials: Vec<_> = lines.map(str::to_owned).collect();
         ensure!(!credentials.is_empty(), "no credential was given: write one on each line");

@@ -61,8 +61,15 @@ fn secret(done: &str, minted: &Value, json: Option<Vec<u8>>) -> Result<(), Probl
     let (name, id) = (cell(minted, "name"), cell(minted, "id"));
     let once = if io::stdout().is_terminal() { ": this is its secret, shown once" } else { "" };
     let text = json.unwrap_or_else(|| {
-        let expiry = minted["expires_at"].as_str().map(|time| format!(", expires at {time}"));
-        complain(&format!("{done} {name}, id {id}{}{once}", expiry.unwrap_or_default()));
+        let [expiry, overlap] = [
+            ("expires_at", "expires at"),
+            ("previous_secret_expires_at", "the old secret is accepted until"),
+        ]
+        .map(|(member, words)| match cell(minted, member) {
+            time if time.is_empty() => time,
+            time => format!(", {words} {time}"),
+        });
+        complain(&format!("{done} {name}, id {id}{expiry}{overlap}{once}"));
         format!("{}\n", cell(minted, "token")).into_bytes()
     });
     write_all(&text).map_err(|error| {

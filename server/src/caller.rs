@@ -151,3 +151,16 @@ pub struct Caller {
     /// Where the request came from.
     pub origin: Origin,
 }
+
+impl Caller {
+    /// Returns what narrows the tokens that are minted or rotated with this secret. They do not
+    /// outlive it.
+    pub fn outer_limits(&self) -> Limits {
+        Limits { expires_at: self.valid_until, ..self.limits.clone() }
+    }
+
+    /// Returns whether the token has a newer secret, and this one ends before it.
+    pub fn has_old_secret(&self) -> bool {
+        self.valid_until != self.limits.expires_at
+    }
+}

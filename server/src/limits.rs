@@ -24,7 +24,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Returns these limits, narrowed to what `outer` allows. Returns `None` if no address remains.
+    /// Returns these limits, narrowed to what `outer` allows. Returns `None` if no address remains, or
+    /// more networks than a token may name.
     pub fn within(self, outer: &Self) -> Option<Self> {
         let expires_at = self.expires_at.into_iter().chain(outer.expires_at).min();
         let allowed_ips = match (self.allowed_ips, &outer.allowed_ips) {
@@ -57,8 +58,8 @@ impl AllowedIps {
             (false, false) => None,
         };
         let both = self.0.iter().flat_map(|one| outer.0.iter().filter_map(move |o| common(one, o)));
-        let both: Vec<_> = both.collect();
-        (!both.is_empty()).then(|| Self(IpNet::aggregate(&both)))
+        let both = IpNet::aggregate(&both.collect());
+        (1..=MOST).contains(&both.len()).then_some(Self(both))
     }
 }
 
@@ -187,5 +188,13 @@ mod tests {
         let both = limits(&["10.1.0.0/16", "192.0.0.0/16", "::1"]).within(&late).unwrap();
         assert_eq!(both.allowed_ips, Some(allowed(&["10.1.0.0/16", "192.0.2.0/24"])));
         assert_eq!(limits(&["::1"]).within(&late), None);
+        let single = |network| (0..99).map(move |number| format!("{network}.{}", 2 * number));
+        let inner: Vec<_> = single("10.0.0").chain(["192.0.2.0/24".to_owned()]).collect();
+        let outer: Vec<_> = single("192.0.2").chain(["10.0.0.0/8".to_owned()]).collect();
+        let [inner, outer] = [inner, outer].map(|texts| Limits {
+            allowed_ips: Some(texts.try_into().unwrap()),
+            ..Limits::default()
+        });
+        assert_eq!(inner.within(&outer), None, "198 networks remain");
     }
 }

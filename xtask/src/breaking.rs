@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
-use openapi_drift::{Document, Finding, Pair, Question, Style, compare, write_text};
+use openapi_drift::{Finding, Pair, Question, Style, cli, compare, write_text};
 use xshell::{Shell, cmd};
 
 const CONTRACT: &str = "openapi.yaml";
@@ -52,13 +52,9 @@ fn check(folder: &Path, out: &mut dyn Write) -> Result<bool, String> {
         let text = std::fs::read_to_string(folder.join(file));
         text.map_err(|error| format!("{file} cannot be read: {error}"))
     };
-    let name = format!("{base}:{CONTRACT}");
-    let parse =
-        |name: &str, text: &str| Document::parse(name, text).map_err(|error| error.to_string());
-    let earlier = git(folder, &["cat-file", "blob", &name])
-        .ok_or_else(|| format!("git cannot read {name}"))?;
-    let documents =
-        Pair { documented: parse(&name, &earlier)?, served: parse(CONTRACT, &read(CONTRACT)?)? };
+    let contract = folder.join(CONTRACT);
+    let documented = cli::earlier(&base, &contract, folder)?;
+    let documents = Pair { documented, served: cli::read(&contract, folder)? };
     let outcome = compare(Question::Change, &documents);
 
     let known = git(folder, &["cat-file", "blob", &format!("{base}:{CHANGELOG}")]);
@@ -90,7 +86,23 @@ fn entry(finding: &Finding) -> String {
 fn announces(entry: &str, finding: &Finding) -> bool {
     entry.starts_with("Breaking: ")
         && entry.contains(&format!("`{}`", finding.code()))
-        && finding.places.iter().all(|place| entry.contains(place))
+        && finding.places.iter().all(|place| names(entry, place))
+}
+
+/// Whether the entry names this place, and not a longer one that begins or ends with it.
+fn names(entry: &str, place: &str) -> bool {
+    let is_part = |text: &str| {
+        let word = text.split(' ').next().unwrap_or_default();
+        word.starts_with(|first: char| first == '`' || first.is_ascii_digit())
+            || ["request", "query", "path", "header"].contains(&word)
+    };
+    entry.match_indices(place).any(|(at, _)| {
+        let (before, after) = (&entry[..at], &entry[at + place.len()..]);
+        let goes_on = |letter: char| letter.is_alphanumeric() || letter == '/';
+        !before.ends_with(goes_on)
+            && !after.starts_with(goes_on)
+            && !after.strip_prefix(' ').is_some_and(is_part)
+    })
 }
 
 /// Returns the entries of a changelog without their line breaks.
@@ -236,6 +248,9 @@ paths:
             (format!("{one}{two}").replace("Breaking: ", ""), false),
             (format!("{one}{two}").replace("response-enum", "response-type"), false),
             (format!("{one}{two}").replace("listBooks 200", "listBooks"), false),
+            (format!("{one}{two}").replace("listBooks 200", "listBooks 200 `.x`"), false),
+            (format!("{one}{two}").replace("in deleteBooks", "in deleteBooksOf"), false),
+            (format!("{one}{two}").replace("in deleteBooks", "in undeleteBooks"), false),
         ] {
             repository.write(&both, &changelog);
             assert_eq!(repository.check().0, expected, "{changelog}\n{}", repository.check().1);
@@ -277,6 +292,19 @@ paths:
         repository.git("commit --quiet --message gone");
         repository.commit(V1, "");
         assert_eq!(repository.check(), (true, NOTHING.to_owned()));
+    }
+
+    #[test]
+    fn the_contract_may_refer_to_files_of_its_revision() {
+        let repository = Repository::new();
+        let contract = V1.replace("{type: string, enum: [a, b]}", "{$ref: 'letter.yaml'}");
+        let letter = repository.0.path().join("letter.yaml");
+        fs::write(&letter, "{type: string, enum: [a, b]}").expect("a file");
+        repository.commit(&contract, "");
+        repository.git("tag v0.1.0");
+        assert!(repository.check().0, "{}", repository.check().1);
+        fs::write(&letter, "{type: string, enum: [a, b, c]}").expect("a file");
+        assert!(!repository.check().0);
     }
 
     #[test]

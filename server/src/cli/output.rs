@@ -95,7 +95,7 @@ fn cell(item: &Value, column: &str) -> String {
         Some(Value::Bool(true)) => "yes".to_owned(),
         Some(Value::Bool(false)) => "no".to_owned(),
         Some(Value::Array(values)) => {
-            values.iter().map(|value| cell(value, "")).collect::<Vec<_>>().join(", ")
+            values.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
         }
         Some(value) => value.to_string(),
     }

@@ -107,17 +107,28 @@ impl Operator<'_> {
     pub async fn mint_token(&self, username: &Name, name: &Name) -> Result<PlainToken> {
         let mint = Mint::new(name, &MintRequest::default())?;
         let new = &mint;
-        let minted = self.write(Purpose::Change, async |change| {
-            let user = enabled_user(change, username).await?;
-            mint_for(change, new, username, user);
-            Ok(())
-        });
+        let attempt = async || {
+            self.write(Purpose::Change, async |change| {
+                let user = enabled_user(change, username).await?;
+                mint_for(change, new, username, user);
+                Ok(())
+            })
+            .await
+        };
+        let mut minted = attempt().await;
+        // The name of a token that has expired is free.
+        if let Err(Error::Taken) = minted
+            && let Some(user) = self.view().await?.user(username).await?
+            && self.0.sweep_name(user.id, name).await?
+        {
+            minted = attempt().await;
+        }
         let taken = || {
             format!(
                 "{username} has a token named {name} already: revoke it, or choose another name"
             )
         };
-        minted.await.map_err(|error| error.or_taken(taken))?;
+        minted.map_err(|error| error.or_taken(taken))?;
         Ok(mint.into_minted().token)
     }
 

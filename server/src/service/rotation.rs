@@ -17,6 +17,10 @@ use tokio::sync::mpsc::{Sender, channel};
 const NOT_YOURS: Error =
     Error::Forbidden("only the user of a token may rotate it: revoke it instead");
 
+/// Who holds an old secret must not end the newer one.
+const OLD_SECRET: Error =
+    Error::TokenTooNarrow("this secret was replaced: rotate the token with its newest one");
+
 impl InOrganization<'_> {
     /// Gives a token of the caller's user a new secret. The caller must be able to mint it now, and it
     /// becomes no wider than the calling token.
@@ -38,6 +42,9 @@ impl InOrganization<'_> {
             if !is_own(&found) {
                 return Err(NOT_YOURS);
             }
+            if caller.token == id && caller.has_old_secret() {
+                return Err(OLD_SECRET);
+            }
             let TokenDetails { name, group, scopes, created_at, .. } = found.details;
             let mint = if group.is_some() { Action::MintGroupToken } else { Action::MintToken };
             decide(&caller.binding, reach.place(), reach.role, mint)?;
@@ -47,7 +54,7 @@ impl InOrganization<'_> {
                 asked => policy::expiry(Some(&reach.policy), asked, now)?,
             };
             let limits = Limits { expires_at, allowed_ips: found.details.allowed_ips };
-            let limits = limits.within(&caller.limits).ok_or(NO_ADDRESS)?;
+            let limits = limits.within(&caller.outer_limits()).ok_or(NO_ADDRESS)?;
             let overlap_ends = overlap.unwrap_or_default().end(now);
             let overlap_ends =
                 overlap_ends.map(|end| limits.expires_at.map_or(end, |expiry| expiry.min(end)));

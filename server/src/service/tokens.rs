@@ -27,7 +27,8 @@ const UNRESTRICTED: Error =
     Error::Forbidden("this server mints no unrestricted tokens: name an `organization`");
 
 pub(super) const NO_ADDRESS: Error = Error::TokenTooNarrow(
-    "this token is accepted from none of the addresses in `allowed_ips`: name some of its own",
+    "this token is accepted from none of the addresses in `allowed_ips`, or too many networks remain: \
+     name some of its own",
 );
 
 impl Service {
@@ -85,7 +86,7 @@ impl Service {
                 self.mint_policy.require_room(&mut change, caller.user, &binding).await?;
                 let expires_at = policy::expiry(policy.as_ref(), new.expiration, head.time)?;
                 let limits = Limits { expires_at, allowed_ips: new.allowed_ips.clone() };
-                let limits = limits.within(&caller.limits).ok_or(NO_ADDRESS)?;
+                let limits = limits.within(&caller.outer_limits()).ok_or(NO_ADDRESS)?;
                 let owner = (caller.user, &caller.username);
                 new.add(&mut change, Actor::Caller(&caller), owner, (&binding, &limits), head);
                 Ok((change, limits.expires_at))

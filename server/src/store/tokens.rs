@@ -201,8 +201,10 @@ impl Snapshot {
         (organization, organization_limit): (Option<OrganizationId>, i64),
     ) -> Result<[i64; 2]> {
         let text = "SELECT
-             (SELECT count(*) FROM (SELECT 1 FROM tokens WHERE user_id = $1 LIMIT $2) AS u),
-             (SELECT count(*) FROM (SELECT 1 FROM tokens WHERE organization_id = $3 LIMIT $4) AS o)";
+             (SELECT count(*) FROM (SELECT 1 FROM tokens WHERE user_id = $1
+             AND (expires_at IS NULL OR expires_at > now_ms()) LIMIT $2) AS u),
+             (SELECT count(*) FROM (SELECT 1 FROM tokens WHERE organization_id = $3
+             AND (expires_at IS NULL OR expires_at > now_ms()) LIMIT $4) AS o)";
         let statement = sql(
             text,
             [user.into(), user_limit.into(), organization.into(), organization_limit.into()],

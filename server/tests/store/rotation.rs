@@ -98,9 +98,11 @@ async fn with_an_overlap_the_old_secret_is_accepted_until_it_ends(backend: Backe
         let slug = acme();
         service.within(&old, &slug).get().await.expect("reached");
     }
-    // What is minted with the old secret is the token's, and lives as long as that.
+    // What is minted with the old secret does not outlive it, and it cannot end the new one.
     let child = create(&stage.here, &old, request("child", &json!({}))).await.expect("a token");
-    assert_eq!(child.expires_at, None);
+    assert_eq!(child.expires_at, Some(end));
+    let refused = rotate(&stage.here, &old, id, json!({"overlap": "7d"})).await;
+    assert!(matches!(refused, Err(Error::TokenTooNarrow(_))), "{refused:?}");
     an_hour_later(&stage).await;
     for service in [&stage.here, &stage.there] {
         assert!(is_dead(&service.validate(&old).await));

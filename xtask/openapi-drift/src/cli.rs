@@ -6,7 +6,8 @@
 mod earlier;
 mod traffic;
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -16,6 +17,7 @@ use crate::{
     write_explanation, write_github, write_json, write_sarif, write_text,
     write_traffic_explanation, write_warning_explanation,
 };
+pub use earlier::earlier;
 pub use traffic::TrafficOptions;
 
 /// The options of a comparison.
@@ -156,7 +158,7 @@ impl Options {
         let contract = contract.unwrap_or_else(|| project.root.join("openapi.yaml"));
         let read_contract = || read(&contract, project.root);
         if let Some(against) = &self.against {
-            let documented = earlier::earlier(against, &contract, project.root)?;
+            let documented = earlier(against, &contract, project.root)?;
             return Ok(Pair { documented, served: read_contract()? });
         }
         let documented = read_contract()?;
@@ -199,10 +201,26 @@ fn written(result: io::Result<()>) -> Result<(), String> {
     }
 }
 
-fn read(file: &Path, root: &Path) -> Result<Document, String> {
+/// The longest file, in bytes.
+const LONGEST: u64 = 1 << 28;
+
+/// Returns the text of a file, unless it is too long.
+fn text(file: &Path) -> io::Result<String> {
+    let text = io::read_to_string(File::open(file)?.take(LONGEST + 1))?;
+    if text.len() as u64 > LONGEST {
+        return Err(io::Error::other(format!("it has more than {LONGEST} bytes")));
+    }
+    Ok(text)
+}
+
+/// Reads a contract, and the files below its folder that it refers to. Its name is shown relative to
+/// `root`.
+///
+/// # Errors
+/// A sentence, if it cannot be read, or is no document.
+pub fn read(file: &Path, root: &Path) -> Result<Document, String> {
     let name = file.strip_prefix(root).unwrap_or(file).display().to_string();
-    let text =
-        std::fs::read_to_string(file).map_err(|error| format!("{name} cannot be read: {error}"))?;
+    let text = text(file).map_err(|error| format!("{name} cannot be read: {error}"))?;
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     parse_with_files(&name, &text, &mut |path| read_below(folder, path))
@@ -215,7 +233,10 @@ fn read_below(folder: &Path, path: &str) -> Result<String, String> {
     if !file.starts_with(folder.canonicalize().map_err(unreadable)?) {
         return Err("a link that leads out of the folder of the document".into());
     }
-    std::fs::read_to_string(file).map_err(unreadable)
+    if !file.is_file() {
+        return Err("which is no file".into());
+    }
+    text(&file).map_err(unreadable)
 }
 
 fn parse_with_files(

@@ -154,6 +154,8 @@ pub struct Side {
     pub defined_at: String,
     /// Line and column of the use, if the document was read from text.
     pub position: Option<Position>,
+    /// The file, unless it is the document itself, and line and column of the definition.
+    pub definition: (Option<String>, Option<Position>),
     /// What this side says there.
     pub says: String,
 }
@@ -172,6 +174,10 @@ impl Side {
             used_at: files::split(&node.used_at).1.to_owned(),
             defined_at: definition(node),
             position: node.document.position(&node.used_at),
+            definition: (
+                node.document.file(&node.defined_at),
+                node.document.position(&node.defined_at),
+            ),
             says: says.into(),
         }
     }

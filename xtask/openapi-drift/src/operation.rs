@@ -15,6 +15,7 @@ use crate::document::{Document, Node};
 use crate::finding::{Effect, Finding, Rule, Side, merge};
 use crate::location::Location;
 use crate::pair::{Direction, Pair, Question};
+use crate::value::Position;
 use crate::warning::{Warning, warnings};
 
 /// The stack of a comparison: enough for `MAX_DEPTH` in a build without optimizations.
@@ -51,6 +52,18 @@ impl Outcome {
         let documented = (&finding.documented, self.names.documented.as_str());
         let served = (&finding.served, self.names.served.as_str());
         self.question.words([documented, served], [served, documented])
+    }
+
+    /// Returns the file and the position of what is edited: the definition if both sides use the same
+    /// one, else the use.
+    pub(crate) fn edited<'a>(&'a self, finding: &'a Finding) -> (&'a str, Option<Position>) {
+        let [(side, name), (other, _)] = self.sides(finding);
+        let (file, position) = if side.defined_at == other.defined_at {
+            (&side.definition.0, side.definition.1)
+        } else {
+            (&side.file, side.position)
+        };
+        (file.as_deref().unwrap_or(name), position)
     }
 }
 

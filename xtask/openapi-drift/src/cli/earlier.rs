@@ -6,9 +6,17 @@ use std::process::Command;
 use super::{parse_with_files, read};
 use crate::Document;
 
-/// Reads `FILE`, `REV:path`, or the contract in `REV`. A file goes first.
+/// Reads `FILE`, `REV:path`, or the contract in `REV`. A file goes first. Names are shown relative to
+/// `root`.
+///
+/// # Errors
+/// A sentence, if there is no such file or revision, or if it is no document.
 pub fn earlier(against: &str, contract: &Path, root: &Path) -> Result<Document, String> {
-    if Path::new(against).is_file() {
+    if against.is_empty() || against.starts_with(':') {
+        return Err("`--against` names no revision: give one, such as v1.0.0".into());
+    }
+    // A pipe is one too.
+    if Path::new(against).exists() && !Path::new(against).is_dir() {
         return read(Path::new(against), root);
     }
     let folder = contract.parent().filter(|folder| !folder.as_os_str().is_empty());

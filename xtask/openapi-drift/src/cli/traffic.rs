@@ -96,6 +96,13 @@ impl TrafficOptions {
             exchanges.extend(read_exchanges(&file, root)?);
         }
         let mut outcome = check_traffic(&routes, &exchanges);
+        if outcome.exchanges == 0 {
+            let skipped = outcome.skipped;
+            return Err(format!(
+                "none of {skipped} exchanges is one of the contract: record some traffic, or correct \
+                 `--prefix`"
+            ));
+        }
         if let Some(file) = &self.reasons {
             outcome.findings.extend(gaps(&outcome, &contract, file, root)?);
         }
@@ -157,6 +164,6 @@ fn read_exchanges(file: &Path, root: &Path) -> Result<Vec<Exchange>, String> {
 /// Returns the name and the content of a file.
 fn text(file: &Path, root: &Path) -> Result<(String, String), String> {
     let name = file.strip_prefix(root).unwrap_or(file).display().to_string();
-    let text = std::fs::read_to_string(file);
+    let text = super::text(file);
     text.map(|text| (name.clone(), text)).map_err(|error| format!("{name} cannot be read: {error}"))
 }

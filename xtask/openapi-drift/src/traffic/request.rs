@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 use super::coverage;
 use super::exchange::{Exchange, Message};
 use super::finding::{Problem, TrafficRule};
+use super::redact;
 use super::route::Match;
 use super::value::{Fit, Values, invalid, missing, problem, undecided};
 use crate::case::{Kind, Schema};
@@ -45,7 +46,7 @@ pub fn check<'d>(values: &mut Values<'d>, target: &Match<'_, 'd>, exchange: &Exc
         }
     }
     let unknown = query.iter().filter(|(name, _)| !is_open && !known.contains(name));
-    fit.problems.extend(unknown.map(|(name, value)| undocumented(operation, name, value)));
+    fit.problems.extend(unknown.map(|(name, _)| undocumented(operation, name)));
     fit.extend(body(values, operation, &exchange.request));
     fit
 }
@@ -74,14 +75,15 @@ fn is_object<'d>(values: &mut Values<'d>, node: &Node<'d>) -> bool {
     has(Kind::Object) && !has(Kind::String)
 }
 
-fn undocumented(operation: &Operation<'_>, name: &str, value: &str) -> Problem {
+/// What is not documented may be a secret, so its value is not shown.
+fn undocumented(operation: &Operation<'_>, name: &str) -> Problem {
     let (part, subject) = (format!("query `{name}`"), format!("parameter `{name}`"));
     let operation_name = operation.name();
     let of = (Question::Server, operation_name.as_str());
     let at = Location::new(of, Direction::Request, &part, &subject);
     let title = format!("{subject} was accepted, and is not documented");
-    let (node, value) = (&operation.node, value.into());
-    problem(TrafficRule::Parameter, title, node, "no such parameter", &value, &at)
+    let node = &operation.node;
+    problem(TrafficRule::Parameter, title, node, "no such parameter", &redact::REDACTED.into(), &at)
 }
 
 /// Checks a parameter or a header, which is given once or more often.

@@ -250,7 +250,9 @@ impl<'d> Values<'d> {
     ) -> Fit {
         match &case.additional {
             AdditionalProperties::Forbidden => {
-                invalid(value, &case.origin, "forbidden (`additionalProperties: false`)", at).into()
+                let says = "forbidden (`additionalProperties: false`)";
+                // It may be a secret: nothing documents it.
+                invalid(&redact::REDACTED.into(), &case.origin, says, at).into()
             }
             AdditionalProperties::Allowed(all) => {
                 let schema = Schema::all_of(&case.origin, all);

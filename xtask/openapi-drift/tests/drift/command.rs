@@ -179,12 +179,44 @@ fn the_formats_for_machines_tell_breaks_from_additions_at_the_line_of_the_later_
 }
 
 #[test]
+fn an_annotation_is_at_the_definition_that_changed() {
+    let text = "openapi: 3.0.3
+info: {title: Letters, version: '1'}
+paths:
+  /letter:
+    get:
+      operationId: getLetter
+      responses:
+        '200':
+          description: A letter.
+          content:
+            application/json:
+              schema: {$ref: '#/components/schemas/Letter'}
+components:
+  schemas:
+    Letter: {type: string, enum: [a]}
+";
+    let earlier = write("letter-1.yaml", text);
+    let later = write("letter-2.yaml", &text.replace("[a]", "[a, b]"));
+    for (format, place) in
+        [("github", "letter-2.yaml,line=15,col="), ("sarif", "\"startLine\": 15")]
+    {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_openapi-drift"));
+        command.arg("--contract").arg(&later).arg("--against").arg(&earlier);
+        let output = command.args(["--format", format]).output().unwrap();
+        assert!(text_of(&output).contains(place), "{}", text_of(&output));
+    }
+}
+
+#[test]
 fn an_earlier_version_that_cannot_be_read_exits_with_2_and_one_sentence() {
     let folder = repository("earlier");
     let cases = [
         ("v9", "git cannot read v9:api/contract.yaml: fatal: "),
         ("HEAD:no/such.yaml", "git cannot read HEAD:no/such.yaml: fatal: "),
         ("-x", "a revision does not begin with `-`"),
+        ("", "`--against` names no revision"),
+        (":api/contract.yaml", "`--against` names no revision"),
         ("HEAD:api", "git cannot read HEAD:api"),
     ];
     for (old, why) in cases {

@@ -175,6 +175,7 @@ fn references_out_of_the_folder_and_to_what_is_not_there_exit_with_2_and_one_sen
         ("https://example.com/a.yaml", "not a file below the folder"),
         ("link.yaml#/a", "a link that leads out"),
         ("missing.yaml", "cannot be read"),
+        ("paths", "which is no file"),
         ("broken.yaml", "is not YAML or JSON"),
         ("paths/books.yaml#/nothing", "which is not there"),
     ] {

@@ -114,11 +114,15 @@ fn what_cannot_be_checked_exits_with_2_and_one_sentence() {
     let folder = folder("unreadable", KEPT);
     std::fs::create_dir(folder.join("empty")).unwrap();
     std::fs::write(folder.join("text"), "no traffic").unwrap();
+    std::fs::write(folder.join("nothing"), "").unwrap();
     for (arguments, why) in [
         (&["none.jsonl"][..], "none.jsonl cannot be read"),
         (&["empty"], "empty has no files: record some traffic first"),
         (&["text"], "text is neither a HAR file nor JSON lines"),
         (&["traffic", "--contract", "none.yaml"], "none.yaml cannot be read"),
+        (&["traffic", "--contract", "/dev/zero"], "it has more than 268435456 bytes"),
+        (&["nothing"], "none of 0 exchanges is one of the contract"),
+        (&["traffic", "--prefix", "https://none.example"], "none of 1 exchanges is one"),
         (&["traffic", "--reasons", "none.txt"], "none.txt cannot be read"),
     ] {
         let output = run(&folder, arguments);
