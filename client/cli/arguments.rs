@@ -146,7 +146,7 @@ fn readable(operation: CliCommand, words: &'static str) -> Command {
     match operation {
         CliCommand::CreateApiToken => mint(command),
         CliCommand::ListOrganizationAuditLogs => command.arg(all()),
-        CliCommand::RevokeCredentials => report(command),
+        CliCommand::RevokeCredentials => explain(command, REPORT),
         _ => command,
     }
 }
@@ -200,16 +200,13 @@ fn mint(command: Command) -> Command {
     let text = "\n\nWithout `--organization` the token is unrestricted: it may do all that you may \
                 do. Turso has deprecated such tokens.\n\nThe secret alone is printed on standard \
                 output. Save it: it is shown once.";
-    let long = command.get_long_about().map(ToString::to_string).unwrap_or_default();
-    command
-        .long_about(long + text)
+    explain(command, text)
         .mut_arg("group", |group| group.requires_all(["organization", "scope"]))
         .arg(scope().requires("group").help("What the token may do in the group; may be repeated"))
 }
 
-/// Says where the credentials come from.
-fn report(command: Command) -> Command {
-    let text = "\n\nReads the credentials from standard input, one on each line.";
+/// Adds a text to the long help.
+fn explain(command: Command, text: &str) -> Command {
     let long = command.get_long_about().map(ToString::to_string).unwrap_or_default();
     command.long_about(long + text)
 }
@@ -239,6 +236,8 @@ fn restrict(mint: Command) -> Command {
     mint.arg(expires.requires("organization"))
         .arg(allow_ip().requires("organization").help(addresses))
 }
+
+const REPORT: &str = "\n\nReads the credentials from standard input, one on each line.";
 
 const SELECTION: &str = "\n\nWithout a name or an ID it revokes the tokens of the organization for \
     which every given condition is true, such as --owner and --never-used.";

@@ -18,8 +18,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(200);
 /// status, headers and body, so it is a header; of a lost one only the URL, so it is a fragment.
 const OUTCOME_UNKNOWN: HeaderName = HeaderName::from_static("outcome-unknown");
 
-/// End the text of an error in place of a success, for which only the body is kept: the server says that
-/// it did what was asked, or another one answered.
+/// The last byte of a text in place of a success, because only the body of one is kept. The server made
+/// the change, but its response broke off; or the response is another API's.
 const CHANGED: u8 = b'!';
 const PERHAPS_CHANGED: u8 = b'?';
 
@@ -107,9 +107,9 @@ fn is_error(response: &Response) -> bool {
 /// Returns whether a response is JSON, or does not say what it is.
 fn is_json(headers: &HeaderMap) -> bool {
     const JSON: &[u8] = b"application/json";
-    let start =
-        |kind: &HeaderValue| kind.as_bytes().get(..JSON.len()).map(<[u8]>::to_ascii_lowercase);
-    headers.get(CONTENT_TYPE).is_none_or(|kind| start(kind).is_some_and(|it| it == JSON))
+    headers.get(CONTENT_TYPE).is_none_or(|kind| {
+        kind.as_bytes().get(..JSON.len()).is_some_and(|start| start.eq_ignore_ascii_case(JSON))
+    })
 }
 
 fn foreign(headers: &HeaderMap) -> types::Error {
@@ -135,7 +135,7 @@ fn rebuild(
 /// Returns whether a failed request may be sent again: nothing can have changed.
 fn may_be_repeated(result: &reqwest::Result<Response>, is_read: bool) -> bool {
     match result {
-        // Who waited so long once does not wait for it again.
+        // After a time-out another try would double the wait.
         Err(error) => (is_read && !error.is_timeout()) || error.is_connect(),
         Ok(response) => match response.status() {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
@@ -152,8 +152,8 @@ fn mark(mut result: reqwest::Result<Response>, url: &Url) -> reqwest::Result<Res
     match &mut result {
         Ok(response) => {
             let asks_for_it_again = retry_after(response.headers()).is_some();
-            let is_other = response.status().is_redirection();
-            if is_other || response.status().is_server_error() && !asks_for_it_again {
+            let is_redirect = response.status().is_redirection();
+            if is_redirect || response.status().is_server_error() && !asks_for_it_again {
                 let yes = HeaderValue::from_static("true");
                 response.headers_mut().insert(OUTCOME_UNKNOWN, yes);
             }
