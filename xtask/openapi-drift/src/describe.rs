@@ -80,12 +80,17 @@ fn range(case: &Case<'_>) -> Option<String> {
         Kind::Object => " members",
         _ => "",
     };
-    let full = Case::any(case.kind, &case.origin).range;
+    let full = if case.is_integer {
+        Range::whole(i64::MIN.into(), i64::MAX.into())
+    } else {
+        Case::any(case.kind, &case.origin).range
+    };
     if case.range == full || case.values.is_some() {
         return None;
     }
     let low = case.range.low.filter(|_| case.range.low != full.low);
-    Some(format!("({}{unit})", Range { low, ..case.range }))
+    let high = case.range.high.filter(|_| case.range.high != full.high);
+    Some(format!("({}{unit})", Range { low, high }))
 }
 
 /// Lists enumerated values.

@@ -199,7 +199,7 @@ impl Exchange<'_, '_> {
                 let is_closer = documented.contains_key(served) || documented.contains_key(&range);
                 is_error_code(served) && !is_closer
             }
-            _ => range == status && served != status && !documented.contains_key(served),
+            _ => range == status && !documented.contains_key(served),
         }
     }
 

@@ -57,15 +57,13 @@ fn given_or_absent<'d>(
     (node, within): (&Node<'d>, &str),
     at: &Location,
 ) -> Fit {
-    let is_required = parameter::is_required(node, within);
     if given.is_empty() {
+        let is_required = parameter::is_required(node, within);
         return if is_required { missing(node, at).into() } else { Fit::default() };
     }
     let given: Vec<_> = given.iter().map(String::as_str).collect();
     let mut fit = parameter(values, &given, node, at);
-    if !is_required {
-        fit.seen.push(coverage::member(node, Direction::Request));
-    }
+    fit.seen.push(coverage::member(node, Direction::Request));
     fit
 }
 
@@ -96,39 +94,49 @@ pub fn parameter<'d>(
     if let Some((name, media)) = content::media_types(node).into_iter().next() {
         return media_type(values, given[0].as_bytes(), (&name, &media), at);
     }
+    match node.text("style") {
+        None | Some("form" | "simple") => {}
+        Some(style) => return undecided(node, at, &format!("`style: {style}`")).into(),
+    }
+    if is_object(values, node) {
+        let what = format!("an object in the {}", node.text("in").unwrap_or("header"));
+        return undecided(node, at, &what).into();
+    }
     let schema = Schema::member(node, "schema");
     let cases = values.cases(&schema);
-    let array = cases.iter().find(|case| case.kind == Kind::Array);
-    let Some(array) = array else {
+    let Some(array) = cases.iter().find(|case| case.kind == Kind::Array) else {
         if given.len() > 1 {
             return invalid(&given.join(", ").into(), node, "one value", at).into();
         }
-        return scalar(values, given[0], &schema, at);
+        return scalar(values, given[0], &schema, at).1;
     };
-    let is_form = node.text("style").unwrap_or("form") == "form";
     let explode = node.value.get("explode").and_then(Value::as_bool);
-    let is_exploded = node.text("in") == Some("query") && explode.unwrap_or(is_form);
-    let elements: Vec<&str> = match (is_exploded, node.text("style")) {
-        (true, None | Some("form")) => given.to_vec(),
-        (false, None | Some("form" | "simple")) => {
-            given.iter().flat_map(|it| it.split(',')).map(str::trim).collect()
-        }
-        _ => return undecided(node, at, "this style of an array").into(),
+    let elements: Vec<&str> = if node.text("in") == Some("query") && explode.unwrap_or(true) {
+        given.to_vec()
+    } else {
+        given.iter().flat_map(|it| it.split(',')).map(str::trim).collect()
     };
     let items = Schema::all_of(&array.origin, &array.items);
     let mut read = Vec::new();
     for element in elements {
-        read.push(candidates(values, element, &items).into_iter().next().unwrap_or_default());
+        read.push(scalar(values, element, &items, at).0);
     }
     values.check(&Value::at(Data::Array(read.into()), (0, 0)), &schema, at)
 }
 
-fn scalar<'d>(values: &mut Values<'d>, text: &str, schema: &Schema<'d>, at: &Location) -> Fit {
-    let mut fits = Vec::new();
+/// Reads a text, as a value that the schema allows if there is one.
+fn scalar<'d>(
+    values: &mut Values<'d>,
+    text: &str,
+    schema: &Schema<'d>,
+    at: &Location,
+) -> (Value, Fit) {
+    let mut read = Vec::new();
     for candidate in candidates(values, text, schema) {
-        fits.push(values.check(&candidate, schema, at));
+        let fit = values.check(&candidate, schema, at);
+        read.push((candidate, fit));
     }
-    fits.into_iter().min_by_key(|fit| fit.problems.len()).unwrap_or_default()
+    read.into_iter().min_by_key(|(_, fit)| fit.problems.len()).unwrap_or_default()
 }
 
 /// Returns the values that a text may stand for, of the kinds that the schema allows.
@@ -190,7 +198,7 @@ type MediaTypes<'d> = std::collections::BTreeMap<String, Node<'d>>;
 /// Finds the documented media type: by its whole name, without parameters, then by a range.
 fn find<'a, 'd>(media: &'a MediaTypes<'d>, sent: &str) -> Option<(&'a str, &'a Node<'d>)> {
     let whole = content::normalize(sent);
-    let essence = whole.split(';').next().unwrap_or_default().trim();
+    let essence = whole.split(';').next().unwrap_or_default();
     let range = format!("{}/*", essence.split('/').next().unwrap_or_default());
     let names = [whole.as_str(), essence, range.as_str(), "*/*"];
     let found = names.iter().find_map(|name| media.get_key_value(*name))?;
@@ -205,7 +213,7 @@ fn media_type<'d>(
     at: &Location,
 ) -> Fit {
     let schema = Schema::member(node, "schema");
-    let essence = name.split(';').next().unwrap_or_default().trim();
+    let essence = name.split(';').next().unwrap_or_default();
     let text = || String::from_utf8_lossy(body).into_owned();
     if essence == "application/json" || essence.ends_with("+json") {
         return match serde_json::from_slice::<Json>(body) {

@@ -26,9 +26,7 @@ pub fn check<'d>(values: &mut Values<'d>, operation: &Operation<'d>, exchange: &
         let at = self::header(operation, &status, name);
         match exchange.response.header(&name.to_ascii_lowercase()) {
             Some(value) => {
-                if !header.flag("required") {
-                    fit.seen.push(coverage::member(&header, Direction::Response));
-                }
+                fit.seen.push(coverage::member(&header, Direction::Response));
                 fit.extend(parameter(values, &[value], &header, &at));
             }
             None if header.flag("required") => fit.problems.push(missing(&header, &at)),

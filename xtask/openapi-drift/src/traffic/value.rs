@@ -32,7 +32,7 @@ const MAX_SENT: usize = 80;
 pub struct Fit {
     /// What is wrong with it.
     pub problems: Vec<Problem>,
-    /// The optional members that it has, by what `coverage` calls them.
+    /// The members that it has, by what `coverage` calls them.
     pub seen: Vec<String>,
     /// How many constants say that this is not the schema that was meant.
     wrong_constants: usize,

@@ -76,7 +76,7 @@ fn the_json_format_is_one_object_with_the_documented_fields() {
         assert_eq!(all.len(), findings);
         for finding in all {
             assert_eq!(finding["code"], "request-range");
-            assert_eq!(finding["documented"]["line"], 17);
+            assert_eq!([&finding["documented"]["line"], &finding["served"]["line"]], [17, 23]);
             assert_eq!(finding["places"][0], "listBooks query `limit`");
             assert!(["title", "why", "help"].iter().all(|key| finding[key].is_string()));
         }
@@ -176,6 +176,12 @@ fn the_formats_for_machines_tell_breaks_from_additions_at_the_line_of_the_later_
     let sarif: Value = serde_json::from_str(&run("sarif")).unwrap();
     let results = &sarif["runs"][0]["results"];
     assert_eq!([&results[0]["level"], &results[1]["level"]], ["error", "note"]);
+    assert_eq!(results[0]["relatedLocations"][0]["message"]["text"], "integer (1 to 100)");
+    let added = results[1]["message"]["text"].as_str().unwrap();
+    assert!(
+        added.contains("In listBooks 200 `.books[].pages`, addBook 201 `.book.pages`, "),
+        "{added}"
+    );
 }
 
 #[test]

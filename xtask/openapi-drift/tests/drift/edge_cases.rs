@@ -205,6 +205,10 @@ fn an_error_is_compared_with_the_closest_name_in_the_document() {
         let served = with(&[&served[..], &[("4XX", "string")]].concat());
         assert_eq!(differ(documented(), served), is_drift, "{kind_of_404} {kind_of_503}");
     }
+    for general in ["4XX", "default"] {
+        let same = || with(&[("404", "string"), (general, "integer")]);
+        assert!(!differ(same(), same()), "{general}");
+    }
 }
 
 #[test]
@@ -233,6 +237,8 @@ fn a_status_is_a_success_or_an_error_by_what_is_next_to_it() {
     let default = |kind| [success, ("default", kind)];
     let [any, string] = [default(None), default(Some("string"))];
     assert_eq!(codes(&any, &string), none);
+    let more = [success, ("206", Some("boolean")), ("default", Some("string"))];
+    assert_eq!(codes(&string, &more), ["undocumented-status"]);
     // A success is not what the server declares for errors.
     let moved = [("201", Some("integer")), ("default", Some("boolean"))];
     let expected = ["missing-status", "response-type"];

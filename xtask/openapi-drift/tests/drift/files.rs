@@ -136,6 +136,11 @@ fn a_difference_in_another_file_names_that_file_and_its_line() {
     assert!(json["findings"][0]["served"]["file"].is_null());
     let sarif = text(&run(folder.path(), &[&DIFF[..], &["--format", "sarif"]].concat()));
     assert!(sarif.contains(r#""uri": "api/schemas/author.yaml""#), "{sarif}");
+    // A use in one file and its definition in another are both named.
+    write(&folder, "api/schemas/author.yaml", &AUTHOR.replace("type: object", "type: array"));
+    let report = text(&run(folder.path(), &DIFF));
+    let place = "book.json:5:5 #/properties/author -> schemas/author.yaml#/Author\n";
+    assert!(report.contains(place), "{report}");
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod text;
 mod traffic;
 #[cfg(feature = "cli")]
 mod traffic_command;
+mod traffic_value;
 mod union;
 mod versions;
 mod warning;

@@ -59,6 +59,8 @@ fn a_property_is_renamed_only_if_one_other_has_its_shape() {
     };
     assert_eq!(titles(&changed(many("a", 20), many("x", 20))).len(), 20);
     assert_eq!(titles(&changed(many("a", 21), many("x", 21))).len(), 42);
+    assert_eq!(titles(&changed(many("a", 1), many("x", 21))).len(), 22);
+    assert_eq!(titles(&changed(many("a", 21), many("x", 1))).len(), 22);
 }
 
 fn with_parameters(route: &str, id: &str, parameters: Value) -> Value {

@@ -112,8 +112,10 @@ fn traffic_that_keeps_the_contract_has_no_finding() {
         header(books(), "response", "x-note", "short"),
         get("/v1/books/1", 500, &error()),
         get("/v1/books/x", 404, &error()),
-        get("/v1/nothing", 404, &no()),
+        get("/v1/nothing", 400, &no()),
+        get("/v1/nothing", 499, &no()),
         get("/v2/books", 200, &no()),
+        header(books(), "request", "access-control-request-method", "GET"),
         entry("DELETE /v1/books/1", &no(), 204, &no()),
         entry("HEAD /v1/books", &no(), 200, &no()),
         entry("HEAD /v1/books/1", &no(), 200, &no()),
@@ -163,7 +165,9 @@ fn a_body_of_which_only_the_size_was_recorded_is_not_checked() {
             json!({"method": "POST", "url": "/v1/books", "headers": [], "bodySize": size});
         with(added, "/request", request)
     };
-    assert!(codes(&check(&[response(5), request(5)])).is_empty());
+    // Nor is one without a size.
+    let unknown = with(response(1), "/response/content", json!({"mimeType": "text/html"}));
+    assert!(codes(&check(&[response(1), request(1), unknown])).is_empty());
     expect(&[
         ("response-missing", response(0)),
         ("request-missing", request(0)),
@@ -187,7 +191,7 @@ fn a_response_that_breaks_the_contract_has_one_finding_with_its_code() {
     let books = || get("/v1/books", 200, &json!([]));
     expect(&[
         ("operation", get("/v1/nothing", 200, &no())),
-        ("operation", get("/v1/nothing", 503, &no())),
+        ("operation", get("/v1/nothing", 500, &no())),
         ("operation", entry("PUT /v1/books", &no(), 302, &no())),
         ("operation", entry("OPTIONS /v1/books", &no(), 200, &no())),
         ("operation", get("/v1/books/", 200, &json!([]))),
@@ -214,6 +218,49 @@ fn a_response_that_breaks_the_contract_has_one_finding_with_its_code() {
         let outcome = check(&[text(get("/v1/books", 200, &no()), unknown, "<p>")]);
         assert_eq!(outcome.findings[0].sent, "no Content-Type");
     }
+    // The most severe comes first.
+    let found = codes(&check(&[book("extra", json!(1)), get("/v1/nothing", 200, &no())]));
+    assert_eq!(found, ["traffic-operation", "traffic-response-member"]);
+}
+
+#[test]
+fn a_finding_says_what_was_documented_and_what_was_sent() {
+    let books = || get("/v1/books", 200, &json!([]));
+    for (entry, expected) in [
+        (
+            get("/v1/nothing?a=b", 200, &no()),
+            "GET /v1/nothing is served, and not documented; no such operation; 200; GET /v1/nothing; /paths",
+        ),
+        (
+            get("/v1/books", 500, &error()),
+            "listBooks answered with 500, which is not documented; 200, 4XX; 500; listBooks 500; /paths/~1books/get",
+        ),
+        (
+            text(get("/v1/books/latest", 200, &no()), "a/b", "<p>"),
+            "the response body is documented as image/*, text/plain, and another one was sent; image/*, text/plain; \
+             a/b; latestBook 200; /paths/~1books~1latest/get/responses/200",
+        ),
+        (
+            entry("DELETE /v1/books/1", &json!({}), 204, &no()),
+            "the request body is documented as no body, and another one was accepted; no body; \
+             application/json; charset=utf-8; removeBook request; /paths/~1books~1{id}/delete",
+        ),
+        (
+            with(books(), "/response/content/text", json!("{")),
+            "the response body is documented as JSON, and another value was sent; JSON; \"{\"; listBooks 200; \
+             /paths/~1books/get/responses/200/content/application~1json",
+        ),
+        (
+            with(books(), "/response/headers/0/name", json!("x")),
+            "header `X-Total` is documented as required, and was absent; required; nothing; \
+             listBooks 200 header `X-Total`; /paths/~1books/get/responses/200/headers/X-Total",
+        ),
+    ] {
+        let [finding] = &check(&[entry]).findings[..] else { panic!("one finding: {expected}") };
+        let (contract, place) = (&finding.contract, &finding.places[0]);
+        let said = [&finding.title, &contract.says, &finding.sent, place, &contract.used_at];
+        assert_eq!(said.map(String::as_str).join("; "), expected);
+    }
 }
 
 #[test]
@@ -223,6 +270,7 @@ fn a_value_that_breaks_its_schema_has_one_finding_with_its_code() {
         ("response-missing", book("medium", json!({"type": "file"}))),
         ("response-value", book("id", json!(1_u64 << 31))),
         ("response-value", book("id", json!(1.5))),
+        ("response-value", book("added", json!(REDACTED))),
         ("response-value", book("title", json!(""))),
         ("response-value", book("isbn", json!("12345"))),
         ("response-value", book("added", json!("2023-02-29T00:00:00Z"))),
@@ -289,10 +337,10 @@ fn a_variant_with_another_constant_was_not_meant() {
 #[test]
 fn literal_segments_win_over_templates() {
     let item = |path: &str| format!("  {path}: {{get: {{responses: {{204: {{}}}}}}}}\n");
-    let paths = ["'/a/{x}'", "'/a/{x}~'", "/a/~", "'/{a}/~'", "'/b/x{y}'"].map(item).concat();
+    let paths = ["'/a/{x}'", "'/a/{x}~'", "/a/c~", "'/{a}/~'", "'/b/x{y}'"].map(item).concat();
     let contract = Document::parse("c", &format!("openapi: 3.0.3\npaths:\n{paths}")).unwrap();
     for (url, seen) in
-        [("/a/b", "/a/{x}"), ("/a/b~", "/a/{x}~"), ("/a/~", "/a/~"), ("/b/~", "/{a}/~")]
+        [("/a/b", "/a/{x}"), ("/a/b~", "/a/{x}~"), ("/a/c~", "/a/c~"), ("/b/~", "/{a}/~")]
     {
         let entry = get(url, 204, &no()).to_string();
         let outcome =
@@ -348,8 +396,19 @@ fn a_prefix_chooses_the_api_among_other_traffic() {
     };
     assert_eq!(run("https://a.example.com/lib"), (1, 1, 0));
     assert_eq!(run("/lib/"), (2, 0, 1));
+    let refused = check(&[get("/v1/nothing", 404, &no()), get("/v2/books", 200, &no())]);
+    assert_eq!((refused.exchanges, refused.skipped), (1, 1));
     assert_eq!(run("/li"), (0, 2, 0));
     assert_eq!(run("/lib/x"), (1, 1, 1));
+}
+
+#[test]
+fn a_path_is_relative_to_the_longest_address_that_it_begins_with() {
+    let contract = "{openapi: 3.0.3, servers: [{url: /a}, {url: 'https://x.example/a/b/'}], paths: {/c: {get: {responses: {204: {}}}}}}";
+    for url in ["/a/c", "/a/b/c"] {
+        let none: &[&str] = &[];
+        assert_eq!(codes(&check_with(contract, &get(url, 204, &no()))), none, "{url}");
+    }
 }
 
 /// What the contract of the other tests does not have: an operation with parameters, headers and
@@ -378,6 +437,9 @@ paths:
             application/json: {{schema: {{oneOf: [{variants}]}}}}
             application/x+json: {{schema: {{allOf: [{{$ref: '#/components/schemas/Loop'}}]}}}}
         '304': {{description: ''}}
+    put:
+      requestBody: {{required: true, content: {{}}}}
+      responses: {{'200': {{content: {{'*/*': {{schema: {{type: string, maxLength: 1}}}}}}}}}}
 components:
   schemas:
     Loop: {{allOf: [{{$ref: '#/components/schemas/Loop'}}]}}
@@ -406,6 +468,7 @@ fn what_few_contracts_have_is_checked_too() {
         (get("/a", 200, &json!({"p1": 1, "p2": 1})), Some("response-value")),
         (text(get("/a", 304, &no()), "text/html", "<p>"), None),
         (text(get("/a", 200, &no()), "application/x+json", "1"), Some("undecided")),
+        (text(entry("PUT /a", &no(), 200, &no()), "a/b", "long"), None),
     ] {
         let outcome = check_with(&rare(), &entry);
         let expected: Vec<_> = expected.iter().map(|code| format!("traffic-{code}")).collect();
@@ -449,17 +512,24 @@ fn what_is_no_traffic_is_refused_with_one_sentence() {
         ("{}\n{", "line 2 is not JSON"),
         ("{}", "f lacks the text `request/method` in exchange 1"),
         ("{\"log\": {}}", "`log` without `entries`"),
-        ("{\"request\": {\"method\": \"GET\", \"url\": \"/\"}}", "`response/status`"),
+        (
+            "{\"request\": {\"method\": \"GET\", \"url\": \"/\"}}",
+            "lacks the number `response/status` in exchange 1",
+        ),
         (
             "{\"request\": {\"method\": \"GET\", \"url\": \"/\"}, \"response\": {\"status\": 200}}",
-            "lacks a list of `headers`",
+            "lacks a list of `headers` in exchange 1",
         ),
         (base64, "has a body that is not base64 in exchange 1"),
+        (
+            &base64.replace("[]", "[{}]"),
+            "has a header without a text `name` or `value` in exchange 1",
+        ),
     ] {
         let error = read_traffic("f", text).unwrap_err().to_string();
         assert!(error.contains(why), "{text}: {error}");
     }
-    assert_eq!(read_traffic("f", "\u{feff}\n").unwrap(), []);
+    assert_eq!(read_traffic("f", "\u{feff}\n \n").unwrap(), []);
 }
 
 /// Returns the JSON pointer of every value.
@@ -584,6 +654,45 @@ fn coverage_counts_operations_statuses_and_optional_members() {
 }
 
 #[test]
+fn every_optional_part_is_counted() {
+    let object = |name| format!("{{type: object, properties: {{{name}: {{}}}}}}");
+    let [deep, value] = ["deep", "value"].map(object);
+    let body = format!(
+        "{{required: [id], properties: {{id: {{}}, own: {deep}, list: {{items: {deep}}}, \
+         map: {{type: object, additionalProperties: {value}}}}}}}"
+    );
+    let parameters = "[{name: a, in: query}, {name: b, in: query, required: true}, \
+                      {name: X-A, in: header}, {name: c, in: cookie}]";
+    let headers = "{X-B: {}, X-C: {required: true}, Content-Type: {}}";
+    let contract = format!(
+        "{{openapi: 3.0.3, paths: {{/a: {{put: {{operationId: put, parameters: {parameters}, \
+         requestBody: {{content: {{application/json: {{schema: {body}}}}}}}, \
+         responses: {{200: {{headers: {headers}}}}}}}}}}}}}"
+    );
+    let sent = json!({"id": 1, "list": [{"deep": 1}], "map": {"x": {"value": 1}}});
+    let mut sent = header(entry("PUT /a?a=1&b=1", &sent, 200, &no()), "request", "x-a", "1");
+    sent["response"]["headers"] =
+        json!([{"name": "x-b", "value": "1"}, {"name": "x-c", "value": "1"}]);
+    let outcome = check_with(&contract, &sent);
+    assert!(outcome.findings.is_empty(), "{:#?}", outcome.findings);
+    let members = outcome.coverage.members.iter();
+    let members: Vec<_> = members.map(|it| (it.name.as_str(), it.is_seen)).collect();
+    let expected = [
+        ("put 200 header `X-B`", true),
+        ("put header `X-A`", true),
+        ("put query `a`", true),
+        ("put request `.list[].deep`", true),
+        ("put request `.list`", true),
+        ("put request `.map.*.value`", true),
+        ("put request `.map`", true),
+        ("put request `.own.deep`", false),
+        ("put request `.own`", false),
+    ];
+    assert_eq!(members, expected);
+    assert_eq!(outcome.coverage.members[0].contract.says, "documented");
+}
+
+#[test]
 fn every_gap_needs_a_reason_and_every_reason_a_gap() {
     let contract = contract();
     let outcome = check(&[get("/v1/books", 200, &json!([]))]);
@@ -594,7 +703,10 @@ fn every_gap_needs_a_reason_and_every_reason_a_gap() {
     };
     // Six operations, and nine statuses: two of `addBook` and `getBook`, one of each other.
     assert_eq!(titles("").len(), 15);
-    let most = "# Comment\n\nlistBooks 4XX: a\naddBook: b\ngetBook: b\nremoveBook: b\nlatestBook: b\n\
+    assert_eq!(titles("* 418: an operation has no status").len(), 16);
+    let none: Vec<(String, usize)> = Vec::new();
+    assert!(gaps("* 418: no").unwrap().iter().all(|it| it.count == 0 && it.exchanges == none));
+    let most = "# Comment\n\nlistBooks 4XX: a\naddBook : b\ngetBook: b\nremoveBook: b\nlatestBook: b\n\
                 getCover: b\nlogIn: b\n* 200: c\n* 201: c\n* 400: c\n* default: c\n";
     let missing = "traffic-uncovered: `removeBook 204` is documented, and was not seen";
     assert_eq!(titles(most), [missing]);

@@ -86,6 +86,22 @@ fn the_formats_for_machines_have_the_same_facts() {
 }
 
 #[test]
+fn the_files_of_a_folder_are_read_in_the_order_of_their_names() {
+    let folder = folder("order", BROKEN);
+    let line = std::fs::read(folder.join("traffic/one.jsonl")).unwrap();
+    for name in 0..9 {
+        std::fs::write(folder.join(format!("traffic/{}", 8 - name)), &line).unwrap();
+    }
+    std::fs::create_dir(folder.join("traffic/9")).unwrap();
+    let output = run(&folder, &["traffic"]);
+    let text = text(&output.stdout);
+    assert!(
+        text.contains("10 exchanges: first in traffic/0 #1, traffic/1 #1, traffic/2"),
+        "{text}"
+    );
+}
+
+#[test]
 fn with_reasons_every_gap_is_an_error() {
     let folder = folder("reasons", KEPT);
     let most = ["addBook", "listBooks", "removeBook", "latestBook", "getCover", "logIn"];

@@ -18,11 +18,11 @@ fn every_kind(version: &str) -> Value {
     let media = json!({"schema": schema, "examples": {"requird": {"value": 1}}, "encoding": {"a": {"contentType": "a", "headers": {"requird": header}}}});
     let response = json!({"description": "a", "headers": {"requird": header}, "content": {"a/b": media}, "links": {"requird": {"operationId": "a"}}});
     let operation = json!({"operationId": "a", "parameters": [{"name": "q", "in": "query", "schema": {}}, {"$ref": "#/components/parameters/requird"}],
-        "requestBody": {"content": {"a/b": media}}, "responses": {"200": response, "x-any": 1}});
+        "requestBody": {"content": {"a/b": media}}, "responses": {"200": response, "x-any": {"requird": 1}}});
     json!({
         "openapi": version, "info": {"title": "a", "version": "1", "contact": {"name": "a"}, "license": {"name": "a"}},
         "servers": [server], "tags": [{"name": "a"}], "externalDocs": {"url": "a"}, "security": [{"requird": []}],
-        "paths": {"/a": {"get": operation}, "x-any": 1},
+        "paths": {"/a": {"get": operation}, "x-any": {"requird": 1}},
         "components": {"parameters": {"requird": {"name": "p", "in": "query", "schema": {}}},
             "securitySchemes": {"requird": {"type": "oauth2", "flows": {"implicit": {"authorizationUrl": "a", "scopes": {"requird": "a"}}}}}},
     })
@@ -82,6 +82,32 @@ fn an_unknown_keyword_in_every_kind_of_object_is_a_warning() {
         let pointers: Vec<_> = warnings.iter().map(|warning| &*warning.pointer).collect();
         assert_eq!(pointers, [format!("{place}/zzzzzz")]);
     }
+    let mut document = every_kind("3.0.3");
+    for place in PLACES {
+        document.pointer_mut(place).unwrap()["zzzzzz"] = json!(1);
+    }
+    let warnings = outcome(&document).warnings;
+    assert!(warnings.is_sorted_by_key(|warning| &warning.pointer), "{warnings:#?}");
+}
+
+#[test]
+fn what_looks_like_an_extension_or_belongs_to_a_reference_is_known_only_there() {
+    let warnings = |place: &str, key: &str, value: Value| {
+        let mut document = every_kind("3.0.3");
+        document.pointer_mut(place).unwrap()[key] = value;
+        outcome(&document).warnings.len()
+    };
+    let [schema, reference] = [PLACES[17], "/paths/~1a/get/parameters/1"];
+    // The name of a property is free, and what it names is a schema.
+    assert_eq!(warnings(&format!("{schema}/properties"), "x-any", json!({"requird": 1})), 1);
+    for (place, key, count) in [
+        (reference, "summary", 0),
+        (reference, "description", 0),
+        (reference, "requird", 1),
+        (schema, "summary", 1),
+    ] {
+        assert_eq!(warnings(place, key, json!("a")), count, "{place}/{key}");
+    }
 }
 
 fn of_schema(version: &str, keyword: &str) -> Option<Warning> {
@@ -92,12 +118,18 @@ fn of_schema(version: &str, keyword: &str) -> Option<Warning> {
 
 #[test]
 fn a_misspelled_keyword_has_the_nearest_known_one() {
-    for (keyword, nearest) in
-        [("requird", "required"), ("propertys", "properties"), ("nullabel", "nullable")]
-    {
+    for (keyword, nearest) in [
+        ("requird", "required"),
+        ("propertys", "properties"),
+        ("nullabel", "nullable"),
+        ("additnalPropertys", "additionalProperties"),
+    ] {
         assert_eq!(of_schema("3.0.3", keyword).unwrap().help, format!("did you mean `{nearest}`?"));
     }
-    assert_eq!(of_schema("3.0.3", "zzzzzz").unwrap().help, Warning::HELP);
+    // What is too far away or unknown in this version is not proposed.
+    for keyword in ["zzzzzz", "formxyz", "contain"] {
+        assert_eq!(of_schema("3.0.3", keyword).unwrap().help, Warning::HELP);
+    }
 }
 
 #[test]
@@ -121,7 +153,12 @@ fn a_warning_is_in_every_format_and_is_explained() {
         write(&mut out, &outcome).unwrap();
         String::from_utf8(out).unwrap()
     };
-    assert!(report(&outcome).starts_with("warning[unknown-keyword]: `descripton` is no keyword"));
+    let Warning { pointer, position, help, .. } = &outcome.warnings[0];
+    let (line, column) = position.unwrap();
+    let place = format!("\n  --> a.yaml:{line}:{column} #{pointer}\n   = help: {help}\n\n");
+    let said = report(&outcome);
+    assert!(said.starts_with("warning[unknown-keyword]: `descripton` is no keyword"), "{said}");
+    assert!(said.contains(&place), "{said}");
     assert!(text(write_github).starts_with("::warning file=a.yaml,line="));
     let json: Value = serde_json::from_str(&text(write_json)).unwrap();
     assert_eq!(
@@ -129,6 +166,10 @@ fn a_warning_is_in_every_format_and_is_explained() {
         (&json!(true), &json!("unknown-keyword"))
     );
     let sarif: Value = serde_json::from_str(&text(write_sarif)).unwrap();
-    assert_eq!(sarif["runs"][0]["results"][0]["level"], "warning");
+    let result = &sarif["runs"][0]["results"][0];
+    assert_eq!(result["level"], "warning");
+    assert_eq!(result["locations"][0]["physicalLocation"]["region"]["startLine"], line);
+    let rules = sarif["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
+    assert!(rules.iter().any(|rule| rule["id"] == Warning::CODE));
     assert!(text(|out, _| write_warning_explanation(out)).starts_with("unknown-keyword: "));
 }
