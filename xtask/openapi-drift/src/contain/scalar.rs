@@ -123,7 +123,7 @@ fn has_at_most_one(case: &Case<'_>) -> bool {
 /// Whether the smaller case has every format of the larger. Integers fit every float format, and
 /// addresses of either version of IP are what schemars calls `ip`.
 fn has_formats(small: &Case<'_>, large: &Case<'_>) -> bool {
-    let is_integer_in_floats = small.kind == Kind::Number && small.is_integer && !large.is_integer;
+    let is_integer_in_floats = small.is_integer && !large.is_integer;
     let has = |format: &&str| {
         let versions = if *format == "ip" { &["ipv4", "ipv6"][..] } else { &[] };
         small.formats.contains(format) || versions.iter().any(|it| small.formats.contains(it))

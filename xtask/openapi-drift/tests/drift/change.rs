@@ -123,6 +123,10 @@ fn what_breaks_in_one_direction_is_not_merged_with_what_adds_in_the_other() {
     let now = json!({"type": "object", "properties": {"a": {}, "b": {}}, "required": ["b"]});
     assert_eq!(places(&before, &now, Effect::Breaks), ["a request `.b`"]);
     assert_eq!(places(&before, &now, Effect::Adds), ["a 200 `.b`"]);
+    // So does an object that named nothing, even if it allows any other member.
+    let free = json!({"type": "object"});
+    let open = json!({"type": "object", "properties": {"b": {}}, "required": ["b"], "additionalProperties": true});
+    assert_eq!(places(&free, &open, Effect::Breaks), ["a request"]);
     // A client may reject a member that was forbidden, and a caller need not send it.
     let sealed = |properties| json!({"type": "object", "properties": properties, "additionalProperties": false});
     let (before, now) = (sealed(json!({"a": {}})), sealed(json!({"a": {}, "b": {}})));

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -253,6 +253,26 @@ fn every_format_exits_with_1_if_there_is_a_difference() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_closed_pipe_does_not_change_the_exit_code_and_a_full_disk_is_an_error() {
+    let contract = std::fs::read_to_string(file("contract.yaml")).unwrap();
+    let contract = write("pipe.yaml", &contract.replace("maximum: 100", "maximum: 200"));
+    let run = |out: Stdio| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_openapi-drift"));
+        command.arg("--contract").arg(&contract).arg("--generated").arg(file("generated.json"));
+        let output = command.stdout(out).stderr(Stdio::piped()).spawn().unwrap();
+        let output = output.wait_with_output().unwrap();
+        (output.status.code(), text(&output.stderr).to_owned())
+    };
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(run(writer.into()), (Some(1), String::new()));
+    let (code, error) = run(std::fs::File::create("/dev/full").unwrap().into());
+    assert_eq!(code, Some(2));
+    assert!(error.starts_with("error: could not write the report: "), "{error}");
+}
+
+#[test]
 fn a_code_is_explained_and_an_unknown_one_is_refused_with_all_codes() {
     let explain = |code| {
         let program = env!("CARGO_BIN_EXE_openapi-drift");
@@ -272,7 +292,14 @@ help: if None is skipped, say so: #[serde(default, skip_serializing_if = \"Optio
     assert_eq!(text(&output.stdout), expected);
     let output = explain("null");
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("response-null, request-type"));
+    let codes = text(&output.stderr);
+    for code in ["response-null, request-type", "added-error", "traffic-status", "unknown-keyword"]
+    {
+        assert!(codes.contains(code), "{codes}");
+    }
+    let output = explain("unknown-keyword");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).starts_with("unknown-keyword: "));
 }
 
 #[test]

@@ -61,6 +61,12 @@ fn every_code_is_found_by_its_name_and_has_words_of_its_own() {
         assert!([code.summary(), code.why(), code.help()].iter().all(|text| !text.is_empty()));
     }
     assert_eq!(Code::find("no-such-code"), None);
+    // Who sends the value decides who fails.
+    for rule in ["required", "null", "type", "enum", "further-members"] {
+        let [one, two] = ["request", "response"].map(|side| Code::find(&format!("{side}-{rule}")));
+        let [one, two] = [one.unwrap(), two.unwrap()];
+        assert!(one.why() != two.why() && (one.help() != two.help() || rule == "further-members"));
+    }
 }
 
 #[test]

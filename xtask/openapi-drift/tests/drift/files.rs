@@ -111,6 +111,10 @@ fn a_contract_in_several_files_agrees_with_the_same_in_one() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     let swapped = ["--contract", "whole.yaml", "--generated", "api/openapi.yaml"];
     assert_eq!(run(folder.path(), &swapped).status.code(), Some(0));
+    // The contract of the folder is the one that is compared if none is named.
+    let output = run(&folder.path().join("api"), &["--generated", "../whole.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(text(&output).starts_with("openapi.yaml and "), "{}", text(&output));
 }
 
 #[test]
