@@ -165,7 +165,7 @@ impl Code {
             | Rule::UndocumentedParameter
             | Rule::UndocumentedProperty => "document it, or remove it from the server",
             Rule::ErrorRange => "nothing to fix: test that the server sends it",
-            Rule::Undecided => "write the same on both sides",
+            Rule::Style | Rule::Undecided => "write the same on both sides",
             _ if is_request => {
                 "let the server accept everything that is documented, or document less"
             }

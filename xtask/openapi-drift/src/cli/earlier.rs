@@ -19,8 +19,7 @@ pub fn earlier(against: &str, contract: &Path, root: &Path) -> Result<Document, 
     if Path::new(against).exists() && !Path::new(against).is_dir() {
         return read(Path::new(against), root);
     }
-    let folder = contract.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
+    let folder = contract.parent().unwrap_or(Path::new(""));
     let file = contract.file_name().unwrap_or_default().to_string_lossy();
     let shown = contract.strip_prefix(root).unwrap_or(contract).display();
     let (name, object) = match against.split_once(':') {

@@ -145,13 +145,7 @@ fn candidates<'d>(values: &mut Values<'d>, text: &str, schema: &Schema<'d>) -> V
     let read = read.filter(|value| value.is_number() || value.is_boolean()).map(Value::from);
     let cases = values.cases(schema);
     let is_kind = |value: &Value| cases.iter().any(|case| case.kind == Kind::of(value));
-    let text = Value::from(text);
-    let all = read.into_iter().chain([text.clone()]).filter(is_kind);
-    let mut all: Vec<_> = all.collect();
-    if all.is_empty() {
-        all.push(text);
-    }
-    all
+    read.filter(is_kind).into_iter().chain([text.into()]).collect()
 }
 
 fn body<'d>(values: &mut Values<'d>, operation: &Operation<'d>, request: &Message) -> Fit {

@@ -202,7 +202,7 @@ impl<'d> Values<'d> {
                 Rule::Multiple,
             ),
             (!is_string || case.formats.iter().all(|it| format::matches(it, text)), Rule::Format),
-            (!is_string || case.patterns.iter().all(|it| matches(&it)), Rule::Pattern),
+            (case.patterns.iter().all(|it| matches(&it)), Rule::Pattern),
             (!case.is_unique || is_unique(value), Rule::Unique),
         ];
         rules.into_iter().filter(|(holds, _)| !holds).map(|(_, rule)| rule).collect()

@@ -89,7 +89,7 @@ fn repository(name: &str) -> PathBuf {
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(folder.join("api")).unwrap();
     std::fs::copy(file("contract.yaml"), folder.join("api/contract.yaml")).unwrap();
-    for arguments in ["init --quiet", "add --all", "commit --quiet --message first"] {
+    for arguments in ["init --quiet", "add --all", "commit --quiet --message first", "branch api"] {
         let identity = ["user.name=a", "user.email=a@example.com", "commit.gpgsign=false"];
         let identity = identity.iter().flat_map(|setting| ["-c", setting]);
         let mut git = Command::new("git");
@@ -115,9 +115,11 @@ fn a_change_that_breaks_exits_with_1_and_one_that_adds_with_0() {
     let contract = folder.join("api/contract.yaml");
     let first = std::fs::read_to_string(&contract).unwrap();
     std::fs::write(folder.join("old.yaml"), &first).unwrap();
-    // A revision, a revision with a path, and a file; from the root and from the folder.
+    // A revision, even if a folder has its name, a revision with a path, and a file; from the root and
+    // from the folder.
     let places = [
         ("", "api/contract.yaml", "HEAD", "HEAD:api/contract.yaml"),
+        ("", "api/contract.yaml", "api", "api:api/contract.yaml"),
         ("", "api/contract.yaml", "HEAD:api/contract.yaml", "HEAD:api/contract.yaml"),
         ("", "api/contract.yaml", "old.yaml", "old.yaml"),
         ("api", "contract.yaml", "HEAD", "HEAD:contract.yaml"),

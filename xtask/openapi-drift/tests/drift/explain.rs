@@ -60,12 +60,28 @@ fn every_code_is_found_by_its_name_and_has_words_of_its_own() {
         assert_eq!(Code::find(&code.to_string()), Some(code));
         assert!([code.summary(), code.why(), code.help()].iter().all(|text| !text.is_empty()));
     }
+    assert!(Code::find("security").is_some());
     assert_eq!(Code::find("no-such-code"), None);
     // Who sends the value decides who fails.
     for rule in ["required", "null", "type", "enum", "further-members"] {
         let [one, two] = ["request", "response"].map(|side| Code::find(&format!("{side}-{rule}")));
         let [one, two] = [one.unwrap(), two.unwrap()];
         assert!(one.why() != two.why() && (one.help() != two.help() || rule == "further-members"));
+    }
+}
+
+#[test]
+fn the_words_for_a_value_or_a_server_are_not_used_for_anything_else() {
+    for code in Code::all() {
+        let words = [code.summary(), code.why(), code.help()].join("; ");
+        let of_a_value =
+            ["what the document allows", "no more than is documented", "all that was allowed"];
+        let is_of_value = of_a_value.iter().any(|part| words.contains(part));
+        assert!(code.direction.is_some() || !is_of_value, "{code}: {words}");
+        let words = [code.summary(), code.help()].join("; ");
+        let of_a_server = ["server", "served", "declared", "only the versions"];
+        let is_of_server = of_a_server.iter().any(|part| words.contains(part));
+        assert!(code.question == Question::Server || !is_of_server, "{code}: {words}");
     }
 }
 

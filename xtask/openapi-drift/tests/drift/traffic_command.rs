@@ -76,6 +76,7 @@ fn the_formats_for_machines_have_the_same_facts() {
     let github = run("github");
     assert!(github.starts_with("::error file=openapi.yaml,line="), "{github}");
     assert!(github.contains(",title=traffic-response-value::`isbn` is documented as"), "{github}");
+    assert!(github.contains("%0Aseen: 1 exchange: traffic/one.jsonl #1%0A"), "{github}");
     assert_eq!(github.lines().count(), 1, "{github}");
     let sarif: Value = serde_json::from_str(&run("sarif")).unwrap();
     let schema = serde_json::from_str(include_str!("sarif.json")).unwrap();
