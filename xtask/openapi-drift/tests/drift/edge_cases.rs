@@ -359,3 +359,27 @@ fn an_address_of_one_version_of_ip_is_an_address() {
     assert!(!differ(address("ip"), address("ipv6")));
     assert!(differ(address("ipv4"), address("ip")));
 }
+
+#[test]
+fn what_agrees_only_while_it_contains_itself_is_compared_at_every_place() {
+    let document = |kind: &str| {
+        let object = |properties: Value| json!({"type": "object", "properties": properties});
+        let to = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
+        let schemas = json!({
+            "A": object(json!({"b": to("B"), "x": {"type": kind}})),
+            "B": object(json!({"c": to("C"), "d": to("D")})),
+            "C": object(json!({"a": to("A")})),
+            "D": object(json!({"e": {"type": "string"}})),
+        });
+        let operation = |name: &str| {
+            let body = json!({"content": {"application/json": {"schema": to(name)}}});
+            json!({"get": {"operationId": name, "responses": {"200": body}}})
+        };
+        let paths = json!({"/a": operation("A"), "/b": operation("B"), "/c": operation("C")});
+        json!({"openapi": "3.0.3", "paths": paths, "components": {"schemas": schemas}})
+    };
+    let pair = Pair { documented: document("integer"), served: document("string") };
+    let findings = outcome(pair).unwrap().findings;
+    let places: Vec<_> = findings.iter().map(|finding| finding.places.join(", ")).collect();
+    assert_eq!(places, ["A 200 `.x`, B 200 `.c.a.x`, C 200 `.a.x`"]);
+}
