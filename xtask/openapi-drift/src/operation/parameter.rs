@@ -144,7 +144,7 @@ fn missing(
         (location((operations.question(), &operations.name()), documented), key.within);
     let elsewhere = moved.map_or("not declared".into(), |(other, node)| {
         let is_renamed = other.within == within;
-        let name = node.text("name").filter(|_| is_renamed).unwrap_or_default();
+        let name = node.text("name").unwrap_or_default();
         if is_renamed { format!("called `{name}`") } else { format!("in {}", other.within) }
     });
     let subject = location.subject();

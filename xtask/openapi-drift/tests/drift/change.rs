@@ -110,6 +110,16 @@ fn with_body(schema: &Value) -> Value {
     })
 }
 
+#[test]
+fn a_body_that_must_be_sent_now_is_one_finding() {
+    let without = json!({"openapi": "3.0.3", "paths": {"/a": {"put": {"operationId": "a"}}}});
+    let mut with = without.clone();
+    with["paths"]["/a"]["put"]["requestBody"] =
+        json!({"required": true, "content": {"application/json": {}}});
+    let outcome = changed(Pair { documented: without, served: with });
+    assert_eq!((codes(&outcome), outcome.findings.len()), (vec!["added-media-type".to_owned()], 1));
+}
+
 /// Returns the places where the change of a schema has this effect.
 fn places(before: &Value, now: &Value, effect: Effect) -> Vec<String> {
     let outcome = changed(Pair { documented: with_body(before), served: with_body(now) });

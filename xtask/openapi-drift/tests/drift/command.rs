@@ -187,7 +187,7 @@ fn the_formats_for_machines_tell_breaks_from_additions_at_the_line_of_the_later_
 }
 
 #[test]
-fn an_annotation_is_at_the_definition_that_changed() {
+fn an_annotation_is_at_the_definition_that_changed_or_at_the_use_of_another() {
     let text = "openapi: 3.0.3
 info: {title: Letters, version: '1'}
 paths:
@@ -205,12 +205,16 @@ components:
     Letter: {type: string, enum: [a]}
 ";
     let earlier = write("letter-1.yaml", text);
-    let later = write("letter-2.yaml", &text.replace("[a]", "[a, b]"));
-    for (format, place) in
-        [("github", "letter-2.yaml,line=15,col="), ("sarif", "\"startLine\": 15")]
-    {
+    let changed = write("letter-2.yaml", &text.replace("[a]", "[a, b]"));
+    let other = text.replace("/Letter'", "/Note'") + "    Note: {type: string, enum: [a, b]}\n";
+    let other = write("letter-3.yaml", &other);
+    for (later, format, place) in [
+        (&changed, "github", "letter-2.yaml,line=15,col="),
+        (&changed, "sarif", "\"startLine\": 15"),
+        (&other, "github", "letter-3.yaml,line=12,col="),
+    ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_openapi-drift"));
-        command.arg("--contract").arg(&later).arg("--against").arg(&earlier);
+        command.arg("--contract").arg(later).arg("--against").arg(&earlier);
         let output = command.args(["--format", format]).output().unwrap();
         assert!(text_of(&output).contains(place), "{}", text_of(&output));
     }

@@ -185,6 +185,92 @@ fn what_both_sides_say_about_the_writing_of_a_parameter_agrees() {
     let form = || parameter(json!({"style": "form", "explode": true}));
     assert!(!differ(form(), parameter(json!({}))));
     assert!(differ(form(), parameter(json!({"explode": false}))));
+    // A list that may be null is a list, and only a form is exploded without a word.
+    let nullable = |explode: bool| {
+        let schema = json!({"type": "array", "nullable": true, "items": {"type": "string"}});
+        parameter(json!({"schema": schema, "explode": explode}))
+    };
+    assert!(differ(nullable(true), nullable(false)));
+    let header = |keywords| parameter(merged(json!({"in": "header"}), keywords));
+    assert!(!differ(header(json!({})), header(json!({"explode": false}))));
+}
+
+#[test]
+fn json_is_the_same_with_its_charset_and_text_is_not() {
+    let with = |name: &str| {
+        let mut document = responding(&json!({}));
+        let content = json!({name: {"schema": {"type": "string"}}});
+        document["paths"]["/x"]["get"]["responses"]["200"]["content"] = content;
+        document
+    };
+    for (one, two, is_drift) in [
+        ("application/a+json", "application/a+json; charset=utf-8", false),
+        ("application/json", "Application/JSON;charset=\"utf-8\"", false),
+        ("text/a; charset=utf-8", "text/a;charset=UTF-8", false),
+        ("text/a", "text/a; charset=utf-8", true),
+        ("application/json", "application/json; charset=latin1", true),
+    ] {
+        assert_eq!(differ(with(one), with(two)), is_drift, "{one} {two}");
+    }
+}
+
+#[test]
+fn an_encoding_agrees_only_with_its_equal() {
+    let with = |encoding: Value| {
+        let mut document = responding(&json!({}));
+        let media = json!({"schema": {"type": "object"}, "encoding": encoding});
+        document["paths"]["/x"]["get"]["responses"]["200"]["content"] = json!({"a/b": media});
+        document
+    };
+    let of = |name: &str| with(json!({"a": {"contentType": name}}));
+    assert!(!differ(of("text/plain"), of("text/plain")));
+    assert!(differ(of("text/plain"), of("text/html")));
+}
+
+#[test]
+fn the_places_of_a_difference_are_right_in_a_large_document_too() {
+    let document = |kind: &str| {
+        let mut properties: serde_json::Map<_, _> =
+            (0..6000).map(|at| (format!("p{at}"), json!({}))).collect();
+        let to = json!({"$ref": "#/components/schemas/Bad"});
+        properties.extend(["x", "y"].map(|name| (name.to_owned(), to.clone())));
+        properties.insert("z".to_owned(), json!({"type": "array", "items": to}));
+        let mut document = responding(&json!({"type": "object", "properties": properties}));
+        let bad = json!({"type": "object", "properties": {"a": {"type": kind}}});
+        document["components"] = json!({"schemas": {"Bad": bad}});
+        document
+    };
+    let pair = Pair { documented: document("string"), served: document("integer") };
+    let findings = outcome(pair).unwrap().findings;
+    let places: Vec<_> = findings.iter().map(|finding| finding.places.join(", ")).collect();
+    assert_eq!(places, ["getX 200 `.x.a`, getX 200 `.y.a`, getX 200 `.z[].a`"]);
+}
+
+#[test]
+fn a_reference_leads_to_any_name_and_is_none_in_data() {
+    let with = |reference: &str, kind: &str| {
+        let to = json!({"$ref": format!("#/components/schemas/{reference}")});
+        let mut document = responding(&to);
+        let schema = json!({"type": kind});
+        document["components"] =
+            json!({"schemas": {"a/b": schema, "a~b": schema, "a~1b": schema, "é b": schema}});
+        document
+    };
+    for reference in ["a~1b", "a~0b", "a~01b", "%C3%A9%20b"] {
+        assert!(!differ(with(reference, "string"), with(reference, "string")), "{reference}");
+        assert!(differ(with(reference, "string"), with(reference, "integer")), "{reference}");
+    }
+    let nowhere = json!({"$ref": "#/nowhere"});
+    for (keyword, value) in [
+        ("default", &nowhere),
+        ("example", &nowhere),
+        ("const", &nowhere),
+        ("examples", &json!({"a": nowhere})),
+        ("enum", &json!([nowhere])),
+    ] {
+        let schema = || responding(&merged(json!({"type": "object"}), json!({keyword: value})));
+        assert!(!differ(schema(), schema()), "{keyword}");
+    }
 }
 
 #[test]

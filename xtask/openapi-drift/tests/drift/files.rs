@@ -129,7 +129,7 @@ fn a_difference_in_another_file_names_that_file_and_its_line() {
     assert_eq!(output.status.code(), Some(1));
     let report = text(&output);
     assert!(
-        report.contains("--> api/schemas/author.yaml:4:5 #/Author/properties/name"),
+        report.contains("--> api/schemas/author.yaml:4:5 #/Author/properties/name\n"),
         "{report}"
     );
     let annotated = text(&run(folder.path(), &[&DIFF[..], &["--format", "github"]].concat()));
@@ -200,14 +200,18 @@ fn references_out_of_the_folder_and_to_what_is_not_there_exit_with_2_and_one_sen
 
 #[test]
 fn a_contract_in_thousands_of_files_is_read() {
-    let schemas: Vec<_> = (0..2000).map(|at| format!("S{at}: {{$ref: {at}.yaml}}")).collect();
-    let schemas = schemas.join(", ");
-    let text = format!("{{openapi: 3.0.3, paths: {{}}, components: {{schemas: {{{schemas}}}}}}}");
-    let mut read = 0;
-    Document::parse_with_files("openapi.yaml", &text, &mut |_| {
-        read += 1;
-        Ok("type: string".to_owned())
-    })
-    .unwrap();
-    assert_eq!(read, 2000);
+    let read = |count| {
+        let schemas: Vec<_> = (0..count).map(|at| format!("S{at}: {{$ref: {at}.yaml}}")).collect();
+        let schemas = schemas.join(", ");
+        let text =
+            format!("{{openapi: 3.0.3, paths: {{}}, components: {{schemas: {{{schemas}}}}}}}");
+        let mut read = 0;
+        let document = Document::parse_with_files("openapi.yaml", &text, &mut |_| {
+            read += 1;
+            Ok("type: string".to_owned())
+        });
+        document.map(|_| read).map_err(|error| error.to_string())
+    };
+    assert_eq!(read(10_000), Ok(10_000));
+    assert!(read(10_001).unwrap_err().contains("refers to more than 10000 files"));
 }

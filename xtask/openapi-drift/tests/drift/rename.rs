@@ -89,6 +89,8 @@ fn a_renamed_parameter_is_one_finding_with_both_places() {
     let outcome = changed(two(["limit", "q"]), two(["max", "text"]));
     let second = "parameter `q` was in query, and is now called `text`";
     assert_eq!(titles(&outcome), [title, second]);
+    let outcome = changed(document(limit("limit", "query", 9)), two(["max", "text"]));
+    assert_eq!(titles(&outcome), [title, "parameter `text` in query is new"]);
     let moved = changed(document(limit("a", "query", 9)), document(limit("A", "header", 9)));
     assert_eq!(titles(&moved), ["parameter `a` was in query, and is now in header"]);
     for other in [
@@ -112,6 +114,10 @@ fn a_parameter_of_a_renamed_route_is_compared_by_its_place() {
     let before = || document("/a/{one}/{two}", ["one", "two"], "string");
     let now = |kind| document("/b/{x}/{one}", ["x", "one"], kind);
     assert_eq!(titles(&changed(before(), now("string"))).len(), 1);
+    // The finding about the route says that it has more or fewer of them.
+    let none = || with_parameters("/c", "get", json!([]));
+    assert_eq!(titles(&changed(before(), none())).len(), 1);
+    assert_eq!(titles(&changed(none(), before())).len(), 1);
     let outcome = changed(before(), now("boolean"));
     let titles = titles(&outcome);
     assert_eq!(titles.len(), 2, "{titles:?}");
@@ -172,6 +178,11 @@ fn an_operation_that_moved_is_known_by_its_name_and_then_by_its_route() {
     }
     let [before, now] = nameless;
     assert_eq!(titles(&changed(before, now)), ["GET /a is gone", "GET /c is new"]);
+    // The first of several goes first.
+    let twice = |routes: [&str; 2]| with_routes(&routes.map(|route| (route, "a")));
+    let [one, two] = [["/a", "/b"], ["/c", "/d"]].map(twice);
+    let moved = ["/a, and is now GET /c", "/b, and is now GET /d"];
+    assert_eq!(titles(&changed(one, two)), moved.map(|it| format!("a: the route was GET {it}")));
     let both = changed(with_routes(&[("/x/{a}", "a")]), with_routes(&[("/x/{b}", "b")]));
     assert_eq!(titles(&both).len(), 2, "{:?}", titles(&both));
     assert!(both.additions.is_empty());
