@@ -580,6 +580,7 @@ fn credentials_are_redacted_and_what_stands_for_them_is_accepted() {
     let mut kept = entry("POST /v1/sessions?client=a", &login, 200, &json!({"token": "lib_hush"}));
     kept = header(kept, "request", "AUTHORIZATION", "Bearer hush");
     kept = header(kept, "request", "Cookie", "session=hush");
+    kept = header(kept, "request", "Proxy-Authorization", "Basic hush");
     kept = header(kept, "response", "set-cookie", "session=hush");
     let mut unknown = entry("POST /v1/hush", &json!({"a": "hush"}), 404, &json!({"b": "hush"}));
     for entry in [&mut kept, &mut unknown] {
