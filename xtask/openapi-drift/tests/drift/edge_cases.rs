@@ -247,7 +247,7 @@ fn the_places_of_a_difference_are_right_in_a_large_document_too() {
 }
 
 #[test]
-fn a_reference_leads_to_any_name_and_is_none_in_data() {
+fn a_reference_leads_to_any_name() {
     let with = |reference: &str, kind: &str| {
         let to = json!({"$ref": format!("#/components/schemas/{reference}")});
         let mut document = responding(&to);
@@ -260,17 +260,45 @@ fn a_reference_leads_to_any_name_and_is_none_in_data() {
         assert!(!differ(with(reference, "string"), with(reference, "string")), "{reference}");
         assert!(differ(with(reference, "string"), with(reference, "integer")), "{reference}");
     }
+}
+
+#[test]
+fn data_holds_no_reference_and_a_name_is_no_keyword() {
+    let is_read = |components: &Value| {
+        let document = json!({"openapi": "3.1.0", "paths": {}, "components": components});
+        Document::new("a", document).is_ok()
+    };
     let nowhere = json!({"$ref": "#/nowhere"});
-    for (keyword, value) in [
-        ("default", &nowhere),
-        ("example", &nowhere),
-        ("const", &nowhere),
-        ("examples", &json!({"a": nowhere})),
-        ("enum", &json!([nowhere])),
-    ] {
-        let schema = || responding(&merged(json!({"type": "object"}), json!({keyword: value})));
-        assert!(!differ(schema(), schema()), "{keyword}");
+    for keyword in ["default", "example", "const", "examples", "enum", "x-note"] {
+        let data = json!({keyword: nowhere});
+        // In a list, in what has a name, and in what is called like a keyword.
+        for data in [json!([data]), json!({"properties": {"properties": data}}), data.clone()] {
+            assert!(is_read(&json!({"any": data})), "{data}");
+        }
+        for keyword in [
+            "properties",
+            "schemas",
+            "responses",
+            "parameters",
+            "headers",
+            "requestBodies",
+            "content",
+            "paths",
+            "securitySchemes",
+            "$defs",
+            "callbacks",
+            "definitions",
+            "dependentSchemas",
+            "pathItems",
+            "patternProperties",
+        ] {
+            assert!(!is_read(&json!({"any": {keyword: data}})), "{keyword}: {data}");
+        }
     }
+    assert!(is_read(&json!({"properties": {"$ref": {"type": "string"}}})));
+    assert!(!is_read(&json!({"any": [nowhere]})));
+    let chain = json!({"a": {"$ref": "#/components/b"}, "b": {"$ref": "#/components/c"}, "c": {}});
+    assert!(is_read(&chain));
 }
 
 #[test]
