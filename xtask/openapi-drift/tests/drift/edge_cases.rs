@@ -234,16 +234,18 @@ fn the_places_of_a_difference_are_right_in_a_large_document_too() {
             (0..6000).map(|at| (format!("p{at}"), json!({}))).collect();
         let to = json!({"$ref": "#/components/schemas/Bad"});
         properties.extend(["x", "y"].map(|name| (name.to_owned(), to.clone())));
-        properties.insert("z".to_owned(), json!({"type": "array", "items": to}));
+        properties.insert("z".to_owned(), json!({"type": "array", "items": to.clone()}));
         let mut document = responding(&json!({"type": "object", "properties": properties}));
         let bad = json!({"type": "object", "properties": {"a": {"type": kind}}});
         document["components"] = json!({"schemas": {"Bad": bad}});
+        let body = json!({"content": {"application/json": {"schema": to}}});
+        document["paths"]["/a"]["get"] = json!({"operationId": "getA", "responses": {"200": body}});
         document
     };
     let pair = Pair { documented: document("string"), served: document("integer") };
     let findings = outcome(pair).unwrap().findings;
     let places: Vec<_> = findings.iter().map(|finding| finding.places.join(", ")).collect();
-    assert_eq!(places, ["getX 200 `.x.a`, getX 200 `.y.a`, getX 200 `.z[].a`"]);
+    assert_eq!(places, ["getA 200 `.a`, getX 200 `.x.a`, getX 200 `.y.a`, getX 200 `.z[].a`"]);
 }
 
 #[test]
