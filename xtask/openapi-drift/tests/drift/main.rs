@@ -27,3 +27,4 @@ mod traffic_value;
 mod union;
 mod versions;
 mod warning;
+mod yaml;
