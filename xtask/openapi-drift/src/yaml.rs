@@ -243,11 +243,8 @@ fn number(text: &str) -> Result<Option<serde_json::Value>, String> {
     if matches!(unsigned.to_ascii_lowercase().as_str(), ".inf" | ".nan") {
         return Err(format!("holds the number `{text}`, which JSON cannot hold"));
     }
-    let is_numeric = unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.')
-        && unsigned.contains(|c: char| c.is_ascii_digit())
-        && unsigned.chars().all(|c| c.is_ascii_digit() || ".eE+-".contains(c));
-    let digits = text.strip_prefix('+').unwrap_or(text);
-    Ok(Some(match (digits.parse::<i64>(), digits.parse::<u64>(), digits.parse::<f64>()) {
+    let is_numeric = unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.');
+    Ok(Some(match (text.parse::<i64>(), text.parse::<u64>(), text.parse::<f64>()) {
         _ if !is_numeric => return Ok(None),
         (Ok(whole), ..) => whole.into(),
         (_, Ok(whole), _) => whole.into(),

@@ -31,8 +31,8 @@ fn a_scalar_means_what_the_core_schema_of_yaml_says() {
         assert_eq!(read(text), Ok(value), "{text}");
     }
     for text in [
-        "nUll", "yes", "0xZ", "0o8", "1_000", ".", "+", "e5", "1.2.3", "12e", "1-2", "5a", "inf",
-        "nan", "infinity",
+        "nUll", "yes", "+-5", "0xZ", "0o8", "1_000", ".", "+", "e5", "1.2.3", "12e", "1-2", "5a",
+        "inf", "nan", "infinity",
     ] {
         assert_eq!(read(text), Ok(json!(text)));
     }
