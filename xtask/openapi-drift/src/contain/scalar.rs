@@ -50,7 +50,9 @@ fn refusal(value: &Json, small: &Case<'_>, large: &Case<'_>) -> Option<Rule> {
     let number = value.as_number();
     let length = || value.as_str().map(|text| Number::from_count(text.chars().count()));
     let size = number.or_else(length);
-    let is_multiple = |step: &Number| number.is_some_and(|number| number.is_multiple_of(*step));
+    let is_multiple = |step: &Number| {
+        small.multiples.contains(step) || number.is_some_and(|number| number.is_multiple_of(*step))
+    };
     let is_matched = |pattern: &&str| small.patterns.contains(pattern) || matches(pattern, value);
     let rules = [
         (large.values.as_ref().is_none_or(|known| known.contains(value)), Rule::Enum),
@@ -112,7 +114,8 @@ fn has_values(small: &Case<'_>, large: &Case<'_>) -> bool {
 
 fn has_step(small: &Case<'_>, step: Number) -> bool {
     let whole = small.is_integer.then_some(Number::Whole(1));
-    small.multiples.iter().chain(&whole).any(|known| known.is_multiple_of(step))
+    // No number is a multiple of zero, and yet both sides say the same.
+    small.multiples.iter().chain(&whole).any(|it| *it == step || it.is_multiple_of(step))
 }
 
 /// One element is always unique.
