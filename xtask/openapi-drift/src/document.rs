@@ -9,6 +9,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::files::{self, Files};
 use crate::value::{Position, Value};
+use crate::warning::{self, Warning};
 use crate::yaml::{self, escape};
 
 /// Longer chains of references are taken for circles.
@@ -37,6 +38,8 @@ pub struct Document {
     files: Files,
     /// How many values it holds.
     size: usize,
+    /// What is not OpenAPI in it.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 impl Document {
@@ -57,8 +60,8 @@ impl Document {
         let about = |why| ParseError(format!("{name} {why}"));
         let root = yaml::read(text).map_err(about)?;
         let (name, files) = (name.to_owned(), Files::default());
-        let version = Version::V3_0;
-        let mut document = Self { name, root, version, has_lines: true, files, size: 0 };
+        let (version, warnings) = (Version::V3_0, Vec::new());
+        let mut document = Self { name, root, version, has_lines: true, files, size: 0, warnings };
         document.read_files(read).map_err(|why| ParseError(format!("{} {why}", document.name)))?;
         document.checked()
     }
@@ -66,8 +69,8 @@ impl Document {
     /// Takes a parsed document, which has no line numbers.
     pub fn new(name: &str, root: serde_json::Value) -> Result<Self, ParseError> {
         let (name, root, files) = (name.to_owned(), root.into(), Files::default());
-        let version = Version::V3_0;
-        Self { name, root, version, has_lines: false, files, size: 0 }.checked()
+        let (version, warnings) = (Version::V3_0, Vec::new());
+        Self { name, root, version, has_lines: false, files, size: 0, warnings }.checked()
     }
 
     /// The version of OpenAPI, which decides what the keywords of a schema mean.
@@ -77,7 +80,8 @@ impl Document {
 
     /// Drops the line numbers, for a text that the reader does not have.
     #[must_use]
-    pub fn without_lines(self) -> Self {
+    pub fn without_lines(mut self) -> Self {
+        self.warnings.iter_mut().for_each(|warning| warning.position = None);
         Self { has_lines: false, ..self }
     }
 
@@ -131,9 +135,13 @@ impl Document {
     }
 
     fn checked(self) -> Result<Self, ParseError> {
-        let checked = self.check().map_err(|why| ParseError(format!("{} {why}", self.name)));
-        let (version, size) = checked?;
-        Ok(Self { version, size, ..self })
+        let about = |why| ParseError(format!("{} {why}", self.name));
+        let (version, size) = self.check().map_err(about)?;
+        let document = Self { version, size, ..self };
+        match warning::check(&document) {
+            Ok(warnings) => Ok(Self { warnings, ..document }),
+            Err(why) => Err(ParseError(format!("{} {why}", document.name))),
+        }
     }
 
     /// Returns the version, and how many values there are.
@@ -157,7 +165,7 @@ impl Document {
     }
 
     /// Follows a chain of references to its end, from a place.
-    fn target(&self, from: &str, first: &str) -> Result<(String, &Value), String> {
+    pub(crate) fn target(&self, from: &str, first: &str) -> Result<(String, &Value), String> {
         let (mut path, mut reference) = (files::split(from).0.to_owned(), first.to_owned());
         for _ in 0..MAX_STEPS {
             let (file, pointer) = reference.split_once('#').unwrap_or((&reference, ""));

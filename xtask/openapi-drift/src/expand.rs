@@ -89,7 +89,7 @@ impl Expansion {
         if let (Version::V3_1, Some(allows)) = (node.version(), node.value.as_bool()) {
             return if allows { every_case(node) } else { Vec::new() };
         }
-        if is_recursive || self.count > MAX_SCHEMAS || !node.value.is_object() {
+        if is_recursive || self.count > MAX_SCHEMAS {
             return unreadable(node, (!is_recursive).then_some(node));
         }
         self.in_progress.push(node.defined_at.clone());

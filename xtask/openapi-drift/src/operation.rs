@@ -16,7 +16,7 @@ use crate::finding::{Effect, Finding, Rule, Side, merge};
 use crate::location::Location;
 use crate::pair::{Direction, Pair, Question};
 use crate::value::Position;
-use crate::warning::{Warning, warnings};
+use crate::warning::Warning;
 
 /// The stack of a comparison: enough for `MAX_DEPTH` in a build without optimizations.
 const STACK: usize = 1 << 28;
@@ -112,7 +112,7 @@ fn compare_within(question: Question, documents: &Pair<Document>, max_depth: usi
     let (findings, others): (_, Vec<_>) =
         merge(findings).into_iter().partition(|finding| finding.effect == Effect::Breaks);
     let (additions, notes) = others.into_iter().partition(|it| it.effect == Effect::Adds);
-    let Pair { documented, served } = documents.as_ref().map(warnings);
+    let Pair { documented, served } = documents.as_ref().map(|document| document.warnings.clone());
     let warnings = [documented, served].concat();
     Outcome { question, names, operations, findings, additions, notes, warnings }
 }
@@ -123,7 +123,7 @@ pub(crate) struct Operation<'d> {
     question: Question,
     pub method: &'static str,
     pub path: &'d str,
-    item: Node<'d>,
+    pub item: Node<'d>,
     pub node: Node<'d>,
 }
 
@@ -170,7 +170,7 @@ fn take_pairs<'d>(
 
 impl Operation<'_> {
     /// Returns the route without the names of its parameters.
-    fn shape(&self) -> String {
+    pub fn shape(&self) -> String {
         let route = self.route();
         let part = |part: &str| part.split_once('}').map_or(part, |(_, rest)| rest).to_owned();
         route.split('{').map(part).collect::<Vec<_>>().join("{}")
@@ -180,7 +180,7 @@ impl Operation<'_> {
         self.node.text("operationId")
     }
 
-    fn route(&self) -> String {
+    pub fn route(&self) -> String {
         format!("{} {}", self.method.to_uppercase(), self.path)
     }
 

@@ -175,7 +175,7 @@ fn apply_keyword<'d>(case: &mut Case<'d>, keyword: &'d str, node: &Node<'d>) -> 
 
 fn add_schema<'d>(all: &mut Vec<Node<'d>>, node: &Node<'d>) -> bool {
     all.push(node.clone());
-    node.value.is_object() || (node.version() == Version::V3_1 && node.value.as_bool().is_some())
+    true
 }
 
 fn format<'d>(case: &mut Case<'d>, value: &'d Value) -> bool {
@@ -202,7 +202,7 @@ fn multiple(case: &mut Case<'_>, value: &Value) -> bool {
 
 fn properties<'d>(case: &mut Case<'d>, node: &Node<'d>) -> bool {
     case.properties.extend(node.members().map(|(name, schema)| (name, vec![schema])));
-    node.value.is_object()
+    true
 }
 
 fn required<'d>(case: &mut Case<'d>, value: &'d Value) -> bool {
@@ -212,13 +212,12 @@ fn required<'d>(case: &mut Case<'d>, value: &'d Value) -> bool {
 }
 
 fn additional_properties<'d>(case: &mut Case<'d>, node: &Node<'d>) -> bool {
-    let allows = node.value.as_bool();
-    case.additional = match allows {
+    case.additional = match node.value.as_bool() {
         Some(true) => AdditionalProperties::Allowed(Vec::new()),
         Some(false) => AdditionalProperties::Forbidden,
         None => AdditionalProperties::Allowed(vec![node.clone()]),
     };
-    allows.is_some() || node.value.is_object()
+    true
 }
 
 /// Whether the keyword is a lower bound (`true`) or an upper bound of this kind, if it is any.

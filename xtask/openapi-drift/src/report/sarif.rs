@@ -10,7 +10,7 @@ use crate::code::Code;
 use crate::finding::{Finding, Side};
 use crate::operation::Outcome;
 use crate::value::Position;
-use crate::warning::Warning;
+use crate::warning::{Warning, WarningRule};
 
 /// What a path may hold in a URI without an escape.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_');
@@ -22,7 +22,7 @@ pub fn write_sarif(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     let results: Vec<_> = errors.chain(notes).chain(outcome.warnings.iter().map(warning)).collect();
     let rules: Vec<_> = Code::all()
         .map(|code| rule(&code.to_string(), code.summary(), code.why(), code.help()))
-        .chain([rule(Warning::CODE, Warning::SUMMARY, Warning::WHY, Warning::HELP)])
+        .chain(WarningRule::ALL.map(|it| rule(it.code, it.summary, it.why, it.help)))
         .collect();
     write(out, &rules, &results)
 }
@@ -62,7 +62,7 @@ fn warning(warning: &Warning) -> Value {
     }
     let pointer = format!("#{}", warning.pointer);
     json!({
-        "ruleId": Warning::CODE,
+        "ruleId": warning.rule.code,
         "level": "warning",
         "message": {"text": format!("{}. Help: {}", warning.title, warning.help)},
         "locations": [{

@@ -267,6 +267,9 @@ help: if None is skipped, say so: #[serde(default, skip_serializing_if = \"Optio
     let output = explain("null");
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("response-null, request-type"));
+    let output = explain("respnse-null");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("did you mean `response-null`?"));
 }
 
 #[test]

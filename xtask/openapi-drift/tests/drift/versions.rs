@@ -17,7 +17,7 @@ fn document(version: &str, schema: &Value) -> Value {
         "components": {"schemas": {
             "Name": name,
             "Other": {"type": "string"},
-            "Yes": true,
+            "Yes": if version.starts_with("3.1") { json!(true) } else { json!({}) },
             "Pair": {"$defs": {"Left": name}, "properties": {"left": {"$ref": "#/components/schemas/Pair/$defs/Left"}}},
         }},
     })
