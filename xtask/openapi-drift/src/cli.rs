@@ -85,9 +85,11 @@ fail nothing. `warnings` are what is not OpenAPI in either document (`code`, `ti
 `line`, `column`, `why`, `help`), and fail nothing too. With `--against`, `before` and \
 `now` replace `contract`, `generated`, `documented` and `served`, and there are `additions` and no `notes`.";
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
+/// The formats of a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
     /// Text like that of a compiler
+    #[default]
     Human,
     /// One object
     Json,
@@ -181,11 +183,18 @@ impl Options {
         is_terminal: bool,
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        match self.format {
-            Format::Json => write_json(out, outcome)?,
-            Format::Github => write_github(out, outcome)?,
-            Format::Sarif => write_sarif(out, outcome)?,
-            Format::Human => write_text(out, outcome, style(is_terminal, project.note))?,
+        self.format.write(out, outcome, style(is_terminal, project.note))
+    }
+}
+
+impl Format {
+    /// Writes a report. Only text for people has a style.
+    pub fn write(self, out: &mut dyn Write, outcome: &Outcome, style: Style<'_>) -> io::Result<()> {
+        match self {
+            Self::Json => write_json(out, outcome)?,
+            Self::Github => write_github(out, outcome)?,
+            Self::Sarif => write_sarif(out, outcome)?,
+            Self::Human => write_text(out, outcome, style)?,
         }
         out.flush()
     }

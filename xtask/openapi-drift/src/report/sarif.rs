@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::code::Code;
 use crate::finding::{Finding, Side};
 use crate::operation::Outcome;
+use crate::pair::Question;
 use crate::value::Position;
 use crate::warning::{Warning, WarningRule};
 
@@ -93,11 +94,26 @@ fn result(level: &str, finding: &Finding, outcome: &Outcome) -> Value {
     });
     // A document that was not read from a file has no place that a reader could open.
     if other.position.is_some() {
-        let mut related = location(other, other_name);
-        related["message"] = json!({"text": other.says});
-        result["relatedLocations"] = json!([related]);
+        result["relatedLocations"] = json!([related(other, other_name, outcome.question)]);
     }
     result
+}
+
+/// Returns the place of the other side. In a revision of git, `REV:path`, it is that of the path, which
+/// may have other lines now.
+fn related(side: &Side, name: &str, question: Question) -> Value {
+    let mut place = location(side, name);
+    place["message"] = json!({"text": side.says});
+    let file = side.file.as_deref().unwrap_or(name);
+    let is_change = question == Question::Change;
+    if let (Some((revision, path)), Some((line, _))) = (file.split_once(':'), side.position)
+        && is_change
+    {
+        place["physicalLocation"] = json!({"artifactLocation": {"uri": uri(path)}});
+        let text = format!("{} (line {line} in revision {revision})", side.says);
+        place["message"] = json!({"text": text});
+    }
+    place
 }
 
 pub(super) fn location(side: &Side, name: &str) -> Value {
