@@ -10,7 +10,8 @@ use indexmap::IndexSet;
 
 use crate::document::Node;
 use crate::number::{Bound, Number, Range};
-use crate::value::{Data, Value};
+use crate::pair::Pair;
+use crate::value::{Data, Member, Value};
 
 /// Listed values, in the order of the document.
 pub type Values = IndexSet<Value>;
@@ -84,6 +85,31 @@ impl<'d> Schema<'d> {
     /// Returns what is unique for these schemas while their document lives.
     pub fn key(&self) -> Vec<*const Value> {
         self.all.iter().map(|node| std::ptr::from_ref(node.value)).collect()
+    }
+}
+
+impl Pair<Schema<'_>> {
+    /// Whether both are the same text without references, and so need no comparison.
+    pub fn are_identical(&self) -> bool {
+        let both = [&self.documented.all[..], &self.served.all[..]];
+        let [[one], [two]] = both else { return false };
+        one.version() == two.version() && are_identical(one.value, two.value)
+    }
+}
+
+fn are_identical(one: &Value, two: &Value) -> bool {
+    match (&one.data, &two.data) {
+        (Data::Object(one), Data::Object(two)) => {
+            let is_same = |((key, one), (other, two)): (&Member, &Member)| {
+                key == other && &**key != "$ref" && are_identical(one, two)
+            };
+            one.len() == two.len() && one.iter().zip(two).all(is_same)
+        }
+        (Data::Array(one), Data::Array(two)) => {
+            let mut both = one.iter().zip(two);
+            one.len() == two.len() && both.all(|(one, two)| are_identical(one, two))
+        }
+        (one, two) => one == two,
     }
 }
 

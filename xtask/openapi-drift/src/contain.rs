@@ -174,6 +174,9 @@ impl Containment {
 
     /// Compares what both sides declare for one value.
     pub fn compare(&mut self, schemas: &Pair<Schema<'_>>, location: &Location) -> Vec<Finding> {
+        if schemas.are_identical() {
+            return Vec::new();
+        }
         let key = (schemas.as_ref().map(Schema::key), location.direction);
         if let Some(index) = self.holding.get_index_of(&key) {
             self.used = self.used.min(index);

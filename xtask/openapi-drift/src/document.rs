@@ -4,6 +4,7 @@
 //! cannot be walked is refused here. This module must not know what a schema means.
 
 use std::fmt;
+use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 
@@ -92,7 +93,7 @@ impl Document {
 
     /// The node of the whole document.
     pub(crate) fn root(&self) -> Node<'_> {
-        let (used_at, defined_at) = (String::new(), String::new());
+        let (used_at, defined_at) = ("".into(), "".into());
         Node { document: self, used_at, defined_at, value: &self.root, is_schema: false }
     }
 
@@ -278,9 +279,9 @@ pub struct Node<'d> {
     /// The document that it is in.
     pub document: &'d Document,
     /// JSON pointer of the use, which a reader looks for.
-    pub used_at: String,
+    pub used_at: Arc<str>,
     /// JSON pointer of the definition, which all uses share.
-    pub defined_at: String,
+    pub defined_at: Arc<str>,
     /// The value of the definition.
     pub value: &'d Value,
     /// Whether it is a schema, or a part of one.
@@ -305,8 +306,8 @@ impl<'d> Node<'d> {
         let target = reference(self.value)
             .map(|reference| self.document.target(&self.defined_at, reference));
         let target = target.and_then(Result::ok).map(|(defined_at, value)| Self {
-            used_at: format!("{}/$ref", self.defined_at),
-            defined_at,
+            used_at: format!("{}/$ref", self.defined_at).into(),
+            defined_at: defined_at.into(),
             value,
             ..self.clone()
         });
@@ -345,15 +346,16 @@ impl<'d> Node<'d> {
         self.value.get(key).and_then(Value::as_bool).unwrap_or(false)
     }
 
-    fn child(&self, key: &str, value: &'d Value) -> Self {
-        let used_at = format!("{}/{}", self.defined_at, escape(key));
+    /// Returns a member, or an element by its index.
+    pub fn child(&self, key: &str, value: &'d Value) -> Self {
+        let used_at = [&self.defined_at, "/", &escape(key)].concat().into();
         let Self { document, is_schema, .. } = *self;
         let followed = self.followed(value);
         match followed.map(|reference| document.target(&self.defined_at, reference)) {
             Some(Ok((defined_at, value))) => {
-                Self { document, used_at, defined_at, value, is_schema }
+                Self { document, used_at, defined_at: defined_at.into(), value, is_schema }
             }
-            _ => Self { document, defined_at: used_at.clone(), used_at, value, is_schema },
+            _ => Self { document, defined_at: Arc::clone(&used_at), used_at, value, is_schema },
         }
     }
 
@@ -376,6 +378,6 @@ impl fmt::Debug for Node<'_> {
 
 impl PartialEq for Node<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.defined_at == other.defined_at && std::ptr::eq(self.document, other.document)
+        std::ptr::eq(self.value, other.value)
     }
 }

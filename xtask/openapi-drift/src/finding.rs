@@ -163,7 +163,7 @@ pub struct Side {
 /// Returns where a node is defined, without the file if that is the one of the use.
 fn definition(node: &Node<'_>) -> String {
     let [used, defined] = [&node.used_at, &node.defined_at].map(|place| files::split(place));
-    if used.0 == defined.0 { defined.1.to_owned() } else { node.defined_at.clone() }
+    if used.0 == defined.0 { defined.1.to_owned() } else { node.defined_at.to_string() }
 }
 
 impl Side {

@@ -246,13 +246,16 @@ impl Pair<Operation<'_>> {
 
     fn renamed(&self, rule: Rule, what: &str, names: &Pair<String>) -> Option<Finding> {
         let Pair { documented, served } = names;
+        if documented == served {
+            return None;
+        }
         let name = self.name();
         let title = self.question().words(
             format!("{name}: {what} is {documented} in the document, and {served} on the server"),
             format!("{name}: {what} was {documented}, and is now {served}"),
         );
         let sides = Side::pair((&self.documented.node, documented), (&self.served.node, served));
-        (documented != served).then(|| Finding::new((self.question(), rule), title, sides, &name))
+        Some(Finding::new((self.question(), rule), title, sides, &name))
     }
 
     fn body(&self, shared: &Shared) -> Vec<Finding> {

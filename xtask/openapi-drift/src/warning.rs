@@ -155,10 +155,11 @@ impl<'s> Step<'s> {
 /// A sentence, if something is there in place of an object or a list of objects.
 pub(crate) fn check(document: &Document) -> Result<Vec<Warning>, String> {
     let kinds = keywords(document.version());
-    let mut walk = Walk { document, kinds, warnings: Vec::new(), pending: Vec::new() };
+    let pending = vec![(document.root().value, "document", String::new())];
+    let mut walk = Walk { document, kinds, warnings: Vec::new(), pending, is_in_document: true };
     let mut known = HashSet::new();
-    walk.pending.push((document.root().value, "document", String::new()));
     while let Some((value, shape, place)) = walk.pending.pop() {
+        walk.is_in_document = files::split(&place).0.is_empty();
         if known.insert((place.clone(), shape)) {
             walk.value(value, shape, &Step { parent: None, key: &place })?;
         }
@@ -195,6 +196,8 @@ struct Walk<'d> {
     warnings: Vec<Warning>,
     /// Values with their shapes and places, to which references lead.
     pending: Vec<(&'d Value, &'static str, String)>,
+    /// Whether the value is in the document itself, and not in another file.
+    is_in_document: bool,
 }
 
 impl<'d> Walk<'d> {
@@ -216,8 +219,9 @@ impl<'d> Walk<'d> {
             for (index, element) in value.as_array().into_iter().flatten().enumerate() {
                 self.value(element, inner, &at.to(&index.to_string()))?;
             }
-        } else if let Some(inner) = inner(shape, ['{', '}']).filter(|_| reference.is_none()) {
-            let is_name = |key: &str| inner == "schema" || !key.starts_with("x-");
+        } else if let Some(inner) = inner(shape, ['{', '}']) {
+            let is_name =
+                |key: &str| reference.is_none() && (inner == "schema" || !key.starts_with("x-"));
             for (key, member) in members().filter(|(key, _)| is_name(key)) {
                 self.value(member, inner, &at.to(key))?;
             }
@@ -318,18 +322,19 @@ impl<'d> Walk<'d> {
         shape: &'static str,
         at: &Step<'_>,
     ) -> Result<(), String> {
-        let from = at.place();
-        // What leads nowhere was refused before, except in data.
-        let Ok((place, value)) = self.document.target(&from, reference) else { return Ok(()) };
-        let component = place.strip_prefix("/components/").and_then(|rest| rest.split_once('/'));
-        let component = component.filter(|(_, name)| !name.contains('/'));
-        let is_section = |it: &&Keyword| component.is_some_and(|(section, _)| section == it.name);
-        match self.kinds["components"].iter().find(is_section) {
-            None => self.pending.push((value, shape, place)),
+        let component = reference.strip_prefix("#/components/").filter(|_| self.is_in_document);
+        let section = component.and_then(|rest| rest.split_once('/'));
+        let section = section.filter(|(_, name)| !name.contains('/')).map(|(section, _)| section);
+        match self.kinds["components"].iter().find(|it| section == Some(it.name)) {
             Some(section) if inner(section.shape, ['{', '}']) == Some(shape) => {}
             Some(_) => {
-                let (expected, at) = (self.describe(shape), self.shown(&from));
+                let (expected, at) = (self.describe(shape), self.shown(&at.place()));
                 return Err(format!("refers to `{reference}` in place of {expected} {at}"));
+            }
+            None => {
+                // What leads nowhere was refused before, except in data.
+                let target = self.document.target(&at.place(), reference).ok();
+                self.pending.extend(target.map(|(place, value)| (value, shape, place)));
             }
         }
         Ok(())

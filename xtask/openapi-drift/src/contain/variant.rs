@@ -12,7 +12,7 @@ use super::object::visible;
 use super::{Containment, Value, breaks};
 use crate::case::{Case, Kind, Schema, Values};
 use crate::describe;
-use crate::expand::expand;
+use crate::expand::{expand, expand_roughly};
 use crate::finding::{Finding, Rule};
 use crate::pair::{Direction, Pair};
 use crate::value::Value as Json;
@@ -32,7 +32,9 @@ pub fn constants(case: &Case<'_>, direction: Direction) -> Constants {
     let mut constants: Constants = tag.collect();
     let properties = visible(case, direction);
     for (name, schema) in properties.iter().filter(|(name, _)| case.required.contains(*name)) {
-        let values: Option<Vec<_>> = expand(schema).into_iter().map(plain_values).collect();
+        // It takes long to find out what overlaps.
+        let values =
+            plain_values(expand_roughly(schema)).and_then(|_| plain_values(expand(schema)));
         constants.extend(values.map(|values| ((*name).to_owned(), union(&values))));
     }
     let names: Vec<_> = properties.keys().collect();
@@ -43,10 +45,14 @@ pub fn constants(case: &Case<'_>, direction: Direction) -> Constants {
     constants
 }
 
-/// Returns the values of a case that has no other condition.
-fn plain_values(case: Case<'_>) -> Option<Rc<Values>> {
-    let is_plain = case.patterns.is_empty() && case.formats.is_empty() && case.opaque.is_empty();
-    case.values.filter(|_| is_plain && case.not.is_empty() && case.rivals.is_empty())
+/// Returns the values of cases that have no other condition.
+fn plain_values(cases: Vec<Case<'_>>) -> Option<Vec<Rc<Values>>> {
+    let values = |case: Case<'_>| {
+        let is_plain =
+            case.patterns.is_empty() && case.formats.is_empty() && case.opaque.is_empty();
+        case.values.filter(|_| is_plain && case.not.is_empty() && case.rivals.is_empty())
+    };
+    cases.into_iter().map(values).collect()
 }
 
 /// Returns the values that are in any.

@@ -117,7 +117,7 @@ pub fn of_operation<'d>(operation: &Operation<'d>) -> Parameters<'d> {
     {
         let (Some(name), Some(within)) = (node.text("name"), node.text("in")) else {
             // A malformed parameter is compared too, by its pointer.
-            let key = Key { within: "no place", name: node.defined_at.clone() };
+            let key = Key { within: "no place", name: node.defined_at.to_string() };
             parameters.insert(key, node);
             continue;
         };

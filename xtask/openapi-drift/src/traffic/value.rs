@@ -119,7 +119,7 @@ impl<'d> Values<'d> {
     ) -> Option<Problem> {
         let (mut pending, mut known) = (schema.all.clone(), HashSet::new());
         while let Some(node) = pending.pop() {
-            if !known.insert(node.defined_at.clone()) {
+            if !known.insert(std::ptr::from_ref(node.value)) {
                 continue;
             }
             pending.extend(node.conjuncts());

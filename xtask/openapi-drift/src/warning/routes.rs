@@ -2,6 +2,7 @@
 //! parameters, and the statuses.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::{Warning, invalid};
 use crate::document::{Document, Version};
@@ -10,7 +11,7 @@ use crate::operation::{Operation, operations};
 use crate::pair::Question;
 
 /// A place, and what is wrong there.
-type Mistake = (String, String);
+type Mistake = (Arc<str>, String);
 
 /// Returns a warning for each mistake.
 pub fn check(document: &Document) -> Vec<Warning> {
@@ -20,7 +21,7 @@ pub fn check(document: &Document) -> Vec<Warning> {
         let id = operation.node.text("operationId");
         if let Some(other) = id.and_then(|id| ids.insert(id, operation.route())) {
             let title = format!("{} and {other} have the same operationId", operation.route());
-            mistakes.push((format!("{}/operationId", operation.node.defined_at), title));
+            mistakes.push((format!("{}/operationId", operation.node.defined_at).into(), title));
         }
         let shape = operation.shape().split_off(operation.method.len());
         let known = *shapes.entry(shape).or_insert(path);

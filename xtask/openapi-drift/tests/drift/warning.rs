@@ -236,6 +236,11 @@ fn a_document_without_an_object_that_must_be_there_cannot_be_compared() {
             json!({"$ref": "#/info/title"}),
             "has the text `a` in place of a schema object at #/info/title",
         ),
+        (
+            operation("/responses/200/headers"),
+            json!({"$ref": "#/info"}),
+            "has the text `a` in place of a header object at #/info/title",
+        ),
     ] {
         let mut document = every_kind("3.0.3");
         set(&mut document, &pointer, value);
