@@ -309,10 +309,10 @@ impl Containment {
         let (value, (index, small)) = (union.value, union.small);
         let (_, large) = value.cases.ordered(value.location.direction);
         let rank = |at: &usize| (component(small) != component(&large[*at]), at.abs_diff(index));
-        let mut variants = variants.to_vec();
-        variants.sort_by_key(rank);
+        let mut ranked = variants.to_vec();
+        ranked.sort_by_key(rank);
         let mut best: Option<(_, Vec<Finding>)> = None;
-        for at in variants {
+        for at in ranked {
             let spans = |(name, _): &&Constant<'_>| !union.has_all_values(at, name);
             let covered: Vec<_> = told.iter().filter(spans).copied().collect();
             let fit = Fit { value, small, large: &large[at], covered: &covered };
@@ -325,7 +325,13 @@ impl Containment {
                 best = Some((cost, findings));
             }
         }
-        best.map_or(Vec::new(), |(_, findings)| findings)
+        let findings = best.map_or(Vec::new(), |(_, findings)| findings);
+        if breaks(&findings) && union.is_unpaired(variants) {
+            let large: Vec<_> = variants.iter().map(|at| large[*at].clone()).collect();
+            let [small, large] = [describe::case(small), describe::cases(&large)];
+            return vec![value.differs(Rule::Type, &small, &large)];
+        }
+        findings
     }
 
     fn case(&mut self, fit: &Fit<'_, '_>) -> Vec<Finding> {

@@ -9,6 +9,7 @@ use crate::code::Code;
 use crate::document::Node;
 use crate::files;
 use crate::location::Location;
+use crate::operation::shape;
 use crate::pair::{Direction, Pair, Question};
 use crate::value::Position;
 
@@ -292,6 +293,9 @@ impl Finding {
 
     /// Returns who breaks, and how.
     pub fn why(&self) -> &'static str {
+        if self.rule == Rule::Path && shape(&self.documented.says) == shape(&self.served.says) {
+            return "the path matches the same: only a generated client names a parameter in another way";
+        }
         self.code().why()
     }
 

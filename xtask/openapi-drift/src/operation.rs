@@ -138,6 +138,12 @@ pub(crate) fn operations(question: Question, document: &Document) -> Vec<Operati
     operations
 }
 
+/// Returns a route without the names of its parameters.
+pub fn shape(route: &str) -> String {
+    let part = |part: &str| part.split_once('}').map_or(part, |(_, rest)| rest).to_owned();
+    route.split('{').map(part).collect::<Vec<_>>().join("{}")
+}
+
 fn paths(document: &Document) -> Node<'_> {
     document.root().get("paths").unwrap_or_else(|| document.root())
 }
@@ -171,9 +177,7 @@ fn take_pairs<'d>(
 impl Operation<'_> {
     /// Returns the route without the names of its parameters.
     pub fn shape(&self) -> String {
-        let route = self.route();
-        let part = |part: &str| part.split_once('}').map_or(part, |(_, rest)| rest).to_owned();
-        route.split('{').map(part).collect::<Vec<_>>().join("{}")
+        shape(&self.route())
     }
 
     fn id(&self) -> Option<&str> {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::object::visible;
-use super::{Containment, Value, breaks};
+use super::{Containment, Value, breaks, component};
 use crate::case::{Case, Kind, Schema, Values};
 use crate::describe;
 use crate::expand::{expand, expand_roughly};
@@ -85,6 +85,16 @@ impl<'a, 'd> Union<'a, 'd> {
     pub fn has_all_values(&self, variant: usize, name: &str) -> bool {
         let values = self.values(variant, name);
         values.is_some_and(|known| self.own[name].is_subset(known))
+    }
+
+    /// Whether each of the variants is named, and pairs with another case of the same name.
+    pub fn is_unpaired(&self, variants: &[usize]) -> bool {
+        let (small, large) = self.value.cases.ordered(self.value.location.direction);
+        let is_taken = |at: &usize| {
+            let name = component(&large[*at]).filter(|name| Some(*name) != component(self.small.1));
+            name.is_some_and(|name| small.iter().any(|it| component(it) == Some(name)))
+        };
+        component(self.small.1).is_some() && variants.iter().all(is_taken)
     }
 
     /// Chooses the constant that tells the variants apart best.

@@ -153,7 +153,9 @@ impl<'d> Values<'d> {
             if excluded.is_allowed() {
                 fit.problems.push(invalid(value, node, "what `not` does not exclude", at));
             } else if excluded.is_undecided() {
-                fit.problems.extend(excluded.problems);
+                // Members that it does not name are not excluded.
+                let problems = excluded.problems.into_iter();
+                fit.problems.extend(problems.filter(|it| !is_member(it.rule)));
             }
         }
         // `exactly_one` decides on a `oneOf` with many overlaps.

@@ -339,6 +339,35 @@ fn one_cause_is_one_finding_with_its_count_and_its_first_exchanges() {
 }
 
 #[test]
+fn a_finding_names_its_first_places() {
+    let book = |sequel| {
+        let mut book = json!({"id": 1, "title": "Emma", "isbn": 1});
+        book["sequel"] = sequel;
+        book
+    };
+    let last = json!({"id": 1, "title": "Emma", "isbn": 1});
+    let outcome = check(&[get("/v1/books/1", 200, &(0..14).fold(last, |it, _| book(it)))]);
+    let [isbn] = &outcome.findings[..] else { panic!("{:#?}", outcome.findings) };
+    assert_eq!((isbn.count, isbn.places.len()), (1, 12));
+}
+
+#[test]
+fn a_member_without_a_name_decides_on_no_variant_and_no_exclusion() {
+    let contract = |schema: &str| {
+        let content = format!("{{content: {{application/json: {{schema: {schema}}}}}}}");
+        format!("{{openapi: 3.1.0, paths: {{/a: {{get: {{responses: {{200: {content}}}}}}}}}}}")
+    };
+    let object = |name: &str| format!("{{type: object, properties: {{{name}: {{type: string}}}}}}");
+    let both = contract(&format!("{{oneOf: [{}, {}]}}", object("a"), object("b")));
+    let outcome = check_with(&both, &get("/a", 200, &json!({"z": 1})));
+    assert_eq!(codes(&outcome), ["traffic-response-value", "traffic-response-member"]);
+    let list = "{type: object, required: [a], properties: {a: {prefixItems: [{type: string}]}}}";
+    let not = contract(&format!("{{type: object, additionalProperties: true, not: {list}}}"));
+    let outcome = check_with(&not, &get("/a", 200, &json!({"a": ["b"], "z": 1})));
+    assert_eq!(codes(&outcome), ["traffic-undecided"]);
+}
+
+#[test]
 fn a_prefix_chooses_the_api_among_other_traffic() {
     let line = |url: &str| get(url, 200, &json!([])).to_string();
     let lines = [line("https://a.example.com/lib/books"), line("https://b.example.com/lib/x")];
@@ -539,6 +568,10 @@ fn credentials_are_redacted_and_what_stands_for_them_is_accepted() {
     Routes::new(&document, None).redact(&mut kept);
     assert_eq!(kept["response"]["content"], json!({"text": REDACTED}));
     assert_eq!(kept["request"]["postData"], json!({"text": ""}));
+    // Some base64 is JSON too.
+    kept["response"]["content"] = json!({"text": "1234", "encoding": "base64"});
+    Routes::new(&document, None).redact(&mut kept);
+    assert_eq!(kept["response"]["content"], json!({"text": REDACTED}));
     // It is accepted only where a secret is documented, and a secret is never shown.
     let other = book("isbn", json!(REDACTED));
     assert_eq!(codes(&check(&[other])), ["traffic-response-value"]);
