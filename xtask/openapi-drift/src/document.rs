@@ -3,8 +3,9 @@
 //! Others walk a document only through `Node`, and so never see a reference. A document that
 //! cannot be walked is refused here. This module must not know what a schema means.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use percent_encoding::percent_decode_str;
 
@@ -39,6 +40,7 @@ pub struct Document {
     files: Files,
     /// How many values it holds.
     size: usize,
+    anchors: OnceLock<HashMap<String, String>>,
     /// What is not OpenAPI in it.
     pub(crate) warnings: Vec<Warning>,
 }
@@ -61,8 +63,9 @@ impl Document {
         let about = |why| ParseError(format!("{name} {why}"));
         let root = yaml::read(text).map_err(about)?;
         let (name, files) = (name.to_owned(), Files::default());
-        let (version, warnings) = (Version::V3_0, Vec::new());
-        let mut document = Self { name, root, version, has_lines: true, files, size: 0, warnings };
+        let (version, warnings, anchors) = (Version::V3_0, Vec::new(), OnceLock::new());
+        let mut document =
+            Self { name, root, version, has_lines: true, files, size: 0, anchors, warnings };
         document.read_files(read).map_err(|why| ParseError(format!("{} {why}", document.name)))?;
         document.checked()
     }
@@ -70,8 +73,8 @@ impl Document {
     /// Takes a parsed document, which has no line numbers.
     pub fn new(name: &str, root: serde_json::Value) -> Result<Self, ParseError> {
         let (name, root, files) = (name.to_owned(), root.into(), Files::default());
-        let (version, warnings) = (Version::V3_0, Vec::new());
-        Self { name, root, version, has_lines: false, files, size: 0, warnings }.checked()
+        let (version, warnings, anchors) = (Version::V3_0, Vec::new(), OnceLock::new());
+        Self { name, root, version, has_lines: false, files, size: 0, anchors, warnings }.checked()
     }
 
     /// The version of OpenAPI, which decides what the keywords of a schema mean.
@@ -153,7 +156,9 @@ impl Document {
             format!("says `openapi: {said}`, and only 3.0.x and 3.1.x can be compared")
         })?;
         if !self.root.get("paths").is_some_and(Value::is_object) {
-            return Err("has no `paths` object, so there is nothing to compare".into());
+            let why = "has no `paths` object, so there is nothing to compare: webhooks are not compared, \
+                       and components only if an operation uses them";
+            return Err(why.into());
         }
         let mut size = 0;
         for (path, value) in std::iter::once(("", &self.root)).chain(self.files.iter()) {
@@ -165,6 +170,25 @@ impl Document {
         Ok((version, size))
     }
 
+    /// Returns the pointers of the schemas that have an `$anchor`, by its place.
+    fn anchors(&self) -> &HashMap<String, String> {
+        self.anchors.get_or_init(|| {
+            let mut anchors = HashMap::new();
+            for (path, root) in std::iter::once(("", &self.root)).chain(self.files.iter()) {
+                let mut pending = vec![(root, String::new())];
+                while let Some((value, at)) = pending.pop() {
+                    let name = value.get("$anchor").and_then(Value::as_str);
+                    anchors.extend(name.map(|name| (files::join(path, name), at.clone())));
+                    let members = value.as_object().into_iter().flatten();
+                    let elements = value.as_array().into_iter().flatten().enumerate();
+                    pending.extend(members.map(|(key, it)| (it, format!("{at}/{}", escape(key)))));
+                    pending.extend(elements.map(|(index, it)| (it, format!("{at}/{index}"))));
+                }
+            }
+            anchors
+        })
+    }
+
     /// Follows a chain of references to its end, from a place.
     pub(crate) fn target(&self, from: &str, first: &str) -> Result<(String, &Value), String> {
         let (mut path, mut reference) = (files::split(from).0.to_owned(), first.to_owned());
@@ -173,7 +197,11 @@ impl Document {
             if !file.is_empty() {
                 path = files::resolve(&path, &decode(file))?;
             }
-            let pointer = decode(pointer);
+            let mut pointer = decode(pointer);
+            if !pointer.is_empty() && !pointer.starts_with('/') {
+                let anchor = self.anchors().get(&files::join(&path, &pointer));
+                pointer = anchor.cloned().unwrap_or(pointer);
+            }
             let root = if path.is_empty() { Some(&self.root) } else { self.files.value(&path) };
             let value = root.and_then(|root| root.pointer(&pointer)).ok_or_else(|| {
                 format!("refers to `{reference}`, which is not there: define it or fix the `$ref`")

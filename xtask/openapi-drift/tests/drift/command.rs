@@ -282,6 +282,7 @@ fn a_document_that_cannot_be_compared_exits_with_2_and_one_sentence() {
         ("later", "openapi: 3.2.0\npaths: {}", "only 3.0.x and 3.1.x can be compared"),
         ("float", "openapi: 3.0\npaths: {}", "only 3.0.x and 3.1.x can be compared"),
         ("pathless", "openapi: 3.0.3", "has no `paths` object"),
+        ("webhooks", "openapi: 3.1.0\nwebhooks: {a: {post: {}}}", "webhooks are not compared"),
         ("null-paths", "openapi: 3.0.3\npaths:", "has no `paths` object"),
         ("twice", "openapi: 3.0.3\npaths: {}\npaths: {}", "the key `paths` twice"),
         ("many", "openapi: 3.0.3\n---\nopenapi: 3.0.3", "more than one document"),

@@ -582,6 +582,51 @@ fn credentials_are_redacted_and_what_stands_for_them_is_accepted() {
 }
 
 #[test]
+fn keys_in_headers_and_in_the_query_are_redacted_and_accepted() {
+    let contract = "
+openapi: 3.0.3
+paths:
+  /a:
+    get:
+      parameters:
+        - {name: access_token, in: query, schema: {type: string, maxLength: 4}}
+        - {name: X-Secret, in: header, schema: {type: string, maxLength: 4}}
+        - {name: page, in: query, schema: {type: integer}}
+      responses:
+        '204': {headers: {X-New-Token: {schema: {type: string, maxLength: 4}}}}
+components:
+  securitySchemes:
+    a: {type: apiKey, in: header, name: X-Seal}
+    b: {type: apiKey, in: query, name: sig}
+    c: {type: http, scheme: bearer, name: page}
+";
+    let url = "/a?access%5Ftoken=hush&sig=hush&page=1#hush";
+    let mut kept = get(url, 204, &no());
+    for name in ["x-seal", "X-API-Key", "x-secret", "token", "X-Password"] {
+        kept = header(kept, "request", name, "hush");
+    }
+    kept = header(kept, "response", "x-new-token", "hush");
+    kept = header(kept, "response", "x-total", "1");
+    let named = json!([{"name": "sig", "value": "hush"}, {"name": "page", "value": "1"}]);
+    kept["request"]["queryString"] = named;
+    kept["request"]["cookies"] = json!([{"name": "a", "value": "hush"}]);
+    kept["response"]["cookies"] = json!([{"name": "b", "value": "hush"}]);
+    kept["request"]["postData"] = json!({"text": "a=hush", "params": [{"value": "hush"}]});
+    let document = Document::parse("c.yaml", contract).unwrap();
+    Routes::new(&document, None).redact(&mut kept);
+    assert!(!kept.to_string().contains("hush"), "{kept}");
+    let expected = "/a?access%5Ftoken=%5Bredacted%5D&sig=%5Bredacted%5D&page=1";
+    assert_eq!(kept["request"]["url"], expected);
+    assert_eq!(kept["request"]["queryString"][1]["value"], "1");
+    assert!(kept.to_string().contains(r#""name":"x-total","value":"1""#), "{kept}");
+    kept["request"]["postData"] = no();
+    assert!(codes(&check_with(contract, &kept)).is_empty(), "{:#?}", check_with(contract, &kept));
+    // It stands for nothing else.
+    let other = get("/a?page=%5Bredacted%5D", 204, &no());
+    assert_eq!(codes(&check_with(contract, &other)), ["traffic-request-value"]);
+}
+
+#[test]
 fn coverage_counts_operations_statuses_and_optional_members() {
     let outcome = check(&[
         get("/v1/books?limit=1", 200, &json!([{"id": 1, "title": "Emma", "isbn": "1234"}])),

@@ -18,6 +18,7 @@ fn document(version: &str, schema: &Value) -> Value {
             "Name": name,
             "Other": {"type": "string"},
             "Yes": if version.starts_with("3.1") { json!(true) } else { json!({}) },
+            "Anchor": {"$defs": {"a/b": {"$anchor": "nine", "type": "string", "maxLength": 9}}},
             "Pair": {"$defs": {"Left": name}, "properties": {"left": {"$ref": "#/components/schemas/Pair/$defs/Left"}}},
         }},
     })
@@ -104,6 +105,7 @@ fn each_schema_and_reference_of_3_1_means_what_3_0_says() {
             json!({"type": "string", "maxLength": 9}),
             json!({"$ref": "#/components/schemas/Pair/$defs/Left"}),
         ),
+        (json!({"type": "string", "maxLength": 9}), json!({"$ref": "#nine"})),
         (
             json!({"type": "string", "maxLength": 5}),
             json!({"$ref": "#/components/schemas/Name", "maxLength": 5}),
