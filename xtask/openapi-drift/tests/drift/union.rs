@@ -327,6 +327,8 @@ fn a_value_that_avoids_the_overlap_is_allowed() {
     };
     let before = union("oneOf", json!({"a": {}}));
     assert!(findings(&before, &union("anyOf", json!({"a": {}, "new": {}})))[0].contains("overlap"));
+    let one = json!({"type": "object", "properties": {"a": {}, "new": {}}});
+    assert!(findings(&before, &one)[0].contains("overlap"));
 }
 
 #[test]
