@@ -42,7 +42,7 @@ pub async fn with_credential<T>(
     }
     if let Err(Error::DeadCredential) = outcome {
         metrics.refused_credentials.add(1);
-        context.note_refused(&credential);
+        context.note_refused(&credential).await;
         if !throttle.bad_credentials.admits(client, Instant::now()) {
             metrics.throttled_requests.add(1);
             outcome = Err(Error::TooManyRequests);

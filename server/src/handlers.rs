@@ -26,7 +26,7 @@ use crate::records::{
     PageQuery, RevokeTokensRequest, RevokedTokens, RotateTokenRequest, RotatedToken, TokenPolicy,
 };
 use crate::service::Service;
-use answer::{answer, answer_list, answer_texts};
+use answer::{answer, answer_body, answer_list, answer_texts};
 use dropshot::{ApiDescription, ApiDescriptionRegisterError, Query, RequestContext, endpoint};
 use serde::Serialize;
 
@@ -115,9 +115,7 @@ async fn create_organization_api_token(
     path: Path<OrganizationPath>,
     body: Body<CreateTokenRequest>,
 ) -> Answer<CreatedToken> {
-    answer(&rqctx, path.get(), async |service, credential, path| {
-        service.authenticate(credential).await?;
-        let request = body.read().await?;
+    answer_body(&rqctx, path.get(), body, async |service, credential, path, request| {
         service.within(credential, &path.organization_slug).create_token(request).await
     })
     .await
@@ -156,10 +154,8 @@ async fn rotate_organization_api_token(
     path: Path<OrganizationTokenPath>,
     body: Body<RotateTokenRequest>,
 ) -> Answer<RotatedToken> {
-    answer(&rqctx, path.get(), async |service, credential, path| {
-        service.authenticate(credential).await?;
+    answer_body(&rqctx, path.get(), body, async |service, credential, path, request| {
         let OrganizationTokenPath { organization_slug, token_id } = path;
-        let request = body.read().await?;
         service.within(credential, &organization_slug).rotate_token(token_id, request).await
     })
     .await
@@ -172,9 +168,7 @@ async fn revoke_organization_api_tokens(
     path: Path<OrganizationPath>,
     body: Body<RevokeTokensRequest>,
 ) -> Answer<RevokedTokens> {
-    answer(&rqctx, path.get(), async |service, credential, path| {
-        service.authenticate(credential).await?;
-        let request = body.read().await?;
+    answer_body(&rqctx, path.get(), body, async |service, credential, path, request| {
         service.within(credential, &path.organization_slug).revoke_tokens(request).await
     })
     .await
@@ -210,9 +204,7 @@ async fn update_token_policy(
     path: Path<OrganizationPath>,
     body: Body<TokenPolicy>,
 ) -> Answer<TokenPolicyResponse> {
-    answer(&rqctx, path.get(), async |service, credential, path| {
-        service.authenticate(credential).await?;
-        let policy = body.read().await?;
+    answer_body(&rqctx, path.get(), body, async |service, credential, path, policy| {
         service.within(credential, &path.organization_slug).update_policy(policy).await
     })
     .await
@@ -329,11 +321,10 @@ async fn add_organization_member(
     path: Path<OrganizationPath>,
     body: Body<AddMemberRequest>,
 ) -> Answer<MemberAdded> {
-    answer(&rqctx, path.get(), async |service, credential, path| {
-        service.authenticate(credential).await?;
-        let (slug, request) = (path.organization_slug, body.read().await?);
+    answer_body(&rqctx, path.get(), body, async |service, credential, path, request| {
         let AddMemberRequest { username, role } = request;
-        let member = service.within(credential, &slug).add_member(&username, role.into()).await?;
+        let organization = service.within(credential, &path.organization_slug);
+        let member = organization.add_member(&username, role.into()).await?;
         Ok(MemberAdded { member: username, role: member.role })
     })
     .await
@@ -355,10 +346,9 @@ async fn update_member_role(
     path: Path<MemberPath>,
     body: Body<UpdateMemberRequest>,
 ) -> Answer<MemberResponse> {
-    answer(&rqctx, path.get(), async |service, credential, path| {
-        service.authenticate(credential).await?;
+    answer_body(&rqctx, path.get(), body, async |service, credential, path, request| {
         let MemberPath { organization_slug, username } = path;
-        let role = body.read().await?.role.into();
+        let role = request.role.into();
         service.within(credential, &organization_slug).update_member(&username, role).await
     })
     .await
@@ -390,9 +380,8 @@ async fn create_group(
     path: Path<OrganizationPath>,
     body: Body<CreateGroupRequest>,
 ) -> Answer<GroupResponse> {
-    answer(&rqctx, path.get(), async |service, credential, path| {
-        service.authenticate(credential).await?;
-        let CreateGroupRequest { name, location } = body.read().await?;
+    answer_body(&rqctx, path.get(), body, async |service, credential, path, request| {
+        let CreateGroupRequest { name, location } = request;
         service.within(credential, &path.organization_slug).create_group(name, location).await
     })
     .await

@@ -144,6 +144,13 @@ pub struct RevocationFilter {
     pub never_used: Option<bool>,
 }
 
+impl RevocationFilter {
+    /// Returns whether it selects by when tokens were used.
+    pub fn asks_for_use(&self) -> bool {
+        self.last_used_before.is_some() || self.never_used.is_some()
+    }
+}
+
 /// Reads a time of RFC 3339, and says how to write one.
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
     let text = String::deserialize(deserializer)?;

@@ -6,14 +6,14 @@ use crate::auth::with_credential;
 use crate::caller::Credential;
 use crate::error::Result;
 use crate::front::budget::{self, Reservation};
-use crate::http::{Answer, Reply, pieces, reply};
+use crate::http::{Answer, Body, Reply, pieces, reply};
 use crate::records::Page;
 use crate::service::Service;
 use bytes::Bytes;
-use dropshot::Body;
 use futures::{Stream, StreamExt, stream};
 use http::Response;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
 /// Answers with what `call` returns for the credential and the parameters.
@@ -28,6 +28,21 @@ pub async fn answer<T: From<V> + Serialize, P, V>(
     })
     .await;
     Ok(Reply::new(response, token))
+}
+
+/// Like [`answer`], with the body of the request. It is read after the credential was checked, so that
+/// no unauthenticated body is.
+pub async fn answer_body<T: From<V> + Serialize, P, B: DeserializeOwned, V>(
+    rqctx: &Rqctx,
+    parameters: Result<P>,
+    body: Body<B>,
+    call: impl AsyncFnOnce(&Service, &Credential, P, B) -> Result<V>,
+) -> Answer<T> {
+    answer(rqctx, parameters, async |service, credential, parameters| {
+        service.authenticate(credential).await?;
+        call(service, credential, parameters, body.read().await?).await
+    })
+    .await
 }
 
 /// Answers with a list that `read` returns page by page, each after the one before was sent. A list
@@ -96,7 +111,11 @@ where
     Ok(Reply::new(response, token))
 }
 
-fn send_whole(rqctx: &Rqctx, credential: &Credential, text: Bytes) -> Result<Response<Body>> {
+fn send_whole(
+    rqctx: &Rqctx,
+    credential: &Credential,
+    text: Bytes,
+) -> Result<Response<dropshot::Body>> {
     if text.len() <= budget::SMALL {
         return Ok(reply::ok(text.into()));
     }
@@ -110,7 +129,7 @@ fn send_pages(
     credential: &Credential,
     first: Bytes,
     rest: impl Stream<Item = Result<Bytes>> + Send + 'static,
-) -> Result<Response<Body>> {
+) -> Result<Response<dropshot::Body>> {
     let reservation = reserve(rqctx, credential, budget::stream(rqctx.server.using_tls()))?;
     let log = rqctx.context().request_log(&rqctx.request_id);
     let first = stream::once(async move { Ok(first.slice(..first.len() - END.len())) });

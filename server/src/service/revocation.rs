@@ -3,7 +3,7 @@
 //! about the credentials.
 
 use super::audit::{Actor, LEAK_REPORT, REVOKE, record, revocations};
-use super::{InOrganization, Service, reach};
+use super::{InOrganization, Pause, Service, reach};
 use crate::access::{Action, Extent};
 use crate::caller::UserId;
 use crate::error::{Error, Result};
@@ -22,6 +22,9 @@ impl InOrganization<'_> {
     /// not list is left out.
     pub async fn revoke_tokens(self, request: RevokeTokensRequest) -> Result<RevokedTokens> {
         let selection = selection(&request)?;
+        if request.filter.as_ref().is_some_and(RevocationFilter::asks_for_use) {
+            self.write_uses_of_now().await?;
+        }
         let (revoked, more, extent) = if request.dry_run {
             self.read(View::Snapshot, |mut view| async move {
                 let access = view.access(self.credential, Some(self.slug)).await?;
@@ -57,6 +60,21 @@ impl InOrganization<'_> {
         };
         let tokens = revoked.into_iter().map(item).collect();
         Ok(RevokedTokens { tokens, dry_run: request.dry_run, more })
+    }
+
+    /// Writes the uses that this server has noted, with that of the calling token, so that no token is
+    /// revoked as unused because its use was not written yet.
+    async fn write_uses_of_now(&self) -> Result<()> {
+        let caller = self.service.authenticate(self.credential).await?;
+        if !self.service.records_uses() {
+            let message = "this server does not record when tokens are used: select them by \
+                           something else, or ask its operator to start it without --no-last-use";
+            return Err(Error::Invalid(message.to_owned()));
+        }
+        if let Some(address) = self.credential.address {
+            self.service.note_use(caller.token, address);
+        }
+        self.service.write_uses(Pause::None).await
     }
 }
 

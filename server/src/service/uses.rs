@@ -114,6 +114,11 @@ impl Uses {
 }
 
 impl Service {
+    /// Returns whether it records uses.
+    pub fn records_uses(&self) -> bool {
+        self.uses.is_some()
+    }
+
     /// Notes that a token is used now, by a client with this address. Returns false if that is lost,
     /// because too many tokens are in use.
     pub fn note_use(&self, token: TokenId, address: IpAddr) -> bool {

@@ -42,6 +42,18 @@ fn an_expired_token_is_swept() {
 }
 
 #[test]
+fn an_expired_token_is_gone_before_its_refusal_is_answered() {
+    for database in Database::on_each() {
+        let server = Running::start(&database, &[]);
+        let token = mint(&server, &database.token, &json!({"name": "ci", "expiration": "1d"}));
+        database.tamper("UPDATE tokens SET expires_at = 1000 WHERE name = 'ci'");
+        let token = token["token"].as_str().unwrap();
+        assert_eq!(server.ask_as(token, "GET", "/v1/auth/validate", "").status, 401);
+        assert_eq!(entries(&server, &database.token, "user-token-revoke").len(), 1);
+    }
+}
+
+#[test]
 fn the_use_of_an_old_secret_is_answered_like_any_dead_token_and_noted_once() {
     let database = Database::new();
     let server = Running::start(&database, &[]);

@@ -213,7 +213,7 @@ fn on_a_read_only_disk_an_older_database_is_read_and_stays_as_it_is() {
     disk.remount("remount,ro");
     read_on_a_read_only_disk(&program, &path);
     let said = text(&program.command("check", &path).output().unwrap());
-    assert!(said.starts_with("the schema has version 3\n"), "{said}");
+    assert!(said.starts_with("the schema has version 4\n"), "{said}");
     assert_eq!(fs::read(&path).unwrap(), fs::read(fixture).unwrap());
 }
 

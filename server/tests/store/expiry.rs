@@ -4,7 +4,7 @@
 use crate::database::connect;
 use crate::stage::{
     Backend, HOUR, Stage, acme, all, an_hour_later, audit_log, bound, create, credential, details,
-    is_dead, list_tokens, name, request, trials,
+    is_dead, list_tokens, name, request, restarted_an_hour_earlier, trials,
 };
 use futures::future::join_all;
 use libtest_mimic::Trial;
@@ -28,6 +28,7 @@ pub fn trials() -> Vec<Trial> {
         a_restricted_token_is_accepted_from_its_addresses_alone,
         what_is_minted_through_a_restricted_token_is_accepted_from_no_other_addresses,
         a_clock_that_was_set_back_revives_nothing,
+        an_expired_token_that_was_refused_is_gone,
     )
 }
 
@@ -200,6 +201,24 @@ async fn what_is_minted_through_a_restricted_token_is_accepted_from_no_other_add
     }
     let none = create(&stage.here, &token, request("d", &json!({"allowed_ips": ["::1"]}))).await;
     assert!(matches!(none, Err(Error::TokenTooNarrow(_))), "{none:?}");
+}
+
+async fn an_expired_token_that_was_refused_is_gone(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let (token, _) = short_lived(&stage, &stage.owner, "ci").await;
+    short_lived(&stage, &stage.owner, "other").await;
+    stage.here.sweep_refused(&token.digest).await.expect("nothing yet");
+    assert_eq!(stage.bound_tokens().await, 2);
+    an_hour_later(&stage).await;
+    stage.here.sweep_refused(&token.digest).await.expect("swept");
+    let newest = audit_log(&stage).await.remove(0);
+    assert_eq!(
+        (newest.author.as_str(), &newest.data["cause"], &newest.data["token"]["name"]),
+        ("expiry", &json!("expired"), &json!("ci"))
+    );
+    let restarted = restarted_an_hour_earlier(&stage).await;
+    assert!(is_dead(&restarted.validate(&token).await));
+    assert_eq!(stage.here.sweep().await.expect("swept"), usize::from(backend == Backend::Sqlite));
 }
 
 async fn a_clock_that_was_set_back_revives_nothing(backend: Backend) {

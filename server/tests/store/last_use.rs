@@ -1,14 +1,18 @@
 //! When and from where tokens were last used: what is written, how often, and what that disturbs.
 
 use crate::database::connect;
-use crate::stage::{Backend, Stage, acme, bound, list_tokens, name, trials};
+use crate::stage::{
+    Backend, Stage, acme, bound, create, credential, list_tokens, name, request, trials,
+};
 use chrono::{DateTime, Utc};
 use libtest_mimic::Trial;
+use orgtokens_server::caller::Credential;
+use orgtokens_server::error::{Error, Result};
 use orgtokens_server::records::{PageQuery, TokenDetails};
 use orgtokens_server::service::{Pause, Service};
 use orgtokens_server::store::Store;
 use orgtokens_server::token::TokenId;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
@@ -262,12 +266,19 @@ async fn a_token_that_is_locked_is_written_later_and_not_waited_for(backend: Bac
     assert_eq!(last_address(&stage, ids[0]).await, Some(address(1)));
 }
 
+/// Returns the names of the tokens that a filter selects.
+async fn select(service: &Service, with: &Credential, filter: &Value) -> Result<Vec<String>> {
+    let request = serde_json::from_value(json!({"filter": filter, "dry_run": true}));
+    let slug = acme();
+    let selected = service.within(with, &slug).revoke_tokens(request.expect("a request")).await?;
+    Ok(selected.tokens.into_iter().map(|token| token.name.to_string()).collect())
+}
+
 async fn tokens_are_selected_by_their_last_use(backend: Backend) {
     let stage = Stage::new(backend).await;
     let service = recording(&stage).await;
     let (used, _) = (minted(&stage, "used").await, minted(&stage, "unused").await);
     note(&service, used, 1);
-    write(&service).await;
     for (filter, expected) in [
         (json!({"never_used": true}), vec!["unused"]),
         (json!({"never_used": false}), vec!["used"]),
@@ -275,12 +286,15 @@ async fn tokens_are_selected_by_their_last_use(backend: Backend) {
         (json!({"last_used_before": "2020-01-01T00:00:00Z"}), vec![]),
         (json!({"last_used_before": "2999-01-01T00:00:00Z", "never_used": true}), vec![]),
     ] {
-        let request = json!({"filter": filter, "dry_run": true});
-        let request = serde_json::from_value(request).expect("a request");
-        let slug = acme();
-        let selected = service.within(&stage.owner, &slug).revoke_tokens(request).await;
-        let selected = selected.expect("a selection").tokens;
-        let names: Vec<_> = selected.iter().map(|token| token.name.as_str()).collect();
-        assert_eq!(names, expected, "{filter}");
+        let selected = select(&service, &stage.owner, &filter).await.expect("a selection");
+        assert_eq!(selected, expected, "{filter}");
     }
+    let from_itself = create(&service, &stage.owner, request("caller", &json!({}))).await;
+    let caller = credential(&from_itself.expect("a token").minted.token).from(address(2));
+    assert_eq!(
+        select(&service, &caller, &json!({"never_used": true})).await.expect("a selection"),
+        ["unused"]
+    );
+    let without = select(&stage.here, &stage.owner, &json!({"never_used": true})).await;
+    assert!(matches!(without, Err(Error::Invalid(_))), "{without:?}");
 }

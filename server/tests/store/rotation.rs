@@ -2,7 +2,7 @@
 
 use crate::stage::{
     Backend, Stage, acme, an_hour_later, audit_log, create, credential, details, is_dead, name,
-    request, trials,
+    request, restarted_an_hour_earlier, trials,
 };
 use futures::future::join_all;
 use libtest_mimic::Trial;
@@ -20,6 +20,7 @@ pub fn trials() -> Vec<Trial> {
         a_rotated_token_keeps_all_but_its_secret,
         without_an_overlap_the_old_secret_is_refused_at_once,
         with_an_overlap_the_old_secret_is_accepted_until_it_ends,
+        an_overlap_that_has_ended_does_not_come_back,
         a_second_rotation_ends_the_overlap_of_the_first,
         an_overlap_ends_with_the_token,
         revoking_a_token_ends_both_secrets,
@@ -103,6 +104,9 @@ async fn with_an_overlap_the_old_secret_is_accepted_until_it_ends(backend: Backe
     assert_eq!(child.expires_at, Some(end));
     let refused = rotate(&stage.here, &old, id, json!({"overlap": "7d"})).await;
     assert!(matches!(refused, Err(Error::TokenTooNarrow(_))), "{refused:?}");
+    // It was refused for another reason, such as the client's address.
+    stage.here.note_reuse(&old.digest, Origin::Cli).await.expect("looked up");
+    assert_eq!(audit_log(&stage).await[0].code, "user-token-create");
     an_hour_later(&stage).await;
     for service in [&stage.here, &stage.there] {
         assert!(is_dead(&service.validate(&old).await));
@@ -110,6 +114,25 @@ async fn with_an_overlap_the_old_secret_is_accepted_until_it_ends(backend: Backe
     }
     let shown = details(&stage.there, &stage.owner, id).await.expect("details");
     assert_eq!(shown.previous_secret_expires_at, None);
+}
+
+async fn an_overlap_that_has_ended_does_not_come_back(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    for is_used in [false, true] {
+        let (old, id) = mint(&stage, &stage.owner, &json!({})).await;
+        let rotated = rotate(&stage.here, &stage.owner, id, json!({"overlap": "30m"})).await;
+        let rotated = secret(&rotated.expect("rotated"));
+        an_hour_later(&stage).await;
+        if is_used {
+            stage.here.note_reuse(&old.digest, Origin::Cli).await.expect("noted");
+        } else {
+            stage.here.sweep().await.expect("swept");
+        }
+        let restarted = restarted_an_hour_earlier(&stage).await;
+        assert!(is_dead(&restarted.validate(&old).await), "{is_used}");
+        restarted.validate(&rotated).await.expect("alive");
+        stage.here.revoke_own_token(&stage.owner, &name("ci")).await.expect("revoked");
+    }
 }
 
 async fn a_second_rotation_ends_the_overlap_of_the_first(backend: Backend) {

@@ -176,10 +176,24 @@ pub async fn an_hour_later(stage: &Stage) {
             service.store().clock().advance(HOUR);
         }
     } else {
-        let older = "UPDATE tokens SET expires_at = expires_at - 3600000,
-                     previous_expires_at = previous_expires_at - 3600000";
-        connect(&stage.database.url).await.batch_execute(older).await.expect("older tokens");
+        make_older(stage, 1).await;
     }
+}
+
+/// Sets the clock back by that hour, and returns a service that starts then.
+pub async fn restarted_an_hour_earlier(stage: &Stage) -> Service {
+    if !stage.database.url.starts_with("sqlite:") {
+        make_older(stage, -1).await;
+    }
+    Service::new(Store::open(&stage.database.url).await.expect("the database"))
+}
+
+async fn make_older(stage: &Stage, hours: i32) {
+    let older = format!(
+        "UPDATE tokens SET expires_at = expires_at - 3600000 * {hours},
+         previous_expires_at = previous_expires_at - 3600000 * {hours}"
+    );
+    connect(&stage.database.url).await.batch_execute(&older).await.expect("older tokens");
 }
 
 /// Returns a request to mint a token with this name and these members.

@@ -7,10 +7,11 @@ use super::link::Link;
 use super::url::Target;
 
 /// Each upgrades the schema by one version; `orgtokens_schema` counts those that ran.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../../migrations/postgres/0001_initial.sql"),
     include_str!("../../../migrations/postgres/0002_chains_and_order.sql"),
     include_str!("../../../migrations/postgres/0003_token_life.sql"),
+    include_str!("../../../migrations/postgres/0004_overlap_ends.sql"),
 ];
 
 /// Makes every server that starts wait for the one that migrates; the key is "orgtoken" in ASCII.

@@ -18,10 +18,11 @@ use std::time::{Duration, Instant};
 /// "orgt" in ASCII: tells this program's files from other SQLite databases.
 const APPLICATION_ID: i64 = 0x6f72_6774;
 /// Each upgrades the schema by one version; `user_version` counts those that ran.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../../migrations/sqlite/0001_initial.sql"),
     include_str!("../../../migrations/sqlite/0002_chains_and_order.sql"),
     include_str!("../../../migrations/sqlite/0003_token_life.sql"),
+    include_str!("../../../migrations/sqlite/0004_overlap_ends.sql"),
 ];
 /// How long the check for damage at start may take. A server does the rest behind its requests.
 const CHECK_TIMEOUT: Duration = Duration::from_millis(150);

@@ -61,16 +61,30 @@ impl Snapshot {
         Ok(self.places(expired, [user.into(), name.into()]).await?.pop())
     }
 
+    /// Returns the place of the token that has expired and had this secret.
+    pub async fn expired_place_of(&mut self, secret: &TokenDigest) -> Result<Option<TokenPlace>> {
+        let expired = "(x.digest = $1 OR x.previous_digest = $1) AND +x.expires_at <= now_ms()";
+        Ok(self.places(expired, [secret.into()]).await?.pop())
+    }
+
+    /// Returns whether the overlap of a rotation has ended that [`Transaction::end_overlaps`] would end.
+    pub async fn has_ended_overlap(&mut self) -> Result<bool> {
+        let ended = "SELECT 1 FROM tokens WHERE previous_expires_at <= now_ms() LIMIT 1";
+        Ok(self.first(sql(ended, []), |_| Ok(())).await?.is_some())
+    }
+
     /// Returns the places of the live tokens that accept one of these secrets.
     pub async fn places_of(&mut self, digests: &[TokenDigest]) -> Result<Vec<TokenPlace>> {
         let (accepts, list) = has_one_of(digests, 1, self.connection.is_postgres());
         self.places(&accepts, [list]).await
     }
 
-    /// Returns where the token is chained that had this secret, unless its use was noted before.
+    /// Returns where the token is chained that had this secret and no longer accepts it, unless its
+    /// use was noted before.
     pub async fn retired_from(&mut self, digest: &TokenDigest) -> Result<Option<TokenPlace>> {
         let had = "x.position = (SELECT r.position FROM retired_secrets r
-             WHERE r.digest = $1 AND r.is_reused = 0)";
+             WHERE r.digest = $1 AND r.is_reused = 0)
+             AND NOT coalesce(x.previous_digest = $1 AND x.previous_expires_at > now_ms(), false)";
         Ok(self.places(had, [digest.into()]).await?.pop())
     }
 
@@ -98,6 +112,31 @@ impl Transaction {
     ) -> Result<Option<Removed>> {
         let expired = "x.expires_at <= now_ms() ORDER BY x.expires_at LIMIT $2";
         self.delete_at(place, expired, limit.into()).await
+    }
+
+    /// Removes the token of a place that has expired and had this secret, under its lock, if there is
+    /// one.
+    pub async fn delete_expired_token(
+        &mut self,
+        place: &TokenPlace,
+        secret: &TokenDigest,
+    ) -> Result<Option<Removed>> {
+        let expired = "(x.digest = $2 OR x.previous_digest = $2) AND +x.expires_at <= now_ms()";
+        self.delete_at(place, expired, secret.into()).await
+    }
+
+    /// Ends at most `limit` overlaps for good: their old secrets are not accepted even if the clock is
+    /// set back. What another transaction has locked is left out. Returns how many there were.
+    pub async fn end_overlaps(&mut self, limit: u32) -> Result<usize> {
+        let skip =
+            if self.connection.is_postgres() { " FOR NO KEY UPDATE SKIP LOCKED" } else { "" };
+        let end = format!(
+            "UPDATE tokens SET previous_digest = NULL, previous_expires_at = NULL
+             WHERE position IN (SELECT position FROM tokens WHERE previous_expires_at <= now_ms()
+             LIMIT $1{skip}) RETURNING position"
+        );
+        let end = sql(end, [limit.into()]).touching(Touched::Nothing);
+        Ok(self.change_many(end, |_| Ok(())).await?.len())
     }
 
     /// Removes the tokens of a place that accept one of these secrets, under its lock, if there are
@@ -131,8 +170,12 @@ impl Transaction {
         Ok((!removed.is_empty()).then_some((head, removed)))
     }
 
-    /// Notes that a retired secret was used. Returns its token, the first time.
+    /// Notes that a retired secret was used, and ends its overlap for good. Returns its token, the
+    /// first time.
     pub async fn note_reuse(&mut self, digest: &TokenDigest) -> Result<Option<TokenId>> {
+        let end = "UPDATE tokens SET previous_digest = NULL, previous_expires_at = NULL
+             WHERE previous_digest = $1 AND previous_expires_at <= now_ms()";
+        self.execute(sql(end, [digest.into()]).touching(Touched::Nothing));
         let statement =
             "UPDATE retired_secrets SET is_reused = 1 WHERE digest = $1 AND is_reused = 0
              RETURNING (SELECT t.id FROM tokens t WHERE t.position = retired_secrets.position)";

@@ -124,8 +124,6 @@ fn commits_live_tokens_and_the_pool_are_counted_on_each_backend() {
         let again = server.ask_as(&database.token, "POST", "/v1/auth/api-tokens/one", "{}");
         assert_eq!(again.status, 409);
         assert!(is_live(3.0));
-        database.tamper("UPDATE tokens SET expires_at = 1 WHERE name = 'two'");
-        assert!(is_live(2.0));
         let samples = scrape(&server);
         let pool = samples.get("orgtokens_pool_size").copied();
         if database.is_in_a_file() {
@@ -139,6 +137,8 @@ fn commits_live_tokens_and_the_pool_are_counted_on_each_backend() {
         for name in commits.map(|name| format!("orgtokens_commit{name}")) {
             assert_eq!(samples[&name], 2.0, "{name}");
         }
+        database.tamper("UPDATE tokens SET expires_at = 1 WHERE name = 'two'");
+        assert!(is_live(2.0));
     }
 }
 

@@ -329,6 +329,8 @@ fn a_value_that_avoids_the_overlap_is_allowed() {
     assert!(findings(&before, &union("anyOf", json!({"a": {}, "new": {}})))[0].contains("overlap"));
     let one = json!({"type": "object", "properties": {"a": {}, "new": {}}});
     assert!(findings(&before, &one)[0].contains("overlap"));
+    // Nor is it an overlap that was not there before.
+    assert!(findings(&before, &union("oneOf", json!({"a": {}, "new": {}}))).is_empty());
 }
 
 #[test]
