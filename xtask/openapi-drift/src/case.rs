@@ -11,7 +11,7 @@ use indexmap::IndexSet;
 use crate::document::Node;
 use crate::number::{Bound, Number, Range};
 use crate::pair::Pair;
-use crate::value::{Data, Member, Value};
+use crate::value::{Data, Value};
 
 /// Listed values, in the order of the document.
 pub type Values = IndexSet<Value>;
@@ -93,24 +93,12 @@ impl Pair<Schema<'_>> {
     pub fn are_identical(&self) -> bool {
         let both = [&self.documented.all[..], &self.served.all[..]];
         let [[one], [two]] = both else { return false };
-        one.version() == two.version() && are_identical(one.value, two.value)
+        one.version() == two.version() && one.value == two.value && !has_reference(one.value)
     }
 }
 
-fn are_identical(one: &Value, two: &Value) -> bool {
-    match (&one.data, &two.data) {
-        (Data::Object(one), Data::Object(two)) => {
-            let is_same = |((key, one), (other, two)): (&Member, &Member)| {
-                key == other && &**key != "$ref" && are_identical(one, two)
-            };
-            one.len() == two.len() && one.iter().zip(two).all(is_same)
-        }
-        (Data::Array(one), Data::Array(two)) => {
-            let mut both = one.iter().zip(two);
-            one.len() == two.len() && both.all(|(one, two)| are_identical(one, two))
-        }
-        (one, two) => one == two,
-    }
+fn has_reference(value: &Value) -> bool {
+    value.get("$ref").is_some() || value.children().any(has_reference)
 }
 
 /// The values of the properties that an object does not name.

@@ -24,6 +24,7 @@ use crate::location::Location;
 use crate::number::Number;
 use crate::pair::{Direction, Pair, Question};
 use crate::value::Value as Json;
+pub use object::visible;
 use variant::{Constant, Constants, Union};
 
 /// Deeper than the references of any document that people maintain.

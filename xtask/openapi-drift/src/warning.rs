@@ -14,7 +14,7 @@ use std::collections::{HashMap, HashSet};
 use crate::document::{Document, Version};
 use crate::files;
 use crate::number::Number;
-use crate::value::{Data, Position, Value};
+use crate::value::{Position, Value};
 use crate::yaml::escape;
 
 /// Something that is not OpenAPI, and that readers ignore.
@@ -226,10 +226,9 @@ impl<'d> Walk<'d> {
                 self.value(member, inner, &at.to(key))?;
             }
         } else if self.is_structure(shape) {
-            let is_missing = |it: &&Keyword| it.is_needed && value.get(it.name).is_none();
-            for keyword in
-                self.kinds[shape].iter().filter(|_| reference.is_none()).filter(is_missing)
-            {
+            let is_missing =
+                |it: &&Keyword| it.is_needed && reference.is_none() && value.get(it.name).is_none();
+            for keyword in self.kinds[shape].iter().filter(is_missing) {
                 let title = format!("{} object has no `{}`", with_article(shape), keyword.name);
                 self.warnings.push(invalid(self.document, &at.place(), title));
             }
@@ -266,78 +265,60 @@ impl<'d> Walk<'d> {
         listed.filter(|it| it.is_known).map(|it| it.name)
     }
 
-    fn describe(&self, shape: &str) -> String {
-        match PLAIN.iter().find(|(name, ..)| *name == shape) {
-            Some((_, words, _)) => (*words).to_owned(),
-            None if shape.starts_with('[') => "a list".into(),
-            None if shape.starts_with('{') => "an object".into(),
-            None if self.is_structure(shape) => format!("{} object", with_article(shape)),
-            None => self.words(shape).map(|it| format!("`{it}`")).collect::<Vec<_>>().join(" or "),
-        }
+    fn describe(&self, shapes: &str) -> String {
+        let describe = |shape: &str| match PLAIN.iter().find(|(name, ..)| *name == shape) {
+            Some((_, words, _)) => vec![(*words).to_owned()],
+            None if shape.starts_with('[') => vec!["a list".into()],
+            None if shape.starts_with('{') => vec!["an object".into()],
+            None if self.is_structure(shape) => vec![format!("{} object", with_article(shape))],
+            None => self.words(shape).map(|word| format!("`{word}`")).collect(),
+        };
+        shapes.split('/').flat_map(describe).collect::<Vec<_>>().join(" or ")
     }
 
     /// Reports a value of another shape.
     fn wrong(&mut self, value: &Value, shapes: &str, at: &Step<'_>) -> Result<(), String> {
-        let place = at.place();
-        let found = match &value.data {
-            Data::Array(_) => "a list".to_owned(),
-            Data::Object(_) => "an object".to_owned(),
-            Data::String(text) => {
-                let short: String = text.chars().take(MAX_SHOWN).collect();
-                format!("the text `{}`", short.escape_debug())
-            }
-            _ => format!("`{value}`"),
-        };
-        let words: Vec<_> = shapes.split('/').map(|shape| self.describe(shape)).collect();
-        let expected = words.join(" or ");
+        let (place, name) = (at.place(), at.name());
+        let found: String = value.to_string().chars().take(MAX_SHOWN).collect();
         if shapes.split('/').any(|shape| self.is_structure(shape)) {
-            return Err(format!("has {found} in place of {expected} {}", self.shown(&place)));
+            return Err(self.misplaced(&format!("has `{found}`"), shapes, &place));
         }
-        let name = at.name();
+        let title = format!("`{name}` is `{found}`, and must be {}", self.describe(shapes));
+        let mut warning = invalid(self.document, &place, title);
         let known = shapes.split('/').flat_map(|shape| self.words(shape));
-        let help = match value.as_str().and_then(|text| nearest(text, known)) {
-            Some(name) => Some(did_you_mean(name)),
-            None if name == "required" && value.as_bool().is_some() => {
-                Some("list the names of required properties in `required` of their object".into())
-            }
-            None => None,
-        };
-        let title = format!("`{name}` is {found}, and must be {expected}");
-        let warning = invalid(self.document, &place, title);
-        self.warnings.push(Warning { help: help.unwrap_or(warning.help), ..warning });
+        if let Some(word) = value.as_str().and_then(|text| nearest(text, known)) {
+            warning.help = did_you_mean(word);
+        } else if name == "required" && value.as_bool().is_some() {
+            warning.help = "list the required properties in `required` of their object".into();
+        }
+        self.warnings.push(warning);
         Ok(())
     }
 
-    fn shown(&self, place: &str) -> String {
+    /// Says that something is there in place of an object.
+    fn misplaced(&self, what: &str, shapes: &str, place: &str) -> String {
         let hash = if place.starts_with('/') { "#" } else { "" };
         let position = self.document.position(place);
         let position = position.map(|(line, column)| format!(" (line {line}, column {column})"));
-        format!("at {hash}{place}{}", position.unwrap_or_default())
+        let (expected, position) = (self.describe(shapes), position.unwrap_or_default());
+        format!("{what} in place of {expected} at {hash}{place}{position}")
     }
 
     /// Checks that a reference leads to what is expected at its place.
-    fn follow(
-        &mut self,
-        reference: &str,
-        shape: &'static str,
-        at: &Step<'_>,
-    ) -> Result<(), String> {
-        let component = reference.strip_prefix("#/components/").filter(|_| self.is_in_document);
+    fn follow(&mut self, to: &str, shape: &'static str, at: &Step<'_>) -> Result<(), String> {
+        let component = to.strip_prefix("#/components/").filter(|_| self.is_in_document);
         let section = component.and_then(|rest| rest.split_once('/'));
         let section = section.filter(|(_, name)| !name.contains('/')).map(|(section, _)| section);
         match self.kinds["components"].iter().find(|it| section == Some(it.name)) {
-            Some(section) if inner(section.shape, ['{', '}']) == Some(shape) => {}
-            Some(_) => {
-                let (expected, at) = (self.describe(shape), self.shown(&at.place()));
-                return Err(format!("refers to `{reference}` in place of {expected} {at}"));
-            }
+            Some(section) if inner(section.shape, ['{', '}']) == Some(shape) => Ok(()),
+            Some(_) => Err(self.misplaced(&format!("refers to `{to}`"), shape, &at.place())),
             None => {
                 // What leads nowhere was refused before, except in data.
-                let target = self.document.target(&at.place(), reference).ok();
+                let target = self.document.target(&at.place(), to).ok();
                 self.pending.extend(target.map(|(place, value)| (value, shape, place)));
+                Ok(())
             }
         }
-        Ok(())
     }
 
     fn member(
@@ -357,22 +338,18 @@ impl<'d> Walk<'d> {
         if key.starts_with("x-") || is_of_reference {
             return Ok(());
         }
-        let version = match self.document.version() {
-            Version::V3_0 => "3.0",
-            Version::V3_1 => "3.1",
-        };
+        let is_later = self.document.version() == Version::V3_1;
+        let version = if is_later { "3.1" } else { "3.0" };
         let known = keywords.iter().filter(|it| it.is_known).map(|it| it.name);
-        let help = match found {
-            Some(_) => {
-                Some(format!("OpenAPI {version} ignores it: remove it, or change `openapi`"))
-            }
-            None => nearest(key, known).map(did_you_mean),
+        let help = match (found, nearest(key, known)) {
+            (Some(_), _) => format!("OpenAPI {version} ignores it: remove it, or change `openapi`"),
+            (None, Some(name)) => did_you_mean(name),
+            (None, None) => WarningRule::UNKNOWN_KEYWORD.help.to_owned(),
         };
         let (key, kind) = (key.escape_debug(), with_article(kind));
         let title = format!("`{key}` is no keyword of {kind} object in OpenAPI {version}");
-        let rule = &WarningRule::UNKNOWN_KEYWORD;
-        let help = help.unwrap_or_else(|| rule.help.to_owned());
-        let warning = invalid(self.document, &at.place(), title);
+        let (rule, warning) =
+            (&WarningRule::UNKNOWN_KEYWORD, invalid(self.document, &at.place(), title));
         self.warnings.push(Warning { rule, help, ..warning });
         Ok(())
     }

@@ -6,15 +6,15 @@
 
 mod format;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use regex::Regex;
 
 use super::finding::{Problem, TrafficRule};
 use super::{coverage, redact};
-use crate::annotation;
 use crate::case::{AdditionalProperties, Case, Kind, Opaque, Schema};
+use crate::contain::visible;
 use crate::describe;
 use crate::document::Node;
 use crate::expand::expand;
@@ -285,17 +285,6 @@ impl From<Problem> for Fit {
     fn from(problem: Problem) -> Self {
         Self { problems: vec![problem], ..Self::default() }
     }
-}
-
-/// Returns the properties that are sent in this direction.
-pub fn visible<'d>(case: &Case<'d>, direction: Direction) -> BTreeMap<&'d str, Schema<'d>> {
-    let hides = match direction {
-        Direction::Request => "readOnly",
-        Direction::Response => "writeOnly",
-    };
-    let properties = case.properties.iter();
-    let schemas = properties.map(|(name, all)| (*name, Schema::all_of(&case.origin, all)));
-    schemas.filter(|(_, schema)| !annotation::flag(schema, hides)).collect()
 }
 
 fn is_constant(cases: &[Case<'_>]) -> bool {

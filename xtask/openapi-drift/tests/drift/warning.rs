@@ -211,20 +211,20 @@ fn a_document_without_an_object_that_must_be_there_cannot_be_compared() {
         (
             operation(""),
             json!("hello"),
-            "has the text `hello` in place of an operation object at #/paths/~1a/get",
+            "has `\"hello\"` in place of an operation object at #/paths/~1a/get",
         ),
-        (operation("/parameters"), json!({}), "has an object in place of a list at"),
+        (operation("/parameters"), json!({}), "has `{}` in place of a list at"),
         (operation("/parameters/-"), json!(1), "has `1` in place of a parameter object at"),
-        (operation("/responses"), json!([]), "has a list in place of an object at"),
+        (operation("/responses"), json!([]), "has `[]` in place of an object at"),
         (operation("/responses/200"), no(), "has `null` in place of a response object at"),
         (operation("/parameters/0/schema"), json!(5), "has `5` in place of a schema object at"),
-        (format!("{SCHEMA}/properties"), json!([]), "has a list in place of an object at"),
-        (format!("{SCHEMA}/allOf"), json!({}), "has an object in place of a list at"),
+        (format!("{SCHEMA}/properties"), json!([]), "has `[]` in place of an object at"),
+        (format!("{SCHEMA}/allOf"), json!({}), "has `{}` in place of a list at"),
         (format!("{SCHEMA}/items"), json!(true), "has `true` in place of a schema object at"),
         (
             format!("{SCHEMA}/additionalProperties"),
             json!("no"),
-            "has the text `no` in place of true or false or a schema object at",
+            "has `\"no\"` in place of true or false or a schema object at",
         ),
         (
             format!("{SCHEMA}/not"),
@@ -234,12 +234,12 @@ fn a_document_without_an_object_that_must_be_there_cannot_be_compared() {
         (
             format!("{SCHEMA}/not"),
             json!({"$ref": "#/info/title"}),
-            "has the text `a` in place of a schema object at #/info/title",
+            "has `\"a\"` in place of a schema object at #/info/title",
         ),
         (
             operation("/responses/200/headers"),
             json!({"$ref": "#/info"}),
-            "has the text `a` in place of a header object at #/info/title",
+            "has `\"a\"` in place of a header object at #/info/title",
         ),
     ] {
         let mut document = every_kind("3.0.3");
