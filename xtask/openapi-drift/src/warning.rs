@@ -126,42 +126,23 @@ fn inner(shape: &'static str, marks: [char; 2]) -> Option<&'static str> {
     shape.strip_prefix(marks[0])?.strip_suffix(marks[1])
 }
 
-/// A step of a path in a document.
-struct Step<'s> {
-    parent: Option<&'s Self>,
-    key: &'s str,
-}
-
-impl<'s> Step<'s> {
-    fn to(&'s self, key: &'s str) -> Self {
-        Self { parent: Some(self), key }
-    }
-
-    /// Returns the name of the keyword whose value, or whose element, it is.
-    fn name(&self) -> &str {
-        let parent = self.parent.filter(|_| self.key.parse::<usize>().is_ok());
-        parent.map_or(self.key, Self::name)
-    }
-
-    fn place(&self) -> String {
-        let parent = |parent: &Self| format!("{}/{}", parent.place(), escape(self.key));
-        self.parent.map_or_else(|| self.key.to_owned(), parent)
-    }
-}
-
 /// Returns everything that is not OpenAPI, in the order of the document.
 ///
 /// # Errors
 /// A sentence, if something is there in place of an object or a list of objects.
 pub(crate) fn check(document: &Document) -> Result<Vec<Warning>, String> {
-    let kinds = keywords(document.version());
-    let pending = vec![(document.root().value, "document", String::new())];
-    let mut walk = Walk { document, kinds, warnings: Vec::new(), pending, is_in_document: true };
+    let mut walk = Walk {
+        document,
+        kinds: keywords(document.version()),
+        place: String::new(),
+        warnings: Vec::new(),
+        pending: vec![(document.root().value, "document", String::new())],
+    };
     let mut known = HashSet::new();
     while let Some((value, shape, place)) = walk.pending.pop() {
-        walk.is_in_document = files::split(&place).0.is_empty();
         if known.insert((place.clone(), shape)) {
-            walk.value(value, shape, &Step { parent: None, key: &place })?;
+            walk.place = place;
+            walk.value(value, shape)?;
         }
     }
     let mut warnings = walk.warnings;
@@ -193,50 +174,61 @@ fn invalid(document: &Document, place: &str, title: String) -> Warning {
 struct Walk<'d> {
     document: &'d Document,
     kinds: HashMap<&'static str, Vec<Keyword>>,
+    /// The place of the value.
+    place: String,
     warnings: Vec<Warning>,
     /// Values with their shapes and places, to which references lead.
     pending: Vec<(&'d Value, &'static str, String)>,
-    /// Whether the value is in the document itself, and not in another file.
-    is_in_document: bool,
 }
 
 impl<'d> Walk<'d> {
-    fn value(
-        &mut self,
-        value: &'d Value,
-        shapes: &'static str,
-        at: &Step<'_>,
-    ) -> Result<(), String> {
+    fn value(&mut self, value: &'d Value, shapes: &'static str) -> Result<(), String> {
         let Some(shape) = shapes.split('/').find(|shape| self.is_of(value, shape)) else {
-            return self.wrong(value, shapes, at);
+            return self.wrong(value, shapes);
         };
         let reference = value.get("$ref").and_then(Value::as_str);
         if let Some(reference) = reference.filter(|_| self.is_structure(shape)) {
-            self.follow(reference, shape, at)?;
+            self.follow(reference, shape)?;
         }
         let members = || value.as_object().into_iter().flatten();
         if let Some(inner) = inner(shape, ['[', ']']).filter(|inner| *inner != ANY) {
             for (index, element) in value.as_array().into_iter().flatten().enumerate() {
-                self.value(element, inner, &at.to(&index.to_string()))?;
+                self.part(&index.to_string(), element, inner)?;
             }
         } else if let Some(inner) = inner(shape, ['{', '}']) {
             let is_name =
                 |key: &str| reference.is_none() && (inner == "schema" || !key.starts_with("x-"));
             for (key, member) in members().filter(|(key, _)| is_name(key)) {
-                self.value(member, inner, &at.to(key))?;
+                self.part(key, member, inner)?;
             }
         } else if self.is_structure(shape) {
             let is_missing =
                 |it: &&Keyword| it.is_needed && reference.is_none() && value.get(it.name).is_none();
             for keyword in self.kinds[shape].iter().filter(is_missing) {
                 let title = format!("{} object has no `{}`", with_article(shape), keyword.name);
-                self.warnings.push(invalid(self.document, &at.place(), title));
+                self.warnings.push(invalid(self.document, &self.place, title));
             }
             for (key, member) in members() {
-                self.member(value, (shape, key, member), at)?;
+                match self.keyword(shape, key) {
+                    Some(Keyword { is_known: true, shape, .. }) => self.part(key, member, shape)?,
+                    found => self.unknown(value, (shape, key), found.is_some()),
+                }
             }
         }
         Ok(())
+    }
+
+    fn part(&mut self, key: &str, value: &'d Value, shapes: &'static str) -> Result<(), String> {
+        let length = self.place.len();
+        self.place.extend(["/", &escape(key)]);
+        self.value(value, shapes)?;
+        self.place.truncate(length);
+        Ok(())
+    }
+
+    /// Returns the keyword, in the version of the document if it is known there.
+    fn keyword(&self, kind: &str, key: &str) -> Option<&Keyword> {
+        self.kinds[kind].iter().filter(|it| it.name == key).max_by_key(|it| it.is_known)
     }
 
     /// Whether a value has the outer shape.
@@ -277,14 +269,15 @@ impl<'d> Walk<'d> {
     }
 
     /// Reports a value of another shape.
-    fn wrong(&mut self, value: &Value, shapes: &str, at: &Step<'_>) -> Result<(), String> {
-        let (place, name) = (at.place(), at.name());
+    fn wrong(&mut self, value: &Value, shapes: &str) -> Result<(), String> {
+        let mut names = self.place.rsplit('/').filter(|step| step.parse::<usize>().is_err());
+        let name = names.next().unwrap_or_default();
         let found: String = value.to_string().chars().take(MAX_SHOWN).collect();
         if shapes.split('/').any(|shape| self.is_structure(shape)) {
-            return Err(self.misplaced(&format!("has `{found}`"), shapes, &place));
+            return Err(self.misplaced(&format!("has `{found}`"), shapes));
         }
         let title = format!("`{name}` is `{found}`, and must be {}", self.describe(shapes));
-        let mut warning = invalid(self.document, &place, title);
+        let mut warning = invalid(self.document, &self.place, title);
         let known = shapes.split('/').flat_map(|shape| self.words(shape));
         if let Some(word) = value.as_str().and_then(|text| nearest(text, known)) {
             warning.help = did_you_mean(word);
@@ -296,62 +289,55 @@ impl<'d> Walk<'d> {
     }
 
     /// Says that something is there in place of an object.
-    fn misplaced(&self, what: &str, shapes: &str, place: &str) -> String {
+    fn misplaced(&self, what: &str, shapes: &str) -> String {
+        let (place, expected) = (&self.place, self.describe(shapes));
         let hash = if place.starts_with('/') { "#" } else { "" };
         let position = self.document.position(place);
         let position = position.map(|(line, column)| format!(" (line {line}, column {column})"));
-        let (expected, position) = (self.describe(shapes), position.unwrap_or_default());
-        format!("{what} in place of {expected} at {hash}{place}{position}")
+        format!("{what} in place of {expected} at {hash}{place}{}", position.unwrap_or_default())
     }
 
     /// Checks that a reference leads to what is expected at its place.
-    fn follow(&mut self, to: &str, shape: &'static str, at: &Step<'_>) -> Result<(), String> {
-        let component = to.strip_prefix("#/components/").filter(|_| self.is_in_document);
+    fn follow(&mut self, to: &str, shape: &'static str) -> Result<(), String> {
+        let is_in_document = files::split(&self.place).0.is_empty();
+        let component = to.strip_prefix("#/components/").filter(|_| is_in_document);
         let section = component.and_then(|rest| rest.split_once('/'));
-        let section = section.filter(|(_, name)| !name.contains('/')).map(|(section, _)| section);
-        match self.kinds["components"].iter().find(|it| section == Some(it.name)) {
+        let section = section.filter(|(_, name)| !name.contains('/'));
+        match section.and_then(|(section, _)| self.keyword("components", section)) {
             Some(section) if inner(section.shape, ['{', '}']) == Some(shape) => Ok(()),
-            Some(_) => Err(self.misplaced(&format!("refers to `{to}`"), shape, &at.place())),
+            Some(_) => Err(self.misplaced(&format!("refers to `{to}`"), shape)),
             None => {
                 // What leads nowhere was refused before, except in data.
-                let target = self.document.target(&at.place(), to).ok();
+                let target = self.document.target(&self.place, to).ok();
                 self.pending.extend(target.map(|(place, value)| (value, shape, place)));
                 Ok(())
             }
         }
     }
 
-    fn member(
-        &mut self,
-        object: &'d Value,
-        (kind, key, value): (&'static str, &str, &'d Value),
-        parent: &Step<'_>,
-    ) -> Result<(), String> {
-        let (at, keywords) = (parent.to(key), &self.kinds[kind]);
-        let found = keywords.iter().filter(|it| it.name == key).max_by_key(|it| it.is_known);
-        if let Some(Keyword { is_known: true, shape, .. }) = found {
-            return self.value(value, shape, &at);
-        }
+    /// Reports a keyword that this version does not know.
+    fn unknown(&mut self, object: &Value, (kind, key): (&str, &str), is_of_other: bool) {
         // A reference may have a summary and a description of its own in every place.
         let is_of_reference =
             ["$ref", "summary", "description"].contains(&key) && object.get("$ref").is_some();
         if key.starts_with("x-") || is_of_reference {
-            return Ok(());
+            return;
         }
         let is_later = self.document.version() == Version::V3_1;
         let version = if is_later { "3.1" } else { "3.0" };
-        let known = keywords.iter().filter(|it| it.is_known).map(|it| it.name);
-        let help = match (found, nearest(key, known)) {
-            (Some(_), _) => format!("OpenAPI {version} ignores it: remove it, or change `openapi`"),
-            (None, Some(name)) => did_you_mean(name),
-            (None, None) => WarningRule::UNKNOWN_KEYWORD.help.to_owned(),
+        let known = self.kinds[kind].iter().filter(|it| it.is_known).map(|it| it.name);
+        let (rule, place) =
+            (&WarningRule::UNKNOWN_KEYWORD, format!("{}/{}", self.place, escape(key)));
+        let help = match nearest(key, known) {
+            _ if is_of_other => {
+                format!("OpenAPI {version} ignores it: remove it, or change `openapi`")
+            }
+            Some(name) => did_you_mean(name),
+            None => rule.help.to_owned(),
         };
         let (key, kind) = (key.escape_debug(), with_article(kind));
         let title = format!("`{key}` is no keyword of {kind} object in OpenAPI {version}");
-        let (rule, warning) =
-            (&WarningRule::UNKNOWN_KEYWORD, invalid(self.document, &at.place(), title));
-        self.warnings.push(Warning { rule, help, ..warning });
-        Ok(())
+        self.warnings.push(Warning { rule, help, ..invalid(self.document, &place, title) });
     }
 }
 
