@@ -361,6 +361,11 @@ fn a_member_without_a_name_decides_on_no_variant_and_no_exclusion() {
     let both = contract(&format!("{{oneOf: [{}, {}]}}", object("a"), object("b")));
     let outcome = check_with(&both, &get("/a", 200, &json!({"z": 1})));
     assert_eq!(codes(&outcome), ["traffic-response-value", "traffic-response-member"]);
+    // The variant that allows all other members was meant, even if it names fewer.
+    let one = "{type: object, properties: {x: {type: integer}, y: {type: integer}}}";
+    let either = contract(&format!("{{anyOf: [{one}, {}]}}", object("z")));
+    let outcome = check_with(&either, &get("/a", 200, &json!({"x": "a", "y": 1})));
+    assert_eq!(codes(&outcome), ["traffic-response-member", "traffic-response-member"]);
     let list = "{type: object, required: [a], properties: {a: {prefixItems: [{type: string}]}}}";
     let not = contract(&format!("{{type: object, additionalProperties: true, not: {list}}}"));
     let outcome = check_with(&not, &get("/a", 200, &json!({"a": ["b"], "z": 1})));

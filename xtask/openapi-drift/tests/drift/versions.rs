@@ -82,6 +82,8 @@ fn each_null_constant_and_bound_of_3_1_means_what_3_0_says() {
     for (old, new) in &cases {
         assert_same(old, new);
     }
+    let same = json!({"type": "string", "nullable": true});
+    assert!(!fits(("3.1.0", &same), ("3.0.3", &same)), "the same text means more in 3.0");
 }
 
 #[test]
