@@ -48,13 +48,12 @@ impl Breaking {
 
 /// Reports what breaks, and returns whether the changelog announces all of it.
 fn check(folder: &Path, format: Format, out: &mut dyn Write) -> Result<bool, String> {
-    let write = |error: io::Error| format!("the report cannot be written: {error}");
     let contract = folder.join(CONTRACT);
     let base = base(folder)?;
     let documented = match &base {
         Some(base) => cli::earlier(base, &contract, folder)?,
         None if format == Format::Human => {
-            return nothing(folder, out).map(|()| true).map_err(write);
+            return cli::written(nothing(folder, out)).map(|()| true);
         }
         // For a machine, nothing differs.
         None => cli::read(&contract, folder)?,
@@ -67,11 +66,11 @@ fn check(folder: &Path, format: Format, out: &mut dyn Write) -> Result<bool, Str
         let (announced, missing) = outcome.findings.into_iter().partition(is_announced);
         outcome.findings = missing;
         outcome.additions.extend(announced);
-        format.write(out, &outcome, STYLE).map_err(write)?;
+        cli::written(format.write(out, &outcome, STYLE))?;
         return Ok(outcome.findings.is_empty());
     }
     let missing: Vec<_> = outcome.findings.iter().filter(|it| !is_announced(it)).collect();
-    report(out, &outcome, &missing).map_err(write)?;
+    cli::written(report(out, &outcome, &missing))?;
     Ok(missing.is_empty())
 }
 

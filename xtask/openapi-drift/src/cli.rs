@@ -206,7 +206,10 @@ fn style(is_terminal: bool, note: &str) -> Style<'_> {
 }
 
 /// A reader that closes the pipe early does not change the result.
-fn written(result: io::Result<()>) -> Result<(), String> {
+///
+/// # Errors
+/// A sentence, if the report cannot be written for another reason.
+pub fn written(result: io::Result<()>) -> Result<(), String> {
     match result {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(format!("could not write the report: {error}"))

@@ -17,7 +17,7 @@ type Mistake = (Arc<str>, String);
 pub fn check(document: &Document) -> Vec<Warning> {
     let (mut ids, mut shapes, mut mistakes) = (HashMap::new(), HashMap::new(), Vec::new());
     for operation in &operations(Question::Server, document) {
-        let (at, path) = (&operation.node.used_at, operation.path);
+        let (at, path) = (&operation.item.used_at, operation.path);
         let id = operation.node.text("operationId");
         if let Some(other) = id.and_then(|id| ids.insert(id, operation.route())) {
             let title = format!("{} and {other} have the same operationId", operation.route());

@@ -178,7 +178,8 @@ fn no() -> Value {
 fn two_paths_that_match_the_same_are_a_warning() {
     let item = |name: &str| {
         let parameter = json!({"name": name, "in": "path", "schema": {}});
-        json!({"parameters": [parameter], "get": {"responses": {"200": {}}}})
+        let operation = json!({"responses": {"200": {}}});
+        json!({"parameters": [parameter], "get": operation, "put": operation})
     };
     let mut document = every_kind("3.0.3");
     document["paths"]["/b/{x}"] = item("x");
