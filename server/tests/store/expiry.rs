@@ -18,7 +18,7 @@ use serde_json::json;
 use std::net::IpAddr;
 
 pub fn trials() -> Vec<Trial> {
-    trials!(
+    let mut trials: Vec<Trial> = trials!(
         Backend::BOTH,
         a_token_is_refused_from_its_expiry_on,
         an_expired_token_is_in_no_list_and_is_found_by_no_id,
@@ -29,7 +29,11 @@ pub fn trials() -> Vec<Trial> {
         what_is_minted_through_a_restricted_token_is_accepted_from_no_other_addresses,
         a_clock_that_was_set_back_revives_nothing,
         an_expired_token_that_was_refused_is_gone,
-    )
+    );
+    let on_postgres: Vec<Trial> =
+        trials!([Backend::Postgres], an_organization_that_is_locked_holds_up_no_other_sweep);
+    trials.extend(on_postgres);
+    trials
 }
 
 /// Mints a token that expires in half an hour.
@@ -207,10 +211,14 @@ async fn an_expired_token_that_was_refused_is_gone(backend: Backend) {
     let stage = Stage::new(backend).await;
     let (token, _) = short_lived(&stage, &stage.owner, "ci").await;
     short_lived(&stage, &stage.owner, "other").await;
-    stage.here.sweep_refused(&token.digest).await.expect("nothing yet");
+    // It waits for no second connection while it has one.
+    let store = Store::open_pooled(&stage.database.url, 1.try_into().expect("not 0"));
+    let small = Service::new(store.await.expect("the same database"));
+    small.sweep_refused(&token.digest).await;
     assert_eq!(stage.bound_tokens().await, 2);
     an_hour_later(&stage).await;
-    stage.here.sweep_refused(&token.digest).await.expect("swept");
+    small.store().clock().advance(HOUR);
+    small.sweep_refused(&token.digest).await;
     let newest = audit_log(&stage).await.remove(0);
     assert_eq!(
         (newest.author.as_str(), &newest.data["cause"], &newest.data["token"]["name"]),
@@ -219,6 +227,32 @@ async fn an_expired_token_that_was_refused_is_gone(backend: Backend) {
     let restarted = restarted_an_hour_earlier(&stage).await;
     assert!(is_dead(&restarted.validate(&token).await));
     assert_eq!(stage.here.sweep().await.expect("swept"), usize::from(backend == Backend::Sqlite));
+}
+
+async fn an_organization_that_is_locked_holds_up_no_other_sweep(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let (token, _) = short_lived(&stage, &stage.owner, "ci").await;
+    let bob = stage.member("bob", Role::Member).await;
+    let database = connect(&stage.database.url).await;
+    let ended = "UPDATE tokens SET expires_at = 1000 WHERE name = 'ci'
+                 OR user_id = (SELECT id FROM users WHERE username = 'bob')";
+    database.batch_execute(ended).await.expect("expired tokens");
+    let lock = "BEGIN; SELECT 1 FROM organizations FOR UPDATE";
+    database.batch_execute(lock).await.expect("a lock");
+    let failure = stage.here.sweep().await;
+    assert!(matches!(failure, Err(Error::Unavailable(_))), "{failure:?}");
+    let left = async || {
+        let left = "SELECT count(*) FROM tokens WHERE expires_at = 1000";
+        database.query_one(left, &[]).await.expect("a count").get::<_, i64>(0)
+    };
+    assert_eq!(left().await, 1, "that of bob is gone");
+    assert!(is_dead(&stage.here.validate(&bob).await));
+    // A refusal does not wait for the lock either, and goes on behind its answer.
+    stage.here.sweep_refused(&token.digest).await;
+    assert_eq!(left().await, 1);
+    database.batch_execute("ROLLBACK").await.expect("no lock");
+    stage.here.sweep_refused(&token.digest).await;
+    assert_eq!(left().await, 0);
 }
 
 async fn a_clock_that_was_set_back_revives_nothing(backend: Backend) {
