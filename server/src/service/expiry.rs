@@ -54,9 +54,12 @@ impl Service {
                     Err(error) => failure = Some(error),
                 }
             }
+            if let Some(error) = failure {
+                return Err(error);
+            }
             // Another server may sweep too.
             if swept == before {
-                return failure.map_or(Ok(swept), Err);
+                return Ok(swept);
             }
         }
     }
