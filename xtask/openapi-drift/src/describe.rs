@@ -84,8 +84,11 @@ fn range(case: &Case<'_>) -> Option<String> {
     if case.range == full || case.values.is_some() {
         return None;
     }
-    let low = case.range.low.filter(|_| case.range.low != full.low);
-    Some(format!("({}{unit})", Range { low, ..case.range }))
+    // Every integer is in this one.
+    let all = if case.is_integer { Range::whole(i64::MIN.into(), i64::MAX.into()) } else { full };
+    let low = case.range.low.filter(|low| Some(*low) != all.low);
+    let high = case.range.high.filter(|high| Some(*high) != all.high);
+    Some(format!("({}{unit})", Range { low, high }))
 }
 
 /// Lists enumerated values.

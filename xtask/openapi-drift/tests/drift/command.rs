@@ -267,6 +267,9 @@ help: if None is skipped, say so: #[serde(default, skip_serializing_if = \"Optio
     let output = explain("null");
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("response-null, request-type"));
+    let output = explain("respnse-null");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("did you mean `response-null`?"));
 }
 
 #[test]
@@ -279,6 +282,7 @@ fn a_document_that_cannot_be_compared_exits_with_2_and_one_sentence() {
         ("later", "openapi: 3.2.0\npaths: {}", "only 3.0.x and 3.1.x can be compared"),
         ("float", "openapi: 3.0\npaths: {}", "only 3.0.x and 3.1.x can be compared"),
         ("pathless", "openapi: 3.0.3", "has no `paths` object"),
+        ("webhooks", "openapi: 3.1.0\nwebhooks: {a: {post: {}}}", "webhooks are not compared"),
         ("null-paths", "openapi: 3.0.3\npaths:", "has no `paths` object"),
         ("twice", "openapi: 3.0.3\npaths: {}\npaths: {}", "the key `paths` twice"),
         ("many", "openapi: 3.0.3\n---\nopenapi: 3.0.3", "more than one document"),

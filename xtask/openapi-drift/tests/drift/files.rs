@@ -111,6 +111,12 @@ fn a_contract_in_several_files_agrees_with_the_same_in_one() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     let swapped = ["--contract", "whole.yaml", "--generated", "api/openapi.yaml"];
     assert_eq!(run(folder.path(), &swapped).status.code(), Some(0));
+    // By an anchor too.
+    let book = BOOK.replacen('{', r#"{"$anchor": "book","#, 1);
+    write(&folder, "api/schemas/book.json", &book);
+    write(&folder, "api/paths/books.yaml", &PATHS.replace("book.json", "book.json#book"));
+    let output = run(folder.path(), &DIFF);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
 }
 
 #[test]
