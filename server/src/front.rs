@@ -121,10 +121,9 @@ impl Context {
     /// Makes the refusal of a credential final, and has it looked up, after the answer, whether it was
     /// good before. In a flood of refused ones some are passed over.
     pub async fn note_refused(&self, credential: &Credential) {
+        self.service.sweep_refused(&credential.digest).await;
         // A malformed credential was never good.
         if credential.digest != TokenDigest::NONE {
-            // If that fails, the credential is refused all the same.
-            let _ = self.service.sweep_refused(&credential.digest).await;
             let _ = self.refused.try_send((credential.digest, credential.origin));
         }
     }

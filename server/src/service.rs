@@ -29,6 +29,7 @@ use crate::store::{Access, Purpose, Reach, Snapshot, Store, Transaction, Turn, V
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use texts::Texts;
+use tokio::sync::Mutex;
 use uses::Uses;
 
 /// How often an operation is run again after the database rolled it back because of another one.
@@ -72,13 +73,15 @@ pub struct Service {
     texts: Arc<Texts>,
     mint_policy: MintPolicy,
     uses: Option<Arc<Uses>>,
+    /// Is held while a refused secret is swept.
+    sweeping: Arc<Mutex<()>>,
 }
 
 impl Service {
     /// Returns the service over this store, which refuses no mints and records no uses.
     pub fn new(store: Store) -> Self {
-        let (texts, mint_policy, uses) = Default::default();
-        Self { store: Arc::new(store), texts, mint_policy, uses }
+        let (texts, mint_policy, uses, sweeping) = Default::default();
+        Self { store: Arc::new(store), texts, mint_policy, uses, sweeping }
     }
 
     /// Returns the same service with this policy for mints.

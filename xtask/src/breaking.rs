@@ -8,11 +8,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
-use openapi_drift::{Finding, Pair, Question, Style, cli, compare, write_text};
+use openapi_drift::cli::{self, Format};
+use openapi_drift::{Finding, Outcome, Pair, Question, Style, compare};
 use xshell::{Shell, cmd};
 
 const CONTRACT: &str = "openapi.yaml";
 const CHANGELOG: &str = "CHANGELOG.md";
+const STYLE: Style<'_> = Style { colour: false, note: "" };
 const UNSHALLOW: &str = "git fetch --unshallow --tags";
 
 /// Compare the contract with the last release: every broken promise needs a line in CHANGELOG.md
@@ -22,13 +24,19 @@ const UNSHALLOW: &str = "git fetch --unshallow --tags";
 ///
 /// Exits with 0 if no promise is broken, or if all that are have a line. The line begins with `-
 /// Breaking: `, and names the code and the places of the finding. The command prints it.
+///
+/// In the formats for machines, a promise that CHANGELOG.md announces to be broken is an addition.
 #[derive(Args, Debug)]
-pub struct Breaking;
+pub struct Breaking {
+    /// Output for people or for machines
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
 
 impl Breaking {
     /// Runs the command and returns its exit code.
     pub fn run(&self) -> ExitCode {
-        match check(crate::root(), &mut io::stdout().lock()) {
+        match check(crate::root(), self.format, &mut io::stdout().lock()) {
             Ok(is_announced) => ExitCode::from(u8::from(!is_announced)),
             Err(why) => {
                 eprintln!("error: could not compare: {why}");
@@ -39,42 +47,66 @@ impl Breaking {
 }
 
 /// Reports what breaks, and returns whether the changelog announces all of it.
-fn check(folder: &Path, out: &mut dyn Write) -> Result<bool, String> {
-    let Some(base) = base(folder)? else {
-        let nothing = if is_cut_off(folder) {
-            writeln!(out, "the history is cut off, nothing was compared: run `{UNSHALLOW}`")
-        } else {
-            writeln!(out, "no earlier version has {CONTRACT}: nothing is promised yet")
-        };
-        return nothing.map(|()| true).map_err(|error| error.to_string());
-    };
-    let read = |file: &str| {
-        let text = std::fs::read_to_string(folder.join(file));
-        text.map_err(|error| format!("{file} cannot be read: {error}"))
-    };
+fn check(folder: &Path, format: Format, out: &mut dyn Write) -> Result<bool, String> {
     let contract = folder.join(CONTRACT);
-    let documented = cli::earlier(&base, &contract, folder)?;
-    let documents = Pair { documented, served: cli::read(&contract, folder)? };
-    let outcome = compare(Question::Change, &documents);
-
-    let known = git(folder, &["cat-file", "blob", &format!("{base}:{CHANGELOG}")]);
-    let known = entries(&known.unwrap_or_default());
-    let mut new = entries(&read(CHANGELOG)?);
-    new.retain(|entry| !known.contains(entry));
-    let is_announced = |finding: &&Finding| new.iter().any(|entry| announces(entry, finding));
-    let (announced, missing): (Vec<_>, Vec<_>) = outcome.findings.iter().partition(is_announced);
-    let mut report = || {
-        write_text(out, &outcome, Style { colour: false, note: "" })?;
-        if !announced.is_empty() {
-            writeln!(out, "{CHANGELOG} announces {} of them", announced.len())?;
+    let base = base(folder)?;
+    let documented = match &base {
+        Some(base) => cli::earlier(base, &contract, folder)?,
+        None if format == Format::Human => {
+            return cli::written(nothing(folder, out)).map(|()| true);
         }
-        if !missing.is_empty() {
-            writeln!(out, "\nUndo each of these, or announce it with a line in {CHANGELOG}:\n")?;
-        }
-        missing.iter().try_for_each(|finding| writeln!(out, "- {}", entry(finding)))
+        // For a machine, nothing differs.
+        None => cli::read(&contract, folder)?,
     };
-    report().map_err(|error: io::Error| format!("the report cannot be written: {error}"))?;
+    let documents = Pair { documented, served: cli::read(&contract, folder)? };
+    let mut outcome = compare(Question::Change, &documents);
+    let new = new_entries(folder, &base.unwrap_or_default())?;
+    let is_announced = |finding: &Finding| new.iter().any(|entry| announces(entry, finding));
+    if format != Format::Human {
+        let (announced, missing) = outcome.findings.into_iter().partition(is_announced);
+        outcome.findings = missing;
+        outcome.additions.extend(announced);
+        cli::written(format.write(out, &outcome, STYLE))?;
+        return Ok(outcome.findings.is_empty());
+    }
+    let missing: Vec<_> = outcome.findings.iter().filter(|it| !is_announced(it)).collect();
+    cli::written(report(out, &outcome, &missing))?;
     Ok(missing.is_empty())
+}
+
+fn nothing(folder: &Path, out: &mut dyn Write) -> io::Result<()> {
+    if is_cut_off(folder) {
+        writeln!(out, "the history is cut off, nothing was compared: run `{UNSHALLOW}`")
+    } else {
+        writeln!(out, "no earlier version has {CONTRACT}: nothing is promised yet")
+    }
+}
+
+fn report(out: &mut dyn Write, outcome: &Outcome, missing: &[&Finding]) -> io::Result<()> {
+    Format::Human.write(out, outcome, STYLE)?;
+    let announced = outcome.findings.len() - missing.len();
+    if announced > 0 {
+        writeln!(out, "{CHANGELOG} announces {announced} of them")?;
+    }
+    if !missing.is_empty() {
+        writeln!(out, "\nUndo each of these, or announce it with a line in {CHANGELOG}:\n")?;
+    }
+    missing.iter().try_for_each(|finding| writeln!(out, "- {}", entry(finding)))
+}
+
+/// Returns the entries of the changelog that its earlier version does not have, and that are in no section
+/// of a release that it has.
+fn new_entries(folder: &Path, base: &str) -> Result<Vec<String>, String> {
+    let text = std::fs::read_to_string(folder.join(CHANGELOG));
+    let text = text.map_err(|error| format!("{CHANGELOG} cannot be read: {error}"))?;
+    let known = git(folder, &["cat-file", "blob", &format!("{base}:{CHANGELOG}")]);
+    let known = known.unwrap_or_default();
+    let is_released =
+        |heading: &str| !heading.contains("unreleased") && known.lines().any(|it| it == heading);
+    let mut new = entries(&text, is_released);
+    let known = entries(&known, |_| false);
+    new.retain(|entry| !known.contains(entry));
+    Ok(new)
 }
 
 /// Returns the entry that announces a finding.
@@ -105,11 +137,19 @@ fn names(entry: &str, place: &str) -> bool {
     })
 }
 
-/// Returns the entries of a changelog without their line breaks.
-fn entries(changelog: &str) -> Vec<String> {
+/// Returns the entries of a changelog without their line breaks. Comments have none.
+fn entries(changelog: &str, is_left_out: impl Fn(&str) -> bool) -> Vec<String> {
+    let (first, rest) = changelog.split_once("<!--").unwrap_or((changelog, ""));
+    let rest = rest.split("<!--").filter_map(|part| part.split_once("-->"));
+    let text: String = [first].into_iter().chain(rest.map(|(_, text)| text)).collect();
     let mut entries: Vec<String> = Vec::new();
-    for line in changelog.lines() {
+    let mut is_skipped = false;
+    for line in text.lines() {
+        if line.starts_with("## ") {
+            is_skipped = is_left_out(line);
+        }
         match (line.strip_prefix("- "), line.strip_prefix("  "), entries.last_mut()) {
+            _ if is_skipped => {}
             (Some(first), ..) => entries.push(first.trim().to_owned()),
             (None, Some(more), Some(entry)) => *entry = format!("{entry} {}", more.trim()),
             _ => {}
@@ -204,8 +244,12 @@ paths:
         }
 
         fn check(&self) -> (bool, String) {
+            self.check_as(Format::Human)
+        }
+
+        fn check_as(&self, format: Format) -> (bool, String) {
             let mut out = Vec::new();
-            let is_announced = check(self.0.path(), &mut out).expect("a comparison");
+            let is_announced = check(self.0.path(), format, &mut out).expect("a comparison");
             (is_announced, String::from_utf8(out).expect("text"))
         }
     }
@@ -263,6 +307,45 @@ paths:
     }
 
     #[test]
+    fn a_comment_or_the_section_of_a_release_announces_nothing() {
+        let repository = Repository::new();
+        let line = "- Breaking: `operation-id` in deleteBooks: call `removeBooks`.\n";
+        repository.commit(V1, "## 0.2.0, unreleased\n\n## 0.1.0, 2026-01-01\n\n- The first one.\n");
+        repository.git("tag v0.1.0");
+        let renamed = V1.replace("deleteBooks", "removeBooks");
+        for (changelog, expected) in [
+            (format!("## 0.2.0, unreleased\n\n{line}\n## 0.1.0, 2026-01-01\n"), true),
+            (format!("## 0.2.0, 2026-02-02\n\n{line}\n## 0.1.0, 2026-01-01\n"), true),
+            (format!("## 0.2.0, unreleased\n\n## 0.1.0, 2026-01-01\n\n{line}"), false),
+            (format!("## 0.2.0, unreleased\n\n<!--\n{line}-->\n"), false),
+            (format!("## 0.2.0, unreleased\n<!-- a -->\n{line}<!-- b -->\n"), true),
+        ] {
+            repository.write(&renamed, &changelog);
+            assert_eq!(repository.check().0, expected, "{changelog}\n{}", repository.check().1);
+        }
+    }
+
+    #[test]
+    fn a_break_that_is_announced_is_no_error_for_machines() {
+        let repository = Repository::new();
+        let (is_kept, report) = repository.check_as(Format::Json);
+        assert!(is_kept && report.contains("\"conforms\": true"), "{report}");
+        repository.git("tag v0.1.0");
+        let line = "- Breaking: `operation-id` in deleteBooks: call `removeBooks`.\n";
+        let renamed = with_value("c").replace("deleteBooks", "removeBooks");
+        repository.write(&renamed, line);
+        let (is_announced, report) = repository.check_as(Format::Github);
+        assert!(!is_announced);
+        let lines: Vec<_> = report.lines().collect();
+        assert!(lines[0].starts_with("::error file=openapi.yaml,line="), "{report}");
+        assert!(lines[0].contains("title=response-enum::"), "{report}");
+        assert!(lines[1].starts_with("::notice file=openapi.yaml,line="), "{report}");
+        repository.write(&V1.replace("deleteBooks", "removeBooks"), line);
+        let (is_announced, report) = repository.check_as(Format::Sarif);
+        assert!(is_announced && report.contains("in revision v0.1.0)"), "{report}");
+    }
+
+    #[test]
     fn the_base_is_the_last_tag_else_the_merge_base_else_the_last_commit_but_one() {
         let repository = Repository::new();
         assert_eq!(repository.check(), (true, NOTHING.to_owned()));
@@ -316,7 +399,7 @@ paths:
         let from = repository.0.path().display();
         repository.git(&format!("clone --quiet --depth 1 file://{from} {}", folder.display()));
         let mut report = Vec::new();
-        assert_eq!(check(&folder, &mut report), Ok(true));
+        assert_eq!(check(&folder, Format::Human, &mut report), Ok(true));
         assert!(String::from_utf8_lossy(&report).contains("git fetch --unshallow"));
     }
 }

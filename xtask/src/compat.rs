@@ -4,11 +4,12 @@
 
 mod recorded;
 
-use std::fs;
-use std::io::{self, BufRead, BufReader};
+use std::error::Error;
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitCode, Stdio};
 
 use clap::Args;
+use xshell::{TempDir, cmd};
 
 const NODE: [&str; 5] = [
     "@tursodatabase/api@2.0.5",
@@ -38,10 +39,7 @@ impl Compat {
                 let is_complete = calls.len() == CALLS && calls.iter().all(Call::works);
                 ExitCode::from(u8::from(!is_complete))
             }
-            Err(error) => {
-                eprintln!("error: {error}");
-                ExitCode::FAILURE
-            }
+            Err(error) => crate::fail(&error),
         }
     }
 }
@@ -66,45 +64,43 @@ impl Call {
 }
 
 /// Installs the clients, runs their calls, and returns the outcomes.
-fn calls() -> io::Result<Vec<Call>> {
-    let folder = crate::target().join("compat");
-    fs::create_dir_all(&folder)?;
-    let scripts = crate::root().join("xtask/src/compat");
+fn calls() -> Result<Vec<Call>, Box<dyn Error>> {
+    let shell = crate::shell()?;
+    let (folder, contract) = (crate::target().join("compat"), crate::root().join("openapi.yaml"));
+    shell.create_dir(&folder)?;
     // The scripts look for packages in their own folder.
     for script in ["calls.mjs", "calls.py", "generated.mts", "generated.py", "generated.yaml"] {
-        fs::copy(scripts.join(script), folder.join(script))?;
+        shell.copy_file(crate::root().join("xtask/src/compat").join(script), &folder)?;
     }
     println!("installing {}, {}", NODE.join(", "), PYTHON.join(", "));
-    let run = |line: &str| {
-        let mut words = line.split_whitespace();
-        let mut command = Command::new(words.next().unwrap_or_default());
-        command.args(words).current_dir(&folder);
-        command
-    };
-    output(run("npm install --silent --prefix .").args(NODE))?;
-    output(&mut run("python3 -m venv python"))?;
-    output(run("python/bin/pip install --quiet --disable-pip-version-check").args(PYTHON))?;
-    let contract = crate::root().join("openapi.yaml");
-    output(run("npx openapi-typescript --output contract.d.ts").arg(&contract))?;
-    let compile = "npx tsc --strict --target es2022 --module nodenext --skipLibCheck generated.mts";
-    output(&mut run(compile))?;
-    let generate = "python/bin/openapi-python-client generate --meta none --overwrite \
-                    --config generated.yaml --output-path contract --path";
-    output(run(generate).arg(&contract))?;
+    shell.change_dir(&folder);
+    let compile = "--strict --target es2022 --module nodenext --skipLibCheck".split(' ');
+    let generate =
+        "--meta none --overwrite --config generated.yaml --output-path contract".split(' ');
+    for command in [
+        cmd!(shell, "npm install --silent --prefix . {NODE...}"),
+        cmd!(shell, "python3 -m venv python"),
+        cmd!(shell, "python/bin/pip install --quiet --disable-pip-version-check {PYTHON...}"),
+        cmd!(shell, "npx openapi-typescript --output contract.d.ts {contract}"),
+        cmd!(shell, "npx tsc {compile...} generated.mts"),
+        cmd!(shell, "python/bin/openapi-python-client generate {generate...} --path {contract}"),
+    ] {
+        command.quiet().run()?;
+    }
 
     let server = Server::start()?;
-    let mut lines = String::new();
+    shell.set_var("ORGTOKENS_URL", &server.url);
+    shell.set_var("ORGTOKENS_TOKEN", &server.token);
+    let mut calls = Vec::new();
     for script in [
-        "node calls.mjs",
-        "python/bin/python calls.py",
-        "node generated.mjs",
-        "python/bin/python generated.py",
+        cmd!(shell, "node calls.mjs"),
+        cmd!(shell, "python/bin/python calls.py"),
+        cmd!(shell, "node generated.mjs"),
+        cmd!(shell, "python/bin/python generated.py"),
     ] {
-        // A client that fails must not hide the others.
-        let done = server.output(&mut run(script));
-        lines += &done.unwrap_or_else(|error| format!("{script}\t-\t{error}\n"));
+        // A client that fails must not hide the others. What it does not call is missing.
+        calls.extend(script.quiet().ignore_status().read()?.lines().filter_map(Call::parse));
     }
-    let mut calls: Vec<_> = lines.lines().filter_map(Call::parse).collect();
     calls.extend(recorded::calls(&server.url, &server.token)?);
     Ok(calls)
 }
@@ -114,35 +110,27 @@ struct Server {
     process: Child,
     url: String,
     token: String,
-    _folder: tempfile::TempDir,
+    _folder: TempDir,
 }
 
 impl Server {
-    fn start() -> io::Result<Self> {
-        let build = ["build", "--quiet", "--package", "orgtokens-server"];
-        output(Command::new("cargo").args(build).current_dir(crate::root()))?;
-        let folder = tempfile::tempdir()?;
+    fn start() -> Result<Self, Box<dyn Error>> {
+        let shell = crate::shell()?;
+        cmd!(shell, "cargo build --quiet --package orgtokens-server").quiet().run()?;
+        let folder = shell.create_temp_dir()?;
         let database = format!("sqlite://{}", folder.path().join("compat.db").display());
+        shell.set_var("ORGTOKENS_DATABASE", database);
         let program = crate::target().join("debug/orgtokens-server");
-        let run = |arguments: &str| {
-            let mut command = Command::new(&program);
-            command.args(arguments.split(' ')).env("ORGTOKENS_DATABASE", &database);
-            command
-        };
-        let owner = "init --organization acme --username alice --email alice@example.com";
-        let token = output(&mut run(owner))?.trim().to_owned();
-        output(&mut run("user add --username bob --email bob@example.com"))?;
-        let mut serve = run("serve --listen 127.0.0.1:0");
+        let alice = "--username alice --email alice@example.com".split(' ');
+        let bob = "--username bob --email bob@example.com".split(' ');
+        let token = cmd!(shell, "{program} init --organization acme {alice...}").quiet().read()?;
+        cmd!(shell, "{program} user add {bob...}").quiet().read()?;
+        let mut serve = Command::from(cmd!(shell, "{program} serve --listen 127.0.0.1:0"));
         let mut process = serve.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let mut line = String::new();
         BufReader::new(process.stdout.take().expect("it is piped")).read_line(&mut line)?;
         let url = line.trim().trim_start_matches("listening on ").to_owned();
         Ok(Self { process, url, token, _folder: folder })
-    }
-
-    /// Runs a script that calls this server, and returns what it printed.
-    fn output(&self, script: &mut Command) -> io::Result<String> {
-        output(script.env("ORGTOKENS_URL", &self.url).env("ORGTOKENS_TOKEN", &self.token))
     }
 }
 
@@ -151,19 +139,6 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// Runs a command that must succeed, and returns its stdout. Its stderr goes to ours.
-fn output(command: &mut Command) -> io::Result<String> {
-    let program = command.get_program().display().to_string();
-    let output = command.stderr(Stdio::inherit()).output();
-    let output = output
-        .map_err(|error| io::Error::other(format!("{program} cannot run: {error}: install it")))?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    if !output.status.success() {
-        return Err(io::Error::other(format!("{program} failed: {}\n{text}", output.status)));
-    }
-    Ok(text)
 }
 
 /// Returns a line for each call, and how many of them work.

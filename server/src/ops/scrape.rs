@@ -136,6 +136,8 @@ impl Scrape {
         gauge(to, "orgtokens_live_tokens", help, counted)?;
         let help = "Tokens that had expired and that this server removed.";
         counter(to, "orgtokens_tokens_swept", help, Some(store.counts().swept_tokens.get()))?;
+        let help = "Attempts to remove them that failed.";
+        counter(to, "orgtokens_sweep_failures", help, Some(store.counts().failed_sweeps.get()))?;
         let (name, help) = ("orgtokens_commit_changes", "Changes that shared a commit.");
         let commits = &store.counts().commits;
         let mut changes = to.encode_descriptor(name, help, None, MetricType::Histogram)?;

@@ -8,42 +8,58 @@ use crate::error::Result;
 use crate::name::Name;
 use crate::store::{Purpose, TokenPlace, Transaction, Turn, View};
 use crate::token::TokenDigest;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{sleep, timeout};
 
 /// How many tokens one transaction changes, so that no request waits long for it.
 const BATCH: u32 = 500;
 
-/// How often tokens are swept.
+/// How long the sweep waits at most for the next token that expires: others may be minted meanwhile.
 const INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long a refusal waits at most until it is final. The database may be locked or full.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
+
 impl Service {
-    /// Sweeps now and then, forever. What fails is tried again the next time.
+    /// Sweeps whenever a token expires or an overlap ends, forever. What fails is counted, and tried
+    /// again.
     pub async fn sweep_regularly(self) {
-        let mut ticks = interval(INTERVAL);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            ticks.tick().await;
-            let _ = self.sweep().await;
+            let next = self.store.until_next_end().await;
+            let due = next.as_ref().is_ok_and(|next| *next == Some(Duration::ZERO));
+            let swept = if due { self.sweep().await } else { Ok(0) };
+            if next.is_err() || swept.is_err() {
+                self.store.counts().failed_sweeps.add(1);
+            }
+            if !swept.is_ok_and(|swept| swept > 0) {
+                let wait = next.ok().flatten().filter(|wait| !wait.is_zero());
+                sleep(wait.unwrap_or(INTERVAL).min(INTERVAL)).await;
+            }
         }
     }
 
     /// Removes every token that has expired and ends every overlap that is over, in batches. Returns how
-    /// many tokens there were.
+    /// many there were. A place that fails holds up no other.
     pub async fn sweep(&self) -> Result<usize> {
-        while self.store.read(View::Statement).await?.has_ended_overlap().await?
-            && self.end_overlaps().await? > 0
-        {}
-        let mut removed = 0;
+        let mut swept = 0;
         loop {
+            let before = swept;
+            swept += self.end_overlaps().await?;
             let places = self.store.read(View::Statement).await?.expired_places(BATCH).await?;
-            let before = removed;
+            let mut failure = None;
             for place in &places {
-                removed += self.sweep_place(place, None).await?;
+                match self.sweep_place(place, None).await {
+                    Ok(removed) => swept += removed,
+                    Err(error) => failure = Some(error),
+                }
+            }
+            if let Some(error) = failure {
+                return Err(error);
             }
             // Another server may sweep too.
-            if removed == before {
-                return Ok(removed);
+            if swept == before {
+                return Ok(swept);
             }
         }
     }
@@ -56,14 +72,24 @@ impl Service {
         Ok(true)
     }
 
-    /// Removes the token of a secret that was refused, if it has expired: the refusal is answered after
-    /// that, so that it is final.
-    pub async fn sweep_refused(&self, secret: &TokenDigest) -> Result<()> {
-        let view = self.store.read(View::Statement);
-        if let Some(place) = view.await?.expired_place_of(secret).await? {
-            self.sweep_place(&place, Some(secret)).await?;
-        }
-        Ok(())
+    /// Makes the refusal of a secret final, if it was refused because it has expired. One at a time, so
+    /// that others find room in the pool.
+    pub async fn sweep_refused(&self, secret: &TokenDigest) {
+        let sweep = async {
+            let place = self.store.read(View::Statement).await?.place_of_ended(secret).await?;
+            let Some(place) = place else { return Result::Ok(()) };
+            let turn = Arc::clone(&self.sweeping).lock_owned().await;
+            let (service, secret) = (self.clone(), *secret);
+            // It goes on after the timeout.
+            let sweep = async move {
+                let _turn = turn;
+                service.sweep_place(&place, Some(&secret)).await
+            };
+            let _ = tokio::spawn(sweep).await;
+            Ok(())
+        };
+        // If that fails, the secret is refused all the same.
+        let _ = timeout(REFUSAL_TIMEOUT, sweep).await;
     }
 
     async fn end_overlaps(&self) -> Result<usize> {
@@ -74,12 +100,12 @@ impl Service {
         self.transact(&Turn::Free, Purpose::Change, end).await
     }
 
-    /// Removes a batch of the tokens that have expired at one place, or that of this secret alone.
+    /// Removes a batch of the tokens that have expired at one place, or ends this secret alone.
     async fn sweep_place(&self, place: &TokenPlace, secret: Option<&TokenDigest>) -> Result<usize> {
         // The space that is reserved on a full disk is for revocations: these tokens are dead already.
         let removed = self.transact(&Turn::Free, Purpose::Change, |mut change| async move {
             let expired = match secret {
-                Some(secret) => change.delete_expired_token(place, secret).await?,
+                Some(secret) => change.end_secret(place, secret).await?,
                 None => change.delete_expired_tokens(place, BATCH).await?,
             };
             let Some((head, removed)) = expired else { return Ok((change, 0)) };

@@ -3,7 +3,7 @@
 //! about the credentials.
 
 use super::audit::{Actor, LEAK_REPORT, REVOKE, record, revocations};
-use super::{InOrganization, Pause, Service, reach};
+use super::{InOrganization, Service, reach};
 use crate::access::{Action, Extent};
 use crate::caller::UserId;
 use crate::error::{Error, Result};
@@ -12,7 +12,7 @@ use crate::records::{
     LeakReport, RevocationFilter, RevokeTokensRequest, RevokedTokenItem, RevokedTokens, Token,
 };
 use crate::store::{Access, Purpose, Reach, Selection, Turn, View};
-use crate::token::{PlainToken, TokenDigest};
+use crate::token::{PlainToken, TokenDigest, TokenId};
 
 /// How many tokens one call revokes, and how many credentials one report names.
 const MOST: usize = 1_000;
@@ -21,10 +21,8 @@ impl InOrganization<'_> {
     /// Revokes the selected tokens that the caller could list, the oldest first. What the caller could
     /// not list is left out.
     pub async fn revoke_tokens(self, request: RevokeTokensRequest) -> Result<RevokedTokens> {
-        let selection = selection(&request)?;
-        if request.filter.as_ref().is_some_and(RevocationFilter::asks_for_use) {
-            self.write_uses_of_now().await?;
-        }
+        let in_use = self.in_use(request.filter.as_ref()).await?;
+        let selection = selection(&request, &in_use)?;
         let (revoked, more, extent) = if request.dry_run {
             self.read(View::Snapshot, |mut view| async move {
                 let access = view.access(self.credential, Some(self.slug)).await?;
@@ -62,19 +60,24 @@ impl InOrganization<'_> {
         Ok(RevokedTokens { tokens, dry_run: request.dry_run, more })
     }
 
-    /// Writes the uses that this server has noted, with that of the calling token, so that no token is
-    /// revoked as unused because its use was not written yet.
-    async fn write_uses_of_now(&self) -> Result<()> {
-        let caller = self.service.authenticate(self.credential).await?;
-        if !self.service.records_uses() {
+    /// Returns the tokens that a filter must not take for unused: those whose last use this server has
+    /// noted and not written, with the calling one.
+    async fn in_use(&self, filter: Option<&RevocationFilter>) -> Result<Vec<TokenId>> {
+        let Some(filter) = filter.filter(|filter| filter.asks_for_use()) else {
+            return Ok(Vec::new());
+        };
+        let access = self.service.store.access(self.credential, Some(self.slug)).await?;
+        let (caller, ..) = reach(access.access.clone(), Action::ManageTokens)?;
+        let Some(uses) = &self.service.uses else {
             let message = "this server does not record when tokens are used: select them by \
                            something else, or ask its operator to start it without --no-last-use";
             return Err(Error::Invalid(message.to_owned()));
-        }
-        if let Some(address) = self.credential.address {
-            self.service.note_use(caller.token, address);
-        }
-        self.service.write_uses(Pause::None).await
+        };
+        let RevocationFilter { last_used_before: None, never_used: Some(false), .. } = filter
+        else {
+            return Ok([vec![caller.token], uses.unwritten().await].concat());
+        };
+        Ok(Vec::new())
     }
 }
 
@@ -88,7 +91,7 @@ fn who(access: Access) -> Result<(Reach, Extent, Option<UserId>)> {
 ///
 /// # Errors
 /// [`Error::Invalid`] if it selects nothing or everything.
-fn selection(request: &RevokeTokensRequest) -> Result<Selection<'_>> {
+fn selection<'a>(request: &'a RevokeTokensRequest, in_use: &'a [TokenId]) -> Result<Selection<'a>> {
     let invalid = |message: &str| Err(Error::Invalid(message.to_owned()));
     match (&request.ids, &request.filter) {
         (Some(ids), None) if (1..=MOST).contains(&ids.len()) => Ok(Selection::Ids(ids)),
@@ -96,7 +99,7 @@ fn selection(request: &RevokeTokensRequest) -> Result<Selection<'_>> {
         (None, Some(filter)) if *filter == RevocationFilter::default() => {
             invalid("the filter is empty, so it would select every token: name a member of it")
         }
-        (None, Some(filter)) => Ok(Selection::Filter(filter)),
+        (None, Some(filter)) => Ok(Selection::Filter(filter, in_use)),
         _ => invalid("name the tokens by either `ids` or `filter`"),
     }
 }

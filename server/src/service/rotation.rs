@@ -17,7 +17,7 @@ use tokio::sync::mpsc::{Sender, channel};
 const NOT_YOURS: Error =
     Error::Forbidden("only the user of a token may rotate it: revoke it instead");
 
-/// Who holds an old secret must not end the newer one.
+/// Who holds an old secret must not get a newer one.
 const OLD_SECRET: Error =
     Error::TokenTooNarrow("this secret was replaced: rotate the token with its newest one");
 

@@ -98,6 +98,14 @@ impl Uses {
         has_room
     }
 
+    /// Returns the tokens whose last use is not written yet.
+    pub async fn unwritten(&self) -> Vec<TokenId> {
+        let kept = self.kept.lock().await;
+        let pending = kept.iter().filter(|(_, kept)| kept.pending.is_some());
+        let pending = pending.map(|(token, _)| *token);
+        pending.chain(self.waiting.lock().uses.keys().copied()).collect()
+    }
+
     /// Begins a new tick, and keeps what was noted in the last one. Returns its number.
     fn tick(&self, kept: &mut HashMap<TokenId, RecentUse>) -> u32 {
         let tick = self.tick.fetch_add(1, Relaxed);
@@ -114,11 +122,6 @@ impl Uses {
 }
 
 impl Service {
-    /// Returns whether it records uses.
-    pub fn records_uses(&self) -> bool {
-        self.uses.is_some()
-    }
-
     /// Notes that a token is used now, by a client with this address. Returns false if that is lost,
     /// because too many tokens are in use.
     pub fn note_use(&self, token: TokenId, address: IpAddr) -> bool {

@@ -25,12 +25,15 @@ pub struct Counts {
     pub commits: Histogram,
     /// How many tokens were removed because they had expired.
     pub swept_tokens: Counter,
+    /// How often a sweep of such tokens failed.
+    pub failed_sweeps: Counter,
 }
 
 impl Default for Counts {
     fn default() -> Self {
-        let (statements, round_trips, swept_tokens) = Default::default();
-        Self { statements, round_trips, commits: Histogram::new(BATCH_SIZES), swept_tokens }
+        let commits = Histogram::new(BATCH_SIZES);
+        let (statements, round_trips, swept_tokens, failed_sweeps) = Default::default();
+        Self { statements, round_trips, commits, swept_tokens, failed_sweeps }
     }
 }
 

@@ -18,7 +18,7 @@ use serde_json::json;
 use std::net::IpAddr;
 
 pub fn trials() -> Vec<Trial> {
-    trials!(
+    let mut trials: Vec<Trial> = trials!(
         Backend::BOTH,
         a_token_is_refused_from_its_expiry_on,
         an_expired_token_is_in_no_list_and_is_found_by_no_id,
@@ -29,7 +29,11 @@ pub fn trials() -> Vec<Trial> {
         what_is_minted_through_a_restricted_token_is_accepted_from_no_other_addresses,
         a_clock_that_was_set_back_revives_nothing,
         an_expired_token_that_was_refused_is_gone,
-    )
+    );
+    let on_postgres: Vec<Trial> =
+        trials!([Backend::Postgres], what_is_locked_holds_up_no_other_sweep);
+    trials.extend(on_postgres);
+    trials
 }
 
 /// Mints a token that expires in half an hour.
@@ -207,10 +211,14 @@ async fn an_expired_token_that_was_refused_is_gone(backend: Backend) {
     let stage = Stage::new(backend).await;
     let (token, _) = short_lived(&stage, &stage.owner, "ci").await;
     short_lived(&stage, &stage.owner, "other").await;
-    stage.here.sweep_refused(&token.digest).await.expect("nothing yet");
+    // It waits for no second connection while it has one.
+    let store = Store::open_pooled(&stage.database.url, 1.try_into().expect("not 0"));
+    let small = Service::new(store.await.expect("the same database"));
+    small.sweep_refused(&token.digest).await;
     assert_eq!(stage.bound_tokens().await, 2);
     an_hour_later(&stage).await;
-    stage.here.sweep_refused(&token.digest).await.expect("swept");
+    small.store().clock().advance(HOUR);
+    small.sweep_refused(&token.digest).await;
     let newest = audit_log(&stage).await.remove(0);
     assert_eq!(
         (newest.author.as_str(), &newest.data["cause"], &newest.data["token"]["name"]),
@@ -219,6 +227,35 @@ async fn an_expired_token_that_was_refused_is_gone(backend: Backend) {
     let restarted = restarted_an_hour_earlier(&stage).await;
     assert!(is_dead(&restarted.validate(&token).await));
     assert_eq!(stage.here.sweep().await.expect("swept"), usize::from(backend == Backend::Sqlite));
+}
+
+async fn what_is_locked_holds_up_no_other_sweep(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    stage.member("bob", Role::Member).await;
+    let database = connect(&stage.database.url).await;
+    let run = async |statements: &str| database.batch_execute(statements).await.expect("success");
+    let expired = async || {
+        let expired = "SELECT count(*) FROM tokens WHERE expires_at = 1000";
+        database.query_one(expired, &[]).await.expect("a count").get::<_, i64>(0)
+    };
+    // With one of these locks the sweep meets it first.
+    for lock in ["users WHERE username = 'bob'", "organizations"] {
+        let (token, _) = short_lived(&stage, &stage.owner, "ci").await;
+        run("UPDATE tokens SET expires_at = 1000 WHERE name = 'ci'
+             OR user_id = (SELECT id FROM users WHERE username = 'bob')")
+        .await;
+        assert_eq!(expired().await, 2);
+        run(&format!("BEGIN; SELECT 1 FROM {lock} FOR UPDATE")).await;
+        let failure = stage.here.sweep().await;
+        assert!(matches!(failure, Err(Error::Unavailable(_))), "{failure:?}");
+        assert_eq!(expired().await, 1, "{lock}");
+        // A refusal does not wait for the lock either, and goes on behind its answer.
+        stage.here.sweep_refused(&token.digest).await;
+        assert_eq!(expired().await, 1);
+        run("ROLLBACK").await;
+        stage.here.sweep_refused(&token.digest).await;
+    }
+    assert_eq!(expired().await, 0);
 }
 
 async fn a_clock_that_was_set_back_revives_nothing(backend: Backend) {

@@ -6,7 +6,7 @@ use crate::stage::{
 };
 use chrono::{DateTime, Utc};
 use libtest_mimic::Trial;
-use orgtokens_server::caller::Credential;
+use orgtokens_server::caller::{Credential, Role};
 use orgtokens_server::error::{Error, Result};
 use orgtokens_server::records::{PageQuery, TokenDetails};
 use orgtokens_server::service::{Pause, Service};
@@ -279,6 +279,17 @@ async fn tokens_are_selected_by_their_last_use(backend: Backend) {
     let service = recording(&stage).await;
     let (used, _) = (minted(&stage, "used").await, minted(&stage, "unused").await);
     note(&service, used, 1);
+    assert_eq!(
+        select(&service, &stage.owner, &json!({"never_used": true})).await.expect("a selection"),
+        ["unused"]
+    );
+    write(&service).await;
+    assert_eq!(last_address(&stage, used).await, Some(address(1)));
+    note(&service, used, 2);
+    let before = json!({"last_used_before": "2999-01-01T00:00:00Z"});
+    assert!(select(&service, &stage.owner, &before).await.expect("a selection").is_empty());
+    assert_eq!(last_address(&stage, used).await, Some(address(1)), "a selection writes nothing");
+    service.write_uses(Pause::None).await.expect("written");
     for (filter, expected) in [
         (json!({"never_used": true}), vec!["unused"]),
         (json!({"never_used": false}), vec!["used"]),
@@ -295,6 +306,10 @@ async fn tokens_are_selected_by_their_last_use(backend: Backend) {
         select(&service, &caller, &json!({"never_used": true})).await.expect("a selection"),
         ["unused"]
     );
+    let outsider = stage.member("eve", Role::Viewer).await;
+    stage.here.within(&stage.owner, &acme()).remove_member(&name("eve")).await.expect("removed");
+    let hidden = select(&stage.here, &outsider, &json!({"never_used": true})).await;
+    assert!(matches!(hidden, Err(Error::NotFound(_))), "{hidden:?}");
     let without = select(&stage.here, &stage.owner, &json!({"never_used": true})).await;
     assert!(matches!(without, Err(Error::Invalid(_))), "{without:?}");
 }

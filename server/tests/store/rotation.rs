@@ -124,7 +124,7 @@ async fn an_overlap_that_has_ended_does_not_come_back(backend: Backend) {
         let rotated = secret(&rotated.expect("rotated"));
         an_hour_later(&stage).await;
         if is_used {
-            stage.here.note_reuse(&old.digest, Origin::Cli).await.expect("noted");
+            stage.here.sweep_refused(&old.digest).await;
         } else {
             stage.here.sweep().await.expect("swept");
         }

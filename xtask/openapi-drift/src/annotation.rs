@@ -4,7 +4,7 @@
 //! They are read through `$ref` and `allOf`, which is how the generator writes them, but not
 //! through a choice.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 
 use crate::case::Schema;
 use crate::document::Node;
@@ -62,11 +62,12 @@ fn default<'d>(schema: &Schema<'d>) -> Option<Node<'d>> {
 
 /// Returns every value of a keyword, the outermost first.
 fn find_all<'d>(schema: &Schema<'d>, keyword: &str) -> Vec<Node<'d>> {
-    let mut seen = BTreeSet::new();
-    let mut pending: VecDeque<_> = schema.all.iter().cloned().collect();
-    let mut found = Vec::new();
+    // Most schemas combine no others, so that nothing is put in here.
+    let mut known = HashSet::new();
+    let mut found: Vec<_> = schema.all.iter().filter_map(|node| node.get(keyword)).collect();
+    let mut pending: VecDeque<_> = schema.all.iter().flat_map(always_applied).collect();
     while let Some(node) = pending.pop_front() {
-        if seen.insert(node.defined_at.clone()) {
+        if known.insert(std::ptr::from_ref(node.value)) {
             found.extend(node.get(keyword));
             pending.extend(always_applied(&node));
         }

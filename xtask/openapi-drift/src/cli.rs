@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use crate::warning::nearest;
 use crate::{
-    Code, Document, Outcome, Pair, Question, Style, TrafficRule, Warning, compare,
+    Code, Document, Outcome, Pair, Question, Style, TrafficRule, WarningRule, compare,
     write_explanation, write_github, write_json, write_sarif, write_text,
     write_traffic_explanation, write_warning_explanation,
 };
@@ -48,27 +49,29 @@ pub struct Options {
     explain: Option<Explained>,
 }
 
-/// A code of a comparison, one of traffic, or the one of warnings.
+/// A code of a comparison, one of traffic, or one of warnings.
 #[derive(Clone, Copy, Debug)]
 enum Explained {
     Comparison(Code),
     Traffic(TrafficRule),
-    Warning,
+    Warning(&'static WarningRule),
 }
 
 fn code(name: &str) -> Result<Explained, String> {
-    let of_traffic = || TrafficRule::find(name).map(Explained::Traffic);
-    let found = Code::find(name).map(Explained::Comparison).or_else(of_traffic);
-    let found = found.or((name == Warning::CODE).then_some(Explained::Warning));
+    let of_warnings = || WarningRule::ALL.into_iter().find(|rule| rule.code == name);
+    let found = Code::find(name).map(Explained::Comparison);
+    let found = found.or_else(|| TrafficRule::find(name).map(Explained::Traffic));
+    if let Some(found) = found.or_else(|| of_warnings().map(Explained::Warning)) {
+        return Ok(found);
+    }
     let of_traffic = TrafficRule::ALL.iter().map(ToString::to_string);
-    let codes = || {
-        Code::all()
-            .map(|code| code.to_string())
-            .chain(of_traffic)
-            .chain([Warning::CODE.to_owned()])
-            .collect::<Vec<_>>()
-    };
-    found.ok_or_else(|| format!("no finding has this code: the codes are {}", codes().join(", ")))
+    let of_warnings = WarningRule::ALL.iter().map(|rule| rule.code.to_owned());
+    let codes = Code::all().map(|code| code.to_string()).chain(of_traffic).chain(of_warnings);
+    let codes: Vec<_> = codes.collect();
+    Err(match nearest(name, codes.iter().map(String::as_str)) {
+        Some(code) => format!("no finding has this code: did you mean `{code}`?"),
+        None => format!("no finding has this code: the codes are {}", codes.join(", ")),
+    })
 }
 
 const HELP: &str = "\
@@ -78,13 +81,15 @@ be compared. With `--against`, exits with 1 only if a promise of the earlier con
 `--format json` prints one object: `conforms`, `contract`, `generated`, `operations` (how many), and \
 `findings`, the most severe first. Each has `code`, `title`, `documented` and `served` (`pointer`, \
 `definition`, `line`, `column`, `says`), `places`, `why` and `help`. `notes` are of the same form, and \
-fail nothing. `warnings` are unknown keywords of either document (`code`, `title`, `document`, `pointer`, \
+fail nothing. `warnings` are what is not OpenAPI in either document (`code`, `title`, `document`, `pointer`, \
 `line`, `column`, `why`, `help`), and fail nothing too. With `--against`, `before` and \
 `now` replace `contract`, `generated`, `documented` and `served`, and there are `additions` and no `notes`.";
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
+/// The formats of a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
     /// Text like that of a compiler
+    #[default]
     Human,
     /// One object
     Json,
@@ -129,7 +134,9 @@ impl Options {
             Some(Explained::Traffic(rule)) => {
                 written(write_traffic_explanation(out, rule)).map(|()| 0)
             }
-            Some(Explained::Warning) => written(write_warning_explanation(out)).map(|()| 0),
+            Some(Explained::Warning(rule)) => {
+                written(write_warning_explanation(out, rule)).map(|()| 0)
+            }
             None => self.compare(project, is_terminal, out),
         };
         result.unwrap_or_else(|why| {
@@ -176,11 +183,18 @@ impl Options {
         is_terminal: bool,
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        match self.format {
-            Format::Json => write_json(out, outcome)?,
-            Format::Github => write_github(out, outcome)?,
-            Format::Sarif => write_sarif(out, outcome)?,
-            Format::Human => write_text(out, outcome, style(is_terminal, project.note))?,
+        self.format.write(out, outcome, style(is_terminal, project.note))
+    }
+}
+
+impl Format {
+    /// Writes a report. Only text for people has a style.
+    pub fn write(self, out: &mut dyn Write, outcome: &Outcome, style: Style<'_>) -> io::Result<()> {
+        match self {
+            Self::Json => write_json(out, outcome)?,
+            Self::Github => write_github(out, outcome)?,
+            Self::Sarif => write_sarif(out, outcome)?,
+            Self::Human => write_text(out, outcome, style)?,
         }
         out.flush()
     }
@@ -192,7 +206,10 @@ fn style(is_terminal: bool, note: &str) -> Style<'_> {
 }
 
 /// A reader that closes the pipe early does not change the result.
-fn written(result: io::Result<()>) -> Result<(), String> {
+///
+/// # Errors
+/// A sentence, if the report cannot be written for another reason.
+pub fn written(result: io::Result<()>) -> Result<(), String> {
     match result {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(format!("could not write the report: {error}"))

@@ -24,6 +24,7 @@ use crate::location::Location;
 use crate::number::Number;
 use crate::pair::{Direction, Pair, Question};
 use crate::value::Value as Json;
+pub use object::visible;
 use variant::{Constant, Constants, Union};
 
 /// Deeper than the references of any document that people maintain.
@@ -174,6 +175,9 @@ impl Containment {
 
     /// Compares what both sides declare for one value.
     pub fn compare(&mut self, schemas: &Pair<Schema<'_>>, location: &Location) -> Vec<Finding> {
+        if schemas.are_identical() {
+            return Vec::new();
+        }
         let key = (schemas.as_ref().map(Schema::key), location.direction);
         if let Some(index) = self.holding.get_index_of(&key) {
             self.used = self.used.min(index);
@@ -306,10 +310,10 @@ impl Containment {
         let (value, (index, small)) = (union.value, union.small);
         let (_, large) = value.cases.ordered(value.location.direction);
         let rank = |at: &usize| (component(small) != component(&large[*at]), at.abs_diff(index));
-        let mut variants = variants.to_vec();
-        variants.sort_by_key(rank);
+        let mut ranked = variants.to_vec();
+        ranked.sort_by_key(rank);
         let mut best: Option<(_, Vec<Finding>)> = None;
-        for at in variants {
+        for at in ranked {
             let spans = |(name, _): &&Constant<'_>| !union.has_all_values(at, name);
             let covered: Vec<_> = told.iter().filter(spans).copied().collect();
             let fit = Fit { value, small, large: &large[at], covered: &covered };
@@ -322,7 +326,13 @@ impl Containment {
                 best = Some((cost, findings));
             }
         }
-        best.map_or(Vec::new(), |(_, findings)| findings)
+        let findings = best.map_or(Vec::new(), |(_, findings)| findings);
+        if breaks(&findings) && union.is_unpaired(variants) {
+            let large: Vec<_> = variants.iter().map(|at| large[*at].clone()).collect();
+            let [small, large] = [describe::case(small), describe::cases(&large)];
+            return vec![value.differs(Rule::Type, &small, &large)];
+        }
+        findings
     }
 
     fn case(&mut self, fit: &Fit<'_, '_>) -> Vec<Finding> {

@@ -80,16 +80,14 @@ fn range(case: &Case<'_>) -> Option<String> {
         Kind::Object => " members",
         _ => "",
     };
-    let full = if case.is_integer {
-        Range::whole(i64::MIN.into(), i64::MAX.into())
-    } else {
-        Case::any(case.kind, &case.origin).range
-    };
+    let full = Case::any(case.kind, &case.origin).range;
     if case.range == full || case.values.is_some() {
         return None;
     }
-    let low = case.range.low.filter(|_| case.range.low != full.low);
-    let high = case.range.high.filter(|_| case.range.high != full.high);
+    // Every integer is in this one.
+    let all = if case.is_integer { Range::whole(i64::MIN.into(), i64::MAX.into()) } else { full };
+    let low = case.range.low.filter(|low| Some(*low) != all.low);
+    let high = case.range.high.filter(|high| Some(*high) != all.high);
     Some(format!("({}{unit})", Range { low, high }))
 }
 

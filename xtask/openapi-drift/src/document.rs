@@ -3,12 +3,15 @@
 //! Others walk a document only through `Node`, and so never see a reference. A document that
 //! cannot be walked is refused here. This module must not know what a schema means.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use percent_encoding::percent_decode_str;
 
 use crate::files::{self, Files};
 use crate::value::{Position, Value};
+use crate::warning::{self, Warning};
 use crate::yaml::{self, escape};
 
 /// Longer chains of references are taken for circles.
@@ -37,6 +40,9 @@ pub struct Document {
     files: Files,
     /// How many values it holds.
     size: usize,
+    anchors: OnceLock<HashMap<String, String>>,
+    /// What is not OpenAPI in it.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 impl Document {
@@ -57,8 +63,9 @@ impl Document {
         let about = |why| ParseError(format!("{name} {why}"));
         let root = yaml::read(text).map_err(about)?;
         let (name, files) = (name.to_owned(), Files::default());
-        let version = Version::V3_0;
-        let mut document = Self { name, root, version, has_lines: true, files, size: 0 };
+        let (version, warnings, anchors) = (Version::V3_0, Vec::new(), OnceLock::new());
+        let mut document =
+            Self { name, root, version, has_lines: true, files, size: 0, anchors, warnings };
         document.read_files(read).map_err(|why| ParseError(format!("{} {why}", document.name)))?;
         document.checked()
     }
@@ -66,8 +73,8 @@ impl Document {
     /// Takes a parsed document, which has no line numbers.
     pub fn new(name: &str, root: serde_json::Value) -> Result<Self, ParseError> {
         let (name, root, files) = (name.to_owned(), root.into(), Files::default());
-        let version = Version::V3_0;
-        Self { name, root, version, has_lines: false, files, size: 0 }.checked()
+        let (version, warnings, anchors) = (Version::V3_0, Vec::new(), OnceLock::new());
+        Self { name, root, version, has_lines: false, files, size: 0, anchors, warnings }.checked()
     }
 
     /// The version of OpenAPI, which decides what the keywords of a schema mean.
@@ -77,7 +84,8 @@ impl Document {
 
     /// Drops the line numbers, for a text that the reader does not have.
     #[must_use]
-    pub fn without_lines(self) -> Self {
+    pub fn without_lines(mut self) -> Self {
+        self.warnings.iter_mut().for_each(|warning| warning.position = None);
         Self { has_lines: false, ..self }
     }
 
@@ -88,7 +96,7 @@ impl Document {
 
     /// The node of the whole document.
     pub(crate) fn root(&self) -> Node<'_> {
-        let (used_at, defined_at) = (String::new(), String::new());
+        let (used_at, defined_at) = ("".into(), "".into());
         Node { document: self, used_at, defined_at, value: &self.root, is_schema: false }
     }
 
@@ -131,9 +139,13 @@ impl Document {
     }
 
     fn checked(self) -> Result<Self, ParseError> {
-        let checked = self.check().map_err(|why| ParseError(format!("{} {why}", self.name)));
-        let (version, size) = checked?;
-        Ok(Self { version, size, ..self })
+        let about = |why| ParseError(format!("{} {why}", self.name));
+        let (version, size) = self.check().map_err(about)?;
+        let document = Self { version, size, ..self };
+        match warning::check(&document) {
+            Ok(warnings) => Ok(Self { warnings, ..document }),
+            Err(why) => Err(ParseError(format!("{} {why}", document.name))),
+        }
     }
 
     /// Returns the version, and how many values there are.
@@ -144,7 +156,9 @@ impl Document {
             format!("says `openapi: {said}`, and only 3.0.x and 3.1.x can be compared")
         })?;
         if !self.root.get("paths").is_some_and(Value::is_object) {
-            return Err("has no `paths` object, so there is nothing to compare".into());
+            let why = "has no `paths` object, so there is nothing to compare: webhooks are not compared, \
+                       and components only if an operation uses them";
+            return Err(why.into());
         }
         let mut size = 0;
         for (path, value) in std::iter::once(("", &self.root)).chain(self.files.iter()) {
@@ -156,15 +170,38 @@ impl Document {
         Ok((version, size))
     }
 
+    /// Returns the pointers of the schemas that have an `$anchor`, by its place.
+    fn anchors(&self) -> &HashMap<String, String> {
+        self.anchors.get_or_init(|| {
+            let mut anchors = HashMap::new();
+            for (path, root) in std::iter::once(("", &self.root)).chain(self.files.iter()) {
+                let mut pending = vec![(root, String::new())];
+                while let Some((value, at)) = pending.pop() {
+                    let name = value.get("$anchor").and_then(Value::as_str);
+                    anchors.extend(name.map(|name| (files::join(path, name), at.clone())));
+                    let members = value.as_object().into_iter().flatten();
+                    let elements = value.as_array().into_iter().flatten().enumerate();
+                    pending.extend(members.map(|(key, it)| (it, format!("{at}/{}", escape(key)))));
+                    pending.extend(elements.map(|(index, it)| (it, format!("{at}/{index}"))));
+                }
+            }
+            anchors
+        })
+    }
+
     /// Follows a chain of references to its end, from a place.
-    fn target(&self, from: &str, first: &str) -> Result<(String, &Value), String> {
+    pub(crate) fn target(&self, from: &str, first: &str) -> Result<(String, &Value), String> {
         let (mut path, mut reference) = (files::split(from).0.to_owned(), first.to_owned());
         for _ in 0..MAX_STEPS {
             let (file, pointer) = reference.split_once('#').unwrap_or((&reference, ""));
             if !file.is_empty() {
                 path = files::resolve(&path, &decode(file))?;
             }
-            let pointer = decode(pointer);
+            let mut pointer = decode(pointer);
+            if !pointer.is_empty() && !pointer.starts_with('/') {
+                let anchor = self.anchors().get(&files::join(&path, &pointer));
+                pointer = anchor.cloned().unwrap_or(pointer);
+            }
             let root = if path.is_empty() { Some(&self.root) } else { self.files.value(&path) };
             let value = root.and_then(|root| root.pointer(&pointer)).ok_or_else(|| {
                 format!("refers to `{reference}`, which is not there: define it or fix the `$ref`")
@@ -270,9 +307,9 @@ pub struct Node<'d> {
     /// The document that it is in.
     pub document: &'d Document,
     /// JSON pointer of the use, which a reader looks for.
-    pub used_at: String,
+    pub used_at: Arc<str>,
     /// JSON pointer of the definition, which all uses share.
-    pub defined_at: String,
+    pub defined_at: Arc<str>,
     /// The value of the definition.
     pub value: &'d Value,
     /// Whether it is a schema, or a part of one.
@@ -297,8 +334,8 @@ impl<'d> Node<'d> {
         let target = reference(self.value)
             .map(|reference| self.document.target(&self.defined_at, reference));
         let target = target.and_then(Result::ok).map(|(defined_at, value)| Self {
-            used_at: format!("{}/$ref", self.defined_at),
-            defined_at,
+            used_at: format!("{}/$ref", self.defined_at).into(),
+            defined_at: defined_at.into(),
             value,
             ..self.clone()
         });
@@ -337,15 +374,16 @@ impl<'d> Node<'d> {
         self.value.get(key).and_then(Value::as_bool).unwrap_or(false)
     }
 
-    fn child(&self, key: &str, value: &'d Value) -> Self {
-        let used_at = format!("{}/{}", self.defined_at, escape(key));
+    /// Returns a member, or an element by its index.
+    pub fn child(&self, key: &str, value: &'d Value) -> Self {
+        let used_at = [&self.defined_at, "/", &escape(key)].concat().into();
         let Self { document, is_schema, .. } = *self;
         let followed = self.followed(value);
         match followed.map(|reference| document.target(&self.defined_at, reference)) {
             Some(Ok((defined_at, value))) => {
-                Self { document, used_at, defined_at, value, is_schema }
+                Self { document, used_at, defined_at: defined_at.into(), value, is_schema }
             }
-            _ => Self { document, defined_at: used_at.clone(), used_at, value, is_schema },
+            _ => Self { document, defined_at: Arc::clone(&used_at), used_at, value, is_schema },
         }
     }
 
@@ -368,6 +406,6 @@ impl fmt::Debug for Node<'_> {
 
 impl PartialEq for Node<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.defined_at == other.defined_at && std::ptr::eq(self.document, other.document)
+        std::ptr::eq(self.value, other.value)
     }
 }

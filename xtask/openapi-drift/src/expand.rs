@@ -30,7 +30,7 @@ pub fn expand<'d>(schema: &Schema<'d>) -> Vec<Case<'d>> {
 }
 
 /// Returns everything that a schema allows, and what its `oneOf` forbids because it fits twice.
-fn expand_roughly<'d>(schema: &Schema<'d>) -> Vec<Case<'d>> {
+pub fn expand_roughly<'d>(schema: &Schema<'d>) -> Vec<Case<'d>> {
     Expansion { is_rough: true, ..Expansion::default() }.finish(schema)
 }
 fn every_case<'d>(node: &Node<'d>) -> Vec<Case<'d>> {
@@ -59,7 +59,7 @@ fn restrict_numbers(case: &mut Case<'_>) {
 #[derive(Default)]
 struct Expansion {
     /// The schemas that are being expanded: the end of recursion.
-    in_progress: Vec<String>,
+    in_progress: Vec<*const Value>,
     count: usize,
     /// Whether `oneOf` is read as `anyOf`.
     is_rough: bool,
@@ -67,7 +67,13 @@ struct Expansion {
 
 impl Expansion {
     fn finish<'d>(mut self, schema: &Schema<'d>) -> Vec<Case<'d>> {
-        let mut cases = self.all(&schema.all, every_case(&schema.shown));
+        let mut cases = match &schema.all[..] {
+            [] => every_case(&schema.shown),
+            [first, rest @ ..] => {
+                let cases = self.schema(first);
+                self.all(rest, cases)
+            }
+        };
         cases.iter_mut().for_each(restrict_numbers);
         cases.retain(Case::is_possible);
         cases
@@ -84,15 +90,15 @@ impl Expansion {
 
     fn schema<'d>(&mut self, node: &Node<'d>) -> Vec<Case<'d>> {
         self.count += 1;
-        let is_recursive =
-            self.in_progress.contains(&node.defined_at) || self.in_progress.len() > MAX_DEPTH;
+        let this = std::ptr::from_ref(node.value);
+        let is_recursive = self.in_progress.contains(&this) || self.in_progress.len() > MAX_DEPTH;
         if let (Version::V3_1, Some(allows)) = (node.version(), node.value.as_bool()) {
             return if allows { every_case(node) } else { Vec::new() };
         }
-        if is_recursive || self.count > MAX_SCHEMAS || !node.value.is_object() {
+        if is_recursive || self.count > MAX_SCHEMAS {
             return unreadable(node, (!is_recursive).then_some(node));
         }
-        self.in_progress.push(node.defined_at.clone());
+        self.in_progress.push(this);
         let cases = self.combine(node);
         self.in_progress.pop();
         cases
@@ -115,7 +121,8 @@ impl Expansion {
                 if keyword == "oneOf" && !self.is_rough {
                     variant::add_rivals(node, &schemas, &mut variants);
                 }
-                cases = intersect(node, &cases, &variants.concat());
+                let variants: Vec<_> = variants.into_iter().flatten().collect();
+                cases = intersect(node, &cases, &variants);
             }
         }
         if keyword::is_nullable(node) && !cases.iter().any(|case| case.kind == Kind::Null) {

@@ -9,6 +9,7 @@ use crate::code::Code;
 use crate::document::Node;
 use crate::files;
 use crate::location::Location;
+use crate::operation::shape;
 use crate::pair::{Direction, Pair, Question};
 use crate::value::Position;
 
@@ -163,7 +164,7 @@ pub struct Side {
 /// Returns where a node is defined, without the file if that is the one of the use.
 fn definition(node: &Node<'_>) -> String {
     let [used, defined] = [&node.used_at, &node.defined_at].map(|place| files::split(place));
-    if used.0 == defined.0 { defined.1.to_owned() } else { node.defined_at.clone() }
+    if used.0 == defined.0 { defined.1.to_owned() } else { node.defined_at.to_string() }
 }
 
 impl Side {
@@ -292,6 +293,9 @@ impl Finding {
 
     /// Returns who breaks, and how.
     pub fn why(&self) -> &'static str {
+        if self.rule == Rule::Path && shape(&self.documented.says) == shape(&self.served.says) {
+            return "the path matches the same: only a generated client names a parameter in another way";
+        }
         self.code().why()
     }
 

@@ -107,4 +107,4 @@ pub use traffic::{
     check_traffic, read_traffic,
 };
 pub use value::Position;
-pub use warning::Warning;
+pub use warning::{Warning, WarningRule};

@@ -16,7 +16,7 @@ use crate::finding::{Effect, Finding, Rule, Side, merge};
 use crate::location::Location;
 use crate::pair::{Direction, Pair, Question};
 use crate::value::Position;
-use crate::warning::{Warning, warnings};
+use crate::warning::Warning;
 
 /// The stack of a comparison: enough for `MAX_DEPTH` in a build without optimizations.
 const STACK: usize = 1 << 28;
@@ -112,7 +112,7 @@ fn compare_within(question: Question, documents: &Pair<Document>, max_depth: usi
     let (findings, others): (_, Vec<_>) =
         merge(findings).into_iter().partition(|finding| finding.effect == Effect::Breaks);
     let (additions, notes) = others.into_iter().partition(|it| it.effect == Effect::Adds);
-    let Pair { documented, served } = documents.as_ref().map(warnings);
+    let Pair { documented, served } = documents.as_ref().map(|document| document.warnings.clone());
     let warnings = [documented, served].concat();
     Outcome { question, names, operations, findings, additions, notes, warnings }
 }
@@ -123,7 +123,7 @@ pub(crate) struct Operation<'d> {
     question: Question,
     pub method: &'static str,
     pub path: &'d str,
-    item: Node<'d>,
+    pub item: Node<'d>,
     pub node: Node<'d>,
 }
 
@@ -136,6 +136,12 @@ pub(crate) fn operations(question: Question, document: &Document) -> Vec<Operati
         }));
     }
     operations
+}
+
+/// Returns a route without the names of its parameters.
+pub fn shape(route: &str) -> String {
+    let part = |part: &str| part.split_once('}').map_or(part, |(_, rest)| rest).to_owned();
+    route.split('{').map(part).collect::<Vec<_>>().join("{}")
 }
 
 fn paths(document: &Document) -> Node<'_> {
@@ -170,17 +176,15 @@ fn take_pairs<'d>(
 
 impl Operation<'_> {
     /// Returns the route without the names of its parameters.
-    fn shape(&self) -> String {
-        let route = self.route();
-        let part = |part: &str| part.split_once('}').map_or(part, |(_, rest)| rest).to_owned();
-        route.split('{').map(part).collect::<Vec<_>>().join("{}")
+    pub fn shape(&self) -> String {
+        shape(&self.route())
     }
 
     fn id(&self) -> Option<&str> {
         self.node.text("operationId")
     }
 
-    fn route(&self) -> String {
+    pub fn route(&self) -> String {
         format!("{} {}", self.method.to_uppercase(), self.path)
     }
 
@@ -246,13 +250,16 @@ impl Pair<Operation<'_>> {
 
     fn renamed(&self, rule: Rule, what: &str, names: &Pair<String>) -> Option<Finding> {
         let Pair { documented, served } = names;
+        if documented == served {
+            return None;
+        }
         let name = self.name();
         let title = self.question().words(
             format!("{name}: {what} is {documented} in the document, and {served} on the server"),
             format!("{name}: {what} was {documented}, and is now {served}"),
         );
         let sides = Side::pair((&self.documented.node, documented), (&self.served.node, served));
-        (documented != served).then(|| Finding::new((self.question(), rule), title, sides, &name))
+        Some(Finding::new((self.question(), rule), title, sides, &name))
     }
 
     fn body(&self, shared: &Shared) -> Vec<Finding> {

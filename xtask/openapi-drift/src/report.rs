@@ -15,7 +15,7 @@ use crate::code::Code;
 use crate::finding::{Finding, Side};
 use crate::operation::Outcome;
 use crate::pair::{Pair, Question};
-use crate::warning::Warning;
+use crate::warning::WarningRule;
 pub use github::write_github;
 pub use json::write_json;
 pub use sarif::write_sarif;
@@ -57,7 +57,7 @@ pub fn write_text(out: &mut dyn Write, outcome: &Outcome, style: Style<'_>) -> i
         block(out, finding, outcome, style)?;
     }
     for warning in &outcome.warnings {
-        let head = style.paint("1;33", &format!("warning[{}]:", Warning::CODE));
+        let head = style.paint("1;33", &format!("warning[{}]:", warning.rule.code));
         let place = warning.position.map(|(line, column)| format!(":{line}:{column}"));
         let (name, place) = (&warning.document, place.unwrap_or_default());
         writeln!(out, "{head} {}", warning.title)?;
@@ -144,10 +144,10 @@ fn plural(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
-/// Writes what the code of warnings means, with an example and the usual fix.
-pub fn write_warning_explanation(out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{}: {}\n\nwhy: {}", Warning::CODE, Warning::SUMMARY, Warning::WHY)?;
-    writeln!(out, "example:\n  schema: {}\nhelp: {}", Warning::EXAMPLE, Warning::HELP)
+/// Writes what the code of a warning means, with an example and the usual fix.
+pub fn write_warning_explanation(out: &mut dyn Write, rule: &WarningRule) -> io::Result<()> {
+    let WarningRule { code, summary, why, help, example } = rule;
+    writeln!(out, "{code}: {summary}\n\nwhy: {why}\nexample:\n  schema: {example}\nhelp: {help}")
 }
 
 /// Writes what a code means, with an example and the usual fix.

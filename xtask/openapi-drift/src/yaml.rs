@@ -17,8 +17,11 @@ const MAX_DEPTH: usize = 100;
 const MAX_VALUES: usize = 1_000_000;
 
 /// Escapes a name as one step of a JSON pointer.
-pub fn escape(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
+pub fn escape(name: &str) -> Cow<'_, str> {
+    if !name.contains(['~', '/']) {
+        return name.into();
+    }
+    name.replace('~', "~0").replace('/', "~1").into()
 }
 
 /// Reads the only document in `text`.

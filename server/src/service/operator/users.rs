@@ -56,7 +56,7 @@ impl Operator<'_> {
 
 /// Adds a user.
 pub(super) async fn add(change: &mut Transaction, username: &Name, email: &Email) -> Result<()> {
-    if RESERVED.contains(&username.as_str()) {
+    if RESERVED.iter().any(|name| name.eq_ignore_ascii_case(username.as_str())) {
         return Err(Error::Invalid(format!(
             "no user may be named {username}: the audit log gives this name to others, choose \
              another one"

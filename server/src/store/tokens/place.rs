@@ -4,11 +4,12 @@
 use super::super::audit::chain::{Chain, ChainHead};
 use super::super::connection::{Row, Value, hex_list, in_hex_list, sql};
 use super::super::remembered::Touched;
-use super::super::{Result, Snapshot, Transaction, rows};
+use super::super::{Result, Snapshot, Store, Transaction, View, rows};
 use crate::caller::UserId;
 use crate::name::{Name, Slug};
 use crate::records::Token;
 use crate::token::{TokenDigest, TokenId};
+use std::time::Duration;
 
 /// Where tokens are chained: in an organization, or with a user if they are unrestricted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +49,28 @@ fn has_one_of(digests: &[TokenDigest], parameter: usize, is_postgres: bool) -> (
     (condition, hex_list(digests.iter().map(|digest| digest.as_bytes().as_slice())))
 }
 
+impl Store {
+    /// Returns how long it takes until a token expires or an overlap ends; zero if one has. Raises the
+    /// clock to what other processes wrote.
+    pub async fn until_next_end(&self) -> Result<Option<Duration>> {
+        let next = "SELECT now_ms(),
+             (SELECT expires_at FROM tokens WHERE expires_at IS NOT NULL
+             ORDER BY expires_at LIMIT 1),
+             (SELECT previous_expires_at FROM tokens WHERE previous_expires_at IS NOT NULL
+             ORDER BY previous_expires_at LIMIT 1),
+             (SELECT created_at FROM audit_log ORDER BY id DESC LIMIT 1)";
+        let time =
+            |row: &dyn Row, column| rows::optional(row, column, |row, column| row.integer(column));
+        let read =
+            |row: &dyn Row| Ok((row.integer(0)?, time(row, 1)?, time(row, 2)?, time(row, 3)?));
+        let found = self.read(View::Statement).await?.first(sql(next, []), read).await?;
+        let Some((now, expiry, overlap, newest)) = found else { return Ok(None) };
+        self.clock().raise(newest.unwrap_or(0));
+        let next = [expiry, overlap].into_iter().flatten().min();
+        Ok(next.map(|next| Duration::from_millis((next - now).try_into().unwrap_or(0))))
+    }
+}
+
 impl Snapshot {
     /// Returns the places of the `limit` tokens that have expired first.
     pub async fn expired_places(&mut self, limit: u32) -> Result<Vec<TokenPlace>> {
@@ -61,16 +84,11 @@ impl Snapshot {
         Ok(self.places(expired, [user.into(), name.into()]).await?.pop())
     }
 
-    /// Returns the place of the token that has expired and had this secret.
-    pub async fn expired_place_of(&mut self, secret: &TokenDigest) -> Result<Option<TokenPlace>> {
-        let expired = "(x.digest = $1 OR x.previous_digest = $1) AND +x.expires_at <= now_ms()";
-        Ok(self.places(expired, [secret.into()]).await?.pop())
-    }
-
-    /// Returns whether the overlap of a rotation has ended that [`Transaction::end_overlaps`] would end.
-    pub async fn has_ended_overlap(&mut self) -> Result<bool> {
-        let ended = "SELECT 1 FROM tokens WHERE previous_expires_at <= now_ms() LIMIT 1";
-        Ok(self.first(sql(ended, []), |_| Ok(())).await?.is_some())
+    /// Returns the place of the token that had this secret, if it has expired or its overlap has ended.
+    pub async fn place_of_ended(&mut self, secret: &TokenDigest) -> Result<Option<TokenPlace>> {
+        let ended = "(x.digest = $1 OR x.previous_digest = $1)
+             AND (+x.expires_at <= now_ms() OR +x.previous_expires_at <= now_ms())";
+        Ok(self.places(ended, [secret.into()]).await?.pop())
     }
 
     /// Returns the places of the live tokens that accept one of these secrets.
@@ -114,15 +132,19 @@ impl Transaction {
         self.delete_at(place, expired, limit.into()).await
     }
 
-    /// Removes the token of a place that has expired and had this secret, under its lock, if there is
-    /// one.
-    pub async fn delete_expired_token(
+    /// Ends the overlap of a secret for good, if it is over. Removes its token, like
+    /// [`Transaction::delete_expired_tokens`], if that has expired.
+    pub async fn end_secret(
         &mut self,
         place: &TokenPlace,
         secret: &TokenDigest,
     ) -> Result<Option<Removed>> {
         let expired = "(x.digest = $2 OR x.previous_digest = $2) AND +x.expires_at <= now_ms()";
-        self.delete_at(place, expired, secret.into()).await
+        let removed = self.delete_at(place, expired, secret.into()).await?;
+        let end = "UPDATE tokens SET previous_digest = NULL, previous_expires_at = NULL
+             WHERE previous_digest = $1 AND previous_expires_at <= now_ms()";
+        self.execute(sql(end, [secret.into()]).touching(Touched::Nothing));
+        Ok(removed)
     }
 
     /// Ends at most `limit` overlaps for good: their old secrets are not accepted even if the clock is
@@ -170,12 +192,8 @@ impl Transaction {
         Ok((!removed.is_empty()).then_some((head, removed)))
     }
 
-    /// Notes that a retired secret was used, and ends its overlap for good. Returns its token, the
-    /// first time.
+    /// Notes that a retired secret was used. Returns its token, the first time.
     pub async fn note_reuse(&mut self, digest: &TokenDigest) -> Result<Option<TokenId>> {
-        let end = "UPDATE tokens SET previous_digest = NULL, previous_expires_at = NULL
-             WHERE previous_digest = $1 AND previous_expires_at <= now_ms()";
-        self.execute(sql(end, [digest.into()]).touching(Touched::Nothing));
         let statement =
             "UPDATE retired_secrets SET is_reused = 1 WHERE digest = $1 AND is_reused = 0
              RETURNING (SELECT t.id FROM tokens t WHERE t.position = retired_secrets.position)";

@@ -12,7 +12,8 @@ use crate::token::TokenId;
 #[derive(Clone, Copy, Debug)]
 pub enum Selection<'a> {
     Ids(&'a [TokenId]),
-    Filter(&'a RevocationFilter),
+    /// With tokens that are not taken for unused.
+    Filter(&'a RevocationFilter, &'a [TokenId]),
 }
 
 const BY_USER: &str = " INDEXED BY tokens_by_user_in_organization";
@@ -36,13 +37,13 @@ fn range(
     // With the `+` a look-up by ID uses no other index.
     let (index, plus) = match selection {
         Selection::Ids(_) => ("", "+"),
-        Selection::Filter(_) if is_postgres => ("", ""),
-        Selection::Filter(RevocationFilter { owner: Some(_), .. }) => (BY_USER, ""),
-        Selection::Filter(_) if user.is_some() => (BY_USER, ""),
-        Selection::Filter(RevocationFilter { group: Some(_), .. }) => {
+        Selection::Filter(..) if is_postgres => ("", ""),
+        Selection::Filter(RevocationFilter { owner: Some(_), .. }, _) => (BY_USER, ""),
+        Selection::Filter(..) if user.is_some() => (BY_USER, ""),
+        Selection::Filter(RevocationFilter { group: Some(_), .. }, _) => {
             (" INDEXED BY tokens_by_group", "")
         }
-        Selection::Filter(_) => ("", ""),
+        Selection::Filter(..) => ("", ""),
     };
     let live = "(x.expires_at IS NULL OR x.expires_at > now_ms())";
     let mut condition = format!("{plus}x.organization_id = $1 AND {live}");
@@ -60,7 +61,7 @@ fn range(
             parameters.push(hex_list(ids.iter().map(TokenId::as_bytes)));
             condition += &[" AND ", &in_hex_list("x.id", parameters.len(), is_postgres)].concat();
         }
-        Selection::Filter(filter) => {
+        Selection::Filter(filter, in_use) => {
             let RevocationFilter { owner, group, .. } = filter;
             let users = "x.user_id = (SELECT u.id FROM users u WHERE u.username = ";
             and(users, owner.as_ref().map(Value::from), ")");
@@ -74,6 +75,11 @@ fn range(
                 Some(false) => " AND x.last_used_at IS NOT NULL",
                 None => "",
             };
+            if !in_use.is_empty() {
+                parameters.push(hex_list(in_use.iter().map(TokenId::as_bytes)));
+                let list = in_hex_list("x.id", parameters.len(), is_postgres);
+                condition += &[" AND NOT (", &list, ")"].concat();
+            }
         }
     }
     parameters.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
@@ -151,9 +157,9 @@ mod tests {
         for (user, selection, index) in [
             (None, Selection::Ids(&[]), by_id),
             (Some(UserId(0)), Selection::Ids(&[]), by_id),
-            (None, Selection::Filter(&owner), by_user),
-            (Some(UserId(0)), Selection::Filter(&empty()), by_user),
-            (None, Selection::Filter(&group), "tokens_by_group (group_uuid=?)"),
+            (None, Selection::Filter(&owner, &[]), by_user),
+            (Some(UserId(0)), Selection::Filter(&empty(), &[]), by_user),
+            (None, Selection::Filter(&group, &[]), "tokens_by_group (group_uuid=?)"),
         ] {
             let Range { index: hint, condition, parameters } =
                 range((OrganizationId(0), user), selection, 1, false);

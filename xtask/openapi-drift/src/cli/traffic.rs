@@ -58,7 +58,8 @@ lines. A line is one entry of such an archive with these members (it is wrapped 
 
 An absent `postData` or `content` is an empty body. With `\"encoding\": \"base64\"` the text is base64. \
 A body with a size and without a text was not recorded, and is not checked. The text `[redacted]` is \
-accepted in place of a value that the contract documents with `format: password`.
+accepted in place of a value that the contract documents with `format: password`, and of a header or a \
+parameter of the query whose name is that of a credential.
 
 `--format json` prints one object: `conforms`, `contract`, `exchanges` and `skipped` (how many), \
 `findings`, and `coverage`. A finding has `code`, `title`, `contract` (`pointer`, `definition`, `line`, \

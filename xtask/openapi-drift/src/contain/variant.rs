@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::object::visible;
-use super::{Containment, Value, breaks};
+use super::{Containment, Value, breaks, component};
 use crate::case::{Case, Kind, Schema, Values};
 use crate::describe;
-use crate::expand::expand;
+use crate::expand::{expand, expand_roughly};
 use crate::finding::{Finding, Rule};
 use crate::pair::{Direction, Pair};
 use crate::value::Value as Json;
@@ -32,7 +32,9 @@ pub fn constants(case: &Case<'_>, direction: Direction) -> Constants {
     let mut constants: Constants = tag.collect();
     let properties = visible(case, direction);
     for (name, schema) in properties.iter().filter(|(name, _)| case.required.contains(*name)) {
-        let values: Option<Vec<_>> = expand(schema).into_iter().map(plain_values).collect();
+        // It takes long to find out what overlaps.
+        let values =
+            plain_values(expand_roughly(schema)).and_then(|_| plain_values(expand(schema)));
         constants.extend(values.map(|values| ((*name).to_owned(), union(&values))));
     }
     let names: Vec<_> = properties.keys().collect();
@@ -43,10 +45,14 @@ pub fn constants(case: &Case<'_>, direction: Direction) -> Constants {
     constants
 }
 
-/// Returns the values of a case that has no other condition.
-fn plain_values(case: Case<'_>) -> Option<Rc<Values>> {
-    let is_plain = case.patterns.is_empty() && case.formats.is_empty() && case.opaque.is_empty();
-    case.values.filter(|_| is_plain && case.not.is_empty() && case.rivals.is_empty())
+/// Returns the values of cases that have no other condition.
+fn plain_values(cases: Vec<Case<'_>>) -> Option<Vec<Rc<Values>>> {
+    let values = |case: Case<'_>| {
+        let is_plain =
+            case.patterns.is_empty() && case.formats.is_empty() && case.opaque.is_empty();
+        case.values.filter(|_| is_plain && case.not.is_empty() && case.rivals.is_empty())
+    };
+    cases.into_iter().map(values).collect()
 }
 
 /// Returns the values that are in any.
@@ -79,6 +85,16 @@ impl<'a, 'd> Union<'a, 'd> {
     pub fn has_all_values(&self, variant: usize, name: &str) -> bool {
         let values = self.values(variant, name);
         values.is_some_and(|known| self.own[name].is_subset(known))
+    }
+
+    /// Whether each of the variants is named, and pairs with another case of the same name.
+    pub fn is_unpaired(&self, variants: &[usize]) -> bool {
+        let (small, large) = self.value.cases.ordered(self.value.location.direction);
+        let is_taken = |at: &usize| {
+            let name = component(&large[*at]).filter(|name| Some(*name) != component(self.small.1));
+            name.is_some_and(|name| small.iter().any(|it| component(it) == Some(name)))
+        };
+        component(self.small.1).is_some() && variants.iter().all(is_taken)
     }
 
     /// Chooses the constant that tells the variants apart best.

@@ -69,9 +69,9 @@ pub fn own_cases<'d>(node: &Node<'d>) -> Vec<Case<'d>> {
             let of_kind = values.iter().filter(|value| Kind::of(value) == kind);
             case.values = Some(Rc::new(of_kind.cloned().collect()));
         }
-        for (keyword, value) in node.members() {
-            if !apply_keyword(&mut case, keyword, &value) {
-                case.opaque.push(Opaque { keyword, node: Some(value) });
+        for (keyword, value) in node.value.as_object().into_iter().flatten() {
+            if !apply_keyword(&mut case, node, (keyword, value)) {
+                case.opaque.push(Opaque { keyword, node: Some(node.child(keyword, value)) });
             }
         }
         cases.push(case);
@@ -138,8 +138,14 @@ fn types(value: &Value) -> Option<Vec<(Kind, bool)>> {
 }
 
 /// Applies one keyword to a case. Returns `false` if it cannot be read.
-fn apply_keyword<'d>(case: &mut Case<'d>, keyword: &'d str, node: &Node<'d>) -> bool {
-    let (value, is_later) = (node.value, node.version() == Version::V3_1);
+fn apply_keyword<'d>(
+    case: &mut Case<'d>,
+    owner: &Node<'d>,
+    (keyword, value): (&'d str, &'d Value),
+) -> bool {
+    // It takes long to make one, and few keywords need it.
+    let node = || owner.child(keyword, value);
+    let is_later = owner.version() == Version::V3_1;
     match (keyword, case.kind) {
         ("const", _) if is_later => true,
         ("contentEncoding", Kind::String) if is_later && value.as_str() == Some("base64") => {
@@ -154,15 +160,15 @@ fn apply_keyword<'d>(case: &mut Case<'d>, keyword: &'d str, node: &Node<'d>) -> 
         ("enum", _) => value.as_array().is_some(),
         ("allOf" | "oneOf" | "anyOf", _) => value.as_array().is_some_and(|all| !all.is_empty()),
         ("nullable", _) => is_later || value.as_bool().is_some(),
-        ("not", _) => add_schema(&mut case.not, node),
+        ("not", _) => add_schema(&mut case.not, node()),
         ("format", Kind::Number | Kind::String) => format(case, value),
         ("pattern", Kind::String) => value.as_str().map(|it| case.patterns.insert(it)).is_some(),
         ("uniqueItems", Kind::Array) => value.as_bool().map(|it| case.is_unique |= it).is_some(),
-        ("items", Kind::Array) => add_schema(&mut case.items, node),
+        ("items", Kind::Array) => add_schema(&mut case.items, node()),
         ("multipleOf", Kind::Number) => multiple(case, value),
-        ("properties", Kind::Object) => properties(case, node),
+        ("properties", Kind::Object) => properties(case, &node()),
         ("required", Kind::Object) => required(case, value),
-        ("additionalProperties", Kind::Object) => additional_properties(case, node),
+        ("additionalProperties", Kind::Object) => additional_properties(case, &node()),
         ("exclusiveMinimum" | "exclusiveMaximum", Kind::Number) if value.as_bool().is_some() => {
             !is_later
         }
@@ -173,9 +179,9 @@ fn apply_keyword<'d>(case: &mut Case<'d>, keyword: &'d str, node: &Node<'d>) -> 
     }
 }
 
-fn add_schema<'d>(all: &mut Vec<Node<'d>>, node: &Node<'d>) -> bool {
-    all.push(node.clone());
-    node.value.is_object() || (node.version() == Version::V3_1 && node.value.as_bool().is_some())
+fn add_schema<'d>(all: &mut Vec<Node<'d>>, node: Node<'d>) -> bool {
+    all.push(node);
+    true
 }
 
 fn format<'d>(case: &mut Case<'d>, value: &'d Value) -> bool {
@@ -202,7 +208,7 @@ fn multiple(case: &mut Case<'_>, value: &Value) -> bool {
 
 fn properties<'d>(case: &mut Case<'d>, node: &Node<'d>) -> bool {
     case.properties.extend(node.members().map(|(name, schema)| (name, vec![schema])));
-    node.value.is_object()
+    true
 }
 
 fn required<'d>(case: &mut Case<'d>, value: &'d Value) -> bool {
@@ -212,13 +218,12 @@ fn required<'d>(case: &mut Case<'d>, value: &'d Value) -> bool {
 }
 
 fn additional_properties<'d>(case: &mut Case<'d>, node: &Node<'d>) -> bool {
-    let allows = node.value.as_bool();
-    case.additional = match allows {
+    case.additional = match node.value.as_bool() {
         Some(true) => AdditionalProperties::Allowed(Vec::new()),
         Some(false) => AdditionalProperties::Forbidden,
         None => AdditionalProperties::Allowed(vec![node.clone()]),
     };
-    allows.is_some() || node.value.is_object()
+    true
 }
 
 /// Whether the keyword is a lower bound (`true`) or an upper bound of this kind, if it is any.

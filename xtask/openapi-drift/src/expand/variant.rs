@@ -32,7 +32,7 @@ fn selectors(discriminator: &Node<'_>, schema: &Node<'_>) -> Values {
     let mapping = discriminator.get("mapping");
     let members = mapping.iter().flat_map(Node::members);
     let is_schema =
-        |target: &str| target == component || target.strip_prefix('#') == Some(&schema.defined_at);
+        |target: &str| target == component || target.strip_prefix('#') == Some(&*schema.defined_at);
     let names = members.filter(|(_, target)| target.value.as_str().is_some_and(is_schema));
     let names: Values = names.map(|(name, _)| name.into()).collect();
     if names.is_empty() { [component.into()].into() } else { names }

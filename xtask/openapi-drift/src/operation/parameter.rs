@@ -85,14 +85,18 @@ fn renamed<'a, 'd>(
 
 /// Returns the parameters, with those of the path by their number in it and not by name.
 fn by_place<'d>(operation: &Operation<'d>) -> Parameters<'d> {
-    let names: Vec<_> =
-        operation.path.split('{').skip(1).map(|rest| rest.split('}').next()).collect();
-    let place = |name: &str| names.iter().position(|known| *known == Some(name));
+    let names = placeholders(operation.path);
+    let place = |name: &str| names.iter().position(|known| *known == name);
     let parameters = of_operation(operation).into_iter().map(|(key, node)| {
         let place = place(&key.name).filter(|_| key.within == "path");
         (Key { name: place.map_or(key.name, |place| place.to_string()), ..key }, node)
     });
     parameters.collect()
+}
+
+/// Returns the names in braces of a path.
+pub fn placeholders(path: &str) -> Vec<&str> {
+    path.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0)).collect()
 }
 
 fn path_parameters<'a, 'd>(parameters: &'a Parameters<'d>) -> Vec<&'a Key<'d>> {
@@ -113,7 +117,7 @@ pub fn of_operation<'d>(operation: &Operation<'d>) -> Parameters<'d> {
     {
         let (Some(name), Some(within)) = (node.text("name"), node.text("in")) else {
             // A malformed parameter is compared too, by its pointer.
-            let key = Key { within: "no place", name: node.defined_at.clone() };
+            let key = Key { within: "no place", name: node.defined_at.to_string() };
             parameters.insert(key, node);
             continue;
         };

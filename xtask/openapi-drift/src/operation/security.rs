@@ -26,7 +26,11 @@ pub fn compare(operations: &Pair<Operation<'_>>) -> Option<Finding> {
         format!("{} is enough now", describe(added.iter().copied()))
     } else {
         let [before, now] = [describe(broken.iter().copied()), describe(new.iter())];
-        format!("{before} was enough, and now {now} is needed")
+        if before == now {
+            format!("{before} was enough, and is another scheme now")
+        } else {
+            format!("{before} was enough, and now {now} is needed")
+        }
     };
     if broken.is_empty() && added.is_empty() {
         return None;

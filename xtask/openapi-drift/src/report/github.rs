@@ -4,7 +4,6 @@ use std::io::{self, Write};
 
 use crate::finding::Finding;
 use crate::operation::Outcome;
-use crate::warning::Warning;
 
 /// Writes a workflow command for each finding. GitHub shows it at the line of the contract.
 pub fn write_github(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
@@ -21,7 +20,7 @@ pub fn write_github(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
         let position = warning.position.map(|(line, column)| format!(",line={line},col={column}"));
         let (file, position) = (property(&warning.document), position.unwrap_or_default());
         let text = data(&format!("{}\nhelp: {}", warning.title, warning.help));
-        writeln!(out, "::warning file={file}{position},title={}::{text}", Warning::CODE)?;
+        writeln!(out, "::warning file={file}{position},title={}::{text}", warning.rule.code)?;
     }
     Ok(())
 }

@@ -42,13 +42,13 @@ pub fn write_json(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
 
 fn warning(warning: &Warning) -> Value {
     json!({
-        "code": Warning::CODE,
+        "code": warning.rule.code,
         "title": warning.title,
         "document": warning.document,
         "pointer": warning.pointer,
         "line": warning.position.map(|(line, _)| line),
         "column": warning.position.map(|(_, column)| column),
-        "why": Warning::WHY,
+        "why": warning.rule.why,
         "help": warning.help,
     })
 }

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use crate::code::Code;
 use crate::finding::{Finding, Side};
 use crate::operation::Outcome;
+use crate::pair::Question;
 use crate::value::Position;
-use crate::warning::Warning;
+use crate::warning::{Warning, WarningRule};
 
 /// What a path may hold in a URI without an escape.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_');
@@ -22,7 +23,7 @@ pub fn write_sarif(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     let results: Vec<_> = errors.chain(notes).chain(outcome.warnings.iter().map(warning)).collect();
     let rules: Vec<_> = Code::all()
         .map(|code| rule(&code.to_string(), code.summary(), code.why(), code.help()))
-        .chain([rule(Warning::CODE, Warning::SUMMARY, Warning::WHY, Warning::HELP)])
+        .chain(WarningRule::ALL.map(|it| rule(it.code, it.summary, it.why, it.help)))
         .collect();
     write(out, &rules, &results)
 }
@@ -62,7 +63,7 @@ fn warning(warning: &Warning) -> Value {
     }
     let pointer = format!("#{}", warning.pointer);
     json!({
-        "ruleId": Warning::CODE,
+        "ruleId": warning.rule.code,
         "level": "warning",
         "message": {"text": format!("{}. Help: {}", warning.title, warning.help)},
         "locations": [{
@@ -93,11 +94,26 @@ fn result(level: &str, finding: &Finding, outcome: &Outcome) -> Value {
     });
     // A document that was not read from a file has no place that a reader could open.
     if other.position.is_some() {
-        let mut related = location(other, other_name);
-        related["message"] = json!({"text": other.says});
-        result["relatedLocations"] = json!([related]);
+        result["relatedLocations"] = json!([related(other, other_name, outcome.question)]);
     }
     result
+}
+
+/// Returns the place of the other side. In a revision of git, `REV:path`, it is that of the path, which
+/// may have other lines now.
+fn related(side: &Side, name: &str, question: Question) -> Value {
+    let mut place = location(side, name);
+    place["message"] = json!({"text": side.says});
+    let file = side.file.as_deref().unwrap_or(name);
+    let is_change = question == Question::Change;
+    if let (Some((revision, path)), Some((line, _))) = (file.split_once(':'), side.position)
+        && is_change
+    {
+        place["physicalLocation"] = json!({"artifactLocation": {"uri": uri(path)}});
+        let text = format!("{} (line {line} in revision {revision})", side.says);
+        place["message"] = json!({"text": text});
+    }
+    place
 }
 
 pub(super) fn location(side: &Side, name: &str) -> Value {

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::finding::{TrafficFinding, TrafficRule};
 use super::route::Routes;
-use super::value::{Values, visible};
+use super::value::Values;
 use crate::case::{AdditionalProperties, Kind, Schema};
+use crate::contain::visible;
 use crate::document::{Document, Node, ParseError};
 use crate::finding::Side;
 use crate::location::Location;

@@ -2,10 +2,12 @@
 
 use serde_json::Value;
 
+use super::exchange::decode;
 use super::route::{Routes, Target};
 use super::{response, value::Values};
 use crate::annotation;
 use crate::case::Schema;
+use crate::document::{Document, Node};
 use crate::operation::content;
 use crate::pair::Direction;
 
@@ -15,6 +17,25 @@ pub const REDACTED: &str = "[redacted]";
 
 /// Headers that carry credentials.
 const HEADERS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "set-cookie"];
+/// How other names of credentials end, without what is no letter or digit.
+const NAMES: [&str; 4] = ["apikey", "token", "password", "secret"];
+
+/// Returns the names of the headers and parameters that the security schemes of a document describe.
+pub(super) fn keys(document: &Document) -> Vec<&str> {
+    let components = document.root().get("components");
+    let schemes = components.and_then(|components| components.get("securitySchemes"));
+    let schemes = schemes.iter().flat_map(Node::members);
+    let keys = schemes.filter(|(_, scheme)| scheme.text("type") == Some("apiKey"));
+    keys.filter_map(|(_, scheme)| scheme.text("name")).collect()
+}
+
+/// Whether a header or a parameter of this name carries a credential.
+pub(super) fn is_credential(document: &Document, name: &str) -> bool {
+    let mut plain = name.to_ascii_lowercase();
+    plain.retain(|it| it.is_ascii_alphanumeric());
+    HEADERS.iter().chain(&keys(document)).any(|known| known.eq_ignore_ascii_case(name))
+        || NAMES.iter().any(|end| plain.ends_with(end))
+}
 
 pub(super) fn is_placeholder(value: &crate::value::Value) -> bool {
     value.as_str() == Some(REDACTED)
@@ -26,21 +47,44 @@ pub(super) fn is_secret(schema: &Schema<'_>) -> bool {
 }
 
 impl Routes<'_> {
-    /// Replaces the credentials in an entry of an HTTP Archive: those in headers, the members that the
-    /// contract documents with `format: password`, and bodies that it does
-    /// not describe, or that are encoded.
+    /// Replaces the credentials in an entry of an HTTP Archive: cookies, the headers and parameters of
+    /// the query that a security scheme of the contract describes or whose names say so, such as
+    /// `X-API-Key` and `access_token`, the members that the contract documents with `format: password`,
+    /// and bodies that it does not describe, or that are encoded.
     pub fn redact(&self, entry: &mut Value) {
-        for side in ["request", "response"] {
-            let headers = entry[side]["headers"].as_array_mut();
-            for header in headers.into_iter().flatten() {
-                let name = header["name"].as_str().unwrap_or_default().to_ascii_lowercase();
-                if HEADERS.contains(&name.as_str()) {
-                    header["value"] = REDACTED.into();
+        for (side, list) in [
+            ("request", "headers"),
+            ("request", "queryString"),
+            ("request", "cookies"),
+            ("response", "headers"),
+            ("response", "cookies"),
+        ] {
+            let all = entry[side].get_mut(list).and_then(Value::as_array_mut);
+            for one in all.into_iter().flatten() {
+                let name = one["name"].as_str().unwrap_or_default();
+                if list == "cookies" || is_credential(self.document, name) {
+                    one["value"] = REDACTED.into();
                 }
             }
         }
+        if let Some(url) = entry["request"]["url"].as_str() {
+            entry["request"]["url"] = self.redact_query(url).into();
+        }
         self.redact_body(entry, Direction::Request);
         self.redact_body(entry, Direction::Response);
+    }
+
+    fn redact_query(&self, url: &str) -> String {
+        let url = url.split('#').next().unwrap_or_default();
+        let Some((path, query)) = url.split_once('?') else { return url.to_owned() };
+        let redact = |pair: &str| match pair.split_once('=') {
+            Some((name, _)) if is_credential(self.document, &decode(name)) => {
+                format!("{name}=%5Bredacted%5D")
+            }
+            _ => pair.to_owned(),
+        };
+        let pairs: Vec<_> = query.split('&').map(redact).collect();
+        format!("{path}?{}", pairs.join("&"))
     }
 
     fn redact_body(&self, entry: &mut Value, direction: Direction) {
@@ -58,6 +102,8 @@ impl Routes<'_> {
         });
         if let Some(content) = entry[side][member].as_object_mut() {
             content.remove("encoding");
+            // What a form holds is in the text too.
+            content.remove("params");
         }
         entry[side][member]["text"] = body.unwrap_or_else(|| REDACTED.to_owned()).into();
     }

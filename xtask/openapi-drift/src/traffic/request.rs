@@ -40,11 +40,12 @@ pub fn check<'d>(values: &mut Values<'d>, target: &Match<'_, 'd>, exchange: &Exc
             fit.extend(undecided(&node, &at, "an object in the query").into());
             continue;
         }
-        fit.extend(given_or_absent(values, &given, (&node, key.within), &at));
+        fit.extend(given_or_absent(values, &given, (&node, &key), &at));
         if key.within == "query" {
             known.push(key.name);
         }
     }
+    known.extend(redact::keys(operation.node.document).into_iter().map(str::to_owned));
     let unknown = query.iter().filter(|(name, _)| !is_open && !known.contains(name));
     fit.problems.extend(unknown.map(|(name, _)| undocumented(operation, name)));
     fit.extend(body(values, operation, &exchange.request));
@@ -54,15 +55,15 @@ pub fn check<'d>(values: &mut Values<'d>, target: &Match<'_, 'd>, exchange: &Exc
 fn given_or_absent<'d>(
     values: &mut Values<'d>,
     given: &[String],
-    (node, within): (&Node<'d>, &str),
+    (node, key): (&Node<'d>, &parameter::Key<'_>),
     at: &Location,
 ) -> Fit {
     if given.is_empty() {
-        let is_required = parameter::is_required(node, within);
+        let is_required = parameter::is_required(node, key.within);
         return if is_required { missing(node, at).into() } else { Fit::default() };
     }
     let given: Vec<_> = given.iter().map(String::as_str).collect();
-    let mut fit = parameter(values, &given, node, at);
+    let mut fit = parameter(values, &given, (&key.name, node), at);
     fit.seen.push(coverage::member(node, Direction::Request));
     fit
 }
@@ -88,9 +89,12 @@ fn undocumented(operation: &Operation<'_>, name: &str) -> Problem {
 pub fn parameter<'d>(
     values: &mut Values<'d>,
     given: &[&str],
-    node: &Node<'d>,
+    (name, node): (&str, &Node<'d>),
     at: &Location,
 ) -> Fit {
+    if given == [redact::REDACTED] && redact::is_credential(node.document, name) {
+        return Fit::default();
+    }
     if let Some((name, media)) = content::media_types(node).into_iter().next() {
         return media_type(values, given[0].as_bytes(), (&name, &media), at);
     }

@@ -27,7 +27,7 @@ pub fn check<'d>(values: &mut Values<'d>, operation: &Operation<'d>, exchange: &
         match exchange.response.header(&name.to_ascii_lowercase()) {
             Some(value) => {
                 fit.seen.push(coverage::member(&header, Direction::Response));
-                fit.extend(parameter(values, &[value], &header, &at));
+                fit.extend(parameter(values, &[value], (name, &header), &at));
             }
             None if header.flag("required") => fit.problems.push(missing(&header, &at)),
             None => {}

@@ -6,15 +6,15 @@
 
 mod format;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use regex::Regex;
 
 use super::finding::{Problem, TrafficRule};
 use super::{coverage, redact};
-use crate::annotation;
 use crate::case::{AdditionalProperties, Case, Kind, Opaque, Schema};
+use crate::contain::visible;
 use crate::describe;
 use crate::document::Node;
 use crate::expand::expand;
@@ -119,7 +119,7 @@ impl<'d> Values<'d> {
     ) -> Option<Problem> {
         let (mut pending, mut known) = (schema.all.clone(), HashSet::new());
         while let Some(node) = pending.pop() {
-            if !known.insert(node.defined_at.clone()) {
+            if !known.insert(std::ptr::from_ref(node.value)) {
                 continue;
             }
             pending.extend(node.conjuncts());
@@ -153,7 +153,9 @@ impl<'d> Values<'d> {
             if excluded.is_allowed() {
                 fit.problems.push(invalid(value, node, "what `not` does not exclude", at));
             } else if excluded.is_undecided() {
-                fit.problems.extend(excluded.problems);
+                // Members that it does not name are not excluded.
+                let problems = excluded.problems.into_iter();
+                fit.problems.extend(problems.filter(|it| !is_member(it.rule)));
             }
         }
         // `exactly_one` decides on a `oneOf` with many overlaps.
@@ -283,17 +285,6 @@ impl From<Problem> for Fit {
     fn from(problem: Problem) -> Self {
         Self { problems: vec![problem], ..Self::default() }
     }
-}
-
-/// Returns the properties that are sent in this direction.
-pub fn visible<'d>(case: &Case<'d>, direction: Direction) -> BTreeMap<&'d str, Schema<'d>> {
-    let hides = match direction {
-        Direction::Request => "readOnly",
-        Direction::Response => "writeOnly",
-    };
-    let properties = case.properties.iter();
-    let schemas = properties.map(|(name, all)| (*name, Schema::all_of(&case.origin, all)));
-    schemas.filter(|(_, schema)| !annotation::flag(schema, hides)).collect()
 }
 
 fn is_constant(cases: &[Case<'_>]) -> bool {

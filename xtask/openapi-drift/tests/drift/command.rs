@@ -178,7 +178,10 @@ fn the_formats_for_machines_tell_breaks_from_additions_at_the_line_of_the_later_
     let sarif: Value = serde_json::from_str(&run("sarif")).unwrap();
     let results = &sarif["runs"][0]["results"];
     assert_eq!([&results[0]["level"], &results[1]["level"]], ["error", "note"]);
-    assert_eq!(results[0]["relatedLocations"][0]["message"]["text"], "integer (1 to 100)");
+    assert_eq!(
+        results[0]["relatedLocations"][0]["message"]["text"],
+        "integer (1 to 100) (line 17 in revision HEAD)"
+    );
     let added = results[1]["message"]["text"].as_str().unwrap();
     assert!(
         added.contains("In listBooks 200 `.books[].pages`, addBook 201 `.book.pages`, "),
@@ -306,6 +309,9 @@ help: if None is skipped, say so: #[serde(default, skip_serializing_if = \"Optio
     let output = explain("unknown-keyword");
     assert_eq!(output.status.code(), Some(0));
     assert!(text(&output.stdout).starts_with("unknown-keyword: "));
+    let output = explain("respnse-null");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("did you mean `response-null`?"));
 }
 
 #[test]
@@ -318,6 +324,7 @@ fn a_document_that_cannot_be_compared_exits_with_2_and_one_sentence() {
         ("later", "openapi: 3.2.0\npaths: {}", "only 3.0.x and 3.1.x can be compared"),
         ("float", "openapi: 3.0\npaths: {}", "only 3.0.x and 3.1.x can be compared"),
         ("pathless", "openapi: 3.0.3", "has no `paths` object"),
+        ("webhooks", "openapi: 3.1.0\nwebhooks: {a: {post: {}}}", "webhooks are not compared"),
         ("null-paths", "openapi: 3.0.3\npaths:", "has no `paths` object"),
         ("twice", "openapi: 3.0.3\npaths: {}\npaths: {}", "the key `paths` twice"),
         ("many", "openapi: 3.0.3\n---\nopenapi: 3.0.3", "more than one document"),

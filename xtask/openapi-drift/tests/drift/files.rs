@@ -115,6 +115,12 @@ fn a_contract_in_several_files_agrees_with_the_same_in_one() {
     let output = run(&folder.path().join("api"), &["--generated", "../whole.yaml"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     assert!(text(&output).starts_with("openapi.yaml and "), "{}", text(&output));
+    // By an anchor too.
+    let book = BOOK.replacen('{', r#"{"$anchor": "book","#, 1);
+    write(&folder, "api/schemas/book.json", &book);
+    write(&folder, "api/paths/books.yaml", &PATHS.replace("book.json", "book.json#book"));
+    let output = run(folder.path(), &DIFF);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
 }
 
 #[test]

@@ -61,3 +61,19 @@ fn a_server_without_a_file_has_no_place_in_sarif() {
     outcome.findings.clear();
     assert_eq!(sarif(&outcome)["runs"][0]["results"], serde_json::json!([]));
 }
+
+#[test]
+fn a_revision_is_no_part_of_a_path_in_sarif() {
+    let earlier = Document::parse("v1.0.0:api/contract.yaml", CONTRACT).unwrap();
+    let text = CONTRACT.replace("info:\n", "x-note: ''\ninfo:\n");
+    let text = text.replace("maximum: 100", "maximum: 50");
+    let later = Document::parse("api/contract.yaml", &text).unwrap();
+    let outcome = compare(Question::Change, &Pair { documented: earlier, served: later });
+    let result = &sarif(&outcome)["runs"][0]["results"][0];
+    let [place, other] = ["locations", "relatedLocations"].map(|key| &result[key][0]);
+    assert_eq!(place["physicalLocation"]["region"]["startLine"], 18);
+    let expected = serde_json::json!({"artifactLocation": {"uri": "api/contract.yaml"}});
+    assert_eq!(other["physicalLocation"], expected);
+    let text = "integer (1 to 100) (line 17 in revision v1.0.0)";
+    assert_eq!(other["message"]["text"], text);
+}

@@ -34,6 +34,25 @@ fn a_renamed_property_is_one_finding_with_both_places() {
     assert!(finding.documented.used_at.ends_with("/properties/a"), "{finding:?}");
     assert!(finding.served.used_at.ends_with("/properties/x"), "{finding:?}");
     assert_eq!([&*finding.documented.says, &*finding.served.says], ["a", "x"]);
+    // One that is new next to a renamed one is no other name for it.
+    let before = responding(json!({"a": string}), &[]);
+    let now = responding(json!({"x": string, "y": number}), &[]);
+    assert_eq!(titles(&changed(before, now)), ["`a` is now `x`", "`y` is new"]);
+}
+
+#[test]
+fn a_renamed_parameter_of_a_path_does_not_move_the_operation() {
+    let document = |route: &str, name: &str| {
+        let parameter = json!({"name": name, "in": "path", "schema": {"type": "string"}});
+        with_parameters(route, "get", json!([parameter]))
+    };
+    let why = |route: &str, name: &str| {
+        let outcome = changed(document("/a/{id}", "id"), document(route, name));
+        let [finding] = &outcome.findings[..] else { panic!("{:?}", titles(&outcome)) };
+        finding.why()
+    };
+    assert!(why("/a/{slug}", "slug").starts_with("the path matches the same"));
+    assert_eq!(why("/b/{id}", "id"), "a caller of the documented route receives 404 or 405");
 }
 
 #[test]

@@ -386,6 +386,40 @@ fn one_cause_is_one_finding_with_its_count_and_its_first_exchanges() {
 }
 
 #[test]
+fn a_finding_names_its_first_places() {
+    let book = |sequel| {
+        let mut book = json!({"id": 1, "title": "Emma", "isbn": 1});
+        book["sequel"] = sequel;
+        book
+    };
+    let last = json!({"id": 1, "title": "Emma", "isbn": 1});
+    let outcome = check(&[get("/v1/books/1", 200, &(0..14).fold(last, |it, _| book(it)))]);
+    let [isbn] = &outcome.findings[..] else { panic!("{:#?}", outcome.findings) };
+    assert_eq!((isbn.count, isbn.places.len()), (1, 12));
+}
+
+#[test]
+fn a_member_without_a_name_decides_on_no_variant_and_no_exclusion() {
+    let contract = |schema: &str| {
+        let content = format!("{{content: {{application/json: {{schema: {schema}}}}}}}");
+        format!("{{openapi: 3.1.0, paths: {{/a: {{get: {{responses: {{200: {content}}}}}}}}}}}")
+    };
+    let object = |name: &str| format!("{{type: object, properties: {{{name}: {{type: string}}}}}}");
+    let both = contract(&format!("{{oneOf: [{}, {}]}}", object("a"), object("b")));
+    let outcome = check_with(&both, &get("/a", 200, &json!({"z": 1})));
+    assert_eq!(codes(&outcome), ["traffic-response-value", "traffic-response-member"]);
+    // The variant that allows all other members was meant, even if it names fewer.
+    let one = "{type: object, properties: {x: {type: integer}, y: {type: integer}}}";
+    let either = contract(&format!("{{anyOf: [{one}, {}]}}", object("z")));
+    let outcome = check_with(&either, &get("/a", 200, &json!({"x": "a", "y": 1})));
+    assert_eq!(codes(&outcome), ["traffic-response-member", "traffic-response-member"]);
+    let list = "{type: object, required: [a], properties: {a: {prefixItems: [{type: string}]}}}";
+    let not = contract(&format!("{{type: object, additionalProperties: true, not: {list}}}"));
+    let outcome = check_with(&not, &get("/a", 200, &json!({"a": ["b"], "z": 1})));
+    assert_eq!(codes(&outcome), ["traffic-undecided"]);
+}
+
+#[test]
 fn a_prefix_chooses_the_api_among_other_traffic() {
     let line = |url: &str| get(url, 200, &json!([])).to_string();
     let lines = [line("https://a.example.com/lib/books"), line("https://b.example.com/lib/x")];
@@ -613,6 +647,10 @@ fn credentials_are_redacted_and_what_stands_for_them_is_accepted() {
     Routes::new(&document, None).redact(&mut kept);
     assert_eq!(kept["response"]["content"], json!({"text": REDACTED}));
     assert_eq!(kept["request"]["postData"], json!({"text": ""}));
+    // Some base64 is JSON too.
+    kept["response"]["content"] = json!({"text": "1234", "encoding": "base64"});
+    Routes::new(&document, None).redact(&mut kept);
+    assert_eq!(kept["response"]["content"], json!({"text": REDACTED}));
     // It is accepted only where a secret is documented, and a secret is never shown.
     let other = book("isbn", json!(REDACTED));
     assert_eq!(codes(&check(&[other])), ["traffic-response-value"]);
@@ -620,6 +658,51 @@ fn credentials_are_redacted_and_what_stands_for_them_is_accepted() {
     let outcome = check(&[secret]);
     assert_eq!(codes(&outcome), ["traffic-response-value"]);
     assert!(!format!("{outcome:?}").contains("hush"), "{outcome:?}");
+}
+
+#[test]
+fn keys_in_headers_and_in_the_query_are_redacted_and_accepted() {
+    let contract = "
+openapi: 3.0.3
+paths:
+  /a:
+    get:
+      parameters:
+        - {name: access_token, in: query, schema: {type: string, maxLength: 4}}
+        - {name: X-Secret, in: header, schema: {type: string, maxLength: 4}}
+        - {name: page, in: query, schema: {type: integer}}
+      responses:
+        '204': {headers: {X-New-Token: {schema: {type: string, maxLength: 4}}}}
+components:
+  securitySchemes:
+    a: {type: apiKey, in: header, name: X-Seal}
+    b: {type: apiKey, in: query, name: sig}
+    c: {type: http, scheme: bearer, name: page}
+";
+    let url = "/a?access%5Ftoken=hush&sig=hush&page=1#hush";
+    let mut kept = get(url, 204, &no());
+    for name in ["x-seal", "X-API-Key", "x-secret", "token", "X-Password"] {
+        kept = header(kept, "request", name, "hush");
+    }
+    kept = header(kept, "response", "x-new-token", "hush");
+    kept = header(kept, "response", "x-total", "1");
+    let named = json!([{"name": "sig", "value": "hush"}, {"name": "page", "value": "1"}]);
+    kept["request"]["queryString"] = named;
+    kept["request"]["cookies"] = json!([{"name": "a", "value": "hush"}]);
+    kept["response"]["cookies"] = json!([{"name": "b", "value": "hush"}]);
+    kept["request"]["postData"] = json!({"text": "a=hush", "params": [{"value": "hush"}]});
+    let document = Document::parse("c.yaml", contract).unwrap();
+    Routes::new(&document, None).redact(&mut kept);
+    assert!(!kept.to_string().contains("hush"), "{kept}");
+    let expected = "/a?access%5Ftoken=%5Bredacted%5D&sig=%5Bredacted%5D&page=1";
+    assert_eq!(kept["request"]["url"], expected);
+    assert_eq!(kept["request"]["queryString"][1]["value"], "1");
+    assert!(kept.to_string().contains(r#""name":"x-total","value":"1""#), "{kept}");
+    kept["request"]["postData"] = no();
+    assert!(codes(&check_with(contract, &kept)).is_empty(), "{:#?}", check_with(contract, &kept));
+    // It stands for nothing else.
+    let other = get("/a?page=%5Bredacted%5D", 204, &no());
+    assert_eq!(codes(&check_with(contract, &other)), ["traffic-request-value"]);
 }
 
 #[test]

@@ -171,6 +171,37 @@ fn a_variant_is_compared_with_the_one_of_the_same_name_if_nothing_else_tells() {
     assert_eq!(outcome.findings[0].title, "`p` may now be boolean, and was string");
 }
 
+#[test]
+fn a_variant_that_is_gone_or_new_is_one_finding_if_all_others_have_their_names() {
+    let document = |names: &[&str]| {
+        let reference = |it: &&str| json!({"$ref": format!("#/components/schemas/{it}")});
+        let variants: Vec<_> = names.iter().map(reference).collect();
+        let body = json!({"content": {"application/json": {"schema": {"oneOf": variants}}}});
+        let operation =
+            json!({"operationId": "a", "requestBody": body, "responses": {"200": body}});
+        let c = json!({"type": "object", "properties": {"z": {"type": "string"}, "w": {}}});
+        let schemas =
+            json!({"A": open("x", "string", &["x"]), "B": open("y", "string", &["y"]), "C": c});
+        let paths = json!({"/a": {"put": operation}});
+        let root = json!({"openapi": "3.0.3", "paths": paths, "components": {"schemas": schemas}});
+        Document::new("openapi.yaml", root).unwrap()
+    };
+    let titles = |before: &[&str], now: &[&str]| {
+        let documents = Pair { documented: document(before), served: document(now) };
+        let findings = compare(Question::Change, &documents).findings;
+        findings.into_iter().map(|it| it.title).collect::<Vec<_>>()
+    };
+    let gone = "the request body could be object of `w`, `z`, and may now be only object of `x` or object \
+                of `y`";
+    assert_eq!(titles(&["A", "B", "C"], &["A", "B"]), [gone]);
+    let new =
+        "the response body may now be object of `w`, `z`, and was object of `x` or object of `y`";
+    assert_eq!(titles(&["A", "B"], &["A", "B", "C"]), [new]);
+    // What has another name may be the same variant.
+    let titles = titles(&["A", "C"], &["A", "B"]);
+    assert!(titles.contains(&"`z` is gone".to_owned()), "{titles:?}");
+}
+
 /// Whether the response may break what `oneOf` promises, if `any_of` replaces the `oneOf`.
 fn may_overlap(variants: &[Value]) -> bool {
     let (one_of, any_of) = (one_of(variants), json!({"anyOf": variants}));
@@ -296,6 +327,10 @@ fn a_value_that_avoids_the_overlap_is_allowed() {
     };
     let before = union("oneOf", json!({"a": {}}));
     assert!(findings(&before, &union("anyOf", json!({"a": {}, "new": {}})))[0].contains("overlap"));
+    let one = json!({"type": "object", "properties": {"a": {}, "new": {}}});
+    assert!(findings(&before, &one)[0].contains("overlap"));
+    // Nor is it an overlap that was not there before.
+    assert!(findings(&before, &union("oneOf", json!({"a": {}, "new": {}}))).is_empty());
 }
 
 #[test]

@@ -17,7 +17,8 @@ fn document(version: &str, schema: &Value) -> Value {
         "components": {"schemas": {
             "Name": name,
             "Other": {"type": "string"},
-            "Yes": true,
+            "Yes": if version.starts_with("3.1") { json!(true) } else { json!({}) },
+            "Anchor": {"$defs": {"a/b": {"$anchor": "nine", "type": "string", "maxLength": 9}}},
             "Pair": {"$defs": {"Left": name}, "properties": {"left": {"$ref": "#/components/schemas/Pair/$defs/Left"}}},
         }},
     })
@@ -81,6 +82,8 @@ fn each_null_constant_and_bound_of_3_1_means_what_3_0_says() {
     for (old, new) in &cases {
         assert_same(old, new);
     }
+    let same = json!({"type": "string", "nullable": true});
+    assert!(!fits(("3.1.0", &same), ("3.0.3", &same)), "the same text means more in 3.0");
 }
 
 #[test]
@@ -104,6 +107,7 @@ fn each_schema_and_reference_of_3_1_means_what_3_0_says() {
             json!({"type": "string", "maxLength": 9}),
             json!({"$ref": "#/components/schemas/Pair/$defs/Left"}),
         ),
+        (json!({"type": "string", "maxLength": 9}), json!({"$ref": "#nine"})),
         (
             json!({"type": "string", "maxLength": 5}),
             json!({"$ref": "#/components/schemas/Name", "maxLength": 5}),

@@ -1,6 +1,7 @@
-//! Unknown keywords: each kind of object has its own, and names and data are none.
+//! What is not OpenAPI: unknown keywords of each kind of object, values that a keyword cannot have, and what
+//! is there in place of an object.
 
-use openapi_drift::{Document, Outcome, Pair, Question, Warning, compare};
+use openapi_drift::{Document, Outcome, Pair, Question, Warning, WarningRule, compare};
 use openapi_drift::{write_github, write_json, write_sarif, write_warning_explanation};
 use serde_json::{Value, json};
 
@@ -112,7 +113,7 @@ fn what_looks_like_an_extension_or_belongs_to_a_reference_is_known_only_there() 
 
 fn of_schema(version: &str, keyword: &str) -> Option<Warning> {
     let mut document = every_kind(version);
-    document.pointer_mut(PLACES[17]).unwrap()[keyword] = json!([]);
+    document.pointer_mut(PLACES[17]).unwrap()[keyword] = json!(true);
     outcome(&document).warnings.pop()
 }
 
@@ -128,7 +129,7 @@ fn a_misspelled_keyword_has_the_nearest_known_one() {
     }
     // What is too far away or unknown in this version is not proposed.
     for keyword in ["zzzzzz", "formxyz", "contain"] {
-        assert_eq!(of_schema("3.0.3", keyword).unwrap().help, Warning::HELP);
+        assert_eq!(of_schema("3.0.3", keyword).unwrap().help, WarningRule::UNKNOWN_KEYWORD.help);
     }
 }
 
@@ -170,6 +171,151 @@ fn a_warning_is_in_every_format_and_is_explained() {
     assert_eq!(result["level"], "warning");
     assert_eq!(result["locations"][0]["physicalLocation"]["region"]["startLine"], line);
     let rules = sarif["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
-    assert!(rules.iter().any(|rule| rule["id"] == Warning::CODE));
-    assert!(text(|out, _| write_warning_explanation(out)).starts_with("unknown-keyword: "));
+    assert!(rules.iter().any(|rule| rule["id"] == "unknown-keyword"));
+    let explain = |out: &mut dyn std::io::Write, _: &Outcome| {
+        WarningRule::ALL.iter().try_for_each(|rule| write_warning_explanation(out, rule))
+    };
+    let explained = text(explain);
+    assert!(explained.starts_with("unknown-keyword: ") && explained.contains("\ninvalid-value: "));
+}
+
+const OPERATION: &str = "/paths/~1a/get";
+const SCHEMA: &str = PLACES[17];
+
+/// Sets what a pointer names. One that is too long goes on below.
+fn set(document: &mut Value, pointer: &str, value: Value) {
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    let parent = document.pointer_mut(parent).unwrap();
+    match parent.as_array_mut() {
+        Some(elements) => elements.push(value),
+        None => parent[key.replace("~1", "/")] = value,
+    }
+}
+
+#[test]
+fn a_value_that_its_keyword_cannot_have_is_a_warning() {
+    let lines = include_str!("invalid.txt").lines();
+    for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let fields: Vec<_> = line.split(" | ").collect();
+        let [pointer, value, title, help] = fields[..] else { panic!("four fields in `{line}`") };
+        let pointer = pointer.replace("OPERATION", OPERATION).replace("SCHEMA", SCHEMA);
+        let mut document = every_kind("3.0.3");
+        set(&mut document, &pointer, serde_json::from_str(value).unwrap());
+        let warnings = outcome(&document).warnings;
+        let [warning] = &warnings[..] else { panic!("{line}: {warnings:#?}") };
+        assert!(warning.title.starts_with(title), "{line}: {}", warning.title);
+        assert!(warning.help.starts_with(help), "{line}: {}", warning.help);
+        assert_eq!(*warning.rule, WarningRule::INVALID_VALUE, "{line}");
+        let (place, known) = (pointer.strip_suffix("/-").unwrap_or(&pointer), &*warning.pointer);
+        assert!(place.starts_with(known) || known.starts_with(place), "{line}: {known}");
+    }
+}
+
+fn no() -> Value {
+    Value::Null
+}
+
+#[test]
+fn two_paths_that_match_the_same_are_a_warning() {
+    let item = |name: &str| {
+        let parameter = json!({"name": name, "in": "path", "schema": {}});
+        let operation = json!({"responses": {"200": {}}});
+        json!({"parameters": [parameter], "get": operation, "put": operation})
+    };
+    let mut document = every_kind("3.0.3");
+    document["paths"]["/b/{x}"] = item("x");
+    assert_eq!(outcome(&document).warnings, []);
+    document["paths"]["/b/{y}"] = item("y");
+    let warnings = outcome(&document).warnings;
+    assert_eq!(warnings.len(), 1, "{warnings:#?}");
+    assert_eq!(warnings[0].title, "`/b/{y}` and `/b/{x}` are the same path");
+}
+
+#[test]
+fn what_3_1_allows_is_no_warning_in_3_1() {
+    let boolean = json!({"type": ["string", "null"], "exclusiveMinimum": 3, "not": false});
+    let mut document = every_kind("3.1.0");
+    document["components"]["schemas"] = json!({"A": boolean, "B": true, "C": {"type": "null"}});
+    document["paths"]["/b"] = json!({"get": {}});
+    assert_eq!(outcome(&document).warnings, []);
+    document["components"]["schemas"] = json!({"A": {"type": ["string", "nul"]}});
+    assert_eq!(outcome(&document).warnings[0].help, "did you mean `null`?");
+    // Some engines know no lookahead, and it is a regular expression.
+    document["components"]["schemas"] = json!({"A": {"pattern": "^(?!a)(?<b>.)\\k<b>$"}});
+    assert_eq!(outcome(&document).warnings, []);
+}
+
+#[test]
+fn a_document_without_an_object_that_must_be_there_cannot_be_compared() {
+    let operation = |rest: &str| format!("{OPERATION}{rest}");
+    for (pointer, value, why) in [
+        ("/paths/~1a".to_owned(), no(), "has `null` in place of a path object at #/paths/~1a"),
+        (
+            operation(""),
+            json!("hello"),
+            "has `\"hello\"` in place of an operation object at #/paths/~1a/get",
+        ),
+        (operation("/parameters"), json!({}), "has `{}` in place of a list at"),
+        (operation("/parameters/-"), json!(1), "has `1` in place of a parameter object at"),
+        (operation("/responses"), json!([]), "has `[]` in place of an object at"),
+        (operation("/responses/200"), no(), "has `null` in place of a response object at"),
+        (operation("/parameters/0/schema"), json!(5), "has `5` in place of a schema object at"),
+        (format!("{SCHEMA}/properties"), json!([]), "has `[]` in place of an object at"),
+        (format!("{SCHEMA}/allOf"), json!({}), "has `{}` in place of a list at"),
+        (format!("{SCHEMA}/items"), json!(true), "has `true` in place of a schema object at"),
+        (
+            format!("{SCHEMA}/additionalProperties"),
+            json!("no"),
+            "has `\"no\"` in place of true or false or a schema object at",
+        ),
+        (
+            format!("{SCHEMA}/not"),
+            json!({"$ref": "#/components/parameters/requird"}),
+            "refers to `#/components/parameters/requird` in place of a schema object at",
+        ),
+        (
+            format!("{SCHEMA}/not"),
+            json!({"$ref": "#/info/title"}),
+            "has `\"a\"` in place of a schema object at #/info/title",
+        ),
+        (
+            operation("/responses/200/headers"),
+            json!({"$ref": "#/info"}),
+            "has `\"a\"` in place of a header object at #/info/title",
+        ),
+    ] {
+        let mut document = every_kind("3.0.3");
+        set(&mut document, &pointer, value);
+        let text = serde_json::to_string_pretty(&document).unwrap();
+        let error = Document::parse("a.json", &text).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("a.json {why}")), "{error}");
+        assert!(error.ends_with(')') && error.contains(" (line "), "{error}");
+        let error = Document::new("a.json", document).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("a.json {why}")) && !error.contains("line"), "{error}");
+    }
+}
+
+#[test]
+fn another_file_is_searched_too() {
+    let contract = "
+openapi: 3.0.3
+paths:
+  /a: {get: {responses: {'200': {content: {a/b: {schema: {$ref: 'b.yaml#/A'}}}}}}}
+";
+    let read = |text: &'static str| {
+        Document::parse_with_files("api/a.yaml", contract, &mut |_| Ok(text.to_owned()))
+    };
+    let outcome = |document| {
+        let served = Document::parse("b", "{openapi: 3.0.3, paths: {}}").unwrap();
+        compare(Question::Server, &Pair { documented: document, served })
+    };
+    let warnings = outcome(read("A: {requird: [a], allOf: [{$ref: '#/A'}]}").unwrap()).warnings;
+    let [Warning { document, pointer, position, .. }] = &warnings[..] else { panic!("one") };
+    let place = (&**document, &**pointer, *position);
+    assert_eq!(place, ("api/b.yaml", "/A/requird", Some((1, 5))));
+    let error = read("\nA: 5").unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "api/a.yaml has `5` in place of a schema object at b.yaml#/A (line 2, column 1)"
+    );
 }
