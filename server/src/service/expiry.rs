@@ -15,28 +15,35 @@ use tokio::time::{sleep, timeout};
 /// How many tokens one transaction changes, so that no request waits long for it.
 const BATCH: u32 = 500;
 
-/// How long the sweep waits at most for the next token that expires: others may be minted meanwhile.
+/// How long there is at least from one sweep to the next, so that one removes many tokens.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long there is at most: other tokens may be minted meanwhile.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long a refusal waits at most until it is final. The database may be locked or full.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Service {
-    /// Sweeps whenever a token expires or an overlap ends, forever. What fails is counted, and tried
-    /// again.
+    /// Sweeps when a token expires or an overlap ends, forever. What fails is counted, and tried again.
     pub async fn sweep_regularly(self) {
         loop {
-            let next = self.store.until_next_end().await;
-            let due = next.as_ref().is_ok_and(|next| *next == Some(Duration::ZERO));
-            let swept = if due { self.sweep().await } else { Ok(0) };
-            if next.is_err() || swept.is_err() {
+            let next = self.sweep_what_is_due().await;
+            if next.is_err() {
                 self.store.counts().failed_sweeps.add(1);
             }
-            if !swept.is_ok_and(|swept| swept > 0) {
-                let wait = next.ok().flatten().filter(|wait| !wait.is_zero());
-                sleep(wait.unwrap_or(INTERVAL).min(INTERVAL)).await;
-            }
+            let wait = next.ok().flatten().unwrap_or(INTERVAL);
+            sleep(wait.clamp(PAUSE, INTERVAL)).await;
         }
+    }
+
+    /// Sweeps if something is due. Returns how long it takes until something else is.
+    async fn sweep_what_is_due(&self) -> Result<Option<Duration>> {
+        let next = self.store.until_next_end().await?;
+        if next == Some(Duration::ZERO) {
+            self.sweep().await?;
+        }
+        Ok(next)
     }
 
     /// Removes every token that has expired and ends every overlap that is over, in batches. Returns how
