@@ -330,7 +330,9 @@ impl Containment {
         if breaks(&findings) && union.is_unpaired(variants) {
             let large: Vec<_> = variants.iter().map(|at| large[*at].clone()).collect();
             let [small, large] = [describe::case(small), describe::cases(&large)];
-            return vec![value.differs(Rule::Type, &small, &large)];
+            if small != large {
+                return vec![value.differs(Rule::Type, &small, &large)];
+            }
         }
         findings
     }

@@ -87,14 +87,22 @@ impl<'a, 'd> Union<'a, 'd> {
         values.is_some_and(|known| self.own[name].is_subset(known))
     }
 
-    /// Whether each of the variants is named, and pairs with another case of the same name.
+    /// Whether each of the variants pairs with another case: one of the same name, or one that says
+    /// the same.
     pub fn is_unpaired(&self, variants: &[usize]) -> bool {
-        let (small, large) = self.value.cases.ordered(self.value.location.direction);
-        let is_taken = |at: &usize| {
-            let name = component(&large[*at]).filter(|name| Some(*name) != component(self.small.1));
-            name.is_some_and(|name| small.iter().any(|it| component(it) == Some(name)))
-        };
-        component(self.small.1).is_some() && variants.iter().all(is_taken)
+        let (small, _) = self.value.cases.ordered(self.value.location.direction);
+        let others = || small.iter().enumerate().filter(|(at, _)| *at != self.small.0);
+        let is_taken = |at: &usize| others().any(|(_, other)| self.pairs_with(other, *at));
+        variants.iter().all(is_taken)
+    }
+
+    /// Whether another case of the smaller side is the counterpart of a variant.
+    fn pairs_with(&self, other: &Case<'_>, variant: usize) -> bool {
+        let (_, large) = self.value.cases.ordered(self.value.location.direction);
+        let (own, large) = (self.small.1, &large[variant]);
+        let name = component(large).filter(|name| Some(*name) != component(own));
+        let has_name = component(own).is_some() && name.is_some() && name == component(other);
+        has_name || (own.kind == Kind::Object && other.says_the_same(large))
     }
 
     /// Chooses the constant that tells the variants apart best.

@@ -202,6 +202,27 @@ fn a_variant_that_is_gone_or_new_is_one_finding_if_all_others_have_their_names()
     assert!(titles.contains(&"`z` is gone".to_owned()), "{titles:?}");
 }
 
+#[test]
+fn a_variant_without_a_name_is_one_finding_if_all_others_are_unchanged() {
+    let pet = |name: &str| json!({"type": "object", "required": [name], "properties": {name: {}, "age": {}}});
+    let [few, more] = [&["bark", "meow"][..], &["bark", "meow", "swim"]]
+        .map(|names| one_of(&names.iter().map(|name| pet(name)).collect::<Vec<_>>()));
+    let titles = |documented, served| {
+        let documents = Pair { documented: document(documented), served: document(served) };
+        let findings = compare(Question::Change, &documents).findings;
+        findings.into_iter().map(|it| it.title).collect::<Vec<_>>()
+    };
+    let known = "object of `age`, `bark` or object of `age`, `meow`";
+    let new = format!("the response body may now be object of `age`, `swim`, and was {known}");
+    assert_eq!(titles(&few, &more), [new]);
+    let gone =
+        format!("the request body could be object of `age`, `swim`, and may now be only {known}");
+    assert_eq!(titles(&more, &few), [gone]);
+    let new =
+        "the response body may now be object of `age`, `meow`, and was object of `age`, `bark`";
+    assert_eq!(titles(&pet("bark"), &few), [new]);
+}
+
 /// Whether the response may break what `oneOf` promises, if `any_of` replaces the `oneOf`.
 fn may_overlap(variants: &[Value]) -> bool {
     let (one_of, any_of) = (one_of(variants), json!({"anyOf": variants}));
