@@ -87,6 +87,16 @@ fn a_security_scheme_is_what_it_does_and_not_its_name() {
     let outcome = |one, two| codes(&changed(Pair { documented: one, served: two }));
     assert!(outcome(login("bearer", "one"), login("bearer", "two")).is_empty());
     assert_eq!(outcome(login("bearer", ""), login("basic", "")), ["security"]);
+    // HTTP reads the names of schemes and headers without case.
+    assert!(outcome(login("bearer", ""), login("Bearer", "")).is_empty());
+    let key = |place: &str, name: &str| {
+        secured(&json!({"login": {"type": "apiKey", "in": place, "name": name}}))
+    };
+    assert!(outcome(key("header", "X-K"), key("header", "x-k")).is_empty());
+    assert_eq!(outcome(key("query", "K"), key("query", "k")), ["security"]);
+    let moved = changed(Pair { documented: key("query", "k"), served: key("header", "k") });
+    let title = "`login` (read) was enough, and is another scheme now: its `in` was `query`, and is `header`";
+    assert_eq!(moved.findings[0].title, title);
     let flow = |url: &str, scopes| {
         let flow = json!({"clientCredentials": {"tokenUrl": url, "scopes": scopes}});
         secured(&json!({"login": {"type": "oauth2", "flows": flow}}))
@@ -95,7 +105,13 @@ fn a_security_scheme_is_what_it_does_and_not_its_name() {
     assert!(
         outcome(flow("/token", json!({"read": ""})), flow("/token", scopes.clone())).is_empty()
     );
-    assert_eq!(outcome(flow("/token", scopes.clone()), flow("/login", scopes)), ["security"]);
+    assert_eq!(
+        outcome(flow("/token", scopes.clone()), flow("/login", scopes.clone())),
+        ["security"]
+    );
+    let other =
+        changed(Pair { documented: flow("/token", scopes.clone()), served: flow("/b", scopes) });
+    assert!(other.findings[0].title.ends_with("is another scheme now: its `flows` differ"));
 }
 
 /// A document with one operation, whose bodies have this schema.
