@@ -41,7 +41,9 @@ impl Containment {
                 Some((_, one)) => self.one_of(one, &schemas, &location),
                 None => self.compare(&schemas, &location),
             });
-            findings.extend(annotation::compare_defaults(&schemas, &location));
+            if !object.is_always_sent(name) {
+                findings.extend(annotation::compare_defaults(&schemas, &location));
+            }
         }
         findings.extend(self.additional_properties(fit));
         findings
@@ -101,6 +103,13 @@ impl<'a, 'd> Object<'a, 'd> {
         let cases = Pair::from_ordered(direction, fit.small, fit.large);
         let properties = cases.map(|case| visible(case, direction));
         Self { value: fit.value, cases, properties }
+    }
+
+    /// Whether every earlier caller sends the property, so that its default is never used.
+    fn is_always_sent(&self, name: &str) -> bool {
+        let Location { question, direction, .. } = *self.value.location;
+        (question, direction) == (Question::Change, Direction::Request)
+            && self.cases.documented.required.contains(name)
     }
 
     /// Makes one finding, not one for each name, if only one side names properties.

@@ -203,8 +203,10 @@ fn parameter(
     let mut findings = Vec::from_iter(Finding::required(nodes, required, location));
     findings.extend(style(nodes, within, location));
     findings.extend(value(nodes, location, shared));
-    let schemas = nodes.map(schema);
-    findings.extend(annotation::compare_defaults(&schemas, location));
+    // If every earlier caller sends it, its default is never used.
+    if location.question == Question::Server || !required.documented {
+        findings.extend(annotation::compare_defaults(&nodes.map(schema), location));
+    }
     findings
 }
 

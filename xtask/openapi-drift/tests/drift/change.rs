@@ -161,6 +161,24 @@ fn what_breaks_in_one_direction_is_not_merged_with_what_adds_in_the_other() {
 }
 
 #[test]
+fn a_default_of_what_callers_must_send_is_never_used() {
+    let contract = |most: u8, required: bool| {
+        let schema = json!({"type": "integer", "default": most});
+        let parameter =
+            json!({"name": "limit", "in": "query", "required": required, "schema": schema});
+        let required: &[&str] = if required { &["limit"] } else { &[] };
+        let body = json!({"type": "object", "required": required, "properties": {"limit": schema}});
+        let body = json!({"content": {"application/json": {"schema": body}}});
+        let operation = json!({"operationId": "a", "parameters": [parameter], "requestBody": body});
+        json!({"openapi": "3.0.3", "paths": {"/a": {"put": operation}}})
+    };
+    let outcome = |one, two| codes(&changed(Pair { documented: one, served: two }));
+    assert!(outcome(contract(1, true), contract(2, true)).is_empty());
+    assert!(outcome(contract(1, true), contract(2, false)).is_empty());
+    assert_eq!(outcome(contract(1, false), contract(2, false)), ["default", "default"]);
+}
+
+#[test]
 fn a_request_may_name_fewer_properties_but_not_require_more() {
     let before = json!({"type": "object", "properties": {"a": {}}});
     let any = json!({"type": "object"});

@@ -154,6 +154,42 @@ fn a_discriminator_pairs_variants_without_constants() {
 }
 
 #[test]
+fn without_a_discriminator_its_property_may_have_any_value() {
+    let document = |discriminator: bool, kind: Value| {
+        let schema = json!({"type": "object", "required": ["kind"], "properties": {"kind": kind}});
+        let variants = ["A", "B"].map(|it| json!({"$ref": format!("#/components/schemas/{it}")}));
+        let mut union = json!({"anyOf": variants});
+        if discriminator {
+            union["discriminator"] = json!({"propertyName": "kind"});
+        }
+        let body = json!({"content": {"application/json": {"schema": union}}});
+        let operation =
+            json!({"operationId": "a", "requestBody": body, "responses": {"200": body}});
+        let components = json!({"schemas": {"A": schema, "B": schema}});
+        let paths = json!({"/a": {"put": operation}});
+        let root = json!({"openapi": "3.0.3", "paths": paths, "components": components});
+        Document::new("openapi.yaml", root).unwrap()
+    };
+    let titles = |before, now, kind: &Value| {
+        let documents = Pair {
+            documented: document(before, kind.clone()),
+            served: document(now, kind.clone()),
+        };
+        let findings = compare(Question::Change, &documents).findings;
+        findings.into_iter().map(|it| it.title).collect::<Vec<_>>()
+    };
+    let string = json!({"type": "string"});
+    let [any, one] = ["an object with any `kind`", "an object with `A`, `B` as `kind`"];
+    let gone = format!("the response body may now be {any}, and was {one}");
+    assert_eq!(titles(true, false, &string), [gone]);
+    let new = format!("the request body could be {any}, and may now be only {one}");
+    assert_eq!(titles(false, true, &string), [new]);
+    let listed = json!({"type": "string", "enum": ["A", "B"]});
+    assert_eq!(titles(true, false, &listed), Vec::<String>::new());
+    assert_eq!(titles(false, true, &listed), Vec::<String>::new());
+}
+
+#[test]
 fn a_variant_is_compared_with_the_one_of_the_same_name_if_nothing_else_tells() {
     let document = |a: &str, names: [&str; 2]| {
         let variants = names.map(|it| json!({"$ref": format!("#/components/schemas/{it}")}));
