@@ -258,6 +258,11 @@ impl<'d> Case<'d> {
             && self.opaque == other.opaque
     }
 
+    /// Whether both are declared by the same text, after every reference in it is followed.
+    pub fn says_the_same(&self, other: &Case<'_>) -> bool {
+        self.kind == other.kind && says_the_same(&self.origin, &other.origin, &mut HashSet::new())
+    }
+
     /// Whether it is an object that neither names nor forbids properties.
     pub fn is_free_form(&self) -> bool {
         self.properties.is_empty() && self.additional != AdditionalProperties::Forbidden
@@ -294,9 +299,9 @@ pub fn allows_everything(cases: &[Case<'_>]) -> bool {
 }
 
 /// Whether two nodes are equal after every reference in them is followed.
-fn says_the_same<'d>(
-    one: &Node<'d>,
-    two: &Node<'d>,
+fn says_the_same(
+    one: &Node<'_>,
+    two: &Node<'_>,
     known: &mut HashSet<(*const Value, *const Value)>,
 ) -> bool {
     let pair = (std::ptr::from_ref(one.value), std::ptr::from_ref(two.value));
@@ -305,7 +310,7 @@ fn says_the_same<'d>(
     }
     match (&one.value.data, &two.value.data) {
         (Data::Object(a), Data::Object(b)) => {
-            let mut is_same = |(key, node): (&str, Node<'d>)| {
+            let mut is_same = |(key, node): (&str, Node<'_>)| {
                 two.get(key).is_some_and(|other| says_the_same(&node, &other, known))
             };
             a.len() == b.len() && one.members().all(&mut is_same)

@@ -14,7 +14,6 @@ use std::rc::Rc;
 
 use indexmap::IndexSet;
 
-use crate::annotation;
 use crate::case::{Case, Kind, Schema, Values, allows_everything};
 use crate::describe;
 use crate::document::Node;
@@ -211,9 +210,7 @@ impl Containment {
         self.depth += 1;
         let mut findings = self.value(&value);
         self.depth -= 1;
-        if annotation::discriminators_differ(schemas) {
-            findings.push(value.undecided("another `discriminator`"));
-        }
+        findings.extend(variant::discriminator(&value));
         if !findings.is_empty() {
             self.holding.truncate(known);
         } else if self.used >= known {
@@ -330,7 +327,9 @@ impl Containment {
         if breaks(&findings) && union.is_unpaired(variants) {
             let large: Vec<_> = variants.iter().map(|at| large[*at].clone()).collect();
             let [small, large] = [describe::case(small), describe::cases(&large)];
-            return vec![value.differs(Rule::Type, &small, &large)];
+            if small != large {
+                return vec![value.differs(Rule::Type, &small, &large)];
+            }
         }
         findings
     }
@@ -349,14 +348,17 @@ impl Containment {
         findings
     }
 
-    /// Reports a `not` of one side unless the other side has an equal one.
+    /// Reports a `not` unless the other side has an equal one. Between two versions the smaller side
+    /// may have more.
     fn exclusions(&mut self, fit: &Fit<'_, '_>) -> Option<Finding> {
         let Fit { value, small, large, .. } = fit;
         let mut is_same = |one: &Node<'_>, two: &Node<'_>| {
             let schemas = fit.part(std::slice::from_ref(one), std::slice::from_ref(two));
             self.are_equal(&schemas, value.location)
         };
-        let agree = small.not.iter().all(|one| large.not.iter().any(|two| is_same(one, two)))
+        let is_change = value.location.question == Question::Change;
+        let agree = (is_change
+            || small.not.iter().all(|one| large.not.iter().any(|two| is_same(one, two))))
             && large.not.iter().all(|two| small.not.iter().any(|one| is_same(one, two)));
         (!agree).then(|| value.undecided("a `not`"))
     }

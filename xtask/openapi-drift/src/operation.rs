@@ -271,6 +271,7 @@ impl Pair<Operation<'_>> {
             body.filter(content::is_present).unwrap_or_else(|| operation.node.clone())
         });
         let mut findings = content::compare(&bodies, &location, shared);
+        findings.extend(parameter::unreadable(&bodies.as_ref(), &location));
         if content::is_present(&bodies.documented) {
             let required = bodies.as_ref().map(|body| body.flag("required"));
             findings.extend(Finding::required(&bodies.as_ref(), required, &location));

@@ -57,8 +57,12 @@ pub fn help(rule: Rule) -> &'static str {
         | Rule::MissingHeader => "keep it and mark it as deprecated, or announce the break",
         Rule::Path | Rule::OperationId => "keep the earlier name, or announce the break",
         Rule::Security => "let the earlier credentials in, or announce the break",
-        Rule::UndocumentedParameter | Rule::UndocumentedProperty => {
-            "make it optional, or announce the break"
+        Rule::UndocumentedParameter => "make it optional, or announce the break",
+        Rule::UndocumentedProperty => {
+            "make it optional for callers, leave it out of responses that forbid it, or announce the break"
+        }
+        Rule::AdditionalProperties => {
+            "accept other members as before and send none that were forbidden, or announce the break"
         }
         Rule::Overlap => {
             "keep `oneOf` where it was, give each variant a required property with one value, or \

@@ -1,7 +1,7 @@
 //! Containment of objects: the names must agree on both sides, and each property is contained.
 //!
-//! If only one side names properties, that is a difference in both directions, even if the other
-//! side allows any property.
+//! If only the contract or only the server names properties, that is a difference in both directions,
+//! even if the other side allows any property.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,7 @@ use super::{Containment, Fit, Value};
 use crate::annotation;
 use crate::case::{AdditionalProperties, Case, Schema};
 use crate::describe;
+use crate::document::Node;
 use crate::finding::{Effect, Finding, Rule, Side};
 use crate::location::Location;
 use crate::number::{Bound, Number, Range};
@@ -40,7 +41,9 @@ impl Containment {
                 Some((_, one)) => self.one_of(one, &schemas, &location),
                 None => self.compare(&schemas, &location),
             });
-            findings.extend(annotation::compare_defaults(&schemas, &location));
+            if !object.is_always_sent(name) {
+                findings.extend(annotation::compare_defaults(&schemas, &location));
+            }
         }
         findings.extend(self.additional_properties(fit));
         findings
@@ -48,7 +51,8 @@ impl Containment {
 
     fn additional_properties(&mut self, fit: &Fit<'_, '_>) -> Vec<Finding> {
         let Fit { value, small, large, .. } = fit;
-        match (small.additional_schemas(), large.additional_schemas()) {
+        let question = value.location.question;
+        match (additional(small, question), additional(large, question)) {
             (None, _) | (_, Some([])) => Vec::new(),
             (Some(_), None) => {
                 let (some, known) = ("an object with any other members", describe::case(large));
@@ -72,14 +76,24 @@ pub fn visible<'d>(case: &Case<'d>, direction: Direction) -> Properties<'d> {
     schemas.filter(|(_, schema)| !annotation::flag(schema, hides)).collect()
 }
 
+/// Returns the schemas of additional properties, or `None` if those are forbidden. A server sends and
+/// reads what it names. But who knows only an earlier version of a contract may send more, unless it
+/// forbids that.
+fn additional<'a, 'd>(case: &'a Case<'d>, question: Question) -> Option<&'a [Node<'d>]> {
+    match (&case.additional, question) {
+        (AdditionalProperties::Unspecified, Question::Change) => Some(&[]),
+        _ => case.additional_schemas(),
+    }
+}
+
 /// Returns how many properties the object can have, by its bounds and by what it names.
-pub fn count(case: &Case<'_>, direction: Direction) -> Range {
-    let visible = visible(case, direction);
+pub fn count(case: &Case<'_>, location: &Location) -> Range {
+    let visible = visible(case, location.direction);
     let is_sent =
         |name: &&&str| visible.contains_key(**name) || !case.properties.contains_key(**name);
     let bound = |count| Bound::inclusive(Number::from_count(count));
     let low = bound(case.required.iter().filter(is_sent).count());
-    let high = case.additional_schemas().is_none().then(|| bound(visible.len()));
+    let high = additional(case, location.question).is_none().then(|| bound(visible.len()));
     case.range.intersect(Range { low: Some(low), high })
 }
 
@@ -89,6 +103,13 @@ impl<'a, 'd> Object<'a, 'd> {
         let cases = Pair::from_ordered(direction, fit.small, fit.large);
         let properties = cases.map(|case| visible(case, direction));
         Self { value: fit.value, cases, properties }
+    }
+
+    /// Whether every earlier caller sends the property, so that its default is never used.
+    fn is_always_sent(&self, name: &str) -> bool {
+        let Location { question, direction, .. } = *self.value.location;
+        (question, direction) == (Question::Change, Direction::Request)
+            && self.cases.documented.required.contains(name)
     }
 
     /// Makes one finding, not one for each name, if only one side names properties.
@@ -104,22 +125,21 @@ impl<'a, 'd> Object<'a, 'd> {
                 format!("{subject} named {names}, and now names nothing"),
             );
             (Rule::MissingProperty, title)
-        } else if (question, direction) == (Question::Change, Direction::Response) {
-            // Every property that is new must fit what was allowed.
-            return None;
-        } else if self.cases.documented.is_free_form() && !served.is_empty() {
+        } else if question == Question::Server
+            && self.cases.documented.is_free_form()
+            && !served.is_empty()
+        {
             let names = names(served);
-            let title = question.words(
-                format!("{subject} names {names} on the server, and nothing in the document"),
-                format!("{subject} now names {names}, and named nothing"),
-            );
+            let title =
+                format!("{subject} names {names} on the server, and nothing in the document");
             (Rule::UndocumentedProperty, title)
         } else {
             return None;
         };
-        let (small, large) = self.cases.ordered(direction);
-        let is_wider =
-            large.additional_schemas() == Some(&[]) && large.required.is_subset(&small.required);
+        let Pair { documented: before, served: now } = self.cases;
+        let is_wider = direction == Direction::Request
+            && now.additional_schemas() == Some(&[])
+            && now.required.is_subset(&before.required);
         let finding = Finding { direction: None, ..self.value.finding(rule, title) };
         Some(finding.adds_if(is_wider))
     }
@@ -171,19 +191,23 @@ impl<'a, 'd> Object<'a, 'd> {
             let is_required = server.required.contains(name);
             let needs = if is_required { "required" } else { "declared" };
             let location = self.value.location.property(name);
-            let is_demanded = is_required && location.direction == Direction::Request;
+            let is_change = location.question == Question::Change;
+            let adds = is_change && self.fits(name, schema, &location, containment);
+            let how = match location.direction {
+                _ if adds => "",
+                Direction::Request if is_required => " and required",
+                _ => ", and does not fit the earlier `additionalProperties`",
+            };
             let title = location.question.words(
                 format!("`{name}` is {needs} by the server, and not documented"),
-                format!("`{name}` is new{}", if is_demanded { " and required" } else { "" }),
+                format!("`{name}` is new{how}"),
             );
             let sides = Side::pair(
                 (&contract.origin, describe::case(contract)),
                 (&schema.shown, "a property"),
             );
             let code = (location.question, Rule::UndocumentedProperty);
-            let finding = Finding::new(code, title, sides, &location);
-            let is_change = location.question == Question::Change;
-            finding.adds_if(is_change && self.fits(name, schema, &location, containment))
+            Finding::new(code, title, sides, &location).adds_if(adds)
         };
         let is_new = |name: &str| renamed.iter().all(|pair| pair.served != name);
         self.properties.only_served().filter(|(name, _)| is_new(name)).map(finding).collect()

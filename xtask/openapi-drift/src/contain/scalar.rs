@@ -86,7 +86,7 @@ pub fn conditions(fit: &Fit<'_, '_>) -> Vec<Finding> {
     let is_other_type = large.is_integer && !small.is_integer;
     check(!is_other_type, Rule::Type);
     let range = match small.kind {
-        Kind::Object => object::count(small, value.location.direction),
+        Kind::Object => object::count(small, value.location),
         _ => small.range,
     };
     check(is_other_type || range.is_within(large.range), range_rule(small.kind));

@@ -10,11 +10,13 @@ use std::rc::Rc;
 
 use super::object::visible;
 use super::{Containment, Value, breaks, component};
+use crate::annotation;
 use crate::case::{Case, Kind, Schema, Values};
 use crate::describe;
 use crate::expand::{expand, expand_roughly};
 use crate::finding::{Finding, Rule};
-use crate::pair::{Direction, Pair};
+use crate::location::Location;
+use crate::pair::{Direction, Pair, Question};
 use crate::value::Value as Json;
 
 /// The constants of a variant: values by the name of the property.
@@ -43,6 +45,36 @@ pub fn constants(case: &Case<'_>, direction: Direction) -> Constants {
         constants.extend(key.map(|key| (ONLY_KEY.to_owned(), Rc::new([(*key).into()].into()))));
     }
     constants
+}
+
+/// Compares what both sides say with a `discriminator`.
+pub(super) fn discriminator(value: &Value<'_, '_>) -> Option<Finding> {
+    let is_other = annotation::discriminators_differ(value.schemas);
+    let other = is_other.then(|| value.undecided("another `discriminator`"));
+    other.or_else(|| missing_discriminator(value))
+}
+
+/// Reports that only the larger side of two versions has a `discriminator`, if nothing else restricts
+/// the values of its property.
+fn missing_discriminator(value: &Value<'_, '_>) -> Option<Finding> {
+    let Location { question: Question::Change, direction, .. } = *value.location else {
+        return None;
+    };
+    let (small, large) = value.cases.ordered(direction);
+    let name = large.iter().find_map(|case| case.tag.as_ref()).map(|(name, _)| *name)?;
+    let is_free = |case: &Case<'_>| {
+        let untagged = Case { tag: None, ..case.clone() };
+        case.kind == Kind::Object && !constants(&untagged, direction).contains_key(name)
+    };
+    let is_missing = small.iter().any(|case| case.tag.is_none() && is_free(case));
+    let tagged = large.iter().filter(|case| is_free(case));
+    let values: Vec<_> = tagged.filter_map(|case| Some(Rc::clone(&case.tag.as_ref()?.1))).collect();
+    (is_missing && !values.is_empty()).then(|| {
+        let known = describe::values(&union(&values));
+        let (any, one) =
+            (format!("an object with any `{name}`"), format!("an object with {known} as `{name}`"));
+        value.differs(Rule::Enum, &any, &one)
+    })
 }
 
 /// Returns the values of cases that have no other condition.
@@ -87,14 +119,22 @@ impl<'a, 'd> Union<'a, 'd> {
         values.is_some_and(|known| self.own[name].is_subset(known))
     }
 
-    /// Whether each of the variants is named, and pairs with another case of the same name.
+    /// Whether each of the variants pairs with another case: one of the same name, or one that says
+    /// the same.
     pub fn is_unpaired(&self, variants: &[usize]) -> bool {
-        let (small, large) = self.value.cases.ordered(self.value.location.direction);
-        let is_taken = |at: &usize| {
-            let name = component(&large[*at]).filter(|name| Some(*name) != component(self.small.1));
-            name.is_some_and(|name| small.iter().any(|it| component(it) == Some(name)))
-        };
-        component(self.small.1).is_some() && variants.iter().all(is_taken)
+        let (small, _) = self.value.cases.ordered(self.value.location.direction);
+        let others = || small.iter().enumerate().filter(|(at, _)| *at != self.small.0);
+        let is_taken = |at: &usize| others().any(|(_, other)| self.pairs_with(other, *at));
+        variants.iter().all(is_taken)
+    }
+
+    /// Whether another case of the smaller side is the counterpart of a variant.
+    fn pairs_with(&self, other: &Case<'_>, variant: usize) -> bool {
+        let (_, large) = self.value.cases.ordered(self.value.location.direction);
+        let (own, large) = (self.small.1, &large[variant]);
+        let name = component(large).filter(|name| Some(*name) != component(own));
+        let has_name = component(own).is_some() && name.is_some() && name == component(other);
+        has_name || (own.kind == Kind::Object && other.says_the_same(large))
     }
 
     /// Chooses the constant that tells the variants apart best.

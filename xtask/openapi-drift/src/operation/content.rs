@@ -24,13 +24,35 @@ pub fn compare(owners: &Pair<Node<'_>>, location: &Location, shared: &Shared) ->
     for (name, nodes) in media.matched() {
         findings.extend(media_type(&nodes, &location.in_media_type(name), shared));
     }
-    for (name, node) in media.only_documented() {
-        findings.push(missing(name, node, &owners.served, location));
+    let (small, large) = media.ordered(location.direction);
+    let is_request = location.direction == Direction::Request;
+    let gone = |name: &str, node: &Node<'_>| missing(name, node, &owners.served, location);
+    let new = |name: &str, node: &Node<'_>| undocumented(name, node, owners, location);
+    let mut narrowed = Vec::new();
+    for (name, node) in small.iter().filter(|(name, _)| !large.contains_key(*name)) {
+        // The more precise range comes later.
+        if let Some((range, other)) = large.iter().rfind(|(range, _)| covers(range, name)) {
+            let nodes = Pair::from_ordered(location.direction, node, other);
+            findings.extend(media_type(&nodes, &location.in_media_type(name), shared));
+            narrowed.push(range);
+        } else {
+            findings.push(if is_request { gone(name, node) } else { new(name, node) });
+        }
     }
-    for (name, node) in media.only_served() {
-        findings.push(undocumented(name, node, owners, location));
+    for (name, node) in large.iter().filter(|(name, _)| !small.contains_key(*name)) {
+        if is_request {
+            findings.push(new(name, node));
+        } else if !narrowed.contains(&name) {
+            findings.push(gone(name, node));
+        }
     }
     findings
+}
+
+/// Whether a range such as `text/*` has this media type.
+fn covers(range: &str, name: &str) -> bool {
+    let kind = range.strip_suffix('*').filter(|kind| kind.ends_with('/'));
+    range == "*/*" || kind.is_some_and(|kind| name.starts_with(kind))
 }
 
 /// Returns the documented media types by their normalized names.

@@ -17,6 +17,9 @@ use crate::value::Value;
 /// Headers that OpenAPI describes elsewhere and ignores as parameters.
 const IGNORED: [&str; 3] = ["accept", "authorization", "content-type"];
 
+/// Keywords that must be true or false.
+const FLAGS: [&str; 4] = ["allowEmptyValue", "allowReserved", "explode", "required"];
+
 /// What identifies a parameter.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key<'d> {
@@ -166,6 +169,10 @@ fn missing(
 
 fn undocumented(within: &str, served: &Node<'_>, operations: &Pair<Operation<'_>>) -> Finding {
     let location = location((operations.question(), &operations.name()), served);
+    let nodes = Pair { documented: &operations.documented.node, served };
+    if let Some(finding) = unreadable(&nodes, &location) {
+        return finding;
+    }
     let is_required = is_required(served, within);
     let needs = if is_required { "required" } else { "declared" };
     let subject = location.subject();
@@ -196,8 +203,10 @@ fn parameter(
     let mut findings = Vec::from_iter(Finding::required(nodes, required, location));
     findings.extend(style(nodes, within, location));
     findings.extend(value(nodes, location, shared));
-    let schemas = nodes.map(schema);
-    findings.extend(annotation::compare_defaults(&schemas, location));
+    // If every earlier caller sends it, its default is never used.
+    if location.question == Question::Server || !required.documented {
+        findings.extend(annotation::compare_defaults(&nodes.map(schema), location));
+    }
     findings
 }
 
@@ -229,8 +238,27 @@ pub fn value(nodes: &Pair<&Node<'_>>, location: &Location, shared: &Shared) -> V
     }
 }
 
+/// A finding if a keyword that must be true or false is something else on one side only.
+pub fn unreadable(nodes: &Pair<&Node<'_>>, location: &Location) -> Option<Finding> {
+    let is_unreadable = |keyword: &&str| {
+        let Pair { documented, served } = nodes.map(|node| node.value.get(keyword));
+        let values = documented.into_iter().chain(served);
+        documented != served && values.into_iter().any(|value| value.as_bool().is_none())
+    };
+    let keyword = FLAGS.into_iter().find(is_unreadable)?;
+    let sides = nodes.map(|node| {
+        let value = node.value.get(keyword);
+        Side::new(node, value.map_or(format!("no `{keyword}`"), |it| format!("`{keyword}` {it}")))
+    });
+    let title = format!("{}: another `{keyword}` cannot be compared", location.subject());
+    Some(Finding::new((location.question, Rule::Undecided), title, sides, location))
+}
+
 /// Compares how the value is serialized; missing keywords have their defaults.
 pub fn style(nodes: &Pair<&Node<'_>>, within: &str, location: &Location) -> Option<Finding> {
+    if let Some(finding) = unreadable(nodes, location) {
+        return Some(finding);
+    }
     let is_compound = nodes.map(|node| {
         let cases = expand(&Schema::member(node, "schema"));
         cases.iter().any(|case| matches!(case.kind, Kind::Array | Kind::Object))

@@ -16,8 +16,24 @@ use crate::value::Value;
 
 /// Compares the security of one operation.
 pub fn compare(operations: &Pair<Operation<'_>>) -> Option<Finding> {
-    let nodes = operations.as_ref().map(requirement);
-    let Pair { documented: old, served: new } = nodes.as_ref().map(alternatives);
+    let stated = operations.as_ref().map(requirement);
+    let operation = operations.as_ref().map(|operation| &operation.node);
+    let nodes = Pair {
+        documented: stated.documented.as_ref().unwrap_or(operation.documented),
+        served: stated.served.as_ref().unwrap_or(operation.served),
+    };
+    let values = stated.as_ref().map(|node| node.as_ref().map(|node| node.value));
+    let is_readable = |value: Option<&Value>| value.is_none_or(is_requirement);
+    if values.documented != values.served
+        && !(is_readable(values.documented) && is_readable(values.served))
+    {
+        let title = format!("{}: another `security` cannot be compared", operations.name());
+        let sides = nodes.map(|node| Side::new(node, "see `security`"));
+        let code = (operations.question(), Rule::Undecided);
+        return Some(Finding::new(code, title, sides, &operations.name()));
+    }
+    let Pair { documented: old, served: new } =
+        stated.as_ref().map(|node| alternatives(node.as_ref()));
     let is_enough_in =
         |one: &Alternative, all: &[Alternative]| all.iter().any(|it| it.needs_at_most(one));
     let broken: Vec<_> = old.iter().filter(|one| !is_enough_in(one, &new)).collect();
@@ -27,7 +43,8 @@ pub fn compare(operations: &Pair<Operation<'_>>) -> Option<Finding> {
     } else {
         let [before, now] = [describe(broken.iter().copied()), describe(new.iter())];
         if before == now {
-            format!("{before} was enough, and is another scheme now")
+            let how = differences(&broken, &new);
+            format!("{before} was enough, and is another scheme now: {how}")
         } else {
             format!("{before} was enough, and now {now} is needed")
         }
@@ -35,10 +52,8 @@ pub fn compare(operations: &Pair<Operation<'_>>) -> Option<Finding> {
     if broken.is_empty() && added.is_empty() {
         return None;
     }
-    let sides = Side::pair(
-        (&nodes.documented, describe(old.iter())),
-        (&nodes.served, describe(new.iter())),
-    );
+    let sides =
+        Side::pair((nodes.documented, describe(old.iter())), (nodes.served, describe(new.iter())));
     let code = (operations.question(), Rule::Security);
     Some(Finding::new(code, title, sides, &operations.name()).adds_if(broken.is_empty()))
 }
@@ -60,17 +75,28 @@ impl Alternative {
     }
 }
 
-/// Returns the node that says what the operation needs, or the operation if none does.
-fn requirement<'d>(operation: &Operation<'d>) -> Node<'d> {
+/// Returns the node that says what the operation needs, if one does.
+fn requirement<'d>(operation: &Operation<'d>) -> Option<Node<'d>> {
     let of_document = || operation.node.document.root().get("security");
-    let own = operation.node.get("security").or_else(of_document);
-    own.unwrap_or_else(|| operation.node.clone())
+    operation.node.get("security").or_else(of_document)
+}
+
+/// Whether it is a list of alternatives, each with the lists of its scopes.
+fn is_requirement(value: &Value) -> bool {
+    let is_alternative = |value: &Value| {
+        let mut schemes = value.as_object().into_iter().flatten();
+        value.is_object() && schemes.all(|(_, scopes)| scopes.as_array().is_some())
+    };
+    value.as_array().is_some_and(|all| all.iter().all(is_alternative))
 }
 
 /// Returns every way to be let in. Without any requirement nothing is needed.
-fn alternatives(requirement: &Node<'_>) -> Vec<Alternative> {
-    let listed = requirement.value.as_array().into_iter().flatten();
-    let mut all: Vec<_> = listed.map(|value| alternative(value, requirement)).collect();
+fn alternatives(requirement: Option<&Node<'_>>) -> Vec<Alternative> {
+    let listed = requirement.into_iter().flat_map(|node| {
+        let all = node.value.as_array().into_iter().flatten();
+        all.map(|value| alternative(value, node))
+    });
+    let mut all: Vec<_> = listed.collect();
     if all.is_empty() {
         all.push(Alternative::default());
     }
@@ -100,6 +126,15 @@ fn identity(name: &str, requirement: &Node<'_>) -> Json {
     if let Some(members) = scheme.as_object_mut() {
         members.retain(|key, _| !matches!(key.as_str(), "description" | "bearerFormat"));
         members.retain(|key, _| !key.starts_with("x-"));
+        // HTTP reads the name of a scheme or of a header without case.
+        let is_header = members.get("in").is_some_and(|place| place == "header");
+        for (key, value) in members.iter_mut() {
+            if let (true, Some(text)) =
+                (key == "scheme" || (key == "name" && is_header), value.as_str())
+            {
+                *value = text.to_ascii_lowercase().into();
+            }
+        }
         let flows = members.get_mut("flows").and_then(Json::as_object_mut);
         for flow in flows.into_iter().flat_map(|flows| flows.values_mut()) {
             // The scopes that an operation needs are compared there.
@@ -107,6 +142,28 @@ fn identity(name: &str, requirement: &Node<'_>) -> Json {
         }
     }
     scheme
+}
+
+/// Says what differs between schemes of the same names.
+fn differences(broken: &[&Alternative], new: &[Alternative]) -> String {
+    let same_name = |one: &Alternative| new.iter().find(|other| other.names == one.names);
+    let pairs = broken.iter().filter_map(|one| Some((one, same_name(one)?)));
+    let schemes = pairs.flat_map(|(one, other)| one.schemes.iter().zip(&other.schemes));
+    let differences = schemes.flat_map(|((before, _), (now, _))| {
+        let keys: BTreeSet<_> = [before, now]
+            .into_iter()
+            .filter_map(Json::as_object)
+            .flat_map(|it| it.keys())
+            .collect();
+        let changed = keys.into_iter().filter(move |key| before.get(key) != now.get(key));
+        changed.map(move |key| {
+            match [before, now].map(|scheme| scheme.get(key).and_then(Json::as_str)) {
+                [Some(before), Some(now)] => format!("its `{key}` was `{before}`, and is `{now}`"),
+                _ => format!("its `{key}` differ"),
+            }
+        })
+    });
+    differences.collect::<Vec<_>>().join(", ")
 }
 
 fn describe<'a>(alternatives: impl Iterator<Item = &'a Alternative>) -> String {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Warning, invalid};
 use crate::document::{Document, Version};
 use crate::operation::parameter::{of_operation, placeholders};
-use crate::operation::{Operation, operations};
+use crate::operation::{Operation, operations, shape};
 use crate::pair::Question;
 
 /// A place, and what is wrong there.
@@ -23,7 +23,7 @@ pub fn check(document: &Document) -> Vec<Warning> {
             let title = format!("{} and {other} have the same operationId", operation.route());
             mistakes.push((format!("{}/operationId", operation.node.defined_at).into(), title));
         }
-        let shape = operation.shape().split_off(operation.method.len());
+        let shape = shape(path);
         let known = *shapes.entry(shape).or_insert(path);
         if known != path {
             mistakes.push((at.clone(), format!("`{path}` and `{known}` are the same path")));

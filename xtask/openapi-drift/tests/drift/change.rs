@@ -87,6 +87,16 @@ fn a_security_scheme_is_what_it_does_and_not_its_name() {
     let outcome = |one, two| codes(&changed(Pair { documented: one, served: two }));
     assert!(outcome(login("bearer", "one"), login("bearer", "two")).is_empty());
     assert_eq!(outcome(login("bearer", ""), login("basic", "")), ["security"]);
+    // HTTP reads the names of schemes and headers without case.
+    assert!(outcome(login("bearer", ""), login("Bearer", "")).is_empty());
+    let key = |place: &str, name: &str| {
+        secured(&json!({"login": {"type": "apiKey", "in": place, "name": name}}))
+    };
+    assert!(outcome(key("header", "X-K"), key("header", "x-k")).is_empty());
+    assert_eq!(outcome(key("query", "K"), key("query", "k")), ["security"]);
+    let moved = changed(Pair { documented: key("query", "k"), served: key("header", "k") });
+    let title = "`login` (read) was enough, and is another scheme now: its `in` was `query`, and is `header`";
+    assert_eq!(moved.findings[0].title, title);
     let flow = |url: &str, scopes| {
         let flow = json!({"clientCredentials": {"tokenUrl": url, "scopes": scopes}});
         secured(&json!({"login": {"type": "oauth2", "flows": flow}}))
@@ -95,7 +105,13 @@ fn a_security_scheme_is_what_it_does_and_not_its_name() {
     assert!(
         outcome(flow("/token", json!({"read": ""})), flow("/token", scopes.clone())).is_empty()
     );
-    assert_eq!(outcome(flow("/token", scopes.clone()), flow("/login", scopes)), ["security"]);
+    assert_eq!(
+        outcome(flow("/token", scopes.clone()), flow("/login", scopes.clone())),
+        ["security"]
+    );
+    let other =
+        changed(Pair { documented: flow("/token", scopes.clone()), served: flow("/b", scopes) });
+    assert!(other.findings[0].title.ends_with("is another scheme now: its `flows` differ"));
 }
 
 /// A document with one operation, whose bodies have this schema.
@@ -156,6 +172,24 @@ fn what_breaks_in_one_direction_is_not_merged_with_what_adds_in_the_other() {
     assert_eq!(places(&before, &wider, Effect::Breaks), Vec::<String>::new());
     let other = now(json!({"x": {"type": "string"}, "y": {}}));
     assert_eq!(places(&before, &other, Effect::Breaks), ["a request `.new`"]);
+}
+
+#[test]
+fn a_default_of_what_callers_must_send_is_never_used() {
+    let contract = |most: u8, required: bool| {
+        let schema = json!({"type": "integer", "default": most});
+        let parameter =
+            json!({"name": "limit", "in": "query", "required": required, "schema": schema});
+        let required: &[&str] = if required { &["limit"] } else { &[] };
+        let body = json!({"type": "object", "required": required, "properties": {"limit": schema}});
+        let body = json!({"content": {"application/json": {"schema": body}}});
+        let operation = json!({"operationId": "a", "parameters": [parameter], "requestBody": body});
+        json!({"openapi": "3.0.3", "paths": {"/a": {"put": operation}}})
+    };
+    let outcome = |one, two| codes(&changed(Pair { documented: one, served: two }));
+    assert!(outcome(contract(1, true), contract(2, true)).is_empty());
+    assert!(outcome(contract(1, true), contract(2, false)).is_empty());
+    assert_eq!(outcome(contract(1, false), contract(2, false)), ["default", "default"]);
 }
 
 #[test]

@@ -154,6 +154,42 @@ fn a_discriminator_pairs_variants_without_constants() {
 }
 
 #[test]
+fn without_a_discriminator_its_property_may_have_any_value() {
+    let document = |discriminator: bool, kind: Value| {
+        let schema = json!({"type": "object", "required": ["kind"], "properties": {"kind": kind}});
+        let variants = ["A", "B"].map(|it| json!({"$ref": format!("#/components/schemas/{it}")}));
+        let mut union = json!({"anyOf": variants});
+        if discriminator {
+            union["discriminator"] = json!({"propertyName": "kind"});
+        }
+        let body = json!({"content": {"application/json": {"schema": union}}});
+        let operation =
+            json!({"operationId": "a", "requestBody": body, "responses": {"200": body}});
+        let components = json!({"schemas": {"A": schema, "B": schema}});
+        let paths = json!({"/a": {"put": operation}});
+        let root = json!({"openapi": "3.0.3", "paths": paths, "components": components});
+        Document::new("openapi.yaml", root).unwrap()
+    };
+    let titles = |before, now, kind: &Value| {
+        let documents = Pair {
+            documented: document(before, kind.clone()),
+            served: document(now, kind.clone()),
+        };
+        let findings = compare(Question::Change, &documents).findings;
+        findings.into_iter().map(|it| it.title).collect::<Vec<_>>()
+    };
+    let string = json!({"type": "string"});
+    let [any, one] = ["an object with any `kind`", "an object with `A`, `B` as `kind`"];
+    let gone = format!("the response body may now be {any}, and was {one}");
+    assert_eq!(titles(true, false, &string), [gone]);
+    let new = format!("the request body could be {any}, and may now be only {one}");
+    assert_eq!(titles(false, true, &string), [new]);
+    let listed = json!({"type": "string", "enum": ["A", "B"]});
+    assert_eq!(titles(true, false, &listed), Vec::<String>::new());
+    assert_eq!(titles(false, true, &listed), Vec::<String>::new());
+}
+
+#[test]
 fn a_variant_is_compared_with_the_one_of_the_same_name_if_nothing_else_tells() {
     let document = |a: &str, names: [&str; 2]| {
         let variants = names.map(|it| json!({"$ref": format!("#/components/schemas/{it}")}));
@@ -200,6 +236,27 @@ fn a_variant_that_is_gone_or_new_is_one_finding_if_all_others_have_their_names()
     // What has another name may be the same variant.
     let titles = titles(&["A", "C"], &["A", "B"]);
     assert!(titles.contains(&"`z` is gone".to_owned()), "{titles:?}");
+}
+
+#[test]
+fn a_variant_without_a_name_is_one_finding_if_all_others_are_unchanged() {
+    let pet = |name: &str| json!({"type": "object", "required": [name], "properties": {name: {}, "age": {}}});
+    let [few, more] = [&["bark", "meow"][..], &["bark", "meow", "swim"]]
+        .map(|names| one_of(&names.iter().map(|name| pet(name)).collect::<Vec<_>>()));
+    let titles = |documented, served| {
+        let documents = Pair { documented: document(documented), served: document(served) };
+        let findings = compare(Question::Change, &documents).findings;
+        findings.into_iter().map(|it| it.title).collect::<Vec<_>>()
+    };
+    let known = "object of `age`, `bark` or object of `age`, `meow`";
+    let new = format!("the response body may now be object of `age`, `swim`, and was {known}");
+    assert_eq!(titles(&few, &more), [new]);
+    let gone =
+        format!("the request body could be object of `age`, `swim`, and may now be only {known}");
+    assert_eq!(titles(&more, &few), [gone]);
+    let new =
+        "the response body may now be object of `age`, `meow`, and was object of `age`, `bark`";
+    assert_eq!(titles(&pet("bark"), &few), [new]);
 }
 
 /// Whether the response may break what `oneOf` promises, if `any_of` replaces the `oneOf`.

@@ -229,6 +229,10 @@ fn two_paths_that_match_the_same_are_a_warning() {
     let warnings = outcome(&document).warnings;
     assert_eq!(warnings.len(), 1, "{warnings:#?}");
     assert_eq!(warnings[0].title, "`/b/{y}` and `/b/{x}` are the same path");
+    let strange =
+        json!({"openapi": "3.0.3", "paths": {"a}éé": {"get": {"responses": {"200": {}}}}}});
+    let warnings = outcome(&strange).warnings;
+    assert_eq!(warnings[0].title, "the path `a}éé` does not begin with `/`", "{warnings:#?}");
 }
 
 #[test]
