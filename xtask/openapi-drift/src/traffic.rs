@@ -22,6 +22,7 @@ pub use route::Routes;
 
 use coverage::Seen;
 use finding::{Findings, Problem};
+use redact::Sent;
 use route::Target;
 use value::Values;
 
@@ -103,7 +104,7 @@ fn undocumented(routes: &Routes<'_>, exchange: &Exchange) -> Problem {
         rule: TrafficRule::Operation,
         title: format!("{route} is served, and not documented"),
         contract: Side::new(&routes.paths(), "no such operation"),
-        sent: exchange.status.to_string(),
+        sent: Sent::fact(exchange.status.to_string()),
         place: route,
     }
 }

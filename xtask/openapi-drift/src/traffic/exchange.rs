@@ -118,9 +118,9 @@ impl Exchange {
         self.method == "OPTIONS" && self.request.header("access-control-request-method").is_some()
     }
 
-    /// Returns the path without its query.
-    pub(super) fn path(&self) -> &str {
-        self.url.split(['?', '#']).next().unwrap_or_default()
+    /// Returns the address or the path, without the query, a user and a password.
+    pub(super) fn path(&self) -> String {
+        without_user(self.url.split(['?', '#']).next().unwrap_or_default())
     }
 
     /// Returns the names and the values of the query, decoded.
@@ -133,6 +133,14 @@ impl Exchange {
             .map(|(name, value)| (decode(name), decode(value)))
             .collect()
     }
+}
+
+/// Removes a user and a password from an address.
+pub(super) fn without_user(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}{path}")
 }
 
 /// Decodes a name or a value of a query.

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use super::coverage;
 use super::exchange::{Exchange, Message};
 use super::finding::{Problem, TrafficRule};
-use super::redact;
+use super::redact::{self, Sent};
 use super::route::Match;
 use super::value::{Fit, Values, invalid, missing, problem, undecided};
 use crate::case::{Kind, Schema};
@@ -84,7 +84,7 @@ fn undocumented(operation: &Operation<'_>, name: &str) -> Problem {
     let at = Location::new(of, Direction::Request, &part, &subject);
     let title = format!("{subject} was accepted, and is not documented");
     let node = &operation.node;
-    problem(TrafficRule::Parameter, title, node, "no such parameter", &redact::REDACTED.into(), &at)
+    problem(TrafficRule::Parameter, title, node, "no such parameter", &at)
 }
 
 /// Checks a parameter or a header, which is given once or more often.
@@ -105,9 +105,10 @@ pub fn parameter<'d>(
     let array = cases.iter().find(|case| case.kind == Kind::Array);
     let Some(array) = array else {
         if given.len() > 1 {
-            return invalid(&given.join(", ").into(), node, "one value", at).into();
+            let sent = Sent::fact(format!("{} values", given.len()));
+            return Problem { sent, ..invalid(node, "one value", at) }.into();
         }
-        return scalar(values, given[0], &schema, at);
+        return scalar(values, given[0], (name, &schema), at);
     };
     let is_form = node.text("style").unwrap_or("form") == "form";
     let explode = node.value.get("explode").and_then(Value::as_bool);
@@ -124,13 +125,18 @@ pub fn parameter<'d>(
     for element in elements {
         read.push(candidates(values, element, &items).into_iter().next().unwrap_or_default());
     }
-    values.check(&Value::at(Data::Array(read.into()), (0, 0)), &schema, at)
+    values.named(&Value::at(Data::Array(read.into()), (0, 0)), (name, &schema), at)
 }
 
-fn scalar<'d>(values: &mut Values<'d>, text: &str, schema: &Schema<'d>, at: &Location) -> Fit {
+fn scalar<'d>(
+    values: &mut Values<'d>,
+    text: &str,
+    (name, schema): (&str, &Schema<'d>),
+    at: &Location,
+) -> Fit {
     let mut fits = Vec::new();
     for candidate in candidates(values, text, schema) {
-        fits.push(values.check(&candidate, schema, at));
+        fits.push(values.named(&candidate, (name, schema), at));
     }
     fits.into_iter().min_by_key(|fit| fit.problems.len()).unwrap_or_default()
 }
@@ -182,9 +188,8 @@ pub fn content<'d>(
         let known: Vec<_> = media.keys().map(String::as_str).collect();
         let known = if known.is_empty() { "no body".into() } else { known.join(", ") };
         let title = format!("{} is documented as {known}, and another one {was}", at.subject());
-        let sent = sent.map_or_else(|| "no Content-Type".to_owned(), str::to_owned);
-        let problem = problem(rule, title, owner, &known, &Value::default(), at);
-        return Problem { sent, ..problem }.into();
+        let sent = Sent::fact(sent.unwrap_or("no Content-Type"));
+        return Problem { sent, ..problem(rule, title, owner, &known, at) }.into();
     };
     media_type(values, body, (name, node), &at.in_media_type(name))
 }
@@ -214,7 +219,7 @@ fn media_type<'d>(
     if essence == "application/json" || essence.ends_with("+json") {
         return match serde_json::from_slice::<Json>(body) {
             Ok(value) => values.check(&value.into(), &schema, at),
-            Err(_) => invalid(&text().into(), node, "JSON", at).into(),
+            Err(_) => invalid(node, "JSON", at).into(),
         };
     }
     if essence.starts_with("text/") {

@@ -410,6 +410,7 @@ paths:
           content:
             application/problem+json: {{schema: {{type: object, required: [a]}}}}
             application/json: {{schema: {{oneOf: [{variants}]}}}}
+            text/plain: {{schema: {{type: string, maxLength: 9}}}}
             application/x+json: {{schema: {{allOf: [{{$ref: '#/components/schemas/Loop'}}]}}}}
         '304': {{description: ''}}
 components:
@@ -435,7 +436,8 @@ fn what_few_contracts_have_is_checked_too() {
         (list("response", "1,2"), None),
         (list("response", "1,2,3"), Some("response-value")),
         (problem("{}"), Some("response-missing")),
-        (problem(&format!("\"{long}\"")), Some("response-value")),
+        (problem("\"text\""), Some("response-value")),
+        (text(get("/a", 200, &no()), "text/plain", &long), Some("response-value")),
         (get("/a", 200, &json!({"p1": 1})), None),
         (get("/a", 200, &json!({"p1": 1, "p2": 1})), Some("response-value")),
         (text(get("/a", 304, &no()), "text/html", "<p>"), None),
@@ -692,4 +694,110 @@ fn every_gap_needs_a_reason_and_every_reason_a_gap() {
         let error = gaps(malformed).unwrap_err().to_string();
         assert!(error.starts_with("reasons.txt has no reason in line 1"), "{error}");
     }
+}
+
+/// A contract with secrets of every kind.
+const SECRETS: &str = "
+openapi: 3.1.0
+paths:
+  /a:
+    post:
+      parameters:
+        - {name: sig, in: query, schema: {type: integer}}
+        - {name: X-Auth-Token, in: header, schema: {type: integer}}
+        - {name: page, in: query, schema: {type: integer}}
+      requestBody: {content: {application/json: {schema: {$ref: '#/components/schemas/A'}}}}
+      responses:
+        '200':
+          headers: {Set-Cookie: {schema: {type: string, maxLength: 1}}}
+          content: {application/json: {schema: {$ref: '#/components/schemas/A'}}}
+components:
+  securitySchemes:
+    a: {type: apiKey, in: query, name: sig}
+  schemas:
+    A:
+      type: object
+      properties:
+        title: {type: string, maxLength: 1}
+        pw: {type: string, format: password, writeOnly: true, maxLength: 1}
+        pin: {type: integer, writeOnly: true}
+        maybe: {anyOf: [{type: string, format: password, maxLength: 1}, {type: 'null'}]}
+        api_key: {type: string, maxLength: 1}
+        list: {type: array, items: {type: object, properties: {password: {type: string, maxLength: 1}}}}
+        map: {type: object, additionalProperties: {type: string, maxLength: 1}}
+        keys: {type: object, writeOnly: true, properties: {one: {type: string, maxLength: 1}}}
+        parts: {type: array, maxItems: 0}
+        closed: {type: object, additionalProperties: false, properties: {a: {}}}
+        one: {oneOf: [{type: object, additionalProperties: true}, {type: object, required: [a], additionalProperties: true}]}
+";
+
+/// An exchange in which nothing is wrong but its address.
+fn post(url: &str) -> Value {
+    entry(&format!("POST {url}"), &json!({}), 200, &json!({}))
+}
+
+#[test]
+fn a_finding_never_shows_what_may_be_a_secret() {
+    let broken = [
+        json!({"pw": "hush1"}),
+        json!({"pin": "hush1"}),
+        json!({"maybe": "hush1"}),
+        json!({"maybe": ["hush1"]}),
+        json!({"api_key": "hush1"}),
+        json!({"api_key": ["hush1"]}),
+        json!({"undocumented": "hush1"}),
+        json!({"closed": {"b": "hush1"}}),
+        json!({"title": {"a": "hush1"}}),
+        json!({"title": ["hush1"]}),
+        json!({"list": [{"password": "hush1"}]}),
+        json!({"list": "hush1"}),
+        json!({"map": {"secret": "hush1"}}),
+        json!({"keys": {"one": "hush1"}}),
+        json!({"parts": ["hush1"]}),
+        json!({"one": {"a": "hush1"}}),
+    ];
+    let mut entries = vec![
+        post("/a?sig=hush1"),
+        post("/a?other=hush1"),
+        post("/a?page=1&page=hush1"),
+        header(post("/a"), "request", "x-auth-token", "hush1"),
+        header(post("/a"), "response", "set-cookie", "hush1"),
+        text(post("/a"), "application/json", "{\"title\": \"hush1"),
+        with(post("/a"), "/request/postData/text", json!("{hush1")),
+        post("https://hush1:hush1@a.example.com/b"),
+    ];
+    for body in broken {
+        entries.push(entry("POST /a", &body, 200, &json!({})));
+        entries.push(entry("POST /a", &json!({}), 200, &body));
+    }
+    for entry in entries {
+        let outcome = check_with(SECRETS, &entry);
+        assert!(!outcome.findings.is_empty(), "{entry}");
+        assert!(!format!("{outcome:?}").contains("hush1"), "{entry}\n{:#?}", outcome.findings);
+    }
+}
+
+#[test]
+fn a_documented_value_that_is_no_secret_is_shown() {
+    let shown = [
+        (entry("POST /a", &json!({"title": "plain"}), 200, &json!({})), "\"plain\""),
+        (entry("POST /a", &json!({"title": null}), 200, &json!({})), "null"),
+        (entry("POST /a", &json!({"map": {"a": "plain"}}), 200, &json!({})), "\"plain\""),
+        (entry("POST /a", &json!({"parts": [1, 2]}), 200, &json!({})), "an array of length 2"),
+        (entry("POST /a", &json!({"title": {"a": 1}}), 200, &json!({})), "an object"),
+        (post("/a?page=x"), "\"x\""),
+        (post("/a?page=1&page=2"), "2 values"),
+        (post("https://hush1@a.example.com/b"), "200"),
+    ];
+    for (entry, sent) in shown {
+        assert_eq!(check_with(SECRETS, &entry).findings[0].sent, sent, "{entry}");
+    }
+    let outcome = check_with(SECRETS, &post("https://hush1@a.example.com/b"));
+    let title = "POST https://a.example.com/b is served, and not documented";
+    assert_eq!(outcome.findings[0].title, title);
+    // A recorder does not write it either.
+    let document = Document::parse("c.yaml", SECRETS).unwrap();
+    let mut kept = post("https://hush1:hush1@a.example.com/b?a=1");
+    Routes::new(&document, None).redact(&mut kept);
+    assert_eq!(kept["request"]["url"], "https://a.example.com/b?a=1");
 }
