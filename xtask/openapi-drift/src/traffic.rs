@@ -8,6 +8,7 @@
 mod coverage;
 mod exchange;
 mod finding;
+mod object;
 mod redact;
 mod request;
 mod response;

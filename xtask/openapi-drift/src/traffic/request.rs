@@ -1,11 +1,14 @@
 //! Checks a request: the variables of its path, its query, its headers and its body. The caller
 //! decides whether the request was accepted. Cookies are not checked: a recorder drops them.
 
+use std::collections::HashSet;
+
 use serde_json::Value as Json;
 
 use super::coverage;
 use super::exchange::{Exchange, Message};
 use super::finding::{Problem, TrafficRule};
+use super::object;
 use super::redact::{self, Sent};
 use super::route::Match;
 use super::value::{Fit, Values, invalid, missing, problem, undecided};
@@ -21,9 +24,15 @@ pub fn check<'d>(values: &mut Values<'d>, target: &Match<'_, 'd>, exchange: &Exc
     let operation = &target.route.operation;
     let mut fit = Fit::default();
     let query = exchange.query();
-    let (mut known, mut is_open) = (Vec::new(), false);
-    for (key, node) in parameter::of_operation(operation) {
-        let at = parameter::location((Question::Server, &operation.name()), &node);
+    let keys = redact::keys(operation.node.document);
+    let parameters = parameter::of_operation(operation);
+    let is_named = |name: &str| {
+        let of_query = |key: &parameter::Key<'_>| key.within == "query" && key.name == name;
+        keys.contains(&name) || parameters.keys().any(of_query)
+    };
+    let mut known = HashSet::new();
+    for (key, node) in &parameters {
+        let at = parameter::location((Question::Server, &operation.name()), node);
         let named = |all: &[(String, String)]| -> Vec<String> {
             let named = all.iter().filter(|(name, _)| *name == key.name);
             named.map(|(_, value)| value.clone()).collect()
@@ -34,36 +43,41 @@ pub fn check<'d>(values: &mut Values<'d>, target: &Match<'_, 'd>, exchange: &Exc
             "header" => exchange.request.header(&key.name).map(str::to_owned).into_iter().collect(),
             _ => continue,
         };
-        if key.within == "query" && is_object(values, &node) {
-            // Its members are parameters with other names.
-            is_open = true;
-            fit.extend(undecided(&node, &at, "an object in the query").into());
-            continue;
+        let mut members = Vec::new();
+        if key.within == "query" && is_object(values, node) {
+            let cases = values.cases(&Schema::member(node, "schema"));
+            for (name, text) in &query {
+                if let Some(member) = object::member(node, &cases, is_named, name) {
+                    known.insert(name.as_str());
+                    members.push((member, text.as_str()));
+                }
+            }
         }
-        fit.extend(given_or_absent(values, &given, (&node, &key), &at));
-        if key.within == "query" {
-            known.push(key.name);
-        }
+        fit.extend(given_or_absent(values, (&given, &members), (node, key), &at));
     }
-    known.extend(redact::keys(operation.node.document).into_iter().map(str::to_owned));
-    let unknown = query.iter().filter(|(name, _)| !is_open && !known.contains(name));
-    fit.problems.extend(unknown.map(|(name, _)| undocumented(operation, name)));
+    let unknown = query.iter().map(|(name, _)| name.as_str());
+    let unknown = unknown.filter(|name| !is_named(name) && !known.contains(name));
+    fit.problems.extend(unknown.map(|name| undocumented(operation, name)));
     fit.extend(body(values, operation, &exchange.request));
     fit
 }
 
 fn given_or_absent<'d>(
     values: &mut Values<'d>,
-    given: &[String],
+    (given, members): (&[String], &[object::MemberText<'_>]),
     (node, key): (&Node<'d>, &parameter::Key<'_>),
     at: &Location,
 ) -> Fit {
     let is_required = parameter::is_required(node, key.within);
-    if given.is_empty() {
+    if given.is_empty() && members.is_empty() {
         return if is_required { missing(node, at).into() } else { Fit::default() };
     }
     let given: Vec<_> = given.iter().map(String::as_str).collect();
-    let mut fit = parameter(values, &given, (&key.name, node), at);
+    let mut fit = if members.is_empty() {
+        parameter(values, &given, (&key.name, node), at)
+    } else {
+        object::check(values, members, (&key.name, node), at)
+    };
     if !is_required {
         fit.seen.push(coverage::member(node, Direction::Request));
     }
@@ -71,9 +85,7 @@ fn given_or_absent<'d>(
 }
 
 fn is_object<'d>(values: &mut Values<'d>, node: &Node<'d>) -> bool {
-    let cases = values.cases(&Schema::member(node, "schema"));
-    let has = |kind| cases.iter().any(|case| case.kind == kind);
-    has(Kind::Object) && !has(Kind::String)
+    object::is_object(&values.cases(&Schema::member(node, "schema")))
 }
 
 /// What is not documented may be a secret, so its value is not shown.
@@ -107,6 +119,9 @@ pub fn parameter<'d>(
         if given.len() > 1 {
             let sent = Sent::fact(format!("{} values", given.len()));
             return Problem { sent, ..invalid(node, "one value", at) }.into();
+        }
+        if is_object(values, node) {
+            return object::text(values, given[0], (name, node), at);
         }
         return scalar(values, given[0], (name, &schema), at);
     };
@@ -142,7 +157,7 @@ fn scalar<'d>(
 }
 
 /// Returns the values that a text may stand for, of the kinds that the schema allows.
-fn candidates<'d>(values: &mut Values<'d>, text: &str, schema: &Schema<'d>) -> Vec<Value> {
+pub fn candidates<'d>(values: &mut Values<'d>, text: &str, schema: &Schema<'d>) -> Vec<Value> {
     let read = serde_json::from_str::<Json>(text).ok();
     let read = read.filter(|value| value.is_number() || value.is_boolean()).map(Value::from);
     let cases = values.cases(schema);
