@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::exchange::{decode, without_user};
+use super::exchange::{decode, normalize};
 use super::route::{Routes, Target};
 use super::{response, value::Values};
 use crate::case::{Case, Kind, Schema};
@@ -160,7 +160,7 @@ impl Routes<'_> {
     fn redact_url(&self, url: &str) -> String {
         let url = url.split('#').next().unwrap_or_default();
         let (path, query) = url.split_once('?').unzip();
-        let path = without_user(path.unwrap_or(url));
+        let path = normalize(path.unwrap_or(url));
         let Some(query) = query else { return path };
         let redact = |pair: &str| match pair.split_once('=') {
             Some((name, _)) if is_credential(self.document, &decode(name)) => {

@@ -378,6 +378,18 @@ fn a_prefix_chooses_the_api_among_other_traffic() {
     assert_eq!(run("/lib/"), (2, 0, 1));
     assert_eq!(run("/li"), (0, 2, 0));
     assert_eq!(run("/lib/x"), (1, 1, 1));
+    // Hosts have no case, and the usual port need not be written.
+    assert_eq!(run("HTTPS://A.example.com:443/lib"), (1, 1, 0));
+    assert_eq!(run("https://a.example.com:80/lib"), (0, 2, 0));
+    assert_eq!(run("https://a.example.com/LIB"), (0, 2, 0));
+    for url in ["https://A.Example.com/lib/books", "https://u:p@a.example.com:443/lib/books"] {
+        let outcome = check_lines(&line(url), Some("https://a.example.com/lib"));
+        assert_eq!((outcome.exchanges, codes(&outcome).len()), (1, 0), "{url}");
+    }
+    // An address in a path is a part of the path.
+    let outcome = check_lines(&line("/lib/http://x/books"), Some("/lib"));
+    assert_eq!(codes(&outcome), ["traffic-operation"]);
+    assert_eq!(check_lines(&line("/a/http://x/lib/books"), Some("/lib")).skipped, 1);
 }
 
 /// What the contract of the other tests does not have: an operation with parameters, headers and
