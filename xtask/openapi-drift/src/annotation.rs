@@ -17,11 +17,6 @@ pub fn flag(schema: &Schema<'_>, keyword: &str) -> bool {
     find_all(schema, keyword).iter().any(|node| node.value.as_bool() == Some(true))
 }
 
-/// Returns every text that the schemas say with a keyword.
-pub fn texts<'d>(schema: &Schema<'d>, keyword: &str) -> impl Iterator<Item = &'d str> {
-    find_all(schema, keyword).into_iter().filter_map(|node| node.value.as_str())
-}
-
 /// Whether both sides have a discriminator, and the two differ.
 pub fn discriminators_differ(schemas: &Pair<Schema<'_>>) -> bool {
     let found = schemas.as_ref().map(|schema| find_all(schema, "discriminator").into_iter().next());

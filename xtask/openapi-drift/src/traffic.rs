@@ -8,6 +8,7 @@
 mod coverage;
 mod exchange;
 mod finding;
+mod object;
 mod redact;
 mod request;
 mod response;
@@ -22,6 +23,7 @@ pub use route::Routes;
 
 use coverage::Seen;
 use finding::{Findings, Problem};
+use redact::Sent;
 use route::Target;
 use value::Values;
 
@@ -103,7 +105,7 @@ fn undocumented(routes: &Routes<'_>, exchange: &Exchange) -> Problem {
         rule: TrafficRule::Operation,
         title: format!("{route} is served, and not documented"),
         contract: Side::new(&routes.paths(), "no such operation"),
-        sent: exchange.status.to_string(),
+        sent: Sent::fact(exchange.status.to_string()),
         place: route,
     }
 }

@@ -118,9 +118,9 @@ impl Exchange {
         self.method == "OPTIONS" && self.request.header("access-control-request-method").is_some()
     }
 
-    /// Returns the path without its query.
-    pub(super) fn path(&self) -> &str {
-        self.url.split(['?', '#']).next().unwrap_or_default()
+    /// Returns the address or the path, without the query, a user and a password.
+    pub(super) fn path(&self) -> String {
+        normalize(self.url.split(['?', '#']).next().unwrap_or_default())
     }
 
     /// Returns the names and the values of the query, decoded.
@@ -133,6 +133,23 @@ impl Exchange {
             .map(|(name, value)| (decode(name), decode(value)))
             .collect()
     }
+}
+
+/// Writes an address in one way: without a user and a password, without the usual port, and with a host
+/// in lower case. A path stays as it is.
+pub(super) fn normalize(url: &str) -> String {
+    let Some((scheme, authority, path)) = split(url) else { return url.to_owned() };
+    let scheme = scheme.to_ascii_lowercase();
+    let host = authority.rsplit('@').next().unwrap_or_default().to_ascii_lowercase();
+    let port = if scheme == "https" { ":443" } else { ":80" };
+    format!("{scheme}://{}{path}", host.strip_suffix(port).unwrap_or(&host))
+}
+
+/// Returns the scheme, the host with what belongs to it, and the path, unless it is only a path.
+pub(super) fn split(url: &str) -> Option<(&str, &str, &str)> {
+    let (scheme, rest) = url.split_once("://").filter(|(scheme, _)| !scheme.contains('/'))?;
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    Some((scheme, authority, path))
 }
 
 /// Decodes a name or a value of a query.

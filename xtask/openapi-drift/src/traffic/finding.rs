@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::exchange::Exchange;
+use super::redact::Sent;
 use crate::finding::Side;
 
 /// How many exchanges a finding names.
@@ -195,7 +196,7 @@ pub struct TrafficFinding {
     pub title: String,
     /// What the contract says.
     pub contract: Side,
-    /// What the first of the exchanges sent.
+    /// What the first of the exchanges sent, or `[redacted]` if it may be a secret.
     pub sent: String,
     /// The first operations and locations in them.
     pub places: Vec<String>,
@@ -211,7 +212,7 @@ pub struct Problem {
     pub rule: TrafficRule,
     pub title: String,
     pub contract: Side,
-    pub sent: String,
+    pub sent: Sent,
     pub place: String,
 }
 
@@ -227,6 +228,7 @@ impl Findings {
     /// Adds a problem to the finding with the same cause.
     pub fn add(&mut self, problem: Problem, exchange: &Exchange) {
         let Problem { rule, title, contract, sent, place } = problem;
+        let sent = sent.to_string();
         let cause = (rule, contract.defined_at.clone(), title.clone());
         let (index, last) = self.by_cause.entry(cause).or_insert((self.all.len(), None));
         if *index == self.all.len() {

@@ -1,19 +1,25 @@
 //! Removes credentials from what is recorded, and knows what stands for them afterwards.
 
+use std::collections::HashSet;
+use std::fmt;
+
 use serde_json::Value;
 
-use super::exchange::decode;
+use super::exchange::{decode, normalize};
 use super::route::{Routes, Target};
 use super::{response, value::Values};
-use crate::annotation;
-use crate::case::Schema;
+use crate::case::{Case, Kind, Schema};
 use crate::document::{Document, Node};
 use crate::operation::content;
 use crate::pair::Direction;
+use crate::value::{self, Data};
 
 /// What a recorder writes in place of a credential. It is accepted where the contract documents one:
 /// `format: password`.
 pub const REDACTED: &str = "[redacted]";
+
+/// Longer values are cut in a finding.
+const MAX_SENT: usize = 80;
 
 /// Headers that carry credentials.
 const HEADERS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "set-cookie"];
@@ -37,17 +43,94 @@ pub(super) fn is_credential(document: &Document, name: &str) -> bool {
         || NAMES.iter().any(|end| plain.ends_with(end))
 }
 
-pub(super) fn is_placeholder(value: &crate::value::Value) -> bool {
+pub(super) fn is_placeholder(value: &value::Value) -> bool {
     value.as_str() == Some(REDACTED)
 }
 
 /// Whether the contract says that the value is a secret.
 pub(super) fn is_secret(schema: &Schema<'_>) -> bool {
-    annotation::texts(schema, "format").any(|format| format == "password")
+    any(schema, |node| node.text("format") == Some("password"))
+}
+
+/// Whether the contract says that the value must not be repeated.
+pub(super) fn is_hidden(schema: &Schema<'_>) -> bool {
+    any(schema, |node| node.flag("writeOnly")) || is_secret(schema)
+}
+
+/// Whether it holds for any schema that applies, or that may apply: a variant of a union.
+fn any(schema: &Schema<'_>, holds: impl Fn(&Node<'_>) -> bool) -> bool {
+    let (mut pending, mut known) = (schema.all.clone(), HashSet::new());
+    while let Some(node) = pending.pop() {
+        if holds(&node) {
+            return true;
+        }
+        if known.insert(std::ptr::from_ref(node.value)) {
+            pending.extend(node.conjuncts());
+            pending.extend(["oneOf", "anyOf"].iter().flat_map(|keyword| node.list(keyword)));
+        }
+    }
+    false
+}
+
+/// What a finding shows of what was sent. A value is hidden unless the contract documents it.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Sent {
+    /// A value that was not compared with what the contract documents.
+    #[default]
+    Unknown,
+    /// A value that must not be shown.
+    Hidden,
+    /// A value that is documented.
+    Value(String),
+    /// What says nothing about a value, such as a status.
+    Fact(String),
+}
+
+impl Sent {
+    pub fn fact(text: impl Into<String>) -> Self {
+        Self::Fact(text.into())
+    }
+
+    /// Shows a simple value for which there are such cases. Of an array or an object it only says what
+    /// it is: any part may be a secret.
+    pub fn show(&mut self, value: &value::Value, cases: &[Case<'_>]) {
+        let Self::Unknown = self else { return };
+        let is_simple = |case: &Case<'_>| !matches!(case.kind, Kind::Array | Kind::Object);
+        *self = match &value.data {
+            Data::Array(elements) => Self::Value(format!("an array of length {}", elements.len())),
+            Data::Object(_) => Self::Value("an object".into()),
+            _ if cases.iter().any(is_simple) => Self::Value(cut(value.to_string())),
+            _ => Self::Hidden,
+        };
+    }
+
+    /// Hides a value.
+    pub fn hide(&mut self) {
+        if !matches!(self, Self::Fact(_)) {
+            *self = Self::Hidden;
+        }
+    }
+}
+
+impl fmt::Display for Sent {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown | Self::Hidden => out.write_str(REDACTED),
+            Self::Value(text) | Self::Fact(text) => out.write_str(text),
+        }
+    }
+}
+
+fn cut(mut text: String) -> String {
+    if let Some((index, _)) = text.char_indices().nth(MAX_SENT) {
+        text.truncate(index);
+        text.push_str("...");
+    }
+    text
 }
 
 impl Routes<'_> {
-    /// Replaces the credentials in an entry of an HTTP Archive: cookies, the headers and parameters of
+    /// Replaces the credentials in an entry of an HTTP Archive: the user of the address, cookies, the headers and parameters of
     /// the query that a security scheme of the contract describes or whose names say so, such as
     /// `X-API-Key` and `access_token`, the members that the contract documents with `format: password`,
     /// and bodies that it does not describe, or that are encoded.
@@ -68,15 +151,17 @@ impl Routes<'_> {
             }
         }
         if let Some(url) = entry["request"]["url"].as_str() {
-            entry["request"]["url"] = self.redact_query(url).into();
+            entry["request"]["url"] = self.redact_url(url).into();
         }
         self.redact_body(entry, Direction::Request);
         self.redact_body(entry, Direction::Response);
     }
 
-    fn redact_query(&self, url: &str) -> String {
+    fn redact_url(&self, url: &str) -> String {
         let url = url.split('#').next().unwrap_or_default();
-        let Some((path, query)) = url.split_once('?') else { return url.to_owned() };
+        let (path, query) = url.split_once('?').unzip();
+        let path = normalize(path.unwrap_or(url));
+        let Some(query) = query else { return path };
         let redact = |pair: &str| match pair.split_once('=') {
             Some((name, _)) if is_credential(self.document, &decode(name)) => {
                 format!("{name}=%5Bredacted%5D")

@@ -1,12 +1,15 @@
 //! Checks a request: the variables of its path, its query, its headers and its body. The caller
 //! decides whether the request was accepted. Cookies are not checked: a recorder drops them.
 
+use std::collections::HashSet;
+
 use serde_json::Value as Json;
 
 use super::coverage;
 use super::exchange::{Exchange, Message};
 use super::finding::{Problem, TrafficRule};
-use super::redact;
+use super::object;
+use super::redact::{self, Sent};
 use super::route::Match;
 use super::value::{Fit, Values, invalid, missing, problem, undecided};
 use crate::case::{Kind, Schema};
@@ -21,9 +24,15 @@ pub fn check<'d>(values: &mut Values<'d>, target: &Match<'_, 'd>, exchange: &Exc
     let operation = &target.route.operation;
     let mut fit = Fit::default();
     let query = exchange.query();
-    let (mut known, mut is_open) = (Vec::new(), false);
-    for (key, node) in parameter::of_operation(operation) {
-        let at = parameter::location((Question::Server, &operation.name()), &node);
+    let keys = redact::keys(operation.node.document);
+    let parameters = parameter::of_operation(operation);
+    let is_named = |name: &str| {
+        let of_query = |key: &parameter::Key<'_>| key.within == "query" && key.name == name;
+        keys.contains(&name) || parameters.keys().any(of_query)
+    };
+    let mut known = HashSet::new();
+    for (key, node) in &parameters {
+        let at = parameter::location((Question::Server, &operation.name()), node);
         let named = |all: &[(String, String)]| -> Vec<String> {
             let named = all.iter().filter(|(name, _)| *name == key.name);
             named.map(|(_, value)| value.clone()).collect()
@@ -34,44 +43,47 @@ pub fn check<'d>(values: &mut Values<'d>, target: &Match<'_, 'd>, exchange: &Exc
             "header" => exchange.request.header(&key.name).map(str::to_owned).into_iter().collect(),
             _ => continue,
         };
-        if key.within == "query" && is_object(values, &node) {
-            // Its members are parameters with other names.
-            is_open = true;
-            fit.extend(undecided(&node, &at, "an object in the query").into());
-            continue;
+        let mut members = Vec::new();
+        if key.within == "query" && is_object(values, node) {
+            let cases = values.cases(&Schema::member(node, "schema"));
+            for (name, text) in &query {
+                if let Some(member) = object::member(node, &cases, is_named, name) {
+                    known.insert(name.as_str());
+                    members.push((member, text.as_str()));
+                }
+            }
         }
-        fit.extend(given_or_absent(values, &given, (&node, &key), &at));
-        if key.within == "query" {
-            known.push(key.name);
-        }
+        fit.extend(given_or_absent(values, (&given, &members), (node, key), &at));
     }
-    known.extend(redact::keys(operation.node.document).into_iter().map(str::to_owned));
-    let unknown = query.iter().filter(|(name, _)| !is_open && !known.contains(name));
-    fit.problems.extend(unknown.map(|(name, _)| undocumented(operation, name)));
+    let unknown = query.iter().map(|(name, _)| name.as_str());
+    let unknown = unknown.filter(|name| !is_named(name) && !known.contains(name));
+    fit.problems.extend(unknown.map(|name| undocumented(operation, name)));
     fit.extend(body(values, operation, &exchange.request));
     fit
 }
 
 fn given_or_absent<'d>(
     values: &mut Values<'d>,
-    given: &[String],
+    (given, members): (&[String], &[object::MemberText<'_>]),
     (node, key): (&Node<'d>, &parameter::Key<'_>),
     at: &Location,
 ) -> Fit {
-    if given.is_empty() {
+    if given.is_empty() && members.is_empty() {
         let is_required = parameter::is_required(node, key.within);
         return if is_required { missing(node, at).into() } else { Fit::default() };
     }
     let given: Vec<_> = given.iter().map(String::as_str).collect();
-    let mut fit = parameter(values, &given, (&key.name, node), at);
+    let mut fit = if members.is_empty() {
+        parameter(values, &given, (&key.name, node), at)
+    } else {
+        object::check(values, members, (&key.name, node), at)
+    };
     fit.seen.push(coverage::member(node, Direction::Request));
     fit
 }
 
 fn is_object<'d>(values: &mut Values<'d>, node: &Node<'d>) -> bool {
-    let cases = values.cases(&Schema::member(node, "schema"));
-    let has = |kind| cases.iter().any(|case| case.kind == kind);
-    has(Kind::Object) && !has(Kind::String)
+    object::is_object(&values.cases(&Schema::member(node, "schema")))
 }
 
 /// What is not documented may be a secret, so its value is not shown.
@@ -82,7 +94,7 @@ fn undocumented(operation: &Operation<'_>, name: &str) -> Problem {
     let at = Location::new(of, Direction::Request, &part, &subject);
     let title = format!("{subject} was accepted, and is not documented");
     let node = &operation.node;
-    problem(TrafficRule::Parameter, title, node, "no such parameter", &redact::REDACTED.into(), &at)
+    problem(TrafficRule::Parameter, title, node, "no such parameter", &at)
 }
 
 /// Checks a parameter or a header, which is given once or more often.
@@ -102,17 +114,17 @@ pub fn parameter<'d>(
         None | Some("form" | "simple") => {}
         Some(style) => return undecided(node, at, &format!("`style: {style}`")).into(),
     }
-    if is_object(values, node) {
-        let what = format!("an object in the {}", node.text("in").unwrap_or("header"));
-        return undecided(node, at, &what).into();
-    }
     let schema = Schema::member(node, "schema");
     let cases = values.cases(&schema);
     let Some(array) = cases.iter().find(|case| case.kind == Kind::Array) else {
         if given.len() > 1 {
-            return invalid(&given.join(", ").into(), node, "one value", at).into();
+            let sent = Sent::fact(format!("{} values", given.len()));
+            return Problem { sent, ..invalid(node, "one value", at) }.into();
         }
-        return scalar(values, given[0], &schema, at).1;
+        if is_object(values, node) {
+            return object::text(values, given[0], (name, node), at);
+        }
+        return scalar(values, given[0], (name, &schema), at).1;
     };
     let explode = node.value.get("explode").and_then(Value::as_bool);
     let elements: Vec<&str> = if node.text("in") == Some("query") && explode.unwrap_or(true) {
@@ -123,21 +135,21 @@ pub fn parameter<'d>(
     let items = Schema::all_of(&array.origin, &array.items);
     let mut read = Vec::new();
     for element in elements {
-        read.push(scalar(values, element, &items, at).0);
+        read.push(scalar(values, element, (name, &items), at).0);
     }
-    values.check(&Value::at(Data::Array(read.into()), (0, 0)), &schema, at)
+    values.named(&Value::at(Data::Array(read.into()), (0, 0)), (name, &schema), at)
 }
 
 /// Reads a text, as a value that the schema allows if there is one.
-fn scalar<'d>(
+pub fn scalar<'d>(
     values: &mut Values<'d>,
     text: &str,
-    schema: &Schema<'d>,
+    (name, schema): (&str, &Schema<'d>),
     at: &Location,
 ) -> (Value, Fit) {
     let mut read = Vec::new();
     for candidate in candidates(values, text, schema) {
-        let fit = values.check(&candidate, schema, at);
+        let fit = values.named(&candidate, (name, schema), at);
         read.push((candidate, fit));
     }
     read.into_iter().min_by_key(|(_, fit)| fit.problems.len()).unwrap_or_default()
@@ -184,9 +196,8 @@ pub fn content<'d>(
         let known: Vec<_> = media.keys().map(String::as_str).collect();
         let known = if known.is_empty() { "no body".into() } else { known.join(", ") };
         let title = format!("{} is documented as {known}, and another one {was}", at.subject());
-        let sent = sent.map_or_else(|| "no Content-Type".to_owned(), str::to_owned);
-        let problem = problem(rule, title, owner, &known, &Value::default(), at);
-        return Problem { sent, ..problem }.into();
+        let sent = Sent::fact(sent.unwrap_or("no Content-Type"));
+        return Problem { sent, ..problem(rule, title, owner, &known, at) }.into();
     };
     media_type(values, body, (name, node), &at.in_media_type(name))
 }
@@ -216,7 +227,7 @@ fn media_type<'d>(
     if essence == "application/json" || essence.ends_with("+json") {
         return match serde_json::from_slice::<Json>(body) {
             Ok(value) => values.check(&value.into(), &schema, at),
-            Err(_) => invalid(&text().into(), node, "JSON", at).into(),
+            Err(_) => invalid(node, "JSON", at).into(),
         };
     }
     if essence.starts_with("text/") {

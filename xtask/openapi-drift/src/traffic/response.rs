@@ -3,6 +3,7 @@
 use super::coverage;
 use super::exchange::Exchange;
 use super::finding::{Problem, TrafficRule};
+use super::redact::Sent;
 use super::request::{content, parameter};
 use super::value::{Fit, Values, missing};
 use crate::document::Node;
@@ -57,7 +58,7 @@ fn undocumented(operation: &Operation<'_>, status: u16) -> Problem {
         rule: TrafficRule::Status,
         title: format!("{name} answered with {status}, which is not documented"),
         contract: Side::new(&operation.node, known.join(", ")),
-        sent: status.to_string(),
+        sent: Sent::fact(status.to_string()),
         place: format!("{name} {status}"),
     }
 }

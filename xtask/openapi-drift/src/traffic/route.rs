@@ -4,6 +4,7 @@
 use percent_encoding::percent_decode_str;
 use regex::Regex;
 
+use super::exchange::{self, normalize};
 use crate::document::{Document, Node};
 use crate::operation::{Operation, operations};
 use crate::pair::Question;
@@ -57,7 +58,7 @@ impl<'d> Routes<'d> {
             .collect();
         routes.sort_by_key(|route| route.segments.iter().map(Segment::rank).collect::<Vec<_>>());
         let mut bases = match prefix {
-            Some(prefix) => vec![prefix.trim_end_matches('/').to_owned()],
+            Some(prefix) => vec![normalize(prefix).trim_end_matches('/').to_owned()],
             None => document.root().list("servers").iter().map(base).collect(),
         };
         if bases.is_empty() {
@@ -73,10 +74,10 @@ impl<'d> Routes<'d> {
 
     /// Finds the operation of a request. A HEAD request is a GET request without a body.
     pub(super) fn find(&self, method: &str, url: &str) -> Target<'_, 'd> {
-        let path = url.split(['?', '#']).next().unwrap_or_default();
+        let path = &normalize(url.split(['?', '#']).next().unwrap_or_default());
         let is_inside = |rest: &str| rest.is_empty() || rest.starts_with('/');
         let relative = self.bases.iter().find_map(|base| {
-            let start = if base.contains("://") { path } else { without_origin(path) };
+            let start = if exchange::split(base).is_some() { path } else { without_origin(path) };
             start.strip_prefix(base.as_str()).filter(|rest| is_inside(rest))
         });
         let Some(path) = relative else { return Target::Elsewhere };
@@ -109,8 +110,7 @@ fn base(server: &Node<'_>) -> String {
 }
 
 fn without_origin(url: &str) -> &str {
-    let Some((_, rest)) = url.split_once("://") else { return url };
-    rest.find('/').map_or("", |slash| &rest[slash..])
+    exchange::split(url).map_or(url, |(_, _, path)| path)
 }
 
 fn segments(path: &str) -> Vec<Segment> {

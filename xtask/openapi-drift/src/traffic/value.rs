@@ -11,8 +11,9 @@ use std::rc::Rc;
 
 use regex::Regex;
 
+use super::coverage;
 use super::finding::{Problem, TrafficRule};
-use super::{coverage, redact};
+use super::redact::{self, Sent};
 use crate::case::{AdditionalProperties, Case, Kind, Opaque, Schema};
 use crate::contain::visible;
 use crate::describe;
@@ -23,9 +24,6 @@ use crate::location::Location;
 use crate::number::Number;
 use crate::pair::Direction;
 use crate::value::{Data, Value};
-
-/// Longer values are cut in a finding.
-const MAX_SENT: usize = 80;
 
 /// What a value is, by a schema.
 #[derive(Clone, Default)]
@@ -43,6 +41,12 @@ impl Fit {
     pub fn extend(&mut self, part: Self) {
         self.problems.extend(part.problems);
         self.seen.extend(part.seen);
+    }
+
+    /// Hides every value in the problems.
+    fn hidden(mut self) -> Self {
+        self.problems.iter_mut().for_each(|it| it.sent.hide());
+        self
     }
 
     /// Whether the schema allows the value, apart from members that it does not name.
@@ -99,15 +103,30 @@ impl<'d> Values<'d> {
         let mut fit = fits
             .into_iter()
             .min_by_key(Fit::distance)
-            .unwrap_or_else(|| invalid(value, &schema.shown, &describe::cases(&cases), at).into());
+            .unwrap_or_else(|| invalid(&schema.shown, &describe::cases(&cases), at).into());
         if fit.is_allowed() {
             fit.problems.extend(self.exactly_one(value, schema, at));
         }
         self.open.pop();
-        if redact::is_secret(schema) {
-            fit.problems.iter_mut().for_each(|it| redact::REDACTED.clone_into(&mut it.sent));
+        for problem in &mut fit.problems {
+            problem.sent.show(value, &cases);
         }
-        fit
+        if !fit.problems.is_empty() && redact::is_hidden(schema) { fit.hidden() } else { fit }
+    }
+
+    /// Checks the value of a member, a parameter or a header.
+    pub fn named(
+        &mut self,
+        value: &Value,
+        (name, schema): (&str, &Schema<'d>),
+        at: &Location,
+    ) -> Fit {
+        let is_hidden = redact::is_credential(schema.shown.document, name);
+        if is_hidden && redact::is_placeholder(value) {
+            return Fit::default();
+        }
+        let fit = self.check(value, schema, at);
+        if is_hidden { fit.hidden() } else { fit }
     }
 
     /// Checks that no two variants of a `oneOf` allow the value.
@@ -134,7 +153,7 @@ impl<'d> Values<'d> {
             if let [first, second, ..] = fitting.as_slice() {
                 let both = format!("#{} and #{}", first.defined_at, second.defined_at);
                 let says = format!("exactly one variant, and not both of {both}");
-                return Some(invalid(value, &node, &says, at));
+                return Some(invalid(&node, &says, at));
             }
         }
         None
@@ -146,12 +165,12 @@ impl<'d> Values<'d> {
         fit.problems.extend(
             broken
                 .into_iter()
-                .map(|rule| invalid(value, &case.origin, &describe::for_rule(rule, case), at)),
+                .map(|rule| invalid(&case.origin, &describe::for_rule(rule, case), at)),
         );
         for node in &case.not {
             let excluded = self.check(value, &Schema::all_of(node, std::slice::from_ref(node)), at);
             if excluded.is_allowed() {
-                fit.problems.push(invalid(value, node, "what `not` does not exclude", at));
+                fit.problems.push(invalid(node, "what `not` does not exclude", at));
             } else if excluded.is_undecided() {
                 // Members that it does not name are not excluded.
                 let problems = excluded.problems.into_iter();
@@ -228,13 +247,13 @@ impl<'d> Values<'d> {
         for (name, value) in object.as_object().into_iter().flatten() {
             let at = parent.property(name);
             let Some(schema) = visible.get(&**name) else {
-                fit.extend(self.unnamed(value, case, (parent, &at)));
+                fit.extend(self.unnamed((name, value), case, (parent, &at)));
                 continue;
             };
             if !case.required.contains(&**name) {
                 fit.seen.push(coverage::member(&schema.shown, at.direction));
             }
-            let member = self.check(value, schema, &at);
+            let member = self.named(value, (name, schema), &at);
             if !member.is_allowed() && is_constant(&self.cases(schema)) {
                 fit.wrong_constants += 1;
             }
@@ -246,19 +265,18 @@ impl<'d> Values<'d> {
     /// A member that the object does not name, or not in this direction.
     fn unnamed(
         &mut self,
-        value: &Value,
+        (name, value): (&str, &Value),
         case: &Case<'d>,
         (parent, at): (&Location, &Location),
     ) -> Fit {
         match &case.additional {
             AdditionalProperties::Forbidden => {
                 let says = "forbidden (`additionalProperties: false`)";
-                // It may be a secret: nothing documents it.
-                invalid(&redact::REDACTED.into(), &case.origin, says, at).into()
+                Fit::from(invalid(&case.origin, says, at)).hidden()
             }
             AdditionalProperties::Allowed(all) => {
                 let schema = Schema::all_of(&case.origin, all);
-                self.check(value, &schema, &parent.additional_properties())
+                self.named(value, (name, &schema), &parent.additional_properties())
             }
             AdditionalProperties::Unspecified if case.properties.is_empty() => Fit::default(),
             AdditionalProperties::Unspecified => {
@@ -268,7 +286,7 @@ impl<'d> Values<'d> {
                 };
                 let title = format!("{} {}, and is not documented", at.subject(), was(at));
                 let says = describe::case(case);
-                problem(rule, title, &case.origin, &says, value, at).into()
+                Fit::from(problem(rule, title, &case.origin, &says, at)).hidden()
             }
         }
     }
@@ -305,14 +323,14 @@ fn was(at: &Location) -> &'static str {
 }
 
 /// A value that the contract does not allow.
-pub fn invalid(value: &Value, node: &Node<'_>, says: &str, at: &Location) -> Problem {
+pub fn invalid(node: &Node<'_>, says: &str, at: &Location) -> Problem {
     let rule = match at.direction {
         Direction::Request => TrafficRule::RequestValue,
         Direction::Response => TrafficRule::ResponseValue,
     };
     let (subject, was) = (at.subject(), was(at));
     let title = format!("{subject} is documented as {says}, and another value {was}");
-    problem(rule, title, node, says, value, at)
+    problem(rule, title, node, says, at)
 }
 
 /// Something required that is not there.
@@ -322,29 +340,24 @@ pub fn missing(node: &Node<'_>, at: &Location) -> Problem {
         Direction::Response => (TrafficRule::ResponseMissing, "was absent"),
     };
     let title = format!("{} is documented as required, and {absent}", at.subject());
-    let problem = problem(rule, title, node, "required", &Value::default(), at);
-    Problem { sent: "nothing".into(), ..problem }
+    let problem = problem(rule, title, node, "required", at);
+    Problem { sent: Sent::fact("nothing"), ..problem }
 }
 
 /// Something that cannot be decided.
 pub fn undecided(node: &Node<'_>, at: &Location, what: &str) -> Problem {
     let title = format!("{} cannot be checked against {what}", at.subject());
-    problem(TrafficRule::Undecided, title, node, what, &Value::default(), at)
+    problem(TrafficRule::Undecided, title, node, what, at)
 }
 
-/// Anything that is wrong with a value.
+/// Anything that is wrong with a value, which is not shown yet.
 pub fn problem(
     rule: TrafficRule,
     title: String,
     node: &Node<'_>,
     says: &str,
-    value: &Value,
     at: &Location,
 ) -> Problem {
-    let mut sent = value.to_string();
-    if let Some((index, _)) = sent.char_indices().nth(MAX_SENT) {
-        sent.truncate(index);
-        sent.push_str("...");
-    }
-    Problem { rule, title, contract: Side::new(node, says), sent, place: at.to_string() }
+    let contract = Side::new(node, says);
+    Problem { rule, title, contract, sent: Sent::default(), place: at.to_string() }
 }

@@ -152,7 +152,7 @@ fn what_breaks_in_one_direction_is_not_merged_with_what_adds_in_the_other() {
     // So does an object that named nothing, even if it allows any other member.
     let free = json!({"type": "object"});
     let open = json!({"type": "object", "properties": {"b": {}}, "required": ["b"], "additionalProperties": true});
-    assert_eq!(places(&free, &open, Effect::Breaks), ["a request"]);
+    assert_eq!(places(&free, &open, Effect::Breaks), ["a request `.b`"]);
     // A client may reject a member that was forbidden, and a caller need not send it.
     let sealed = |properties| json!({"type": "object", "properties": properties, "additionalProperties": false});
     let (before, now) = (sealed(json!({"a": {}})), sealed(json!({"a": {}, "b": {}})));
