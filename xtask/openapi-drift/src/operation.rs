@@ -243,12 +243,21 @@ impl Pair<Operation<'_>> {
             operation.id().map_or("missing".to_owned(), |id| format!("`{id}`"))
         };
         let routes = self.as_ref().map(Operation::route);
-        let route = self.renamed(Rule::Path, "the route", &routes);
-        let id = self.renamed(Rule::OperationId, "the operationId", &self.as_ref().map(id));
+        let nodes = self.as_ref().map(|operation| operation.node.clone());
+        let route = self.renamed(Rule::Path, "the route", &routes, &nodes);
+        let ids = nodes.map(|node| node.get("operationId").unwrap_or(node));
+        let names = self.as_ref().map(id);
+        let id = self.renamed(Rule::OperationId, "the operationId", &names, &ids);
         route.into_iter().chain(id).collect()
     }
 
-    fn renamed(&self, rule: Rule, what: &str, names: &Pair<String>) -> Option<Finding> {
+    fn renamed(
+        &self,
+        rule: Rule,
+        what: &str,
+        names: &Pair<String>,
+        nodes: &Pair<Node<'_>>,
+    ) -> Option<Finding> {
         let Pair { documented, served } = names;
         if documented == served {
             return None;
@@ -258,7 +267,7 @@ impl Pair<Operation<'_>> {
             format!("{name}: {what} is {documented} in the document, and {served} on the server"),
             format!("{name}: {what} was {documented}, and is now {served}"),
         );
-        let sides = Side::pair((&self.documented.node, documented), (&self.served.node, served));
+        let sides = Side::pair((&nodes.documented, documented), (&nodes.served, served));
         Some(Finding::new((self.question(), rule), title, sides, &name))
     }
 

@@ -127,6 +127,20 @@ fn with_body(schema: &Value) -> Value {
 }
 
 #[test]
+fn another_operation_id_is_found_at_its_own_line() {
+    let document = |id: &str| {
+        let text = format!("openapi: 3.0.3\npaths:\n  /a:\n    put:\n      summary: A\n{id}");
+        Document::parse("openapi.yaml", &text).unwrap()
+    };
+    let position = |before: &str, now: &str| {
+        let versions = Pair { documented: document(before), served: document(now) };
+        compare(Question::Change, &versions).findings[0].served.position
+    };
+    assert_eq!(position("      operationId: a", "      operationId: b"), Some((6, 7)));
+    assert_eq!(position("      operationId: a", ""), Some((4, 5)));
+}
+
+#[test]
 fn a_body_that_must_be_sent_now_is_one_finding() {
     let without = json!({"openapi": "3.0.3", "paths": {"/a": {"put": {"operationId": "a"}}}});
     let mut with = without.clone();
