@@ -130,10 +130,10 @@ fn cut(mut text: String) -> String {
 }
 
 impl Routes<'_> {
-    /// Replaces the credentials in an entry of an HTTP Archive: the user of the address, cookies, the headers and parameters of
-    /// the query that a security scheme of the contract describes or whose names say so, such as
-    /// `X-API-Key` and `access_token`, the members that the contract documents with `format: password`,
-    /// and bodies that it does not describe, or that are encoded.
+    /// Replaces the credentials in an entry of an HTTP Archive, and removes the user of the address. These
+    /// are credentials: cookies, headers and query parameters that a security scheme describes or whose
+    /// names say so (`X-API-Key`, `access_token`), members with `format: password`, and bodies that the
+    /// contract does not describe or that are encoded.
     pub fn redact(&self, entry: &mut Value) {
         for (side, list) in [
             ("request", "headers"),
