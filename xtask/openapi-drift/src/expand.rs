@@ -14,8 +14,8 @@ use crate::document::{Node, Version};
 use crate::number::{Number, Range};
 use crate::value::Value;
 pub use disjoint::are_disjoint;
-pub use keyword::integer_format;
 use keyword::own_cases;
+pub use keyword::{integer_format, types};
 
 /// More cases than any schema that a person can read.
 const MAX_CASES: usize = 200;

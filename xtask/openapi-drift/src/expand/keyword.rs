@@ -119,8 +119,8 @@ fn kinds(node: &Node<'_>, values: Option<&Values>) -> Vec<(Kind, bool)> {
     kinds
 }
 
-/// Reads a `type`, or a list of them as later versions allow.
-fn types(value: &Value) -> Option<Vec<(Kind, bool)>> {
+/// Reads a `type`, or a list of them as later versions allow. A number may have to be an integer.
+pub fn types(value: &Value) -> Option<Vec<(Kind, bool)>> {
     let names = value.as_array().unwrap_or(std::slice::from_ref(value));
     let kind = |name: &Value| {
         Some(match name.as_str()? {

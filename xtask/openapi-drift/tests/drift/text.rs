@@ -208,7 +208,7 @@ fn an_annotation_of_github_is_escaped_and_names_every_place() {
 
 #[test]
 fn documents_without_a_difference_and_without_a_note_say_only_that() {
-    let document = || Document::parse("a.yaml", "{openapi: 3.0.3, paths: {}}").unwrap();
+    let document = || Document::parse("a.yaml", "{openapi: 3.0.3, info: {}, paths: {}}").unwrap();
     let outcome = compare(Question::Server, &Pair { documented: document(), served: document() });
     let text = written(|out| write_text(out, &outcome, Style { colour: false, note: "a note" }));
     assert_eq!(text, "a.yaml and a.yaml agree: 0 operations compared\nnote: a note\n");
