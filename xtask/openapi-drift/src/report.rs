@@ -15,7 +15,7 @@ use crate::code::Code;
 use crate::finding::{Finding, Side};
 use crate::operation::Outcome;
 use crate::pair::{Pair, Question};
-use crate::warning::WarningRule;
+use crate::warning::{Warning, WarningRule};
 pub use github::write_github;
 pub use json::write_json;
 pub use sarif::write_sarif;
@@ -56,14 +56,7 @@ pub fn write_text(out: &mut dyn Write, outcome: &Outcome, style: Style<'_>) -> i
     for finding in &outcome.findings {
         block(out, finding, outcome, style)?;
     }
-    for warning in &outcome.warnings {
-        let head = style.paint("1;33", &format!("warning[{}]:", warning.rule.code));
-        let place = warning.position.map(|(line, column)| format!(":{line}:{column}"));
-        let (name, place) = (&warning.document, place.unwrap_or_default());
-        writeln!(out, "{head} {}", warning.title)?;
-        writeln!(out, "  {} {name}{place} #{}", style.mark("-->"), warning.pointer)?;
-        writeln!(out, "   {} {} {}\n", style.mark("="), style.bold("help:"), warning.help)?;
-    }
+    warnings(out, &outcome.warnings, style)?;
     for addition in &outcome.additions {
         let (head, places) = (style.mark("added:"), addition.places.join(", "));
         writeln!(out, "{head} {} (in {places})", addition.title)?;
@@ -122,6 +115,18 @@ fn block(
     writeln!(out, "{}", note("in", &finding.places.join(", ")))?;
     writeln!(out, "{}", note("why", finding.why()))?;
     writeln!(out, "{}\n", note("help", finding.help()))
+}
+
+fn warnings(out: &mut dyn Write, warnings: &[Warning], style: Style<'_>) -> io::Result<()> {
+    for warning in warnings {
+        let head = style.paint("1;33", &format!("warning[{}]:", warning.rule.code));
+        let place = warning.position.map(|(line, column)| format!(":{line}:{column}"));
+        let (name, place) = (&warning.document, place.unwrap_or_default());
+        writeln!(out, "{head} {}", warning.title)?;
+        writeln!(out, "  {} {name}{place} #{}", style.mark("-->"), warning.pointer)?;
+        writeln!(out, "   {} {} {}\n", style.mark("="), style.bold("help:"), warning.help)?;
+    }
+    Ok(())
 }
 
 fn at(name: &str, side: &Side) -> String {

@@ -28,6 +28,7 @@ use route::Target;
 use value::Values;
 
 use crate::finding::Side;
+use crate::warning::Warning;
 
 /// The result of a check of traffic.
 #[derive(Debug)]
@@ -42,6 +43,8 @@ pub struct TrafficOutcome {
     pub findings: Vec<TrafficFinding>,
     /// What was seen.
     pub coverage: Coverage,
+    /// What is not OpenAPI in the contract. It fails nothing.
+    pub warnings: Vec<Warning>,
 }
 
 /// Checks exchanges against the contract.
@@ -61,6 +64,7 @@ pub fn check_traffic<'a>(
         skipped,
         findings: check.findings.sorted(),
         coverage: Coverage::of(routes, &mut check.values, &check.seen),
+        warnings: routes.document.warnings.clone(),
     }
 }
 

@@ -62,9 +62,10 @@ accepted in place of a value that the contract documents with `format: password`
 parameter of the query whose name is that of a credential.
 
 `--format json` prints one object: `conforms`, `contract`, `exchanges` and `skipped` (how many), \
-`findings`, and `coverage`. A finding has `code`, `title`, `contract` (`pointer`, `definition`, `line`, \
+`findings`, `warnings`, and `coverage`. A finding has `code`, `title`, `contract` (`pointer`, `definition`, `line`, \
 `column`, `says`), `sent`, `places`, `count`, `exchanges` (the first, each with `file` and `number`), \
-`why` and `help`. The coverage of `operations`, `statuses` and optional `members` has `documented` (how \
+`why` and `help`. `warnings` are what is not OpenAPI in the contract, as without `check-traffic`, and fail \
+nothing. The coverage of `operations`, `statuses` and optional `members` has `documented` (how \
 many) and `missing` (their names).";
 
 impl TrafficOptions {

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use crate::finding::Finding;
 use crate::operation::Outcome;
+use crate::warning::Warning;
 
 /// Writes a workflow command for each finding. GitHub shows it at the line of the contract.
 pub fn write_github(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
@@ -16,7 +17,11 @@ pub fn write_github(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
         let (position, code) = (position.unwrap_or_default(), finding.code());
         writeln!(out, "::{level} file={file}{position},title={code}::{}", data(&text(finding)))?;
     }
-    for warning in &outcome.warnings {
+    warnings(out, &outcome.warnings)
+}
+
+pub(super) fn warnings(out: &mut dyn Write, warnings: &[Warning]) -> io::Result<()> {
+    for warning in warnings {
         let position = warning.position.map(|(line, column)| format!(",line={line},col={column}"));
         let (file, position) = (property(&warning.document), position.unwrap_or_default());
         let text = data(&format!("{}\nhelp: {}", warning.title, warning.help));

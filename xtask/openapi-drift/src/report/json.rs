@@ -13,7 +13,7 @@ use crate::warning::Warning;
 pub fn write_json(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     let [findings, additions, notes] = [&outcome.findings, &outcome.additions, &outcome.notes]
         .map(|findings| findings.iter().map(as_json).collect::<Vec<_>>());
-    let warnings: Vec<_> = outcome.warnings.iter().map(warning).collect();
+    let warnings = warnings(&outcome.warnings);
     let conforms = findings.is_empty();
     let Pair { documented, served } = &outcome.names;
     let operations = outcome.operations;
@@ -38,6 +38,10 @@ pub fn write_json(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
         }),
     };
     writeln!(out, "{report:#}")
+}
+
+pub(super) fn warnings(warnings: &[Warning]) -> Value {
+    warnings.iter().map(warning).collect()
 }
 
 fn warning(warning: &Warning) -> Value {

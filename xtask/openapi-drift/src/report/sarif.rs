@@ -20,16 +20,21 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.')
 pub fn write_sarif(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     let errors = outcome.findings.iter().map(|finding| result("error", finding, outcome));
     let notes = outcome.additions.iter().map(|addition| result("note", addition, outcome));
-    let results: Vec<_> = errors.chain(notes).chain(outcome.warnings.iter().map(warning)).collect();
-    let rules: Vec<_> = Code::all()
+    let rules = Code::all()
         .map(|code| rule(&code.to_string(), code.summary(), code.why(), code.help()))
-        .chain(WarningRule::ALL.map(|it| rule(it.code, it.summary, it.why, it.help)))
         .collect();
-    write(out, &rules, &results)
+    write(out, rules, errors.chain(notes).collect(), &outcome.warnings)
 }
 
 /// Writes one run of this program.
-pub(super) fn write(out: &mut dyn Write, rules: &[Value], results: &[Value]) -> io::Result<()> {
+pub(super) fn write(
+    out: &mut dyn Write,
+    mut rules: Vec<Value>,
+    mut results: Vec<Value>,
+    warnings: &[Warning],
+) -> io::Result<()> {
+    rules.extend(WarningRule::ALL.map(|it| rule(it.code, it.summary, it.why, it.help)));
+    results.extend(warnings.iter().map(warning));
     let report = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",

@@ -16,6 +16,7 @@ pub fn write_traffic_text(
     for finding in &outcome.findings {
         block(out, finding, outcome, style)?;
     }
+    super::warnings(out, &outcome.warnings, style)?;
     for (noun, all) in parts(&outcome.coverage) {
         let seen = all.iter().filter(|item| item.is_seen).count();
         writeln!(out, "{} {seen} of {} {noun} seen", style.mark("coverage:"), all.len())?;
@@ -95,6 +96,7 @@ pub fn write_traffic_json(out: &mut dyn Write, outcome: &TrafficOutcome) -> io::
         "exchanges": outcome.exchanges,
         "skipped": outcome.skipped,
         "findings": findings,
+        "warnings": super::json::warnings(&outcome.warnings),
         "coverage": {
             "operations": part(operations),
             "statuses": part(statuses),
@@ -130,7 +132,7 @@ pub fn write_traffic_github(out: &mut dyn Write, outcome: &TrafficOutcome) -> io
         let text = github::data(&text(finding, "\n"));
         writeln!(out, "::error file={file}{position},title={rule}::{text}")?;
     }
-    Ok(())
+    github::warnings(out, &outcome.warnings)
 }
 
 /// Writes one run of SARIF 2.1.0.
@@ -145,8 +147,8 @@ pub fn write_traffic_sarif(out: &mut dyn Write, outcome: &TrafficOutcome) -> io:
             "locations": [sarif::location(&finding.contract, &outcome.contract)],
         })
     };
-    let results: Vec<_> = outcome.findings.iter().map(result).collect();
-    sarif::write(out, &TrafficRule::ALL.map(rule), &results)
+    let results = outcome.findings.iter().map(result).collect();
+    sarif::write(out, TrafficRule::ALL.map(rule).to_vec(), results, &outcome.warnings)
 }
 
 fn text(finding: &TrafficFinding, separator: &str) -> String {

@@ -73,13 +73,12 @@ fn of_other_type(schema: &Value, version: Version) -> Vec<Mistake> {
     let values = values.map(|(index, value)| (format!("enum/{index}"), value));
     let default = schema.get("default").map(|value| ("default".to_owned(), value));
     let wrong = values.chain(default).filter(|(_, value)| is_wrong(value));
-    wrong
-        .map(|(key, value)| {
-            let keyword = key.split('/').next().unwrap_or_default();
-            let title = format!("`{keyword}` is `{}`, and `type` is `{said}`", shown(value));
-            (key, title)
-        })
-        .collect()
+    let said = said.to_string().replace('"', "");
+    let title = |key: &str, value| {
+        let keyword = if key == "default" { "`default` is" } else { "`enum` has" };
+        format!("{keyword} `{}`, which is not of type `{said}`", shown(value))
+    };
+    wrong.map(|(key, value)| (key.clone(), title(&key, value))).collect()
 }
 
 /// Returns the schemes that `security` names and that nothing defines.

@@ -116,7 +116,7 @@ fn traffic() -> (Document, TrafficOutcome) {
     let operation = |id: &str| format!("  /{id}: {{get: {{operationId: {id}, {responses}}}}}\n");
     let operations = ["a", "b"].map(operation).concat();
     let components = "components:\n  schemas:\n    N: {type: integer}\n";
-    let contract = format!("openapi: 3.0.3\npaths:\n{operations}{components}");
+    let contract = format!("openapi: 3.0.3\npaths:\n{operations}{components}info: {{}}\n");
     let contract = Document::parse("a.yaml", &contract).unwrap();
     let line = |url| {
         let headers = json!([{"name": "content-type", "value": "application/json"}]);

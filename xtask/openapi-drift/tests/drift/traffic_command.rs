@@ -87,6 +87,28 @@ fn the_formats_for_machines_have_the_same_facts() {
 }
 
 #[test]
+fn what_is_not_openapi_in_the_contract_is_a_warning_in_every_format() {
+    let folder = folder("warnings", KEPT);
+    let contract = include_str!("traffic.yaml").replacen(
+        "operationId:",
+        "operationID: a\n      operationId:",
+        1,
+    );
+    std::fs::write(folder.join("openapi.yaml"), contract).unwrap();
+    for (format, says) in [
+        ("human", "warning[unknown-keyword]: `operationID` is no keyword of an operation object"),
+        ("json", "\"title\": \"`operationID` is no keyword of an operation object"),
+        ("github", "::warning file=openapi.yaml,line="),
+        ("sarif", "\"level\": \"warning\""),
+    ] {
+        let output = run(&folder, &["traffic", "--format", format]);
+        let text = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{text}");
+        assert_eq!(text.matches(says).count(), 1, "{text}");
+    }
+}
+
+#[test]
 fn the_files_of_a_folder_are_read_in_the_order_of_their_names() {
     let folder = folder("order", BROKEN);
     let line = std::fs::read(folder.join("traffic/one.jsonl")).unwrap();

@@ -249,9 +249,9 @@ components:
     let expected = [
         (2, "a document object has no `info`"),
         (9, "no security scheme is named `other`"),
-        (16, "`default` is `5`, and `type` is `[\"string\",\"null\"]`"),
+        (16, "`default` is `5`, which is not of type `[string,null]`"),
         (17, "`minLength` is `3`, and must be at most the `maxLength` `2`"),
-        (21, "`enum` is `7`, and `type` is `[\"string\",\"null\"]`"),
+        (21, "`enum` has `7`, which is not of type `[string,null]`"),
     ];
     assert_eq!(places.collect::<Vec<_>>(), expected);
 }
