@@ -21,6 +21,8 @@ pub use finding::{TrafficFinding, TrafficRule};
 pub use redact::REDACTED;
 pub use route::Routes;
 
+use std::sync::Arc;
+
 use coverage::Seen;
 use finding::{Findings, Problem};
 use redact::Sent;
@@ -53,6 +55,7 @@ pub fn check_traffic<'a>(
     exchanges: impl IntoIterator<Item = &'a Exchange>,
 ) -> TrafficOutcome {
     let mut check = Check::default();
+    check.values.keys = Arc::clone(&routes.keys);
     let (mut checked, mut skipped) = (0, 0);
     for exchange in exchanges {
         let is_checked = check.exchange(routes, exchange);

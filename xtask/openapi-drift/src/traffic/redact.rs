@@ -35,11 +35,11 @@ pub(super) fn keys(document: &Document) -> Vec<&str> {
     keys.filter_map(|(_, scheme)| scheme.text("name")).collect()
 }
 
-/// Whether a header or a parameter of this name carries a credential.
-pub(super) fn is_credential(document: &Document, name: &str) -> bool {
+/// Whether a header or a parameter of this name carries a credential. `keys` are those of the document.
+pub(super) fn is_credential(keys: &[&str], name: &str) -> bool {
     let mut plain = name.to_ascii_lowercase();
     plain.retain(|it| it.is_ascii_alphanumeric());
-    HEADERS.iter().chain(&keys(document)).any(|known| known.eq_ignore_ascii_case(name))
+    HEADERS.iter().chain(keys).any(|known| known.eq_ignore_ascii_case(name))
         || NAMES.iter().any(|end| plain.ends_with(end))
 }
 
@@ -145,7 +145,7 @@ impl Routes<'_> {
             let all = entry[side].get_mut(list).and_then(Value::as_array_mut);
             for one in all.into_iter().flatten() {
                 let name = one["name"].as_str().unwrap_or_default();
-                if list == "cookies" || is_credential(self.document, name) {
+                if list == "cookies" || is_credential(&self.keys, name) {
                     one["value"] = REDACTED.into();
                 }
             }
@@ -163,7 +163,7 @@ impl Routes<'_> {
         let path = normalize(path.unwrap_or(url));
         let Some(query) = query else { return path };
         let redact = |pair: &str| match pair.split_once('=') {
-            Some((name, _)) if is_credential(self.document, &decode(name)) => {
+            Some((name, _)) if is_credential(&self.keys, &decode(name)) => {
                 format!("{name}=%5Bredacted%5D")
             }
             _ => pair.to_owned(),

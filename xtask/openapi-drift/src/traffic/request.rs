@@ -2,6 +2,7 @@
 //! decides whether the request was accepted. Cookies are not checked: a recorder drops them.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
@@ -24,7 +25,7 @@ pub fn check<'d>(values: &mut Values<'d>, target: &Match<'_, 'd>, exchange: &Exc
     let operation = &target.route.operation;
     let mut fit = Fit::default();
     let query = exchange.query();
-    let keys = redact::keys(operation.node.document);
+    let keys = Arc::clone(&values.keys);
     let parameters = parameter::of_operation(operation);
     let is_named = |name: &str| {
         let of_query = |key: &parameter::Key<'_>| key.within == "query" && key.name == name;
@@ -104,7 +105,7 @@ pub fn parameter<'d>(
     (name, node): (&str, &Node<'d>),
     at: &Location,
 ) -> Fit {
-    if given == [redact::REDACTED] && redact::is_credential(node.document, name) {
+    if given == [redact::REDACTED] && redact::is_credential(&values.keys, name) {
         return Fit::default();
     }
     if let Some((name, media)) = content::media_types(node).into_iter().next() {

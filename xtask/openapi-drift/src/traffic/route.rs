@@ -1,10 +1,13 @@
 //! Finds the operation of a request. Literal segments win over templates, and a path is relative to
 //! the addresses in `servers`, or to a prefix that is given.
 
+use std::sync::Arc;
+
 use percent_encoding::percent_decode_str;
 use regex::Regex;
 
 use super::exchange::{self, normalize};
+use super::redact;
 use crate::document::{Document, Node};
 use crate::operation::{Operation, operations};
 use crate::pair::Question;
@@ -13,6 +16,8 @@ use crate::pair::Question;
 #[derive(Debug)]
 pub struct Routes<'d> {
     pub(super) document: &'d Document,
+    /// The names of its credentials.
+    pub(super) keys: Arc<[&'d str]>,
     bases: Vec<String>,
     pub(super) all: Vec<Route<'d>>,
 }
@@ -65,7 +70,7 @@ impl<'d> Routes<'d> {
             bases.push(String::new());
         }
         bases.sort_by_key(|base| std::cmp::Reverse(base.len()));
-        Self { document, bases, all: routes }
+        Self { document, keys: redact::keys(document).into(), bases, all: routes }
     }
 
     pub(super) fn paths(&self) -> Node<'d> {

@@ -8,6 +8,7 @@ mod format;
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use regex::Regex;
 
@@ -73,6 +74,8 @@ fn is_member(rule: TrafficRule) -> bool {
 /// Checks values, and remembers what was expanded.
 #[derive(Default)]
 pub struct Values<'d> {
+    /// The names of the credentials of the document.
+    pub keys: Arc<[&'d str]>,
     cases: HashMap<Vec<*const Value>, Rc<Vec<Case<'d>>>>,
     patterns: HashMap<String, Option<Regex>>,
     /// The schemas and values that are being checked: the end of recursion.
@@ -121,7 +124,7 @@ impl<'d> Values<'d> {
         (name, schema): (&str, &Schema<'d>),
         at: &Location,
     ) -> Fit {
-        let is_hidden = redact::is_credential(schema.shown.document, name);
+        let is_hidden = redact::is_credential(&self.keys, name);
         if is_hidden && redact::is_placeholder(value) {
             return Fit::default();
         }
