@@ -7,6 +7,7 @@ mod check;
 mod checks;
 
 use std::io::{self, IsTerminal};
+use std::path::Path;
 use std::process::ExitCode;
 
 use check::{Check, CheckResult, Output};
@@ -74,9 +75,13 @@ impl Ci {
     }
 
     fn run_all(&self, checks: Vec<Check<'_>>) -> ExitCode {
-        if checks.iter().any(|check| check.name == "tests") {
+        let traffic = crate::root().join(checks::TRAFFIC);
+        if lacks_traffic(&checks, &traffic) {
+            return crate::fail(&NO_TRAFFIC);
+        }
+        if is_one_of(&checks, "tests") {
             // What an earlier run recorded says nothing about this one. It may not be there.
-            let _ = std::fs::remove_dir_all(crate::root().join(checks::TRAFFIC));
+            let _ = std::fs::remove_dir_all(traffic);
         }
         let is_quiet = io::stdout().is_terminal() && !self.verbose;
         let output = if is_quiet { Output::OfFailures } else { Output::OfAll };
@@ -87,6 +92,19 @@ impl Ci {
         }
         ExitCode::from(u8::from(results.iter().any(CheckResult::is_failed)))
     }
+}
+
+const NO_TRAFFIC: &str = "no traffic is recorded: the check `tests` records what `traffic` reads, so run \
+                          `cargo xtask ci --only tests --only traffic`";
+
+fn is_one_of(checks: &[Check<'_>], name: &str) -> bool {
+    checks.iter().any(|check| check.name == name)
+}
+
+/// Whether the traffic in this folder is to be checked, there is none, and no check records it.
+fn lacks_traffic(checks: &[Check<'_>], folder: &Path) -> bool {
+    let is_empty = || std::fs::read_dir(folder).map_or(true, |mut files| files.next().is_none());
+    is_one_of(checks, "traffic") && !is_one_of(checks, "tests") && is_empty()
 }
 
 #[cfg(test)]
@@ -116,5 +134,21 @@ mod tests {
     fn a_name_that_no_check_has_is_an_error() {
         let error = "no check is named `three`: run `cargo xtask ci --list`";
         assert_eq!(select(&["one", "three"], false), Err(error.to_owned()));
+    }
+
+    #[test]
+    fn traffic_is_not_checked_before_the_tests_have_recorded_it() {
+        let shell = crate::shell().expect("a shell");
+        let folder = tempfile::tempdir().expect("a folder");
+        let lacks = |names: &[&'static str], folder: &Path| {
+            let check = |name: &&'static str| Check::new(name, xshell::cmd!(shell, "true"));
+            lacks_traffic(&names.iter().map(check).collect::<Vec<_>>(), folder)
+        };
+        for folder in [folder.path(), &folder.path().join("none")] {
+            assert!(lacks(&["format", "traffic"], folder));
+            assert!(!lacks(&["tests", "traffic"], folder) && !lacks(&["format"], folder));
+        }
+        std::fs::write(folder.path().join("a.jsonl"), "").expect("a file");
+        assert!(!lacks(&["traffic"], folder.path()));
     }
 }
