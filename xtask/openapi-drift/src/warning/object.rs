@@ -5,6 +5,7 @@ use super::{Warning, did_you_mean, invalid, nearest, shown};
 use crate::case::Kind;
 use crate::document::{Document, Node, Version};
 use crate::expand::types;
+use crate::number::Number;
 use crate::value::Value;
 use crate::yaml::escape;
 
@@ -41,10 +42,9 @@ type Mistake = (String, String);
 
 fn bounds(schema: &Value) -> impl Iterator<Item = Mistake> {
     BOUNDS.iter().filter_map(|[low, high]| {
-        let [least, most] = [low, high].map(|key| schema.get(key).and_then(Value::as_number));
-        let (least, most) = (least?, most?);
-        let title = format!("`{low}` is `{least}`, and must be at most the `{high}` `{most}`");
-        (least > most).then(|| ((*low).to_owned(), title))
+        let (least, most) = (schema.get(low)?, schema.get(high)?);
+        let title = || format!("`{low}` is `{least}`, and must be at most the `{high}` `{most}`");
+        (least.as_number()? > most.as_number()?).then(|| ((*low).to_owned(), title()))
     })
 }
 
@@ -60,25 +60,26 @@ fn of_other_type(schema: &Value, version: Version) -> Vec<Mistake> {
     let Some((said, Some(types))) = schema.get("type").map(|said| (said, types(said))) else {
         return Vec::new();
     };
-    let is_nullable =
-        version == Version::V3_0 && schema.get("nullable").and_then(Value::as_bool) == Some(true);
-    let is_of = |value: &Value, (kind, is_integer): (Kind, bool)| {
-        let is_whole = || value.as_number().is_some_and(|number| number.is_whole());
-        Kind::of(value) == kind && (!is_integer || is_whole())
-    };
+    let nullable = schema.get("nullable").and_then(Value::as_bool);
+    let is_nullable = version == Version::V3_0 && nullable == Some(true);
     let is_wrong = |value: &Value| {
-        !(is_nullable && value.is_null()) && !types.iter().any(|one| is_of(value, *one))
+        let is_whole = || value.as_number().is_some_and(Number::is_whole);
+        let is_of = |&(kind, is_integer): &(Kind, bool)| {
+            kind == Kind::of(value) && (!is_integer || is_whole())
+        };
+        let is_null = is_nullable && value.is_null();
+        !is_null && !types.iter().any(is_of)
+    };
+    let title = |what, value| {
+        let said = said.to_string().replace('"', "");
+        format!("{what} `{}`, which is not of type `{said}`", shown(value))
     };
     let values = schema.get("enum").and_then(Value::as_array).into_iter().flatten().enumerate();
-    let values = values.map(|(index, value)| (format!("enum/{index}"), value));
-    let default = schema.get("default").map(|value| ("default".to_owned(), value));
-    let wrong = values.chain(default).filter(|(_, value)| is_wrong(value));
-    let said = said.to_string().replace('"', "");
-    let title = |key: &str, value| {
-        let keyword = if key == "default" { "`default` is" } else { "`enum` has" };
-        format!("{keyword} `{}`, which is not of type `{said}`", shown(value))
-    };
-    wrong.map(|(key, value)| (key.clone(), title(&key, value))).collect()
+    let values = values.filter(|(_, value)| is_wrong(value));
+    let values = values.map(|(index, value)| (format!("enum/{index}"), title("`enum` has", value)));
+    let default = schema.get("default").filter(|value| is_wrong(value));
+    let default = default.map(|value| ("default".into(), title("`default` is", value)));
+    values.chain(default).collect()
 }
 
 /// Returns the schemes that `security` names and that nothing defines.

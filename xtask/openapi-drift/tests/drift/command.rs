@@ -7,12 +7,13 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-fn file(name: &str) -> PathBuf {
+/// Returns the place of a file of these tests.
+pub fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/drift").join(name)
 }
 
 /// Writes a file for this test.
-fn write(name: &str, text: &str) -> PathBuf {
+pub fn write(name: &str, text: &str) -> PathBuf {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::write(&file, text).unwrap();
     file
@@ -27,7 +28,7 @@ fn diff(contract: &Path, generated: &Path, more: &[&str]) -> Output {
         .unwrap()
 }
 
-fn text(bytes: &[u8]) -> &str {
+pub fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 

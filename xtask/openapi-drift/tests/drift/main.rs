@@ -5,6 +5,8 @@
 
 mod case;
 mod change;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod colour;
 #[cfg(feature = "cli")]
 mod command;
 mod corpus;
@@ -13,6 +15,7 @@ mod explain;
 mod files;
 mod formats;
 mod holds;
+mod invalid;
 #[cfg(all(feature = "cli", target_os = "linux"))]
 mod memory;
 mod pair;

@@ -1,5 +1,4 @@
-//! What is not OpenAPI: unknown keywords of each kind of object, values that a keyword cannot have, and what
-//! is there in place of an object.
+//! What is not OpenAPI: unknown keywords of each kind of object, and what is there in place of an object.
 
 use openapi_drift::{Document, Outcome, Pair, Question, Warning, WarningRule, compare};
 use openapi_drift::{write_github, write_json, write_sarif, write_warning_explanation};
@@ -8,7 +7,7 @@ use serde_json::{Value, json};
 use crate::pair::{CONTRACT, GENERATED, pair, report};
 
 /// Every kind of object, with all that holds free names or data.
-fn every_kind(version: &str) -> Value {
+pub fn every_kind(version: &str) -> Value {
     let schema = json!({
         "type": "object", "xml": {"name": "a"}, "discriminator": {"propertyName": "a", "mapping": {"requird": "b"}},
         "properties": {"requird": {"type": "object", "example": {"requird": 1}, "default": {"requird": 1}, "enum": [{"requird": 1}]}},
@@ -30,7 +29,7 @@ fn every_kind(version: &str) -> Value {
 }
 
 /// The pointer of one object of each kind.
-const PLACES: [&str; 27] = [
+pub const PLACES: [&str; 27] = [
     "",
     "/info",
     "/info/contact",
@@ -60,7 +59,8 @@ const PLACES: [&str; 27] = [
     "/paths/~1a/get/requestBody/content/a~1b/schema/externalDocs",
 ];
 
-fn outcome(documented: &Value) -> Outcome {
+/// Compares a document with one that has every kind.
+pub fn outcome(documented: &Value) -> Outcome {
     let [documented, served] = [documented, &every_kind("3.0.3")]
         .map(|value| Document::new("a.yaml", value.clone()).unwrap());
     compare(Question::Server, &Pair { documented, served })
@@ -179,11 +179,13 @@ fn a_warning_is_in_every_format_and_is_explained() {
     assert!(explained.starts_with("unknown-keyword: ") && explained.contains("\ninvalid-value: "));
 }
 
-const OPERATION: &str = "/paths/~1a/get";
-const SCHEMA: &str = PLACES[17];
+/// The pointer of an operation of `every_kind`.
+pub const OPERATION: &str = "/paths/~1a/get";
+/// The pointer of a schema of it.
+pub const SCHEMA: &str = PLACES[17];
 
 /// Sets what a pointer names. One that is too long goes on below.
-fn set(document: &mut Value, pointer: &str, value: Value) {
+pub fn set(document: &mut Value, pointer: &str, value: Value) {
     let (parent, key) = pointer.rsplit_once('/').unwrap();
     let parent = document.pointer_mut(parent).unwrap();
     match parent.as_array_mut() {
@@ -192,105 +194,8 @@ fn set(document: &mut Value, pointer: &str, value: Value) {
     }
 }
 
-#[test]
-fn a_value_that_its_keyword_cannot_have_is_a_warning() {
-    let lines = include_str!("invalid.txt").lines();
-    for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        let fields: Vec<_> = line.split(" | ").collect();
-        let [pointer, value, title, help] = fields[..] else { panic!("four fields in `{line}`") };
-        let pointer = pointer.replace("OPERATION", OPERATION).replace("SCHEMA", SCHEMA);
-        let mut document = every_kind("3.0.3");
-        set(&mut document, &pointer, serde_json::from_str(value).unwrap());
-        let warnings = outcome(&document).warnings;
-        if title == "nothing" {
-            assert_eq!(warnings, [], "{line}");
-            continue;
-        }
-        let [warning] = &warnings[..] else { panic!("{line}: {warnings:#?}") };
-        assert!(warning.title.starts_with(title), "{line}: {}", warning.title);
-        assert!(warning.help.starts_with(help), "{line}: {}", warning.help);
-        assert_eq!(*warning.rule, WarningRule::INVALID_VALUE, "{line}");
-        let (place, known) = (pointer.strip_suffix("/-").unwrap_or(&pointer), &*warning.pointer);
-        assert!(place.starts_with(known) || known.starts_with(place), "{line}: {known}");
-    }
-}
-
-#[test]
-fn a_warning_is_at_the_line_of_the_value() {
-    let contract = "
-openapi: 3.1.0
-paths:
-  /a:
-    get:
-      security:
-      - {}
-      - key: []
-        other: []
-      responses:
-        '200':
-          content:
-            a/b:
-              schema:
-                type: [string, 'null']
-                default: 5
-                minLength: 3
-                enum:
-                - a
-                - null
-                - 7
-                maxLength: 2
-components:
-  securitySchemes: {key: {type: http, scheme: basic}}
-";
-    let document = Document::parse("a.yaml", contract).unwrap();
-    let served = Document::parse("b", "{openapi: 3.0.3, info: {}, paths: {}}").unwrap();
-    let outcome = compare(Question::Server, &Pair { documented: document, served });
-    let places = outcome.warnings.iter().map(|it| (it.position.unwrap().0, &*it.title));
-    let expected = [
-        (2, "a document object has no `info`"),
-        (9, "no security scheme is named `other`"),
-        (16, "`default` is `5`, which is not of type `[string,null]`"),
-        (17, "`minLength` is `3`, and must be at most the `maxLength` `2`"),
-        (21, "`enum` has `7`, which is not of type `[string,null]`"),
-    ];
-    assert_eq!(places.collect::<Vec<_>>(), expected);
-}
-
 fn no() -> Value {
     Value::Null
-}
-
-#[test]
-fn two_paths_that_match_the_same_are_a_warning() {
-    let item = |name: &str| {
-        let parameter = json!({"name": name, "in": "path", "schema": {}});
-        let operation = json!({"responses": {"200": {}}});
-        json!({"parameters": [parameter], "get": operation, "put": operation})
-    };
-    let mut document = every_kind("3.0.3");
-    document["paths"]["/b/{x}"] = item("x");
-    assert_eq!(outcome(&document).warnings, []);
-    document["paths"]["/b/{y}"] = item("y");
-    let warnings = outcome(&document).warnings;
-    assert_eq!(warnings.len(), 1, "{warnings:#?}");
-    assert_eq!(warnings[0].title, "`/b/{y}` and `/b/{x}` are the same path");
-    let strange = json!({"openapi": "3.0.3", "info": {}, "paths": {"a}éé": {"get": {"responses": {"200": {}}}}}});
-    let warnings = outcome(&strange).warnings;
-    assert_eq!(warnings[0].title, "the path `a}éé` does not begin with `/`", "{warnings:#?}");
-}
-
-#[test]
-fn what_3_1_allows_is_no_warning_in_3_1() {
-    let boolean = json!({"type": ["string", "null"], "exclusiveMinimum": 3, "not": false});
-    let mut document = every_kind("3.1.0");
-    document["components"]["schemas"] = json!({"A": boolean, "B": true, "C": {"type": "null"}});
-    document["paths"]["/b"] = json!({"get": {}});
-    assert_eq!(outcome(&document).warnings, []);
-    document["components"]["schemas"] = json!({"A": {"type": ["string", "nul"]}});
-    assert_eq!(outcome(&document).warnings[0].help, "did you mean `null`?");
-    // Some engines know no lookahead, and it is a regular expression.
-    document["components"]["schemas"] = json!({"A": {"pattern": "^(?!a)(?<b>.)\\k<b>$"}});
-    assert_eq!(outcome(&document).warnings, []);
 }
 
 #[test]
