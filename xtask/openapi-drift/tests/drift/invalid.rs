@@ -101,3 +101,39 @@ fn what_3_1_allows_is_no_warning_in_3_1() {
     document["components"]["schemas"] = json!({"A": {"pattern": "^(?!a)(?<b>.)\\k<b>$"}});
     assert_eq!(outcome(&document).warnings, []);
 }
+
+#[test]
+fn bounds_and_types_of_3_1_are_read_too() {
+    for (schema, titles) in [
+        (
+            json!({"minimum": 3, "exclusiveMaximum": 2}),
+            &["`minimum` is `3`, and must be at most the `exclusiveMaximum` `2`"][..],
+        ),
+        (
+            json!({"exclusiveMinimum": 3, "maximum": 2}),
+            &["`exclusiveMinimum` is `3`, and must be at most the `maximum` `2`"],
+        ),
+        (
+            json!({"exclusiveMinimum": 3, "exclusiveMaximum": 2}),
+            &["`exclusiveMinimum` is `3`, and must be at most the `exclusiveMaximum` `2`"],
+        ),
+        (
+            json!({"minContains": 3, "maxContains": 2}),
+            &["`minContains` is `3`, and must be at most the `maxContains` `2`"],
+        ),
+        (
+            json!({"type": "string", "nullable": true, "default": null}),
+            &[
+                "`default` is `null`, which is not of type `string`",
+                "`nullable` is no keyword of a schema object in OpenAPI 3.1",
+            ],
+        ),
+        (json!({"type": ["integer", "null"], "default": null, "enum": [1.0, null]}), &[]),
+    ] {
+        let mut document = every_kind("3.1.0");
+        document["components"]["schemas"] = json!({"A": schema});
+        let warnings = outcome(&document).warnings;
+        let found: Vec<_> = warnings.iter().map(|warning| &*warning.title).collect();
+        assert_eq!(found, titles, "{schema}");
+    }
+}
