@@ -10,7 +10,7 @@ use crate::annotation;
 use crate::case::{AdditionalProperties, Case, Schema};
 use crate::describe;
 use crate::document::Node;
-use crate::finding::{Effect, Finding, Rule, Side};
+use crate::finding::{Effect, Finding, Rule, said};
 use crate::location::Location;
 use crate::number::{Bound, Number, Range};
 use crate::pair::{Direction, Pair, Question, renamed};
@@ -179,7 +179,7 @@ impl<'a, 'd> Object<'a, 'd> {
                 None => (&server.origin, describe::case(server)),
             };
             let says = if instead.is_some() { *name } else { "a property" };
-            let sides = Side::pair((&schema.shown, says), other);
+            let sides = said((&schema.shown, says), other);
             Finding::new((location.question, Rule::MissingProperty), title, sides, &location)
         };
         self.properties.only_documented().map(finding).collect()
@@ -202,10 +202,8 @@ impl<'a, 'd> Object<'a, 'd> {
                 format!("`{name}` is {needs} by the server, and not documented"),
                 format!("`{name}` is new{how}"),
             );
-            let sides = Side::pair(
-                (&contract.origin, describe::case(contract)),
-                (&schema.shown, "a property"),
-            );
+            let sides =
+                said((&contract.origin, describe::case(contract)), (&schema.shown, "a property"));
             let code = (location.question, Rule::UndocumentedProperty);
             Finding::new(code, title, sides, &location).adds_if(adds)
         };

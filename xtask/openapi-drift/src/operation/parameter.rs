@@ -9,7 +9,7 @@ use crate::case::{Kind, Schema};
 use crate::contain::Shared;
 use crate::document::Node;
 use crate::expand::expand;
-use crate::finding::{Finding, Rule, Side};
+use crate::finding::{Finding, Rule, said};
 use crate::location::Location;
 use crate::pair::{self, Direction, Pair, Question};
 use crate::value::Value;
@@ -163,7 +163,7 @@ fn missing(
         },
     );
     let node = moved.map_or(&operations.served.node, |(_, node)| node);
-    let sides = Side::pair((documented, format!("in {within}")), (node, elsewhere));
+    let sides = said((documented, format!("in {within}")), (node, elsewhere));
     Finding::new((location.question, Rule::MissingParameter), title, sides, &location)
 }
 
@@ -180,10 +180,8 @@ fn undocumented(within: &str, served: &Node<'_>, operations: &Pair<Operation<'_>
         format!("{subject} in {within} is {needs} by the server, and not documented"),
         format!("{subject} in {within} is new{}", if is_required { " and required" } else { "" }),
     );
-    let sides = Side::pair(
-        (&operations.documented.node, "not documented"),
-        (served, format!("in {within}")),
-    );
+    let sides =
+        said((&operations.documented.node, "not documented"), (served, format!("in {within}")));
     let code = (location.question, Rule::UndocumentedParameter);
     Finding::new(code, title, sides, &location).adds_if(!is_required)
 }
@@ -229,7 +227,7 @@ pub fn value(nodes: &Pair<&Node<'_>>, location: &Location, shared: &Shared) -> V
         _ => {
             let sides = nodes.map(|node| {
                 let is_content = content::is_present(node);
-                Side::new(node, if is_content { "by `content`" } else { "by `schema`" })
+                (node, (if is_content { "by `content`" } else { "by `schema`" }).to_owned())
             });
             let title =
                 format!("{} is described by `content` on one side only", location.subject());
@@ -248,7 +246,7 @@ pub fn unreadable(nodes: &Pair<&Node<'_>>, location: &Location) -> Option<Findin
     let keyword = FLAGS.into_iter().find(is_unreadable)?;
     let sides = nodes.map(|node| {
         let value = node.value.get(keyword);
-        Side::new(node, value.map_or(format!("no `{keyword}`"), |it| format!("`{keyword}` {it}")))
+        (node, value.map_or(format!("no `{keyword}`"), |it| format!("`{keyword}` {it}")))
     });
     let title = format!("{}: another `{keyword}` cannot be compared", location.subject());
     Some(Finding::new((location.question, Rule::Undecided), title, sides, location))
@@ -270,7 +268,7 @@ pub fn style(nodes: &Pair<&Node<'_>>, within: &str, location: &Location) -> Opti
         return None;
     }
     let title = format!("{} is written in another way", location.subject());
-    let sides = Side::pair((nodes.documented, says.documented), (nodes.served, says.served));
+    let sides = said((nodes.documented, says.documented), (nodes.served, says.served));
     Some(Finding::new((location.question, Rule::Style), title, sides, location))
 }
 
