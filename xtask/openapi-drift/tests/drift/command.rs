@@ -224,6 +224,60 @@ components:
 }
 
 #[test]
+#[cfg(unix)]
+fn annotations_name_files_below_the_repository_from_every_folder_and_behind_links() {
+    use std::os::unix::fs::symlink;
+    let folder = repository("a repository");
+    let contract = folder.join("api/contract.yaml");
+    let text = std::fs::read_to_string(&contract).unwrap().replace("maximum: 100", "maximum: 50");
+    std::fs::write(&contract, &text).unwrap();
+    std::fs::write(folder.join("api/b k.yaml"), &text).unwrap();
+    let link = folder.with_extension("link");
+    let _ = std::fs::remove_file(&link);
+    symlink(&folder, &link).unwrap();
+    symlink("contract.yaml", folder.join("api/link.yaml")).unwrap();
+    // Outside of any repository names are as they were given.
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("contract.yaml"), &text).unwrap();
+    symlink(outside.path().join("contract.yaml"), folder.join("api/out.yaml")).unwrap();
+    let through_link = link.join("api/contract.yaml");
+    let place = |within: &Path, contract: &str, format| {
+        let output = against(
+            within,
+            contract,
+            file("contract.yaml").to_str().unwrap(),
+            &["--format", format],
+        );
+        text_of(&output)
+    };
+    let api = folder.join("api");
+    for (within, contract, expected) in [
+        (&folder, "api/contract.yaml", "api/contract.yaml"),
+        (&api, "contract.yaml", "api/contract.yaml"),
+        (&api, "./../api/b k.yaml", "api/b k.yaml"),
+        (&api, through_link.to_str().unwrap(), "api/contract.yaml"),
+        (&link, "api/link.yaml", "api/contract.yaml"),
+        (&api, "out.yaml", "api/out.yaml"),
+        (&outside.path().to_owned(), "contract.yaml", "contract.yaml"),
+    ] {
+        let report = place(within, contract, "github");
+        assert!(
+            report.starts_with(&format!("::error file={expected},line=")),
+            "{contract}: {report}"
+        );
+        let report: Value = serde_json::from_str(&place(within, contract, "sarif")).unwrap();
+        let physical = &report["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+        assert_eq!(physical["artifactLocation"]["uri"], expected.replace(' ', "%20"));
+        assert!(place(within, contract, "human").contains(&format!("--> {contract}:20:")));
+    }
+    // So is the earlier version.
+    let output = against(&api, "contract.yaml", "HEAD", &["--format", "sarif"]);
+    let report: Value = serde_json::from_str(&text_of(&output)).unwrap();
+    let other = &report["runs"][0]["results"][0]["relatedLocations"][0];
+    assert_eq!(other["physicalLocation"]["artifactLocation"]["uri"], "api/contract.yaml");
+}
+
+#[test]
 fn an_earlier_version_that_cannot_be_read_exits_with_2_and_one_sentence() {
     let folder = repository("earlier");
     let cases = [
