@@ -191,7 +191,7 @@ impl Finding {
         if self.renames_path_parameter() {
             return "the path matches the same: only a generated client names a parameter in another way";
         }
-        self.code().why()
+        Code { direction: self.direction, ..self.code() }.why()
     }
 
     /// Returns the likely fix.

@@ -32,7 +32,7 @@ impl Finding {
     fn causes(&self) -> [u64; 3] {
         let hash = |kind: u8, title: &str, sides: &[&Side]| {
             let mut hasher = DefaultHasher::new();
-            (kind, self.rule, self.effect, self.direction, title).hash(&mut hasher);
+            (kind, self.rule, self.effect, self.code().direction, title).hash(&mut hasher);
             let said = sides.iter().map(|side| (&side.file, &side.defined_at, &side.says));
             said.for_each(|said| said.hash(&mut hasher));
             hasher.finish()
@@ -49,6 +49,7 @@ impl Finding {
     /// their definition.
     fn add(&mut self, other: Self) {
         self.places.extend(other.places);
+        self.direction = self.direction.filter(|direction| other.direction == Some(*direction));
         if self.subject != other.subject {
             let definition = self.documented.defined_at.rsplit('/').next().unwrap_or_default();
             let subject = format!("`{}`", definition.trim_end_matches('#'));

@@ -135,8 +135,10 @@ pub fn of_operation<'d>(operation: &Operation<'d>) -> Parameters<'d> {
 
 /// Where the parameter is.
 pub fn location(operation: (Question, &str), parameter: &Node<'_>) -> Location {
-    let [within, name] = ["in", "name"].map(|key| parameter.text(key).unwrap_or_default());
-    let (part, subject) = (format!("{within} `{name}`"), format!("parameter `{name}`"));
+    let within = parameter.text("in").unwrap_or("parameter");
+    let name = parameter.text("name").map(|name| format!("`{name}`"));
+    let name = name.unwrap_or_else(|| "without a name".to_owned());
+    let (part, subject) = (format!("{within} {name}"), format!("parameter {name}"));
     Location::new(operation, Direction::Request, &part, &subject)
 }
 
@@ -263,12 +265,14 @@ pub fn style(nodes: &Pair<&Node<'_>>, within: &str, location: &Location) -> Opti
     });
     let is_compound = is_compound.documented || is_compound.served;
     let says = nodes.map(|node| serialization(node, within, is_compound));
-    let allows = |keyword| !nodes.documented.flag(keyword) || nodes.served.flag(keyword);
-    if allows("allowReserved") && allows("allowEmptyValue") && says.documented == says.served {
+    let is_gone = |keyword: &&str| nodes.documented.flag(keyword) && !nodes.served.flag(keyword);
+    let gone = ["allowReserved", "allowEmptyValue"].into_iter().find(is_gone);
+    if gone.is_none() && says.documented == says.served {
         return None;
     }
+    let with = gone.map_or(String::new(), |keyword| format!(", with `{keyword}`"));
     let title = format!("{} is written in another way", location.subject());
-    let sides = said((nodes.documented, says.documented), (nodes.served, says.served));
+    let sides = said((nodes.documented, says.documented + &with), (nodes.served, says.served));
     Some(Finding::new((location.question, Rule::Style), title, sides, location))
 }
 
