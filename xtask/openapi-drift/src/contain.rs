@@ -4,6 +4,7 @@
 //! the larger, and is reported against the one that it fits best. This module must not read a
 //! schema keyword, and it must not print.
 
+mod addition;
 mod object;
 mod scalar;
 mod variant;
@@ -227,6 +228,7 @@ impl Containment {
         let mut findings = self.value(&value);
         self.depth -= 1;
         findings.extend(variant::discriminator(&value));
+        findings.extend(self.additions(&value, &findings));
         if !findings.is_empty() {
             self.holding.truncate(known);
         } else if self.used >= known {
