@@ -188,6 +188,9 @@ impl Finding {
 
     /// Returns who breaks, and how.
     pub fn why(&self) -> &'static str {
+        if self.effect == Effect::Adds {
+            return "nothing breaks: earlier callers and clients do not use it";
+        }
         if self.renames_path_parameter() {
             return "the path matches the same: only a generated client names a parameter in another way";
         }
@@ -196,6 +199,9 @@ impl Finding {
 
     /// Returns the likely fix.
     pub fn help(&self) -> &'static str {
+        if self.effect == Effect::Adds {
+            return "nothing to fix: tell users about it";
+        }
         if self.question == Question::Server
             && self.rule == Rule::Required
             && self.title.starts_with("the request body")
