@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
-use openapi_drift::cli::{self, Format};
+use openapi_drift::cli::{self, Format, Names};
 use openapi_drift::{Finding, Outcome, Pair, Question, Style, compare};
 
 /// The contract, at the root of the workspace.
@@ -56,16 +56,16 @@ impl Breaking {
 /// A sentence, if a document or the changelog cannot be read.
 pub fn check(folder: &Path, format: Format, out: &mut dyn Write) -> Result<bool, String> {
     let contract = folder.join(CONTRACT);
-    let base = base::of(folder, CONTRACT)?;
+    let (base, names) = (base::of(folder, CONTRACT)?, Names { root: folder, format });
     let documented = match &base {
-        Some(base) => cli::earlier(base, &contract, folder)?,
+        Some(base) => cli::earlier(base, &contract, names)?,
         None if format == Format::Human => {
             return cli::written(nothing(folder, out)).map(|()| true);
         }
         // For a machine, nothing differs.
-        None => cli::read(&contract, folder)?,
+        None => cli::read(&contract, names)?,
     };
-    let documents = Pair { documented, served: cli::read(&contract, folder)? };
+    let documents = Pair { documented, served: cli::read(&contract, names)? };
     let mut outcome = compare(Question::Change, &documents);
     let new = new_entries(folder, &base.unwrap_or_default())?;
     let is_announced =

@@ -7,7 +7,7 @@ mod change;
 
 use crate::code::Code;
 use crate::finding::Rule;
-use crate::pair::Question;
+use crate::pair::{Direction, Question};
 
 impl Code {
     /// Returns what the code means.
@@ -78,10 +78,14 @@ impl Code {
                 "a client that reads, or a caller that sends, the documented body fails"
             }
             Rule::MissingParameter => "the server ignores it if a caller sends it",
-            Rule::MissingProperty => {
-                "the server ignores it if a caller sends it, and a client that reads it finds \
-                 nothing"
-            }
+            Rule::MissingProperty => match self.direction {
+                Some(Direction::Request) => "the server ignores it if a caller sends it",
+                Some(Direction::Response) => "a client that reads it finds nothing",
+                None => {
+                    "the server ignores it if a caller sends it, and a client that reads it finds \
+                     nothing"
+                }
+            },
             Rule::MissingHeader => "a client that reads the header may find none",
             Rule::OperationId => "a generated client calls it by another name",
             Rule::Style => "the server misreads a caller that writes it as documented",

@@ -8,7 +8,7 @@ use std::collections::{HashSet, VecDeque};
 
 use crate::case::Schema;
 use crate::document::Node;
-use crate::finding::{Finding, Rule, Side};
+use crate::finding::{Finding, Rule, said};
 use crate::location::Location;
 use crate::pair::Pair;
 
@@ -35,19 +35,22 @@ pub fn compare_defaults(schemas: &Pair<Schema<'_>>, location: &Location) -> Opti
         return None;
     }
     let is_new = defaults.documented.is_none();
-    let side = |node: Option<Node<'_>>, schema: &Schema<'_>| match node {
-        Some(node) => Side::new(&node, format!("default {}", node.value)),
-        None => Side::new(&schema.shown, "no default"),
-    };
-    let documented = side(defaults.documented, &schemas.documented);
-    let served = side(defaults.served, &schemas.served);
-    let (subject, one, two) = (location.subject(), &documented.says, &served.says);
+    let says = defaults.as_ref().map(|node| match node {
+        Some(node) => format!("default {}", node.value),
+        None => "no default".to_owned(),
+    });
+    let (subject, one, two) = (location.subject(), &says.documented, &says.served);
     let title = location.question.words(
         format!("{subject} has {one} in the document, and {two} on the server"),
         format!("{subject} had {one}, and now has {two}"),
     );
     let code = (location.question, Rule::Default);
-    Some(Finding::new(code, title, Pair { documented, served }, location).adds_if(is_new))
+    let shown = schemas.as_ref().map(|schema| &schema.shown);
+    let sides = said(
+        (defaults.documented.as_ref().unwrap_or(shown.documented), says.documented),
+        (defaults.served.as_ref().unwrap_or(shown.served), says.served),
+    );
+    Some(Finding::new(code, title, sides, location).adds_if(is_new))
 }
 
 /// Returns the outermost default. Null is none: an absent property is null already.

@@ -4,6 +4,7 @@
 //! the caller ends the process.
 
 mod earlier;
+mod names;
 mod traffic;
 
 use std::fs::File;
@@ -19,6 +20,7 @@ use crate::{
     write_traffic_explanation, write_warning_explanation,
 };
 pub use earlier::earlier;
+pub use names::Names;
 pub use traffic::TrafficOptions;
 
 /// The options of a comparison.
@@ -163,14 +165,15 @@ impl Options {
     fn documents(&self, project: &Project<'_>) -> Result<Pair<Document>, String> {
         let contract = self.contract.clone();
         let contract = contract.unwrap_or_else(|| project.root.join("openapi.yaml"));
-        let read_contract = || read(&contract, project.root);
+        let names = Names { root: project.root, format: self.format };
+        let read_contract = || read(&contract, names);
         if let Some(against) = &self.against {
-            let documented = earlier(against, &contract, project.root)?;
+            let documented = earlier(against, &contract, names)?;
             return Ok(Pair { documented, served: read_contract()? });
         }
         let documented = read_contract()?;
         let served = match &self.generated {
-            Some(file) => read(file, project.root)?,
+            Some(file) => read(file, names)?,
             None => parse("the server", &(project.generate)()?)?.without_lines(),
         };
         Ok(Pair { documented, served })
@@ -230,17 +233,20 @@ fn text(file: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// Reads a contract, and the files below its folder that it refers to. Its name is shown relative to
-/// `root`.
+/// Reads a contract, and the files below its folder that it refers to.
 ///
 /// # Errors
 /// A sentence, if it cannot be read, or is no document.
-pub fn read(file: &Path, root: &Path) -> Result<Document, String> {
-    let name = file.strip_prefix(root).unwrap_or(file).display().to_string();
+pub fn read(file: &Path, names: Names<'_>) -> Result<Document, String> {
+    let name = names.of(file);
     let text = text(file).map_err(|error| format!("{name} cannot be read: {error}"))?;
+    parse_with_files(&name, &text, &mut |path| read_below(folder(file), path))
+}
+
+/// Returns the folder that a file is in.
+fn folder(file: &Path) -> &Path {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    parse_with_files(&name, &text, &mut |path| read_below(folder, path))
+    folder.unwrap_or(Path::new("."))
 }
 
 /// Reads a file below a folder. A link that leads out of the folder is refused.

@@ -4,6 +4,7 @@
 //! the larger, and is reported against the one that it fits best. This module must not read a
 //! schema keyword, and it must not print.
 
+mod addition;
 mod object;
 mod scalar;
 mod variant;
@@ -18,7 +19,7 @@ use crate::case::{Case, Kind, Schema, Values, allows_everything, says_the_same};
 use crate::describe;
 use crate::document::Node;
 use crate::expand::{are_disjoint, expand};
-use crate::finding::{Effect, Finding, Rule, Side};
+use crate::finding::{Effect, Finding, Rule, said};
 use crate::location::Location;
 use crate::number::Number;
 use crate::pair::{Direction, Pair, Question};
@@ -112,16 +113,32 @@ impl Value<'_, '_> {
         self.finding(rule, title)
     }
 
+    /// A difference of two cases: at the schemas that declare them, if it is in a keyword of these.
+    fn differs_in(&self, rule: Rule, cases: [&Case<'_>; 2], says: [&str; 2]) -> Finding {
+        let finding = self.differs(rule, says[0], says[1]);
+        let [one, two] = cases.map(|case| case.origin.value);
+        if rule.keyword(one, two).or_else(|| rule.keyword(two, one)).is_none() {
+            return finding;
+        }
+        let [small, large] = cases.map(|case| &case.origin);
+        let nodes = Pair::from_ordered(self.location.direction, small, large);
+        self.at(&nodes, rule, finding.title)
+    }
+
     fn finding(&self, rule: Rule, title: String) -> Finding {
+        let nodes = self.schemas.as_ref().map(|schema| &schema.shown);
+        self.at(&nodes, rule, title)
+    }
+
+    fn at(&self, nodes: &Pair<&Node<'_>>, rule: Rule, title: String) -> Finding {
         let describe = || self.cases.as_ref().map(|cases| describe::cases(cases));
         let says = self.says.get_or_init(describe);
-        let sides = Side::pair(
-            (&self.schemas.documented.shown, &*says.documented),
-            (&self.schemas.served.shown, &*says.served),
-        );
+        let sides = said((nodes.documented, &*says.documented), (nodes.served, &*says.served));
         let direction = Some(self.location.direction);
+        let subject = self.location.subject().to_owned();
         Finding {
             direction,
+            subject,
             ..Finding::new((self.location.question, rule), title, sides, self.location)
         }
     }
@@ -211,6 +228,7 @@ impl Containment {
         let mut findings = self.value(&value);
         self.depth -= 1;
         findings.extend(variant::discriminator(&value));
+        findings.extend(self.additions(&value, &findings));
         if !findings.is_empty() {
             self.holding.truncate(known);
         } else if self.used >= known {

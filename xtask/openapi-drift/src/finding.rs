@@ -1,9 +1,11 @@
 //! The result of a comparison: one finding for one cause, with every place where it shows.
 //! Facts only: `report` lays them out, and `code` says what they mean for people.
 
-use std::collections::{HashMap, HashSet};
+mod merge;
+mod rule;
+
 use std::fmt::Display;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use crate::code::Code;
 use crate::document::Node;
@@ -12,187 +14,68 @@ use crate::location::Location;
 use crate::operation::shape;
 use crate::pair::{Direction, Pair, Question};
 use crate::value::Position;
-
-/// The kind of a difference, the most severe first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Rule {
-    /// A documented operation is not served.
-    MissingOperation,
-    /// An operation is served at another path or method.
-    Path,
-    /// A documented status is not declared.
-    MissingStatus,
-    /// A documented body or media type is not declared.
-    MissingMediaType,
-    /// A documented parameter is not declared.
-    MissingParameter,
-    /// Credentials that were enough no longer are. Only between two versions of a contract.
-    Security,
-    /// A value is required on one side only.
-    Required,
-    /// Null is allowed on one side only.
-    Null,
-    /// The kinds of values differ.
-    Type,
-    /// The enumerated values differ.
-    Enum,
-    /// The ranges of numbers differ.
-    Range,
-    /// The lengths of strings differ.
-    Length,
-    /// The numbers of elements or properties differ.
-    Count,
-    /// Only one side has a pattern.
-    Pattern,
-    /// The formats differ.
-    Format,
-    /// `multipleOf` differs.
-    Multiple,
-    /// Only one side forbids equal elements.
-    Unique,
-    /// Only one side allows additional properties.
-    AdditionalProperties,
-    /// A value may fit two variants of a `oneOf` of the other side.
-    Overlap,
-    /// A documented property is not declared.
-    MissingProperty,
-    /// A documented header is not declared.
-    MissingHeader,
-    /// The operationIds differ.
-    OperationId,
-    /// A parameter is serialized in another way.
-    Style,
-    /// The defaults differ.
-    Default,
-    /// A served operation is not documented.
-    UndocumentedOperation,
-    /// A success status is not documented.
-    UndocumentedStatus,
-    /// A body or media type is not documented.
-    UndocumentedMediaType,
-    /// A parameter is not documented.
-    UndocumentedParameter,
-    /// A property is not documented.
-    UndocumentedProperty,
-    /// An error status is not documented. Only between two versions of a contract.
-    UndocumentedError,
-    /// A header of a response is not documented. Only between two versions of a contract.
-    UndocumentedHeader,
-    /// A documented error status is declared only by its range. Only about a server, and a note.
-    ErrorRange,
-    /// The two sides cannot be compared, which counts as a difference.
-    Undecided,
-}
-
-impl Rule {
-    /// Every rule, the most severe first.
-    pub const ALL: [Self; Self::Undecided as usize + 1] = [
-        Self::MissingOperation,
-        Self::Path,
-        Self::MissingStatus,
-        Self::MissingMediaType,
-        Self::MissingParameter,
-        Self::Security,
-        Self::Required,
-        Self::Null,
-        Self::Type,
-        Self::Enum,
-        Self::Range,
-        Self::Length,
-        Self::Count,
-        Self::Pattern,
-        Self::Format,
-        Self::Multiple,
-        Self::Unique,
-        Self::AdditionalProperties,
-        Self::Overlap,
-        Self::MissingProperty,
-        Self::MissingHeader,
-        Self::OperationId,
-        Self::Style,
-        Self::Default,
-        Self::UndocumentedOperation,
-        Self::UndocumentedStatus,
-        Self::UndocumentedMediaType,
-        Self::UndocumentedParameter,
-        Self::UndocumentedProperty,
-        Self::UndocumentedError,
-        Self::UndocumentedHeader,
-        Self::ErrorRange,
-        Self::Undecided,
-    ];
-
-    /// Whether it matters who sends the value.
-    pub(crate) fn has_direction(self) -> bool {
-        matches!(
-            self,
-            Self::Required
-                | Self::Null
-                | Self::Type
-                | Self::Enum
-                | Self::Range
-                | Self::Length
-                | Self::Count
-                | Self::Pattern
-                | Self::Format
-                | Self::Multiple
-                | Self::Unique
-                | Self::AdditionalProperties
-                | Self::Overlap
-        )
-    }
-}
+pub use merge::merge;
+pub use rule::Rule;
 
 /// One side of a finding.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Side {
-    /// The file of the use, if it is not the document itself but one that it refers to.
+    /// The file of the position, if it is not the document itself but one that it refers to.
     pub file: Option<String>,
     /// JSON pointer of the use.
     pub used_at: String,
     /// JSON pointer of the definition, if the use is a reference. In another file than the document
     /// its path and `#` come first.
     pub defined_at: String,
-    /// Line and column of the use, if the document was read from text.
+    /// Line and column of what differs, if the document was read from text: of the keyword or the new
+    /// value. Without one, those of the definition if both sides have the same, else of the use.
     pub position: Option<Position>,
-    /// The file, unless it is the document itself, and line and column of the definition.
-    pub definition: (Option<String>, Option<Position>),
     /// What this side says there.
     pub says: String,
 }
 
-/// Returns where a node is defined, without the file if that is the one of the use.
-fn definition(node: &Node<'_>) -> String {
-    let [used, defined] = [&node.used_at, &node.defined_at].map(|place| files::split(place));
-    if used.0 == defined.0 { defined.1.to_owned() } else { node.defined_at.to_string() }
+/// Returns the place of what differs between a node and that of the other side.
+fn place(node: &Node<'_>, other: &Node<'_>, (question, rule): (Question, Rule)) -> Arc<str> {
+    let is_same = node.defined_at == other.defined_at;
+    if !is_same && question == Question::Change {
+        return Arc::clone(&node.used_at);
+    }
+    if let Some(keyword) = rule.keyword(node.value, other.value) {
+        return [&node.defined_at, "/", &keyword].concat().into();
+    }
+    Arc::clone(if is_same { &node.defined_at } else { &node.used_at })
 }
 
 impl Side {
-    /// Describes a node.
+    /// Describes a node, at its use.
     pub(crate) fn new(node: &Node<'_>, says: impl Into<String>) -> Self {
-        Self {
-            file: node.document.file(&node.used_at),
-            used_at: files::split(&node.used_at).1.to_owned(),
-            defined_at: definition(node),
-            position: node.document.position(&node.used_at),
-            definition: (
-                node.document.file(&node.defined_at),
-                node.document.position(&node.defined_at),
-            ),
-            says: says.into(),
-        }
+        Self::at(&node.used_at, node, says.into())
     }
 
-    /// Describes a node of the contract, and one of the server.
-    pub(crate) fn pair(
-        documented: (&Node<'_>, impl Into<String>),
-        served: (&Node<'_>, impl Into<String>),
-    ) -> Pair<Self> {
-        Pair {
-            documented: Self::new(documented.0, documented.1),
-            served: Self::new(served.0, served.1),
+    fn at(place: &str, node: &Node<'_>, says: String) -> Self {
+        let [file, used, defined] = [place, &node.used_at, &node.defined_at].map(files::split);
+        // The use counts only in the file that is shown.
+        let used = if used.0 == file.0 { used } else { defined };
+        let is_in_file = used.0 == defined.0;
+        Self {
+            file: node.document.file(place),
+            used_at: used.1.to_owned(),
+            defined_at: if is_in_file { defined.1.to_owned() } else { node.defined_at.to_string() },
+            position: node.document.position(place),
+            says,
         }
     }
+}
+
+/// A node, and what it says.
+pub(crate) type Said<'a, 'd> = (&'a Node<'d>, String);
+
+/// Pairs what a node of each side says.
+pub(crate) fn said<'a, 'd>(
+    documented: (&'a Node<'d>, impl Into<String>),
+    served: (&'a Node<'d>, impl Into<String>),
+) -> Pair<Said<'a, 'd>> {
+    Pair { documented: (documented.0, documented.1.into()), served: (served.0, served.1.into()) }
 }
 
 /// What a difference does to callers and clients that rely on the documented side.
@@ -225,6 +108,8 @@ pub struct Finding {
     pub served: Side,
     /// Every operation and location in it where this shows.
     pub places: Vec<String>,
+    /// What the title calls the value, if it is about one.
+    pub(crate) subject: String,
 }
 
 impl Finding {
@@ -232,12 +117,16 @@ impl Finding {
     pub(crate) fn new(
         (question, rule): (Question, Rule),
         title: String,
-        sides: Pair<Side>,
-        place: &impl Display,
+        said: Pair<Said<'_, '_>>,
+        location: &impl Display,
     ) -> Self {
-        let Pair { documented, served } = sides;
-        let (effect, places) = (Effect::Breaks, vec![place.to_string()]);
-        Self { rule, question, effect, direction: None, title, documented, served, places }
+        let Pair { documented: (one, before), served: (two, now) } = said;
+        let code = (question, rule);
+        let documented = Side::at(&place(one, two, code), one, before);
+        let served = Side::at(&place(two, one, code), two, now);
+        let (effect, direction, subject) = (Effect::Breaks, None, String::new());
+        let places = vec![location.to_string()];
+        Self { rule, question, effect, direction, title, documented, served, places, subject }
     }
 
     /// Says that a change of the contract only adds something, if that is so.
@@ -268,7 +157,13 @@ impl Finding {
         };
         let title = format!("{} {title}", location.subject());
         let says = required.map(|required| if required { "required" } else { "optional" });
-        let sides = Side::pair((nodes.documented, says.documented), (nodes.served, says.served));
+        // A parameter says it itself, and a property does not.
+        let keywords =
+            nodes.map(|node| node.get("required").filter(|it| it.value.as_bool().is_some()));
+        let sides = said(
+            (keywords.documented.as_ref().unwrap_or(nodes.documented), says.documented),
+            (keywords.served.as_ref().unwrap_or(nodes.served), says.served),
+        );
         let finding = Self::new((location.question, Rule::Required), title, sides, location);
         Some(Self { direction: Some(location.direction), ..finding })
     }
@@ -293,14 +188,20 @@ impl Finding {
 
     /// Returns who breaks, and how.
     pub fn why(&self) -> &'static str {
-        if self.rule == Rule::Path && shape(&self.documented.says) == shape(&self.served.says) {
+        if self.effect == Effect::Adds {
+            return "nothing breaks: earlier callers and clients do not use it";
+        }
+        if self.renames_path_parameter() {
             return "the path matches the same: only a generated client names a parameter in another way";
         }
-        self.code().why()
+        Code { direction: self.direction, ..self.code() }.why()
     }
 
     /// Returns the likely fix.
     pub fn help(&self) -> &'static str {
+        if self.effect == Effect::Adds {
+            return "nothing to fix: tell users about it";
+        }
         if self.question == Question::Server
             && self.rule == Rule::Required
             && self.title.starts_with("the request body")
@@ -310,36 +211,8 @@ impl Finding {
         self.code().help()
     }
 
-    /// Returns a hash for each side. Findings have one cause if they say the same about the same
-    /// definition on either side.
-    fn causes(&self) -> [(bool, u64); 2] {
-        let hash = |side: &Side| {
-            let mut hasher = DefaultHasher::new();
-            (self.rule, self.effect, self.direction, &self.title).hash(&mut hasher);
-            (&side.defined_at, &side.says).hash(&mut hasher);
-            hasher.finish()
-        };
-        [(false, hash(&self.documented)), (true, hash(&self.served))]
+    /// Whether only the name of a parameter in the path differs.
+    fn renames_path_parameter(&self) -> bool {
+        self.rule == Rule::Path && shape(&self.documented.says) == shape(&self.served.says)
     }
-}
-
-/// Merges findings with one cause, and sorts them by severity, then by position in the contract.
-pub fn merge(findings: Vec<Finding>) -> Vec<Finding> {
-    let mut merged: Vec<Finding> = Vec::new();
-    let mut by_cause = HashMap::new();
-    let mut known_places = HashSet::new();
-    for mut finding in findings {
-        let causes = finding.causes();
-        let known = causes.iter().filter_map(|cause| by_cause.get(cause).copied()).min();
-        let index = known.unwrap_or(merged.len());
-        finding.places.retain(|place| known_places.insert((index, place.clone())));
-        if known.is_some() {
-            merged[index].places.append(&mut finding.places);
-        } else {
-            by_cause.extend(causes.map(|cause| (cause, index)));
-            merged.push(finding);
-        }
-    }
-    merged.sort_by_key(|finding| (finding.rule, finding.documented.position));
-    merged
 }

@@ -36,6 +36,13 @@ impl Number {
         }
     }
 
+    /// Returns an integer as a float, if that has the same value.
+    fn exact_float(self) -> Option<Json> {
+        let float = self.to_float();
+        let is_exact = matches!(from_float(float), Self::Whole(_)) && from_float(float) == self;
+        Json::from_f64(float).filter(|_| is_exact)
+    }
+
     /// Whether it is an integer.
     pub fn is_whole(self) -> bool {
         matches!(self, Self::Whole(_))
@@ -60,7 +67,10 @@ impl Number {
 
     /// Returns all digits, and how many of them are after the decimal point.
     fn decimal(self) -> Option<(i128, u32)> {
-        let text = self.to_string();
+        let text = match self {
+            Self::Whole(whole) => whole.to_string(),
+            Self::Real(real) => real.to_string(),
+        };
         let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
         let digits = format!("{whole}{fraction}").parse().ok()?;
         Some((digits, u32::try_from(fraction.len()).ok()?))
@@ -117,9 +127,16 @@ impl Eq for Number {}
 
 impl fmt::Display for Number {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Whole(whole) => whole.fmt(out),
-            Self::Real(real) => real.fmt(out),
+        match *self {
+            // JSON has an exponent, and does not write out hundreds of digits.
+            Self::Whole(whole) => match self.to_json().or_else(|| self.exact_float()) {
+                Some(json) => json.fmt(out),
+                None => whole.fmt(out),
+            },
+            Self::Real(real) => match Json::from_f64(real) {
+                Some(json) => json.fmt(out),
+                None => real.fmt(out),
+            },
         }
     }
 }

@@ -12,10 +12,9 @@ use std::thread;
 
 use crate::contain::{Containment, MAX_DEPTH, Shared};
 use crate::document::{Document, Node};
-use crate::finding::{Effect, Finding, Rule, Side, merge};
+use crate::finding::{Effect, Finding, Rule, Side, merge, said};
 use crate::location::Location;
 use crate::pair::{Direction, Pair, Question};
-use crate::value::Position;
 use crate::warning::Warning;
 
 /// The stack of a comparison: enough for `MAX_DEPTH` in a build without optimizations.
@@ -52,18 +51,6 @@ impl Outcome {
         let documented = (&finding.documented, self.names.documented.as_str());
         let served = (&finding.served, self.names.served.as_str());
         self.question.words([documented, served], [served, documented])
-    }
-
-    /// Returns the file and the position of what is edited: the definition if both sides use the same
-    /// one, else the use.
-    pub(crate) fn edited<'a>(&'a self, finding: &'a Finding) -> (&'a str, Option<Position>) {
-        let [(side, name), (other, _)] = self.sides(finding);
-        let (file, position) = if side.defined_at == other.defined_at {
-            (&side.definition.0, side.definition.1)
-        } else {
-            (&side.file, side.position)
-        };
-        (file.as_deref().unwrap_or(name), position)
     }
 }
 
@@ -202,7 +189,8 @@ impl Operation<'_> {
         let title = self
             .question
             .words(format!("{name} is documented, and not served"), format!("{name} is gone"));
-        let sides = Side::pair((&self.node, "an operation"), (&paths(served), "no such operation"));
+        let paths = paths(served);
+        let sides = said((&self.node, "an operation"), (&paths, "no such operation"));
         Finding::new((self.question, Rule::MissingOperation), title, sides, &self.name())
     }
 
@@ -211,8 +199,8 @@ impl Operation<'_> {
         let title = self
             .question
             .words(format!("{name} is served, and not documented"), format!("{name} is new"));
-        let sides =
-            Side::pair((&paths(documented), "no such operation"), (&self.node, "an operation"));
+        let paths = paths(documented);
+        let sides = said((&paths, "no such operation"), (&self.node, "an operation"));
         let code = (self.question, Rule::UndocumentedOperation);
         Finding::new(code, title, sides, &self.name()).adds_if(true)
     }
@@ -242,13 +230,38 @@ impl Pair<Operation<'_>> {
         let id = |operation: &Operation<'_>| {
             operation.id().map_or("missing".to_owned(), |id| format!("`{id}`"))
         };
-        let routes = self.as_ref().map(Operation::route);
         let nodes = self.as_ref().map(|operation| operation.node.clone());
-        let route = self.renamed(Rule::Path, "the route", &routes, &nodes);
+        let shapes = self.as_ref().map(Operation::shape);
+        let routes = if shapes.documented == shapes.served {
+            self.renamed_parameters()
+        } else {
+            let routes = self.as_ref().map(Operation::route);
+            Vec::from_iter(self.renamed(Rule::Path, "the route", &routes, &nodes))
+        };
         let ids = nodes.map(|node| node.get("operationId").unwrap_or(node));
         let names = self.as_ref().map(id);
         let id = self.renamed(Rule::OperationId, "the operationId", &names, &ids);
-        route.into_iter().chain(id).collect()
+        routes.into_iter().chain(id).collect()
+    }
+
+    /// Reports every parameter of the path that has another name.
+    fn renamed_parameters(&self) -> Vec<Finding> {
+        let Pair { documented, served } =
+            self.as_ref().map(|operation| parameter::placeholders(operation.path));
+        let renamed = documented.into_iter().zip(served).filter(|(one, two)| one != two);
+        let finding = |(one, two): (&str, &str)| {
+            let title = self.question().words(
+                format!("the path parameter `{one}` is documented, and the server declares `{two}` instead"),
+                format!("the path parameter `{one}` is now `{two}`"),
+            );
+            let items = self.as_ref().map(|operation| &operation.item);
+            let sides = said(
+                (items.documented, format!("{{{one}}}")),
+                (items.served, format!("{{{two}}}")),
+            );
+            Finding::new((self.question(), Rule::Path), title, sides, &self.name())
+        };
+        renamed.map(finding).collect()
     }
 
     fn renamed(
@@ -267,7 +280,7 @@ impl Pair<Operation<'_>> {
             format!("{name}: {what} is {documented} in the document, and {served} on the server"),
             format!("{name}: {what} was {documented}, and is now {served}"),
         );
-        let sides = Side::pair((&nodes.documented, documented), (&nodes.served, served));
+        let sides = said((&nodes.documented, documented), (&nodes.served, served));
         Some(Finding::new((self.question(), rule), title, sides, &name))
     }
 

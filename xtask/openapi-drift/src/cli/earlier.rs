@@ -3,29 +3,27 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::{parse_with_files, read};
+use super::{Names, folder, parse_with_files, read};
 use crate::Document;
 
-/// Reads `FILE`, `REV:path`, or the contract in `REV`. A file goes first. Names are shown relative to
-/// `root`.
+/// Reads `FILE`, `REV:path`, or the contract in `REV`. A file goes first.
 ///
 /// # Errors
 /// A sentence, if there is no such file or revision, or if it is no document.
-pub fn earlier(against: &str, contract: &Path, root: &Path) -> Result<Document, String> {
+pub fn earlier(against: &str, contract: &Path, names: Names<'_>) -> Result<Document, String> {
     if against.is_empty() || against.starts_with(':') {
         return Err("`--against` names no revision: give one, such as v1.0.0".into());
     }
     // A pipe is one too.
     if Path::new(against).exists() && !Path::new(against).is_dir() {
-        return read(Path::new(against), root);
+        return read(Path::new(against), names);
     }
-    let folder = contract.parent().unwrap_or(Path::new(""));
+    let folder = folder(contract);
     let file = contract.file_name().unwrap_or_default().to_string_lossy();
-    let shown = contract.strip_prefix(root).unwrap_or(contract).display();
     let (name, object) = match against.split_once(':') {
         Some(_) => (against.to_owned(), against.to_owned()),
         // git takes `./` for the folder that it runs in.
-        None => (format!("{against}:{shown}"), format!("{against}:./{file}")),
+        None => (format!("{against}:{}", names.of(contract)), format!("{against}:./{file}")),
     };
     let why = match git(folder, &object) {
         // The files that it refers to come from the same revision.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{Format, read, style, written};
+use super::{Format, Names, read, style, written};
 use crate::{
     Document, Exchange, Routes, TrafficOutcome, check_traffic, read_traffic, write_traffic_github,
     write_traffic_json, write_traffic_sarif, write_traffic_text,
@@ -91,7 +91,7 @@ impl TrafficOptions {
 
     fn check(&self, root: &Path) -> Result<TrafficOutcome, String> {
         let contract = self.contract.clone().unwrap_or_else(|| root.join("openapi.yaml"));
-        let contract = read(&contract, root)?;
+        let contract = read(&contract, Names { root, format: self.format })?;
         let routes = Routes::new(&contract, self.prefix.as_deref());
         let mut exchanges = Vec::new();
         for file in files(&self.files)? {

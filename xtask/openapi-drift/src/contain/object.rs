@@ -10,7 +10,7 @@ use crate::annotation;
 use crate::case::{AdditionalProperties, Case, Schema};
 use crate::describe;
 use crate::document::Node;
-use crate::finding::{Effect, Finding, Rule, Side};
+use crate::finding::{Effect, Finding, Rule, said};
 use crate::location::Location;
 use crate::number::{Bound, Number, Range};
 use crate::pair::{Direction, Pair, Question, renamed};
@@ -65,12 +65,17 @@ impl Containment {
     }
 }
 
-/// Returns the properties that are sent in this direction.
-pub fn visible<'d>(case: &Case<'d>, direction: Direction) -> Properties<'d> {
-    let hides = match direction {
+/// Returns the keyword of properties that are not sent in this direction.
+fn hiding(direction: Direction) -> &'static str {
+    match direction {
         Direction::Request => "readOnly",
         Direction::Response => "writeOnly",
-    };
+    }
+}
+
+/// Returns the properties that are sent in this direction.
+pub fn visible<'d>(case: &Case<'d>, direction: Direction) -> Properties<'d> {
+    let hides = hiding(direction);
     let properties = case.properties.iter();
     let schemas = properties.map(|(name, all)| (*name, Schema::all_of(&case.origin, all)));
     schemas.filter(|(_, schema)| !annotation::flag(schema, hides)).collect()
@@ -140,19 +145,22 @@ impl<'a, 'd> Object<'a, 'd> {
         let is_wider = direction == Direction::Request
             && now.additional_schemas() == Some(&[])
             && now.required.is_subset(&before.required);
-        let finding = Finding { direction: None, ..self.value.finding(rule, title) };
-        Some(finding.adds_if(is_wider))
+        Some(self.value.finding(rule, title).adds_if(is_wider))
     }
 
     /// Pairs each property that only the document names with the one of the same shape that only
     /// the server names, if there is just one.
     fn renamed(&self, containment: &mut Containment) -> Vec<Pair<&'d str>> {
         let is_required = |case: &Case<'_>, name: &str| case.required.contains(name);
-        let (gone, new) = (self.properties.only_documented(), self.properties.only_served());
+        let Pair { documented: contract, served: server } = self.cases;
+        let gone = self.properties.only_documented();
+        let gone = gone.filter(|(name, _)| !server.properties.contains_key(*name));
+        let new = self.properties.only_served();
+        let new = new.filter(|(name, _)| !contract.properties.contains_key(*name));
         let renamed = renamed(gone, new, |(name, documented), (other, served)| {
             let schemas = Pair { documented, served }.cloned();
             let location = self.value.location.property(name);
-            is_required(self.cases.documented, name) == is_required(self.cases.served, other)
+            is_required(contract, name) == is_required(server, other)
                 && annotation::compare_defaults(&schemas, &location).is_none()
                 && containment.are_alike(&schemas, &location)
         });
@@ -164,7 +172,13 @@ impl<'a, 'd> Object<'a, 'd> {
         let finding = |(name, schema): (&&str, &Schema<'_>)| {
             let location = self.value.location.property(name);
             let instead = renamed.iter().find(|pair| pair.documented == *name);
+            let hidden = server.properties.get(name).and_then(|all| all.first());
+            let flag = hiding(location.direction);
             let title = match instead {
+                _ if hidden.is_some() => location.question.words(
+                    format!("`{name}` is documented, and is `{flag}` on the server"),
+                    format!("`{name}` is `{flag}` now"),
+                ),
                 Some(Pair { served, .. }) => location.question.words(
                     format!("`{name}` is documented, and the server declares `{served}` instead"),
                     format!("`{name}` is now `{served}`"),
@@ -174,13 +188,18 @@ impl<'a, 'd> Object<'a, 'd> {
                     format!("`{name}` is gone"),
                 ),
             };
-            let other = match instead {
-                Some(pair) => (&self.properties.served[pair.served].shown, pair.served.to_owned()),
-                None => (&server.origin, describe::case(server)),
+            let other = match (instead, hidden) {
+                (_, Some(node)) => (node, format!("a property, `{flag}`")),
+                (Some(pair), _) => {
+                    (&self.properties.served[pair.served].shown, pair.served.to_owned())
+                }
+                _ => (&server.origin, describe::case(server)),
             };
             let says = if instead.is_some() { *name } else { "a property" };
-            let sides = Side::pair((&schema.shown, says), other);
-            Finding::new((location.question, Rule::MissingProperty), title, sides, &location)
+            let sides = said((&schema.shown, says), other);
+            let code = (location.question, Rule::MissingProperty);
+            let direction = Some(location.direction);
+            Finding { direction, ..Finding::new(code, title, sides, &location) }
         };
         self.properties.only_documented().map(finding).collect()
     }
@@ -193,19 +212,24 @@ impl<'a, 'd> Object<'a, 'd> {
             let location = self.value.location.property(name);
             let is_change = location.question == Question::Change;
             let adds = is_change && self.fits(name, schema, &location, containment);
+            let hidden = contract.properties.get(name).and_then(|all| all.first());
+            let flag = hiding(location.direction);
+            let (unknown, new) = match hidden {
+                Some(_) => (format!("`{flag}` in the document"), format!("no longer `{flag}`")),
+                None => ("not documented".to_owned(), "new".to_owned()),
+            };
             let how = match location.direction {
                 _ if adds => "",
                 Direction::Request if is_required => " and required",
                 _ => ", and does not fit the earlier `additionalProperties`",
             };
             let title = location.question.words(
-                format!("`{name}` is {needs} by the server, and not documented"),
-                format!("`{name}` is new{how}"),
+                format!("`{name}` is {needs} by the server, and {unknown}"),
+                format!("`{name}` is {new}{how}"),
             );
-            let sides = Side::pair(
-                (&contract.origin, describe::case(contract)),
-                (&schema.shown, "a property"),
-            );
+            let earlier = hidden.map(|node| (node, format!("a property, `{flag}`")));
+            let earlier = earlier.unwrap_or_else(|| (&contract.origin, describe::case(contract)));
+            let sides = said(earlier, (&schema.shown, "a property"));
             let code = (location.question, Rule::UndocumentedProperty);
             Finding::new(code, title, sides, &location).adds_if(adds)
         };

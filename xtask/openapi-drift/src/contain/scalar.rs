@@ -34,8 +34,8 @@ pub fn enumerated(
         _ => Rule::Enum,
     };
     let known: Vec<_> = larger.iter().map(|case| (*case).clone()).collect();
-    let (small, large) = (describe::values(&refused), describe::cases(&known));
-    Some(vec![value.differs(rule, &small, &large)])
+    let says = [&*describe::values(&refused), &*describe::cases(&known)];
+    Some(vec![value.differs_in(rule, [case, larger.first()?], says)])
 }
 
 /// Returns the integers of a short range, if the other side has an enumeration.
@@ -78,8 +78,8 @@ pub fn conditions(fit: &Fit<'_, '_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut check = |holds: bool, rule| {
         if !holds {
-            let [small, large] = [small, large].map(|case| describe::for_rule(rule, case));
-            findings.push(value.differs(rule, &small, &large));
+            let [one, two] = [small, large].map(|case| describe::for_rule(rule, case));
+            findings.push(value.differs_in(rule, [small, large], [&one, &two]));
         }
     };
     check(has_values(small, large), Rule::Enum);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::case::Schema;
 use crate::contain::Shared;
 use crate::document::Node;
-use crate::finding::{Finding, Rule, Side};
+use crate::finding::{Finding, Rule, said};
 use crate::location::Location;
 use crate::pair::{Direction, Pair};
 
@@ -81,7 +81,7 @@ fn media_type(nodes: &Pair<&Node<'_>>, location: &Location, shared: &Shared) -> 
     };
     if !agree {
         let title = format!("{}: another `encoding` cannot be compared", location.subject());
-        let sides = nodes.map(|media| Side::new(media, "see `encoding`"));
+        let sides = nodes.map(|media| (media, "see `encoding`".to_owned()));
         let code = (location.question, Rule::Undecided);
         findings.push(Finding::new(code, title, sides, location));
     }
@@ -94,7 +94,7 @@ fn missing(name: &str, documented: &Node<'_>, served: &Node<'_>, location: &Loca
         format!("{subject} is documented as `{name}`, which the server does not declare"),
         format!("{subject} can no longer be `{name}`"),
     );
-    let sides = Side::pair((documented, name), (served, media_type_names(served)));
+    let sides = said((documented, name), (served, media_type_names(served)));
     Finding::new((location.question, Rule::MissingMediaType), title, sides, location)
 }
 
@@ -110,7 +110,7 @@ fn undocumented(
         format!("{subject} is declared by the server as `{name}`, which is not documented"),
         format!("{subject} {} now be `{name}`", if is_required { "must" } else { "may" }),
     );
-    let sides = Side::pair((documented, media_type_names(documented)), (served, name));
+    let sides = said((documented, media_type_names(documented)), (served, name));
     let finding =
         Finding::new((location.question, Rule::UndocumentedMediaType), title, sides, location);
     finding.adds_if(location.direction == Direction::Request && !is_required)

@@ -9,7 +9,7 @@ use crate::case::{Kind, Schema};
 use crate::contain::Shared;
 use crate::document::Node;
 use crate::expand::expand;
-use crate::finding::{Finding, Rule, Side};
+use crate::finding::{Finding, Rule, said};
 use crate::location::Location;
 use crate::pair::{self, Direction, Pair, Question};
 use crate::value::Value;
@@ -135,8 +135,10 @@ pub fn of_operation<'d>(operation: &Operation<'d>) -> Parameters<'d> {
 
 /// Where the parameter is.
 pub fn location(operation: (Question, &str), parameter: &Node<'_>) -> Location {
-    let [within, name] = ["in", "name"].map(|key| parameter.text(key).unwrap_or_default());
-    let (part, subject) = (format!("{within} `{name}`"), format!("parameter `{name}`"));
+    let within = parameter.text("in").unwrap_or("parameter");
+    let name = parameter.text("name").map(|name| format!("`{name}`"));
+    let name = name.unwrap_or_else(|| "without a name".to_owned());
+    let (part, subject) = (format!("{within} {name}"), format!("parameter {name}"));
     Location::new(operation, Direction::Request, &part, &subject)
 }
 
@@ -163,7 +165,7 @@ fn missing(
         },
     );
     let node = moved.map_or(&operations.served.node, |(_, node)| node);
-    let sides = Side::pair((documented, format!("in {within}")), (node, elsewhere));
+    let sides = said((documented, format!("in {within}")), (node, elsewhere));
     Finding::new((location.question, Rule::MissingParameter), title, sides, &location)
 }
 
@@ -180,10 +182,8 @@ fn undocumented(within: &str, served: &Node<'_>, operations: &Pair<Operation<'_>
         format!("{subject} in {within} is {needs} by the server, and not documented"),
         format!("{subject} in {within} is new{}", if is_required { " and required" } else { "" }),
     );
-    let sides = Side::pair(
-        (&operations.documented.node, "not documented"),
-        (served, format!("in {within}")),
-    );
+    let sides =
+        said((&operations.documented.node, "not documented"), (served, format!("in {within}")));
     let code = (location.question, Rule::UndocumentedParameter);
     Finding::new(code, title, sides, &location).adds_if(!is_required)
 }
@@ -229,7 +229,7 @@ pub fn value(nodes: &Pair<&Node<'_>>, location: &Location, shared: &Shared) -> V
         _ => {
             let sides = nodes.map(|node| {
                 let is_content = content::is_present(node);
-                Side::new(node, if is_content { "by `content`" } else { "by `schema`" })
+                (node, (if is_content { "by `content`" } else { "by `schema`" }).to_owned())
             });
             let title =
                 format!("{} is described by `content` on one side only", location.subject());
@@ -248,7 +248,7 @@ pub fn unreadable(nodes: &Pair<&Node<'_>>, location: &Location) -> Option<Findin
     let keyword = FLAGS.into_iter().find(is_unreadable)?;
     let sides = nodes.map(|node| {
         let value = node.value.get(keyword);
-        Side::new(node, value.map_or(format!("no `{keyword}`"), |it| format!("`{keyword}` {it}")))
+        (node, value.map_or(format!("no `{keyword}`"), |it| format!("`{keyword}` {it}")))
     });
     let title = format!("{}: another `{keyword}` cannot be compared", location.subject());
     Some(Finding::new((location.question, Rule::Undecided), title, sides, location))
@@ -265,12 +265,14 @@ pub fn style(nodes: &Pair<&Node<'_>>, within: &str, location: &Location) -> Opti
     });
     let is_compound = is_compound.documented || is_compound.served;
     let says = nodes.map(|node| serialization(node, within, is_compound));
-    let allows = |keyword| !nodes.documented.flag(keyword) || nodes.served.flag(keyword);
-    if allows("allowReserved") && allows("allowEmptyValue") && says.documented == says.served {
+    let is_gone = |keyword: &&str| nodes.documented.flag(keyword) && !nodes.served.flag(keyword);
+    let gone = ["allowReserved", "allowEmptyValue"].into_iter().find(is_gone);
+    if gone.is_none() && says.documented == says.served {
         return None;
     }
+    let with = gone.map_or(String::new(), |keyword| format!(", with `{keyword}`"));
     let title = format!("{} is written in another way", location.subject());
-    let sides = Side::pair((nodes.documented, says.documented), (nodes.served, says.served));
+    let sides = said((nodes.documented, says.documented + &with), (nodes.served, says.served));
     Some(Finding::new((location.question, Rule::Style), title, sides, location))
 }
 

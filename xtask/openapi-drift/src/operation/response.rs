@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Operation, content, parameter};
 use crate::contain::Shared;
 use crate::document::Node;
-use crate::finding::{Effect, Finding, Rule, Side};
+use crate::finding::{Effect, Finding, Rule, said};
 use crate::location::Location;
 use crate::pair::{Direction, Pair, Question};
 
@@ -110,7 +110,7 @@ impl Exchange<'_, '_> {
         );
         let served = instead.and_then(|status| self.responses.served.get(status));
         let node = &self.operations.served.node;
-        let sides = Side::pair(
+        let sides = said(
             (&self.responses.documented[status], status),
             (served.unwrap_or(node), statuses(&self.responses.served)),
         );
@@ -124,7 +124,7 @@ impl Exchange<'_, '_> {
             format!("{name}: {status} is new"),
         );
         let node = &self.operations.documented.node;
-        let sides = Side::pair(
+        let sides = said(
             (node, statuses(&self.responses.documented)),
             (&self.responses.served[status], status),
         );
@@ -146,7 +146,7 @@ impl Exchange<'_, '_> {
         let (range, served) = (range(status), &self.responses.served);
         let node = served.get(&range).filter(|_| !served.contains_key(status))?;
         let title = format!("{status} is documented, and the server declares only {range}");
-        let sides = Side::pair((&self.responses.documented[status], status), (node, &*range));
+        let sides = said((&self.responses.documented[status], status), (node, &*range));
         let rule = (self.question(), Rule::ErrorRange);
         let finding = Finding::new(rule, title, sides, &self.body(status));
         (self.question() == Question::Server)
@@ -242,7 +242,7 @@ impl Exchange<'_, '_> {
 
 fn new_header(response: &Node<'_>, served: &Node<'_>, location: &Location) -> Finding {
     let title = format!("{} is new", location.subject());
-    let sides = Side::pair((response, "no such header"), (served, "a header"));
+    let sides = said((response, "no such header"), (served, "a header"));
     let code = (location.question, Rule::UndocumentedHeader);
     Finding::new(code, title, sides, location).adds_if(true)
 }
@@ -253,7 +253,7 @@ fn missing_header(documented: &Node<'_>, response: &Node<'_>, location: &Locatio
         format!("{subject} is documented, and the server does not declare it"),
         format!("{subject} is gone"),
     );
-    let sides = Side::pair((documented, "a header"), (response, "no such header"));
+    let sides = said((documented, "a header"), (response, "no such header"));
     Finding::new((location.question, Rule::MissingHeader), title, sides, location)
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::Operation;
 use crate::document::Node;
-use crate::finding::{Finding, Rule, Side};
+use crate::finding::{Finding, Rule, said};
 use crate::pair::Pair;
 use crate::value::Value;
 
@@ -28,7 +28,7 @@ pub fn compare(operations: &Pair<Operation<'_>>) -> Option<Finding> {
         && !(is_readable(values.documented) && is_readable(values.served))
     {
         let title = format!("{}: another `security` cannot be compared", operations.name());
-        let sides = nodes.map(|node| Side::new(node, "see `security`"));
+        let sides = nodes.map(|node| (node, "see `security`".to_owned()));
         let code = (operations.question(), Rule::Undecided);
         return Some(Finding::new(code, title, sides, &operations.name()));
     }
@@ -53,7 +53,7 @@ pub fn compare(operations: &Pair<Operation<'_>>) -> Option<Finding> {
         return None;
     }
     let sides =
-        Side::pair((nodes.documented, describe(old.iter())), (nodes.served, describe(new.iter())));
+        said((nodes.documented, describe(old.iter())), (nodes.served, describe(new.iter())));
     let code = (operations.question(), Rule::Security);
     Some(Finding::new(code, title, sides, &operations.name()).adds_if(broken.is_empty()))
 }

@@ -11,9 +11,9 @@ pub fn write_github(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     let errors = outcome.findings.iter().map(|finding| ("error", finding));
     let notices = outcome.additions.iter().map(|addition| ("notice", addition));
     for (level, finding) in errors.chain(notices) {
-        let (file, position) = outcome.edited(finding);
-        let file = property(file);
-        let position = position.map(|(line, column)| format!(",line={line},col={column}"));
+        let [(side, name), _] = outcome.sides(finding);
+        let file = property(side.file.as_deref().unwrap_or(name));
+        let position = side.position.map(|(line, column)| format!(",line={line},col={column}"));
         let (position, code) = (position.unwrap_or_default(), finding.code());
         writeln!(out, "::{level} file={file}{position},title={code}::{}", data(&text(finding)))?;
     }

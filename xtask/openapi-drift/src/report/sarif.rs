@@ -10,7 +10,6 @@ use crate::code::Code;
 use crate::finding::{Finding, Side};
 use crate::operation::Outcome;
 use crate::pair::Question;
-use crate::value::Position;
 use crate::warning::{Warning, WarningRule};
 
 /// What a path may hold in a URI without an escape.
@@ -90,12 +89,12 @@ fn result(level: &str, finding: &Finding, outcome: &Outcome) -> Value {
         finding.places.join(", "),
         finding.help(),
     );
-    let [(side, _), (other, other_name)] = outcome.sides(finding);
+    let [(side, name), (other, other_name)] = outcome.sides(finding);
     let mut result = json!({
         "ruleId": finding.code().to_string(),
         "level": level,
         "message": {"text": text},
-        "locations": [place(outcome.edited(finding), &side.used_at)],
+        "locations": [location(side, name)],
     });
     // A document that was not read from a file has no place that a reader could open.
     if other.position.is_some() {
@@ -121,17 +120,14 @@ fn related(side: &Side, name: &str, question: Question) -> Value {
     place
 }
 
-pub(super) fn location(side: &Side, name: &str) -> Value {
-    place((side.file.as_deref().unwrap_or(name), side.position), &side.used_at)
-}
-
 /// Returns a place in a file, and the pointer of the use.
-fn place((file, position): (&str, Option<Position>), used_at: &str) -> Value {
+pub(super) fn location(side: &Side, name: &str) -> Value {
+    let file = side.file.as_deref().unwrap_or(name);
     let mut physical = json!({"artifactLocation": {"uri": uri(file)}});
-    if let Some((line, column)) = position {
+    if let Some((line, column)) = side.position {
         physical["region"] = json!({"startLine": line, "startColumn": column});
     }
-    let pointer = format!("#{used_at}");
+    let pointer = format!("#{}", side.used_at);
     json!({"physicalLocation": physical, "logicalLocations": [{"fullyQualifiedName": pointer}]})
 }
 

@@ -189,6 +189,21 @@ fn what_breaks_in_one_direction_is_not_merged_with_what_adds_in_the_other() {
 }
 
 #[test]
+fn a_variant_that_a_request_takes_in_addition_is_listed() {
+    let variant = |name: &str, schema: Value| json!({"type": "object", "required": [name], "properties": {name: schema}});
+    let kind = |value: &str| variant("kind", json!({"type": "string", "enum": [value]}));
+    let (before, now) = (json!({"oneOf": [kind("a")]}), json!({"oneOf": [kind("a"), kind("b")]}));
+    assert_eq!(places(&before, &now, Effect::Adds), ["a request `.kind`"]);
+    assert_eq!(places(&now, &before, Effect::Adds), ["a 200 `.kind`"; 0]);
+    let plain = |name: &str| variant(name, json!({"type": "string"}));
+    let (before, now) = (plain("bark"), json!({"oneOf": [plain("bark"), plain("swim")]}));
+    assert_eq!(places(&before, &now, Effect::Adds), ["a request"]);
+    let outcome = changed(Pair { documented: with_body(&before), served: with_body(&now) });
+    assert!(outcome.additions[0].why().starts_with("nothing breaks"));
+    assert!(outcome.additions[0].help().starts_with("nothing to fix"));
+}
+
+#[test]
 fn a_default_of_what_callers_must_send_is_never_used() {
     let contract = |most: u8, required: bool| {
         let schema = json!({"type": "integer", "default": most});

@@ -58,8 +58,8 @@ fn documents_that_differ_exit_with_1_and_the_lines_on_both_sides() {
     let output = diff(&contract, &file("generated.json"), &[]);
     assert_eq!(output.status.code(), Some(1));
     let text = text(&output.stdout);
-    assert!(text.contains("drift.yaml:17:11 #/paths/"), "{text}");
-    assert!(text.contains("generated.json:23:13 #/paths/"), "{text}");
+    assert!(text.contains("drift.yaml:20:13 #/paths/"), "{text}");
+    assert!(text.contains("generated.json:28:15 #/paths/"), "{text}");
     assert!(text.ends_with("differ in 1 place\n"), "{text}");
     assert!(!text.contains('\x1b'), "colour in a pipe");
 }
@@ -77,7 +77,7 @@ fn the_json_format_is_one_object_with_the_documented_fields() {
         assert_eq!(all.len(), findings);
         for finding in all {
             assert_eq!(finding["code"], "request-range");
-            assert_eq!([&finding["documented"]["line"], &finding["served"]["line"]], [17, 23]);
+            assert_eq!([&finding["documented"]["line"], &finding["served"]["line"]], [20, 28]);
             assert_eq!(finding["places"][0], "listBooks query `limit`");
             assert!(["title", "why", "help"].iter().all(|key| finding[key].is_string()));
         }
@@ -166,22 +166,22 @@ fn the_formats_for_machines_tell_breaks_from_additions_at_the_line_of_the_later_
     let github = run("github");
     let lines: Vec<_> = github.lines().collect();
     assert_eq!(lines.len(), 2, "{github}");
-    let error = "::error file=api/contract.yaml,line=19,col=11,title=request-range::";
+    let error = "::error file=api/contract.yaml,line=22,col=13,title=request-range::";
     assert!(lines[0].starts_with(error), "{github}");
     assert!(lines[1].starts_with("::notice file=api/contract.yaml,line="), "{github}");
     assert!(lines[1].contains("title=added-property::`pages` is new"), "{github}");
     let json: Value = serde_json::from_str(&run("json")).unwrap();
     assert_eq!(json["conforms"], false);
     assert_eq!([&json["before"], &json["now"]], ["HEAD:api/contract.yaml", "api/contract.yaml"]);
-    assert_eq!(json["findings"][0]["before"]["line"], 17);
-    assert_eq!(json["findings"][0]["now"]["line"], 19);
+    assert_eq!(json["findings"][0]["before"]["line"], 20);
+    assert_eq!(json["findings"][0]["now"]["line"], 22);
     assert_eq!(json["additions"][0]["code"], "added-property");
     let sarif: Value = serde_json::from_str(&run("sarif")).unwrap();
     let results = &sarif["runs"][0]["results"];
     assert_eq!([&results[0]["level"], &results[1]["level"]], ["error", "note"]);
     assert_eq!(
         results[0]["relatedLocations"][0]["message"]["text"],
-        "integer (1 to 100) (line 17 in revision HEAD)"
+        "integer (1 to 100) (line 20 in revision HEAD)"
     );
     let added = results[1]["message"]["text"].as_str().unwrap();
     assert!(
@@ -222,6 +222,60 @@ components:
         let output = command.args(["--format", format]).output().unwrap();
         assert!(text_of(&output).contains(place), "{}", text_of(&output));
     }
+}
+
+#[test]
+#[cfg(unix)]
+fn annotations_name_files_below_the_repository_from_every_folder_and_behind_links() {
+    use std::os::unix::fs::symlink;
+    let folder = repository("a repository");
+    let contract = folder.join("api/contract.yaml");
+    let text = std::fs::read_to_string(&contract).unwrap().replace("maximum: 100", "maximum: 50");
+    std::fs::write(&contract, &text).unwrap();
+    std::fs::write(folder.join("api/b k.yaml"), &text).unwrap();
+    let link = folder.with_extension("link");
+    let _ = std::fs::remove_file(&link);
+    symlink(&folder, &link).unwrap();
+    symlink("contract.yaml", folder.join("api/link.yaml")).unwrap();
+    // Outside of any repository names are as they were given.
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("contract.yaml"), &text).unwrap();
+    symlink(outside.path().join("contract.yaml"), folder.join("api/out.yaml")).unwrap();
+    let through_link = link.join("api/contract.yaml");
+    let place = |within: &Path, contract: &str, format| {
+        let output = against(
+            within,
+            contract,
+            file("contract.yaml").to_str().unwrap(),
+            &["--format", format],
+        );
+        text_of(&output)
+    };
+    let api = folder.join("api");
+    for (within, contract, expected) in [
+        (&folder, "api/contract.yaml", "api/contract.yaml"),
+        (&api, "contract.yaml", "api/contract.yaml"),
+        (&api, "./../api/b k.yaml", "api/b k.yaml"),
+        (&api, through_link.to_str().unwrap(), "api/contract.yaml"),
+        (&link, "api/link.yaml", "api/contract.yaml"),
+        (&api, "out.yaml", "api/out.yaml"),
+        (&outside.path().to_owned(), "contract.yaml", "contract.yaml"),
+    ] {
+        let report = place(within, contract, "github");
+        assert!(
+            report.starts_with(&format!("::error file={expected},line=")),
+            "{contract}: {report}"
+        );
+        let report: Value = serde_json::from_str(&place(within, contract, "sarif")).unwrap();
+        let physical = &report["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+        assert_eq!(physical["artifactLocation"]["uri"], expected.replace(' ', "%20"));
+        assert!(place(within, contract, "human").contains(&format!("--> {contract}:20:")));
+    }
+    // So is the earlier version.
+    let output = against(&api, "contract.yaml", "HEAD", &["--format", "sarif"]);
+    let report: Value = serde_json::from_str(&text_of(&output)).unwrap();
+    let other = &report["runs"][0]["results"][0]["relatedLocations"][0];
+    assert_eq!(other["physicalLocation"]["artifactLocation"]["uri"], "api/contract.yaml");
 }
 
 #[test]

@@ -135,7 +135,7 @@ fn a_difference_in_another_file_names_that_file_and_its_line() {
     assert_eq!(output.status.code(), Some(1));
     let report = text(&output);
     assert!(
-        report.contains("--> api/schemas/author.yaml:4:5 #/Author/properties/name\n"),
+        report.contains("--> api/schemas/author.yaml:4:12 #/Author/properties/name\n"),
         "{report}"
     );
     let annotated = text(&run(folder.path(), &[&DIFF[..], &["--format", "github"]].concat()));
@@ -146,8 +146,12 @@ fn a_difference_in_another_file_names_that_file_and_its_line() {
     assert!(json["findings"][0]["served"]["file"].is_null());
     let sarif = text(&run(folder.path(), &[&DIFF[..], &["--format", "sarif"]].concat()));
     assert!(sarif.contains(r#""uri": "api/schemas/author.yaml""#), "{sarif}");
-    // A use in one file and its definition in another are both named.
+    // What differs may be a keyword of the definition.
     write(&folder, "api/schemas/author.yaml", &AUTHOR.replace("type: object", "type: array"));
+    let report = text(&run(folder.path(), &DIFF));
+    assert!(report.contains("--> api/schemas/author.yaml:2:3 #/Author\n"), "{report}");
+    // Else a use in one file and its definition in another are both named.
+    write(&folder, "whole.yaml", &WHOLE.replace("        author:", "        writer:"));
     let report = text(&run(folder.path(), &DIFF));
     let place = "book.json:5:5 #/properties/author -> schemas/author.yaml#/Author\n";
     assert!(report.contains(place), "{report}");

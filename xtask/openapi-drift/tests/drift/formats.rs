@@ -31,7 +31,7 @@ fn an_annotation_is_one_line_at_the_line_of_the_contract() {
     let text = String::from_utf8(out).unwrap();
     assert_eq!(text.lines().count(), 1, "{text}");
     let start =
-        "::error file=api/a%2C b.yaml,line=17,col=11,title=request-range::the document allows";
+        "::error file=api/a%2C b.yaml,line=20,col=13,title=request-range::the document allows";
     assert!(text.starts_with(start), "{text}");
     assert!(text.contains("%0Ain: listBooks query `limit`%0Awhy: "), "{text}");
 }
@@ -48,9 +48,9 @@ fn a_result_of_sarif_has_its_rule_its_line_and_the_other_side() {
         let physical = &location["physicalLocation"];
         (physical["artifactLocation"]["uri"].clone(), physical["region"]["startLine"].clone())
     };
-    assert_eq!(place(&result["locations"][0]), ("api/a%20b.yaml".into(), 17.into()));
+    assert_eq!(place(&result["locations"][0]), ("api/a%20b.yaml".into(), 20.into()));
     let related = place(&result["relatedLocations"][0]);
-    assert_eq!(related, ("file:///tmp/generated.json".into(), 23.into()));
+    assert_eq!(related, ("file:///tmp/generated.json".into(), 28.into()));
 }
 
 #[test]
@@ -71,9 +71,9 @@ fn a_revision_is_no_part_of_a_path_in_sarif() {
     let outcome = compare(Question::Change, &Pair { documented: earlier, served: later });
     let result = &sarif(&outcome)["runs"][0]["results"][0];
     let [place, other] = ["locations", "relatedLocations"].map(|key| &result[key][0]);
-    assert_eq!(place["physicalLocation"]["region"]["startLine"], 18);
+    assert_eq!(place["physicalLocation"]["region"]["startLine"], 21);
     let expected = serde_json::json!({"artifactLocation": {"uri": "api/contract.yaml"}});
     assert_eq!(other["physicalLocation"], expected);
-    let text = "integer (1 to 100) (line 17 in revision v1.0.0)";
+    let text = "integer (1 to 100) (line 20 in revision v1.0.0)";
     assert_eq!(other["message"]["text"], text);
 }

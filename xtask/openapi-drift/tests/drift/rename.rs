@@ -56,6 +56,33 @@ fn a_renamed_parameter_of_a_path_does_not_move_the_operation() {
 }
 
 #[test]
+fn a_parameter_of_the_path_that_operations_share_is_renamed_once() {
+    let document = |name: &str, other: &str| {
+        let parameter =
+            |name: &str| json!({"name": name, "in": "path", "schema": {"type": "string"}});
+        let item = |ids: [&str; 2], names: &[&str]| {
+            let parameters: Vec<_> = names.iter().map(|name| parameter(name)).collect();
+            let [get, put] = ids.map(|id| json!({"operationId": id}));
+            json!({"parameters": parameters, "get": get, "put": put})
+        };
+        let [one, two] = [format!("/v1/{{{name}}}"), format!("/v1/{{{name}}}/b/{{{other}}}")];
+        let paths = json!({one: item(["a", "b"], &[name]), two: item(["c", "d"], &[name, other])});
+        json!({"openapi": "3.0.3", "paths": paths})
+    };
+    let outcome = changed(document("slug", "id"), document("name", "id"));
+    let title = "the path parameter `slug` is now `name`";
+    assert_eq!(titles(&outcome), [title]);
+    let finding = &outcome.findings[0];
+    assert_eq!(finding.places, ["a", "b", "c", "d"]);
+    assert_eq!(finding.code().to_string(), "path");
+    assert!(finding.why().starts_with("the path matches the same"), "{}", finding.why());
+    assert_eq!(finding.served.used_at, "/paths/~1v1~1{name}");
+    let outcome = changed(document("slug", "id"), document("name", "number"));
+    assert_eq!(titles(&outcome), [title, "the path parameter `id` is now `number`"]);
+    assert_eq!(outcome.findings[1].places, ["c", "d"]);
+}
+
+#[test]
 fn a_property_is_renamed_only_if_one_other_has_its_shape() {
     let string = json!({"type": "string"});
     let before = || responding(json!({"a": string}), &[]);
