@@ -1,9 +1,7 @@
-//! The result of a comparison: one finding for one cause, with every place where it shows.
-//! Facts only: `report` lays them out, and `code` says what they mean for people.
+//! One difference, with every place where it shows. Facts only: `report` lays them out, and `code` says what they mean for people.
 
-use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use crate::code::Code;
 use crate::document::Node;
@@ -174,11 +172,8 @@ impl Side {
             file: node.document.file(&node.used_at),
             used_at: files::split(&node.used_at).1.to_owned(),
             defined_at: definition(node),
-            position: node.document.position(&node.used_at),
-            definition: (
-                node.document.file(&node.defined_at),
-                node.document.position(&node.defined_at),
-            ),
+            position: node.position(),
+            definition: (node.document.file(&node.defined_at), node.definition()),
             says: says.into(),
         }
     }
@@ -220,9 +215,9 @@ pub struct Finding {
     /// One line that says it.
     pub title: String,
     /// What the contract says.
-    pub documented: Side,
+    pub documented: Arc<Side>,
     /// What the server says.
-    pub served: Side,
+    pub served: Arc<Side>,
     /// Every operation and location in it where this shows.
     pub places: Vec<String>,
 }
@@ -235,7 +230,7 @@ impl Finding {
         sides: Pair<Side>,
         place: &impl Display,
     ) -> Self {
-        let Pair { documented, served } = sides;
+        let Pair { documented, served } = sides.map(Arc::new);
         let (effect, places) = (Effect::Breaks, vec![place.to_string()]);
         Self { rule, question, effect, direction: None, title, documented, served, places }
     }
@@ -309,37 +304,4 @@ impl Finding {
         }
         self.code().help()
     }
-
-    /// Returns a hash for each side. Findings have one cause if they say the same about the same
-    /// definition on either side.
-    fn causes(&self) -> [(bool, u64); 2] {
-        let hash = |side: &Side| {
-            let mut hasher = DefaultHasher::new();
-            (self.rule, self.effect, self.direction, &self.title).hash(&mut hasher);
-            (&side.defined_at, &side.says).hash(&mut hasher);
-            hasher.finish()
-        };
-        [(false, hash(&self.documented)), (true, hash(&self.served))]
-    }
-}
-
-/// Merges findings with one cause, and sorts them by severity, then by position in the contract.
-pub fn merge(findings: Vec<Finding>) -> Vec<Finding> {
-    let mut merged: Vec<Finding> = Vec::new();
-    let mut by_cause = HashMap::new();
-    let mut known_places = HashSet::new();
-    for mut finding in findings {
-        let causes = finding.causes();
-        let known = causes.iter().filter_map(|cause| by_cause.get(cause).copied()).min();
-        let index = known.unwrap_or(merged.len());
-        finding.places.retain(|place| known_places.insert((index, place.clone())));
-        if known.is_some() {
-            merged[index].places.append(&mut finding.places);
-        } else {
-            by_cause.extend(causes.map(|cause| (cause, index)));
-            merged.push(finding);
-        }
-    }
-    merged.sort_by_key(|finding| (finding.rule, finding.documented.position));
-    merged
 }

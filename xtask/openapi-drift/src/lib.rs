@@ -83,6 +83,7 @@ mod expand;
 mod files;
 mod finding;
 mod location;
+mod merge;
 mod number;
 mod operation;
 mod pair;
@@ -95,6 +96,7 @@ mod yaml;
 pub use code::Code;
 pub use document::{Document, ParseError};
 pub use finding::{Effect, Finding, Rule, Side};
+pub use merge::Unlisted;
 pub use operation::{Outcome, compare};
 pub use pair::{Direction, Pair, Question};
 pub use report::{

@@ -3,6 +3,7 @@
 //! If only the contract or only the server names properties, that is a difference in both directions,
 //! even if the other side allows any property.
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 
 use super::{Containment, Fit, Value};
@@ -161,6 +162,7 @@ impl<'a, 'd> Object<'a, 'd> {
 
     fn missing(&self, renamed: &[Pair<&str>]) -> Vec<Finding> {
         let server = self.cases.served;
+        let whole = LazyCell::new(|| describe::case(server));
         let finding = |(name, schema): (&&str, &Schema<'_>)| {
             let location = self.value.location.property(name);
             let instead = renamed.iter().find(|pair| pair.documented == *name);
@@ -176,7 +178,7 @@ impl<'a, 'd> Object<'a, 'd> {
             };
             let other = match instead {
                 Some(pair) => (&self.properties.served[pair.served].shown, pair.served.to_owned()),
-                None => (&server.origin, describe::case(server)),
+                None => (&server.origin, whole.clone()),
             };
             let says = if instead.is_some() { *name } else { "a property" };
             let sides = Side::pair((&schema.shown, says), other);
@@ -187,6 +189,7 @@ impl<'a, 'd> Object<'a, 'd> {
 
     fn undocumented(&self, containment: &mut Containment, renamed: &[Pair<&str>]) -> Vec<Finding> {
         let Pair { documented: contract, served: server } = self.cases;
+        let whole = LazyCell::new(|| describe::case(contract));
         let finding = |(name, schema): (&&str, &Schema<'_>)| {
             let is_required = server.required.contains(name);
             let needs = if is_required { "required" } else { "declared" };
@@ -202,10 +205,7 @@ impl<'a, 'd> Object<'a, 'd> {
                 format!("`{name}` is {needs} by the server, and not documented"),
                 format!("`{name}` is new{how}"),
             );
-            let sides = Side::pair(
-                (&contract.origin, describe::case(contract)),
-                (&schema.shown, "a property"),
-            );
+            let sides = Side::pair((&contract.origin, &**whole), (&schema.shown, "a property"));
             let code = (location.question, Rule::UndocumentedProperty);
             Finding::new(code, title, sides, &location).adds_if(adds)
         };

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use crate::finding::{Finding, Side};
+use crate::finding::{Effect, Finding, Side};
+use crate::merge::Unlisted;
 use crate::operation::Outcome;
 use crate::pair::{Pair, Question};
 use crate::warning::Warning;
@@ -14,6 +15,7 @@ pub fn write_json(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     let [findings, additions, notes] = [&outcome.findings, &outcome.additions, &outcome.notes]
         .map(|findings| findings.iter().map(as_json).collect::<Vec<_>>());
     let warnings: Vec<_> = outcome.warnings.iter().map(warning).collect();
+    let more: Vec<_> = outcome.unlisted.iter().map(unlisted).collect();
     let conforms = findings.is_empty();
     let Pair { documented, served } = &outcome.names;
     let operations = outcome.operations;
@@ -24,6 +26,7 @@ pub fn write_json(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
             "generated": served,
             "operations": operations,
             "findings": findings,
+            "unlisted": more,
             "warnings": warnings,
             "notes": notes,
         }),
@@ -33,11 +36,21 @@ pub fn write_json(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
             "now": served,
             "operations": operations,
             "findings": findings,
+            "unlisted": more,
             "warnings": warnings,
             "additions": additions,
         }),
     };
     writeln!(out, "{report:#}")
+}
+
+fn unlisted(unlisted: &Unlisted) -> Value {
+    let list = match unlisted.effect {
+        Effect::Breaks => "findings",
+        Effect::Adds => "additions",
+        Effect::Notes => "notes",
+    };
+    json!({"code": unlisted.code.to_string(), "list": list, "count": unlisted.count})
 }
 
 fn warning(warning: &Warning) -> Value {

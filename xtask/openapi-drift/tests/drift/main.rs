@@ -13,6 +13,7 @@ mod explain;
 mod files;
 mod formats;
 mod holds;
+mod limit;
 #[cfg(all(feature = "cli", target_os = "linux"))]
 mod memory;
 mod pair;
