@@ -75,11 +75,11 @@ pub fn check(folder: &Path, format: Format, out: &mut dyn Write) -> Result<bool,
         outcome.findings = missing;
         outcome.additions.extend(announced);
         cli::written(format.write(out, &outcome, STYLE))?;
-        return Ok(outcome.findings.is_empty());
+        return Ok(outcome.count() == 0);
     }
     let missing: Vec<_> = outcome.findings.iter().filter(|it| !is_announced(it)).collect();
     cli::written(report(out, &outcome, &missing))?;
-    Ok(missing.is_empty())
+    Ok(missing.is_empty() && outcome.count() == outcome.findings.len())
 }
 
 fn nothing(folder: &Path, out: &mut dyn Write) -> io::Result<()> {

@@ -11,6 +11,7 @@ use crate::document::Node;
 use crate::finding::{Finding, Rule, said};
 use crate::location::Location;
 use crate::pair::Pair;
+use crate::value::Value;
 
 /// Whether any of the schemas sets the flag.
 pub fn flag(schema: &Schema<'_>, keyword: &str) -> bool {
@@ -75,7 +76,10 @@ fn find_all<'d>(schema: &Schema<'d>, keyword: &str) -> Vec<Node<'d>> {
 
 /// Returns the subschemas that every value satisfies: a union of one schema is not a choice.
 fn always_applied<'d>(node: &Node<'d>) -> Vec<Node<'d>> {
-    let unions = ["oneOf", "anyOf"].map(|keyword| node.list(keyword));
-    let single = unions.into_iter().filter(|branches| branches.len() == 1).flatten();
-    single.chain(node.conjuncts()).collect()
+    let is_single = |keyword: &&str| {
+        let branches = node.value.get(keyword).and_then(Value::as_array);
+        branches.is_some_and(|branches| branches.len() == 1)
+    };
+    let single = ["oneOf", "anyOf"].into_iter().filter(is_single);
+    single.flat_map(|keyword| node.list(keyword)).chain(node.conjuncts()).collect()
 }

@@ -51,7 +51,7 @@ impl Kind {
     }
 
     /// Returns the range that holds without any keyword: a length or a count is at least 0.
-    fn range(self) -> Range {
+    pub fn range(self) -> Range {
         let is_counted = matches!(self, Self::String | Self::Array | Self::Object);
         let low = is_counted.then_some(Bound::inclusive(Number::Whole(0)));
         Range { low, high: None }

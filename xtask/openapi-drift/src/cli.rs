@@ -83,7 +83,8 @@ be compared. With `--against`, exits with 1 only if a promise of the earlier con
 `--format json` prints one object: `conforms`, `contract`, `generated`, `operations` (how many), and \
 `findings`, the most severe first. Each has `code`, `title`, `documented` and `served` (`pointer`, \
 `definition`, `line`, `column`, `says`), `places`, `why` and `help`. `notes` are of the same form, and \
-fail nothing. `warnings` are what is not OpenAPI in either document (`code`, `title`, `document`, `pointer`, \
+fail nothing. `unlisted` says how many more than 10000 there are of a code (`code`, `list`, `count`). \
+`warnings` are what is not OpenAPI in either document (`code`, `title`, `document`, `pointer`, \
 `line`, `column`, `why`, `help`), and fail nothing too. With `--against`, `before` and \
 `now` replace `contract`, `generated`, `documented` and `served`, and there are `additions` and no `notes`.";
 

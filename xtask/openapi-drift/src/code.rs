@@ -7,7 +7,7 @@ use crate::finding::Rule;
 use crate::pair::{Direction, Pair, Question};
 
 /// What identifies a kind of finding. It is displayed as `response-null`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Code {
     /// The kind of difference.
     pub rule: Rule,

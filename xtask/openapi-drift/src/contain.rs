@@ -32,6 +32,9 @@ pub const MAX_DEPTH: usize = 4000;
 /// More pairs than any value of a small document needs.
 const MAX_PAIRS: usize = 20_000;
 
+/// More visits of pairs than documents of some megabytes need.
+const MAX_VISITED: usize = 50_000;
+
 /// How many findings are kept of a pair that fails.
 const MAX_REMEMBERED: usize = 16;
 
@@ -203,7 +206,7 @@ impl Containment {
             return Vec::new();
         }
         // In small documents every place of a difference is visited.
-        let is_large = self.compared_in_all > self.max_pairs / 4;
+        let is_large = self.compared_in_all > MAX_VISITED.min(self.max_pairs / 4);
         if let Some(known) = self.failing.get(&key).filter(|_| is_large) {
             return known.iter().map(|finding| finding.moved(location)).collect();
         }

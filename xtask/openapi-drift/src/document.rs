@@ -3,19 +3,17 @@
 //! Others walk a document only through `Node`, and so never see a reference. A document that
 //! cannot be walked is refused here. This module must not know what a schema means.
 
+mod reference;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-
-use percent_encoding::percent_decode_str;
 
 use crate::files::{self, Files};
 use crate::value::{Position, Value};
 use crate::warning::{self, Warning};
 use crate::yaml::{self, escape};
-
-/// Longer chains of references are taken for circles.
-const MAX_STEPS: usize = 32;
+use reference::{Targets, reference};
 
 /// Why a text cannot be compared: a sentence that begins with the name of the document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +39,7 @@ pub struct Document {
     /// How many values it holds.
     size: usize,
     anchors: OnceLock<HashMap<String, String>>,
+    targets: Targets,
     /// What is not OpenAPI in it.
     pub(crate) warnings: Vec<Warning>,
 }
@@ -61,20 +60,28 @@ impl Document {
         read: &mut dyn FnMut(&str) -> Result<String, String>,
     ) -> Result<Self, ParseError> {
         let about = |why| ParseError(format!("{name} {why}"));
-        let root = yaml::read(text).map_err(about)?;
-        let (name, files) = (name.to_owned(), Files::default());
-        let (version, warnings, anchors) = (Version::V3_0, Vec::new(), OnceLock::new());
-        let mut document =
-            Self { name, root, version, has_lines: true, files, size: 0, anchors, warnings };
-        document.read_files(read).map_err(|why| ParseError(format!("{} {why}", document.name)))?;
+        let mut document = Self::unchecked(name, yaml::read(text).map_err(about)?, true);
+        document.read_files(read).map_err(about)?;
         document.checked()
     }
 
     /// Takes a parsed document, which has no line numbers.
     pub fn new(name: &str, root: serde_json::Value) -> Result<Self, ParseError> {
-        let (name, root, files) = (name.to_owned(), root.into(), Files::default());
-        let (version, warnings, anchors) = (Version::V3_0, Vec::new(), OnceLock::new());
-        Self { name, root, version, has_lines: false, files, size: 0, anchors, warnings }.checked()
+        Self::unchecked(name, root.into(), false).checked()
+    }
+
+    fn unchecked(name: &str, root: Value, has_lines: bool) -> Self {
+        Self {
+            name: name.to_owned(),
+            root,
+            version: Version::V3_0,
+            has_lines,
+            files: Files::default(),
+            size: 0,
+            anchors: OnceLock::new(),
+            targets: Targets::default(),
+            warnings: Vec::new(),
+        }
     }
 
     /// The version of OpenAPI, which decides what the keywords of a schema mean.
@@ -97,37 +104,44 @@ impl Document {
     /// The node of the whole document.
     pub(crate) fn root(&self) -> Node<'_> {
         let (used_at, defined_at) = ("".into(), "".into());
-        Node { document: self, used_at, defined_at, value: &self.root, is_schema: false }
+        let (used, value) = (&self.root, &self.root);
+        Node { document: self, used_at, used, defined_at, value, is_schema: false }
     }
 
     /// Returns line and column of a place, or of the nearest parent that has them.
     pub(crate) fn position(&self, place: &str) -> Option<Position> {
-        match files::split(place) {
-            ("", pointer) => self.root.position(pointer).filter(|_| self.has_lines),
-            (path, pointer) => self.files.value(path)?.position(pointer),
-        }
+        let (path, pointer) = files::split(place);
+        self.file_root(path)?.position(pointer).filter(|_| self.shows_lines(place))
+    }
+
+    /// Whether there are line numbers. Other files are always read from text.
+    fn shows_lines(&self, place: &str) -> bool {
+        self.has_lines || !files::split(place).0.is_empty()
+    }
+
+    /// Returns the document itself, which has no path, or one of its files.
+    fn file_root(&self, path: &str) -> Option<&Value> {
+        if path.is_empty() { Some(&self.root) } else { self.files.value(path) }
     }
 
     /// Returns the name in messages of the file that a place is in, unless it is the document itself.
     pub(crate) fn file(&self, place: &str) -> Option<String> {
         let (path, _) = files::split(place);
+        if path.is_empty() {
+            return None;
+        }
         let folder = self.name.rfind(['/', ':']).map_or("", |end| &self.name[..=end]);
-        (!path.is_empty()).then(|| format!("{folder}{path}"))
+        Some(format!("{folder}{path}"))
     }
 
     /// Reads the files that it refers to, and those that these refer to.
     fn read_files(&mut self, read: &mut files::Read<'_>) -> Result<(), String> {
-        let mut pending = references(&self.root, "")?;
-        while let Some((from, reference)) = pending.pop() {
-            let (path, _) = reference.split_once('#').unwrap_or((&reference, ""));
-            if path.is_empty() {
-                continue;
-            }
-            let path = files::resolve(files::split(&from).0, &decode(path))?;
+        let mut pending = reference::to_files(&self.root, "")?;
+        while let Some((from, file)) = pending.pop() {
+            let path = files::resolve(&from, &file)?;
             if self.files.add(&path, read)? {
-                pending.extend(
-                    self.files.value(&path).map_or(Ok(Vec::new()), |it| references(it, &path))?,
-                );
+                let new = self.files.value(&path);
+                pending.extend(new.map_or(Ok(Vec::new()), |it| reference::to_files(it, &path))?);
             }
         }
         Ok(())
@@ -140,16 +154,17 @@ impl Document {
 
     fn checked(self) -> Result<Self, ParseError> {
         let about = |why| ParseError(format!("{} {why}", self.name));
-        let (version, size) = self.check().map_err(about)?;
-        let document = Self { version, size, ..self };
+        let version = self.checked_version().map_err(about)?;
+        let targets = self.targets().map_err(about)?;
+        let size = self.roots().map(|(_, root)| count(root)).sum();
+        let document = Self { version, size, targets, ..self };
         match warning::check(&document) {
             Ok(warnings) => Ok(Self { warnings, ..document }),
             Err(why) => Err(ParseError(format!("{} {why}", document.name))),
         }
     }
 
-    /// Returns the version, and how many values there are.
-    fn check(&self) -> Result<(Version, usize), String> {
+    fn checked_version(&self) -> Result<Version, String> {
         let said = self.root.get("openapi");
         let said = said.ok_or("is not an OpenAPI document: it has no `openapi` version")?;
         let version = said.as_str().and_then(version).ok_or_else(|| {
@@ -160,86 +175,13 @@ impl Document {
                        and components only if an operation uses them";
             return Err(why.into());
         }
-        let mut size = 0;
-        for (path, value) in std::iter::once(("", &self.root)).chain(self.files.iter()) {
-            for (from, reference) in references(value, path)? {
-                self.target(&from, &reference)?;
-            }
-            size += count(value);
-        }
-        Ok((version, size))
+        Ok(version)
     }
 
-    /// Returns the pointers of the schemas that have an `$anchor`, by its place.
-    fn anchors(&self) -> &HashMap<String, String> {
-        self.anchors.get_or_init(|| {
-            let mut anchors = HashMap::new();
-            for (path, root) in std::iter::once(("", &self.root)).chain(self.files.iter()) {
-                let mut pending = vec![(root, String::new())];
-                while let Some((value, at)) = pending.pop() {
-                    let name = value.get("$anchor").and_then(Value::as_str);
-                    anchors.extend(name.map(|name| (files::join(path, name), at.clone())));
-                    let members = value.as_object().into_iter().flatten();
-                    let elements = value.as_array().into_iter().flatten().enumerate();
-                    pending.extend(members.map(|(key, it)| (it, format!("{at}/{}", escape(key)))));
-                    pending.extend(elements.map(|(index, it)| (it, format!("{at}/{index}"))));
-                }
-            }
-            anchors
-        })
+    /// The document itself and its files, by their path.
+    fn roots(&self) -> impl Iterator<Item = (&str, &Value)> {
+        std::iter::once(("", &self.root)).chain(self.files.iter())
     }
-
-    /// Follows a chain of references to its end, from a place.
-    pub(crate) fn target(&self, from: &str, first: &str) -> Result<(String, &Value), String> {
-        let (mut path, mut reference) = (files::split(from).0.to_owned(), first.to_owned());
-        for _ in 0..MAX_STEPS {
-            let (file, pointer) = reference.split_once('#').unwrap_or((&reference, ""));
-            if !file.is_empty() {
-                path = files::resolve(&path, &decode(file))?;
-            }
-            let mut pointer = decode(pointer);
-            if !pointer.is_empty() && !pointer.starts_with('/') {
-                let anchor = self.anchors().get(&files::join(&path, &pointer));
-                pointer = anchor.cloned().unwrap_or(pointer);
-            }
-            let root = if path.is_empty() { Some(&self.root) } else { self.files.value(&path) };
-            let value = root.and_then(|root| root.pointer(&pointer)).ok_or_else(|| {
-                format!("refers to `{reference}`, which is not there: define it or fix the `$ref`")
-            })?;
-            let Some(next) = self::reference(value) else {
-                return Ok((files::join(&path, &pointer), value));
-            };
-            next.clone_into(&mut reference);
-        }
-        Err(format!("refers to `{first}`, which leads to no definition in {MAX_STEPS} steps"))
-    }
-}
-
-fn decode(text: &str) -> String {
-    percent_decode_str(text).decode_utf8_lossy().into_owned()
-}
-
-/// Returns every reference in a file, with the place of the file.
-fn references(root: &Value, path: &str) -> Result<Vec<(String, String)>, String> {
-    let mut found = Vec::new();
-    let mut pending = vec![(root, false)];
-    while let Some((value, has_free_keys)) = pending.pop() {
-        match (reference(value), value.get("$ref")) {
-            (Some(reference), _) => found.push((files::join(path, ""), reference.to_owned())),
-            (None, Some(other)) if !has_free_keys => {
-                return Err(format!("holds the `$ref` {other}, which is not a string: fix it"));
-            }
-            (None, _) => {}
-        }
-        let members = value.as_object().into_iter().flatten();
-        pending.extend(
-            members
-                .filter(|(key, _)| has_free_keys || !is_data(key))
-                .map(|(key, value)| (value, !has_free_keys && FREE_KEYS.contains(&&**key))),
-        );
-        pending.extend(value.as_array().into_iter().flatten().map(|value| (value, false)));
-    }
-    Ok(found)
 }
 
 /// Counts a value and all that it holds, but for data.
@@ -273,34 +215,6 @@ fn version(text: &str) -> Option<Version> {
 /// What stands next to `$ref` without a meaning for values.
 const PROSE: [&str; 5] = ["$ref", "description", "summary", "title", "$comment"];
 
-/// Objects whose keys the author chooses, so that a key `default` in them is not a keyword.
-const FREE_KEYS: [&str; 15] = [
-    "properties",
-    "schemas",
-    "responses",
-    "parameters",
-    "headers",
-    "requestBodies",
-    "content",
-    "paths",
-    "securitySchemes",
-    "$defs",
-    "callbacks",
-    "definitions",
-    "dependentSchemas",
-    "pathItems",
-    "patternProperties",
-];
-
-/// Whether the key holds data, in which `$ref` is not a reference.
-fn is_data(key: &str) -> bool {
-    matches!(key, "example" | "examples" | "default" | "enum" | "const") || key.starts_with("x-")
-}
-
-fn reference(value: &Value) -> Option<&str> {
-    value.get("$ref")?.as_str()
-}
-
 /// A value in a document, with `$ref` already followed.
 #[derive(Clone)]
 pub struct Node<'d> {
@@ -308,6 +222,8 @@ pub struct Node<'d> {
     pub document: &'d Document,
     /// JSON pointer of the use, which a reader looks for.
     pub used_at: Arc<str>,
+    /// The value there: a reference, or the definition itself.
+    used: &'d Value,
     /// JSON pointer of the definition, which all uses share.
     pub defined_at: Arc<str>,
     /// The value of the definition.
@@ -331,13 +247,10 @@ impl<'d> Node<'d> {
     /// Returns the schemas that every value must satisfy too: those of `allOf`, and the target of a
     /// `$ref` that has other keywords next to it.
     pub fn conjuncts(&self) -> Vec<Self> {
-        let target = reference(self.value)
-            .map(|reference| self.document.target(&self.defined_at, reference));
-        let target = target.and_then(Result::ok).map(|(defined_at, value)| Self {
-            used_at: format!("{}/$ref", self.defined_at).into(),
-            defined_at: defined_at.into(),
-            value,
-            ..self.clone()
+        let target = self.value.get("$ref").and_then(|used| {
+            let target = self.document.target(&self.defined_at, used.as_str()?).ok();
+            let used_at = format!("{}/$ref", self.defined_at).into();
+            target.map(|(defined_at, value)| Self { used_at, used, defined_at, value, ..*self })
         });
         target.into_iter().chain(self.list("allOf")).collect()
     }
@@ -376,15 +289,21 @@ impl<'d> Node<'d> {
 
     /// Returns a member, or an element by its index.
     pub fn child(&self, key: &str, value: &'d Value) -> Self {
-        let used_at = [&self.defined_at, "/", &escape(key)].concat().into();
-        let Self { document, is_schema, .. } = *self;
+        let used_at: Arc<str> = [&self.defined_at, "/", &escape(key)].concat().into();
         let followed = self.followed(value);
-        match followed.map(|reference| document.target(&self.defined_at, reference)) {
-            Some(Ok((defined_at, value))) => {
-                Self { document, used_at, defined_at: defined_at.into(), value, is_schema }
-            }
-            _ => Self { document, defined_at: Arc::clone(&used_at), used_at, value, is_schema },
-        }
+        let target = followed.and_then(|it| self.document.target(&self.defined_at, it).ok());
+        let (defined_at, definition) = target.unwrap_or_else(|| (Arc::clone(&used_at), value));
+        Self { used_at, used: value, defined_at, value: definition, ..*self }
+    }
+
+    /// Returns line and column of the use.
+    pub fn position(&self) -> Option<Position> {
+        self.used.own_position().filter(|_| self.document.shows_lines(&self.used_at))
+    }
+
+    /// Returns line and column of the definition.
+    pub fn definition(&self) -> Option<Position> {
+        self.value.own_position().filter(|_| self.document.shows_lines(&self.defined_at))
     }
 
     /// Returns the reference, unless the value says more than its target.

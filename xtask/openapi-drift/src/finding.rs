@@ -14,7 +14,7 @@ use crate::location::Location;
 use crate::operation::shape;
 use crate::pair::{Direction, Pair, Question};
 use crate::value::Position;
-pub use merge::merge;
+pub use merge::{Merged, Unlisted};
 pub use rule::Rule;
 
 /// One side of a finding.
@@ -34,34 +34,43 @@ pub struct Side {
     pub says: String,
 }
 
-/// Returns the place of what differs between a node and that of the other side.
-fn place(node: &Node<'_>, other: &Node<'_>, (question, rule): (Question, Rule)) -> Arc<str> {
+/// A place in a document, with its line and column.
+type Place = (Arc<str>, Option<Position>);
+
+/// Returns the place of what differs between a node and that of the other side, and its position.
+fn place(node: &Node<'_>, other: &Node<'_>, (question, rule): (Question, Rule)) -> Place {
     let is_same = node.defined_at == other.defined_at;
     if !is_same && question == Question::Change {
-        return Arc::clone(&node.used_at);
+        return (Arc::clone(&node.used_at), node.position());
     }
     if let Some(keyword) = rule.keyword(node.value, other.value) {
-        return [&node.defined_at, "/", &keyword].concat().into();
+        let place = [&node.defined_at, "/", &keyword].concat();
+        let position = node.document.position(&place);
+        return (place.into(), position);
     }
-    Arc::clone(if is_same { &node.defined_at } else { &node.used_at })
+    if is_same {
+        (Arc::clone(&node.defined_at), node.definition())
+    } else {
+        (Arc::clone(&node.used_at), node.position())
+    }
 }
 
 impl Side {
     /// Describes a node, at its use.
     pub(crate) fn new(node: &Node<'_>, says: impl Into<String>) -> Self {
-        Self::at(&node.used_at, node, says.into())
+        Self::at((Arc::clone(&node.used_at), node.position()), node, says.into())
     }
 
-    fn at(place: &str, node: &Node<'_>, says: String) -> Self {
-        let [file, used, defined] = [place, &node.used_at, &node.defined_at].map(files::split);
+    fn at((place, position): Place, node: &Node<'_>, says: String) -> Self {
+        let [file, used, defined] = [&*place, &node.used_at, &node.defined_at].map(files::split);
         // The use counts only in the file that is shown.
         let used = if used.0 == file.0 { used } else { defined };
         let is_in_file = used.0 == defined.0;
         Self {
-            file: node.document.file(place),
+            file: node.document.file(&place),
             used_at: used.1.to_owned(),
             defined_at: if is_in_file { defined.1.to_owned() } else { node.defined_at.to_string() },
-            position: node.document.position(place),
+            position,
             says,
         }
     }
@@ -103,9 +112,9 @@ pub struct Finding {
     /// One line that says it.
     pub title: String,
     /// What the contract says.
-    pub documented: Side,
+    pub documented: Arc<Side>,
     /// What the server says.
-    pub served: Side,
+    pub served: Arc<Side>,
     /// Every operation and location in it where this shows.
     pub places: Vec<String>,
     /// What the title calls the value, if it is about one.
@@ -122,8 +131,8 @@ impl Finding {
     ) -> Self {
         let Pair { documented: (one, before), served: (two, now) } = said;
         let code = (question, rule);
-        let documented = Side::at(&place(one, two, code), one, before);
-        let served = Side::at(&place(two, one, code), two, now);
+        let documented = Arc::new(Side::at(place(one, two, code), one, before));
+        let served = Arc::new(Side::at(place(two, one, code), two, now));
         let (effect, direction, subject) = (Effect::Breaks, None, String::new());
         let places = vec![location.to_string()];
         Self { rule, question, effect, direction, title, documented, served, places, subject }

@@ -94,7 +94,7 @@ mod yaml;
 
 pub use code::Code;
 pub use document::{Document, ParseError};
-pub use finding::{Effect, Finding, Rule, Side};
+pub use finding::{Effect, Finding, Rule, Side, Unlisted};
 pub use operation::{Outcome, compare};
 pub use pair::{Direction, Pair, Question};
 pub use report::{

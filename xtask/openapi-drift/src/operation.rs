@@ -12,7 +12,7 @@ use std::thread;
 
 use crate::contain::{Containment, MAX_DEPTH, Shared};
 use crate::document::{Document, Node};
-use crate::finding::{Effect, Finding, Rule, Side, merge, said};
+use crate::finding::{Effect, Finding, Merged, Rule, Side, Unlisted, said};
 use crate::location::Location;
 use crate::pair::{Direction, Pair, Question};
 use crate::warning::Warning;
@@ -40,16 +40,24 @@ pub struct Outcome {
     pub additions: Vec<Finding>,
     /// What breaks nothing, and is good to know about a server.
     pub notes: Vec<Finding>,
+    /// How many more of these there are, by their code.
+    pub unlisted: Vec<Unlisted>,
     /// Keywords without a meaning, in both documents. They fail nothing.
     pub warnings: Vec<Warning>,
 }
 
 impl Outcome {
+    /// Returns how many differences break a promise, listed or not.
+    pub fn count(&self) -> usize {
+        let unlisted = self.unlisted.iter().filter(|it| it.effect == Effect::Breaks);
+        self.findings.len() + unlisted.map(|it| it.count).sum::<usize>()
+    }
+
     /// Returns the side of the contract that is edited, with its document's name: the contract itself,
     /// or its later version. Then the other side.
     pub(crate) fn sides<'a>(&'a self, finding: &'a Finding) -> [(&'a Side, &'a str); 2] {
-        let documented = (&finding.documented, self.names.documented.as_str());
-        let served = (&finding.served, self.names.served.as_str());
+        let documented = (&*finding.documented, self.names.documented.as_str());
+        let served = (&*finding.served, self.names.served.as_str());
         self.question.words([documented, served], [served, documented])
     }
 }
@@ -79,7 +87,7 @@ fn compare_within(question: Question, documents: &Pair<Document>, max_depth: usi
     let shared = Shared::new(Containment::new(size, max_depth));
     let mut unmatched = documents.as_ref().map(|document| operations(question, document));
     let operations = unmatched.documented.len();
-    let mut findings = Vec::new();
+    let mut findings = Merged::default();
     // An operation keeps its operationId when it moves, even if another takes its route.
     let keys: [fn(&Operation<'_>) -> Key; 4] = [
         |it| Some((it.id()?.to_owned(), it.route())),
@@ -96,12 +104,13 @@ fn compare_within(question: Question, documents: &Pair<Document>, max_depth: usi
     findings.extend(missing.iter().map(|one| one.missing(&documents.served)));
     findings.extend(undocumented.iter().map(|one| one.undocumented(&documents.documented)));
     let names = documents.as_ref().map(|document| document.name.clone());
+    let (findings, unlisted) = findings.sorted();
     let (findings, others): (_, Vec<_>) =
-        merge(findings).into_iter().partition(|finding| finding.effect == Effect::Breaks);
+        findings.into_iter().partition(|finding| finding.effect == Effect::Breaks);
     let (additions, notes) = others.into_iter().partition(|it| it.effect == Effect::Adds);
     let Pair { documented, served } = documents.as_ref().map(|document| document.warnings.clone());
     let warnings = [documented, served].concat();
-    Outcome { question, names, operations, findings, additions, notes, warnings }
+    Outcome { question, names, operations, findings, additions, notes, unlisted, warnings }
 }
 
 /// One method of one path.

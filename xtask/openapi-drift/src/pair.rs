@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// What is asked about two documents. Both questions are one containment: the documented side is a
 /// promise to callers and clients, which the served side must keep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Question {
     /// Does the server keep the contract? All that only one side has is a difference.
     Server,

@@ -61,8 +61,11 @@ pub fn write_text(out: &mut dyn Write, outcome: &Outcome, style: Style<'_>) -> i
         let (head, places) = (style.mark("added:"), addition.places.join(", "));
         writeln!(out, "{head} {} (in {places})", addition.title)?;
     }
+    for unlisted in &outcome.unlisted {
+        writeln!(out, "{} {unlisted}", style.mark("note:"))?;
+    }
     let Pair { documented, served } = &outcome.names;
-    let count = outcome.findings.len();
+    let count = outcome.count();
     if count > 0 {
         let sentence = outcome.question.words(
             format!("{documented} and {served} differ in {}", plural(count, "place")),

@@ -51,9 +51,11 @@ impl Value {
     }
 
     pub fn get(&self, name: &str) -> Option<&Self> {
-        let members = self.as_object()?;
-        let found = members.binary_search_by(|(known, _)| (**known).cmp(name)).ok()?;
-        Some(&members[found].1)
+        self.nth(self.member(name)?)
+    }
+
+    fn member(&self, name: &str) -> Option<usize> {
+        self.as_object()?.binary_search_by(|(known, _)| (**known).cmp(name)).ok()
     }
 
     /// Returns the value at a JSON pointer.
@@ -64,6 +66,22 @@ impl Value {
         pointer.split('/').skip(1).try_fold(self, Self::step)
     }
 
+    /// Returns the index of each step of a JSON pointer, which `at_path` follows without a search.
+    pub fn path(&self, pointer: &str) -> Box<[u32]> {
+        let mut value = self;
+        let step = |step| {
+            let index = value.index(step)?;
+            value = value.nth(index)?;
+            u32::try_from(index).ok()
+        };
+        pointer.split('/').skip(1).map_while(step).collect()
+    }
+
+    /// Returns the value at a path.
+    pub fn at_path(&self, path: &[u32]) -> Option<&Self> {
+        path.iter().try_fold(self, |value, index| value.nth(*index as usize))
+    }
+
     /// Returns line and column of the value at a JSON pointer, or of the nearest parent.
     pub fn position(&self, pointer: &str) -> Option<Position> {
         let mut nearest = self;
@@ -71,17 +89,31 @@ impl Value {
             let Some(value) = nearest.step(step) else { break };
             nearest = value;
         }
-        let (line, column) = nearest.at;
+        nearest.own_position()
+    }
+
+    /// Returns the line and column of this value.
+    pub fn own_position(&self) -> Option<Position> {
+        let (line, column) = self.at;
         (line > 0).then_some((line as usize, column as usize))
     }
 
     fn step(&self, step: &str) -> Option<&Self> {
+        self.nth(self.index(step)?)
+    }
+
+    fn index(&self, step: &str) -> Option<usize> {
+        if self.as_array().is_some() {
+            return step.parse::<usize>().ok().filter(|index| index.to_string() == step);
+        }
+        self.member(&step.replace("~1", "/").replace("~0", "~"))
+    }
+
+    fn nth(&self, index: usize) -> Option<&Self> {
         match &self.data {
-            Data::Array(elements) => {
-                let index = step.parse::<usize>().ok().filter(|index| index.to_string() == step);
-                elements.get(index?)
-            }
-            _ => self.get(&step.replace("~1", "/").replace("~0", "~")),
+            Data::Array(elements) => elements.get(index),
+            Data::Object(members) => members.get(index).map(|(_, value)| value),
+            _ => None,
         }
     }
 

@@ -3,6 +3,7 @@
 //! If only the contract or only the server names properties, that is a difference in both directions,
 //! even if the other side allows any property.
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 
 use super::{Containment, Fit, Value};
@@ -169,6 +170,7 @@ impl<'a, 'd> Object<'a, 'd> {
 
     fn missing(&self, renamed: &[Pair<&str>]) -> Vec<Finding> {
         let server = self.cases.served;
+        let whole = LazyCell::new(|| describe::case(server));
         let finding = |(name, schema): (&&str, &Schema<'_>)| {
             let location = self.value.location.property(name);
             let instead = renamed.iter().find(|pair| pair.documented == *name);
@@ -193,7 +195,7 @@ impl<'a, 'd> Object<'a, 'd> {
                 (Some(pair), _) => {
                     (&self.properties.served[pair.served].shown, pair.served.to_owned())
                 }
-                _ => (&server.origin, describe::case(server)),
+                _ => (&server.origin, whole.clone()),
             };
             let says = if instead.is_some() { *name } else { "a property" };
             let sides = said((&schema.shown, says), other);
@@ -206,6 +208,7 @@ impl<'a, 'd> Object<'a, 'd> {
 
     fn undocumented(&self, containment: &mut Containment, renamed: &[Pair<&str>]) -> Vec<Finding> {
         let Pair { documented: contract, served: server } = self.cases;
+        let whole = LazyCell::new(|| describe::case(contract));
         let finding = |(name, schema): (&&str, &Schema<'_>)| {
             let is_required = server.required.contains(name);
             let needs = if is_required { "required" } else { "declared" };
@@ -228,7 +231,7 @@ impl<'a, 'd> Object<'a, 'd> {
                 format!("`{name}` is {new}{how}"),
             );
             let earlier = hidden.map(|node| (node, format!("a property, `{flag}`")));
-            let earlier = earlier.unwrap_or_else(|| (&contract.origin, describe::case(contract)));
+            let earlier = earlier.unwrap_or_else(|| (&contract.origin, whole.clone()));
             let sides = said(earlier, (&schema.shown, "a property"));
             let code = (location.question, Rule::UndocumentedProperty);
             Finding::new(code, title, sides, &location).adds_if(adds)

@@ -98,14 +98,21 @@ pub(super) struct Union<'a, 'd> {
     pub value: &'a Value<'a, 'd>,
     /// The case, and its number among the cases of its side.
     pub small: (usize, &'a Case<'d>),
-    own: Constants,
+    own: OnceCell<Constants>,
 }
 
 impl<'a, 'd> Union<'a, 'd> {
     pub fn new(value: &'a Value<'a, 'd>, small: (usize, &'a Case<'d>)) -> Self {
-        let is_object = small.1.kind == Kind::Object;
-        let own = is_object.then(|| constants(small.1, value.location.direction));
-        Self { value, small, own: own.unwrap_or_default() }
+        Self { value, small, own: OnceCell::new() }
+    }
+
+    /// Returns the constants of the case. Only the choice between variants needs them.
+    fn own(&self) -> &Constants {
+        let small = self.small.1;
+        self.own.get_or_init(|| match small.kind {
+            Kind::Object => constants(small, self.value.location.direction),
+            _ => Constants::new(),
+        })
     }
 
     /// Returns the values that a variant has for a constant.
@@ -116,7 +123,7 @@ impl<'a, 'd> Union<'a, 'd> {
     /// Whether the variant has every value of the case for this constant.
     pub fn has_all_values(&self, variant: usize, name: &str) -> bool {
         let values = self.values(variant, name);
-        values.is_some_and(|known| self.own[name].is_subset(known))
+        values.is_some_and(|known| self.own()[name].is_subset(known))
     }
 
     /// Whether each of the variants pairs with another case: one of the same name, or one that says
@@ -150,7 +157,7 @@ impl<'a, 'd> Union<'a, 'd> {
             (!some.is_empty()).then(|| (is_tag, !all.is_empty(), all.len() + some.len()))
         };
         let is_told = |name: &str| told.iter().any(|(known, _)| *known == name);
-        let names = self.own.keys().map(String::as_str).filter(|name| !is_told(name));
+        let names = self.own().keys().map(String::as_str).filter(|name| !is_told(name));
         let ranked = names.filter_map(|name| Some((rank(name)?, name)));
         ranked.max_by_key(|(rank, _)| *rank).map(|(_, name)| name)
     }
@@ -207,7 +214,7 @@ impl Containment {
         let (having, others): (Vec<_>, Vec<_>) =
             variants.iter().partition(|at| union.values(**at, name).is_some());
         let (mut findings, mut unknown, mut groups) = (Vec::new(), Values::new(), Vec::new());
-        for one in union.own[name].iter() {
+        for one in union.own()[name].iter() {
             let told = [told, &[(name, one)]].concat();
             let has_value = |at: &usize| union.values(*at, name).is_some_and(|it| it.contains(one));
             let group: Vec<_> = having.iter().copied().filter(has_value).collect();

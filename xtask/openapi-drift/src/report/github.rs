@@ -17,6 +17,9 @@ pub fn write_github(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
         let (position, code) = (position.unwrap_or_default(), finding.code());
         writeln!(out, "::{level} file={file}{position},title={code}::{}", data(&text(finding)))?;
     }
+    for unlisted in &outcome.unlisted {
+        writeln!(out, "::warning title={}::{unlisted}", unlisted.code)?;
+    }
     warnings(out, &outcome.warnings)
 }
 

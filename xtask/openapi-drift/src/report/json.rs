@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use crate::finding::{Finding, Side};
+use crate::finding::{Effect, Finding, Side, Unlisted};
 use crate::operation::Outcome;
 use crate::pair::{Pair, Question};
 use crate::warning::Warning;
@@ -14,6 +14,7 @@ pub fn write_json(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     let [findings, additions, notes] = [&outcome.findings, &outcome.additions, &outcome.notes]
         .map(|findings| findings.iter().map(as_json).collect::<Vec<_>>());
     let warnings = warnings(&outcome.warnings);
+    let more: Vec<_> = outcome.unlisted.iter().map(unlisted).collect();
     let conforms = findings.is_empty();
     let Pair { documented, served } = &outcome.names;
     let operations = outcome.operations;
@@ -24,6 +25,7 @@ pub fn write_json(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
             "generated": served,
             "operations": operations,
             "findings": findings,
+            "unlisted": more,
             "warnings": warnings,
             "notes": notes,
         }),
@@ -33,6 +35,7 @@ pub fn write_json(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
             "now": served,
             "operations": operations,
             "findings": findings,
+            "unlisted": more,
             "warnings": warnings,
             "additions": additions,
         }),
@@ -42,6 +45,15 @@ pub fn write_json(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
 
 pub(super) fn warnings(warnings: &[Warning]) -> Value {
     warnings.iter().map(warning).collect()
+}
+
+fn unlisted(unlisted: &Unlisted) -> Value {
+    let list = match unlisted.effect {
+        Effect::Breaks => "findings",
+        Effect::Adds => "additions",
+        Effect::Notes => "notes",
+    };
+    json!({"code": unlisted.code.to_string(), "list": list, "count": unlisted.count})
 }
 
 fn warning(warning: &Warning) -> Value {

@@ -7,9 +7,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use crate::code::Code;
-use crate::finding::{Finding, Side};
+use crate::finding::{Effect, Finding, Side, Unlisted};
 use crate::operation::Outcome;
-use crate::pair::Question;
+use crate::pair::{Pair, Question};
 use crate::warning::{Warning, WarningRule};
 
 /// What a path may hold in a URI without an escape.
@@ -19,6 +19,8 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.')
 pub fn write_sarif(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     let errors = outcome.findings.iter().map(|finding| result("error", finding, outcome));
     let notes = outcome.additions.iter().map(|addition| result("note", addition, outcome));
+    let unlisted = outcome.unlisted.iter().map(|unlisted| self::unlisted(unlisted, outcome));
+    let notes = notes.chain(unlisted);
     let rules = Code::all()
         .map(|code| rule(&code.to_string(), code.summary(), code.why(), code.help()))
         .collect();
@@ -101,6 +103,18 @@ fn result(level: &str, finding: &Finding, outcome: &Outcome) -> Value {
         result["relatedLocations"] = json!([related(other, other_name, outcome.question)]);
     }
     result
+}
+
+/// Returns a result about a whole document.
+fn unlisted(unlisted: &Unlisted, outcome: &Outcome) -> Value {
+    let Pair { documented, served } = &outcome.names;
+    let name = outcome.question.words(documented, served);
+    json!({
+        "ruleId": unlisted.code.to_string(),
+        "level": if unlisted.effect == Effect::Breaks { "error" } else { "note" },
+        "message": {"text": unlisted.to_string()},
+        "locations": [{"physicalLocation": {"artifactLocation": {"uri": uri(name)}}}],
+    })
 }
 
 /// Returns the place of the other side. In a revision of git, `REV:path`, it is that of the path, which

@@ -170,7 +170,7 @@ impl<'d> Walk<'d> {
             None => {
                 // What leads nowhere was refused before, except in data.
                 let target = self.document.target(&self.place, to).ok();
-                self.pending.extend(target.map(|(place, value)| (value, shape, place)));
+                self.pending.extend(target.map(|(place, value)| (value, shape, place.to_string())));
                 Ok(())
             }
         }

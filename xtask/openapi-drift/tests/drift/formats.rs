@@ -1,5 +1,7 @@
 //! The formats for machines that others define: annotations of GitHub Actions, and SARIF.
 
+use std::sync::Arc;
+
 use openapi_drift::{Document, Outcome, Pair, Question, compare, write_github, write_sarif};
 use serde_json::Value;
 
@@ -56,7 +58,7 @@ fn a_result_of_sarif_has_its_rule_its_line_and_the_other_side() {
 #[test]
 fn a_server_without_a_file_has_no_place_in_sarif() {
     let mut outcome = drifted("openapi.yaml", "the server");
-    outcome.findings[0].served.position = None;
+    Arc::make_mut(&mut outcome.findings[0].served).position = None;
     assert_eq!(sarif(&outcome)["runs"][0]["results"][0].get("relatedLocations"), None);
     outcome.findings.clear();
     assert_eq!(sarif(&outcome)["runs"][0]["results"], serde_json::json!([]));

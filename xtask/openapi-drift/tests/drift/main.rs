@@ -16,6 +16,7 @@ mod files;
 mod formats;
 mod holds;
 mod invalid;
+mod limit;
 mod line;
 #[cfg(all(feature = "cli", target_os = "linux"))]
 mod memory;

@@ -99,7 +99,7 @@ fn what_is_not_openapi_in_the_contract_is_a_warning_in_every_format() {
     for (format, says) in [
         ("human", "warning[unknown-keyword]: `operationID` is no keyword of an operation object"),
         ("json", "\"title\": \"`operationID` is no keyword of an operation object"),
-        ("github", "::warning file=openapi.yaml,line="),
+        ("github", "/openapi.yaml,line="),
         ("sarif", "\"level\": \"warning\""),
     ] {
         let output = run(&folder, &["traffic", "--format", format]);
