@@ -7,7 +7,7 @@ mod questions;
 pub(super) use questions::Questions;
 
 use super::audit::chain::ChainHead;
-use super::connection::{Row, Value, sql};
+use super::connection::{Row, Statement, Value, sql};
 use super::remembered::{Generation, RememberedAccess};
 use super::sqlite::Session;
 use super::{Backend, Error, Result, Snapshot, Store, Transaction, Turn, View, rows};
@@ -198,14 +198,6 @@ const OWN_TOKEN: Target<FoundToken> = Target {
     read: rows::found_token,
 };
 
-/// Returns the parameters that every access statement begins with, and more.
-pub(super) fn parameters(
-    credential: &Credential,
-    more: impl IntoIterator<Item = Value>,
-) -> Vec<Value> {
-    [(&credential.digest).into()].into_iter().chain(more).collect()
-}
-
 /// Returns the access of a request, of which a row tells all but where it came from.
 ///
 /// # Errors
@@ -287,7 +279,7 @@ impl Snapshot {
         slug: Option<&Slug>,
     ) -> Result<(Access, Option<Generation>)> {
         let generation = self.connection.sqlite().and_then(Session::generation);
-        let statement = sql(access!("", ""), parameters(credential, [slug.into()]));
+        let statement = sql!(access!("", ""), &credential.digest, slug);
         let found = self.first(statement, rows::access).await?;
         let mut access = accepted(found.ok_or(Error::NotAccepted)?, credential)?;
         if !self.connection.is_postgres() {
@@ -304,7 +296,8 @@ impl Snapshot {
         slug: &Slug,
         key: impl Into<Value>,
     ) -> Result<(Access, Option<T>)> {
-        self.access_with(target, credential, [slug.into(), key.into()]).await
+        let statement = sql!(target.statement, &credential.digest, slug, key.into());
+        self.access_with(target, credential, statement).await
     }
 
     /// Returns who asks, the live token of this name of their user, and their place in the
@@ -314,16 +307,16 @@ impl Snapshot {
         credential: &Credential,
         name: &Name,
     ) -> Result<(Access, Option<FoundToken>)> {
-        self.access_with(&OWN_TOKEN, credential, [name.into()]).await
+        let statement = sql!(OWN_TOKEN.statement, &credential.digest, name);
+        self.access_with(&OWN_TOKEN, credential, statement).await
     }
 
-    async fn access_with<T: Send, const N: usize>(
+    async fn access_with<T: Send>(
         &mut self,
         target: &Target<T>,
         credential: &Credential,
-        more: [Value; N],
+        statement: Statement,
     ) -> Result<(Access, Option<T>)> {
-        let statement = sql(target.statement, parameters(credential, more));
         let read =
             |row: &dyn Row| Ok((rows::access(row)?, rows::optional(row, TARGET, target.read)?));
         let (access, target) = self.first(statement, read).await?.ok_or(Error::NotAccepted)?;
@@ -339,26 +332,22 @@ impl Transaction {
     /// A transaction locks one organization or one user, and always before any token, so no two
     /// wait for each other.
     pub fn lock_turn(&mut self, credential: &Credential, turn: &Turn) {
-        let digest = (&credential.digest).into();
-        self.lock(match turn {
-            Turn::Organization(slug) => sql(
-                concat!(
-                    "SELECT 1 FROM tokens t JOIN members m ON m.user_id = t.user_id
-                     JOIN organizations o ON o.id = m.organization_id WHERE ",
-                    has_secret!("$1"),
-                    " AND o.slug = $2 FOR NO KEY UPDATE OF o FOR KEY SHARE OF t"
-                ),
-                [digest, slug.into()],
-            ),
-            Turn::User(_) => sql(
-                concat!(
-                    "SELECT 1 FROM tokens t JOIN users u ON u.id = t.user_id WHERE ",
-                    has_secret!("$1"),
-                    " FOR NO KEY UPDATE OF u FOR KEY SHARE OF t"
-                ),
-                [digest],
-            ),
-            Turn::Free => return,
-        });
+        let organization = concat!(
+            "SELECT 1 FROM tokens t JOIN members m ON m.user_id = t.user_id
+             JOIN organizations o ON o.id = m.organization_id WHERE ",
+            has_secret!("$1"),
+            " AND o.slug = $2 FOR NO KEY UPDATE OF o FOR KEY SHARE OF t"
+        );
+        let user = concat!(
+            "SELECT 1 FROM tokens t JOIN users u ON u.id = t.user_id WHERE ",
+            has_secret!("$1"),
+            " FOR NO KEY UPDATE OF u FOR KEY SHARE OF t"
+        );
+        let digest = &credential.digest;
+        match turn {
+            Turn::Organization(slug) => self.lock(sql!(organization, digest, slug)),
+            Turn::User(_) => self.lock(sql!(user, digest)),
+            Turn::Free => {}
+        }
     }
 }

@@ -6,6 +6,7 @@
 use super::remembered::Touched;
 use super::{Error, Result};
 use crate::caller::{OrganizationId, Role, UserId};
+use crate::expiration::Lifetime;
 use crate::limits::AllowedIps;
 use crate::name::{Name, Slug};
 use crate::token::{TokenDigest, TokenId};
@@ -39,7 +40,11 @@ macro_rules! parameters {
 
 parameters! {
     i64: number => Self::Integer(number),
-    &str: text => Self::Text(text.to_owned()),
+    String: text => Self::Text(text),
+    &str: text => text.to_owned(),
+    &String: text => text.clone(),
+    Vec<String>: texts => Self::Texts(texts),
+    Vec<[u8; 32]>: hashes => Self::Hashes(hashes),
     &[u8]: bytes => Self::Bytes(bytes.to_owned()),
     u32: number => i64::from(number),
     bool: flag => i64::from(flag),
@@ -52,7 +57,8 @@ parameters! {
     TokenId: id => id.as_bytes(),
     &TokenDigest: digest => digest.as_bytes().as_slice(),
     DateTime<Utc>: time => time.timestamp_millis(),
-    &AllowedIps: networks => networks.to_string().as_str(),
+    &AllowedIps: networks => networks.to_string(),
+    &Lifetime: lifetime => lifetime.as_str(),
 }
 
 impl<T: Into<Self>> From<Option<T>> for Value {
@@ -69,15 +75,25 @@ pub struct Statement {
     pub touched: Touched,
 }
 
-/// Returns a statement with its parameters. One that changes anything touches everything, unless it
-/// says what.
-pub fn sql(sql: impl Into<Cow<'static, str>>, parameters: impl Into<Vec<Value>>) -> Statement {
-    let sql = sql.into();
-    let touched = if sql.starts_with("SELECT ") { Touched::Nothing } else { Touched::Everything };
-    Statement { sql, parameters: parameters.into(), touched }
+/// Returns a statement with these parameters.
+macro_rules! sql {
+    ($text:expr $(, $parameter:expr)* $(,)?) => {
+        $crate::store::connection::Statement::new($text, [$(Into::into($parameter)),*])
+    };
 }
 
+pub(super) use sql;
+
 impl Statement {
+    /// Like [`sql!`], with a list of parameters. A statement that changes anything touches everything,
+    /// unless it says what.
+    pub fn new(sql: impl Into<Cow<'static, str>>, parameters: impl Into<Vec<Value>>) -> Self {
+        let sql = sql.into();
+        let is_read = sql.starts_with("SELECT ");
+        let touched = if is_read { Touched::Nothing } else { Touched::Everything };
+        Self { sql, parameters: parameters.into(), touched }
+    }
+
     /// Returns the same statement, which makes no more outdated than this.
     pub fn touching(self, touched: Touched) -> Self {
         Self { touched, ..self }

@@ -112,7 +112,7 @@ impl Snapshot {
             session.lift_timeouts();
             let lift = "SELECT set_config(name, '0', true) FROM unnest(ARRAY['statement_timeout',
                  'idle_in_transaction_session_timeout']) AS name";
-            self.pending.push(sql(lift, []));
+            self.pending.push(sql!(lift));
         }
     }
 

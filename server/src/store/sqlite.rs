@@ -139,7 +139,7 @@ impl Sqlite {
                 self.path.display()
             )));
         }
-        let ask = sql("SELECT 1 FROM organizations LIMIT 1", []);
+        let ask = sql!("SELECT 1 FROM organizations LIMIT 1");
         self.read(false).query_blocking(vec![ask], |_| Ok(())).await.map(drop)
     }
 
@@ -283,7 +283,7 @@ pub fn plan(statement: &Statement) -> String {
     let (connection, _) = open::open(&path, &path, true).unwrap();
     open::set_clock(&connection, &Arc::default()).unwrap();
     let explain = format!("EXPLAIN QUERY PLAN {}", statement.sql);
-    let explain = sql(explain, statement.parameters.clone());
+    let explain = Statement::new(explain, statement.parameters.clone());
     query(&connection, &explain, |row| row.text(3).map(str::to_owned)).unwrap().join("\n")
 }
 

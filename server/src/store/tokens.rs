@@ -7,7 +7,7 @@ mod selection;
 pub use place::{TokenPlace, read_place};
 pub use selection::Selection;
 
-use super::access::{Access, FoundToken, TARGET, accepted, access, has_secret, parameters};
+use super::access::{Access, FoundToken, TARGET, accepted, access, has_secret};
 use super::connection::{Row, Statement, Value, sql};
 use super::remembered::Touched;
 use super::{Error, Result, Snapshot, Transaction, broken, rows};
@@ -129,10 +129,9 @@ impl Snapshot {
     ) -> Result<(Access, TokenPage)> {
         if self.connection.is_postgres() {
             let roles = Role::ALL.iter().filter(|role| sees_all(**role));
-            let roles = roles.map(|role| role.into_str().to_owned()).collect();
-            let mut parameters = parameters(credential, [slug.into()]);
-            parameters.extend([after.into(), limit.into(), Value::Texts(roles)]);
-            let statement = sql(ORGANIZATION_WITH_ACCESS, parameters);
+            let roles: Vec<_> = roles.map(|role| role.into_str().to_owned()).collect();
+            let digest = &credential.digest;
+            let statement = sql!(ORGANIZATION_WITH_ACCESS, digest, slug, after, limit, roles);
             let (access, page) = self.page_with_access(statement, credential, limit).await?;
             self.remembered.insert(credential, Some(slug), access.clone(), None);
             return Ok((access, page));
@@ -144,8 +143,7 @@ impl Snapshot {
                 return Ok((access, TokenPage { tokens, valid_until: None }));
             }
             Some(reach) if sees_all(reach.role) => {
-                let parameters = [reach.id.into(), after.into(), limit.into()];
-                sql(ALL_IN_ORGANIZATION, parameters)
+                sql!(ALL_IN_ORGANIZATION, reach.id, after, limit)
             }
             Some(reach) => own(access.caller.user, Some(reach.id), after, limit),
         };
@@ -164,8 +162,7 @@ impl Snapshot {
         (after, limit): (Position, u32),
     ) -> Result<Page<Token, Position>> {
         let statement = if self.connection.is_postgres() {
-            let parameters = [user.into(), organization.into(), after.into(), limit.into()];
-            sql(OWN_IN_ORGANIZATION_POSTGRES, parameters)
+            sql!(OWN_IN_ORGANIZATION_POSTGRES, user, organization, after, limit)
         } else {
             own(user, Some(organization), after, limit)
         };
@@ -181,9 +178,8 @@ impl Snapshot {
         (after, limit): (Position, u32),
     ) -> Result<(Access, Page<Token, Position>)> {
         let (access, page) = if self.connection.is_postgres() {
-            let mut parameters = parameters(credential, [Value::Null]);
-            parameters.extend([after.into(), limit.into()]);
-            self.page_with_access(sql(OWN_WITH_ACCESS, parameters), credential, limit).await?
+            let statement = sql!(OWN_WITH_ACCESS, &credential.digest, Value::Null, after, limit);
+            self.page_with_access(statement, credential, limit).await?
         } else {
             let access = self.access(credential, None).await?;
             let binding = access.caller.binding.organization();
@@ -205,10 +201,7 @@ impl Snapshot {
              AND (expires_at IS NULL OR expires_at > now_ms()) LIMIT $2) AS u),
              (SELECT count(*) FROM (SELECT 1 FROM tokens WHERE organization_id = $3
              AND (expires_at IS NULL OR expires_at > now_ms()) LIMIT $4) AS o)";
-        let statement = sql(
-            text,
-            [user.into(), user_limit.into(), organization.into(), organization_limit.into()],
-        );
+        let statement = sql!(text, user, user_limit, organization, organization_limit);
         let counted = self.first(statement, |row| Ok([row.integer(0)?, row.integer(1)?])).await?;
         counted.ok_or_else(|| broken("a count returned no row"))
     }
@@ -220,7 +213,7 @@ impl Snapshot {
             "SELECT count(*) FILTER (WHERE expires_at IS NULL OR expires_at > now_ms()), count(*),
              max(position) FROM (SELECT position, expires_at FROM tokens WHERE position > $1
              ORDER BY position LIMIT $2) AS t";
-        let statement = sql(text, [position.into(), COUNTED.into()]);
+        let statement = sql!(text, position, COUNTED);
         let counted = self.first(statement, |row| {
             let is_last = row.integer(1)? < COUNTED;
             Ok((row.integer(0)?, if is_last { None } else { Some(row.integer(2)?) }))
@@ -253,10 +246,9 @@ impl Snapshot {
 }
 
 fn own(user: UserId, bound: Option<OrganizationId>, after: Position, limit: u32) -> Statement {
-    let (user, after, limit) = (user.into(), after.into(), limit.into());
     match bound {
-        None => sql(OWN, [user, after, limit]),
-        Some(bound) => sql(OWN_IN_ORGANIZATION, [user, bound.into(), after, limit]),
+        None => sql!(OWN, user, after, limit),
+        Some(bound) => sql!(OWN_IN_ORGANIZATION, user, bound, after, limit),
     }
 }
 
@@ -292,28 +284,27 @@ impl Transaction {
         limits: &Limits,
     ) {
         let (group, scopes) = match binding {
-            Binding::Group { group, scopes, .. } => {
-                (Some(group.as_bytes().as_slice()), scopes.bits())
-            }
+            Binding::Group { group, scopes, .. } => (Some(*group), scopes.bits()),
             Binding::Unrestricted | Binding::Organization(_) => (None, 0),
         };
+        let Token { id, name, created_at, .. } = token;
+        let Limits { expires_at, allowed_ips } = limits;
+        let (bound, ips) = (binding.organization(), allowed_ips.as_ref());
         let text = "INSERT INTO tokens
              (id, digest, name, user_id, organization_id, group_uuid, scopes, created_at, expires_at,
              allowed_ips) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-        let insert = sql(
+        let insert = sql!(
             text,
-            [
-                token.id.into(),
-                digest.into(),
-                (&token.name).into(),
-                user.into(),
-                binding.organization().into(),
-                group.into(),
-                scopes.into(),
-                token.created_at.into(),
-                limits.expires_at.into(),
-                limits.allowed_ips.as_ref().into(),
-            ],
+            *id,
+            digest,
+            name,
+            user,
+            bound,
+            group,
+            scopes,
+            *created_at,
+            *expires_at,
+            ips
         );
         self.execute(insert.touching(Touched::Nothing));
     }
@@ -329,24 +320,18 @@ impl Transaction {
     ) {
         let retire = "INSERT INTO retired_secrets (digest, position)
              SELECT digest, position FROM tokens WHERE id = $1";
-        self.execute(sql(retire, [id.into()]).touching(Touched::Nothing));
+        self.execute(sql!(retire, id).touching(Touched::Nothing));
         let update = "UPDATE tokens SET previous_expires_at = $1,
              previous_digest = CASE WHEN CAST($1 AS BIGINT) IS NULL THEN NULL ELSE digest END,
              digest = $2, rotated_at = $3, expires_at = $4, allowed_ips = $5 WHERE id = $6";
-        let parameters = [
-            overlap_ends.into(),
-            digest.into(),
-            now.into(),
-            limits.expires_at.into(),
-            limits.allowed_ips.as_ref().into(),
-            id.into(),
-        ];
-        self.execute(sql(update, parameters).touching(Touched::Organization(organization)));
+        let Limits { expires_at, allowed_ips } = limits;
+        let update = sql!(update, overlap_ends, digest, now, *expires_at, allowed_ips.as_ref(), id);
+        self.execute(update.touching(Touched::Organization(organization)));
     }
 
     /// Revokes a token: once this is committed, no server accepts it.
     pub fn delete_token(&mut self, FoundToken { token, user, organization, .. }: &FoundToken) {
-        let delete = sql("DELETE FROM tokens WHERE id = $1", [token.id.into()]);
+        let delete = sql!("DELETE FROM tokens WHERE id = $1", token.id);
         self.execute(delete.touching(match organization {
             Some(id) => Touched::Organization(*id),
             None => Touched::User(*user),
@@ -401,7 +386,8 @@ impl Transaction {
             let owner: Name = rows::parse_text(row, 6)?;
             Ok((row.integer(0)?, rows::bound_token(row, 1)?, owner))
         };
-        let mut deleted = self.change_many(sql(delete, parameters).touching(touched), read).await?;
+        let delete = Statement::new(delete, parameters).touching(touched);
+        let mut deleted = self.change_many(delete, read).await?;
         deleted.sort_unstable_by_key(|(position, ..)| *position);
         let with_slug = |(_, token, owner)| (Token { organization: slug.cloned(), ..token }, owner);
         Ok(deleted.into_iter().map(with_slug).collect())

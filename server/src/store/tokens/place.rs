@@ -2,7 +2,7 @@
 //! have expired, those whose secrets became known, and those whose old secret is used.
 
 use super::super::audit::chain::{Chain, ChainHead};
-use super::super::connection::{Row, Value, hex_list, in_hex_list, sql};
+use super::super::connection::{Row, Statement, Value, hex_list, in_hex_list, sql};
 use super::super::remembered::Touched;
 use super::super::{Result, Snapshot, Store, Transaction, View, rows};
 use crate::caller::UserId;
@@ -63,7 +63,7 @@ impl Store {
             |row: &dyn Row, column| rows::optional(row, column, |row, column| row.integer(column));
         let read =
             |row: &dyn Row| Ok((row.integer(0)?, time(row, 1)?, time(row, 2)?, time(row, 3)?));
-        let found = self.read(View::Statement).await?.first(sql(next, []), read).await?;
+        let found = self.read(View::Statement).await?.first(sql!(next), read).await?;
         let Some((now, expiry, overlap, newest)) = found else { return Ok(None) };
         self.clock().raise(newest.unwrap_or(0));
         let next = [expiry, overlap].into_iter().flatten().min();
@@ -117,7 +117,7 @@ impl Snapshot {
              FROM (SELECT x.organization_id, x.user_id FROM tokens x WHERE {range}) AS t
              JOIN users u ON u.id = t.user_id LEFT JOIN organizations o ON o.id = t.organization_id"
         );
-        self.all(sql(statement, parameters), read_place).await
+        self.all(Statement::new(statement, parameters), read_place).await
     }
 }
 
@@ -143,7 +143,7 @@ impl Transaction {
         let removed = self.delete_at(place, expired, secret.into()).await?;
         let end = "UPDATE tokens SET previous_digest = NULL, previous_expires_at = NULL
              WHERE previous_digest = $1 AND previous_expires_at <= now_ms()";
-        self.execute(sql(end, [secret.into()]).touching(Touched::Nothing));
+        self.execute(sql!(end, secret).touching(Touched::Nothing));
         Ok(removed)
     }
 
@@ -157,7 +157,7 @@ impl Transaction {
              WHERE position IN (SELECT position FROM tokens WHERE previous_expires_at <= now_ms()
              LIMIT $1{skip}) RETURNING position"
         );
-        let end = sql(end, [limit.into()]).touching(Touched::Nothing);
+        let end = sql!(end, limit).touching(Touched::Nothing);
         Ok(self.change_many(end, |_| Ok(())).await?.len())
     }
 
@@ -197,7 +197,7 @@ impl Transaction {
         let statement =
             "UPDATE retired_secrets SET is_reused = 1 WHERE digest = $1 AND is_reused = 0
              RETURNING (SELECT t.id FROM tokens t WHERE t.position = retired_secrets.position)";
-        let note = sql(statement, [digest.into()]);
+        let note = sql!(statement, digest);
         self.first(note.touching(Touched::Nothing), |row| rows::token_id(row, 0)).await
     }
 
