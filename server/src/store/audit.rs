@@ -67,7 +67,7 @@ impl Store {
                 "SELECT id, organization_id, user_id, sequence, code, message, origin, author,
                  created_at, data, hash FROM audit_log WHERE id > $1 ORDER BY id LIMIT $2";
             let read = view.all(sql!(text, after, PAGE), |row| {
-                rows::link(row).map(|(link, hash)| walk.step(&link, &hash)).and(row.integer(0))
+                rows::link(row).map(|(link, hash)| walk.step(&link, &hash)).and(row.get(0))
             });
             last = read.await?.last().copied();
         }

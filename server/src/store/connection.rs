@@ -5,13 +5,15 @@
 
 use super::remembered::Touched;
 use super::{Error, Result};
-use crate::caller::{OrganizationId, Role, UserId};
+use crate::caller::{OrganizationId, Origin, Role, UserId};
 use crate::expiration::Lifetime;
 use crate::limits::AllowedIps;
 use crate::name::{Name, Slug};
+use crate::scope::Scopes;
 use crate::token::{TokenDigest, TokenId};
 use chrono::{DateTime, Utc};
 use std::borrow::Cow;
+use std::net::IpAddr;
 use uuid::Uuid;
 
 /// A parameter of a statement, or a column of a row that outlives it.
@@ -143,34 +145,68 @@ impl From<Column<'_>> for Value {
     }
 }
 
-/// A row. Asking a column for a type that it does not hold is [`Error::Broken`].
+/// A row.
 pub trait Row {
     fn column(&self, index: usize) -> Result<Column<'_>>;
+}
 
-    fn integer(&self, index: usize) -> Result<i64> {
-        let Column::Integer(value) = self.column(index)? else { return Err(corrupt(index)) };
-        Ok(value)
+impl dyn Row + '_ {
+    /// Reads a column.
+    ///
+    /// # Errors
+    /// [`Error::Broken`] if it does not hold what its table says.
+    pub fn get<'a, T: FromColumn<'a>>(&'a self, index: usize) -> Result<T> {
+        T::from_column(self.column(index)?).ok_or_else(|| corrupt(index))
     }
 
-    fn text(&self, index: usize) -> Result<&str> {
-        let Column::Text(value) = self.column(index)? else { return Err(corrupt(index)) };
-        Ok(value)
-    }
-
-    fn bytes(&self, index: usize) -> Result<&[u8]> {
-        let Column::Bytes(value) = self.column(index)? else { return Err(corrupt(index)) };
-        Ok(value)
-    }
-
-    fn is_null(&self, index: usize) -> bool {
+    pub fn is_null(&self, index: usize) -> bool {
         matches!(self.column(index), Ok(Column::Null))
     }
+}
+
+/// What is read from a column.
+pub trait FromColumn<'a>: Sized {
+    /// Returns `None` if the column does not hold it.
+    fn from_column(column: Column<'a>) -> Option<Self>;
+}
+
+impl<'a, T: FromColumn<'a>> FromColumn<'a> for Option<T> {
+    fn from_column(column: Column<'a>) -> Option<Self> {
+        if let Column::Null = column { Some(None) } else { T::from_column(column).map(Some) }
+    }
+}
+
+/// Declares what a value is read from.
+macro_rules! columns {
+    ($($($type:ty)|+: $kind:ident($value:pat) => $read:expr),+ $(,)?) => {$($(
+        impl<'a> FromColumn<'a> for $type {
+            fn from_column(column: Column<'a>) -> Option<Self> {
+                let Column::$kind($value) = column else { return None };
+                $read
+            }
+        }
+    )+)+};
+}
+
+columns! {
+    i64: Integer(number) => Some(number),
+    bool: Integer(flag) => Some(flag != 0),
+    UserId | OrganizationId: Integer(id) => Some(Self(id)),
+    Scopes: Integer(bits) => Self::from_bits(bits),
+    DateTime<Utc>: Integer(time) => Self::from_timestamp_millis(time),
+    &'a str: Text(text) => Some(text),
+    String: Text(text) => Some(text.to_owned()),
+    Name | Slug | Role | Origin | Lifetime | AllowedIps | IpAddr: Text(text) => text.parse().ok(),
+    Uuid: Bytes(bytes) => Self::from_slice(bytes).ok(),
+    TokenId: Bytes(bytes) => bytes.try_into().ok().map(Self::from_bytes),
+    [u8; 32]: Bytes(bytes) => bytes.try_into().ok(),
 }
 
 /// Returns the error for a column that does not hold what its table says.
 pub fn corrupt(index: usize) -> Error {
     Error::Broken(format!(
-        "the database is damaged (column {index} of a row has another type): restore a backup"
+        "the database is damaged (column {index} of a row does not hold what its table says): \
+         restore a backup"
     ))
 }
 

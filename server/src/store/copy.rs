@@ -145,7 +145,7 @@ async fn optimize(target: &mut Transaction, name: &str, key: &str) -> Result<()>
 
 async fn count(view: &mut Snapshot, table: &str) -> Result<i64> {
     let counted = sql!(format!("SELECT count(*) FROM {table}"));
-    let counted = view.first(counted, |row| row.integer(0)).await?;
+    let counted = view.first(counted, |row| row.get(0)).await?;
     counted.ok_or_else(|| broken("a count returned no row"))
 }
 

@@ -23,7 +23,7 @@ impl Snapshot {
              AND (o.allow_unrestricted = 1 OR o.id = $2)
              AND o.slug > $3 ORDER BY o.slug LIMIT $4";
         let statement = sql!(text, user, bound, after.map_or("", Slug::as_str), limit);
-        let found = self.all(statement, |row| Ok(Organization::new(rows::parse_text(row, 0)?)));
+        let found = self.all(statement, |row| Ok(Organization::new(row.get(0)?)));
         Ok(Page::new(found.await?, limit, |organization| organization.slug.clone()))
     }
 

@@ -8,7 +8,7 @@ use super::audit::chain::{Chain, ChainHead};
 use super::connection::{Row, Statement, sql};
 use super::remembered::Touched;
 use super::{Error, Result, Snapshot, Transaction, broken, rows};
-use crate::caller::{OrganizationId, Role, UserId};
+use crate::caller::{OrganizationId, UserId};
 use crate::name::{Email, Name, Slug};
 use crate::records::{AuditLog, Organization, OrganizationToken};
 use crate::token::TokenId;
@@ -57,17 +57,16 @@ pub struct Membership {
 
 /// Reads columns: id, time, entries, hash, disabled.
 fn found_user(row: &dyn Row) -> Result<FoundUser> {
-    let id = UserId(row.integer(0)?);
-    let head = rows::head(row, 1, Chain::User(id))?;
-    Ok(FoundUser { id, head, is_disabled: row.integer(4)? != 0 })
+    let id = row.get(0)?;
+    Ok(FoundUser { id, head: rows::head(row, 1, Chain::User(id))?, is_disabled: row.get(4)? })
 }
 
 /// The columns of [`membership`], of the organization `o`, the user `x` and the member `y`.
 macro_rules! membership {
     ($from:literal) => {
         concat!(
-            "SELECT o.id, o.slug, now_ms(), o.entries, o.hash, o.default_expiration,
-             o.maximum_expiration, o.allow_unrestricted, x.id, x.email, y.role,
+            "SELECT o.slug, now_ms(), o.id, 'owner', o.default_expiration, o.maximum_expiration,
+             o.allow_unrestricted, o.entries, o.hash, x.id, x.email, y.role,
              (SELECT count(*) FROM members z JOIN users w ON w.id = z.user_id AND w.disabled = 0
              WHERE z.organization_id = o.id AND z.user_id <> x.id AND z.role = 'owner') ",
             $from
@@ -75,17 +74,10 @@ macro_rules! membership {
     };
 }
 
-/// Reads columns: time, entries, hash, default, maximum, whether unrestricted tokens are allowed.
-fn organization(row: &dyn Row, id: i64, from: usize) -> Result<Reach> {
-    let id = OrganizationId(id);
-    let head = rows::head(row, from, Chain::Organization(id))?;
-    Ok(Reach { id, role: Role::Owner, policy: rows::policy(row, from + 3)?, head })
-}
-
 fn membership(row: &dyn Row) -> Result<Membership> {
-    let reach = organization(row, row.integer(0)?, 2)?;
-    let target = rows::optional(row, 8, rows::target_member)?;
-    Ok(Membership { slug: rows::parse_text(row, 1)?, reach, target })
+    let reach = rows::reach(row, 2, row.get(1)?)?;
+    let target = rows::optional(row, 9, rows::target_member)?;
+    Ok(Membership { slug: row.get(0)?, reach, target })
 }
 
 impl Snapshot {
@@ -104,9 +96,9 @@ impl Snapshot {
 
     /// Returns the organization of this slug, as an owner reaches it.
     pub async fn organization(&mut self, slug: &Slug) -> Result<Option<Reach>> {
-        let text = "SELECT id, now_ms(), entries, hash, default_expiration, maximum_expiration,
-             allow_unrestricted FROM organizations WHERE slug = $1";
-        self.first(sql!(text, slug), |row| organization(row, row.integer(0)?, 1)).await
+        let text = "SELECT now_ms(), id, 'owner', default_expiration, maximum_expiration,
+             allow_unrestricted, entries, hash FROM organizations WHERE slug = $1";
+        self.first(sql!(text, slug), |row| rows::reach(row, 1, row.get(0)?)).await
     }
 
     /// Returns the organization of this slug with the user of this name.
@@ -158,8 +150,7 @@ impl Snapshot {
         let users =
             "SELECT username, email, disabled FROM users WHERE email <> '' ORDER BY username";
         let read = |row: &dyn Row| {
-            let (username, email) = (rows::parse_text(row, 0)?, row.text(1)?.to_owned());
-            Ok(ListedUser { username, email, disabled: row.integer(2)? != 0 })
+            Ok(ListedUser { username: row.get(0)?, email: row.get(1)?, disabled: row.get(2)? })
         };
         self.all(sql!(users), read).await
     }
@@ -167,7 +158,7 @@ impl Snapshot {
     /// Returns all organizations by slug.
     pub async fn all_organizations(&mut self) -> Result<Vec<Organization>> {
         let slugs = sql!("SELECT slug FROM organizations ORDER BY slug");
-        self.all(slugs, |row| Ok(Organization::new(rows::parse_text(row, 0)?))).await
+        self.all(slugs, |row| Ok(Organization::new(row.get(0)?))).await
     }
 
     /// Returns tokens in the order of minting: all of them, those of a user, those bound to an
@@ -204,7 +195,7 @@ impl Snapshot {
         limit: u32,
     ) -> Result<(Vec<AuditLog>, i64)> {
         let statement = "SELECT count(*) FROM audit_log WHERE organization_id IS NULL";
-        let total = self.first(sql!(statement), |row| row.integer(0)).await?.unwrap_or(0);
+        let total = self.first(sql!(statement), |row| row.get(0)).await?.unwrap_or(0);
         let text = "SELECT code, message, origin, author, created_at, data FROM audit_log
              WHERE organization_id IS NULL ORDER BY id DESC LIMIT $1 OFFSET $2";
         Ok((self.all(sql!(text, limit, skip), |row| rows::audit_log(row, 0)).await?, total))
@@ -276,7 +267,7 @@ impl Transaction {
         slug: &Slug,
     ) -> Result<(OrganizationId, ChainHead)> {
         let insert = "INSERT INTO organizations (slug) VALUES ($1) RETURNING id, now_ms()";
-        let read = |row: &dyn Row| Ok((OrganizationId(row.integer(0)?), rows::time(row, 1)?));
+        let read = |row: &dyn Row| Ok((row.get(0)?, row.get(1)?));
         let inserted = self.first(sql!(insert, slug), read).await?;
         let (id, time) = inserted.ok_or_else(|| broken("an insert returned no row"))?;
         Ok((id, ChainHead::start(Chain::Organization(id), time)))

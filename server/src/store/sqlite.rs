@@ -284,7 +284,7 @@ pub fn plan(statement: &Statement) -> String {
     open::set_clock(&connection, &Arc::default()).unwrap();
     let explain = format!("EXPLAIN QUERY PLAN {}", statement.sql);
     let explain = Statement::new(explain, statement.parameters.clone());
-    query(&connection, &explain, |row| row.text(3).map(str::to_owned)).unwrap().join("\n")
+    query(&connection, &explain, |row| row.get::<String>(3)).unwrap().join("\n")
 }
 
 fn to_sql(value: &Value) -> ToSqlOutput<'_> {

@@ -202,7 +202,7 @@ impl Snapshot {
              (SELECT count(*) FROM (SELECT 1 FROM tokens WHERE organization_id = $3
              AND (expires_at IS NULL OR expires_at > now_ms()) LIMIT $4) AS o)";
         let statement = sql!(text, user, user_limit, organization, organization_limit);
-        let counted = self.first(statement, |row| Ok([row.integer(0)?, row.integer(1)?])).await?;
+        let counted = self.first(statement, |row| Ok([row.get(0)?, row.get(1)?])).await?;
         counted.ok_or_else(|| broken("a count returned no row"))
     }
 
@@ -215,8 +215,8 @@ impl Snapshot {
              ORDER BY position LIMIT $2) AS t";
         let statement = sql!(text, position, COUNTED);
         let counted = self.first(statement, |row| {
-            let is_last = row.integer(1)? < COUNTED;
-            Ok((row.integer(0)?, if is_last { None } else { Some(row.integer(2)?) }))
+            let is_last = row.get::<i64>(1)? < COUNTED;
+            Ok((row.get(0)?, if is_last { None } else { Some(row.get(2)?) }))
         });
         counted.await?.ok_or_else(|| broken("a count returned no row"))
     }
@@ -238,7 +238,7 @@ impl Snapshot {
                 access = Some(accepted(rows::access(row)?, credential)?);
             }
             // Without a token there is one row, for the access alone.
-            if row.is_null(TARGET) { Ok(None) } else { positioned(row, TARGET).map(Some) }
+            rows::optional(row, TARGET, positioned)
         };
         let found: Vec<_> = self.all(statement, read).await?.into_iter().flatten().collect();
         Ok((access.ok_or(Error::NotAccepted)?, TokenPage::new(found, limit)))
@@ -257,8 +257,8 @@ type PositionedToken = (OrganizationToken, Position, Option<DateTime<Utc>>);
 
 /// Reads columns: position, those of [`rows::token`], expiry.
 fn positioned(row: &dyn Row, from: usize) -> Result<PositionedToken> {
-    let (position, token) = (row.integer(from)?, rows::token(row, from + 1)?);
-    Ok((token, position, rows::optional(row, from + 9, rows::time)?))
+    let (position, token) = (row.get(from)?, rows::token(row, from + 1)?);
+    Ok((token, position, row.get(from + 9)?))
 }
 
 impl TokenPage {
@@ -383,8 +383,7 @@ impl Transaction {
              (SELECT u.username FROM users u WHERE u.id = tokens.user_id)"
         );
         let read = |row: &dyn Row| {
-            let owner: Name = rows::parse_text(row, 6)?;
-            Ok((row.integer(0)?, rows::bound_token(row, 1)?, owner))
+            Ok((row.get::<Position>(0)?, rows::bound_token(row, 1)?, row.get::<Name>(6)?))
         };
         let delete = Statement::new(delete, parameters).touching(touched);
         let mut deleted = self.change_many(delete, read).await?;

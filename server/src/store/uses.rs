@@ -2,7 +2,7 @@
 
 use super::connection::sql;
 use super::remembered::Touched;
-use super::{Result, Transaction, rows};
+use super::{Result, Transaction};
 use crate::token::TokenId;
 use serde_json::json;
 use std::net::IpAddr;
@@ -50,6 +50,6 @@ impl Transaction {
         let update = if self.connection.is_postgres() { UPDATE_UNLOCKED_USES } else { UPDATE_USES };
         // No list and no answer shows it but one that is never remembered.
         let update = sql!(update, uses).touching(Touched::Nothing);
-        self.change_many(update, |row| rows::token_id(row, 0)).await
+        self.change_many(update, |row| row.get(0)).await
     }
 }

@@ -1,7 +1,7 @@
 //! The statements about webhooks: how far each one is, and what waits for it. What is queued, and when
 //! it is tried again, is decided in [`crate::webhooks`].
 
-use super::connection::{Row, Statement, sql};
+use super::connection::{Statement, sql};
 use super::remembered::Touched;
 use super::tokens::{TokenPlace, read_place};
 use super::{Result, Snapshot, Transaction, rows};
@@ -92,7 +92,7 @@ impl Snapshot {
             "SELECT coalesce(max(id), 0), 0, 0 FROM audit_log"
         };
         let end = self.first(sql!(statement), |row| {
-            let (id, oldest, next) = (row.integer(0)?, row.integer(1)?, row.integer(2)?);
+            let (id, oldest, next): (_, i64, _) = (row.get(0)?, row.get(1)?, row.get(2)?);
             Ok(match oldest {
                 _ if oldest == next => LogEnd { settled: id, id, next },
                 _ if oldest >= before.next => LogEnd { settled: before.id, id, next },
@@ -114,9 +114,10 @@ impl Snapshot {
              a.data FROM audit_log a LEFT JOIN organizations o ON o.id = a.organization_id
              LEFT JOIN users u ON u.id = a.user_id
              WHERE a.id > $1 AND a.id <= $2 ORDER BY a.id LIMIT $3";
-        let read =
-            |row: &dyn Row| Ok((row.integer(2)?, read_place(row)?, rows::audit_log(row, 3)?));
-        self.all(sql!(text, after, end, limit), read).await
+        self.all(sql!(text, after, end, limit), |row| {
+            Ok((row.get(2)?, read_place(row)?, rows::audit_log(row, 3)?))
+        })
+        .await
     }
 
     /// Returns the tokens that live, came within `notice` of their expiry since `after`, and were not
@@ -135,9 +136,8 @@ impl Snapshot {
              AND t.created_at < t.expires_at - $4 ORDER BY t.expires_at";
         let statement = sql!(text, after + notice, now + notice, now, notice);
         self.all(statement, |row| {
-            let (id, name) = (rows::token_id(row, 2)?, rows::parse_text(row, 3)?);
-            let (owner, expires_at) = (rows::parse_text(row, 4)?, rows::time(row, 5)?);
-            Ok((read_place(row)?, ExpiringToken { id, name, owner, expires_at }))
+            let (id, name, owner) = (row.get(2)?, row.get(3)?, row.get(4)?);
+            Ok((read_place(row)?, ExpiringToken { id, name, owner, expires_at: row.get(5)? }))
         })
         .await
     }
@@ -148,7 +148,7 @@ impl Snapshot {
              WHERE webhook = $1 AND set_aside_at IS NULL GROUP BY place) AS head
              JOIN webhook_deliveries d ON d.position = head.position
              WHERE d.next_at <= now_ms() ORDER BY d.next_at LIMIT $2";
-        self.all(sql!(text, webhook, limit), |row| Ok(row.text(0)?.to_owned())).await
+        self.all(sql!(text, webhook, limit), |row| row.get(0)).await
     }
 
     /// Returns the first message of a place and how often it failed, if it is due.
@@ -162,9 +162,8 @@ impl Snapshot {
              next_at FROM webhook_deliveries WHERE webhook = $1 AND set_aside_at IS NULL
              AND place = $2 ORDER BY position LIMIT 1) AS head WHERE next_at <= now_ms()";
         self.first(sql!(text, webhook, place), |row| {
-            let text = |index| row.text(index).map(str::to_owned);
-            let (id, place, code, body) = (text(0)?, text(1)?, text(2)?, text(3)?);
-            Ok((Message { id, place, code, body }, row.integer(4)?))
+            let (id, place, code) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok((Message { id, place, code, body: row.get(3)? }, row.get(4)?))
         })
         .await
     }
@@ -176,9 +175,8 @@ impl Snapshot {
              FROM webhooks w LEFT JOIN webhook_deliveries d ON d.webhook = w.name
              GROUP BY w.name ORDER BY w.name";
         self.all(sql!(statement), |row| {
-            let (waiting, set_aside) = (row.integer(1)?, row.integer(2)?);
-            let (name, is_ahead) = (rows::parse_text(row, 0)?, !row.is_null(3));
-            Ok(KnownWebhook { name, waiting, set_aside, is_ahead })
+            let (name, waiting, set_aside) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(KnownWebhook { name, waiting, set_aside, is_ahead: !row.is_null(3) })
         })
         .await
     }
@@ -189,16 +187,15 @@ impl Snapshot {
             "SELECT webhook, id, place, code, queued_at, set_aside_at, attempts, failure
              FROM webhook_deliveries WHERE set_aside_at IS NOT NULL ORDER BY position";
         self.all(sql!(statement), |row| {
-            let text = |index| row.text(index).map(str::to_owned);
             Ok(FailedMessage {
-                webhook: text(0)?,
-                id: text(1)?,
-                place: text(2)?,
-                code: text(3)?,
-                queued_at: rows::time(row, 4)?,
-                set_aside_at: rows::time(row, 5)?,
-                attempts: row.integer(6)?,
-                failure: text(7)?,
+                webhook: row.get(0)?,
+                id: row.get(1)?,
+                place: row.get(2)?,
+                code: row.get(3)?,
+                queued_at: row.get(4)?,
+                set_aside_at: row.get(5)?,
+                attempts: row.get(6)?,
+                failure: row.get(7)?,
             })
         })
         .await
@@ -232,8 +229,8 @@ impl Transaction {
              RETURNING position, announced_at, now_ms()";
         let update = sql!(text, holder, milliseconds(time), name);
         self.first(update.touching(Touched::Nothing), |row| {
-            let (position, announced_at) = (row.integer(0)?, rows::time(row, 1)?);
-            Ok(WebhookState { position, announced_at, now: rows::time(row, 2)? })
+            let (position, announced_at) = (row.get(0)?, row.get(1)?);
+            Ok(WebhookState { position, announced_at, now: row.get(2)? })
         })
         .await
     }
@@ -299,6 +296,6 @@ impl Transaction {
              next_at = 0, attempts = 0 WHERE set_aside_at IS NOT NULL AND (webhook = $1 OR id = $2)
              RETURNING position";
         let update = sql!(text, webhook, id).touching(Touched::Nothing);
-        Ok(self.change_many(update, |row| row.integer(0)).await?.len())
+        Ok(self.change_many(update, |_| Ok(())).await?.len())
     }
 }

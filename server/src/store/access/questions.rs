@@ -100,7 +100,7 @@ impl Questions {
 async fn answers(postgres: &Postgres, questions: &[Question]) -> Result<Vec<Result<Access>>> {
     let digests: Vec<_> = questions.iter().map(|question| *question.digest.as_bytes()).collect();
     let slugs: Vec<_> = questions.iter().map(|question| question.slug.clone()).collect();
-    let read = |row: &dyn Row| Ok((row.integer(TARGET)?, rows::access(row)));
+    let read = |row: &dyn Row| Ok((row.get::<i64>(TARGET)?, rows::access(row)));
     let statements = vec![sql!(STATEMENT, digests, slugs)];
     let found = postgres.read(false).await?.query(statements, read).await?;
     let mut answers = vec![Err(Error::NotAccepted); questions.len()];

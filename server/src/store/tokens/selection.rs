@@ -107,7 +107,7 @@ impl Snapshot {
         let read = |row: &dyn Row| {
             let organization = Some(slug.clone());
             let token = Token { organization, ..rows::bound_token(row, 0)? };
-            Ok((token, rows::parse_text(row, 5)?))
+            Ok((token, row.get(5)?))
         };
         self.all(Statement::new(select, parameters), read).await
     }
