@@ -41,7 +41,6 @@ use postgres::Postgres;
 use remembered::{Generation, Remembered};
 use snapshot::Connection;
 use sqlite::Sqlite;
-use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
@@ -120,6 +119,8 @@ enum Intent {
 }
 
 /// An initialised database, ready to be read and written.
+#[derive(derive_more::Debug)]
+#[debug("Store(..)")] // The URL may have a password.
 pub struct Store {
     backend: Backend,
     counts: Arc<Counts>,
@@ -131,13 +132,6 @@ pub struct Store {
 enum Backend {
     Sqlite(Sqlite),
     Postgres(Postgres),
-}
-
-impl fmt::Debug for Store {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The URL may have a password.
-        f.write_str("Store(..)")
-    }
 }
 
 impl Store {

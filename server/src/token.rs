@@ -22,7 +22,8 @@ const SECRET_DIGITS: usize = 22;
 const CHECKSUM_DIGITS: usize = 6;
 
 /// A token in plain text: the prefix, 128 random bits and their CRC-32, in base 62.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, derive_more::Debug)]
+#[debug("PlainToken(..)")]
 pub struct PlainToken(String);
 
 /// Why a text is not a token. It never carries the text.
@@ -84,14 +85,9 @@ impl FromStr for PlainToken {
     }
 }
 
-impl fmt::Debug for PlainToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PlainToken(..)")
-    }
-}
-
 /// The SHA-256 of a token. A token has 128 random bits, so a slow hash would add nothing.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, derive_more::Debug)]
+#[debug("TokenDigest(..)")]
 pub struct TokenDigest([u8; 32]);
 
 impl TokenDigest {
@@ -101,12 +97,6 @@ impl TokenDigest {
     /// Returns the bytes to store.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
-    }
-}
-
-impl fmt::Debug for TokenDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokenDigest(..)")
     }
 }
 

@@ -9,11 +9,12 @@ use crate::name::Quoted;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
+use derive_more::Display;
 use sha2::{Digest, Sha256};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
+use std::mem;
 use std::str::FromStr;
-use std::{fmt, mem};
 
 /// A SHA-256 hash.
 pub type Hash = [u8; 32];
@@ -50,8 +51,9 @@ pub struct ChainHead {
     pub hash: Hash,
 }
 
-/// The end of any chain, as it is printed and kept elsewhere.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The end of any chain, as it is printed and kept elsewhere: with the hash in unpadded base64url.
+#[derive(Clone, Debug, Display, PartialEq, Eq)]
+#[display("{name} {entries} {}", URL_SAFE_NO_PAD.encode(hash))]
 pub struct NamedHead {
     /// The name of the chain.
     pub name: String,
@@ -59,13 +61,6 @@ pub struct NamedHead {
     pub entries: i64,
     /// The hash of the last one.
     pub hash: Hash,
-}
-
-/// Writes the name of the chain, the count and the hash in unpadded base64url.
-impl fmt::Display for NamedHead {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.name, self.entries, URL_SAFE_NO_PAD.encode(self.hash))
-    }
 }
 
 impl FromStr for NamedHead {
