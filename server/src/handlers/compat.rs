@@ -6,7 +6,9 @@
 //! path of its own. The vendor's command line mints and lists organizations on `/v2`, and asks for
 //! the current user on another path.
 
-use super::{Path, Rqctx, answer, answer_list, mint, validate};
+use super::answer::{answer, answer_list};
+use super::tokens::{mint, validate};
+use super::{Path, Rqctx};
 use crate::api::{
     AssignableRole, CurrentUser, MemberAdded, MemberPath, OrganizationList, TokenExpiry, TokenPath,
 };
