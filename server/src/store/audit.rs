@@ -2,16 +2,19 @@
 //! entry says is decided in `service::audit`; what its hash covers is in [`chain`].
 
 pub(super) mod chain;
+mod walk;
 
-pub use chain::{AuditReport, ChainHead, NamedHead};
+pub use chain::{ChainHead, NamedHead};
+pub use walk::AuditReport;
 
 use super::connection::{Statement, Value, hex, sql};
 use super::remembered::Touched;
 use super::{Result, Snapshot, Store, Transaction, View, rows};
 use crate::caller::{OrganizationId, Origin};
 use crate::records::AuditLog;
-use chain::{AnyChain, Chain, Hash, Walk};
+use chain::{AnyChain, Chain, Hash};
 use chrono::{DateTime, Utc};
+use walk::Walk;
 
 /// How many entries [`Store::verify_audit`] reads at once.
 const PAGE: i64 = 1_000;
