@@ -1,7 +1,7 @@
 //! Giving a token a new secret, and noticing the use of an old one.
 
 use super::audit::{Actor, Event, record};
-use super::tokens::{NO_ADDRESS, new_secret};
+use super::minting::{NO_ADDRESS, new_secret};
 use super::{InOrganization, Service, policy, reach};
 use crate::access::{Action, Extent, decide};
 use crate::caller::Origin;
