@@ -3,10 +3,11 @@
 //! the database, so a crash loses nothing.
 
 mod deliverer;
+mod deliveries;
 mod message;
 mod settings;
 
-pub use deliverer::{Deliveries, start};
+pub use deliveries::{Deliveries, start};
 pub use settings::parse;
 
 use crate::name::{Name, Slug};
