@@ -17,9 +17,11 @@ use dropshot::{ApiDescription, ApiDescriptionRegisterError, RequestContext};
 
 type Rqctx = RequestContext<Context>;
 type Path<T> = Deferred<dropshot::Path<T>>;
+type Operations = ApiDescription<Context>;
+type Registered<T> = Result<T, ApiDescriptionRegisterError>;
 
 /// Returns every operation, for the router and the document. It fails if two of them conflict.
-pub fn operations() -> Result<ApiDescription<Context>, ApiDescriptionRegisterError> {
+pub fn operations() -> Registered<Operations> {
     let mut operations = ApiDescription::new();
     tokens::register(&mut operations)?;
     organizations::register(&mut operations)?;
@@ -28,10 +30,7 @@ pub fn operations() -> Result<ApiDescription<Context>, ApiDescriptionRegisterErr
 
 /// Returns what is served in addition to the contract: requests of the vendor's clients, and the page
 /// to try the API. It fails if two of them conflict.
-pub fn extras(
-    has_compat: bool,
-    has_docs: bool,
-) -> Result<ApiDescription<Context>, ApiDescriptionRegisterError> {
+pub fn extras(has_compat: bool, has_docs: bool) -> Registered<Operations> {
     let mut extras = ApiDescription::new();
     if has_compat {
         compat::register(&mut extras)?;

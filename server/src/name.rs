@@ -96,6 +96,21 @@ text!(
     "an email address: write it as user@host"
 );
 
+/// Lets serde read these types like `FromStr`.
+macro_rules! parse_strings {
+    ($($type:ty),+) => {$(
+        impl TryFrom<String> for $type {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                text.parse()
+            }
+        }
+    )+};
+}
+
+pub(crate) use parse_strings;
+
 impl Slug {
     /// Reads any text of a path. What cannot be a slug becomes one that no organization has, so that
     /// it is answered like every other path that leads nowhere.

@@ -2,7 +2,7 @@
 //! [`PlainToken::reveal`] alone, which is called in two places: the answer of mint, and the command
 //! line. Only its digest is ever stored, looked up or compared.
 
-use crate::name::Quoted;
+use crate::name::{Quoted, parse_strings};
 use base64::Engine;
 use base64::display::Base64Display;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -123,11 +123,6 @@ impl TokenId {
         self.0.as_bytes()
     }
 
-    /// Returns the bytes to store, in hexadecimal.
-    pub(crate) fn to_hex(self) -> String {
-        self.0.simple().to_string()
-    }
-
     /// Returns a number that differs between ids as a rule: their random bits.
     pub(crate) fn random_bits(self) -> u64 {
         self.0.as_u64_pair().1
@@ -158,13 +153,7 @@ impl FromStr for TokenId {
     }
 }
 
-impl TryFrom<String> for TokenId {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
+parse_strings!(TokenId);
 
 #[cfg(test)]
 mod tests {

@@ -1,21 +1,18 @@
 //! The operations on the user, and on organizations with their members, groups and audit logs.
 
 use super::answer::{answer, answer_body, answer_list};
-use super::{Path, Rqctx};
+use super::{Operations, Path, Registered, Rqctx};
 use crate::api::{
     AddMemberRequest, CreateGroupRequest, CurrentUser, GroupList, GroupPath, GroupResponse,
     MemberAdded, MemberList, MemberPath, MemberRemoved, MemberResponse, OrganizationList,
     OrganizationPath, OrganizationResponse, TokenPolicyResponse, UpdateMemberRequest,
 };
-use crate::front::Context;
 use crate::http::{Answer, Body, Deferred};
 use crate::records::{AuditLogPage, PageQuery, TokenPolicy};
-use dropshot::{ApiDescription, ApiDescriptionRegisterError, Query, endpoint};
+use dropshot::{Query, endpoint};
 
 /// Adds these operations. It fails if two of them conflict.
-pub fn register(
-    operations: &mut ApiDescription<Context>,
-) -> Result<(), ApiDescriptionRegisterError> {
+pub fn register(operations: &mut Operations) -> Registered<()> {
     operations.register(get_token_policy)?;
     operations.register(update_token_policy)?;
     operations.register(get_current_user)?;

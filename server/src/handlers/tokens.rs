@@ -1,7 +1,7 @@
 //! The operations on tokens.
 
 use super::answer::{answer, answer_body, answer_list, answer_texts};
-use super::{Path, Rqctx};
+use super::{Operations, Path, Registered, Rqctx};
 use crate::api::{
     Empty, MemberPath, OrganizationPath, OrganizationTokenList, OrganizationTokenPath,
     RevokedToken, TokenExpiry, TokenList, TokenPath, TokenResponse,
@@ -9,23 +9,20 @@ use crate::api::{
 use crate::auth::require_leak_report_allowed;
 use crate::caller::Credential;
 use crate::error;
-use crate::front::Context;
 use crate::http::{Accepted, Answer, Body, Reply, reply};
 use crate::records::{
     CreateTokenRequest, CreatedToken, LeakReport, MintRequest, MintedToken, RevokeTokensRequest,
     RevokedTokens, RotateTokenRequest, RotatedToken,
 };
 use crate::service::Service;
-use dropshot::{ApiDescription, ApiDescriptionRegisterError, endpoint};
+use dropshot::endpoint;
 use serde::Serialize;
 
 /// The expiry of a token that does not expire.
 const NEVER: i64 = -1;
 
 /// Adds these operations. It fails if two of them conflict.
-pub fn register(
-    operations: &mut ApiDescription<Context>,
-) -> Result<(), ApiDescriptionRegisterError> {
+pub fn register(operations: &mut Operations) -> Registered<()> {
     operations.register(list_organization_api_tokens)?;
     operations.register(create_organization_api_token)?;
     operations.register(get_organization_api_token)?;

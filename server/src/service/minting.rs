@@ -206,7 +206,7 @@ impl Mint {
             let (binding, policy) = (Binding::Organization(reach.id), Some(reach.policy));
             return Ok(Minter { caller, head: reach.head, binding, policy });
         };
-        let (access, group) = change.access_to(&GROUP, credential, slug, group.as_str()).await?;
+        let (access, group) = change.access_to(&GROUP, credential, slug, group).await?;
         let (caller, reach, _) = reach(access, Action::MintGroupToken)?;
         let group = group.ok_or(Error::NO_GROUP)?.uuid;
         let binding = Binding::Group { organization: reach.id, group, scopes };

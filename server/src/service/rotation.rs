@@ -34,7 +34,7 @@ impl InOrganization<'_> {
         let digest = &secret.digest();
         let rotated = self.write(Purpose::Change, |mut change| async move {
             let (access, found) =
-                change.access_to(&TOKEN_DETAILS, self.credential, self.slug, id.as_bytes()).await?;
+                change.access_to(&TOKEN_DETAILS, self.credential, self.slug, id).await?;
             let (caller, reach, extent) = reach(access, Action::ManageTokens)?;
             let is_own = |found: &FoundDetails| found.user == caller.user;
             let found = found.filter(|found| extent == Extent::All || is_own(found));

@@ -129,8 +129,7 @@ impl InOrganization<'_> {
     /// Returns a token that the caller could list, with its owner for those who list all.
     pub async fn get_token(self, id: TokenId) -> Result<TokenDetails> {
         self.read(View::Statement, |mut view| async move {
-            let asked =
-                view.access_to(&TOKEN_DETAILS, self.credential, self.slug, id.as_bytes()).await?;
+            let asked = view.access_to(&TOKEN_DETAILS, self.credential, self.slug, id).await?;
             let (access, token) = asked;
             let (caller, _, extent) = reach(access, Action::ManageTokens)?;
             let FoundDetails { mut details, .. } = token
@@ -147,8 +146,7 @@ impl InOrganization<'_> {
     /// Revokes a token that the caller could list.
     pub async fn revoke_token(self, id: TokenId) -> Result<()> {
         self.write(Purpose::Revocation, |mut change| async move {
-            let (access, token) =
-                change.access_to(&TOKEN, self.credential, self.slug, id.as_bytes()).await?;
+            let (access, token) = change.access_to(&TOKEN, self.credential, self.slug, id).await?;
             let (caller, reach, extent) = reach(access, Action::ManageTokens)?;
             let token = token.filter(|token| {
                 token.organization == Some(reach.id)

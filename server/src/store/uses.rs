@@ -1,6 +1,6 @@
 //! The statement about the last use of tokens. It shows in their details alone.
 
-use super::connection::sql;
+use super::connection::{hex, sql};
 use super::remembered::Touched;
 use super::{Result, Transaction};
 use crate::token::TokenId;
@@ -44,7 +44,8 @@ impl Transaction {
     ) -> Result<Vec<TokenId>> {
         let uses = uses.iter().map(|(token, TokenUse { instant, address })| {
             let age = now.saturating_duration_since(*instant);
-            json!([token.to_hex(), i64::try_from(age.as_millis()).unwrap_or(i64::MAX), address])
+            let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+            json!([hex(token.as_bytes()), age, address])
         });
         let uses = uses.collect::<serde_json::Value>().to_string();
         let update = if self.connection.is_postgres() { UPDATE_UNLOCKED_USES } else { UPDATE_USES };
