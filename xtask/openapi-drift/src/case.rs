@@ -126,7 +126,7 @@ impl Opaque<'_> {
     /// Whether both have the same keyword and the same value.
     pub fn is_same(&self, other: &Opaque<'_>) -> bool {
         let is_same = match (&self.node, &other.node) {
-            (Some(one), Some(two)) => says_the_same(one, two, &mut HashSet::new()),
+            (Some(one), Some(two)) => says_the_same(one, two),
             (one, two) => one.is_none() && two.is_none(),
         };
         self.keyword == other.keyword && is_same
@@ -227,12 +227,6 @@ impl<'d> Case<'d> {
         both.is_possible().then_some(both)
     }
 
-    /// Returns whether both cases have a value in common, as far as their enumerations tell.
-    pub fn shares_values(&self, other: &Self) -> bool {
-        let both = self.values.as_ref().zip(other.values.as_ref());
-        both.is_none_or(|(one, two)| !one.is_disjoint(two))
-    }
-
     /// Whether it lists a value, or lists none because it allows others.
     pub fn is_possible(&self) -> bool {
         self.values.as_ref().is_none_or(|values| !values.is_empty())
@@ -260,7 +254,7 @@ impl<'d> Case<'d> {
 
     /// Whether both are declared by the same text, after every reference in it is followed.
     pub fn says_the_same(&self, other: &Case<'_>) -> bool {
-        self.kind == other.kind && says_the_same(&self.origin, &other.origin, &mut HashSet::new())
+        self.kind == other.kind && says_the_same(&self.origin, &other.origin)
     }
 
     /// Whether it is an object that neither names nor forbids properties.
@@ -298,8 +292,12 @@ pub fn allows_everything(cases: &[Case<'_>]) -> bool {
     cases.len() == Kind::ALL.len() && cases.iter().all(is_plain)
 }
 
-/// Whether two nodes are equal after every reference in them is followed.
-fn says_the_same(
+/// Whether two nodes are the same text after every reference in them is followed.
+pub fn says_the_same(one: &Node<'_>, two: &Node<'_>) -> bool {
+    one.version() == two.version() && is_same_text(one, two, &mut HashSet::new())
+}
+
+fn is_same_text(
     one: &Node<'_>,
     two: &Node<'_>,
     known: &mut HashSet<(*const Value, *const Value)>,
@@ -311,13 +309,13 @@ fn says_the_same(
     match (&one.value.data, &two.value.data) {
         (Data::Object(a), Data::Object(b)) => {
             let mut is_same = |(key, node): (&str, Node<'_>)| {
-                two.get(key).is_some_and(|other| says_the_same(&node, &other, known))
+                two.get(key).is_some_and(|other| is_same_text(&node, &other, known))
             };
             a.len() == b.len() && one.members().all(&mut is_same)
         }
         (Data::Array(a), Data::Array(b)) => {
             let mut pairs = one.elements().into_iter().zip(two.elements());
-            a.len() == b.len() && pairs.all(|(one, two)| says_the_same(&one, &two, known))
+            a.len() == b.len() && pairs.all(|(one, two)| is_same_text(&one, &two, known))
         }
         (one, two) => one == two,
     }

@@ -14,7 +14,7 @@ use std::rc::Rc;
 
 use indexmap::IndexSet;
 
-use crate::case::{Case, Kind, Schema, Values, allows_everything};
+use crate::case::{Case, Kind, Schema, Values, allows_everything, says_the_same};
 use crate::describe;
 use crate::document::Node;
 use crate::expand::{are_disjoint, expand};
@@ -282,13 +282,8 @@ impl Containment {
         let (_, large) = value.cases.ordered(value.location.direction);
         let larger: Vec<_> = large.iter().filter(|other| other.kind == case.kind).collect();
         if let Some(mut findings) = scalar::enumerated(value, case, &larger) {
-            let counterparts = larger.iter().filter(|other| other.shares_values(case));
-            let mut exclusions = counterparts.filter_map(|large| {
-                self.exclusions(&Fit { value, small: case, large, covered: &[] })
-            });
-            findings.extend(exclusions.next());
             if findings.is_empty() {
-                findings.extend(self.value_overlap(value, case, &larger));
+                findings.extend(self.excluded_value(value, case, &larger));
             }
             return findings;
         }
@@ -348,29 +343,33 @@ impl Containment {
         findings
     }
 
-    /// Reports a `not` unless the other side has an equal one. Between two versions the smaller side
-    /// may have more.
+    /// Reports a `not` that only one side has, and that may exclude a value of the smaller one.
+    /// Between two versions the smaller side may have more.
     fn exclusions(&mut self, fit: &Fit<'_, '_>) -> Option<Finding> {
         let Fit { value, small, large, .. } = fit;
         let mut is_same = |one: &Node<'_>, two: &Node<'_>| {
             let schemas = fit.part(std::slice::from_ref(one), std::slice::from_ref(two));
-            self.are_equal(&schemas, value.location)
+            // A pair that is still assumed to hold in one direction can fail in the other.
+            says_the_same(one, two) || self.are_equal(&schemas, value.location)
+        };
+        let mut is_only = |one: &Node<'_>, others: &[Node<'_>]| {
+            !is_outside(small, one) && !others.iter().any(|two| is_same(one, two))
         };
         let is_change = value.location.question == Question::Change;
-        let agree = (is_change
-            || small.not.iter().all(|one| large.not.iter().any(|two| is_same(one, two))))
-            && large.not.iter().all(|two| small.not.iter().any(|one| is_same(one, two)));
-        (!agree).then(|| value.undecided("a `not`"))
+        let differ = large.not.iter().any(|one| is_only(one, &small.not))
+            || (!is_change && small.not.iter().any(|one| is_only(one, &large.not)));
+        differ.then(|| value.undecided("a `not`"))
     }
 
-    /// Reports a case with a value that overlaps in each case that has it.
-    fn value_overlap(
+    /// Reports a value that a `not` or a `oneOf` may exclude from each case that has it.
+    fn excluded_value(
         &mut self,
         value: &Value<'_, '_>,
         case: &Case<'_>,
         larger: &[&Case<'_>],
     ) -> Option<Finding> {
-        if larger.iter().all(|case| case.rivals.is_empty()) {
+        let is_plain = |case: &&Case<'_>| case.not.is_empty() && case.rivals.is_empty();
+        if case.not.is_empty() && larger.iter().all(is_plain) {
             return None;
         }
         let rest = Case { values: None, ..case.clone() };
@@ -386,7 +385,8 @@ impl Containment {
         cases.iter().find_map(|small| {
             let having = larger.iter().filter(|other| !are_disjoint(small, other));
             let fit = |large| Fit { value, small, large, covered: &[] };
-            let found = having.map(|large| self.overlap(&fit(large))).collect::<Option<Vec<_>>>();
+            let mut excluded = |fit| self.exclusions(&fit).or_else(|| self.overlap(&fit));
+            let found = having.map(|large| excluded(fit(large))).collect::<Option<Vec<_>>>();
             found?.into_iter().next()
         })
     }
@@ -416,6 +416,14 @@ impl Containment {
         }
         self.compare(&fit.part(&small.items, &large.items), &value.location.items())
     }
+}
+
+/// Whether no value of the case fits the schema. Objects are not decided: a `not` also excludes
+/// objects with members that its schema does not name.
+fn is_outside(case: &Case<'_>, schema: &Node<'_>) -> bool {
+    let cases = expand(&Schema::all_of(schema, std::slice::from_ref(schema)));
+    !matches!(case.kind, Kind::Array | Kind::Object)
+        && cases.iter().all(|excluded| are_disjoint(case, excluded))
 }
 
 fn breaks(findings: &[Finding]) -> bool {

@@ -499,3 +499,22 @@ fn what_agrees_only_while_it_contains_itself_is_compared_at_every_place() {
     let places: Vec<_> = findings.iter().map(|finding| finding.places.join(", ")).collect();
     assert_eq!(places, ["A 200 `.x`, B 200 `.c.a.x`, C 200 `.a.x`"]);
 }
+
+#[test]
+fn a_schema_that_contains_itself_through_a_not_agrees_with_itself() {
+    for union in ["oneOf", "anyOf"] {
+        let book = |state: &str| {
+            let state = json!({"type": "string", "enum": [state]});
+            let not_a_book = json!({"not": {"$ref": "#/components/schemas/Book"}});
+            let mut document = responding(&json!({"$ref": "#/components/schemas/Book"}));
+            document["components"] = json!({"schemas": {
+                "Book": {"type": "object", "properties": {"state": {"$ref": "#/components/schemas/State"}}},
+                "State": {union: [state, not_a_book]},
+            }});
+            document
+        };
+        assert!(!differ(book("in"), book("in")), "{union}");
+        // All strings fit `not_a_book`, and `oneOf` excludes the one that fits both.
+        assert_eq!(differ(book("in"), book("out")), union == "oneOf");
+    }
+}
