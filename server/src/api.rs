@@ -8,6 +8,7 @@ use crate::records::{
     Group, Member, Organization, OrganizationToken, Token, TokenDetails, TokenPolicy, User,
 };
 use crate::token::TokenId;
+use derive_more::From;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -42,15 +43,9 @@ pub struct TokenPath {
 /// Declares response bodies with one member each.
 macro_rules! responses {
     ($($body:ident { $member:ident: $type:ty })+) => {$(
-        #[derive(Serialize, JsonSchema)]
+        #[derive(From, Serialize, JsonSchema)]
         pub struct $body {
             pub $member: $type,
-        }
-
-        impl From<$type> for $body {
-            fn from($member: $type) -> Self {
-                Self { $member }
-            }
         }
     )+};
 }

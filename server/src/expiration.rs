@@ -1,6 +1,6 @@
 //! How long a token is to live, as a request asks for it.
 
-use crate::name::Quoted;
+use crate::name::{Quoted, parse_strings};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
@@ -148,19 +148,7 @@ impl FromStr for Overlap {
     }
 }
 
-macro_rules! from_string {
-    ($($type:ty),+) => {$(
-        impl TryFrom<String> for $type {
-            type Error = String;
-
-            fn try_from(text: String) -> Result<Self, String> {
-                text.parse()
-            }
-        }
-    )+};
-}
-
-from_string!(Expiration, Lifetime, Overlap);
+parse_strings!(Expiration, Lifetime, Overlap);
 
 fn refusal(text: &str) -> String {
     let expected =

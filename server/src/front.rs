@@ -7,9 +7,12 @@
 pub mod budget;
 mod connections;
 mod precondition;
+mod routes;
 pub mod throttle;
 pub mod tls;
 mod trace;
+
+pub use routes::catch_all_routes;
 
 use crate::caller::{Credential, Origin};
 use crate::error::Error;
@@ -18,20 +21,13 @@ use crate::http::reply::{self, Note};
 use crate::metrics::Metrics;
 use crate::service::Service;
 use crate::token::TokenDigest;
-use async_trait::async_trait;
 use budget::Budget;
 use connections::Connections;
-use dropshot::{
-    ApiDescription, ApiEndpoint, ApiEndpointBodyContentType, ApiEndpointVersions,
-    CONTENT_TYPE_JSON, ExtractorMetadata, HttpError, Path, RawRequest, RequestContext,
-    ServerContext, SharedExtractor,
-};
+use dropshot::{ApiDescription, HttpError, RawRequest, RequestContext};
 use futures::FutureExt;
-use futures::future::BoxFuture;
-use http::{HeaderValue, Method, StatusCode, header};
-use schemars::JsonSchema;
+use http::{HeaderValue, StatusCode, header};
+use routes::{AnyPath, Dispatch, dispatcher};
 use scopeguard::guard;
-use serde::Deserialize;
 use slog::{Logger, error, info, o};
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
@@ -45,47 +41,6 @@ use trace::Trace;
 
 type Request = hyper::Request<dropshot::Body>;
 type Response = hyper::Response<dropshot::Body>;
-/// Finds the id of a request's operation, and a future that runs it.
-type Dispatch = dyn Fn(RequestContext<Context>, Request) -> (Option<String>, BoxFuture<'static, Response>)
-    + Send
-    + Sync;
-
-/// Every method that is registered with IANA, and PURGE, which caches use.
-const METHODS: &str = "ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT CONNECT COPY DELETE GET HEAD \
-    LABEL LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MKREDIRECTREF MKWORKSPACE MOVE OPTIONS \
-    ORDERPATCH PATCH POST PRI PROPFIND PROPPATCH PURGE PUT QUERY REBIND REPORT SEARCH TRACE \
-    UNBIND UNCHECKOUT UNLINK UNLOCK UPDATE UPDATEREDIRECTREF VERSION-CONTROL";
-
-/// Routes every request to [`handle`].
-pub fn catch_all_routes() -> anyhow::Result<ApiDescription<Context>> {
-    let mut routes = ApiDescription::new();
-    for name in METHODS.split_whitespace() {
-        let (id, method) = (format!("front_{name}").to_lowercase(), name.parse::<Method>()?);
-        let (path, versions) = ("/{path:.*}", ApiEndpointVersions::All);
-        routes.register(ApiEndpoint::new(id, handle, method, CONTENT_TYPE_JSON, path, versions))?;
-    }
-    Ok(routes)
-}
-
-/// The variable of the catch-all path, which dropshot requires to be declared. Nothing reads it.
-struct AnyPath;
-
-#[derive(Deserialize, JsonSchema)]
-struct AnyPathVariable {
-    #[expect(dead_code, reason = "it is a declaration")]
-    path: Vec<String>,
-}
-
-#[async_trait]
-impl SharedExtractor for AnyPath {
-    async fn from_request<C: ServerContext>(_: &RequestContext<C>) -> Result<Self, HttpError> {
-        Ok(Self)
-    }
-
-    fn metadata(body_content_type: ApiEndpointBodyContentType) -> ExtractorMetadata {
-        Path::<AnyPathVariable>::metadata(body_content_type)
-    }
-}
 
 /// The state that all handlers share.
 pub struct Context {
@@ -131,47 +86,6 @@ impl Context {
     /// Returns a logger that adds the request's id to each line.
     pub fn request_log(&self, request_id: &str) -> Logger {
         self.log.new(o!("request_id" => request_id.to_owned()))
-    }
-}
-
-/// Returns the metrics of the operations, and what dispatches requests to them.
-fn dispatcher(
-    operations: ApiDescription<Context>,
-    extras: ApiDescription<Context>,
-) -> (Metrics, Box<Dispatch>) {
-    // The router's type is not exported, so only a closure can keep it.
-    let (router, extras) = (operations.into_router(), extras.into_router());
-    let endpoints = [&extras, &router].into_iter().flat_map(|router| router.endpoints(None));
-    let metrics =
-        Metrics::new(endpoints.map(|(path, _, endpoint)| (endpoint.operation_id.clone(), path)));
-    let dispatch = Box::new(move |mut rqctx: RequestContext<Context>, request: Request| {
-        let method = routed_method(request.method());
-        let path = request.uri().path();
-        let found = router
-            .lookup_route(&method, path.into(), None)
-            .or_else(|error| extras.lookup_route(&method, path.into(), None).map_err(|_| error));
-        let found = match found {
-            Ok(found) => found,
-            Err(error) => return (None, std::future::ready(reply::no_route(&error)).boxed()),
-        };
-        let operation = found.endpoint.operation_id.clone();
-        rqctx.endpoint = found.endpoint;
-        let response = async move {
-            let answered = found.handler.handle_request(rqctx, request).await;
-            answered.unwrap_or_else(failed)
-        };
-        (Some(operation), response.boxed())
-    });
-    (metrics, dispatch)
-}
-
-/// HEAD is GET without the body. Methods are case-sensitive, but the router ignores case: `get`
-/// must find no operation, like CONNECT.
-fn routed_method(method: &Method) -> Method {
-    match method.as_str() {
-        "HEAD" => Method::GET,
-        name if name.bytes().any(|byte| byte.is_ascii_lowercase()) => Method::CONNECT,
-        _ => method.clone(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The text forms of the contract: organization slugs, names (of tokens, users, groups, locations)
 //! and email addresses. A value is well formed; nothing here knows whether what it names exists.
 
+use derive_more::Display;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
@@ -42,7 +43,7 @@ impl fmt::Display for Quoted<'_> {
 
 macro_rules! text {
     ($(#[$doc:meta])* $type:ident $field:tt, $is_valid:ident, $expected:literal) => {
-        #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
+        #[derive(Clone, Debug, Display, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
         $(#[$doc])*
         #[serde(try_from = "String")]
         pub struct $type $field;
@@ -73,12 +74,6 @@ macro_rules! text {
                 }
             }
         }
-
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
     };
 }
 
@@ -100,6 +95,21 @@ text!(
     is_email,
     "an email address: write it as user@host"
 );
+
+/// Lets serde read these types like `FromStr`.
+macro_rules! parse_strings {
+    ($($type:ty),+) => {$(
+        impl TryFrom<String> for $type {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                text.parse()
+            }
+        }
+    )+};
+}
+
+pub(crate) use parse_strings;
 
 impl Slug {
     /// Reads any text of a path. What cannot be a slug becomes one that no organization has, so that

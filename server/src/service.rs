@@ -8,6 +8,7 @@
 mod audit;
 mod expiry;
 mod members;
+mod minting;
 mod operator;
 mod organizations;
 mod policy;
@@ -18,15 +19,15 @@ mod tokens;
 mod uses;
 
 pub use audit::CODES;
+pub use minting::MintPolicy;
 pub use operator::{FIRST_TOKEN, Operator};
 pub use uses::Pause;
 
 use crate::access::{self, Action, Extent};
 use crate::caller::{Caller, Credential};
 use crate::error::{Error, Result, StoreError};
-use crate::name::{Slug, parse_positive};
+use crate::name::Slug;
 use crate::store::{Access, Purpose, Reach, Snapshot, Store, Transaction, Turn, View};
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use texts::Texts;
 use tokio::sync::Mutex;
@@ -45,25 +46,6 @@ const FIRST_PAGE: u32 = 256;
 /// Returns how many items the page after this position has.
 fn page_size<C>(after: Option<&C>) -> u32 {
     if after.is_some() { PAGE } else { FIRST_PAGE }
-}
-
-/// Which mints are refused, although the policy of `access` allows them. Mints do not wait for each
-/// other, so concurrent ones may exceed a number by their own. The operator's mints are not limited.
-#[derive(Clone, Copy, Debug, Default, clap::Args)]
-pub struct MintPolicy {
-    /// How many tokens a user may have, unrestricted and bound ones; `token mint` is not limited
-    #[arg(long, value_name = "N", env = "ORGTOKENS_MAX_TOKENS_PER_USER")]
-    #[arg(value_parser = parse_positive::<NonZeroU32>)]
-    pub max_tokens_per_user: Option<NonZeroU32>,
-    /// How many tokens may be bound to an organization or its groups; without it there is no limit
-    #[arg(long, value_name = "N", env = "ORGTOKENS_MAX_TOKENS_PER_ORGANIZATION")]
-    #[arg(value_parser = parse_positive::<NonZeroU32>)]
-    pub max_tokens_per_organization: Option<NonZeroU32>,
-    /// Refuse to mint unrestricted tokens: a mint must name an organization
-    #[arg(long, env = "ORGTOKENS_REFUSE_UNRESTRICTED_MINTS")]
-    #[arg(action = clap::ArgAction::Set, default_value = "false", value_parser = clap::builder::BoolishValueParser::new())]
-    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
-    pub refuse_unrestricted_mints: bool,
 }
 
 /// The service over one store. A clone is the same service.

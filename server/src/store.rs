@@ -7,6 +7,7 @@ mod audit;
 mod connection;
 mod copy;
 mod members;
+mod open;
 mod operator;
 mod postgres;
 mod remembered;
@@ -25,6 +26,7 @@ pub use audit::chain::{Chain, Link};
 pub use audit::{AuditReport, ChainHead, NamedHead};
 pub(crate) use audit::{Author, NewEntry};
 pub use copy::{CopyProgress, copy};
+pub use open::POOL_SIZE;
 pub use operator::{FoundUser, ListedUser, Membership, TokenKey};
 pub use snapshot::{Counts, Snapshot, Transaction};
 pub use tokens::{Position, TokenPage};
@@ -37,22 +39,13 @@ use crate::caller::UserId;
 use crate::clock::Clock;
 use crate::name::Slug;
 use access::Questions;
+use open::{Intent, init_command, known_version, never_initialised};
 use postgres::Postgres;
 use remembered::{Generation, Remembered};
 use snapshot::Connection;
 use sqlite::Sqlite;
-use std::fmt;
-use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
-
-/// How many connections a server keeps to PostgreSQL by default.
-pub const POOL_SIZE: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not 0");
-
-/// The URL may carry a password, so this does not show it.
-const UNKNOWN_URL: &str = "the database URL, of an option or a variable such as \
-    ORGTOKENS_DATABASE, names no known backend: write it as orgtokens.db, sqlite://orgtokens.db or \
-    postgres://user:password@host/name";
 
 /// What most functions of this module return.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -111,15 +104,9 @@ pub enum Purpose {
     Revocation,
 }
 
-/// What a database is opened for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Intent {
-    Read,
-    Change,
-    Create,
-}
-
 /// An initialised database, ready to be read and written.
+#[derive(derive_more::Debug)]
+#[debug("Store(..)")] // The URL may have a password.
 pub struct Store {
     backend: Backend,
     counts: Arc<Counts>,
@@ -133,71 +120,7 @@ enum Backend {
     Postgres(Postgres),
 }
 
-impl fmt::Debug for Store {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The URL may have a password.
-        f.write_str("Store(..)")
-    }
-}
-
 impl Store {
-    /// Opens the database at `url`, such as `orgtokens.db`, `sqlite://orgtokens.db` or
-    /// `postgres://user:password@host/name`, and upgrades its schema.
-    ///
-    /// # Errors
-    /// If the URL names no known backend, or the database may not be written, was never initialised,
-    /// is another program's, is damaged, or is newer than this program. It is left untouched.
-    pub async fn open(url: &str) -> Result<Self> {
-        Self::open_pooled(url, POOL_SIZE).await
-    }
-
-    /// Like [`Store::open`], with at most `pool` connections to PostgreSQL.
-    pub async fn open_pooled(url: &str, pool: NonZeroUsize) -> Result<Self> {
-        Self::connect(url, pool, Intent::Change).await?.initialised(url).await
-    }
-
-    /// Like [`Store::open`], to read alone: of a file that may not be written it opens, and
-    /// upgrades, a temporary copy.
-    pub async fn open_to_read(url: &str) -> Result<Self> {
-        Self::connect(url, POOL_SIZE, Intent::Read).await?.initialised(url).await
-    }
-
-    /// Like [`Store::open`], and makes the database unless it exists.
-    pub async fn create(url: &str) -> Result<Self> {
-        Self::connect(url, POOL_SIZE, Intent::Create).await
-    }
-
-    /// Fails unless the URL names a backend that this program knows. Nothing is opened.
-    pub fn check_url(url: &str) -> Result<()> {
-        match (url.split_once("://"), file_path(url)) {
-            (Some(("postgres" | "postgresql", _)), _) => Postgres::check_url(url),
-            (_, Some(_)) => Ok(()),
-            _ => Err(broken(UNKNOWN_URL)),
-        }
-    }
-
-    async fn connect(url: &str, pool: NonZeroUsize, intent: Intent) -> Result<Self> {
-        let (counts, clock) = (Arc::<Counts>::default(), Arc::<Clock>::default());
-        let backend = match (url.split_once("://"), file_path(url)) {
-            (Some(("postgres" | "postgresql", _)), _) => {
-                Backend::Postgres(Postgres::open(url, pool, intent == Intent::Create).await?)
-            }
-            (_, Some(path)) => {
-                let (counts, clock) = (Arc::clone(&counts), Arc::clone(&clock));
-                Backend::Sqlite(Sqlite::open(path, intent, counts, clock).await?)
-            }
-            _ => return Err(broken(UNKNOWN_URL)),
-        };
-        let (remembered, questions) = Default::default();
-        Ok(Self { backend, counts, clock, remembered, questions })
-    }
-
-    /// An `init` that broke off leaves tables without rows.
-    async fn initialised(self, url: &str) -> Result<Self> {
-        let is_initialised = self.read(View::Statement).await?.is_initialised().await?;
-        if is_initialised { Ok(self) } else { Err(never_initialised(file_path(url))) }
-    }
-
     /// Begins to read.
     pub async fn read(&self, view: View) -> Result<Snapshot> {
         let connection = match &self.backend {
@@ -295,20 +218,6 @@ impl Store {
         }
     }
 
-    /// Counts the tokens that are neither revoked nor expired. It reads few of them at a time, so that
-    /// requests go on; tokens that are minted or revoked meanwhile may count or not.
-    pub async fn count_live_tokens(&self) -> Result<i64> {
-        let (mut total, mut after) = (0, Some(0));
-        while let Some(position) = after {
-            let count;
-            (count, after) = self.read(View::Statement).await?.live_tokens_after(position).await?;
-            total += count;
-            // On SQLite nothing else lets other requests run.
-            tokio::task::yield_now().await;
-        }
-        Ok(total)
-    }
-
     /// Returns how much of the pool is in use, on PostgreSQL.
     pub fn pool_usage(&self) -> Option<PoolUsage> {
         let Backend::Postgres(postgres) = &self.backend else { return None };
@@ -334,40 +243,7 @@ impl Store {
     }
 }
 
-/// Returns the path in the URL of a file, or in a text that can be nothing but a path. It is one that
-/// SQLite reads as a path and nothing more.
-fn file_path(url: &str) -> Option<&str> {
-    let path = url.strip_prefix("sqlite://");
-    // With any of these it may be a URL or a connection string, and have a password.
-    let path = path.or_else(|| Some(url).filter(|url| !url.contains([':', '@', '='])))?;
-    let is_special = path.is_empty() || path.starts_with(':') || path.starts_with("file:");
-    (!is_special && !path.contains('?')).then_some(path)
-}
-
 /// Returns the error for what only a person can repair.
 fn broken(reason: impl Into<String>) -> Error {
     Error::Broken(reason.into())
-}
-
-/// Returns the error for a database without rows: a file, or one on PostgreSQL.
-fn never_initialised(file: Option<&str>) -> Error {
-    broken(format!("the database was never initialised: {}", init_command(file)))
-}
-
-/// Returns the command that makes a database. It does not show a URL, which may have a password.
-fn init_command(file: Option<&str>) -> String {
-    let owner = "--organization SLUG --username NAME --email ADDR";
-    match file {
-        Some(path) => format!("`orgtokens-server init --database {path} {owner}` makes it"),
-        None => format!("`orgtokens-server init {owner}`, with the same --database, makes it"),
-    }
-}
-
-/// Returns the version of a schema, unless it is newer than this program's.
-fn known_version(version: i64, latest: usize) -> Result<usize> {
-    let known = usize::try_from(version).ok().filter(|version| *version <= latest);
-    known.ok_or_else(|| {
-        let newer = format!("version {version}, newer than this program's {latest}");
-        broken(format!("the database has {newer}: run the newer program"))
-    })
 }

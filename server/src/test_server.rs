@@ -49,7 +49,7 @@ use crate::service::{Operator, Service};
 use crate::store::Store;
 use crate::token::PlainToken;
 use slog::{Discard, Logger, o};
-use std::fmt::{self, Display};
+use std::fmt::Display;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -65,6 +65,8 @@ pub const GROUP: &str = "default";
 
 /// A running server. Dropping it stops it, and removes its database. Its methods panic instead of
 /// returning an error.
+#[derive(derive_more::Debug)]
+#[debug("TestServer {{ url: {url:?}, .. }}")]
 pub struct TestServer {
     url: String,
     service: Service,
@@ -149,12 +151,6 @@ impl TestServer {
     pub fn run<T: Send>(&self, operation: impl AsyncFnOnce(&Service) -> T + Send) -> T {
         let runtime = self.runtime.as_ref().expect("it runs until it is dropped");
         outside(|| runtime.block_on(operation(&self.service)))
-    }
-}
-
-impl fmt::Debug for TestServer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TestServer").field("url", &self.url).finish_non_exhaustive()
     }
 }
 

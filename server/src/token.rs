@@ -2,7 +2,7 @@
 //! [`PlainToken::reveal`] alone, which is called in two places: the answer of mint, and the command
 //! line. Only its digest is ever stored, looked up or compared.
 
-use crate::name::Quoted;
+use crate::name::{Quoted, parse_strings};
 use base64::Engine;
 use base64::display::Base64Display;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,7 +22,8 @@ const SECRET_DIGITS: usize = 22;
 const CHECKSUM_DIGITS: usize = 6;
 
 /// A token in plain text: the prefix, 128 random bits and their CRC-32, in base 62.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, derive_more::Debug)]
+#[debug("PlainToken(..)")]
 pub struct PlainToken(String);
 
 /// Why a text is not a token. It never carries the text.
@@ -84,14 +85,9 @@ impl FromStr for PlainToken {
     }
 }
 
-impl fmt::Debug for PlainToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PlainToken(..)")
-    }
-}
-
 /// The SHA-256 of a token. A token has 128 random bits, so a slow hash would add nothing.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, derive_more::Debug)]
+#[debug("TokenDigest(..)")]
 pub struct TokenDigest([u8; 32]);
 
 impl TokenDigest {
@@ -101,12 +97,6 @@ impl TokenDigest {
     /// Returns the bytes to store.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
-    }
-}
-
-impl fmt::Debug for TokenDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokenDigest(..)")
     }
 }
 
@@ -131,11 +121,6 @@ impl TokenId {
     /// Returns the bytes to store.
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
-    }
-
-    /// Returns the bytes to store, in hexadecimal.
-    pub(crate) fn to_hex(self) -> String {
-        self.0.simple().to_string()
     }
 
     /// Returns a number that differs between ids as a rule: their random bits.
@@ -168,13 +153,7 @@ impl FromStr for TokenId {
     }
 }
 
-impl TryFrom<String> for TokenId {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
+parse_strings!(TokenId);
 
 #[cfg(test)]
 mod tests {

@@ -3,22 +3,23 @@
 //! the database, so a crash loses nothing.
 
 mod deliverer;
+mod deliveries;
 mod message;
 mod settings;
 
-pub use deliverer::{Deliveries, start};
+pub use deliveries::{Deliveries, start};
 pub use settings::parse;
 
 use crate::name::{Name, Slug};
 use reqwest::Url;
 use serde::{Serialize, Serializer};
-use std::fmt;
 
 /// The code of the event that a token expires soon.
 const TOKEN_EXPIRING: &str = "token-expiring";
 
-/// A URL that receives events. It is serialized without what may be secret.
-#[derive(Clone, Serialize)]
+/// A URL that receives events. It is shown and serialized without what may be secret.
+#[derive(Clone, Serialize, derive_more::Debug)]
+#[debug("Webhook({name})")]
 pub struct Webhook {
     name: Name,
     #[serde(serialize_with = "origin")]
@@ -29,13 +30,6 @@ pub struct Webhook {
     organizations: Option<Vec<Slug>>,
     /// The codes that it receives; without it all.
     codes: Option<Vec<String>>,
-}
-
-/// Shows no secret.
-impl fmt::Debug for Webhook {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Webhook({})", self.name)
-    }
 }
 
 /// Shows the scheme, host and port of a URL: its path may be a secret.

@@ -6,24 +6,23 @@
 //! path of its own. The vendor's command line mints and lists organizations on `/v2`, and asks for
 //! the current user on another path.
 
-use super::{Path, Rqctx, answer, answer_list, mint, validate};
+use super::answer::{answer, answer_list};
+use super::tokens::{mint, validate};
+use super::{Operations, Path, Registered, Rqctx};
 use crate::api::{
     AssignableRole, CurrentUser, MemberAdded, MemberPath, OrganizationList, TokenExpiry, TokenPath,
 };
 use crate::error::Error;
-use crate::front::Context;
 use crate::http::{Answer, Body};
 use crate::name::Name;
 use crate::records::{MintRequest, MintedToken, reveal};
 use crate::token::{PlainToken, TokenId};
-use dropshot::{ApiDescription, ApiDescriptionRegisterError, endpoint};
+use dropshot::endpoint;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Adds these operations. It fails if two of them conflict.
-pub fn register(
-    operations: &mut ApiDescription<Context>,
-) -> Result<(), ApiDescriptionRegisterError> {
+pub fn register(operations: &mut Operations) -> Registered<()> {
     operations.register(compat_add_member)?;
     operations.register(compat_validate)?;
     operations.register(compat_mint)?;

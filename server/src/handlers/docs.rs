@@ -1,11 +1,10 @@
 //! The contract and a page to try it, for people. They are in no document, need no credential, and
 //! are served only with `serve --docs`. The page loads nothing from other hosts.
 
-use super::Rqctx;
+use super::{Operations, Registered, Rqctx};
 use crate::document;
-use crate::front::Context;
 use crate::http::reply;
-use dropshot::{ApiDescription, ApiDescriptionRegisterError, Body, HttpError, Path, endpoint};
+use dropshot::{Body, HttpError, Path, endpoint};
 use http::{HeaderValue, Response, StatusCode, header};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -21,9 +20,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Adds these operations. It fails if two of them conflict.
-pub fn register(
-    operations: &mut ApiDescription<Context>,
-) -> Result<(), ApiDescriptionRegisterError> {
+pub fn register(operations: &mut Operations) -> Registered<()> {
     operations.register(docs_page)?;
     operations.register(docs_file)?;
     operations.register(docs_contract)

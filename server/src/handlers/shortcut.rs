@@ -2,7 +2,8 @@
 //! take longer than the rest of the request (`cargo xtask bench --only list`). Every other form of
 //! a request is left to dropshot.
 
-use super::{Rqctx, list_tokens, validate};
+use super::Rqctx;
+use super::tokens::{list_tokens, validate};
 use crate::api::OrganizationPath;
 use crate::http::reply::ErrorBody;
 use crate::token::TokenId;

@@ -6,6 +6,7 @@
 use crate::error::Result;
 use async_stream::stream;
 use bytes::Bytes;
+use derive_more::AsRef;
 use dropshot::Body;
 use futures::{Stream, StreamExt};
 use http_body_util::StreamBody;
@@ -18,13 +19,8 @@ use sync_wrapper::SyncStream;
 use tokio::sync::oneshot;
 
 /// Bytes with a value that is dropped when hyper has written them to the socket.
-pub struct Held<T>(pub Bytes, pub T);
-
-impl<T> AsRef<[u8]> for Held<T> {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
-}
+#[derive(AsRef)]
+pub struct Held<T>(#[as_ref([u8])] pub Bytes, pub T);
 
 /// Makes a body of `pieces`, and calls `taken` when the reader has taken one. Both are dropped when
 /// the body is written or dropped. If a piece fails the connection breaks, so that no reader takes a

@@ -25,7 +25,7 @@ impl InOrganization<'_> {
     pub async fn get_member(self, username: &Name) -> Result<Member> {
         self.read(View::Statement, |mut view| async move {
             let (access, target) =
-                view.access_to(&MEMBER, self.credential, self.slug, username.as_str()).await?;
+                view.access_to(&MEMBER, self.credential, self.slug, username).await?;
             reach(access, Action::Read)?;
             let (email, role) = target.map(|target| (target.email, target.role)).unzip();
             let role = role.flatten().ok_or(Error::NO_MEMBER)?;
@@ -44,7 +44,7 @@ impl InOrganization<'_> {
         let range = (after.unwrap_or(0), page_size(after.as_ref()));
         self.read(View::Snapshot, |mut view| async move {
             let (access, target) =
-                view.access_to(&MEMBER, self.credential, self.slug, username.as_str()).await?;
+                view.access_to(&MEMBER, self.credential, self.slug, username).await?;
             let (caller, reach, extent) = reach(access, Action::ReadMemberTokens)?;
             if extent == Extent::Own && *username != caller.username {
                 return Err(ROLE);
@@ -72,7 +72,7 @@ impl InOrganization<'_> {
     async fn give_role(self, username: &Name, role: Role, must_be_member: bool) -> Result<Member> {
         self.write(Purpose::Change, |mut change| async move {
             let (access, target) =
-                change.access_to(&MEMBER, self.credential, self.slug, username.as_str()).await?;
+                change.access_to(&MEMBER, self.credential, self.slug, username).await?;
             let (caller, reach, _) = reach(access, Action::ManageMembers)?;
             let is_member = target.as_ref().is_some_and(|target| target.role.is_some());
             if is_member && !must_be_member {
@@ -94,7 +94,7 @@ impl InOrganization<'_> {
     pub async fn remove_member(self, username: &Name) -> Result<()> {
         self.write(Purpose::Revocation, |mut change| async move {
             let (access, target) =
-                change.access_to(&MEMBER, self.credential, self.slug, username.as_str()).await?;
+                change.access_to(&MEMBER, self.credential, self.slug, username).await?;
             let is_self = *username == access.caller.username;
             let action = if is_self { Action::Leave } else { Action::ManageMembers };
             let (caller, reach, _) = reach(access, action)?;

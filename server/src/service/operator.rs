@@ -7,8 +7,8 @@ mod users;
 mod webhooks;
 
 use super::audit::{Actor, Event, RESERVED, record};
-use super::tokens::{self, Mint};
-use super::{Service, members};
+use super::minting::Mint;
+use super::{Service, members, tokens};
 use crate::caller::{Binding, Role};
 use crate::error::{Error, Result};
 use crate::limits::Limits;

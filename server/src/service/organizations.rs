@@ -75,7 +75,7 @@ impl InOrganization<'_> {
     pub async fn get_group(self, name: &Name) -> Result<Group> {
         self.read(View::Statement, |mut view| async move {
             let (access, group) =
-                view.access_to(&GROUP, self.credential, self.slug, name.as_str()).await?;
+                view.access_to(&GROUP, self.credential, self.slug, name).await?;
             let (caller, _, extent) = reach(access, Action::ReadGroups)?;
             let is_own = |group: &Group| {
                 matches!(caller.binding, Binding::Group { group: own, .. } if own == group.uuid)
@@ -110,7 +110,7 @@ impl InOrganization<'_> {
     pub async fn delete_group(self, name: &Name) -> Result<Group> {
         self.write(Purpose::Revocation, |mut change| async move {
             let (access, group) =
-                change.access_to(&GROUP, self.credential, self.slug, name.as_str()).await?;
+                change.access_to(&GROUP, self.credential, self.slug, name).await?;
             let (caller, reach, _) = reach(access, Action::ManageGroups)?;
             let group = group.ok_or(Error::NO_GROUP)?;
             let revoked = change.delete_group_tokens(self.slug, reach.id, group.uuid).await?;

@@ -1,7 +1,7 @@
 //! Giving a token a new secret, and noticing the use of an old one.
 
 use super::audit::{Actor, Event, record};
-use super::tokens::{NO_ADDRESS, new_secret};
+use super::minting::{NO_ADDRESS, new_secret};
 use super::{InOrganization, Service, policy, reach};
 use crate::access::{Action, Extent, decide};
 use crate::caller::Origin;
@@ -34,7 +34,7 @@ impl InOrganization<'_> {
         let digest = &secret.digest();
         let rotated = self.write(Purpose::Change, |mut change| async move {
             let (access, found) =
-                change.access_to(&TOKEN_DETAILS, self.credential, self.slug, id.as_bytes()).await?;
+                change.access_to(&TOKEN_DETAILS, self.credential, self.slug, id).await?;
             let (caller, reach, extent) = reach(access, Action::ManageTokens)?;
             let is_own = |found: &FoundDetails| found.user == caller.user;
             let found = found.filter(|found| extent == Extent::All || is_own(found));

@@ -1,20 +1,22 @@
 //! The statement that begins every request: who asks, with which binding and, if the path names an
 //! organization, whether its user is a member, with which role and version. Some requests read
-//! their target with it. Nothing is decided here.
+//! their target with it, which is in `target`. Nothing is decided here.
 
 mod questions;
+mod target;
 
 pub(super) use questions::Questions;
+pub use target::{FoundDetails, FoundToken, GROUP, MEMBER, TOKEN, TOKEN_DETAILS, TargetMember};
 
 use super::audit::chain::ChainHead;
-use super::connection::{Row, Value, sql};
+use super::connection::sql;
 use super::remembered::{Generation, RememberedAccess};
 use super::sqlite::Session;
 use super::{Backend, Error, Result, Snapshot, Store, Transaction, Turn, View, rows};
 use crate::access::Place;
-use crate::caller::{Caller, Credential, OrganizationId, Role, UserId};
-use crate::name::{Name, Slug};
-use crate::records::{Group, Token, TokenDetails, TokenPolicy};
+use crate::caller::{Caller, Credential, OrganizationId, Role};
+use crate::name::Slug;
+use crate::records::TokenPolicy;
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 
@@ -49,37 +51,6 @@ impl Reach {
     pub fn place(&self) -> Place {
         Place { organization: self.id, allows_unrestricted: self.policy.allow_unrestricted }
     }
-}
-
-/// A live token that a request names.
-#[derive(Clone, Debug)]
-pub struct FoundToken {
-    pub token: Token,
-    /// The name of the user who minted it.
-    pub owner: Name,
-    /// The organization that it is bound to.
-    pub organization: Option<OrganizationId>,
-    /// The user who minted it.
-    pub user: UserId,
-}
-
-/// The details of a live token that a request names.
-#[derive(Clone, Debug)]
-pub struct FoundDetails {
-    pub details: TokenDetails,
-    /// The user who minted it.
-    pub user: UserId,
-}
-
-/// A user whom a request names, and their place in its organization.
-#[derive(Clone, Debug)]
-pub struct TargetMember {
-    pub user: UserId,
-    pub email: String,
-    /// The user's role, if the user is a member.
-    pub role: Option<Role>,
-    /// Whether the organization has an enabled owner besides this user.
-    pub has_other_owner: bool,
 }
 
 /// The condition that the token `t` has a secret with this digest, or had it before and still accepts
@@ -131,80 +102,6 @@ pub(super) use {access, has_secret};
 
 /// How many columns [`Access`] has: those of a target come after them.
 pub(super) const TARGET: usize = 21;
-
-/// Something that a request names: a statement that answers [`Access`] with it, and how to read its
-/// columns. The first one is null if there is none.
-pub struct Target<T> {
-    statement: &'static str,
-    read: fn(&dyn Row, usize) -> Result<T>,
-}
-
-/// A group, by its name.
-pub const GROUP: Target<Group> = Target {
-    statement: access!(
-        ", x.uuid, x.name, x.location, x.version",
-        "LEFT JOIN organization_groups x ON x.organization_id = o.id AND x.name = $3"
-    ),
-    read: rows::group,
-};
-
-/// A live token, by its id. It may belong to another organization.
-pub const TOKEN: Target<FoundToken> = Target {
-    statement: access!(
-        ", x.id, x.name, x.created_at, x.scopes, g.name, w.username, o.slug, x.organization_id,
-         x.user_id",
-        "LEFT JOIN tokens x ON x.id = $3
-         AND (x.expires_at IS NULL OR x.expires_at > now_ms()) LEFT JOIN users w ON w.id = x.user_id
-         LEFT JOIN organization_groups g ON g.uuid = x.group_uuid"
-    ),
-    read: rows::found_token,
-};
-
-/// A user, by their name, whether they are a member or not.
-pub const MEMBER: Target<TargetMember> = Target {
-    statement: access!(
-        ", x.id, x.email, y.role,
-         (SELECT count(*) FROM members z JOIN users w ON w.id = z.user_id AND w.disabled = 0
-         WHERE z.organization_id = o.id AND z.user_id <> x.id AND z.role = 'owner')",
-        "LEFT JOIN users x ON x.username = $3 AND x.email <> ''
-         LEFT JOIN members y ON y.organization_id = o.id AND y.username = x.username"
-    ),
-    read: rows::target_member,
-};
-
-/// The details of a live token of the organization, by its id.
-pub const TOKEN_DETAILS: Target<FoundDetails> = Target {
-    statement: access!(
-        ", x.id, x.name, x.created_at, x.scopes, g.name, w.username, w.email, o.slug,
-         x.user_id, x.expires_at, x.allowed_ips, x.rotated_at,
-         CASE WHEN x.previous_expires_at > now_ms() THEN x.previous_expires_at END,
-         x.last_used_at, x.last_used_ip",
-        "LEFT JOIN tokens x ON x.id = $3 AND x.organization_id = o.id
-         AND (x.expires_at IS NULL OR x.expires_at > now_ms()) LEFT JOIN users w ON w.id = x.user_id
-         LEFT JOIN organization_groups g ON g.uuid = x.group_uuid"
-    ),
-    read: rows::found_details,
-};
-
-const OWN_TOKEN: Target<FoundToken> = Target {
-    statement: access!(
-        ", x.id, x.name, x.created_at, x.scopes, g.name, u.username, o.slug, x.organization_id,
-         x.user_id",
-        "LEFT JOIN tokens x ON x.user_id = u.id AND x.name = $2
-         AND (x.expires_at IS NULL OR x.expires_at > now_ms())
-         LEFT JOIN organizations o ON o.id = x.organization_id",
-        "LEFT JOIN organization_groups g ON g.uuid = x.group_uuid"
-    ),
-    read: rows::found_token,
-};
-
-/// Returns the parameters that every access statement begins with, and more.
-pub(super) fn parameters(
-    credential: &Credential,
-    more: impl IntoIterator<Item = Value>,
-) -> Vec<Value> {
-    [(&credential.digest).into()].into_iter().chain(more).collect()
-}
 
 /// Returns the access of a request, of which a row tells all but where it came from.
 ///
@@ -287,47 +184,13 @@ impl Snapshot {
         slug: Option<&Slug>,
     ) -> Result<(Access, Option<Generation>)> {
         let generation = self.connection.sqlite().and_then(Session::generation);
-        let statement = sql(access!("", ""), parameters(credential, [slug.into()]));
+        let statement = sql!(access!("", ""), &credential.digest, slug);
         let found = self.first(statement, rows::access).await?;
         let mut access = accepted(found.ok_or(Error::NotAccepted)?, credential)?;
         if !self.connection.is_postgres() {
             access.foreign_commits = generation.map(|generation| generation.foreign_commits);
         }
         Ok((access, generation))
-    }
-
-    /// Like [`Snapshot::access`], with the target that has this key.
-    pub async fn access_to<T: Send>(
-        &mut self,
-        target: &Target<T>,
-        credential: &Credential,
-        slug: &Slug,
-        key: impl Into<Value>,
-    ) -> Result<(Access, Option<T>)> {
-        self.access_with(target, credential, [slug.into(), key.into()]).await
-    }
-
-    /// Returns who asks, the live token of this name of their user, and their place in the
-    /// organization that this token is bound to.
-    pub async fn access_to_own_token(
-        &mut self,
-        credential: &Credential,
-        name: &Name,
-    ) -> Result<(Access, Option<FoundToken>)> {
-        self.access_with(&OWN_TOKEN, credential, [name.into()]).await
-    }
-
-    async fn access_with<T: Send, const N: usize>(
-        &mut self,
-        target: &Target<T>,
-        credential: &Credential,
-        more: [Value; N],
-    ) -> Result<(Access, Option<T>)> {
-        let statement = sql(target.statement, parameters(credential, more));
-        let read =
-            |row: &dyn Row| Ok((rows::access(row)?, rows::optional(row, TARGET, target.read)?));
-        let (access, target) = self.first(statement, read).await?.ok_or(Error::NotAccepted)?;
-        Ok((accepted(access, credential)?, target))
     }
 }
 
@@ -339,26 +202,22 @@ impl Transaction {
     /// A transaction locks one organization or one user, and always before any token, so no two
     /// wait for each other.
     pub fn lock_turn(&mut self, credential: &Credential, turn: &Turn) {
-        let digest = (&credential.digest).into();
-        self.lock(match turn {
-            Turn::Organization(slug) => sql(
-                concat!(
-                    "SELECT 1 FROM tokens t JOIN members m ON m.user_id = t.user_id
-                     JOIN organizations o ON o.id = m.organization_id WHERE ",
-                    has_secret!("$1"),
-                    " AND o.slug = $2 FOR NO KEY UPDATE OF o FOR KEY SHARE OF t"
-                ),
-                [digest, slug.into()],
-            ),
-            Turn::User(_) => sql(
-                concat!(
-                    "SELECT 1 FROM tokens t JOIN users u ON u.id = t.user_id WHERE ",
-                    has_secret!("$1"),
-                    " FOR NO KEY UPDATE OF u FOR KEY SHARE OF t"
-                ),
-                [digest],
-            ),
-            Turn::Free => return,
-        });
+        let organization = concat!(
+            "SELECT 1 FROM tokens t JOIN members m ON m.user_id = t.user_id
+             JOIN organizations o ON o.id = m.organization_id WHERE ",
+            has_secret!("$1"),
+            " AND o.slug = $2 FOR NO KEY UPDATE OF o FOR KEY SHARE OF t"
+        );
+        let user = concat!(
+            "SELECT 1 FROM tokens t JOIN users u ON u.id = t.user_id WHERE ",
+            has_secret!("$1"),
+            " FOR NO KEY UPDATE OF u FOR KEY SHARE OF t"
+        );
+        let digest = &credential.digest;
+        match turn {
+            Turn::Organization(slug) => self.lock(sql!(organization, digest, slug)),
+            Turn::User(_) => self.lock(sql!(user, digest)),
+            Turn::Free => {}
+        }
     }
 }

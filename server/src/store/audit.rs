@@ -2,16 +2,19 @@
 //! entry says is decided in `service::audit`; what its hash covers is in [`chain`].
 
 pub(super) mod chain;
+mod walk;
 
-pub use chain::{AuditReport, ChainHead, NamedHead};
+pub use chain::{ChainHead, NamedHead};
+pub use walk::AuditReport;
 
 use super::connection::{Statement, Value, hex, sql};
 use super::remembered::Touched;
 use super::{Result, Snapshot, Store, Transaction, View, rows};
 use crate::caller::{OrganizationId, Origin};
 use crate::records::AuditLog;
-use chain::{AnyChain, Chain, Hash, Walk};
+use chain::{AnyChain, Chain, Hash};
 use chrono::{DateTime, Utc};
+use walk::Walk;
 
 /// How many entries [`Store::verify_audit`] reads at once.
 const PAGE: i64 = 1_000;
@@ -66,9 +69,8 @@ impl Store {
             let text =
                 "SELECT id, organization_id, user_id, sequence, code, message, origin, author,
                  created_at, data, hash FROM audit_log WHERE id > $1 ORDER BY id LIMIT $2";
-            let statement = sql(text, [after.into(), PAGE.into()]);
-            let read = view.all(statement, |row| {
-                rows::link(row).map(|(link, hash)| walk.step(&link, &hash)).and(row.integer(0))
+            let read = view.all(sql!(text, after, PAGE), |row| {
+                rows::link(row).map(|(link, hash)| walk.step(&link, &hash)).and(row.get(0))
             });
             last = read.await?.last().copied();
         }
@@ -94,16 +96,14 @@ impl Snapshot {
     ) -> Result<Vec<AuditLog>> {
         let text = "SELECT code, message, origin, author, created_at, data FROM audit_log
              WHERE organization_id = $1 AND sequence <= $2 ORDER BY sequence DESC LIMIT $3";
-        let statement = sql(text, [organization.into(), last.into(), limit.into()]);
-        self.all(statement, |row| rows::audit_log(row, 0)).await
+        self.all(sql!(text, organization, last, limit), |row| rows::audit_log(row, 0)).await
     }
 
     async fn heads(&mut self) -> Result<Vec<(AnyChain, NamedHead)>> {
         let text = "SELECT 'closed', 0, '', entries, hash FROM closed_chain
              UNION ALL SELECT 'user', id, username, entries, hash FROM users
              UNION ALL SELECT 'organization', id, slug, entries, hash FROM organizations";
-        let statement = sql(text, []);
-        self.all(statement, rows::named_head).await
+        self.all(sql!(text), rows::named_head).await
     }
 }
 
@@ -125,8 +125,8 @@ impl Transaction {
             }
             Chain::User(id) => ("UPDATE users SET entries = $1, hash = $2 WHERE id = $3", id.0),
         };
-        let parameters = [head.entries.into(), head.hash.as_slice().into(), key.into()];
-        self.execute(sql(update, parameters).touching(head.touched()));
+        let update = sql!(update, head.entries, head.hash.as_slice(), key);
+        self.execute(update.touching(head.touched()));
     }
 
     /// Returns the statement that adds entries of this time with their hashes, whose sequence starts
@@ -145,10 +145,9 @@ impl Transaction {
         let mut parameters = vec![organization, user, author.origin.into_str().into()];
         parameters.extend([author.name.into(), time.into()]);
         if let [(hash, NewEntry { code, message, data })] = &links[..] {
-            parameters.extend([(start + 1).into(), (*code).into()]);
-            parameters.extend([message.as_str().into(), data.as_str().into()]);
+            parameters.extend([(start + 1).into(), (*code).into(), message.into(), data.into()]);
             parameters.push(hash.as_slice().into());
-            return sql(INSERT, parameters);
+            return Statement::new(INSERT, parameters);
         }
         if self.connection.is_postgres() {
             let columns = links.into_iter().map(|(hash, NewEntry { code, message, data })| {
@@ -157,13 +156,13 @@ impl Transaction {
             let ((codes, messages), (data, hashes)) = columns.unzip();
             parameters.extend([start.into(), Value::Texts(codes), Value::Texts(messages)]);
             parameters.extend([Value::Texts(data), Value::Hashes(hashes)]);
-            return sql(INSERT_MANY_POSTGRES, parameters);
+            return Statement::new(INSERT_MANY_POSTGRES, parameters);
         }
         let rows = (start + 1..).zip(&links).map(|(sequence, (hash, entry))| {
             (sequence, entry.code, &entry.message, &entry.data, hex(hash))
         });
         let rows = serde_json::to_string(&rows.collect::<Vec<_>>());
         parameters.push(Value::Text(rows.expect("numbers and text have a JSON form")));
-        sql(INSERT_MANY_SQLITE, parameters)
+        Statement::new(INSERT_MANY_SQLITE, parameters)
     }
 }

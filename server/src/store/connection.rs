@@ -5,12 +5,15 @@
 
 use super::remembered::Touched;
 use super::{Error, Result};
-use crate::caller::{OrganizationId, Role, UserId};
+use crate::caller::{OrganizationId, Origin, Role, UserId};
+use crate::expiration::Lifetime;
 use crate::limits::AllowedIps;
 use crate::name::{Name, Slug};
+use crate::scope::Scopes;
 use crate::token::{TokenDigest, TokenId};
 use chrono::{DateTime, Utc};
 use std::borrow::Cow;
+use std::net::IpAddr;
 use uuid::Uuid;
 
 /// A parameter of a statement, or a column of a row that outlives it.
@@ -39,7 +42,11 @@ macro_rules! parameters {
 
 parameters! {
     i64: number => Self::Integer(number),
-    &str: text => Self::Text(text.to_owned()),
+    String: text => Self::Text(text),
+    &str: text => text.to_owned(),
+    &String: text => text.clone(),
+    Vec<String>: texts => Self::Texts(texts),
+    Vec<[u8; 32]>: hashes => Self::Hashes(hashes),
     &[u8]: bytes => Self::Bytes(bytes.to_owned()),
     u32: number => i64::from(number),
     bool: flag => i64::from(flag),
@@ -52,7 +59,8 @@ parameters! {
     TokenId: id => id.as_bytes(),
     &TokenDigest: digest => digest.as_bytes().as_slice(),
     DateTime<Utc>: time => time.timestamp_millis(),
-    &AllowedIps: networks => networks.to_string().as_str(),
+    &AllowedIps: networks => networks.to_string(),
+    &Lifetime: lifetime => lifetime.as_str(),
 }
 
 impl<T: Into<Self>> From<Option<T>> for Value {
@@ -69,15 +77,25 @@ pub struct Statement {
     pub touched: Touched,
 }
 
-/// Returns a statement with its parameters. One that changes anything touches everything, unless it
-/// says what.
-pub fn sql(sql: impl Into<Cow<'static, str>>, parameters: impl Into<Vec<Value>>) -> Statement {
-    let sql = sql.into();
-    let touched = if sql.starts_with("SELECT ") { Touched::Nothing } else { Touched::Everything };
-    Statement { sql, parameters: parameters.into(), touched }
+/// Returns a statement with these parameters.
+macro_rules! sql {
+    ($text:expr $(, $parameter:expr)* $(,)?) => {
+        $crate::store::connection::Statement::new($text, [$(Into::into($parameter)),*])
+    };
 }
 
+pub(super) use sql;
+
 impl Statement {
+    /// Like [`sql!`], with a list of parameters. A statement that changes anything touches everything,
+    /// unless it says what.
+    pub fn new(sql: impl Into<Cow<'static, str>>, parameters: impl Into<Vec<Value>>) -> Self {
+        let sql = sql.into();
+        let is_read = sql.starts_with("SELECT ");
+        let touched = if is_read { Touched::Nothing } else { Touched::Everything };
+        Self { sql, parameters: parameters.into(), touched }
+    }
+
     /// Returns the same statement, which makes no more outdated than this.
     pub fn touching(self, touched: Touched) -> Self {
         Self { touched, ..self }
@@ -127,34 +145,68 @@ impl From<Column<'_>> for Value {
     }
 }
 
-/// A row. Asking a column for a type that it does not hold is [`Error::Broken`].
+/// A row.
 pub trait Row {
     fn column(&self, index: usize) -> Result<Column<'_>>;
+}
 
-    fn integer(&self, index: usize) -> Result<i64> {
-        let Column::Integer(value) = self.column(index)? else { return Err(corrupt(index)) };
-        Ok(value)
+impl dyn Row + '_ {
+    /// Reads a column.
+    ///
+    /// # Errors
+    /// [`Error::Broken`] if it does not hold what its table says.
+    pub fn get<'a, T: FromColumn<'a>>(&'a self, index: usize) -> Result<T> {
+        T::from_column(self.column(index)?).ok_or_else(|| corrupt(index))
     }
 
-    fn text(&self, index: usize) -> Result<&str> {
-        let Column::Text(value) = self.column(index)? else { return Err(corrupt(index)) };
-        Ok(value)
-    }
-
-    fn bytes(&self, index: usize) -> Result<&[u8]> {
-        let Column::Bytes(value) = self.column(index)? else { return Err(corrupt(index)) };
-        Ok(value)
-    }
-
-    fn is_null(&self, index: usize) -> bool {
+    pub fn is_null(&self, index: usize) -> bool {
         matches!(self.column(index), Ok(Column::Null))
     }
+}
+
+/// What is read from a column.
+pub trait FromColumn<'a>: Sized {
+    /// Returns `None` if the column does not hold it.
+    fn from_column(column: Column<'a>) -> Option<Self>;
+}
+
+impl<'a, T: FromColumn<'a>> FromColumn<'a> for Option<T> {
+    fn from_column(column: Column<'a>) -> Option<Self> {
+        if let Column::Null = column { Some(None) } else { T::from_column(column).map(Some) }
+    }
+}
+
+/// Declares what a value is read from.
+macro_rules! columns {
+    ($($($type:ty)|+: $kind:ident($value:pat) => $read:expr),+ $(,)?) => {$($(
+        impl<'a> FromColumn<'a> for $type {
+            fn from_column(column: Column<'a>) -> Option<Self> {
+                let Column::$kind($value) = column else { return None };
+                $read
+            }
+        }
+    )+)+};
+}
+
+columns! {
+    i64: Integer(number) => Some(number),
+    bool: Integer(flag) => Some(flag != 0),
+    UserId | OrganizationId: Integer(id) => Some(Self(id)),
+    Scopes: Integer(bits) => Self::from_bits(bits),
+    DateTime<Utc>: Integer(time) => Self::from_timestamp_millis(time),
+    &'a str: Text(text) => Some(text),
+    String: Text(text) => Some(text.to_owned()),
+    Name | Slug | Role | Origin | Lifetime | AllowedIps | IpAddr: Text(text) => text.parse().ok(),
+    Uuid: Bytes(bytes) => Self::from_slice(bytes).ok(),
+    TokenId: Bytes(bytes) => bytes.try_into().ok().map(Self::from_bytes),
+    [u8; 32]: Bytes(bytes) => bytes.try_into().ok(),
 }
 
 /// Returns the error for a column that does not hold what its table says.
 pub fn corrupt(index: usize) -> Error {
     Error::Broken(format!(
-        "the database is damaged (column {index} of a row has another type): restore a backup"
+        "the database is damaged (column {index} of a row does not hold what its table says): \
+         restore a backup"
     ))
 }
 

@@ -1,7 +1,7 @@
 //! Copies one database into another, on either backend: it moves a service from one machine to
 //! several, and back. The source is only read. The target is filled in one transaction.
 
-use super::connection::{Row, Value, sql};
+use super::connection::{Row, Statement, Value, sql};
 use super::{Purpose, Result, Snapshot, Store, Transaction, Turn, View, broken};
 
 /// How many rows are copied at once.
@@ -113,13 +113,13 @@ async fn copy_table(
             keys => format!("WHERE ({key}) > {}", placeholders(1, keys)),
         };
         let page = format!("SELECT {columns} FROM {name} {range} ORDER BY {key} LIMIT {PAGE}");
-        let page: Vec<Vec<Value>> = source.all(sql(page, after), values).await?;
+        let page: Vec<Vec<Value>> = source.all(Statement::new(page, after), values).await?;
         let Some(last) = page.last() else { break };
         after = last[..key.split(", ").count()].to_vec();
         for rows in page.chunks(CHUNK) {
             let values = placeholders(rows.len(), width);
             let insert = format!("INSERT INTO {name} ({columns}) VALUES {values}");
-            target.execute(sql(insert, rows.concat()));
+            target.execute(Statement::new(insert, rows.concat()));
         }
         target.flush().await?;
         advance(page.len().try_into().unwrap_or(PAGE));
@@ -132,20 +132,20 @@ async fn copy_table(
 
 /// Tells PostgreSQL how many rows there are, and makes new ids start after theirs.
 async fn optimize(target: &mut Transaction, name: &str, key: &str) -> Result<()> {
-    target.execute(sql(format!("ANALYZE {name}"), []));
+    target.execute(sql!(format!("ANALYZE {name}")));
     if let "id" | "position" = key {
         let reset = format!(
             "SELECT setval(pg_get_serial_sequence('{name}', '{key}'), max({key})) FROM {name} \
              HAVING max({key}) > 0"
         );
-        target.execute(sql(reset, []));
+        target.execute(sql!(reset));
     }
     target.flush().await
 }
 
 async fn count(view: &mut Snapshot, table: &str) -> Result<i64> {
-    let counted = sql(format!("SELECT count(*) FROM {table}"), []);
-    let counted = view.first(counted, |row| row.integer(0)).await?;
+    let counted = sql!(format!("SELECT count(*) FROM {table}"));
+    let counted = view.first(counted, |row| row.get(0)).await?;
     counted.ok_or_else(|| broken("a count returned no row"))
 }
 

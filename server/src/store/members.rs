@@ -22,11 +22,8 @@ impl Snapshot {
              WHERE m.user_id = $1 AND m.organization_id = coalesce($2, m.organization_id)
              AND (o.allow_unrestricted = 1 OR o.id = $2)
              AND o.slug > $3 ORDER BY o.slug LIMIT $4";
-        let statement = sql(
-            text,
-            [user.into(), bound.into(), after.map_or("", Slug::as_str).into(), limit.into()],
-        );
-        let found = self.all(statement, |row| Ok(Organization::new(rows::parse_text(row, 0)?)));
+        let statement = sql!(text, user, bound, after.map_or("", Slug::as_str), limit);
+        let found = self.all(statement, |row| Ok(Organization::new(row.get(0)?)));
         Ok(Page::new(found.await?, limit, |organization| organization.slug.clone()))
     }
 
@@ -40,8 +37,7 @@ impl Snapshot {
         let text =
             "SELECT m.username, m.role, u.email FROM members m JOIN users u ON u.id = m.user_id
              WHERE m.organization_id = $1 AND m.username > $2 ORDER BY m.username LIMIT $3";
-        let statement =
-            sql(text, [organization.into(), after.map_or("", Name::as_str).into(), limit.into()]);
+        let statement = sql!(text, organization, after.map_or("", Name::as_str), limit);
         let found = self.all(statement, rows::member).await?;
         Ok(Page::new(found, limit, |member| member.username.clone()))
     }
@@ -55,8 +51,7 @@ impl Snapshot {
     ) -> Result<Page<Group, Name>> {
         let text = "SELECT uuid, name, location, version FROM organization_groups
              WHERE organization_id = $1 AND name > $2 ORDER BY name LIMIT $3";
-        let statement =
-            sql(text, [organization.into(), after.map_or("", Name::as_str).into(), limit.into()]);
+        let statement = sql!(text, organization, after.map_or("", Name::as_str), limit);
         let found = self.all(statement, |row| rows::group(row, 0)).await?;
         Ok(Page::new(found, limit, |group| group.name.clone()))
     }
@@ -64,8 +59,7 @@ impl Snapshot {
     /// Returns one group.
     pub async fn group(&mut self, uuid: Uuid) -> Result<Option<Group>> {
         let text = "SELECT uuid, name, location, version FROM organization_groups WHERE uuid = $1";
-        let statement = sql(text, [uuid.into()]);
-        self.first(statement, |row| rows::group(row, 0)).await
+        self.first(sql!(text, uuid), |row| rows::group(row, 0)).await
     }
 }
 
@@ -80,21 +74,21 @@ impl Transaction {
     ) {
         let text = "INSERT INTO members (organization_id, user_id, username, role)
              VALUES ($1, $2, $3, $4)";
-        let insert = sql(text, [organization.into(), user.into(), username.into(), role.into()]);
+        let insert = sql!(text, organization, user, username, role);
         self.execute(insert.touching(Touched::User(user)));
     }
 
     /// Gives a member another role.
     pub fn update_member(&mut self, organization: OrganizationId, username: &Name, role: Role) {
         let text = "UPDATE members SET role = $1 WHERE organization_id = $2 AND username = $3";
-        let update = sql(text, [role.into(), organization.into(), username.into()]);
+        let update = sql!(text, role, organization, username);
         self.execute(update.touching(Touched::Organization(organization)));
     }
 
     /// Removes a member; [`Transaction::delete_member_tokens`] revokes the member's tokens.
     pub fn delete_member(&mut self, organization: OrganizationId, username: &Name) {
         let text = "DELETE FROM members WHERE organization_id = $1 AND username = $2";
-        let delete = sql(text, [organization.into(), username.into()]);
+        let delete = sql!(text, organization, username);
         self.execute(delete.touching(Touched::Organization(organization)));
     }
 
@@ -102,15 +96,9 @@ impl Transaction {
     pub fn update_policy(&mut self, organization: OrganizationId, policy: &TokenPolicy) {
         let text = "UPDATE organizations SET default_expiration = $1, maximum_expiration = $2,
              allow_unrestricted = $3 WHERE id = $4";
-        let update = sql(
-            text,
-            [
-                policy.default_expiration.as_str().into(),
-                policy.maximum_expiration.as_str().into(),
-                policy.allow_unrestricted.into(),
-                organization.into(),
-            ],
-        );
+        let TokenPolicy { default_expiration, maximum_expiration, allow_unrestricted } = policy;
+        let update =
+            sql!(text, default_expiration, maximum_expiration, *allow_unrestricted, organization);
         self.execute(update.touching(Touched::Organization(organization)));
     }
 
@@ -123,23 +111,14 @@ impl Transaction {
         let text =
             "INSERT INTO organization_groups (uuid, organization_id, name, location, version)
              VALUES ($1, $2, $3, $4, $5)";
-        let insert = sql(
-            text,
-            [
-                group.uuid.into(),
-                organization.into(),
-                (&group.name).into(),
-                (&group.primary).into(),
-                group.version.as_str().into(),
-            ],
-        );
+        let Group { name, uuid, version, primary, .. } = group;
+        let insert = sql!(text, *uuid, organization, name, primary, version);
         self.execute(insert.touching(Touched::Nothing));
     }
 
     /// Deletes a group that no token is bound to any more.
     pub fn delete_group(&mut self, group: Uuid) {
-        let parameters = [group.into()];
-        let delete = sql("DELETE FROM organization_groups WHERE uuid = $1", parameters);
+        let delete = sql!("DELETE FROM organization_groups WHERE uuid = $1", group);
         self.execute(delete.touching(Touched::Nothing));
     }
 }

@@ -5,10 +5,10 @@
 
 use super::access::{FoundToken, Reach, TargetMember};
 use super::audit::chain::{Chain, ChainHead};
-use super::connection::{Row, sql};
+use super::connection::{Row, Statement, sql};
 use super::remembered::Touched;
 use super::{Error, Result, Snapshot, Transaction, broken, rows};
-use crate::caller::{OrganizationId, Role, UserId};
+use crate::caller::{OrganizationId, UserId};
 use crate::name::{Email, Name, Slug};
 use crate::records::{AuditLog, Organization, OrganizationToken};
 use crate::token::TokenId;
@@ -57,17 +57,16 @@ pub struct Membership {
 
 /// Reads columns: id, time, entries, hash, disabled.
 fn found_user(row: &dyn Row) -> Result<FoundUser> {
-    let id = UserId(row.integer(0)?);
-    let head = rows::head(row, 1, Chain::User(id))?;
-    Ok(FoundUser { id, head, is_disabled: row.integer(4)? != 0 })
+    let id = row.get(0)?;
+    Ok(FoundUser { id, head: rows::head(row, 1, Chain::User(id))?, is_disabled: row.get(4)? })
 }
 
 /// The columns of [`membership`], of the organization `o`, the user `x` and the member `y`.
 macro_rules! membership {
     ($from:literal) => {
         concat!(
-            "SELECT o.id, o.slug, now_ms(), o.entries, o.hash, o.default_expiration,
-             o.maximum_expiration, o.allow_unrestricted, x.id, x.email, y.role,
+            "SELECT o.slug, now_ms(), o.id, 'owner', o.default_expiration, o.maximum_expiration,
+             o.allow_unrestricted, o.entries, o.hash, x.id, x.email, y.role,
              (SELECT count(*) FROM members z JOIN users w ON w.id = z.user_id AND w.disabled = 0
              WHERE z.organization_id = o.id AND z.user_id <> x.id AND z.role = 'owner') ",
             $from
@@ -75,40 +74,31 @@ macro_rules! membership {
     };
 }
 
-/// Reads columns: time, entries, hash, default, maximum, whether unrestricted tokens are allowed.
-fn organization(row: &dyn Row, id: i64, from: usize) -> Result<Reach> {
-    let id = OrganizationId(id);
-    let head = rows::head(row, from, Chain::Organization(id))?;
-    Ok(Reach { id, role: Role::Owner, policy: rows::policy(row, from + 3)?, head })
-}
-
 fn membership(row: &dyn Row) -> Result<Membership> {
-    let reach = organization(row, row.integer(0)?, 2)?;
-    let target = rows::optional(row, 8, rows::target_member)?;
-    Ok(Membership { slug: rows::parse_text(row, 1)?, reach, target })
+    let reach = rows::reach(row, 2, row.get(1)?)?;
+    let target = rows::optional(row, 9, rows::target_member)?;
+    Ok(Membership { slug: row.get(0)?, reach, target })
 }
 
 impl Snapshot {
     /// Returns whether there is any organization.
     pub async fn is_initialised(&mut self) -> Result<bool> {
-        let statement = sql("SELECT 1 FROM organizations LIMIT 1", []);
-        Ok(self.first(statement, |_| Ok(())).await?.is_some())
+        let any = sql!("SELECT 1 FROM organizations LIMIT 1");
+        Ok(self.first(any, |_| Ok(())).await?.is_some())
     }
 
     /// Returns the user of this name, who was not removed.
     pub async fn user(&mut self, username: &Name) -> Result<Option<FoundUser>> {
         let text = "SELECT id, now_ms(), entries, hash, disabled FROM users
              WHERE username = $1 AND email <> ''";
-        let statement = sql(text, [username.into()]);
-        self.first(statement, found_user).await
+        self.first(sql!(text, username), found_user).await
     }
 
     /// Returns the organization of this slug, as an owner reaches it.
     pub async fn organization(&mut self, slug: &Slug) -> Result<Option<Reach>> {
-        let text = "SELECT id, now_ms(), entries, hash, default_expiration, maximum_expiration,
-             allow_unrestricted FROM organizations WHERE slug = $1";
-        let statement = sql(text, [slug.into()]);
-        self.first(statement, |row| organization(row, row.integer(0)?, 1)).await
+        let text = "SELECT now_ms(), id, 'owner', default_expiration, maximum_expiration,
+             allow_unrestricted, entries, hash FROM organizations WHERE slug = $1";
+        self.first(sql!(text, slug), |row| rows::reach(row, 1, row.get(0)?)).await
     }
 
     /// Returns the organization of this slug with the user of this name.
@@ -118,8 +108,7 @@ impl Snapshot {
              LEFT JOIN members y ON y.organization_id = o.id AND y.username = x.username
              WHERE o.slug = $2"
         );
-        let parameters = [username.into(), slug.into()];
-        self.first(sql(statement, parameters), membership).await
+        self.first(sql!(statement, username, slug), membership).await
     }
 
     /// Returns the memberships of a user, in the order of the organizations' keys.
@@ -128,7 +117,7 @@ impl Snapshot {
             "FROM members y JOIN organizations o ON o.id = y.organization_id
              JOIN users x ON x.id = y.user_id WHERE y.user_id = $1 ORDER BY o.id"
         );
-        self.all(sql(statement, [user.into()]), membership).await
+        self.all(sql!(statement, user), membership).await
     }
 
     /// Returns a live token with the end of the audit chain that it belongs to.
@@ -148,7 +137,7 @@ impl Snapshot {
              LEFT JOIN organization_groups g ON g.uuid = x.group_uuid WHERE {condition}
              AND (x.expires_at IS NULL OR x.expires_at > now_ms())"
         );
-        let found = self.first(sql(statement, parameters), |row| {
+        let found = self.first(Statement::new(statement, parameters), |row| {
             let token = rows::found_token(row, 0)?;
             let chain = token.organization.map_or(Chain::User(token.user), Chain::Organization);
             Ok((token, rows::head(row, 9, chain)?))
@@ -161,16 +150,15 @@ impl Snapshot {
         let users =
             "SELECT username, email, disabled FROM users WHERE email <> '' ORDER BY username";
         let read = |row: &dyn Row| {
-            let (username, email) = (rows::parse_text(row, 0)?, row.text(1)?.to_owned());
-            Ok(ListedUser { username, email, disabled: row.integer(2)? != 0 })
+            Ok(ListedUser { username: row.get(0)?, email: row.get(1)?, disabled: row.get(2)? })
         };
-        self.all(sql(users, []), read).await
+        self.all(sql!(users), read).await
     }
 
     /// Returns all organizations by slug.
     pub async fn all_organizations(&mut self) -> Result<Vec<Organization>> {
-        let slugs = sql("SELECT slug FROM organizations ORDER BY slug", []);
-        self.all(slugs, |row| Ok(Organization::new(rows::parse_text(row, 0)?))).await
+        let slugs = sql!("SELECT slug FROM organizations ORDER BY slug");
+        self.all(slugs, |row| Ok(Organization::new(row.get(0)?))).await
     }
 
     /// Returns tokens in the order of minting: all of them, those of a user, those bound to an
@@ -196,7 +184,7 @@ impl Snapshot {
              LEFT JOIN organization_groups g ON g.uuid = t.group_uuid
              WHERE (t.expires_at IS NULL OR t.expires_at > now_ms()) {condition} ORDER BY t.position"
         );
-        self.all(sql(statement, parameters), |row| rows::token(row, 0)).await
+        self.all(Statement::new(statement, parameters), |row| rows::token(row, 0)).await
     }
 
     /// Returns a page of the entries that belong to no organization, newest first, and how many
@@ -207,11 +195,10 @@ impl Snapshot {
         limit: u32,
     ) -> Result<(Vec<AuditLog>, i64)> {
         let statement = "SELECT count(*) FROM audit_log WHERE organization_id IS NULL";
-        let total = self.first(sql(statement, []), |row| row.integer(0)).await?.unwrap_or(0);
+        let total = self.first(sql!(statement), |row| row.get(0)).await?.unwrap_or(0);
         let text = "SELECT code, message, origin, author, created_at, data FROM audit_log
              WHERE organization_id IS NULL ORDER BY id DESC LIMIT $1 OFFSET $2";
-        let statement = sql(text, [limit.into(), skip.into()]);
-        Ok((self.all(statement, |row| rows::audit_log(row, 0)).await?, total))
+        Ok((self.all(sql!(text, limit, skip), |row| rows::audit_log(row, 0)).await?, total))
     }
 }
 
@@ -219,13 +206,13 @@ impl Transaction {
     /// Blocks other changes to this organization until the transaction ends.
     pub fn lock_organization_as_operator(&mut self, slug: &Slug) {
         let statement = "SELECT 1 FROM organizations WHERE slug = $1 FOR NO KEY UPDATE";
-        self.lock(sql(statement, [slug.into()]));
+        self.lock(sql!(statement, slug));
     }
 
     /// Blocks other changes to the unrestricted tokens of this user until the transaction ends.
     pub fn lock_user_as_operator(&mut self, username: &Name) {
         let statement = "SELECT 1 FROM users WHERE username = $1 FOR NO KEY UPDATE";
-        self.lock(sql(statement, [username.into()]));
+        self.lock(sql!(statement, username));
     }
 
     /// Blocks other changes to this user, and to the organizations of this user, until the
@@ -238,13 +225,13 @@ impl Transaction {
         // Every change locks organizations before users. The third statement finds memberships that
         // were added before the second had its lock.
         for statement in [organizations, user, organizations] {
-            self.lock(sql(statement, [username.into()]));
+            self.lock(sql!(statement, username));
         }
     }
 
     /// Blocks other changes that fill a whole database until the transaction ends.
     pub fn lock_database(&mut self) {
-        self.lock(sql("SELECT 1 FROM orgtokens_schema FOR UPDATE", []));
+        self.lock(sql!("SELECT 1 FROM orgtokens_schema FOR UPDATE"));
     }
 
     /// Adds a user, or adds a removed one again.
@@ -255,21 +242,20 @@ impl Transaction {
         let text = "INSERT INTO users (username, email) VALUES ($1, $2) ON CONFLICT (username)
              DO UPDATE SET email = excluded.email, disabled = 0 WHERE users.email = ''
              RETURNING id, now_ms(), entries, hash, disabled";
-        let statement = sql(text, [username.into(), email.as_str().into()]);
-        self.first(statement, found_user).await?.ok_or(Error::Exists)
+        let insert = sql!(text, username, email.as_str());
+        self.first(insert, found_user).await?.ok_or(Error::Exists)
     }
 
     /// Refuses the tokens of a user, or accepts them again.
     pub fn set_disabled(&mut self, user: UserId, is_disabled: bool) {
-        let parameters = [is_disabled.into(), user.into()];
-        let update = sql("UPDATE users SET disabled = $1 WHERE id = $2", parameters);
+        let update = sql!("UPDATE users SET disabled = $1 WHERE id = $2", is_disabled, user);
         self.execute(update.touching(Touched::User(user)));
     }
 
     /// Removes a user who has no tokens and no memberships any more.
     pub fn delete_user(&mut self, user: UserId) {
         let statement = "UPDATE users SET disabled = 1, email = '' WHERE id = $1";
-        self.execute(sql(statement, [user.into()]).touching(Touched::User(user)));
+        self.execute(sql!(statement, user).touching(Touched::User(user)));
     }
 
     /// Adds an organization.
@@ -280,11 +266,10 @@ impl Transaction {
         &mut self,
         slug: &Slug,
     ) -> Result<(OrganizationId, ChainHead)> {
-        let statement = "INSERT INTO organizations (slug) VALUES ($1) RETURNING id, now_ms()";
-        let inserted = sql(statement, [slug.into()]);
-        let read = |row: &dyn Row| Ok((OrganizationId(row.integer(0)?), rows::time(row, 1)?));
-        let (id, time) =
-            self.first(inserted, read).await?.ok_or_else(|| broken("an insert returned no row"))?;
+        let insert = "INSERT INTO organizations (slug) VALUES ($1) RETURNING id, now_ms()";
+        let read = |row: &dyn Row| Ok((row.get(0)?, row.get(1)?));
+        let inserted = self.first(sql!(insert, slug), read).await?;
+        let (id, time) = inserted.ok_or_else(|| broken("an insert returned no row"))?;
         Ok((id, ChainHead::start(Chain::Organization(id), time)))
     }
 }

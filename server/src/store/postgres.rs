@@ -145,7 +145,7 @@ impl Session {
     /// Takes the connection. BEGIN goes out with the first statements.
     fn begin_with(&mut self, statements: &mut Vec<Statement>) -> Result<Lease> {
         if let Some(begin) = self.begin.take() {
-            statements.insert(0, sql(begin, []));
+            statements.insert(0, sql!(begin));
             self.has_begun = true;
         }
         self.lease.take().ok_or_else(failed_before)

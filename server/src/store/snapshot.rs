@@ -5,9 +5,8 @@ use super::connection::{Row, Statement, sql};
 use super::remembered::Remembered;
 use super::{Purpose, Result, Store, postgres, sqlite};
 use crate::metrics::{Counter, Histogram};
-use std::fmt;
+use derive_more::{Deref, DerefMut};
 use std::mem;
-use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -64,18 +63,14 @@ impl Connection {
 }
 
 /// A consistent view of the database, for reading.
+#[derive(derive_more::Debug)]
+#[debug("Snapshot(..)")]
 pub struct Snapshot {
     pub(super) connection: Connection,
     /// Statements that go out with the next query, or with the commit.
     pending: Vec<Statement>,
     counts: Arc<Counts>,
     pub(super) remembered: Arc<Remembered>,
-}
-
-impl fmt::Debug for Snapshot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Snapshot(..)")
-    }
 }
 
 impl Snapshot {
@@ -112,7 +107,7 @@ impl Snapshot {
             session.lift_timeouts();
             let lift = "SELECT set_config(name, '0', true) FROM unnest(ARRAY['statement_timeout',
                  'idle_in_transaction_session_timeout']) AS name";
-            self.pending.push(sql(lift, []));
+            self.pending.push(sql!(lift));
         }
     }
 
@@ -130,22 +125,8 @@ impl Snapshot {
 
 /// A transaction that may write. Its changes go out with its next query or with its commit, so an
 /// error of a change shows there. Dropping it rolls everything back.
-#[derive(Debug)]
+#[derive(Debug, Deref, DerefMut)]
 pub struct Transaction(pub(super) Snapshot);
-
-impl Deref for Transaction {
-    type Target = Snapshot;
-
-    fn deref(&self) -> &Snapshot {
-        &self.0
-    }
-}
-
-impl DerefMut for Transaction {
-    fn deref_mut(&mut self) -> &mut Snapshot {
-        &mut self.0
-    }
-}
 
 impl Transaction {
     /// Makes every change durable; it returns after the sync, and cannot be cancelled.

@@ -5,27 +5,26 @@
 
 mod backup;
 mod commits;
+mod convert;
 mod files;
 mod open;
 mod reader;
 mod reserve;
+mod session;
 mod wal_index;
 mod writer;
 
-use super::connection::{Column, Row, Statement, Value, corrupt, failed_before, sql};
-use super::remembered::Generation;
+use super::connection::sql;
 use super::{CheckReport, Counts, Error, Intent, Purpose, Result, broken};
 use crate::clock::Clock;
 use commits::Commits;
 use reader::Readers;
 use reserve::Reserve;
-use rusqlite::ErrorCode::{
-    CannotOpen, ConstraintViolation, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull,
-    NotADatabase, ReadOnly, SystemIoFailure,
-};
-use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE, SQLITE_IOERR_WRITE};
-use rusqlite::types::{ToSqlOutput, ValueRef};
 use scopeguard::guard;
+use session::Held;
+pub use session::Session;
+#[cfg(test)]
+pub use session::plan;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -88,7 +87,7 @@ impl Sqlite {
 
     /// Begins to read. BEGIN goes out with the first query.
     pub fn read(&self, is_transaction: bool) -> Session {
-        Session(Some(Held::Reader(self.readers.lease(is_transaction))))
+        Session::new(Held::Reader(self.readers.lease(is_transaction)))
     }
 
     pub async fn write(&self, purpose: Purpose, is_alone: bool) -> Result<Session> {
@@ -96,7 +95,7 @@ impl Sqlite {
             Purpose::Change => self.reserve.hold(),
             Purpose::Revocation => Ok(()),
         };
-        Ok(Session(Some(Held::Writer(self.writer.begin(is_alone, prepare).await?))))
+        Ok(Session::new(Held::Writer(self.writer.begin(is_alone, prepare).await?)))
     }
 
     pub async fn release_reserve(&self) {
@@ -139,7 +138,7 @@ impl Sqlite {
                 self.path.display()
             )));
         }
-        let ask = sql("SELECT 1 FROM organizations LIMIT 1", []);
+        let ask = sql!("SELECT 1 FROM organizations LIMIT 1");
         self.read(false).query_blocking(vec![ask], |_| Ok(())).await.map(drop)
     }
 
@@ -167,165 +166,4 @@ fn companion(database: &Path, suffix: &str) -> PathBuf {
     let mut path = database.as_os_str().to_owned();
     path.push(suffix);
     path.into()
-}
-
-/// One transaction, or a statement that stands alone. Without its connection it failed. Dropping it
-/// rolls back what was not committed.
-pub struct Session(Option<Held>);
-
-enum Held {
-    Reader(reader::Lease),
-    Writer(writer::Lease),
-}
-
-impl Session {
-    /// Returns the number of the transaction that this writes in.
-    pub fn writing(&self) -> Option<u64> {
-        let Some(Held::Writer(lease)) = &self.0 else { return None };
-        Some(lease.transaction())
-    }
-
-    /// Returns the state of the database now, unless this writes or has read before. What its first
-    /// statement reads is at least as new.
-    pub fn generation(&self) -> Option<Generation> {
-        let Some(Held::Reader(lease)) = &self.0 else { return None };
-        lease.generation()
-    }
-
-    /// Runs statements, and returns what `map` makes of the rows of the last one.
-    pub fn query<T>(
-        &mut self,
-        statements: &[Statement],
-        map: impl FnMut(&dyn Row) -> Result<T>,
-    ) -> Result<Vec<T>> {
-        let connection = match self.0.as_mut().ok_or_else(failed_before)? {
-            Held::Reader(lease) => lease.connection()?,
-            Held::Writer(lease) => lease,
-        };
-        let Some((last, before)) = statements.split_last() else { return Ok(Vec::new()) };
-        for statement in before {
-            query(connection, statement, |_| Ok(()))?;
-        }
-        query(connection, last, map)
-    }
-
-    pub async fn query_blocking<T: Send + 'static>(
-        &mut self,
-        statements: Vec<Statement>,
-        map: fn(&dyn Row) -> Result<T>,
-    ) -> Result<Vec<T>> {
-        if let Some(Held::Writer(lease)) = &mut self.0 {
-            lease.is_long = true;
-        }
-        let mut session = Self(self.0.take());
-        let work = move || session.query(&statements, map).map(|found| (session, found));
-        let (session, found) = run_blocking(work).await?;
-        *self = session;
-        Ok(found)
-    }
-
-    /// Returns the batch that this writes in, unless it writes alone.
-    pub fn batch(&self, purpose: Purpose) -> Option<Batch> {
-        let Some(Held::Writer(lease)) = &self.0 else { return None };
-        lease.batch(purpose)
-    }
-
-    pub async fn commit(mut self, statements: Vec<Statement>) -> Result<()> {
-        // A change of many rows has as many audit entries.
-        if matches!(&self.0, Some(Held::Writer(lease)) if lease.is_long) {
-            self.query_blocking(statements, |_| Ok(())).await?;
-        } else {
-            self.query(&statements, |_| Ok(()))?;
-        }
-        let Some(Held::Writer(lease)) = self.0.take() else { return Err(failed_before()) };
-        lease.commit().await
-    }
-}
-
-fn commit(connection: &rusqlite::Connection) -> Result<()> {
-    let committed = connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
-    let Err(error) = committed else { return Ok(()) };
-    match error.sqlite_error().map(|failure| (failure.code, failure.extended_code)) {
-        // The log has no whole commit.
-        Some((ConstraintViolation | DiskFull, _) | (_, SQLITE_IOERR_WRITE)) => Err(error.into()),
-        // It has, but perhaps not on the disk: a crash would bring the change back that no one sees
-        // now. The next commit overwrites it.
-        _ => match open::write_application_id(connection) {
-            Ok(()) => Err(error.into()),
-            Err(_) => Err(Error::Unknown(format!("COMMIT failed: {error}"))),
-        },
-    }
-}
-
-fn query<T>(
-    connection: &rusqlite::Connection,
-    statement: &Statement,
-    mut map: impl FnMut(&dyn Row) -> Result<T>,
-) -> Result<Vec<T>> {
-    let mut prepared = connection.prepare_cached(&statement.sql)?;
-    for (index, value) in (1..).zip(&statement.parameters) {
-        debug_assert_eq!(prepared.parameter_name(index), Some(format!("${index}").as_str()));
-        prepared.raw_bind_parameter(index, to_sql(value))?;
-    }
-    let mut rows = prepared.raw_query();
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(map(row)?);
-    }
-    Ok(found)
-}
-
-/// Returns how SQLite runs a statement.
-#[cfg(test)]
-pub fn plan(statement: &Statement) -> String {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("orgtokens.db");
-    let (connection, _) = open::open(&path, &path, true).unwrap();
-    open::set_clock(&connection, &Arc::default()).unwrap();
-    let explain = format!("EXPLAIN QUERY PLAN {}", statement.sql);
-    let explain = sql(explain, statement.parameters.clone());
-    query(&connection, &explain, |row| row.text(3).map(str::to_owned)).unwrap().join("\n")
-}
-
-fn to_sql(value: &Value) -> ToSqlOutput<'_> {
-    ToSqlOutput::Borrowed(match value {
-        Value::Integer(value) => ValueRef::Integer(*value),
-        Value::Text(value) => ValueRef::Text(value.as_bytes()),
-        Value::Bytes(value) => ValueRef::Blob(value),
-        // SQLite has no arrays.
-        Value::Null | Value::Texts(_) | Value::Hashes(_) => ValueRef::Null,
-    })
-}
-
-impl Row for rusqlite::Row<'_> {
-    fn column(&self, index: usize) -> Result<Column<'_>> {
-        let value = self.get_ref(index)?;
-        Ok(match value {
-            ValueRef::Integer(value) => Column::Integer(value),
-            ValueRef::Blob(value) => Column::Bytes(value),
-            ValueRef::Null => Column::Null,
-            ValueRef::Text(_) | ValueRef::Real(_) => {
-                Column::Text(value.as_str().map_err(|_| corrupt(index))?)
-            }
-        })
-    }
-}
-
-impl From<rusqlite::Error> for Error {
-    fn from(error: rusqlite::Error) -> Self {
-        let message = error.to_string();
-        match error.sqlite_error().map(|failure| (failure.code, failure.extended_code)) {
-            Some((_, SQLITE_CONSTRAINT_UNIQUE | SQLITE_CONSTRAINT_PRIMARYKEY)) => Self::Exists,
-            Some((DatabaseBusy | DatabaseLocked, _)) => {
-                Self::Unavailable(format!("another process has locked it ({message})"))
-            }
-            Some((ReadOnly, _)) => Self::Unavailable(message),
-            Some((DiskFull | SystemIoFailure | CannotOpen, _)) => Self::Full(message),
-            Some((DatabaseCorrupt, _)) => open::corrupt(&error),
-            Some((NotADatabase, _)) => {
-                broken(format!("it is no database of this program ({message}): name another file"))
-            }
-            _ => Self::Broken(format!("the database refused a statement: {message}")),
-        }
-    }
 }

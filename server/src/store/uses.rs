@@ -1,8 +1,8 @@
 //! The statement about the last use of tokens. It shows in their details alone.
 
-use super::connection::{Value, sql};
+use super::connection::{hex, sql};
 use super::remembered::Touched;
-use super::{Result, Transaction, rows};
+use super::{Result, Transaction};
 use crate::token::TokenId;
 use serde_json::json;
 use std::net::IpAddr;
@@ -44,12 +44,13 @@ impl Transaction {
     ) -> Result<Vec<TokenId>> {
         let uses = uses.iter().map(|(token, TokenUse { instant, address })| {
             let age = now.saturating_duration_since(*instant);
-            json!([token.to_hex(), i64::try_from(age.as_millis()).unwrap_or(i64::MAX), address])
+            let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+            json!([hex(token.as_bytes()), age, address])
         });
-        let uses = Value::Text(uses.collect::<serde_json::Value>().to_string());
+        let uses = uses.collect::<serde_json::Value>().to_string();
         let update = if self.connection.is_postgres() { UPDATE_UNLOCKED_USES } else { UPDATE_USES };
         // No list and no answer shows it but one that is never remembered.
-        let update = sql(update, [uses]).touching(Touched::Nothing);
-        self.change_many(update, |row| rows::token_id(row, 0)).await
+        let update = sql!(update, uses).touching(Touched::Nothing);
+        self.change_many(update, |row| row.get(0)).await
     }
 }

@@ -1,7 +1,7 @@
 //! The statements about webhooks: how far each one is, and what waits for it. What is queued, and when
 //! it is tried again, is decided in [`crate::webhooks`].
 
-use super::connection::{Statement, Value, sql};
+use super::connection::{Statement, sql};
 use super::remembered::Touched;
 use super::tokens::{TokenPlace, read_place};
 use super::{Result, Snapshot, Transaction, rows};
@@ -75,11 +75,6 @@ pub struct FailedMessage {
     pub failure: String,
 }
 
-/// Returns a statement whose changes no request reads.
-fn unread(text: &'static str, parameters: impl Into<Vec<Value>>) -> Statement {
-    sql(text, parameters).touching(Touched::Nothing)
-}
-
 fn milliseconds(duration: Duration) -> i64 {
     duration.as_millis().try_into().unwrap_or(i64::MAX)
 }
@@ -96,8 +91,8 @@ impl Snapshot {
         } else {
             "SELECT coalesce(max(id), 0), 0, 0 FROM audit_log"
         };
-        let end = self.first(sql(statement, []), |row| {
-            let (id, oldest, next) = (row.integer(0)?, row.integer(1)?, row.integer(2)?);
+        let end = self.first(sql!(statement), |row| {
+            let (id, oldest, next): (_, i64, _) = (row.get(0)?, row.get(1)?, row.get(2)?);
             Ok(match oldest {
                 _ if oldest == next => LogEnd { settled: id, id, next },
                 _ if oldest >= before.next => LogEnd { settled: before.id, id, next },
@@ -114,15 +109,15 @@ impl Snapshot {
         end: i64,
         limit: u32,
     ) -> Result<Vec<(i64, TokenPlace, AuditLog)>> {
-        let statement = sql(
+        let text =
             "SELECT o.slug, u.username, a.id, a.code, a.message, a.origin, a.author, a.created_at,
              a.data FROM audit_log a LEFT JOIN organizations o ON o.id = a.organization_id
              LEFT JOIN users u ON u.id = a.user_id
-             WHERE a.id > $1 AND a.id <= $2 ORDER BY a.id LIMIT $3",
-            [after.into(), end.into(), i64::from(limit).into()],
-        );
-        self.all(statement, |row| Ok((row.integer(2)?, read_place(row)?, rows::audit_log(row, 3)?)))
-            .await
+             WHERE a.id > $1 AND a.id <= $2 ORDER BY a.id LIMIT $3";
+        self.all(sql!(text, after, end, limit), |row| {
+            Ok((row.get(2)?, read_place(row)?, rows::audit_log(row, 3)?))
+        })
+        .await
     }
 
     /// Returns the tokens that live, came within `notice` of their expiry since `after`, and were not
@@ -135,31 +130,25 @@ impl Snapshot {
     ) -> Result<Vec<(TokenPlace, ExpiringToken)>> {
         let [after, now] = [after, now].map(|time| time.timestamp_millis());
         let notice = milliseconds(notice);
-        let statement = sql(
-            "SELECT o.slug, u.username, t.id, t.name, u.username, t.expires_at FROM tokens t
+        let text = "SELECT o.slug, u.username, t.id, t.name, u.username, t.expires_at FROM tokens t
              JOIN users u ON u.id = t.user_id LEFT JOIN organizations o ON o.id = t.organization_id
              WHERE t.expires_at > $1 AND t.expires_at <= $2 AND t.expires_at > $3
-             AND t.created_at < t.expires_at - $4 ORDER BY t.expires_at",
-            [(after + notice).into(), (now + notice).into(), now.into(), notice.into()],
-        );
+             AND t.created_at < t.expires_at - $4 ORDER BY t.expires_at";
+        let statement = sql!(text, after + notice, now + notice, now, notice);
         self.all(statement, |row| {
-            let (id, name) = (rows::token_id(row, 2)?, rows::parse_text(row, 3)?);
-            let (owner, expires_at) = (rows::parse_text(row, 4)?, rows::time(row, 5)?);
-            Ok((read_place(row)?, ExpiringToken { id, name, owner, expires_at }))
+            let (id, name, owner) = (row.get(2)?, row.get(3)?, row.get(4)?);
+            Ok((read_place(row)?, ExpiringToken { id, name, owner, expires_at: row.get(5)? }))
         })
         .await
     }
 
     /// Returns the places whose first message is due.
     pub(crate) async fn due_places(&mut self, webhook: &Name, limit: u32) -> Result<Vec<String>> {
-        let statement = sql(
-            "SELECT d.place FROM (SELECT min(position) AS position FROM webhook_deliveries
+        let text = "SELECT d.place FROM (SELECT min(position) AS position FROM webhook_deliveries
              WHERE webhook = $1 AND set_aside_at IS NULL GROUP BY place) AS head
              JOIN webhook_deliveries d ON d.position = head.position
-             WHERE d.next_at <= now_ms() ORDER BY d.next_at LIMIT $2",
-            [webhook.as_str().into(), i64::from(limit).into()],
-        );
-        self.all(statement, |row| Ok(row.text(0)?.to_owned())).await
+             WHERE d.next_at <= now_ms() ORDER BY d.next_at LIMIT $2";
+        self.all(sql!(text, webhook, limit), |row| row.get(0)).await
     }
 
     /// Returns the first message of a place and how often it failed, if it is due.
@@ -168,16 +157,13 @@ impl Snapshot {
         webhook: &Name,
         place: &str,
     ) -> Result<Option<(Message, i64)>> {
-        let statement = sql(
+        let text =
             "SELECT id, place, code, body, attempts FROM (SELECT id, place, code, body, attempts,
              next_at FROM webhook_deliveries WHERE webhook = $1 AND set_aside_at IS NULL
-             AND place = $2 ORDER BY position LIMIT 1) AS head WHERE next_at <= now_ms()",
-            [webhook.as_str().into(), place.into()],
-        );
-        self.first(statement, |row| {
-            let text = |index| row.text(index).map(str::to_owned);
-            let (id, place, code, body) = (text(0)?, text(1)?, text(2)?, text(3)?);
-            Ok((Message { id, place, code, body }, row.integer(4)?))
+             AND place = $2 ORDER BY position LIMIT 1) AS head WHERE next_at <= now_ms()";
+        self.first(sql!(text, webhook, place), |row| {
+            let (id, place, code) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok((Message { id, place, code, body: row.get(3)? }, row.get(4)?))
         })
         .await
     }
@@ -188,10 +174,9 @@ impl Snapshot {
              CASE WHEN w.position > (SELECT coalesce(max(id), 0) FROM audit_log) THEN w.name END
              FROM webhooks w LEFT JOIN webhook_deliveries d ON d.webhook = w.name
              GROUP BY w.name ORDER BY w.name";
-        self.all(sql(statement, []), |row| {
-            let (waiting, set_aside) = (row.integer(1)?, row.integer(2)?);
-            let (name, is_ahead) = (rows::parse_text(row, 0)?, !row.is_null(3));
-            Ok(KnownWebhook { name, waiting, set_aside, is_ahead })
+        self.all(sql!(statement), |row| {
+            let (name, waiting, set_aside) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(KnownWebhook { name, waiting, set_aside, is_ahead: !row.is_null(3) })
         })
         .await
     }
@@ -201,17 +186,16 @@ impl Snapshot {
         let statement =
             "SELECT webhook, id, place, code, queued_at, set_aside_at, attempts, failure
              FROM webhook_deliveries WHERE set_aside_at IS NOT NULL ORDER BY position";
-        self.all(sql(statement, []), |row| {
-            let text = |index| row.text(index).map(str::to_owned);
+        self.all(sql!(statement), |row| {
             Ok(FailedMessage {
-                webhook: text(0)?,
-                id: text(1)?,
-                place: text(2)?,
-                code: text(3)?,
-                queued_at: rows::time(row, 4)?,
-                set_aside_at: rows::time(row, 5)?,
-                attempts: row.integer(6)?,
-                failure: text(7)?,
+                webhook: row.get(0)?,
+                id: row.get(1)?,
+                place: row.get(2)?,
+                code: row.get(3)?,
+                queued_at: row.get(4)?,
+                set_aside_at: row.get(5)?,
+                attempts: row.get(6)?,
+                failure: row.get(7)?,
             })
         })
         .await
@@ -219,14 +203,17 @@ impl Snapshot {
 }
 
 impl Transaction {
+    /// Adds a change that no request reads.
+    fn execute_unread(&mut self, change: Statement) {
+        self.execute(change.touching(Touched::Nothing));
+    }
+
     /// Adds a webhook that receives what happens from now on, unless it is known.
     pub(crate) fn add_webhook(&mut self, name: &Name) {
-        self.execute(unread(
-            "INSERT INTO webhooks (name, position, announced_at)
+        let insert = "INSERT INTO webhooks (name, position, announced_at)
              SELECT $1, coalesce(max(id), 0), now_ms() FROM audit_log WHERE true
-             ON CONFLICT (name) DO NOTHING",
-            [name.as_str().into()],
-        ));
+             ON CONFLICT (name) DO NOTHING";
+        self.execute_unread(sql!(insert, name));
     }
 
     /// Makes `holder` the one that delivers to a webhook for so long, unless it is another one. Blocks
@@ -237,15 +224,13 @@ impl Transaction {
         holder: &str,
         time: Duration,
     ) -> Result<Option<WebhookState>> {
-        let update = unread(
-            "UPDATE webhooks SET holder = $1, held_until = now_ms() + $2
+        let text = "UPDATE webhooks SET holder = $1, held_until = now_ms() + $2
              WHERE name = $3 AND (holder = $1 OR held_until <= now_ms())
-             RETURNING position, announced_at, now_ms()",
-            [holder.into(), milliseconds(time).into(), name.as_str().into()],
-        );
-        self.first(update, |row| {
-            let (position, announced_at) = (row.integer(0)?, rows::time(row, 1)?);
-            Ok(WebhookState { position, announced_at, now: rows::time(row, 2)? })
+             RETURNING position, announced_at, now_ms()";
+        let update = sql!(text, holder, milliseconds(time), name);
+        self.first(update.touching(Touched::Nothing), |row| {
+            let (position, announced_at) = (row.get(0)?, row.get(1)?);
+            Ok(WebhookState { position, announced_at, now: row.get(2)? })
         })
         .await
     }
@@ -253,38 +238,35 @@ impl Transaction {
     /// Lets any other holder take the webhooks of this one.
     pub(crate) fn release_webhooks(&mut self, holder: &str) {
         let update = "UPDATE webhooks SET held_until = 0 WHERE holder = $1";
-        self.execute(unread(update, [holder.into()]));
+        self.execute_unread(sql!(update, holder));
     }
 
     /// Notes how far a webhook is that was held in this transaction.
     pub(crate) fn advance_webhook(&mut self, name: &Name, position: i64, announced: DateTime<Utc>) {
         let update = "UPDATE webhooks SET position = $1, announced_at = $2 WHERE name = $3";
-        let announced = announced.timestamp_millis();
-        let parameters = [position.into(), announced.into(), name.as_str().into()];
-        self.execute(unread(update, parameters));
+        self.execute_unread(sql!(update, position, announced, name));
     }
 
     /// Removes a webhook that was held in this transaction, and what was queued for it.
     pub(crate) fn remove_webhook(&mut self, name: &Name) {
         let queued = "DELETE FROM webhook_deliveries WHERE webhook = $1";
         for delete in [queued, "DELETE FROM webhooks WHERE name = $1"] {
-            self.execute(unread(delete, [name.as_str().into()]));
+            self.execute_unread(sql!(delete, name));
         }
     }
 
     /// Adds a message behind all others.
     pub(crate) fn queue_message(&mut self, webhook: &Name, message: &Message) {
         let Message { id, place, code, body } = message;
-        self.execute(unread(
+        let insert =
             "INSERT INTO webhook_deliveries (webhook, place, code, id, body, queued_at, next_at)
-             VALUES ($1, $2, $3, $4, $5, now_ms(), 0)",
-            [webhook.as_str(), place, code, id, body].map(Value::from),
-        ));
+             VALUES ($1, $2, $3, $4, $5, now_ms(), 0)";
+        self.execute_unread(sql!(insert, webhook, place, code, id, body));
     }
 
     /// Removes a message that was received.
     pub(crate) fn remove_message(&mut self, id: &str) {
-        self.execute(unread("DELETE FROM webhook_deliveries WHERE id = $1", [id.into()]));
+        self.execute_unread(sql!("DELETE FROM webhook_deliveries WHERE id = $1", id));
     }
 
     /// Notes a failure. The message is due again after `pause`, or it is set aside if it was queued
@@ -297,12 +279,10 @@ impl Transaction {
         patience: Duration,
     ) {
         let (pause, patience) = (milliseconds(pause), milliseconds(patience));
-        self.execute(unread(
-            "UPDATE webhook_deliveries SET failure = $1, next_at = now_ms() + $2,
+        let update = "UPDATE webhook_deliveries SET failure = $1, next_at = now_ms() + $2,
              attempts = attempts + 1,
-             set_aside_at = CASE WHEN queued_at <= now_ms() - $3 THEN now_ms() END WHERE id = $4",
-            [failure.into(), pause.into(), patience.into(), id.into()],
-        ));
+             set_aside_at = CASE WHEN queued_at <= now_ms() - $3 THEN now_ms() END WHERE id = $4";
+        self.execute_unread(sql!(update, failure, pause, patience, id));
     }
 
     /// Makes the messages of a webhook that were set aside, or the one with this id, due as if they
@@ -312,12 +292,10 @@ impl Transaction {
         webhook: Option<&Name>,
         id: Option<&str>,
     ) -> Result<usize> {
-        let update = unread(
-            "UPDATE webhook_deliveries SET set_aside_at = NULL, queued_at = now_ms(), next_at = 0,
-             attempts = 0 WHERE set_aside_at IS NOT NULL AND (webhook = $1 OR id = $2)
-             RETURNING position",
-            [webhook.map(Name::as_str).into(), id.into()],
-        );
-        Ok(self.change_many(update, |row| row.integer(0)).await?.len())
+        let text = "UPDATE webhook_deliveries SET set_aside_at = NULL, queued_at = now_ms(),
+             next_at = 0, attempts = 0 WHERE set_aside_at IS NOT NULL AND (webhook = $1 OR id = $2)
+             RETURNING position";
+        let update = sql!(text, webhook, id).touching(Touched::Nothing);
+        Ok(self.change_many(update, |_| Ok(())).await?.len())
     }
 }

@@ -1,12 +1,12 @@
-//! Delivers to the webhooks, each in a task of its own: it queues what is new in the audit log, and
-//! sends what is due, in order at each place. One server at a time holds a webhook.
+//! Delivers to a webhook: queues what is new in the audit log, and sends what is due, in order at each
+//! place. One server at a time holds a webhook.
 
 use super::{TOKEN_EXPIRING, Webhook};
 use crate::clock::system_time;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 use crate::service::Service;
-use crate::store::{KnownWebhook, LogEnd, Message, Purpose, Snapshot, Transaction, Turn, View};
+use crate::store::{LogEnd, Message, Purpose, Snapshot, Transaction, Turn, View};
 use anyhow::Context;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use parking_lot::Mutex;
@@ -19,7 +19,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::{Id, JoinSet};
 use tokio::time::sleep;
-use uuid::Uuid;
 
 /// How often the audit log is read.
 const TICK: Duration = Duration::from_secs(1);
@@ -28,7 +27,7 @@ const TICK: Duration = Duration::from_secs(1);
 const REST: Duration = Duration::from_secs(5);
 
 /// How long a server holds a webhook after it last said so, and how often it says so.
-const HOLD: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(3));
+pub const HOLD: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(3));
 
 /// How long one attempt may take. It ends before another server may hold the webhook.
 const ATTEMPT: Duration = Duration::from_secs(10);
@@ -56,89 +55,8 @@ const ANNOUNCE: Duration = Duration::from_mins(1);
 const NO_CLIENT: &str = "webhooks cannot be sent: install the certificates of the authorities, or \
     name a file that has them in SSL_CERT_FILE";
 
-/// What delivers, until it is dropped or closed.
-pub struct Deliveries {
-    service: Service,
-    holder: String,
-    tasks: JoinSet<()>,
-}
-
-impl Deliveries {
-    /// Stops, so that another server goes on at once.
-    ///
-    /// # Errors
-    /// If the database does not answer. Another server goes on after 15 s then.
-    pub async fn close(mut self) -> Result<()> {
-        if self.tasks.is_empty() {
-            return Ok(());
-        }
-        self.tasks.shutdown().await;
-        let holder = &self.holder;
-        let release = |mut change: Transaction| async move {
-            change.release_webhooks(holder);
-            Ok((change, ()))
-        };
-        self.service.transact(&Turn::Free, Purpose::Change, release).await
-    }
-}
-
-/// Starts to deliver what happens from now on, or what happened since the server last did. A webhook
-/// that is no longer in the settings is removed, unless another server delivers to it.
-///
-/// # Errors
-/// If the database does not accept the webhooks, or there are no trusted certificates.
-pub async fn start(
-    service: &Service,
-    webhooks: &[Webhook],
-    metrics: &Arc<Metrics>,
-    log: &Logger,
-) -> anyhow::Result<Deliveries> {
-    let holder = Uuid::new_v4().to_string();
-    let mut deliveries = Deliveries { service: service.clone(), holder, tasks: JoinSet::new() };
-    let mut gone = service.store().read(View::Statement).await?.webhooks().await?;
-    gone.retain(|known| webhooks.iter().all(|webhook| webhook.name != known.name));
-    if webhooks.is_empty() && gone.is_empty() {
-        return Ok(deliveries);
-    }
-    let (holder, gone) = (&deliveries.holder, &gone);
-    let update = |mut change: Transaction| async move {
-        for webhook in webhooks {
-            change.add_webhook(&webhook.name);
-        }
-        let mut removed = Vec::new();
-        for known in gone {
-            if change.hold_webhook(&known.name, holder, HOLD.0).await?.is_some() {
-                change.remove_webhook(&known.name);
-                removed.push(known);
-            }
-        }
-        Ok((change, removed))
-    };
-    for KnownWebhook { name, waiting, set_aside, .. } in
-        service.transact(&Turn::Free, Purpose::Change, update).await?
-    {
-        warn!(log, "a webhook that is no longer in the settings was removed";
-            "webhook" => %name, "waiting" => waiting, "set_aside" => set_aside);
-    }
-    let agent = concat!("orgtokens-server/", env!("CARGO_PKG_VERSION"));
-    for webhook in webhooks {
-        let client = Client::builder().redirect(redirect::Policy::none()).timeout(ATTEMPT);
-        let deliverer = Deliverer {
-            service: service.clone(),
-            webhook: webhook.clone(),
-            client: client.user_agent(agent).build().context(NO_CLIENT)?,
-            metrics: Arc::clone(metrics),
-            log: log.clone(),
-            holder: deliveries.holder.clone(),
-            held_at: Mutex::default(),
-        };
-        deliveries.tasks.spawn(Arc::new(deliverer).run());
-    }
-    Ok(deliveries)
-}
-
 /// What delivers to one webhook.
-struct Deliverer {
+pub struct Deliverer {
     service: Service,
     webhook: Webhook,
     client: Client,
@@ -150,8 +68,29 @@ struct Deliverer {
 }
 
 impl Deliverer {
+    /// Fails if there are no trusted certificates.
+    pub fn new(
+        service: &Service,
+        webhook: &Webhook,
+        metrics: &Arc<Metrics>,
+        log: &Logger,
+        holder: String,
+    ) -> anyhow::Result<Self> {
+        let client = Client::builder().redirect(redirect::Policy::none()).timeout(ATTEMPT);
+        let agent = concat!("orgtokens-server/", env!("CARGO_PKG_VERSION"));
+        Ok(Self {
+            service: service.clone(),
+            webhook: webhook.clone(),
+            client: client.user_agent(agent).build().context(NO_CLIENT)?,
+            metrics: Arc::clone(metrics),
+            log: log.clone(),
+            holder,
+            held_at: Mutex::default(),
+        })
+    }
+
     /// Delivers forever. What fails is tried again.
-    async fn run(self: Arc<Self>) {
+    pub async fn run(self: Arc<Self>) {
         let (mut senders, mut places) = (JoinSet::new(), HashMap::<Id, String>::new());
         let (mut end, mut queued) = (LogEnd::default(), 0);
         loop {

@@ -1,7 +1,7 @@
 //! Who asks, for many requests in one statement of PostgreSQL. Questions gather until a place for a
 //! statement is free, and then go out together. So no answer is older than its question.
 
-use super::super::connection::{Row, Value, sql};
+use super::super::connection::{Row, sql};
 use super::super::postgres::Postgres;
 use super::super::snapshot::Counts;
 use super::super::{Error, Result, broken, rows};
@@ -98,11 +98,11 @@ impl Questions {
 
 /// Returns the answers in the order of the questions.
 async fn answers(postgres: &Postgres, questions: &[Question]) -> Result<Vec<Result<Access>>> {
-    let digests = questions.iter().map(|question| *question.digest.as_bytes()).collect();
-    let slugs = questions.iter().map(|question| question.slug.clone()).collect();
-    let parameters = [Value::Hashes(digests), Value::Texts(slugs)];
-    let read = |row: &dyn Row| Ok((row.integer(TARGET)?, rows::access(row)));
-    let found = postgres.read(false).await?.query(vec![sql(STATEMENT, parameters)], read).await?;
+    let digests: Vec<_> = questions.iter().map(|question| *question.digest.as_bytes()).collect();
+    let slugs: Vec<_> = questions.iter().map(|question| question.slug.clone()).collect();
+    let read = |row: &dyn Row| Ok((row.get::<i64>(TARGET)?, rows::access(row)));
+    let statements = vec![sql!(STATEMENT, digests, slugs)];
+    let found = postgres.read(false).await?.query(statements, read).await?;
     let mut answers = vec![Err(Error::NotAccepted); questions.len()];
     for (place, access) in found {
         let index = usize::try_from(place - 1).ok();

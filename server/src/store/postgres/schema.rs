@@ -74,5 +74,5 @@ pub async fn version(link: &Link) -> Result<Option<usize>> {
 }
 
 async fn integer(link: &Link, statement: &'static str) -> Result<Option<i64>> {
-    Ok(link.query(&[sql(statement, [])], |row| row.integer(0)).await?.pop())
+    Ok(link.query(&[sql!(statement)], |row| row.get(0)).await?.pop())
 }

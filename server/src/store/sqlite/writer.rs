@@ -7,7 +7,8 @@
 
 use super::super::{Error, Purpose, Result};
 use super::commits::Commits;
-use super::{commit, run_blocking};
+use super::run_blocking;
+use super::session::commit;
 use rusqlite::Connection;
 use rusqlite::ErrorCode::DatabaseBusy;
 use std::ops::Deref;

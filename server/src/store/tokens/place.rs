@@ -2,9 +2,9 @@
 //! have expired, those whose secrets became known, and those whose old secret is used.
 
 use super::super::audit::chain::{Chain, ChainHead};
-use super::super::connection::{Row, Value, hex_list, in_hex_list, sql};
+use super::super::connection::{Row, Statement, Value, hex_list, in_hex_list, sql};
 use super::super::remembered::Touched;
-use super::super::{Result, Snapshot, Store, Transaction, View, rows};
+use super::super::{Result, Snapshot, Store, Transaction, View};
 use crate::caller::UserId;
 use crate::name::{Name, Slug};
 use crate::records::Token;
@@ -31,9 +31,9 @@ type Removed = (ChainHead, Vec<(Token, Name)>);
 
 /// Reads columns: organization, user. The first may be null.
 pub fn read_place(row: &dyn Row) -> Result<TokenPlace> {
-    match rows::optional(row, 0, rows::parse_text)? {
+    match row.get(0)? {
         Some(slug) => Ok(TokenPlace::Organization(slug)),
-        None => rows::parse_text(row, 1).map(TokenPlace::User),
+        None => row.get(1).map(TokenPlace::User),
     }
 }
 
@@ -59,14 +59,14 @@ impl Store {
              (SELECT previous_expires_at FROM tokens WHERE previous_expires_at IS NOT NULL
              ORDER BY previous_expires_at LIMIT 1),
              (SELECT created_at FROM audit_log ORDER BY id DESC LIMIT 1)";
-        let time =
-            |row: &dyn Row, column| rows::optional(row, column, |row, column| row.integer(column));
-        let read =
-            |row: &dyn Row| Ok((row.integer(0)?, time(row, 1)?, time(row, 2)?, time(row, 3)?));
-        let found = self.read(View::Statement).await?.first(sql(next, []), read).await?;
-        let Some((now, expiry, overlap, newest)) = found else { return Ok(None) };
+        let read = |row: &dyn Row| {
+            let ends = [row.get::<Option<i64>>(1)?, row.get(2)?];
+            Ok((row.get::<i64>(0)?, ends, row.get::<Option<i64>>(3)?))
+        };
+        let found = self.read(View::Statement).await?.first(sql!(next), read).await?;
+        let Some((now, ends, newest)) = found else { return Ok(None) };
         self.clock().raise(newest.unwrap_or(0));
-        let next = [expiry, overlap].into_iter().flatten().min();
+        let next = ends.into_iter().flatten().min();
         Ok(next.map(|next| Duration::from_millis((next - now).try_into().unwrap_or(0))))
     }
 }
@@ -117,7 +117,7 @@ impl Snapshot {
              FROM (SELECT x.organization_id, x.user_id FROM tokens x WHERE {range}) AS t
              JOIN users u ON u.id = t.user_id LEFT JOIN organizations o ON o.id = t.organization_id"
         );
-        self.all(sql(statement, parameters), read_place).await
+        self.all(Statement::new(statement, parameters), read_place).await
     }
 }
 
@@ -143,7 +143,7 @@ impl Transaction {
         let removed = self.delete_at(place, expired, secret.into()).await?;
         let end = "UPDATE tokens SET previous_digest = NULL, previous_expires_at = NULL
              WHERE previous_digest = $1 AND previous_expires_at <= now_ms()";
-        self.execute(sql(end, [secret.into()]).touching(Touched::Nothing));
+        self.execute(sql!(end, secret).touching(Touched::Nothing));
         Ok(removed)
     }
 
@@ -157,7 +157,7 @@ impl Transaction {
              WHERE position IN (SELECT position FROM tokens WHERE previous_expires_at <= now_ms()
              LIMIT $1{skip}) RETURNING position"
         );
-        let end = sql(end, [limit.into()]).touching(Touched::Nothing);
+        let end = sql!(end, limit).touching(Touched::Nothing);
         Ok(self.change_many(end, |_| Ok(())).await?.len())
     }
 
@@ -197,8 +197,8 @@ impl Transaction {
         let statement =
             "UPDATE retired_secrets SET is_reused = 1 WHERE digest = $1 AND is_reused = 0
              RETURNING (SELECT t.id FROM tokens t WHERE t.position = retired_secrets.position)";
-        let note = sql(statement, [digest.into()]);
-        self.first(note.touching(Touched::Nothing), |row| rows::token_id(row, 0)).await
+        let note = sql!(statement, digest);
+        self.first(note.touching(Touched::Nothing), |row| row.get(0)).await
     }
 
     /// Blocks other changes at a place until the transaction ends. Returns the end of its audit chain,

@@ -1,6 +1,6 @@
 //! The statements that find, and revoke, the tokens of an organization that a request selects.
 
-use super::super::connection::{Row, Value, hex_list, in_hex_list, sql};
+use super::super::connection::{Row, Statement, Value, hex_list, in_hex_list};
 use super::super::remembered::Touched;
 use super::super::{Result, Snapshot, Transaction, rows};
 use crate::caller::{OrganizationId, UserId};
@@ -107,9 +107,9 @@ impl Snapshot {
         let read = |row: &dyn Row| {
             let organization = Some(slug.clone());
             let token = Token { organization, ..rows::bound_token(row, 0)? };
-            Ok((token, rows::parse_text(row, 5)?))
+            Ok((token, row.get(5)?))
         };
-        self.all(sql(select, parameters), read).await
+        self.all(Statement::new(select, parameters), read).await
     }
 }
 
@@ -164,7 +164,7 @@ mod tests {
             let Range { index: hint, condition, parameters } =
                 range((OrganizationId(0), user), selection, 1, false);
             let select = format!("SELECT x.position FROM tokens x{hint} WHERE {condition}");
-            let plan = plan(&sql(select, parameters));
+            let plan = plan(&Statement::new(select, parameters));
             assert!(plan.contains(&["SEARCH x USING INDEX ", index].concat()), "{plan}");
         }
     }

@@ -1,0 +1,235 @@
+//! Minting tokens. A secret is returned once and never stored.
+
+use super::audit::{Actor, Event, record};
+use super::{InOrganization, Service, policy, reach};
+use crate::access::{Action, OwnAction, decide_own};
+use crate::caller::{Binding, Caller, Credential, UserId};
+use crate::clock;
+use crate::error::{Error, Result};
+use crate::expiration::Expiration;
+use crate::limits::{AllowedIps, Limits};
+use crate::name::{Name, parse_positive};
+use crate::records::{
+    CreateTokenRequest, CreatedToken, MintRequest, MintedToken, Token, TokenPolicy,
+};
+use crate::scope::Scopes;
+use crate::store::{Access, ChainHead, GROUP, Purpose, Transaction, Turn};
+use crate::token::{PlainToken, TokenId};
+use clap::ArgAction::Set;
+use clap::Args;
+use clap::builder::BoolishValueParser;
+use std::num::NonZeroU32;
+
+const UNRESTRICTED: Error =
+    Error::Forbidden("this server mints no unrestricted tokens: name an `organization`");
+
+pub(super) const NO_ADDRESS: Error = Error::TokenTooNarrow(
+    "this token is accepted from none of the addresses in `allowed_ips`, or too many networks remain: \
+     name some of its own",
+);
+
+/// Which mints are refused, although the policy of `access` allows them. Mints do not wait for each
+/// other, so concurrent ones may exceed a number by their own. The operator's mints are not limited.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct MintPolicy {
+    /// How many tokens a user may have, unrestricted and bound ones; `token mint` is not limited
+    #[arg(long, value_name = "N", env = "ORGTOKENS_MAX_TOKENS_PER_USER")]
+    #[arg(value_parser = parse_positive::<NonZeroU32>)]
+    pub max_tokens_per_user: Option<NonZeroU32>,
+    /// How many tokens may be bound to an organization or its groups; without it there is no limit
+    #[arg(long, value_name = "N", env = "ORGTOKENS_MAX_TOKENS_PER_ORGANIZATION")]
+    #[arg(value_parser = parse_positive::<NonZeroU32>)]
+    pub max_tokens_per_organization: Option<NonZeroU32>,
+    /// Refuse to mint unrestricted tokens: a mint must name an organization
+    #[arg(long, env = "ORGTOKENS_REFUSE_UNRESTRICTED_MINTS")]
+    #[arg(action = Set, default_value = "false", value_parser = BoolishValueParser::new())]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub refuse_unrestricted_mints: bool,
+}
+
+impl Service {
+    /// Requires that the caller may mint anything at all, before the request is read.
+    pub async fn may_mint(&self, credential: &Credential) -> Result<()> {
+        let caller = self.authenticate(credential).await?;
+        decide_own(&caller.binding, OwnAction::ManageTokens).map(|_| ())
+    }
+
+    /// Mints a token for the caller's user, no wider than the caller's own.
+    pub async fn mint_token(
+        &self,
+        credential: &Credential,
+        name: &Name,
+        request: &MintRequest,
+    ) -> Result<MintedToken> {
+        let mint = Mint::new(name, request)?;
+        let turn = match &request.organization {
+            Some(slug) => Turn::Organization(slug.clone()),
+            None if self.mint_policy.refuse_unrestricted_mints => return Err(UNRESTRICTED),
+            None => Turn::User(match credential.accepted_as() {
+                Some((_, user)) => user,
+                None => self.authenticate(credential).await?.user,
+            }),
+        };
+        Ok(self.mint(credential, &turn, mint).await?.minted)
+    }
+
+    async fn mint(&self, credential: &Credential, turn: &Turn, mint: Mint) -> Result<CreatedToken> {
+        let (new, name) = (&mint, &mint.token.name);
+        let attempt = || async move {
+            self.write(credential, turn, Purpose::Change, |mut change| async move {
+                let Minter { caller, head, binding, policy } =
+                    new.minter(&mut change, credential).await?;
+                self.mint_policy.require_room(&mut change, caller.user, &binding).await?;
+                let expires_at = policy::expiry(policy.as_ref(), new.expiration, head.time)?;
+                let limits = Limits { expires_at, allowed_ips: new.allowed_ips.clone() };
+                let limits = limits.within(&caller.outer_limits()).ok_or(NO_ADDRESS)?;
+                let owner = (caller.user, &caller.username);
+                new.add(&mut change, Actor::Caller(&caller), owner, (&binding, &limits), head);
+                Ok((change, limits.expires_at))
+            })
+            .await
+        };
+        let mut minted = attempt().await;
+        // The name of a token that has expired is free.
+        if let (Err(Error::Taken), Some((_, user))) = (&minted, credential.accepted_as())
+            && self.sweep_name(user, name).await?
+        {
+            minted = attempt().await;
+        }
+        // It says nothing about the token that has the name: the caller may not reach it.
+        let taken = || format!("the token name {name} is not available: choose another one");
+        let expires_at = minted.map_err(|error| error.or_taken(taken))?;
+        Ok(CreatedToken { minted: mint.into_minted(), expires_at })
+    }
+}
+
+impl InOrganization<'_> {
+    /// Mints a token that is bound to the organization or to one of its groups, no wider than the
+    /// caller's own.
+    pub async fn create_token(self, request: CreateTokenRequest) -> Result<CreatedToken> {
+        let CreateTokenRequest { name, group, scopes, expiration, allowed_ips } = request;
+        let request = MintRequest { organization: Some(self.slug.clone()), group, scopes };
+        let mint = Mint { expiration, allowed_ips, ..Mint::new(&name, &request)? };
+        let turn = Turn::Organization(self.slug.clone());
+        self.service.mint(self.credential, &turn, mint).await
+    }
+}
+
+impl MintPolicy {
+    /// Refuses a mint above a quota.
+    async fn require_room(
+        &self,
+        change: &mut Transaction,
+        user: UserId,
+        binding: &Binding,
+    ) -> Result<()> {
+        let limits = [self.max_tokens_per_user, self.max_tokens_per_organization];
+        if limits == [None, None] {
+            return Ok(());
+        }
+        // Without a limit nothing is counted.
+        let limits = limits.map(|limit| limit.map_or(0, |limit| limit.get().into()));
+        let organization = (binding.organization(), limits[1]);
+        let counts = change.count_tokens((user, limits[0]), organization).await?;
+        for (index, of_what) in ["a user", "an organization"].into_iter().enumerate() {
+            let limit = limits[index];
+            if limit > 0 && counts[index] >= limit {
+                return Err(Error::Conflict(format!(
+                    "the limit for the tokens of {of_what} is {limit}, and it is reached: revoke one \
+                     that is not needed, or ask the operator to raise the limit"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Who mints a token, where it acts, and what its organization says of it.
+struct Minter {
+    caller: Caller,
+    head: ChainHead,
+    binding: Binding,
+    policy: Option<TokenPolicy>,
+}
+
+/// Returns a new secret.
+pub(super) fn new_secret() -> Result<PlainToken> {
+    PlainToken::generate().map_err(|error| Error::internal(format!("no random bits: {error}")))
+}
+
+/// A token to mint. Its id and secret are made once, so that a transaction can run again.
+pub(super) struct Mint {
+    token: Token,
+    secret: PlainToken,
+    expiration: Option<Expiration>,
+    allowed_ips: Option<AllowedIps>,
+}
+
+impl Mint {
+    /// Makes a token.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the parts of the request do not fit together.
+    pub fn new(name: &Name, request: &MintRequest) -> Result<Self> {
+        let MintRequest { organization, group, scopes } = request.clone();
+        let invalid = |problem: &str| Err(Error::Invalid(problem.to_owned()));
+        match (&organization, &group, scopes.as_deref()) {
+            (_, None, Some(_)) => {
+                return invalid("`scopes` need a `group`: name the group, or leave the scopes out");
+            }
+            (None, Some(_), _) => return invalid("`group` needs its `organization`: name it"),
+            (_, Some(_), None | Some([])) => {
+                return invalid("`group` needs `scopes`: name one at least, such as `read`");
+            }
+            (_, None, None) | (Some(_), Some(_), Some(_)) => {}
+        }
+        let secret = new_secret()?;
+        let scopes = scopes.as_deref().map(Scopes::expand);
+        let created_at = clock::system_time();
+        let (name, id) = (name.clone(), TokenId::generate(created_at));
+        let token = Token { name, id, organization, group, scopes, created_at };
+        Ok(Self { token, secret, expiration: None, allowed_ips: None })
+    }
+
+    /// Returns who mints the token, if the policy of `access` allows it.
+    async fn minter(&self, change: &mut Transaction, credential: &Credential) -> Result<Minter> {
+        let Token { organization, group, scopes, .. } = &self.token;
+        let Some(slug) = organization else {
+            let Access { caller, user_head, .. } = change.access(credential, None).await?;
+            decide_own(&caller.binding, OwnAction::MintUnrestricted)?;
+            let (head, binding) = (user_head, Binding::Unrestricted);
+            return Ok(Minter { caller, head, binding, policy: None });
+        };
+        let (Some(group), Some(scopes)) = (group, *scopes) else {
+            let access = change.access(credential, Some(slug)).await?;
+            let (caller, reach, _) = reach(access, Action::MintToken)?;
+            let (binding, policy) = (Binding::Organization(reach.id), Some(reach.policy));
+            return Ok(Minter { caller, head: reach.head, binding, policy });
+        };
+        let (access, group) = change.access_to(&GROUP, credential, slug, group).await?;
+        let (caller, reach, _) = reach(access, Action::MintGroupToken)?;
+        let group = group.ok_or(Error::NO_GROUP)?.uuid;
+        let binding = Binding::Group { organization: reach.id, group, scopes };
+        Ok(Minter { caller, head: reach.head, binding, policy: Some(reach.policy) })
+    }
+
+    /// Adds the token of a user, with its audit entry.
+    pub fn add(
+        &self,
+        change: &mut Transaction,
+        actor: Actor<'_>,
+        (user, owner): (UserId, &Name),
+        (binding, limits): (&Binding, &Limits),
+        head: ChainHead,
+    ) {
+        let token = Token { created_at: head.time, ..self.token.clone() };
+        change.insert_token(&token, &self.secret.digest(), user, binding, limits);
+        let event = Event::TokenCreate { token: &token, limits, owner };
+        record(change, head, actor, [event]);
+    }
+
+    /// Returns the answer that shows the secret.
+    pub fn into_minted(self) -> MintedToken {
+        MintedToken { name: self.token.name, id: self.token.id, token: self.secret }
+    }
+}

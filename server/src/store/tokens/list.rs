@@ -1,0 +1,291 @@
+//! Lists of tokens, page by page, and their counts.
+
+use super::super::access::{Access, TARGET, accepted, access, has_secret};
+use super::super::connection::{Row, Statement, Value, sql};
+use super::super::{Error, Result, Snapshot, Store, View, broken, rows};
+use super::Position;
+use crate::caller::{Credential, OrganizationId, Role, UserId};
+use crate::name::Slug;
+use crate::records::{OrganizationToken, Page, Token};
+use chrono::{DateTime, Utc};
+
+/// A page of tokens, in the order of minting.
+pub struct TokenPage {
+    /// The tokens.
+    pub tokens: Page<OrganizationToken, Position>,
+    /// When the first of them expires, if any does.
+    pub valid_until: Option<DateTime<Utc>>,
+}
+
+/// How many tokens are counted by one statement: as few as a worker thread reads in a third of a
+/// millisecond.
+const COUNTED: i64 = 2048;
+
+/// All tokens of an organization, without its slug, which the caller knows.
+const ALL_IN_ORGANIZATION: &str =
+    "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, u.username, u.email, NULL,
+     t.expires_at FROM tokens t JOIN users u ON u.id = t.user_id
+     LEFT JOIN organization_groups g ON g.uuid = t.group_uuid
+     WHERE t.organization_id = $1 AND t.position > $2
+     AND (t.expires_at IS NULL OR t.expires_at > now_ms()) ORDER BY t.position LIMIT $3";
+
+/// The tokens of a user in an organization. On SQLite `$from` names the index: without it those of all
+/// members would be read.
+macro_rules! of_user_in_organization {
+    ($from:literal) => {
+        concat!(
+            "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, NULL, NULL, o.slug,
+             t.expires_at FROM tokens t",
+            $from,
+            " JOIN organizations o ON o.id = t.organization_id
+             LEFT JOIN organization_groups g ON g.uuid = t.group_uuid
+             WHERE t.user_id = $1 AND t.organization_id = $2 AND t.position > $3
+             AND (t.expires_at IS NULL OR t.expires_at > now_ms()) ORDER BY t.position LIMIT $4"
+        )
+    };
+}
+
+const OWN_IN_ORGANIZATION: &str =
+    of_user_in_organization!(" INDEXED BY tokens_by_user_in_organization");
+
+/// The same for PostgreSQL.
+const OWN_IN_ORGANIZATION_POSTGRES: &str = of_user_in_organization!("");
+
+const OWN: &str =
+    "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, NULL, NULL, o.slug,
+     t.expires_at FROM tokens t LEFT JOIN organizations o ON o.id = t.organization_id
+     LEFT JOIN organization_groups g ON g.uuid = t.group_uuid
+     WHERE t.user_id = $1 AND t.position > $2
+     AND (t.expires_at IS NULL OR t.expires_at > now_ms()) ORDER BY t.position LIMIT $3";
+
+/// The same lists for PostgreSQL, in one round trip with who asks: `c` is the access, `p` a page of
+/// one of two ranges. Subqueries read what belongs to a token, and `OFFSET 0` keeps one apart, so no
+/// plan can read a whole table for it.
+macro_rules! page_with_access {
+    ($columns:literal, $one:literal, $other:literal, $more:literal) => {
+        concat!(
+            "SELECT c.*, p.position, p.id, p.name, p.created_at, p.scopes,
+             (SELECT g.name FROM organization_groups g WHERE g.uuid = p.group_uuid), ",
+            $columns,
+            ", p.expires_at FROM (",
+            access!("", ""),
+            ") AS c (token_id, token_name, binding, group_uuid, scopes, expires_at,
+             allowed_ips, valid_until, user_id, username, email, read_at, user_entries, user_hash,
+             organization_id, role, default_expiration, maximum_expiration, allow_unrestricted,
+             entries, hash)
+             LEFT JOIN LATERAL ((SELECT * FROM tokens t WHERE ",
+            $one,
+            " AND t.position > $3 AND (t.expires_at IS NULL OR t.expires_at > c.read_at)
+             ORDER BY t.position LIMIT $4) UNION ALL (SELECT * FROM tokens t WHERE ",
+            $other,
+            " AND t.position > $3 AND (t.expires_at IS NULL OR t.expires_at > c.read_at)
+             ORDER BY t.position LIMIT $4)) AS p ON true ",
+            $more,
+            " ORDER BY p.position"
+        )
+    };
+}
+
+/// `$2` is the slug, `$5` the roles that see all tokens.
+const ORGANIZATION_WITH_ACCESS: &str = page_with_access!(
+    "w.username, w.email, $2::text",
+    "c.role = ANY($5) AND t.organization_id = c.organization_id",
+    "c.role <> ALL($5) AND t.organization_id = c.organization_id AND t.user_id = c.user_id",
+    "LEFT JOIN LATERAL (SELECT w.username, w.email FROM users w
+     WHERE w.id = p.user_id AND c.role = ANY($5) OFFSET 0) AS w ON true"
+);
+
+/// `$2` is no slug.
+const OWN_WITH_ACCESS: &str = page_with_access!(
+    "NULL, NULL, (SELECT s.slug FROM organizations s WHERE s.id = p.organization_id)",
+    "c.binding IS NULL AND t.user_id = c.user_id",
+    "t.organization_id = c.binding AND t.user_id = c.user_id",
+    ""
+);
+
+impl Store {
+    /// Counts the tokens that are neither revoked nor expired. It reads few of them at a time, so that
+    /// requests go on; tokens that are minted or revoked meanwhile may count or not.
+    pub async fn count_live_tokens(&self) -> Result<i64> {
+        let (mut total, mut after) = (0, Some(0));
+        while let Some(position) = after {
+            let count;
+            (count, after) = self.read(View::Statement).await?.live_tokens_after(position).await?;
+            total += count;
+            // On SQLite nothing else lets other requests run.
+            tokio::task::yield_now().await;
+        }
+        Ok(total)
+    }
+}
+
+impl Snapshot {
+    /// Returns who asks and at most `limit` tokens of an organization after a position: all of them
+    /// with their owners for a role that `sees_all`, else those of the caller's user. It is one
+    /// statement on PostgreSQL.
+    pub async fn organization_tokens(
+        &mut self,
+        credential: &Credential,
+        slug: &Slug,
+        sees_all: fn(Role) -> bool,
+        (after, limit): (Position, u32),
+    ) -> Result<(Access, TokenPage)> {
+        if self.connection.is_postgres() {
+            let roles = Role::ALL.iter().filter(|role| sees_all(**role));
+            let roles: Vec<_> = roles.map(|role| role.into_str().to_owned()).collect();
+            let digest = &credential.digest;
+            let statement = sql!(ORGANIZATION_WITH_ACCESS, digest, slug, after, limit, roles);
+            let (access, page) = self.page_with_access(statement, credential, limit).await?;
+            self.remembered.insert(credential, Some(slug), access.clone(), None);
+            return Ok((access, page));
+        }
+        let access = self.access(credential, Some(slug)).await?;
+        let statement = match &access.organization {
+            None => {
+                let tokens = Page { items: Vec::new(), next: None };
+                return Ok((access, TokenPage { tokens, valid_until: None }));
+            }
+            Some(reach) if sees_all(reach.role) => {
+                sql!(ALL_IN_ORGANIZATION, reach.id, after, limit)
+            }
+            Some(reach) => own(access.caller.user, Some(reach.id), after, limit),
+        };
+        let mut page = self.page(statement, limit).await?;
+        for item in &mut page.tokens.items {
+            item.token.organization = Some(slug.clone());
+        }
+        Ok((access, page))
+    }
+
+    /// Returns at most `limit` tokens of a user in an organization after a position.
+    pub async fn member_tokens(
+        &mut self,
+        user: UserId,
+        organization: OrganizationId,
+        (after, limit): (Position, u32),
+    ) -> Result<Page<Token, Position>> {
+        let statement = if self.connection.is_postgres() {
+            sql!(OWN_IN_ORGANIZATION_POSTGRES, user, organization, after, limit)
+        } else {
+            own(user, Some(organization), after, limit)
+        };
+        let page = self.page(statement, limit).await?;
+        Ok(page.tokens.map(|item| item.token))
+    }
+
+    /// Returns who asks and at most `limit` tokens of their user after a position, within the
+    /// token's binding. It is one statement on PostgreSQL.
+    pub async fn own_tokens(
+        &mut self,
+        credential: &Credential,
+        (after, limit): (Position, u32),
+    ) -> Result<(Access, Page<Token, Position>)> {
+        let (access, page) = if self.connection.is_postgres() {
+            let statement = sql!(OWN_WITH_ACCESS, &credential.digest, Value::Null, after, limit);
+            self.page_with_access(statement, credential, limit).await?
+        } else {
+            let access = self.access(credential, None).await?;
+            let binding = access.caller.binding.organization();
+            let statement = own(access.caller.user, binding, after, limit);
+            (access, self.page(statement, limit).await?)
+        };
+        Ok((access, page.tokens.map(|item| item.token)))
+    }
+
+    /// Counts the tokens of a user, and those that are bound to an organization, each up to a limit.
+    /// It reads no more of an index than that.
+    pub async fn count_tokens(
+        &mut self,
+        (user, user_limit): (UserId, i64),
+        (organization, organization_limit): (Option<OrganizationId>, i64),
+    ) -> Result<[i64; 2]> {
+        let text = "SELECT
+             (SELECT count(*) FROM (SELECT 1 FROM tokens WHERE user_id = $1
+             AND (expires_at IS NULL OR expires_at > now_ms()) LIMIT $2) AS u),
+             (SELECT count(*) FROM (SELECT 1 FROM tokens WHERE organization_id = $3
+             AND (expires_at IS NULL OR expires_at > now_ms()) LIMIT $4) AS o)";
+        let statement = sql!(text, user, user_limit, organization, organization_limit);
+        let counted = self.first(statement, |row| Ok([row.get(0)?, row.get(1)?])).await?;
+        counted.ok_or_else(|| broken("a count returned no row"))
+    }
+
+    /// Counts the tokens that have not expired, among [`COUNTED`] after this position. Returns also
+    /// after which position to go on, unless there are no more.
+    async fn live_tokens_after(&mut self, position: i64) -> Result<(i64, Option<i64>)> {
+        let text =
+            "SELECT count(*) FILTER (WHERE expires_at IS NULL OR expires_at > now_ms()), count(*),
+             max(position) FROM (SELECT position, expires_at FROM tokens WHERE position > $1
+             ORDER BY position LIMIT $2) AS t";
+        let statement = sql!(text, position, COUNTED);
+        let counted = self.first(statement, |row| {
+            let is_last = row.get::<i64>(1)? < COUNTED;
+            Ok((row.get(0)?, if is_last { None } else { Some(row.get(2)?) }))
+        });
+        counted.await?.ok_or_else(|| broken("a count returned no row"))
+    }
+
+    async fn page(&mut self, statement: Statement, limit: u32) -> Result<TokenPage> {
+        let found = self.all(statement, |row| positioned(row, 0)).await?;
+        Ok(TokenPage::new(found, limit))
+    }
+
+    async fn page_with_access(
+        &mut self,
+        statement: Statement,
+        credential: &Credential,
+        limit: u32,
+    ) -> Result<(Access, TokenPage)> {
+        let mut access = None;
+        let read = |row: &dyn Row| {
+            if access.is_none() {
+                access = Some(accepted(rows::access(row)?, credential)?);
+            }
+            // Without a token there is one row, for the access alone.
+            rows::optional(row, TARGET, positioned)
+        };
+        let found: Vec<_> = self.all(statement, read).await?.into_iter().flatten().collect();
+        Ok((access.ok_or(Error::NotAccepted)?, TokenPage::new(found, limit)))
+    }
+}
+
+fn own(user: UserId, bound: Option<OrganizationId>, after: Position, limit: u32) -> Statement {
+    match bound {
+        None => sql!(OWN, user, after, limit),
+        Some(bound) => sql!(OWN_IN_ORGANIZATION, user, bound, after, limit),
+    }
+}
+
+/// A token of a list, its position, and when it expires.
+type PositionedToken = (OrganizationToken, Position, Option<DateTime<Utc>>);
+
+/// Reads columns: position, those of [`rows::token`], expiry.
+fn positioned(row: &dyn Row, from: usize) -> Result<PositionedToken> {
+    let (position, token) = (row.get(from)?, rows::token(row, from + 1)?);
+    Ok((token, position, row.get(from + 9)?))
+}
+
+impl TokenPage {
+    fn new(found: Vec<PositionedToken>, limit: u32) -> Self {
+        let valid_until = found.iter().filter_map(|(.., expires_at)| *expires_at).min();
+        let tokens = Page::new(found, limit, |(_, position, _)| *position).map(|(token, ..)| token);
+        Self { tokens, valid_until }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::sqlite::plan;
+    use super::*;
+
+    #[test]
+    fn no_list_of_a_user_reads_the_tokens_of_others() {
+        let in_organization = "tokens_by_user_in_organization (user_id=? AND organization_id=?";
+        for (bound, index) in [
+            (Some(OrganizationId(0)), in_organization),
+            (None, "tokens_by_user (user_id=? AND position>?)"),
+        ] {
+            let plan = plan(&own(UserId(0), bound, 0, 0));
+            assert!(plan.contains(index), "{plan}");
+        }
+    }
+}
