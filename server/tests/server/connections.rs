@@ -216,7 +216,8 @@ fn a_hundred_streams_of_http_2_do_not_grow_the_server() {
     stream.write_all(&http_2_requests(&database.token, 100)).unwrap();
     assert!(eventually(PATIENCE, || is_closed(&mut stream)));
     assert!(eventually(PATIENCE, || server.sockets() <= alone));
-    assert!(server.memory() < before + 8 * 1024, "{before} {}", server.memory());
+    // Each answer has 3 MB. The cache of the database may grow meanwhile.
+    assert!(server.memory() < before + 16 * 1024, "{before} {}", server.memory());
 }
 
 /// Sends a request and reads its answer. The connection stays open.

@@ -8,10 +8,10 @@ use std::rc::Rc;
 
 use indexmap::IndexSet;
 
-use crate::document::Node;
+use crate::document::{FREE_KEYS, Node};
 use crate::number::{Bound, Number, Range};
 use crate::pair::Pair;
-use crate::value::{Data, Value};
+use crate::value::{Data, Member, Value};
 
 /// Listed values, in the order of the document.
 pub type Values = IndexSet<Value>;
@@ -294,12 +294,16 @@ pub fn allows_everything(cases: &[Case<'_>]) -> bool {
 
 /// Whether two nodes are the same text after every reference in them is followed.
 fn says_the_same(one: &Node<'_>, two: &Node<'_>) -> bool {
-    one.version() == two.version() && is_same_text(one, two, &mut HashSet::new())
+    one.version() == two.version() && is_same_text((one, two), false, &mut HashSet::new())
 }
 
+/// Keywords that say nothing about values.
+const PROSE: [&str; 7] =
+    ["title", "description", "summary", "example", "examples", "deprecated", "$comment"];
+
 fn is_same_text(
-    one: &Node<'_>,
-    two: &Node<'_>,
+    (one, two): (&Node<'_>, &Node<'_>),
+    has_free_keys: bool,
     known: &mut HashSet<(*const Value, *const Value)>,
 ) -> bool {
     let pair = (std::ptr::from_ref(one.value), std::ptr::from_ref(two.value));
@@ -308,14 +312,19 @@ fn is_same_text(
     }
     match (&one.value.data, &two.value.data) {
         (Data::Object(a), Data::Object(b)) => {
+            let is_prose = |key: &str| PROSE.contains(&key) || key.starts_with("x-");
+            let counts = |key: &str| has_free_keys || !is_prose(key);
+            let count = |all: &[Member]| all.iter().filter(|(key, _)| counts(key)).count();
             let mut is_same = |(key, node): (&str, Node<'_>)| {
-                two.get(key).is_some_and(|other| is_same_text(&node, &other, known))
+                let has_free_keys = !has_free_keys && FREE_KEYS.contains(&key);
+                let is_same = |other| is_same_text((&node, &other), has_free_keys, known);
+                two.get(key).is_some_and(is_same)
             };
-            a.len() == b.len() && one.members().all(&mut is_same)
+            count(a) == count(b) && one.members().filter(|(key, _)| counts(key)).all(&mut is_same)
         }
         (Data::Array(a), Data::Array(b)) => {
             let mut pairs = one.elements().into_iter().zip(two.elements());
-            a.len() == b.len() && pairs.all(|(one, two)| is_same_text(&one, &two, known))
+            a.len() == b.len() && pairs.all(|(one, two)| is_same_text((&one, &two), false, known))
         }
         (one, two) => one == two,
     }

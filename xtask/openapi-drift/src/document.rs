@@ -13,6 +13,7 @@ use crate::files::{self, Files};
 use crate::value::{Position, Value};
 use crate::warning::{self, Warning};
 use crate::yaml::{self, escape};
+pub use reference::FREE_KEYS;
 use reference::{Targets, reference};
 
 /// Why a text cannot be compared: a sentence that begins with the name of the document.
@@ -294,6 +295,11 @@ impl<'d> Node<'d> {
         let target = followed.and_then(|it| self.document.target(&self.defined_at, it).ok());
         let (defined_at, definition) = target.unwrap_or_else(|| (Arc::clone(&used_at), value));
         Self { used_at, used: value, defined_at, value: definition, ..*self }
+    }
+
+    /// Returns the node at its definition, without its use.
+    pub fn as_defined(&self) -> Self {
+        Self { used_at: Arc::clone(&self.defined_at), used: self.value, ..self.clone() }
     }
 
     /// Returns line and column of the use.

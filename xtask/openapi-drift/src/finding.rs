@@ -40,7 +40,8 @@ type Place = (Arc<str>, Option<Position>);
 /// Returns the place of what differs between a node and that of the other side, and its position.
 fn place(node: &Node<'_>, other: &Node<'_>, (question, rule): (Question, Rule)) -> Place {
     let is_same = node.defined_at == other.defined_at;
-    if !is_same && question == Question::Change {
+    // What requires a property is the object, not the definition of the property.
+    if (!is_same && question == Question::Change) || rule == Rule::Required {
         return (Arc::clone(&node.used_at), node.position());
     }
     if let Some(keyword) = rule.keyword(node.value, other.value) {

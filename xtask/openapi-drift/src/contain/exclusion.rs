@@ -16,14 +16,17 @@ impl Containment {
     /// Between two versions the smaller side may have more.
     pub(super) fn exclusions(&mut self, fit: &Fit<'_, '_>) -> Option<Finding> {
         let Fit { value, small, large, .. } = fit;
+        let is_change = value.location.question == Question::Change;
         let mut is_same = |one: &Node<'_>, two: &Node<'_>| {
             let schemas = fit.part(std::slice::from_ref(one), std::slice::from_ref(two));
+            if is_change {
+                return !breaks(&self.compare(&schemas, value.location));
+            }
             self.are_equal(&schemas, value.location)
         };
         let mut is_only = |one: &Node<'_>, others: &[Node<'_>]| {
             !is_outside(small, one) && !others.iter().any(|two| is_same(one, two))
         };
-        let is_change = value.location.question == Question::Change;
         let differ = large.not.iter().any(|one| is_only(one, &small.not))
             || (!is_change && small.not.iter().any(|one| is_only(one, &large.not)));
         differ.then(|| value.undecided("a `not`"))

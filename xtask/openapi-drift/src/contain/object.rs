@@ -143,9 +143,12 @@ impl<'a, 'd> Object<'a, 'd> {
             return None;
         };
         let Pair { documented: before, served: now } = self.cases;
-        let is_wider = direction == Direction::Request
-            && now.additional_schemas() == Some(&[])
-            && now.required.is_subset(&before.required);
+        let takes_all =
+            matches!(&now.additional, AdditionalProperties::Allowed(all) if all.is_empty());
+        if question == Question::Change && !takes_all {
+            return None;
+        }
+        let is_wider = direction == Direction::Request && now.required.is_subset(&before.required);
         Some(self.value.finding(rule, title).adds_if(is_wider))
     }
 
@@ -170,6 +173,7 @@ impl<'a, 'd> Object<'a, 'd> {
 
     fn missing(&self, renamed: &[Pair<&str>]) -> Vec<Finding> {
         let server = self.cases.served;
+        let server_node = server.origin.as_defined();
         let whole = LazyCell::new(|| describe::case(server));
         let finding = |(name, schema): (&&str, &Schema<'_>)| {
             let location = self.value.location.property(name);
@@ -195,7 +199,7 @@ impl<'a, 'd> Object<'a, 'd> {
                 (Some(pair), _) => {
                     (&self.properties.served[pair.served].shown, pair.served.to_owned())
                 }
-                _ => (&server.origin, whole.clone()),
+                _ => (&server_node, whole.clone()),
             };
             let says = if instead.is_some() { *name } else { "a property" };
             let sides = said((&schema.shown, says), other);
@@ -208,6 +212,7 @@ impl<'a, 'd> Object<'a, 'd> {
 
     fn undocumented(&self, containment: &mut Containment, renamed: &[Pair<&str>]) -> Vec<Finding> {
         let Pair { documented: contract, served: server } = self.cases;
+        let contract_node = contract.origin.as_defined();
         let whole = LazyCell::new(|| describe::case(contract));
         let finding = |(name, schema): (&&str, &Schema<'_>)| {
             let is_required = server.required.contains(name);
@@ -231,7 +236,7 @@ impl<'a, 'd> Object<'a, 'd> {
                 format!("`{name}` is {new}{how}"),
             );
             let earlier = hidden.map(|node| (node, format!("a property, `{flag}`")));
-            let earlier = earlier.unwrap_or_else(|| (&contract.origin, whole.clone()));
+            let earlier = earlier.unwrap_or_else(|| (&contract_node, whole.clone()));
             let sides = said(earlier, (&schema.shown, "a property"));
             let code = (location.question, Rule::UndocumentedProperty);
             Finding::new(code, title, sides, &location).adds_if(adds)

@@ -15,7 +15,7 @@ use crate::yaml::escape;
 const MAX_STEPS: usize = 32;
 
 /// Objects whose keys the author chooses, so that a key `default` in them is not a keyword.
-const FREE_KEYS: [&str; 15] = [
+pub const FREE_KEYS: [&str; 15] = [
     "properties",
     "schemas",
     "responses",

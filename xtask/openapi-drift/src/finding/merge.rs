@@ -85,7 +85,8 @@ impl Merged {
 
 impl Finding {
     /// Returns hashes, of which findings with one cause share any: they say the same about the same
-    /// definition on either side, or the same about one definition that values of several names use.
+    /// definition of what is edited or, of a server, on either side, or the same about one definition
+    /// that values of several names use.
     fn causes(&self) -> [u64; 3] {
         let cause = |kind: u8, title: &str, sides: &[&Side]| {
             let said = sides.iter().map(|side| (&side.file, &side.defined_at, &side.says));
@@ -97,6 +98,7 @@ impl Finding {
         // A parameter of the path has its name in each path.
         let both = if self.renames_path_parameter() { &[] } else { &both[..] };
         let title = self.title.replacen(&self.subject, "", 1);
+        let one = self.question.words(one, two);
         [cause(0, &self.title, one), cause(1, &self.title, two), cause(2, &title, both)]
     }
 

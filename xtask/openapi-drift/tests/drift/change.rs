@@ -222,13 +222,56 @@ fn a_default_of_what_callers_must_send_is_never_used() {
 }
 
 #[test]
-fn a_request_may_name_fewer_properties_but_not_require_more() {
+fn a_request_that_names_nothing_takes_all_members_only_if_it_says_so() {
     let before = json!({"type": "object", "properties": {"a": {}}});
     let any = json!({"type": "object"});
-    assert_eq!(places(&before, &any, Effect::Adds), ["a request"]);
+    assert_eq!(places(&before, &any, Effect::Adds), Vec::<String>::new());
+    assert_eq!(places(&before, &any, Effect::Breaks), ["a request `.a`", "a 200 `.a`"]);
+    let open = json!({"type": "object", "additionalProperties": true});
+    assert_eq!(places(&before, &open, Effect::Adds), ["a request"]);
     let before = json!({"type": "object", "properties": {"a": {}, "b": {}}, "required": ["b"]});
     let needed = json!({"type": "object", "required": ["a"]});
-    assert!(places(&before, &needed, Effect::Breaks).contains(&"a request".to_owned()));
+    let gone = places(&before, &needed, Effect::Breaks);
+    assert_eq!(gone, ["a request `.a`", "a 200 `.a`", "a request `.b`", "a 200 `.b`"]);
+}
+
+#[test]
+fn prose_is_not_compared_in_what_is_compared_for_equality() {
+    let variant = |at: usize, prose: &str| {
+        let name = format!("p{at}");
+        let property = json!({"type": "string", "description": prose, "x-note": prose});
+        json!({"type": "object", "description": prose, "properties": {name: property}})
+    };
+    let union = |prose: &str| {
+        with_body(&json!({"oneOf": (0..8).map(|at| variant(at, prose)).collect::<Vec<_>>()}))
+    };
+    assert!(codes(&changed(Pair { documented: union("a"), served: union("b") })).is_empty());
+    let named = |name: &str| {
+        let variants: Vec<_> = (0..8).map(|at| variant(at, "a")).collect();
+        let mut union = json!({"oneOf": variants});
+        union["oneOf"][0]["properties"] = json!({name: {"type": "string"}});
+        with_body(&union)
+    };
+    // The name of a property is no prose.
+    let outcome = changed(Pair { documented: named("description"), served: named("title") });
+    assert!(!codes(&outcome).is_empty());
+}
+
+#[test]
+fn two_schemas_that_no_longer_share_one_are_two_findings() {
+    let reference = json!({"$ref": "#/components/schemas/E"});
+    let inline = json!({"type": "string", "enum": ["a"]});
+    let object = |kind: &Value| {
+        let one = json!({"type": "object", "properties": {"kind": kind}});
+        let mut document =
+            with_body(&json!({"type": "object", "properties": {"x": one, "y": one}}));
+        document["components"]["schemas"]["E"] = json!({"type": "string", "enum": ["a", "b"]});
+        document
+    };
+    let apart = changed(Pair { documented: object(&reference), served: object(&inline) });
+    assert_eq!(apart.findings.len(), 2);
+    let together = changed(Pair { documented: object(&inline), served: object(&reference) });
+    assert_eq!(together.findings.len(), 1);
 }
 
 #[test]

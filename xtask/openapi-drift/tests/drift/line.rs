@@ -119,6 +119,21 @@ fn a_finding_is_at_the_keyword_or_at_the_value_that_changed() {
 }
 
 #[test]
+fn what_a_component_no_longer_has_is_found_in_it() {
+    let now = CONTRACT.replacen("          minimum: 1\n          multipleOf: 2\n", "", 1);
+    let now = now.replacen(
+        "        pages:\n          description: How many.\n          type: integer\n",
+        "",
+        1,
+    );
+    let outcome = changed(CONTRACT, &now);
+    assert_eq!(lines(&outcome, &now), ["Book:"]);
+    let now = CONTRACT.replacen("      description: A book.", "      required: [cover, spine]", 1);
+    let outcome = changed(CONTRACT, &now);
+    assert_eq!(lines(&outcome, &now), ["cover:", "spine:"]);
+}
+
+#[test]
 fn a_component_that_two_properties_use_is_one_finding() {
     let now = CONTRACT.replacen("        - blue\n", "        - green\n        - blue\n", 1);
     let outcome = changed(CONTRACT, &now);
