@@ -89,7 +89,9 @@ impl Finding {
     /// that values of several names use.
     fn causes(&self) -> [u64; 3] {
         let cause = |kind: u8, title: &str, sides: &[&Side]| {
-            let said = sides.iter().map(|side| (&side.file, &side.defined_at, &side.says));
+            // Each use of a shared definition may say more than that.
+            let says = |side: &&Side| (kind != 2).then(|| side.says.clone());
+            let said = sides.iter().map(|side| (&side.file, &side.defined_at, says(side)));
             let said: Vec<_> = said.collect();
             hash(&(kind, self.rule, self.effect, self.code().direction, title, said))
         };

@@ -140,6 +140,10 @@ fn a_component_that_two_properties_use_is_one_finding() {
     let [finding] = &outcome.findings[..] else { panic!("{:#?}", outcome.findings) };
     assert_eq!(finding.places, ["putBook 200 `.cover`", "putBook 200 `.spine`"]);
     assert_eq!(finding.title, "`Color` may now be `green`, and was `red`, `blue`");
+    let nullable = "        spine:\n          nullable: true\n          allOf:\n            - ";
+    let [before, now] = [CONTRACT, &now]
+        .map(|text| text.replacen("        spine:\n          $ref", &format!("{nullable}$ref"), 1));
+    assert_eq!(changed(&before, &now).findings.len(), 1);
     // Each property that is gone is a cause of its own.
     let now =
         CONTRACT.replace("        spine:\n          $ref: '#/components/schemas/Color'\n", "");
