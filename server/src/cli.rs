@@ -185,7 +185,11 @@ impl Database {
         } else {
             Store::open(&self.url).await
         };
-        Ok(Service::new(opened?))
+        let store = opened?;
+        if let Some(notice) = store.upgrade_notice() {
+            eprintln!("{notice}");
+        }
+        Ok(Service::new(store))
     }
 }
 

@@ -1,12 +1,26 @@
 //! The clock that times are kept and compared by. It never goes back.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Serialize, Serializer};
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Returns the time of the system. A clock before 1970 is no reason to fail.
 pub fn system_time() -> DateTime<Utc> {
     SystemTime::now().into()
+}
+
+/// Returns the text of a time, always with milliseconds, so that texts sort by time.
+pub fn to_text(time: &DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// Writes a time, if there is one, like [`to_text`].
+pub fn serialize<'a, T, S: Serializer>(time: &'a T, serializer: S) -> Result<S::Ok, S::Error>
+where
+    Option<&'a DateTime<Utc>>: From<&'a T>,
+{
+    Option::from(time).map(to_text).serialize(serializer)
 }
 
 /// The clock of a store: the time of the system, but never below the newest time that it has shown or
@@ -57,6 +71,18 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_of_times_sort_by_time() {
+        #[derive(Serialize)]
+        struct Times(
+            #[serde(serialize_with = "serialize")] DateTime<Utc>,
+            #[serde(serialize_with = "serialize")] Option<DateTime<Utc>>,
+        );
+        let time = |ms| DateTime::from_timestamp_millis(ms).unwrap();
+        let text = serde_json::to_string(&Times(time(999), Some(time(1_000)))).unwrap();
+        assert_eq!(text, r#"["1970-01-01T00:00:00.999Z","1970-01-01T00:00:01.000Z"]"#);
+    }
 
     #[test]
     fn the_clock_never_goes_back() {

@@ -123,7 +123,7 @@ fn send_whole(
     Ok(reply::ok(Bytes::from_owner(pieces::Held(text, reservation)).into()))
 }
 
-/// Answers with the first page of a list, without its [`END`], and the `rest`.
+/// Answers with the first page of a list, without its end, and the `rest`.
 fn send_pages(
     rqctx: &Rqctx,
     credential: &Credential,
@@ -132,7 +132,7 @@ fn send_pages(
 ) -> Result<Response<dropshot::Body>> {
     let reservation = reserve(rqctx, credential, budget::stream(rqctx.server.using_tls()))?;
     let log = rqctx.context().request_log(&rqctx.request_id);
-    let first = stream::once(async move { Ok(first.slice(..first.len() - END.len())) });
+    let first = stream::once(async move { Ok(first.slice(..end_of_list(&first))) });
     let taken = move || reservation.record_progress();
     Ok(reply::ok(pieces::body(first.chain(rest), taken, log)))
 }
@@ -142,15 +142,18 @@ fn reserve(rqctx: &Rqctx, credential: &Credential, bytes: usize) -> Result<Arc<R
     rqctx.context().budget.reserve(user, rqctx.request.remote_addr(), bytes)
 }
 
-/// How the text of every list ends: the end of its array and of its object.
-const END: &str = "]}";
+/// Returns where the array of a list ends in its text. What follows holds no other array.
+fn end_of_list(text: &[u8]) -> usize {
+    text.iter().rposition(|byte| *byte == b']').unwrap_or(text.len())
+}
 
-/// Returns the text of a page as the continuation of a list that was cut before its [`END`].
+/// Returns the text of a page as the continuation of a list that was cut at its end.
 fn later_piece(text: &[u8], is_last: bool) -> Bytes {
-    // The object has one member, so its array is the first one.
+    // Nothing before it holds an array, so it is the first one.
     let start = text.iter().position(|byte| *byte == b'[').map_or(0, |index| index + 1);
-    let separator = if text.len() == start + END.len() { "" } else { "," };
-    let end = if is_last { text.len() } else { text.len() - END.len() };
+    let end = end_of_list(text);
+    let separator = if start == end { "" } else { "," };
+    let end = if is_last { text.len() } else { end };
     [separator.as_bytes(), &text[start..end]].concat().into()
 }
 
@@ -158,21 +161,24 @@ fn later_piece(text: &[u8], is_last: bool) -> Bytes {
 mod tests {
     use super::*;
     use crate::api::{GroupList, MemberList, OrganizationList, OrganizationTokenList, TokenList};
-    use crate::records::Organization;
+    use crate::records::{AuditLogPage, Organization, PageQuery};
 
     #[test]
-    fn every_list_ends_with_its_array() {
+    fn every_list_has_one_array() {
         fn text<L: From<Vec<I>> + Serialize, I>() -> Bytes {
             reply::to_json(&L::from(Vec::new())).unwrap()
         }
+        let page = AuditLogPage::new(Vec::new(), 1, PageQuery::default());
         for text in [
             text::<OrganizationTokenList, _>(),
             text::<TokenList, _>(),
             text::<OrganizationList, _>(),
             text::<MemberList, _>(),
             text::<GroupList, _>(),
+            reply::to_json(&page).unwrap(),
         ] {
-            assert!(text.ends_with(b"[]}"), "{text:?}");
+            let end = end_of_list(&text);
+            assert_eq!(text.iter().position(|byte| *byte == b'['), Some(end - 1), "{text:?}");
         }
     }
 
@@ -183,11 +189,11 @@ mod tests {
         };
         let whole = |slugs| reply::to_json(&OrganizationList::from(items(slugs))).unwrap();
         let first = whole(&["a", "b"]);
+        let first = first.slice(..end_of_list(&first));
         let piece = |slugs, is_last| later_piece(&whole(slugs), is_last);
-        let pieces =
-            [first.slice(..first.len() - END.len()), piece(&["c"], false), piece(&["d"], true)];
+        let pieces = [first.clone(), piece(&["c"], false), piece(&["d"], true)];
         assert_eq!(pieces.concat(), whole(&["a", "b", "c", "d"]));
-        let pieces = [first.slice(..first.len() - END.len()), piece(&[], true)];
-        assert_eq!(pieces.concat(), first);
+        let pieces = [first, piece(&[], true)];
+        assert_eq!(pieces.concat(), whole(&["a", "b"]));
     }
 }

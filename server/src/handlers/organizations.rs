@@ -1,13 +1,13 @@
 //! The operations on the user, and on organizations with their members, groups and audit logs.
 
-use super::answer::{answer, answer_body, answer_list};
+use super::answer::{answer, answer_body, answer_list, answer_texts};
 use super::{Operations, Path, Registered, Rqctx};
 use crate::api::{
     AddMemberRequest, CreateGroupRequest, CurrentUser, GroupList, GroupPath, GroupResponse,
     MemberAdded, MemberList, MemberPath, MemberRemoved, MemberResponse, OrganizationList,
     OrganizationPath, OrganizationResponse, TokenPolicyResponse, UpdateMemberRequest,
 };
-use crate::http::{Answer, Body, Deferred};
+use crate::http::{Answer, Body, Deferred, reply};
 use crate::records::{AuditLogPage, PageQuery, TokenPolicy};
 use dropshot::{Query, endpoint};
 
@@ -190,8 +190,17 @@ async fn list_organization_audit_logs(
     path: Path<OrganizationPath>,
     query: Deferred<Query<PageQuery>>,
 ) -> Answer<AuditLogPage> {
-    answer(&rqctx, path.get(), async |service, credential, path| {
-        service.within(credential, &path.organization_slug).list_audit_logs(query.get()?).await
-    })
+    let parameters = path.get().and_then(|path| Ok((path, query.get()?)));
+    let remembered = |_: &_, _: &_, _: &_| None;
+    answer_texts(
+        &rqctx,
+        parameters,
+        remembered,
+        |service, credential, (path, query), after| async move {
+            let organization = service.within(&credential, &path.organization_slug);
+            let (page, next) = organization.list_audit_logs(query, after).await?;
+            Ok((reply::to_json(&page)?, next))
+        },
+    )
     .await
 }

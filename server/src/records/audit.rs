@@ -1,6 +1,7 @@
 //! The entries of audit logs, and their pages.
 
 use crate::caller::Origin;
+use crate::clock;
 use crate::name::Quoted;
 use chrono::{DateTime, Utc};
 use clap::{Args, value_parser};
@@ -16,6 +17,7 @@ pub struct AuditLog {
     #[schemars(with = "String")]
     pub origin: Origin,
     pub author: String,
+    #[serde(serialize_with = "clock::serialize")]
     pub created_at: DateTime<Utc>,
     pub data: serde_json::Map<String, serde_json::Value>,
 }

@@ -1,5 +1,6 @@
 //! Tokens: as they are shown, and what mints and rotates them.
 
+use crate::clock;
 use crate::expiration::{EXPIRATION, Expiration, OVERLAP, Overlap};
 use crate::limits::{AllowedIps, NETWORK};
 use crate::name::{Name, Slug};
@@ -55,20 +56,21 @@ pub struct TokenDetails {
     pub scopes: Option<Scopes>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<TokenOwner>,
+    #[serde(serialize_with = "clock::serialize")]
     pub created_at: DateTime<Utc>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "clock::serialize", skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Vec<String>>")]
     pub allowed_ips: Option<AllowedIps>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "clock::serialize", skip_serializing_if = "Option::is_none")]
     pub last_used_at: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub last_used_ip: Option<IpAddr>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "clock::serialize", skip_serializing_if = "Option::is_none")]
     pub rotated_at: Option<DateTime<Utc>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "clock::serialize", skip_serializing_if = "Option::is_none")]
     pub previous_secret_expires_at: Option<DateTime<Utc>>,
 }
 
@@ -128,7 +130,7 @@ pub struct MintedToken {
 pub struct CreatedToken {
     #[serde(flatten)]
     pub minted: MintedToken,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "clock::serialize", skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
 }
 
@@ -137,7 +139,7 @@ pub struct CreatedToken {
 pub struct RotatedToken {
     #[serde(flatten)]
     pub created: CreatedToken,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "clock::serialize", skip_serializing_if = "Option::is_none")]
     pub previous_secret_expires_at: Option<DateTime<Utc>>,
 }
 

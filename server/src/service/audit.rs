@@ -2,6 +2,7 @@
 //! which token. It never shows a secret.
 
 use crate::caller::{Caller, Origin, Role};
+use crate::clock;
 use crate::limits::Limits;
 use crate::name::Name;
 use crate::records::{Group, Token, TokenPolicy};
@@ -184,7 +185,7 @@ fn of_token(
     let Token { name, id, organization, group, scopes, .. } = token;
     let data = without_nulls(json!({
         "allowed_ips": limits.and_then(|limits| limits.allowed_ips.as_ref()),
-        "expires_at": limits.and_then(|limits| limits.expires_at),
+        "expires_at": limits.and_then(|limits| limits.expires_at).as_ref().map(clock::to_text),
         "group": group,
         "id": id,
         "name": name,

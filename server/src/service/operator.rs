@@ -217,7 +217,7 @@ impl Operator<'_> {
             Some(slug) => {
                 let Reach { id, head, .. } =
                     view.organization(slug).await?.ok_or(NO_ORGANIZATION)?;
-                (view.audit_page(id, head.entries - skip, page_size).await?, head.entries)
+                (view.audit_page(id, head.entries - skip, page_size.into()).await?, head.entries)
             }
             None => view.unrestricted_audit_page(skip, page_size).await?,
         };

@@ -11,6 +11,19 @@ use crate::records::{AuditLogPage, Group, Organization, Page, PageQuery, User};
 use crate::store::{GROUP, Purpose, View};
 use uuid::Uuid;
 
+/// How many entries a part of a page of the audit log has: a few, so that unread ones need little
+/// memory, and as many as a page has by default.
+const AUDIT_PART: i64 = 100;
+
+/// Where a part of a page of the audit log begins.
+#[derive(Clone, Copy, Debug)]
+pub struct AuditPlace {
+    /// How many entries the log had when the first part was read.
+    total: i64,
+    /// How many newer entries come before the part.
+    skipped: i64,
+}
+
 impl Service {
     /// Returns the caller's user.
     pub async fn get_user(&self, credential: &Credential) -> Result<User> {
@@ -44,14 +57,23 @@ impl InOrganization<'_> {
         Ok(Organization::new(self.slug.clone()))
     }
 
-    /// Returns a page of the audit log, newest first.
-    pub async fn list_audit_logs(self, query: PageQuery) -> Result<AuditLogPage> {
+    /// Returns the part of a page of the audit log that comes `after` another, newest first, and
+    /// where the next part begins.
+    pub async fn list_audit_logs(
+        self,
+        query: PageQuery,
+        after: Option<AuditPlace>,
+    ) -> Result<(AuditLogPage, Option<AuditPlace>)> {
         self.read(View::Snapshot, |mut view| async move {
             let (_, reach, _) = self.reach(&mut view, Action::ReadAudit).await?;
-            let total = reach.head.entries;
-            let last = total - query.skipped();
-            let entries = view.audit_page(reach.id, last, query.page_size).await?;
-            Ok(AuditLogPage::new(entries, total, query))
+            let start = AuditPlace { total: reach.head.entries, skipped: query.skipped() };
+            let AuditPlace { total, skipped } = after.unwrap_or(start);
+            let left = query.skipped() + i64::from(query.page_size) - skipped;
+            let (last, count) = (total - skipped, AUDIT_PART.min(left));
+            let entries = view.audit_page(reach.id, last, count).await?;
+            let next = AuditPlace { total, skipped: skipped + count };
+            let next = (count < left.min(last)).then_some(next);
+            Ok((AuditLogPage::new(entries, total, query), next))
         })
         .await
     }

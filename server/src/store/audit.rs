@@ -92,7 +92,7 @@ impl Snapshot {
         &mut self,
         organization: OrganizationId,
         last: i64,
-        limit: u32,
+        limit: i64,
     ) -> Result<Vec<AuditLog>> {
         let text = "SELECT code, message, origin, author, created_at, data FROM audit_log
              WHERE organization_id = $1 AND sequence <= $2 ORDER BY sequence DESC LIMIT $3";

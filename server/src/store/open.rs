@@ -50,6 +50,15 @@ impl Store {
         Self::connect(url, POOL_SIZE, Intent::Create).await
     }
 
+    /// Returns what to tell if this upgraded the schema of the database.
+    pub fn upgrade_notice(&self) -> Option<String> {
+        let from = match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.upgraded_from,
+            Backend::Postgres(postgres) => postgres.upgraded_from,
+        }?;
+        Some(format!("upgraded the database from schema {from}: older programs refuse it now"))
+    }
+
     /// Fails unless the URL names a backend that this program knows. Nothing is opened.
     pub fn check_url(url: &str) -> Result<()> {
         match (url.split_once("://"), file_path(url)) {

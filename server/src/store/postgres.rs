@@ -31,6 +31,8 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Postgres {
     pub pool: Arc<Pool>,
+    /// The version of the schema before it was upgraded.
+    pub upgraded_from: Option<usize>,
 }
 
 impl Postgres {
@@ -42,8 +44,8 @@ impl Postgres {
     /// Opens a database that was initialised, or with `creates` any that may be.
     pub async fn open(url: &str, pool: NonZeroUsize, creates: bool) -> Result<Self> {
         let target = Target::parse(url)?;
-        schema::upgrade(&target, creates).await?;
-        Ok(Self { pool: Pool::new(target, pool) })
+        let upgraded_from = schema::upgrade(&target, creates).await?;
+        Ok(Self { pool: Pool::new(target, pool), upgraded_from })
     }
 
     /// Begins to read. BEGIN goes out with the first query.

@@ -42,6 +42,8 @@ pub struct Sqlite {
     pub writer: Writer,
     /// Whether everything was checked for damage when this opened.
     is_checked: bool,
+    /// The version of the schema before it was upgraded.
+    pub upgraded_from: Option<usize>,
     pub readers: Arc<Readers>,
     /// Is dropped after the connections: closing them frees the space of their files.
     pub reserve: Reserve,
@@ -73,14 +75,25 @@ impl Sqlite {
                 }
                 error => Err(error),
             });
-            let (connection, is_checked) = opened?;
+            let (connection, is_checked, upgraded_from) = opened?;
+            // A copy is nothing that stays.
+            let upgraded_from = upgraded_from.filter(|_| copy.is_none());
             open::set_clock(&connection, &clock)?;
             open::raise(&connection, &clock)?;
             let commits = Arc::new(Commits::new(WalIndex::of(open::connect(&path)?), counts));
             let readers = Readers::new(path.clone(), Arc::clone(&commits), clock);
             let writer = Writer::new(connection, commits);
             let file_id = files::file_id(&path)?;
-            Ok(Self { path, file_id, writer, is_checked, readers, reserve, _copy: copy })
+            Ok(Self {
+                path,
+                file_id,
+                writer,
+                is_checked,
+                upgraded_from,
+                readers,
+                reserve,
+                _copy: copy,
+            })
         })
         .await
     }

@@ -5,6 +5,7 @@ use super::connection::{Statement, sql};
 use super::remembered::Touched;
 use super::tokens::{TokenPlace, read_place};
 use super::{Result, Snapshot, Transaction, rows};
+use crate::clock;
 use crate::name::Name;
 use crate::records::AuditLog;
 use crate::token::TokenId;
@@ -48,6 +49,7 @@ pub struct ExpiringToken {
     pub id: TokenId,
     pub name: Name,
     pub owner: Name,
+    #[serde(serialize_with = "clock::serialize")]
     pub expires_at: DateTime<Utc>,
 }
 
@@ -68,7 +70,9 @@ pub struct FailedMessage {
     pub id: String,
     pub place: String,
     pub code: String,
+    #[serde(serialize_with = "clock::serialize")]
     pub queued_at: DateTime<Utc>,
+    #[serde(serialize_with = "clock::serialize")]
     pub set_aside_at: DateTime<Utc>,
     pub attempts: i64,
     /// Why the last attempt failed.

@@ -1,6 +1,7 @@
 //! What is sent: an event as a message, and its signature as Standard Webhooks defines it. Pure.
 
 use super::Webhook;
+use crate::clock;
 use crate::store::{Message, TokenPlace};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -34,7 +35,8 @@ impl Webhook {
                 id: format!("msg_{}", Uuid::new_v4().simple()),
                 place: format!("{kind} {name}"),
                 code: code.to_owned(),
-                body: json!({"type": code, "timestamp": time, "data": data}).to_string(),
+                body: json!({"type": code, "timestamp": clock::to_text(&time), "data": data})
+                    .to_string(),
             }
         })
     }

@@ -98,6 +98,30 @@ fn cutting_the_end_off_with_its_head_is_noticed_by_a_head_kept_elsewhere() {
 }
 
 #[test]
+fn a_long_page_is_sent_in_parts_and_is_what_short_pages_are() {
+    for database in Database::on_each() {
+        database.add_audit_entries(1_000);
+        let server = Running::start(&database, &[]);
+        let ask = |page: u32, size: u32| {
+            let path = format!("/v1/organizations/acme/audit-logs?page={page}&page_size={size}");
+            server.ask_as(&database.token, "GET", &path, "")
+        };
+        let page = |page, size| ask(page, size).json()["audit_logs"].as_array().unwrap().clone();
+        let short: Vec<_> = (1..=21).flat_map(|number| page(number, 50)).collect();
+        assert!(short.len() > 1_000 && short[0]["message"] == "entry 1000");
+        for (number, size) in [(1, 1_000), (2, 1_000), (3, 450), (5, 250), (6, 250), (1, 101)] {
+            let expected: Vec<_> = short.chunks(size).nth(number - 1).unwrap_or_default().to_vec();
+            let (number, size) = (number.try_into().unwrap(), size.try_into().unwrap());
+            assert!(page(number, size) == expected, "{number} {size}");
+            let total = ask(number, size).json()["pagination"]["total_rows"].clone();
+            assert_eq!(total, short.len());
+        }
+        let is_in_parts = |size| ask(1, size).header("transfer-encoding").is_some();
+        assert!(is_in_parts(101) && !is_in_parts(100));
+    }
+}
+
+#[test]
 fn a_file_without_heads_is_refused() {
     let database = Database::new();
     let file = database.folder().join("heads.txt");

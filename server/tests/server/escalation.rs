@@ -176,7 +176,9 @@ impl Operation {
                 within(at).create_group(word(&group), word("lhr")).await.map(drop)
             }
             DeleteGroup(at, group) => within(at).delete_group(&target(group)).await.map(drop),
-            ListAuditLogs(at) => within(at).list_audit_logs(PageQuery::default()).await.map(drop),
+            ListAuditLogs(at) => {
+                within(at).list_audit_logs(PageQuery::default(), None).await.map(drop)
+            }
         };
         nothing.map(|()| None)
     }

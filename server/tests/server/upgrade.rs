@@ -47,6 +47,21 @@ fn a_database_of_an_older_version_answers_as_before() {
 }
 
 #[test]
+fn the_command_that_upgrades_a_database_says_so_once() {
+    for (version, (database, _)) in
+        [1, 2, 3].into_iter().flat_map(|version| repeat(version).zip(fixtures(version)))
+    {
+        let said = || {
+            let output = database.command("audit verify").output().unwrap();
+            String::from_utf8(output.stderr).unwrap()
+        };
+        let expected =
+            format!("upgraded the database from schema {version}: older programs refuse it now\n");
+        assert_eq!((said(), said()), (expected, String::new()));
+    }
+}
+
+#[test]
 fn a_database_of_version_2_or_3_keeps_its_audit_chains() {
     let fixtures = [(2, 3), (3, 2)].map(|(version, chains)| (fixtures(version), chains));
     for ((database, fixture), chains) in

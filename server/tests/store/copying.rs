@@ -73,8 +73,8 @@ async fn a_copy_answers_like_its_source_and_accepts_new_rows(backend: Backend) {
     assert_eq!(list(&stage.here).await, list(&service).await);
     let newest = PageQuery { page: 1, page_size: 1_000 };
     let (source, copy) = (
-        stage.here.within(&stage.owner, &acme()).list_audit_logs(newest).await.expect("a page"),
-        service.within(&stage.owner, &acme()).list_audit_logs(newest).await.expect("a page"),
+        Operator(&stage.here).list_audit_logs(Some(&acme()), newest).await.expect("a page"),
+        Operator(&service).list_audit_logs(Some(&acme()), newest).await.expect("a page"),
     );
     assert_eq!(source, copy);
 

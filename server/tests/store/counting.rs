@@ -173,7 +173,7 @@ async fn reads_cost_as_few_statements_and_round_trips_as_listed(backend: Backend
     change(&stage.here).await;
     counted.costs("group", [1, 1], within.get_group(&name("default"))).await;
     change(&stage.here).await;
-    let page = within.list_audit_logs(PageQuery::default());
+    let page = within.list_audit_logs(PageQuery::default(), None);
     counted.costs("audit logs", [2, 2], page).await;
 }
 
@@ -265,7 +265,7 @@ async fn a_cascade_costs_as_much_for_many_tokens_as_for_one(backend: Backend) {
     assert_eq!(stage.bound_tokens().await, 1);
 
     let all = PageQuery { page_size: 303, ..PageQuery::default() };
-    let logged = service.within(owner, slug).list_audit_logs(all).await.expect("a page");
+    let logged = Operator(service).list_audit_logs(Some(slug), all).await.expect("a page");
     let messages: Vec<_> =
         logged.audit_logs.iter().rev().map(|entry| entry.message.as_str()).collect();
     assert_eq!(messages[1], "revoked token t1 of carol (group-delete)");

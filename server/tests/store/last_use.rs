@@ -199,8 +199,9 @@ async fn a_write_is_in_no_audit_log_and_makes_nothing_outdated(backend: Backend)
     let (service, id) = (recording(&stage).await, minted(&stage, "ci").await);
     let slug = acme();
     let log = async || {
-        let log = stage.there.within(&stage.owner, &slug).list_audit_logs(PageQuery::default());
-        log.await.expect("the log")
+        let log =
+            stage.there.within(&stage.owner, &slug).list_audit_logs(PageQuery::default(), None);
+        log.await.expect("the log").0
     };
     let ask = async || {
         service.validate(&stage.owner).await.expect("alive");

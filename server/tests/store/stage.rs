@@ -221,8 +221,8 @@ pub async fn details(service: &Service, with: &Credential, id: TokenId) -> Resul
 /// Returns the newest audit entries of `acme`, the newest first.
 pub async fn audit_log(stage: &Stage) -> Vec<AuditLog> {
     let slug = acme();
-    let log = stage.here.within(&stage.owner, &slug).list_audit_logs(PageQuery::default());
-    log.await.expect("the log").audit_logs
+    let log = stage.here.within(&stage.owner, &slug).list_audit_logs(PageQuery::default(), None);
+    log.await.expect("the log").0.audit_logs
 }
 
 /// Returns whether the credential was not accepted.

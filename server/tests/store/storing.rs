@@ -118,8 +118,9 @@ async fn the_audit_log_is_paged_newest_first(backend: Backend) {
         stage.here.mint_token(&stage.owner, &name, &bound()).await.expect("a token");
     }
     let second = PageQuery { page: 2, page_size: 2 };
-    let page = stage.there.within(&stage.owner, &acme()).list_audit_logs(second).await;
-    let page = page.expect("a page");
+    let page = stage.there.within(&stage.owner, &acme()).list_audit_logs(second, None).await;
+    let (page, next) = page.expect("a page");
+    assert!(next.is_none());
     let messages: Vec<_> = page.audit_logs.iter().map(|entry| entry.message.as_str()).collect();
     assert_eq!(messages, ["minted token t2 of owner", "minted token t1 of owner"]);
     assert_eq!((page.pagination.total_rows, page.pagination.total_pages), (6, 3));

@@ -293,7 +293,7 @@ pub fn allows_everything(cases: &[Case<'_>]) -> bool {
 }
 
 /// Whether two nodes are the same text after every reference in them is followed.
-pub fn says_the_same(one: &Node<'_>, two: &Node<'_>) -> bool {
+fn says_the_same(one: &Node<'_>, two: &Node<'_>) -> bool {
     one.version() == two.version() && is_same_text(one, two, &mut HashSet::new())
 }
 

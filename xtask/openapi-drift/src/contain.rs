@@ -5,27 +5,29 @@
 //! schema keyword, and it must not print.
 
 mod addition;
+mod exclusion;
 mod object;
 mod scalar;
+mod value;
 mod variant;
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use indexmap::IndexSet;
 
-use crate::case::{Case, Kind, Schema, Values, allows_everything, says_the_same};
+use crate::case::{Case, Kind, Schema, Values, allows_everything};
 use crate::describe;
-use crate::document::Node;
-use crate::expand::{are_disjoint, expand};
-use crate::finding::{Effect, Finding, Rule, said};
+use crate::expand::expand;
+use crate::finding::{Effect, Finding, Rule};
 use crate::location::Location;
 use crate::number::Number;
 use crate::pair::{Direction, Pair, Question};
 use crate::value::Value as Json;
 pub use object::visible;
-use variant::{Constant, Constants, Union};
+use value::{Fit, Value};
+use variant::{Constant, Union};
 
 /// Deeper than the references of any document that people maintain.
 pub const MAX_DEPTH: usize = 4000;
@@ -37,9 +39,6 @@ const MAX_VISITED: usize = 50_000;
 
 /// How many findings are kept of a pair that fails.
 const MAX_REMEMBERED: usize = 16;
-
-/// Longer enumerations take longer to compare than to look up.
-const MANY_VALUES: usize = 20;
 
 /// What identifies a pair of schemas: where their values are in memory.
 type Key = (Pair<Vec<*const Json>>, Direction);
@@ -70,121 +69,6 @@ pub struct Containment {
 /// The comparison that all values of two documents share.
 pub type Shared = RefCell<Containment>;
 
-/// Both sides of one value.
-struct Value<'a, 'd> {
-    schemas: &'a Pair<Schema<'d>>,
-    cases: &'a Pair<Vec<Case<'d>>>,
-    location: &'a Location,
-    /// The description of both sides, made for the first finding.
-    says: OnceCell<Pair<String>>,
-    /// The constants of every case of the larger side, made if it has variants.
-    constants: OnceCell<Vec<Constants>>,
-}
-
-impl Value<'_, '_> {
-    /// Whether to remember the pair: its schemas can be recursive, or it takes long to compare.
-    fn is_held(&self) -> bool {
-        let mut all = self.cases.documented.iter().chain(&self.cases.served);
-        all.any(|case| {
-            matches!(case.kind, Kind::Array | Kind::Object)
-                || !(case.not.is_empty() && case.rivals.is_empty())
-                || case.values.as_ref().is_some_and(|values| values.len() > MANY_VALUES)
-        })
-    }
-
-    fn constants(&self) -> &[Constants] {
-        let direction = self.location.direction;
-        let (_, large) = self.cases.ordered(direction);
-        let of_all = || large.iter().map(|case| variant::constants(case, direction)).collect();
-        self.constants.get_or_init(of_all)
-    }
-
-    /// A finding about what may be sent, and what is expected.
-    fn differs(&self, rule: Rule, small: &str, large: &str) -> Finding {
-        let subject = self.location.subject();
-        let question = self.location.question;
-        let title = match self.location.direction {
-            Direction::Request => question.words(
-                format!("the document allows {small} for {subject}, and the server takes {large}"),
-                format!("{subject} could be {small}, and may now be only {large}"),
-            ),
-            Direction::Response => question.words(
-                format!("{subject} may be sent as {small}, and is documented as {large}"),
-                format!("{subject} may now be {small}, and was {large}"),
-            ),
-        };
-        self.finding(rule, title)
-    }
-
-    /// A difference of two cases: at the schemas that declare them, if it is in a keyword of these.
-    fn differs_in(&self, rule: Rule, cases: [&Case<'_>; 2], says: [&str; 2]) -> Finding {
-        let finding = self.differs(rule, says[0], says[1]);
-        let [one, two] = cases.map(|case| case.origin.value);
-        if rule.keyword(one, two).or_else(|| rule.keyword(two, one)).is_none() {
-            return finding;
-        }
-        let [small, large] = cases.map(|case| &case.origin);
-        let nodes = Pair::from_ordered(self.location.direction, small, large);
-        self.at(&nodes, rule, finding.title)
-    }
-
-    fn finding(&self, rule: Rule, title: String) -> Finding {
-        let nodes = self.schemas.as_ref().map(|schema| &schema.shown);
-        self.at(&nodes, rule, title)
-    }
-
-    fn at(&self, nodes: &Pair<&Node<'_>>, rule: Rule, title: String) -> Finding {
-        let describe = || self.cases.as_ref().map(|cases| describe::cases(cases));
-        let says = self.says.get_or_init(describe);
-        let sides = said((nodes.documented, &*says.documented), (nodes.served, &*says.served));
-        let direction = Some(self.location.direction);
-        let subject = self.location.subject().to_owned();
-        Finding {
-            direction,
-            subject,
-            ..Finding::new((self.location.question, rule), title, sides, self.location)
-        }
-    }
-
-    fn overlap(&self) -> Finding {
-        let (subject, question) = (self.location.subject(), self.location.question);
-        let title = match self.location.direction {
-            Direction::Request => question.words(
-                format!("{subject} may fit two variants of a `oneOf` on the server"),
-                format!("{subject} may now fit two variants of a `oneOf`"),
-            ),
-            Direction::Response => question.words(
-                format!("{subject} may fit two variants of a `oneOf` in the document"),
-                format!("{subject} may now fit two variants of the earlier `oneOf`"),
-            ),
-        };
-        self.finding(Rule::Overlap, title)
-    }
-
-    fn undecided(&self, what: &str) -> Finding {
-        let title = format!("{}: {what} cannot be compared", self.location.subject());
-        Finding { direction: None, ..self.finding(Rule::Undecided, title) }
-    }
-}
-
-/// A case of the smaller side, and the case of the larger side that it should fit.
-struct Fit<'a, 'd> {
-    value: &'a Value<'a, 'd>,
-    small: &'a Case<'d>,
-    large: &'a Case<'d>,
-    /// The constants of which other variants of the larger side allow all values but this one.
-    covered: &'a [Constant<'a>],
-}
-
-impl<'d> Fit<'_, 'd> {
-    /// Returns both sides of a part of the value, such as its elements.
-    fn part(&self, small: &[Node<'d>], large: &[Node<'d>]) -> Pair<Schema<'d>> {
-        let small = Schema::all_of(&self.small.origin, small);
-        let large = Schema::all_of(&self.large.origin, large);
-        Pair::from_ordered(self.value.location.direction, small, large)
-    }
-}
-
 impl Containment {
     /// A comparison of documents that hold `values`, with room on the stack for `max_depth`.
     pub fn new(values: usize, max_depth: usize) -> Self {
@@ -214,8 +98,7 @@ impl Containment {
             self.compared = 0;
         }
         let cases = schemas.as_ref().map(expand);
-        let (says, constants) = (OnceCell::new(), OnceCell::new());
-        let value = Value { schemas, cases: &cases, location, says, constants };
+        let value = Value::new(schemas, &cases, location);
         self.compared += 1;
         self.compared_in_all += 1;
         if self.depth == self.max_depth || self.compared > self.max_pairs {
@@ -272,8 +155,7 @@ impl Containment {
         let values = Some(Rc::new(Values::from([one.clone()])));
         let only = Case { values, ..Case::any(Kind::of(one), &small.shown) };
         let cases = Pair::from_ordered(location.direction, vec![only], expand(large));
-        let (says, constants) = (OnceCell::new(), OnceCell::new());
-        self.value(&Value { schemas, cases: &cases, location, says, constants })
+        self.value(&Value::new(schemas, &cases, location))
     }
 
     fn value(&mut self, value: &Value<'_, '_>) -> Vec<Finding> {
@@ -364,72 +246,6 @@ impl Containment {
         findings
     }
 
-    /// Reports a `not` that only one side has, and that may exclude a value of the smaller one.
-    /// Between two versions the smaller side may have more.
-    fn exclusions(&mut self, fit: &Fit<'_, '_>) -> Option<Finding> {
-        let Fit { value, small, large, .. } = fit;
-        let mut is_same = |one: &Node<'_>, two: &Node<'_>| {
-            let schemas = fit.part(std::slice::from_ref(one), std::slice::from_ref(two));
-            // A pair that is still assumed to hold in one direction can fail in the other.
-            says_the_same(one, two) || self.are_equal(&schemas, value.location)
-        };
-        let mut is_only = |one: &Node<'_>, others: &[Node<'_>]| {
-            !is_outside(small, one) && !others.iter().any(|two| is_same(one, two))
-        };
-        let is_change = value.location.question == Question::Change;
-        let differ = large.not.iter().any(|one| is_only(one, &small.not))
-            || (!is_change && small.not.iter().any(|one| is_only(one, &large.not)));
-        differ.then(|| value.undecided("a `not`"))
-    }
-
-    /// Reports a value that a `not` or a `oneOf` may exclude from each case that has it.
-    fn excluded_value(
-        &mut self,
-        value: &Value<'_, '_>,
-        case: &Case<'_>,
-        larger: &[&Case<'_>],
-    ) -> Option<Finding> {
-        let is_plain = |case: &&Case<'_>| case.not.is_empty() && case.rivals.is_empty();
-        if case.not.is_empty() && larger.iter().all(is_plain) {
-            return None;
-        }
-        let rest = Case { values: None, ..case.clone() };
-        let one = |value: &Json| {
-            let values = Some(Rc::new([value.clone()].into()));
-            Case { values, ..rest.clone() }
-        };
-        let values = case.values.iter().flat_map(|values| values.iter());
-        let mut cases: Vec<_> = values.map(one).collect();
-        if cases.is_empty() {
-            cases.push(rest);
-        }
-        cases.iter().find_map(|small| {
-            let having = larger.iter().filter(|other| !are_disjoint(small, other));
-            let fit = |large| Fit { value, small, large, covered: &[] };
-            let mut excluded = |fit| self.exclusions(&fit).or_else(|| self.overlap(&fit));
-            let found = having.map(|large| excluded(fit(large))).collect::<Option<Vec<_>>>();
-            found?.into_iter().next()
-        })
-    }
-
-    /// Reports a case that may fit another variant of the larger side too, which its `oneOf`
-    /// forbids, unless the smaller side forbids the same.
-    fn overlap(&mut self, fit: &Fit<'_, '_>) -> Option<Finding> {
-        let Fit { value, small, large, .. } = fit;
-        let mut is_possible = |rival: &Node<'_>| {
-            let rival = std::slice::from_ref(rival);
-            let cases = expand(&Schema::all_of(&large.origin, rival));
-            let mut forbidden = small.rivals.iter().map(std::slice::from_ref);
-            !cases.iter().all(|case| are_disjoint(small, case))
-                && !forbidden.any(|known| {
-                    let location = value.location.reversed();
-                    !breaks(&self.compare(&fit.part(known, rival), &location))
-                })
-        };
-        let is_possible = large.rivals.iter().any(&mut is_possible);
-        is_possible.then(|| value.overlap())
-    }
-
     fn items(&mut self, fit: &Fit<'_, '_>) -> Vec<Finding> {
         let Fit { value, small, large, .. } = fit;
         if small.range.high.is_some_and(|bound| bound.at == Number::Whole(0)) {
@@ -437,14 +253,6 @@ impl Containment {
         }
         self.compare(&fit.part(&small.items, &large.items), &value.location.items())
     }
-}
-
-/// Whether no value of the case fits the schema. Objects are not decided: a `not` also excludes
-/// objects with members that its schema does not name.
-fn is_outside(case: &Case<'_>, schema: &Node<'_>) -> bool {
-    let cases = expand(&Schema::all_of(schema, std::slice::from_ref(schema)));
-    !matches!(case.kind, Kind::Array | Kind::Object)
-        && cases.iter().all(|excluded| are_disjoint(case, excluded))
 }
 
 fn breaks(findings: &[Finding]) -> bool {

@@ -17,6 +17,10 @@ use std::{fs, io};
 /// second until it tries again.
 const BACKLOG: i32 = 4096;
 
+/// How many bytes of a response the kernel keeps for a peer that does not read. It would keep up to
+/// 4 MiB, which no reservation counts.
+const SEND_BUFFER: usize = 64 * 1024;
+
 /// An accepted connection.
 pub struct Socket {
     number: RawFd,
@@ -64,12 +68,13 @@ pub fn accepted(port: u16, now: Instant) -> Vec<Socket> {
     numbers_on(port).filter_map(|number| Socket::new(number, now).ok()).collect()
 }
 
-/// Lengthens the accept queue, and turns Nagle's algorithm off, which accepted sockets inherit:
-/// it would delay the second part of a response.
+/// Lengthens the accept queue, bounds what accepted sockets send unread, and turns Nagle's algorithm
+/// off for them: it would delay the second part of a response.
 pub fn tune_listener(port: u16) {
     for socket in numbers_on(port).map(borrow) {
         if sockopt::socket_acceptconn(socket) == Ok(true) {
             let _ = net::listen(socket, BACKLOG);
+            let _ = sockopt::set_socket_send_buffer_size(socket, SEND_BUFFER);
             let _ = sockopt::set_tcp_nodelay(socket, true);
         }
     }
@@ -111,4 +116,22 @@ fn information(socket: BorrowedFd<'_>) -> io::Result<libc::tcp_info> {
     // SAFETY: the kernel writes at most `size` bytes, and `info` has that size.
     let result = unsafe { libc::getsockopt(number, level, name, value, &raw mut size) };
     if result == 0 { Ok(info) } else { Err(io::Error::last_os_error()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{TcpListener, TcpStream};
+
+    #[test]
+    fn an_accepted_connection_has_a_bounded_send_buffer() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        tune_listener(address.port());
+        let _client = TcpStream::connect(address).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        // The kernel doubles the value. It grows none that was set.
+        assert_eq!(sockopt::socket_send_buffer_size(&accepted).unwrap(), 2 * SEND_BUFFER);
+        assert!(sockopt::tcp_nodelay(&accepted).unwrap());
+    }
 }

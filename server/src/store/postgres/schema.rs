@@ -30,17 +30,17 @@ const FOREIGN_TABLE: &str = "SELECT 1::bigint FROM information_schema.tables
     AND table_name IN ('users', 'organizations', 'members',
         'organization_groups', 'tokens', 'audit_log', 'chain_heads') LIMIT 1";
 
-/// Upgrades an older database, and refuses a newer one. Only `creates` makes the tables of an empty
-/// one.
-pub async fn upgrade(target: &Target, creates: bool) -> Result<()> {
+/// Upgrades an older database and returns its version, and refuses a newer one. Only `creates` makes
+/// the tables of an empty one.
+pub async fn upgrade(target: &Target, creates: bool) -> Result<Option<usize>> {
     let link = Link::open(target).await?;
     match version(&link).await? {
         None if integer(&link, FOREIGN_TABLE).await?.is_some() => {
             Err(broken("the database is another program's: name another database"))
         }
         None if !creates => Err(never_initialised(None)),
-        Some(version) if version == MIGRATIONS.len() => Ok(()),
-        _ => migrate(&link).await,
+        Some(version) if version == MIGRATIONS.len() => Ok(None),
+        version => migrate(&link).await.map(|()| version),
     }
 }
 

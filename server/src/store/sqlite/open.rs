@@ -31,8 +31,8 @@ pub const WHOLE_CHECK: &str = "integrity_check";
 
 /// Connects the writer and upgrades the schema. A file that is damaged, another program's or newer is
 /// left as it was. Only `creates` makes a file or the tables of an empty one. Errors name `name`.
-/// Returns also whether everything was checked for damage.
-pub fn open(path: &Path, name: &Path, creates: bool) -> Result<(Connection, bool)> {
+/// Returns also whether everything was checked for damage, and the version before an upgrade.
+pub fn open(path: &Path, name: &Path, creates: bool) -> Result<(Connection, bool, Option<usize>)> {
     if creates {
         create(path)?;
     }
@@ -40,7 +40,11 @@ pub fn open(path: &Path, name: &Path, creates: bool) -> Result<(Connection, bool
     open_writable(path, name, creates).map_err(files::about(name))
 }
 
-fn open_writable(path: &Path, name: &Path, creates: bool) -> Result<(Connection, bool)> {
+fn open_writable(
+    path: &Path,
+    name: &Path,
+    creates: bool,
+) -> Result<(Connection, bool, Option<usize>)> {
     files::require_room(path)?;
     let mut writer = connect(path)?;
     let keep_as_is = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
@@ -50,10 +54,10 @@ fn open_writable(path: &Path, name: &Path, creates: bool) -> Result<(Connection,
     }
     let is_checked = check_quickly(&mut writer)?;
     writer.set_db_config(keep_as_is, false)?;
-    migrate(&mut writer)?;
+    let upgraded_from = migrate(&mut writer)?;
     // Changes wait for other processes without a thread.
     writer.busy_timeout(Duration::ZERO)?;
-    Ok((writer, is_checked))
+    Ok((writer, is_checked, upgraded_from))
 }
 
 /// Makes an empty file that only its owner may read, unless the file exists.
@@ -150,12 +154,12 @@ pub fn raise(connection: &Connection, clock: &Clock) -> Result<()> {
     Ok(())
 }
 
-/// Upgrades an empty or older database.
-fn migrate(connection: &mut Connection) -> Result<()> {
+/// Upgrades an empty or older database. Returns the version of an older one.
+fn migrate(connection: &mut Connection) -> Result<Option<usize>> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     let before = version(connection)?;
     if before == MIGRATIONS.len() {
-        return Ok(());
+        return Ok(None);
     }
     // Tables that others refer to are replaced, which SQLite allows with foreign keys off alone; that
     // setting cannot change inside a transaction.
@@ -165,7 +169,8 @@ fn migrate(connection: &mut Connection) -> Result<()> {
         // A new file starts without the pages of tables that later migrations replaced.
         connection.execute_batch("VACUUM")?;
     }
-    Ok(connection.pragma_update(None, "foreign_keys", true)?)
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(Some(before).filter(|before| *before > 0))
 }
 
 fn upgrade(connection: &mut Connection) -> Result<()> {

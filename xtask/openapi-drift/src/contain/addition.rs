@@ -1,8 +1,6 @@
 //! What a later version of a contract takes in addition: values of an enumeration, and variants. Other
 //! wider requests, such as a larger maximum, are not listed.
 
-use std::cell::OnceCell;
-
 use super::{Containment, Value, breaks};
 use crate::case::Case;
 use crate::finding::{Finding, Rule};
@@ -23,10 +21,9 @@ impl Containment {
         if !is_request_of_change || !is_larger || breaks(findings) {
             return Vec::new();
         }
-        let (says, constants) = (OnceCell::new(), OnceCell::new());
         let reversed = location.reversed();
         let here = reversed.to_string();
-        let value = Value { location: &reversed, says, constants, ..*value };
+        let value = Value::new(value.schemas, value.cases, &reversed);
         let mut new = self.value(&value);
         new.retain(|it| it.rule == Rule::Enum || it.rule == Rule::Type && it.places[0] == here);
         let place = |finding: Finding| {

@@ -189,13 +189,9 @@ impl<'a, 'd> Union<'a, 'd> {
         let (small, large) = (schema(small), schema(&large[0]));
         let (known, values) = (union(&known), Rc::new(values));
         let cases = Pair::from_ordered(direction, case(&small, &values), case(&large, &known));
-        let value = Value {
-            schemas: &Pair::from_ordered(direction, small, large),
-            cases: &cases,
-            location: &self.value.location.property(name),
-            says: OnceCell::new(),
-            constants: OnceCell::new(),
-        };
+        let schemas = Pair::from_ordered(direction, small, large);
+        let location = self.value.location.property(name);
+        let value = Value::new(&schemas, &cases, &location);
         value.differs(Rule::Enum, &describe::values(&values), &describe::values(&known))
     }
 }
