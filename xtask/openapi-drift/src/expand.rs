@@ -15,7 +15,7 @@ use crate::number::{Number, Range};
 use crate::value::Value;
 pub use disjoint::are_disjoint;
 use keyword::own_cases;
-pub use keyword::{integer_format, types};
+pub use keyword::{integer_format, lists_nothing, types};
 
 /// More cases than any schema that a person can read.
 const MAX_CASES: usize = 200;

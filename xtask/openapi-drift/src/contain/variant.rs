@@ -13,7 +13,7 @@ use super::{Containment, Value, breaks, component};
 use crate::annotation;
 use crate::case::{Case, Kind, Schema, Values};
 use crate::describe;
-use crate::expand::{expand, expand_roughly};
+use crate::expand::{expand, expand_roughly, lists_nothing};
 use crate::finding::{Finding, Rule};
 use crate::location::Location;
 use crate::pair::{Direction, Pair, Question};
@@ -33,7 +33,9 @@ pub fn constants(case: &Case<'_>, direction: Direction) -> Constants {
     let tag = case.tag.iter().map(|(name, values)| ((*name).to_owned(), Rc::clone(values)));
     let mut constants: Constants = tag.collect();
     let properties = visible(case, direction);
-    for (name, schema) in properties.iter().filter(|(name, _)| case.required.contains(*name)) {
+    let lists = |schema: &Schema<'_>| !matches!(&schema.all[..], [only] if lists_nothing(only));
+    let required = properties.iter().filter(|(name, _)| case.required.contains(*name));
+    for (name, schema) in required.filter(|(_, schema)| lists(schema)) {
         // It takes long to find out what overlaps.
         let values =
             plain_values(expand_roughly(schema)).and_then(|_| plain_values(expand(schema)));

@@ -88,6 +88,34 @@ fn values(node: &Node<'_>) -> Option<Values> {
     Some(listed.filter(|value| only.is_none_or(|only| *value == only)).cloned().collect())
 }
 
+/// Whether it shows without an expansion that the schema allows values which it does not list.
+pub fn lists_nothing(node: &Node<'_>) -> bool {
+    let variants = [node.list("oneOf"), node.list("anyOf")];
+    match &variants {
+        [one, two] if one.is_empty() && two.is_empty() => is_open(node),
+        // Nothing else restricts a variant.
+        [one, two] if one.is_empty() != two.is_empty() => {
+            let restricts = ["type", "properties", "additionalProperties", "required", "items"];
+            is_plain(node)
+                && !restricts.iter().any(|keyword| node.value.get(keyword).is_some())
+                && variants.iter().flatten().any(is_open)
+        }
+        _ => false,
+    }
+}
+
+/// Whether the schema is of a kind with values that it does not list, and combines no schemas.
+fn is_open(node: &Node<'_>) -> bool {
+    let combines = ["oneOf", "anyOf"].iter().any(|keyword| node.value.get(keyword).is_some());
+    let kind = node.text("type");
+    is_plain(node) && !combines && kind.is_some_and(|kind| kind != "boolean")
+}
+
+fn is_plain(node: &Node<'_>) -> bool {
+    let listed = ["$ref", "allOf", "const", "enum"];
+    !listed.iter().any(|keyword| node.value.get(keyword).is_some())
+}
+
 /// Whether null is allowed apart from the type, which only 3.0 can say.
 pub fn is_nullable(node: &Node<'_>) -> bool {
     node.version() == Version::V3_0 && node.flag("nullable")

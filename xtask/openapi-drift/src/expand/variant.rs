@@ -4,6 +4,7 @@
 //! `oneOf: [A, B]` allows what is in A and not in B, or in B and not in A. So a variant keeps the
 //! schemas of its rivals, like a `not`, unless `disjoint` proves that they have no value in common.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::MAX_CASES;
@@ -43,23 +44,23 @@ pub fn add_rivals<'d>(union: &Node<'d>, schemas: &[Node<'d>], variants: &mut [Ve
     if variants.iter().map(Vec::len).sum::<usize>() > MAX_CASES {
         return;
     }
-    let known: Vec<Vec<_>> =
-        variants.iter().map(|cases| cases.iter().map(Variant::new).collect()).collect();
-    let rivals = |(at, cases): (usize, &Vec<Variant<'_, 'd>>)| -> Vec<Vec<Node<'d>>> {
-        let others = || known.iter().zip(schemas).enumerate().filter(|(other, _)| *other != at);
-        let overlaps = |case: &Variant<'_, 'd>| {
-            let is_rival = |others: &[Variant<'_, 'd>]| others.iter().any(|it| case.overlaps(it));
-            let rivals = others().filter(|(_, (cases, _))| is_rival(cases));
-            rivals.map(|(_, (_, schema))| schema.clone()).collect()
-        };
-        cases.iter().map(overlaps).collect()
-    };
-    let rivals: Vec<_> = known.iter().enumerate().flat_map(rivals).collect();
+    let cases = variants.iter().enumerate();
+    let cases = cases.flat_map(|(at, all)| all.iter().map(move |case| (at, Variant::new(case))));
+    let cases: Vec<_> = cases.collect();
+    let mut rivals = vec![BTreeSet::new(); cases.len()];
+    for (one, (at, case)) in cases.iter().enumerate() {
+        for (two, (other, rival)) in cases.iter().enumerate().skip(one + 1) {
+            if at != other && case.overlaps(rival) {
+                rivals[one].insert(*other);
+                rivals[two].insert(*at);
+            }
+        }
+    }
     for (case, rivals) in variants.iter_mut().flatten().zip(rivals) {
         if case.rivals.len() + rivals.len() > MAX_RIVALS {
             case.opaque.push(Opaque { keyword: "oneOf", node: Some(union.clone()) });
         } else {
-            case.rivals.extend(rivals);
+            case.rivals.extend(rivals.into_iter().map(|at| schemas[at].clone()));
         }
     }
 }

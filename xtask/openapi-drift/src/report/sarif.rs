@@ -1,11 +1,14 @@
 //! Findings in the Static Analysis Results Interchange Format, version 2.1.0, which code scanners
 //! and editors read.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::json::{self, List, Part};
 use crate::code::Code;
 use crate::finding::{Effect, Finding, Side, Unlisted};
 use crate::operation::Outcome;
@@ -14,6 +17,17 @@ use crate::warning::{Warning, WarningRule};
 
 /// What a path may hold in a URI without an escape.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_');
+
+const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
+
+/// A report with one run. The order of the members is that of their names.
+#[derive(Serialize)]
+struct Report<'a> {
+    #[serde(rename = "$schema")]
+    schema: &'static str,
+    runs: [BTreeMap<&'static str, Part<'a>>; 1],
+    version: &'static str,
+}
 
 /// Writes one run with every code as a rule, and every finding as a result.
 pub fn write_sarif(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
@@ -24,33 +38,29 @@ pub fn write_sarif(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     let rules = Code::all()
         .map(|code| rule(&code.to_string(), code.summary(), code.why(), code.help()))
         .collect();
-    write(out, rules, errors.chain(notes).collect(), &outcome.warnings)
+    write(out, rules, errors.chain(notes), &outcome.warnings)
 }
 
 /// Writes one run of this program.
 pub(super) fn write(
     out: &mut dyn Write,
     mut rules: Vec<Value>,
-    mut results: Vec<Value>,
+    results: impl Iterator<Item = Value>,
     warnings: &[Warning],
 ) -> io::Result<()> {
     rules.extend(WarningRule::ALL.map(|it| rule(it.code, it.summary, it.why, it.help)));
-    results.extend(warnings.iter().map(warning));
-    let report = json!({
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{
-            "tool": {"driver": {
-                "name": env!("CARGO_PKG_NAME"),
-                "semanticVersion": env!("CARGO_PKG_VERSION"),
-                "informationUri": "https://docs.rs/openapi-drift",
-                "rules": rules,
-            }},
-            "columnKind": "unicodeCodePoints",
-            "results": results,
-        }],
+    let driver = json!({
+        "name": env!("CARGO_PKG_NAME"),
+        "semanticVersion": env!("CARGO_PKG_VERSION"),
+        "informationUri": "https://docs.rs/openapi-drift",
+        "rules": rules,
     });
-    writeln!(out, "{report:#}")
+    let run = BTreeMap::from([
+        ("columnKind", Part::Value("unicodeCodePoints".into())),
+        ("results", Part::List(List::new(results.chain(warnings.iter().map(warning))))),
+        ("tool", Part::Value(json!({"driver": driver}))),
+    ]);
+    json::write(out, &Report { schema: SCHEMA, runs: [run], version: "2.1.0" })
 }
 
 pub(super) fn rule(code: &str, summary: &str, why: &str, help: &str) -> Value {

@@ -1,9 +1,11 @@
 //! What a check of traffic found, in each format, and what was seen of the contract.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
+use super::json::Part;
 use super::{Style, at, github, plural, pointers, sarif};
 use crate::traffic::{Coverage, Item, TrafficFinding, TrafficOutcome, TrafficRule};
 
@@ -87,23 +89,23 @@ fn seen(finding: &TrafficFinding) -> String {
 
 /// Writes the same facts as one JSON object. `openapi-drift check-traffic --help` describes it.
 pub fn write_traffic_json(out: &mut dyn Write, outcome: &TrafficOutcome) -> io::Result<()> {
-    let findings: Vec<_> = outcome.findings.iter().map(as_json).collect();
     let part = |all: &[Item]| json!({"documented": all.len(), "missing": missing(all)});
     let Coverage { operations, statuses, members } = &outcome.coverage;
-    let report = json!({
-        "conforms": findings.is_empty(),
-        "contract": outcome.contract,
-        "exchanges": outcome.exchanges,
-        "skipped": outcome.skipped,
-        "findings": findings,
-        "warnings": super::json::warnings(&outcome.warnings),
-        "coverage": {
-            "operations": part(operations),
-            "statuses": part(statuses),
-            "members": part(members),
-        },
+    let coverage = json!({
+        "operations": part(operations),
+        "statuses": part(statuses),
+        "members": part(members),
     });
-    writeln!(out, "{report:#}")
+    let report = BTreeMap::from([
+        ("conforms", Part::Value(outcome.findings.is_empty().into())),
+        ("contract", Part::Value(outcome.contract.as_str().into())),
+        ("exchanges", Part::Value(outcome.exchanges.into())),
+        ("skipped", Part::Value(outcome.skipped.into())),
+        ("findings", Part::list(&outcome.findings, as_json)),
+        ("warnings", Part::list(&outcome.warnings, super::json::warning)),
+        ("coverage", Part::Value(coverage)),
+    ]);
+    super::json::write(out, &report)
 }
 
 fn as_json(finding: &TrafficFinding) -> Value {
@@ -147,7 +149,7 @@ pub fn write_traffic_sarif(out: &mut dyn Write, outcome: &TrafficOutcome) -> io:
             "locations": [sarif::location(&finding.contract, &outcome.contract)],
         })
     };
-    let results = outcome.findings.iter().map(result).collect();
+    let results = outcome.findings.iter().map(result);
     sarif::write(out, TrafficRule::ALL.map(rule).to_vec(), results, &outcome.warnings)
 }
 

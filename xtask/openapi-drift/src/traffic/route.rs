@@ -1,10 +1,10 @@
 //! Finds the operation of a request. Literal segments win over templates, and a path is relative to
 //! the addresses in `servers`, or to a prefix that is given.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
-use regex::Regex;
 
 use super::exchange::{self, normalize};
 use super::redact;
@@ -19,23 +19,35 @@ pub struct Routes<'d> {
     /// The names of its credentials.
     pub(super) keys: Arc<[&'d str]>,
     bases: Vec<String>,
+    /// The routes, the most specific first.
     pub(super) all: Vec<Route<'d>>,
+    /// Their indices by method.
+    trees: HashMap<String, Tree<'d>>,
 }
 
 /// One operation and its path.
 #[derive(Debug)]
 pub(super) struct Route<'d> {
     pub operation: Operation<'d>,
-    segments: Vec<Segment>,
+    segments: Vec<Segment<'d>>,
 }
 
-/// A segment of a path. The most specific is the least.
+/// A segment of a path: variables, with text around them.
 #[derive(Debug)]
-enum Segment {
-    Literal(String),
-    /// Variables with text around them.
-    Mixed(Regex, Vec<String>),
-    Variable(String),
+struct Segment<'d> {
+    /// The text before, between and behind the variables.
+    texts: Vec<&'d str>,
+    names: Vec<&'d str>,
+}
+
+/// What follows the same segments of paths.
+#[derive(Debug, Default)]
+struct Tree<'d> {
+    literals: HashMap<&'d str, Self>,
+    /// By the text around their variables.
+    templates: BTreeMap<Vec<&'d str>, Self>,
+    /// The index of the route that ends here.
+    route: Option<usize>,
 }
 
 /// What a request reaches.
@@ -61,7 +73,12 @@ impl<'d> Routes<'d> {
             .into_iter()
             .map(|operation| Route { segments: segments(operation.path), operation })
             .collect();
-        routes.sort_by_key(|route| route.segments.iter().map(Segment::rank).collect::<Vec<_>>());
+        routes.sort_by_cached_key(|it| it.segments.iter().map(Segment::rank).collect::<Vec<_>>());
+        let mut trees = HashMap::<_, Tree<'_>>::new();
+        for (index, route) in routes.iter().enumerate() {
+            let tree = trees.entry(route.operation.method.to_uppercase()).or_default();
+            route.segments.iter().fold(tree, Tree::child).route.get_or_insert(index);
+        }
         let mut bases = match prefix {
             Some(prefix) => vec![normalize(prefix).trim_end_matches('/').to_owned()],
             None => document.root().list("servers").iter().map(base).collect(),
@@ -70,7 +87,7 @@ impl<'d> Routes<'d> {
             bases.push(String::new());
         }
         bases.sort_by_key(|base| std::cmp::Reverse(base.len()));
-        Self { document, keys: redact::keys(document).into(), bases, all: routes }
+        Self { document, keys: redact::keys(document).into(), bases, all: routes, trees }
     }
 
     pub(super) fn paths(&self) -> Node<'d> {
@@ -94,11 +111,8 @@ impl<'d> Routes<'d> {
     fn operation(&self, method: &str, path: &str) -> Option<Match<'_, 'd>> {
         let decode = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
         let parts: Vec<_> = path.split('/').map(decode).collect();
-        let of_method = |route: &&Route<'_>| route.operation.method.to_uppercase() == method;
-        self.all.iter().filter(of_method).find_map(|route| {
-            let variables = route.variables(&parts)?;
-            Some(Match { route, variables })
-        })
+        let route = &self.all[self.trees.get(method)?.find(&parts)?];
+        Some(Match { route, variables: route.variables(&parts) })
     }
 }
 
@@ -118,60 +132,77 @@ fn without_origin(url: &str) -> &str {
     exchange::split(url).map_or(url, |(_, _, path)| path)
 }
 
-fn segments(path: &str) -> Vec<Segment> {
-    path.split('/').map(segment).collect()
+fn segments(path: &str) -> Vec<Segment<'_>> {
+    path.split('/').map(Segment::of).collect()
 }
 
-fn segment(text: &str) -> Segment {
-    let (mut pattern, mut names, mut rest) = (String::new(), Vec::new(), text);
-    while let Some((literal, (name, after))) =
-        rest.split_once('{').and_then(|(literal, rest)| Some((literal, rest.split_once('}')?)))
-    {
-        pattern = pattern + &regex::escape(literal) + "(.+)";
-        names.push(name.to_owned());
-        rest = after;
-    }
-    let regex = Regex::new(&format!("(?s)^{pattern}{}$", regex::escape(rest)));
-    match (regex, names.len()) {
-        (_, 1) if text.starts_with('{') && text.ends_with('}') => {
-            Segment::Variable(names.remove(0))
+impl<'d> Segment<'d> {
+    fn of(text: &'d str) -> Self {
+        let (mut texts, mut names, mut rest) = (Vec::new(), Vec::new(), text);
+        while let Some((literal, (name, after))) =
+            rest.split_once('{').and_then(|(literal, rest)| Some((literal, rest.split_once('}')?)))
+        {
+            texts.push(literal);
+            names.push(name);
+            rest = after;
         }
-        (Ok(regex), 1..) => Segment::Mixed(regex, names),
-        _ => Segment::Literal(text.to_owned()),
+        texts.push(rest);
+        Self { texts, names }
     }
-}
 
-impl Segment {
+    /// Returns less for a more specific segment: first literals, last a variable with no text around.
     fn rank(&self) -> u8 {
-        match self {
-            Self::Literal(_) => 0,
-            Self::Mixed(..) => 1,
-            Self::Variable(_) => 2,
+        match self.texts[..] {
+            [_] => 0,
+            ["", ""] => 2,
+            _ => 1,
         }
     }
+}
+
+/// Returns the values of the variables between these texts. The first takes as much as it can, then
+/// the next, and each takes at least one character.
+fn values<'p>(texts: &[&str], part: &'p str) -> Option<Vec<&'p str>> {
+    let [first, between @ .., last] = texts else { return None };
+    let mut rest = part.strip_prefix(first)?.strip_suffix(last)?;
+    let mut values = Vec::new();
+    // What is found from the end leaves the most to those before.
+    for text in between.iter().rev() {
+        let (start, _) = rest.char_indices().next_back()?;
+        let at = rest[..start].rfind(text)?;
+        values.push(&rest[at + text.len()..]);
+        rest = &rest[..at];
+    }
+    values.push(rest);
+    values.reverse();
+    (!rest.is_empty()).then_some(values)
 }
 
 impl Route<'_> {
-    /// Returns the variables of the path, if it is a path of this route.
-    fn variables(&self, parts: &[String]) -> Option<Vec<(String, String)>> {
-        if self.segments.len() != parts.len() {
-            return None;
+    /// Returns the variables of a path of this route.
+    fn variables(&self, parts: &[String]) -> Vec<(String, String)> {
+        let of_part = |(segment, part): (&Segment<'_>, &String)| {
+            let values = values(&segment.texts, part).unwrap_or_default();
+            let named = segment.names.iter().zip(values);
+            named.map(|(name, value)| ((*name).to_owned(), value.to_owned())).collect::<Vec<_>>()
+        };
+        self.segments.iter().zip(parts).flat_map(of_part).collect()
+    }
+}
+
+impl<'d> Tree<'d> {
+    fn child(&mut self, segment: &Segment<'d>) -> &mut Self {
+        match segment.texts[..] {
+            [literal] => self.literals.entry(literal).or_default(),
+            _ => self.templates.entry(segment.texts.clone()).or_default(),
         }
-        let mut variables = Vec::new();
-        for (segment, part) in self.segments.iter().zip(parts) {
-            match segment {
-                Segment::Literal(literal) if literal == part => {}
-                Segment::Variable(name) if !part.is_empty() => {
-                    variables.push((name.clone(), part.clone()));
-                }
-                Segment::Mixed(regex, names) => {
-                    let found = regex.captures(part)?;
-                    let values = found.iter().skip(1).flatten().map(|it| it.as_str().to_owned());
-                    variables.extend(names.iter().cloned().zip(values));
-                }
-                _ => return None,
-            }
-        }
-        Some(variables)
+    }
+
+    /// Returns the first of the routes that have this path.
+    fn find(&self, parts: &[String]) -> Option<usize> {
+        let Some((part, rest)) = parts.split_first() else { return self.route };
+        let templates = self.templates.iter().filter(|(texts, _)| values(texts, part).is_some());
+        let trees = self.literals.get(part.as_str()).into_iter().chain(templates.map(|it| it.1));
+        trees.filter_map(|tree| tree.find(rest)).min()
     }
 }

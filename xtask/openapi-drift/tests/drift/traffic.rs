@@ -329,21 +329,79 @@ fn a_variant_with_another_constant_was_not_meant() {
 
 #[test]
 fn literal_segments_win_over_templates() {
-    let item = |path: &str| format!("  {path}: {{get: {{responses: {{204: {{}}}}}}}}\n");
-    let paths = ["'/a/{x}'", "'/a/{x}~'", "/a/~~", "'/{a}/~'", "'/b/x{y}'"].map(item).concat();
+    let item = |path: &str| format!("  '{path}': {{get: {{responses: {{204: {{}}}}}}}}\n");
+    let paths = [
+        "/a/{x}",
+        "/a/{x}~",
+        "/a/~~",
+        "/{a}/~",
+        "/b/x{y}",
+        // The first segments fit both, so the second decide.
+        "/p{a}/{c}/{d}",
+        "/{b}q/x/{d}",
+        // Literal segments that lead nowhere.
+        "/l/m/n",
+        "/l/{m}/o",
+        "/{l}/m/p",
+        // The same requests.
+        "/s/{one}",
+        "/s/{two}",
+        "/v/{from}-{to}.{type}",
+        "/w/{a{b",
+    ];
+    let paths = paths.map(item).concat();
     let contract = Document::parse("c", &format!("openapi: 3.0.3\npaths:\n{paths}")).unwrap();
-    for (url, seen) in
-        [("/a/b", "/a/{x}"), ("/a/b~", "/a/{x}~"), ("/a/~~", "/a/~~"), ("/b/~", "/{a}/~")]
-    {
+    let routes = Routes::new(&contract, None);
+    let check = |url: &str| {
         let entry = get(url, 204, &no()).to_string();
-        let outcome =
-            check_traffic(&Routes::new(&contract, None), &read_traffic("f", &entry).unwrap());
-        let found = outcome.coverage.operations.iter().find(|it| it.is_seen).unwrap();
-        assert_eq!(found.name, format!("GET {seen}"), "{url}");
+        check_traffic(&routes, &read_traffic("f", &entry).unwrap())
+    };
+    for (url, seen) in [
+        ("/a/b", "/a/{x}"),
+        ("/a/b~", "/a/{x}~"),
+        ("/a/~~", "/a/~~"),
+        ("/b/~", "/{a}/~"),
+        ("/pq/x/y", "/{b}q/x/{d}"),
+        ("/pz/x/y", "/p{a}/{c}/{d}"),
+        ("/l/m/n", "/l/m/n"),
+        ("/l/m/o", "/l/{m}/o"),
+        ("/l/m/p", "/{l}/m/p"),
+        ("/s/1", "/s/{one}"),
+        ("/v/1-2-3.4.5", "/v/{from}-{to}.{type}"),
+        ("/v/---...", "/v/{from}-{to}.{type}"),
+        ("/v/%0A-ä.ö", "/v/{from}-{to}.{type}"),
+        ("/w/{a{b", "/w/{a{b"),
+    ] {
+        let outcome = check(url);
+        let found: Vec<_> =
+            outcome.coverage.operations.iter().filter(|it| it.is_seen).map(|it| &it.name).collect();
+        assert_eq!(found, [&format!("GET {seen}")], "{url}");
     }
-    let entry = get("/b/z", 204, &no()).to_string();
-    let outcome = check_traffic(&Routes::new(&contract, None), &read_traffic("f", &entry).unwrap());
-    assert_eq!(codes(&outcome), ["traffic-operation"]);
+    for url in ["/b/z", "/b/x", "/a/", "/v/--.", "/v/-1.2", "/v/1-2.", "/l/m", "/l/m/n/o", "/w/x"] {
+        assert_eq!(codes(&check(url)), ["traffic-operation"], "{url}");
+    }
+}
+
+#[test]
+fn variables_of_a_segment_take_as_much_as_they_can() {
+    let parameter = |name: &str, value: &str| {
+        format!("{{name: {name}, in: path, required: true, schema: {{enum: ['{value}']}}}}")
+    };
+    for (path, url, values) in [
+        ("/{a}-{b}.{c}", "/1-2-3.4.5", ["1-2", "3.4", "5"]),
+        ("/{a}{b}x{c}", "/12xxx", ["12", "x", "x"]),
+        ("/{a}ab{b}ab{c}", "/ababababab", ["ab", "ab", "ab"]),
+        ("/<{a}|{b}|{c}>", "/<|||||>", ["|", "|", "|"]),
+        ("/{a}{b}{c}", "/%C3%A4%C3%B6%C3%BC", ["ä", "ö", "ü"]),
+        ("/{a}/{b}/x{c}", "/%2F/2/x3", ["/", "2", "3"]),
+    ] {
+        let [a, b, c] = values;
+        let [a, b, c] = [parameter("a", a), parameter("b", b), parameter("c", c)];
+        let get = format!("{{parameters: [{a}, {b}, {c}], responses: {{204: {{}}}}}}");
+        let contract = format!("{{openapi: 3.1.0, paths: {{'{path}': {{get: {get}}}}}}}");
+        let outcome = check_with(&contract, &self::get(url, 204, &no()));
+        assert!(outcome.findings.is_empty(), "{path}: {:#?}", outcome.findings);
+    }
 }
 
 #[test]

@@ -53,6 +53,29 @@ fn a_change_inside_a_variant_with_a_constant_is_reported_inside_it() {
 }
 
 #[test]
+fn a_constant_may_be_what_combined_schemas_leave() {
+    let spellings: [fn(&str) -> Value; 4] = [
+        |kind| json!({"oneOf": [{"enum": [kind]}, {"type": "string", "enum": [kind, 1]}]}),
+        |kind| json!({"type": "string", "anyOf": [{"enum": [kind]}, {"type": "integer"}]}),
+        |kind| json!({"type": "string", "allOf": [{"enum": [kind]}]}),
+        |kind| json!({"anyOf": [{"enum": [kind]}, {"type": "string"}], "allOf": [{"enum": [kind]}]}),
+    ];
+    for kind in spellings {
+        let waiting = object(json!({"kind": kind("waiting")}), &["kind"]);
+        let union = |member| {
+            let inner = |name: &str| json!({"type": member, "title": name});
+            let value = object(json!({"a": inner("a"), "b": inner("b"), "c": inner("c")}), &["a"]);
+            let present = json!({"kind": kind("present"), "value": value});
+            json!({"anyOf": [waiting, object(present, &["kind", "value"])]})
+        };
+        let titles = ["a", "b", "c"].map(|name| {
+            format!("response-type: `{name}` may now be integer (int64), and was string")
+        });
+        assert_eq!(findings(&union("string"), &union("integer")), titles, "{}", kind("k"));
+    }
+}
+
+#[test]
 fn a_change_inside_a_variant_with_one_key_is_reported_inside_it() {
     let variant = |key: &str, member| {
         let inner = object(json!({"size": {"type": member}, "name": {"type": member}}), &["size"]);
