@@ -17,6 +17,7 @@ paths:
           in: query
           required: false
           explode: false
+          allowReserved: true
           schema:
             description: How many.
             type: array
@@ -69,6 +70,35 @@ components:
             - type: string
               enum: [a, b]
             - type: integer
+        year:
+          description: When.
+          type: integer
+          format: int32
+          nullable: false
+        weight:
+          description: In kilograms.
+          type: number
+          minimum: 0
+          exclusiveMinimum: true
+          maximum: 9
+          exclusiveMaximum: true
+        code:
+          description: What it is called.
+          type: string
+          minLength: 2
+          format: uuid
+          not: {enum: [bb]}
+        tags:
+          description: All.
+          type: array
+          uniqueItems: true
+          items: {type: string}
+        notes:
+          description: By their name.
+          type: object
+          minProperties: 1
+          maxProperties: 9
+          additionalProperties: {type: string}
 ";
 
 fn changed(before: &str, now: &str) -> Outcome {
@@ -101,6 +131,17 @@ fn a_finding_is_at_the_keyword_or_at_the_value_that_changed() {
         ("explode: false", "explode: true", "explode: true"),
         ("required: false", "required: true", "required: true"),
         ("enum: [a, b]", "enum: [a, b, c]", "enum: [a, b, c]"),
+        ("format: int32", "format: int64", "format: int64"),
+        ("nullable: false", "nullable: true", "nullable: true"),
+        ("exclusiveMinimum: true", "exclusiveMinimum: false", "exclusiveMinimum: false"),
+        ("exclusiveMaximum: true", "exclusiveMaximum: false", "exclusiveMaximum: false"),
+        ("minLength: 2", "minLength: 3", "minLength: 3"),
+        ("format: uuid", "format: date", "format: date"),
+        ("not: {enum: [bb]}", "not: {enum: [cc]}", "not: {enum: [cc]}"),
+        ("uniqueItems: true", "uniqueItems: false", "uniqueItems: false"),
+        ("minProperties: 1", "minProperties: 2", "minProperties: 2"),
+        ("maxProperties: 9", "maxProperties: 8", "maxProperties: 8"),
+        ("allowReserved: true", "allowReserved: false", "allowReserved: false"),
         (
             "            - type: integer\n",
             "            - type: integer\n            - type: boolean\n",
