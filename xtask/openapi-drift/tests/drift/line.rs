@@ -172,6 +172,10 @@ fn what_a_component_no_longer_has_is_found_in_it() {
     let now = CONTRACT.replacen("      description: A book.", "      required: [cover, spine]", 1);
     let outcome = changed(CONTRACT, &now);
     assert_eq!(lines(&outcome, &now), ["cover:", "spine:"]);
+    // What a property requires itself is not what changed.
+    let before = CONTRACT.replacen("          minProperties: 1", "          required: [a]", 1);
+    let now = before.replacen("      description: A book.", "      required: [notes]", 1);
+    assert_eq!(lines(&changed(&before, &now), &now), ["notes:"]);
 }
 
 #[test]
