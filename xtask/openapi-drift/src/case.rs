@@ -297,7 +297,7 @@ fn says_the_same(one: &Node<'_>, two: &Node<'_>) -> bool {
     one.version() == two.version() && is_same_text((one, two), false, &mut HashSet::new())
 }
 
-/// Keywords that say nothing about values.
+/// Keywords that say nothing about values. They are left out if texts are compared for equality.
 const PROSE: [&str; 7] =
     ["title", "description", "summary", "example", "examples", "deprecated", "$comment"];
 

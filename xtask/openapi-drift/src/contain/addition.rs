@@ -7,8 +7,8 @@ use crate::finding::{Finding, Rule};
 use crate::pair::{Direction, Question};
 
 impl Containment {
-    /// Lists the additions to a request that breaks nothing: what its later version could not have been
-    /// as a response.
+    /// Lists what the later version of a request takes in addition, if nothing breaks: what the reverse
+    /// comparison finds.
     pub(super) fn additions(
         &mut self,
         value: &Value<'_, '_>,
