@@ -27,7 +27,7 @@ use crate::access::{self, Action, Extent};
 use crate::caller::{Caller, Credential};
 use crate::error::{Error, Result, StoreError};
 use crate::name::Slug;
-use crate::store::{Access, Purpose, Reach, Snapshot, Store, Transaction, Turn, View};
+use crate::store::{Access, Purpose, Reach, Snapshot, Store, Transaction, View, WriteLock};
 use std::sync::Arc;
 use texts::Texts;
 use tokio::sync::Mutex;
@@ -105,32 +105,32 @@ impl Service {
         retry(move || async move { operation(self.store.read(view).await?).await }).await
     }
 
-    /// Runs an operation that writes under the lock of `turn`, and commits.
+    /// Runs an operation that writes under the lock of `lock`, and commits.
     async fn write<T, F>(
         &self,
         credential: &Credential,
-        turn: &Turn,
+        lock: &WriteLock,
         purpose: Purpose,
         operation: impl Fn(Transaction) -> F,
     ) -> Result<T>
     where
         F: Future<Output = Written<T>>,
     {
-        // A dead credential must not wait with others for its turn.
-        if self.store.is_busy(turn) && credential.accepted_as().is_none() {
+        // A dead credential must not wait with others in the queue.
+        if self.store.is_busy(lock) && credential.accepted_as().is_none() {
             self.authenticate(credential).await?;
         }
         let locked = |mut change: Transaction| {
-            change.lock_turn(credential, turn);
+            change.lock_as_caller(credential, lock);
             operation(change)
         };
-        self.transact(turn, purpose, locked).await
+        self.transact(lock, purpose, locked).await
     }
 
     /// Runs an operation in a transaction, and answers after the commit.
     pub(crate) async fn transact<T, F>(
         &self,
-        turn: &Turn,
+        lock: &WriteLock,
         purpose: Purpose,
         operation: impl Fn(Transaction) -> F,
     ) -> Result<T>
@@ -144,15 +144,15 @@ impl Service {
             Ok(value)
         };
         let attempt = move || async move {
-            let change = self.store.write(turn, purpose).await?;
+            let change = self.store.write(lock, purpose).await?;
             let Some(batch) = change.batch(purpose) else { return run(change).await };
             let outcome = run(change).await;
             // A refusal too may rest on changes of others that are not committed yet.
             match batch.committed().await {
                 Ok(()) => outcome,
                 Err(StoreError::Contended(_)) => {
-                    batch.turn().await;
-                    run(self.store.begin(turn, purpose, true).await?).await
+                    batch.wait_for_revocations().await;
+                    run(self.store.write_alone(lock, purpose).await?).await
                 }
                 Err(error) => Err(error.into()),
             }
@@ -189,8 +189,8 @@ impl InOrganization<'_> {
     where
         F: Future<Output = Written<T>>,
     {
-        let turn = Turn::Organization(self.slug.clone());
-        self.service.write(self.credential, &turn, purpose, operation).await
+        let lock = WriteLock::Organization(self.slug.clone());
+        self.service.write(self.credential, &lock, purpose, operation).await
     }
 
     /// Returns who asks, the organization, and how much of `action` the caller may do in it.

@@ -6,7 +6,7 @@ use super::audit::{Actor, EXPIRED, record, revocations};
 use crate::caller::UserId;
 use crate::error::Result;
 use crate::name::Name;
-use crate::store::{Purpose, TokenPlace, Transaction, Turn, View};
+use crate::store::{Purpose, TokenPlace, Transaction, View, WriteLock};
 use crate::token::TokenDigest;
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,13 +104,13 @@ impl Service {
             let ended = change.end_overlaps(BATCH).await?;
             Ok((change, ended))
         };
-        self.transact(&Turn::Free, Purpose::Change, end).await
+        self.transact(&WriteLock::None, Purpose::Change, end).await
     }
 
     /// Removes a batch of the tokens that have expired at one place, or ends this secret alone.
     async fn sweep_place(&self, place: &TokenPlace, secret: Option<&TokenDigest>) -> Result<usize> {
         // The space that is reserved on a full disk is for revocations: these tokens are dead already.
-        let removed = self.transact(&Turn::Free, Purpose::Change, |mut change| async move {
+        let removed = self.transact(&WriteLock::None, Purpose::Change, |mut change| async move {
             let expired = match secret {
                 Some(secret) => change.end_secret(place, secret).await?,
                 None => change.delete_expired_tokens(place, BATCH).await?,

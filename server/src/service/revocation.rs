@@ -11,7 +11,7 @@ use crate::name::Name;
 use crate::records::{
     LeakReport, RevocationFilter, RevokeTokensRequest, RevokedTokenItem, RevokedTokens, Token,
 };
-use crate::store::{Access, Purpose, Reach, Selection, Turn, View};
+use crate::store::{Access, Purpose, Reach, Selection, View, WriteLock};
 use crate::token::{PlainToken, TokenDigest, TokenId};
 
 /// How many tokens one call revokes, and how many credentials one report names.
@@ -116,7 +116,7 @@ impl Service {
         let places = self.store.read(View::Statement).await?.places_of(&digests).await?;
         for place in &places {
             let digests = &digests;
-            self.transact(&Turn::Free, Purpose::Revocation, |mut change| async move {
+            self.transact(&WriteLock::None, Purpose::Revocation, |mut change| async move {
                 // Another report may have named them meanwhile.
                 if let Some((head, revoked)) = change.delete_leaked_tokens(place, digests).await? {
                     let events = revocations(&revoked, LEAK_REPORT);

@@ -2,17 +2,17 @@
 //! organization, whether its user is a member, with which role and version. Some requests read
 //! their target with it, which is in `target`. Nothing is decided here.
 
-mod questions;
+mod batcher;
 mod target;
 
-pub(super) use questions::Questions;
+pub(super) use batcher::AccessBatcher;
 pub use target::{FoundDetails, FoundToken, GROUP, MEMBER, TOKEN, TOKEN_DETAILS, TargetMember};
 
+use super::access_cache::{CachedAccess, Generation};
 use super::audit::chain::ChainHead;
-use super::connection::sql;
-use super::remembered::{Generation, RememberedAccess};
 use super::sqlite::Session;
-use super::{Backend, Error, Result, Snapshot, Store, Transaction, Turn, View, rows};
+use super::statement::sql;
+use super::{Backend, Error, Result, Snapshot, Store, Transaction, View, WriteLock, rows};
 use crate::access::Place;
 use crate::caller::{Caller, Credential, OrganizationId, Role};
 use crate::name::Slug;
@@ -125,8 +125,8 @@ impl Store {
         &self,
         credential: &Credential,
         slug: Option<&Slug>,
-    ) -> Result<Arc<RememberedAccess>> {
-        if let Some(answer) = self.remembered_access(credential, slug) {
+    ) -> Result<Arc<CachedAccess>> {
+        if let Some(answer) = self.cached_access(credential, slug) {
             return Ok(answer);
         }
         // In a box, it takes no space in the futures of requests that read nothing.
@@ -137,36 +137,36 @@ impl Store {
         &self,
         credential: &Credential,
         slug: Option<&Slug>,
-    ) -> Result<Arc<RememberedAccess>> {
+    ) -> Result<Arc<CachedAccess>> {
         let (access, generation) = match &self.backend {
             Backend::Sqlite(_) => {
                 self.read(View::Statement).await?.read_access(credential, slug).await?
             }
             Backend::Postgres(postgres) => {
-                let asked = self.questions.ask(postgres, &self.counts, credential, slug);
-                (accepted(asked.await?, credential)?, None)
+                let access = self.access_batcher.look_up(postgres, &self.counts, credential, slug);
+                (accepted(access.await?, credential)?, None)
             }
         };
-        Ok(self.remembered.insert(credential, slug, access, generation))
+        Ok(self.access_cache.insert(credential, slug, access, generation))
     }
 
     /// Returns what [`Store::access`] would return now, if it is remembered.
-    pub fn remembered_access(
+    pub fn cached_access(
         &self,
         credential: &Credential,
         slug: Option<&Slug>,
-    ) -> Option<Arc<RememberedAccess>> {
-        self.remembered.current(credential, slug, self.generation()?, || self.clock.now())
+    ) -> Option<Arc<CachedAccess>> {
+        self.access_cache.get(credential, slug, self.generation()?, || self.clock.now())
     }
 
     /// Returns on PostgreSQL what [`Store::access`] returned last time.
-    pub fn latest_access(
+    pub fn last_known_access(
         &self,
         credential: &Credential,
         slug: &Slug,
-    ) -> Option<Arc<RememberedAccess>> {
+    ) -> Option<Arc<CachedAccess>> {
         let Backend::Postgres(_) = &self.backend else { return None };
-        self.remembered.latest(credential, slug)
+        self.access_cache.last_known(credential, slug)
     }
 }
 
@@ -174,7 +174,7 @@ impl Snapshot {
     /// Returns what [`Store::access`] does, of the state that this sees.
     pub async fn access(&mut self, credential: &Credential, slug: Option<&Slug>) -> Result<Access> {
         let (access, generation) = self.read_access(credential, slug).await?;
-        self.remembered.insert(credential, slug, access.clone(), generation);
+        self.access_cache.insert(credential, slug, access.clone(), generation);
         Ok(access)
     }
 
@@ -201,7 +201,7 @@ impl Transaction {
     ///
     /// A transaction locks one organization or one user, and always before any token, so no two
     /// wait for each other.
-    pub fn lock_turn(&mut self, credential: &Credential, turn: &Turn) {
+    pub fn lock_as_caller(&mut self, credential: &Credential, lock: &WriteLock) {
         let organization = concat!(
             "SELECT 1 FROM tokens t JOIN members m ON m.user_id = t.user_id
              JOIN organizations o ON o.id = m.organization_id WHERE ",
@@ -214,10 +214,10 @@ impl Transaction {
             " FOR NO KEY UPDATE OF u FOR KEY SHARE OF t"
         );
         let digest = &credential.digest;
-        match turn {
-            Turn::Organization(slug) => self.lock(sql!(organization, digest, slug)),
-            Turn::User(_) => self.lock(sql!(user, digest)),
-            Turn::Free => {}
+        match lock {
+            WriteLock::Organization(slug) => self.lock(sql!(organization, digest, slug)),
+            WriteLock::User(_) => self.lock(sql!(user, digest)),
+            WriteLock::None => {}
         }
     }
 }

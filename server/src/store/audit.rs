@@ -7,8 +7,8 @@ mod walk;
 pub use chain::{ChainHead, NamedHead};
 pub use walk::AuditReport;
 
-use super::connection::{Statement, Value, hex, sql};
-use super::remembered::Touched;
+use super::access_cache::Invalidation;
+use super::statement::{Statement, Value, hex, sql};
 use super::{Result, Snapshot, Store, Transaction, View, rows};
 use crate::caller::{OrganizationId, Origin};
 use crate::records::AuditLog;
@@ -117,7 +117,7 @@ impl Transaction {
             let links = entries.by_ref().take(BULK);
             let links: Vec<_> = links.map(|entry| (head.append(author, &entry), entry)).collect();
             let statement = self.insert_entries(head.chain, author, (start, time), links);
-            self.execute(statement.touching(Touched::Nothing));
+            self.execute(statement.invalidating(Invalidation::Nothing));
         }
         let (update, key) = match head.chain {
             Chain::Organization(id) => {
@@ -126,7 +126,7 @@ impl Transaction {
             Chain::User(id) => ("UPDATE users SET entries = $1, hash = $2 WHERE id = $3", id.0),
         };
         let update = sql!(update, head.entries, head.hash.as_slice(), key);
-        self.execute(update.touching(head.touched()));
+        self.execute(update.invalidating(head.invalidation()));
     }
 
     /// Returns the statement that adds entries of this time with their hashes, whose sequence starts

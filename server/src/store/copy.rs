@@ -1,8 +1,8 @@
 //! Copies one database into another, on either backend: it moves a service from one machine to
 //! several, and back. The source is only read. The target is filled in one transaction.
 
-use super::connection::{Row, Statement, Value, sql};
-use super::{Purpose, Result, Snapshot, Store, Transaction, Turn, View, broken};
+use super::statement::{Row, Statement, Value, sql};
+use super::{Purpose, Result, Snapshot, Store, Transaction, View, WriteLock, broken};
 
 /// How many rows are copied at once.
 const PAGE: i64 = 1_000;
@@ -32,7 +32,7 @@ pub async fn copy(
     mut progress: impl FnMut(CopyProgress),
 ) -> Result<Vec<(&'static str, i64)>> {
     let (mut source, mut target) =
-        (from.read(View::Snapshot).await?, to.write(&Turn::Free, Purpose::Change).await?);
+        (from.read(View::Snapshot).await?, to.write(&WriteLock::None, Purpose::Change).await?);
     source.lift_timeouts();
     target.lift_timeouts();
     target.lock_database();

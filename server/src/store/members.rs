@@ -1,7 +1,7 @@
 //! The statements about organizations, their members and their groups.
 
-use super::connection::sql;
-use super::remembered::Touched;
+use super::access_cache::Invalidation;
+use super::statement::sql;
 use super::{Result, Snapshot, Transaction, rows};
 use crate::caller::{OrganizationId, Role, UserId};
 use crate::name::{Name, Slug};
@@ -75,21 +75,21 @@ impl Transaction {
         let text = "INSERT INTO members (organization_id, user_id, username, role)
              VALUES ($1, $2, $3, $4)";
         let insert = sql!(text, organization, user, username, role);
-        self.execute(insert.touching(Touched::User(user)));
+        self.execute(insert.invalidating(Invalidation::User(user)));
     }
 
     /// Gives a member another role.
     pub fn update_member(&mut self, organization: OrganizationId, username: &Name, role: Role) {
         let text = "UPDATE members SET role = $1 WHERE organization_id = $2 AND username = $3";
         let update = sql!(text, role, organization, username);
-        self.execute(update.touching(Touched::Organization(organization)));
+        self.execute(update.invalidating(Invalidation::Organization(organization)));
     }
 
     /// Removes a member; [`Transaction::delete_member_tokens`] revokes the member's tokens.
     pub fn delete_member(&mut self, organization: OrganizationId, username: &Name) {
         let text = "DELETE FROM members WHERE organization_id = $1 AND username = $2";
         let delete = sql!(text, organization, username);
-        self.execute(delete.touching(Touched::Organization(organization)));
+        self.execute(delete.invalidating(Invalidation::Organization(organization)));
     }
 
     /// Replaces the token policy of an organization.
@@ -99,7 +99,7 @@ impl Transaction {
         let TokenPolicy { default_expiration, maximum_expiration, allow_unrestricted } = policy;
         let update =
             sql!(text, default_expiration, maximum_expiration, *allow_unrestricted, organization);
-        self.execute(update.touching(Touched::Organization(organization)));
+        self.execute(update.invalidating(Invalidation::Organization(organization)));
     }
 
     /// Adds a group.
@@ -113,12 +113,12 @@ impl Transaction {
              VALUES ($1, $2, $3, $4, $5)";
         let Group { name, uuid, version, primary, .. } = group;
         let insert = sql!(text, *uuid, organization, name, primary, version);
-        self.execute(insert.touching(Touched::Nothing));
+        self.execute(insert.invalidating(Invalidation::Nothing));
     }
 
     /// Deletes a group that no token is bound to any more.
     pub fn delete_group(&mut self, group: Uuid) {
         let delete = sql!("DELETE FROM organization_groups WHERE uuid = $1", group);
-        self.execute(delete.touching(Touched::Nothing));
+        self.execute(delete.invalidating(Invalidation::Nothing));
     }
 }

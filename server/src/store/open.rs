@@ -80,8 +80,8 @@ impl Store {
             }
             _ => return Err(broken(UNKNOWN_URL)),
         };
-        let (remembered, questions) = Default::default();
-        Ok(Self { backend, counts, clock, remembered, questions })
+        let (access_cache, access_batcher) = Default::default();
+        Ok(Self { backend, counts, clock, access_cache, access_batcher })
     }
 
     /// An `init` that broke off leaves tables without rows.

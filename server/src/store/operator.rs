@@ -4,9 +4,9 @@
 //! of the same name continues it.
 
 use super::access::{FoundToken, Reach, TargetMember};
+use super::access_cache::Invalidation;
 use super::audit::chain::{Chain, ChainHead};
-use super::connection::{Row, Statement, sql};
-use super::remembered::Touched;
+use super::statement::{Row, Statement, sql};
 use super::{Error, Result, Snapshot, Transaction, broken, rows};
 use crate::caller::{OrganizationId, UserId};
 use crate::name::{Email, Name, Slug};
@@ -249,13 +249,13 @@ impl Transaction {
     /// Refuses the tokens of a user, or accepts them again.
     pub fn set_disabled(&mut self, user: UserId, is_disabled: bool) {
         let update = sql!("UPDATE users SET disabled = $1 WHERE id = $2", is_disabled, user);
-        self.execute(update.touching(Touched::User(user)));
+        self.execute(update.invalidating(Invalidation::User(user)));
     }
 
     /// Removes a user who has no tokens and no memberships any more.
     pub fn delete_user(&mut self, user: UserId) {
         let statement = "UPDATE users SET disabled = 1, email = '' WHERE id = $1";
-        self.execute(sql!(statement, user).touching(Touched::User(user)));
+        self.execute(sql!(statement, user).invalidating(Invalidation::User(user)));
     }
 
     /// Adds an organization.

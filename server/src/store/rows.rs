@@ -4,7 +4,7 @@
 use super::Result;
 use super::access::{Access, FoundDetails, FoundToken, Reach, TargetMember};
 use super::audit::chain::{AnyChain, CLOSED, Chain, ChainHead, Hash, Link, NamedHead};
-use super::connection::{Row, corrupt};
+use super::statement::{Row, corrupt};
 use crate::caller::{Binding, Caller, Origin};
 use crate::limits::Limits;
 use crate::name::{Name, Slug};

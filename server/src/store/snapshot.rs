@@ -1,8 +1,8 @@
 //! A transaction, and how statements run in it. The questions and changes of the domain are in the
 //! modules next to this one.
 
-use super::connection::{Row, Statement, sql};
-use super::remembered::Remembered;
+use super::access_cache::AccessCache;
+use super::statement::{Row, Statement, sql};
 use super::{Purpose, Result, Store, postgres, sqlite};
 use crate::metrics::{Counter, Histogram};
 use derive_more::{Deref, DerefMut};
@@ -70,13 +70,13 @@ pub struct Snapshot {
     /// Statements that go out with the next query, or with the commit.
     pending: Vec<Statement>,
     counts: Arc<Counts>,
-    pub(super) remembered: Arc<Remembered>,
+    pub(super) access_cache: Arc<AccessCache>,
 }
 
 impl Snapshot {
     pub(super) fn new(connection: Connection, store: &Store) -> Self {
-        let (counts, remembered) = (Arc::clone(&store.counts), Arc::clone(&store.remembered));
-        Self { connection, pending: Vec::new(), counts, remembered }
+        let (counts, access_cache) = (Arc::clone(&store.counts), Arc::clone(&store.access_cache));
+        Self { connection, pending: Vec::new(), counts, access_cache }
     }
 
     pub(super) async fn first<T: Send>(
@@ -114,9 +114,10 @@ impl Snapshot {
     /// Returns the statements that go out now, and counts them. From now on nothing that they touch
     /// is remembered.
     fn take_pending(&mut self) -> Vec<Statement> {
-        if let Some(transaction) = self.connection.sqlite().and_then(sqlite::Session::writing) {
-            let touched = self.pending.iter().map(|statement| statement.touched);
-            touched.for_each(|touched| self.remembered.touch(touched, transaction));
+        if let Some(transaction) = self.connection.sqlite().and_then(sqlite::Session::transaction) {
+            for statement in &self.pending {
+                self.access_cache.invalidate(statement.invalidation, transaction);
+            }
         }
         self.counts.add(self.pending.len());
         mem::take(&mut self.pending)

@@ -1,7 +1,7 @@
 //! The statement about the last use of tokens. It shows in their details alone.
 
-use super::connection::{hex, sql};
-use super::remembered::Touched;
+use super::access_cache::Invalidation;
+use super::statement::{hex, sql};
 use super::{Result, Transaction};
 use crate::token::TokenId;
 use serde_json::json;
@@ -50,7 +50,7 @@ impl Transaction {
         let uses = uses.collect::<serde_json::Value>().to_string();
         let update = if self.connection.is_postgres() { UPDATE_UNLOCKED_USES } else { UPDATE_USES };
         // No list and no answer shows it but one that is never remembered.
-        let update = sql!(update, uses).touching(Touched::Nothing);
+        let update = sql!(update, uses).invalidating(Invalidation::Nothing);
         self.change_many(update, |row| row.get(0)).await
     }
 }

@@ -1,8 +1,8 @@
 //! The statements about webhooks: how far each one is, and what waits for it. What is queued, and when
 //! it is tried again, is decided in [`crate::webhooks`].
 
-use super::connection::{Statement, sql};
-use super::remembered::Touched;
+use super::access_cache::Invalidation;
+use super::statement::{Statement, sql};
 use super::tokens::{TokenPlace, read_place};
 use super::{Result, Snapshot, Transaction, rows};
 use crate::clock;
@@ -209,7 +209,7 @@ impl Snapshot {
 impl Transaction {
     /// Adds a change that no request reads.
     fn execute_unread(&mut self, change: Statement) {
-        self.execute(change.touching(Touched::Nothing));
+        self.execute(change.invalidating(Invalidation::Nothing));
     }
 
     /// Adds a webhook that receives what happens from now on, unless it is known.
@@ -232,7 +232,7 @@ impl Transaction {
              WHERE name = $3 AND (holder = $1 OR held_until <= now_ms())
              RETURNING position, announced_at, now_ms()";
         let update = sql!(text, holder, milliseconds(time), name);
-        self.first(update.touching(Touched::Nothing), |row| {
+        self.first(update.invalidating(Invalidation::Nothing), |row| {
             let (position, announced_at) = (row.get(0)?, row.get(1)?);
             Ok(WebhookState { position, announced_at, now: row.get(2)? })
         })
@@ -299,7 +299,7 @@ impl Transaction {
         let text = "UPDATE webhook_deliveries SET set_aside_at = NULL, queued_at = now_ms(),
              next_at = 0, attempts = 0 WHERE set_aside_at IS NOT NULL AND (webhook = $1 OR id = $2)
              RETURNING position";
-        let update = sql!(text, webhook, id).touching(Touched::Nothing);
+        let update = sql!(text, webhook, id).invalidating(Invalidation::Nothing);
         Ok(self.change_many(update, |_| Ok(())).await?.len())
     }
 }

@@ -6,7 +6,7 @@ use crate::clock::system_time;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 use crate::service::Service;
-use crate::store::{LogEnd, Message, Purpose, Snapshot, Transaction, Turn, View};
+use crate::store::{LogEnd, Message, Purpose, Snapshot, Transaction, View, WriteLock};
 use anyhow::Context;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use parking_lot::Mutex;
@@ -139,7 +139,7 @@ impl Deliverer {
         while self.held_at.lock().is_none_or(|time| is_due(time, *queued)) {
             let now = Instant::now();
             let queue = |change| self.queue(change, settled);
-            let position = self.service.transact(&Turn::Free, Purpose::Change, queue).await?;
+            let position = self.service.transact(&WriteLock::None, Purpose::Change, queue).await?;
             *self.held_at.lock() = position.map(|_| now);
             let Some(position) = position else { return Ok(Vec::new()) };
             *queued = position;
@@ -218,7 +218,7 @@ impl Deliverer {
             }
             Ok((change, ()))
         };
-        self.service.transact(&Turn::Free, Purpose::Change, note).await?;
+        self.service.transact(&WriteLock::None, Purpose::Change, note).await?;
         Ok(true)
     }
 

@@ -8,7 +8,7 @@ use libtest_mimic::Trial;
 use orgtokens_server::caller::Credential;
 use orgtokens_server::error::{Error, Result};
 use orgtokens_server::records::MintRequest;
-use orgtokens_server::store::{Purpose, Store, Turn, View};
+use orgtokens_server::store::{Purpose, Store, View, WriteLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -119,10 +119,10 @@ async fn a_change_that_is_dropped_leaves_the_others_of_its_batch(backend: Backen
     let store = Store::open(&stage.database.url).await.expect("the same database");
     let email = "eve@example.com".parse().expect("an address");
     let (kept, dropped) = (name("kept"), name("dropped"));
-    let mut first = store.write(&Turn::Free, Purpose::Change).await.expect("a transaction");
+    let mut first = store.write(&WriteLock::None, Purpose::Change).await.expect("a transaction");
     first.insert_user(&kept, &email).await.expect("a user");
     let second = async {
-        let change = store.write(&Turn::Free, Purpose::Change).await;
+        let change = store.write(&WriteLock::None, Purpose::Change).await;
         change.expect("a transaction").insert_user(&dropped, &email).await.expect("a user");
     };
     // The second one waits for its turn when the first one ends.

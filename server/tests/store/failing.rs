@@ -8,7 +8,7 @@ use libtest_mimic::Trial;
 use orgtokens_server::caller::{Role, UserId};
 use orgtokens_server::name::Name;
 use orgtokens_server::records::MintRequest;
-use orgtokens_server::store::{Error, Purpose, Result, Store, Transaction, Turn, View};
+use orgtokens_server::store::{Error, Purpose, Result, Store, Transaction, View, WriteLock};
 use std::time::{Duration, Instant};
 
 /// How long to wait for something that will happen.
@@ -46,7 +46,7 @@ async fn store(stage: &Stage, pool: usize) -> Store {
 }
 
 async fn add_user(store: &Store, username: &Name) -> Result<UserId> {
-    let mut change = store.write(&Turn::Free, Purpose::Change).await?;
+    let mut change = store.write(&WriteLock::None, Purpose::Change).await?;
     let email = "eve@example.com".parse().expect("an address");
     let user = change.insert_user(username, &email).await?;
     change.commit().await.map(|()| user.id)
@@ -122,8 +122,8 @@ async fn a_deadlock_is_contention_for_exactly_one_transaction(backend: Backend) 
     let stage = Stage::new(backend).await;
     let bob = stage.member("bob", Role::Viewer).await;
     let store = store(&stage, 4).await;
-    let mut one = store.write(&Turn::Free, Purpose::Change).await.expect("a transaction");
-    let mut two = store.write(&Turn::Free, Purpose::Change).await.expect("a transaction");
+    let mut one = store.write(&WriteLock::None, Purpose::Change).await.expect("a transaction");
+    let mut two = store.write(&WriteLock::None, Purpose::Change).await.expect("a transaction");
     let lock = async |change: &mut Transaction, username: &str| {
         change.lock_user_as_operator(&name(username));
         change.flush().await

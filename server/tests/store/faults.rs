@@ -5,7 +5,7 @@
 use crate::stage::{Backend, Stage, name, trials};
 use libtest_mimic::Trial;
 use orgtokens_server::name::Name;
-use orgtokens_server::store::{Error, Purpose, Result, Store, Turn, View};
+use orgtokens_server::store::{Error, Purpose, Result, Store, View, WriteLock};
 use std::collections::HashMap;
 use std::ffi::{c_int, c_void};
 use std::fs;
@@ -120,7 +120,7 @@ async fn add_user(
     username: &Name,
     fails: impl Fn(u32, Call) -> bool + Send + 'static,
 ) -> Result<()> {
-    let mut change = store.write(&Turn::Free, Purpose::Change).await?;
+    let mut change = store.write(&WriteLock::None, Purpose::Change).await?;
     let email = "eve@example.com".parse().expect("an address");
     change.insert_user(username, &email).await?;
     with_faults(database, fails, change.commit()).await

@@ -12,7 +12,7 @@ use orgtokens_server::name::Slug;
 use orgtokens_server::records::MintRequest;
 use orgtokens_server::scope::RequestedScope;
 use orgtokens_server::service::Operator;
-use orgtokens_server::store::{Membership, Purpose, Store, Turn};
+use orgtokens_server::store::{Membership, Purpose, Store, WriteLock};
 
 /// How often each race is run.
 const ROUNDS: usize = 15;
@@ -90,7 +90,7 @@ async fn a_mint_that_waited_for_the_removal_of_its_user_is_refused(backend: Back
     let stage = Stage::new(backend).await;
     let bob = stage.member("bob", Role::Member).await;
     let store = Store::open(&stage.database.url).await.expect("the same database");
-    let mut removal = store.write(&Turn::Free, Purpose::Change).await.expect("a transaction");
+    let mut removal = store.write(&WriteLock::None, Purpose::Change).await.expect("a transaction");
     let (slug, username) = (acme(), name("bob"));
     removal.lock_organization_as_operator(&slug);
     let found = removal.membership(&slug, &username).await.expect("an answer");
@@ -243,7 +243,7 @@ async fn a_locked_organization_delays_no_other_one_and_no_read(backend: Backend)
     let globex: Slug = "globex".parse().expect("a slug");
     Operator(&stage.here).add_organization(&globex, &name("owner")).await.expect("globex");
     let store = Store::open(&stage.database.url).await.expect("the same database");
-    let mut lock = store.write(&Turn::Free, Purpose::Change).await.expect("a transaction");
+    let mut lock = store.write(&WriteLock::None, Purpose::Change).await.expect("a transaction");
     lock.lock_organization_as_operator(&acme());
     lock.flush().await.expect("a lock");
     // More waiters than the pool has connections for writers.
@@ -270,7 +270,7 @@ async fn a_locked_user_delays_no_other_one(backend: Backend) {
     let stage = Stage::new(backend).await;
     let bob = stage.member("bob", Role::Member).await;
     let store = Store::open(&stage.database.url).await.expect("the same database");
-    let mut lock = store.write(&Turn::Free, Purpose::Change).await.expect("a transaction");
+    let mut lock = store.write(&WriteLock::None, Purpose::Change).await.expect("a transaction");
     lock.lock_user_as_operator(&name("owner"));
     lock.flush().await.expect("a lock");
     let plain = MintRequest::default();

@@ -6,7 +6,7 @@ use libtest_mimic::Trial;
 use orgtokens_server::caller::Role;
 use orgtokens_server::error::Error;
 use orgtokens_server::records::PageQuery;
-use orgtokens_server::store::{Purpose, Store, Turn, View};
+use orgtokens_server::store::{Purpose, Store, View, WriteLock};
 
 pub fn trials() -> Vec<Trial> {
     trials!(
@@ -39,7 +39,8 @@ async fn a_dropped_transaction_leaves_nothing_behind(backend: Backend) {
     let store = Store::open_pooled(&stage.database.url, 1.try_into().expect("not 0"));
     let store = store.await.expect("the same database");
     for _ in 0..5 {
-        let mut change = store.write(&Turn::Free, Purpose::Change).await.expect("a transaction");
+        let mut change =
+            store.write(&WriteLock::None, Purpose::Change).await.expect("a transaction");
         let email = "eve@example.com".parse().expect("an address");
         change.insert_user(&name("eve"), &email).await.expect("a new user, every time");
         drop(change);

@@ -1,6 +1,6 @@
 //! What a request names, read in the statement that begins it.
 
-use super::super::connection::{Row, Statement, Value, sql};
+use super::super::statement::{Row, Statement, Value, sql};
 use super::super::{Error, Result, Snapshot, rows};
 use super::{Access, TARGET, accepted, access, has_secret};
 use crate::caller::{Credential, OrganizationId, Role, UserId};

@@ -1,7 +1,7 @@
 //! The hash chains of the audit log: what a hash covers, and how the end of a chain is written. Where
 //! a chain is broken is found in [`walk`](super::walk).
 
-use super::super::remembered::Touched;
+use super::super::access_cache::Invalidation;
 use super::{Author, NewEntry};
 use crate::caller::{OrganizationId, UserId};
 use crate::name::Quoted;
@@ -81,11 +81,11 @@ impl ChainHead {
         Self { chain, time, entries: 0, hash: START }
     }
 
-    /// Returns what a change makes outdated that adds an entry.
-    pub(in crate::store) fn touched(&self) -> Touched {
+    /// Returns the cache entries that a change with an entry in this chain invalidates.
+    pub(in crate::store) fn invalidation(&self) -> Invalidation {
         match self.chain {
-            Chain::Organization(id) => Touched::Organization(id),
-            Chain::User(id) => Touched::User(id),
+            Chain::Organization(id) => Invalidation::Organization(id),
+            Chain::User(id) => Invalidation::User(id),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Lists of tokens, page by page, and their counts.
 
 use super::super::access::{Access, TARGET, accepted, access, has_secret};
-use super::super::connection::{Row, Statement, Value, sql};
+use super::super::statement::{Row, Statement, Value, sql};
 use super::super::{Error, Result, Snapshot, Store, View, broken, rows};
 use super::Position;
 use crate::caller::{Credential, OrganizationId, Role, UserId};
@@ -136,7 +136,7 @@ impl Snapshot {
             let digest = &credential.digest;
             let statement = sql!(ORGANIZATION_WITH_ACCESS, digest, slug, after, limit, roles);
             let (access, page) = self.page_with_access(statement, credential, limit).await?;
-            self.remembered.insert(credential, Some(slug), access.clone(), None);
+            self.access_cache.insert(credential, Some(slug), access.clone(), None);
             return Ok((access, page));
         }
         let access = self.access(credential, Some(slug)).await?;

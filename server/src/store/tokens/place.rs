@@ -1,9 +1,9 @@
 //! Tokens of all users and organizations, for changes that no caller of the API asks for: those that
 //! have expired, those whose secrets became known, and those whose old secret is used.
 
+use super::super::access_cache::Invalidation;
 use super::super::audit::chain::{Chain, ChainHead};
-use super::super::connection::{Row, Statement, Value, hex_list, in_hex_list, sql};
-use super::super::remembered::Touched;
+use super::super::statement::{Row, Statement, Value, hex_list, in_hex_list, sql};
 use super::super::{Result, Snapshot, Store, Transaction, View};
 use crate::caller::UserId;
 use crate::name::{Name, Slug};
@@ -143,7 +143,7 @@ impl Transaction {
         let removed = self.delete_at(place, expired, secret.into()).await?;
         let end = "UPDATE tokens SET previous_digest = NULL, previous_expires_at = NULL
              WHERE previous_digest = $1 AND previous_expires_at <= now_ms()";
-        self.execute(sql!(end, secret).touching(Touched::Nothing));
+        self.execute(sql!(end, secret).invalidating(Invalidation::Nothing));
         Ok(removed)
     }
 
@@ -157,7 +157,7 @@ impl Transaction {
              WHERE position IN (SELECT position FROM tokens WHERE previous_expires_at <= now_ms()
              LIMIT $1{skip}) RETURNING position"
         );
-        let end = sql!(end, limit).touching(Touched::Nothing);
+        let end = sql!(end, limit).invalidating(Invalidation::Nothing);
         Ok(self.change_many(end, |_| Ok(())).await?.len())
     }
 
@@ -187,8 +187,8 @@ impl Transaction {
         let range = format!(
             "position IN (SELECT x.position FROM tokens x WHERE {chained} AND {condition})"
         );
-        let (parameters, touched) = ([key.into(), parameter], head.touched());
-        let removed = self.delete_tokens(place.slug(), &range, parameters, touched).await?;
+        let (parameters, invalidation) = ([key.into(), parameter], head.invalidation());
+        let removed = self.delete_tokens(place.slug(), &range, parameters, invalidation).await?;
         Ok((!removed.is_empty()).then_some((head, removed)))
     }
 
@@ -198,7 +198,7 @@ impl Transaction {
             "UPDATE retired_secrets SET is_reused = 1 WHERE digest = $1 AND is_reused = 0
              RETURNING (SELECT t.id FROM tokens t WHERE t.position = retired_secrets.position)";
         let note = sql!(statement, digest);
-        self.first(note.touching(Touched::Nothing), |row| row.get(0)).await
+        self.first(note.invalidating(Invalidation::Nothing), |row| row.get(0)).await
     }
 
     /// Blocks other changes at a place until the transaction ends. Returns the end of its audit chain,

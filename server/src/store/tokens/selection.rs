@@ -1,7 +1,7 @@
 //! The statements that find, and revoke, the tokens of an organization that a request selects.
 
-use super::super::connection::{Row, Statement, Value, hex_list, in_hex_list};
-use super::super::remembered::Touched;
+use super::super::access_cache::Invalidation;
+use super::super::statement::{Row, Statement, Value, hex_list, in_hex_list};
 use super::super::{Result, Snapshot, Transaction, rows};
 use crate::caller::{OrganizationId, UserId};
 use crate::name::{Name, Slug};
@@ -126,8 +126,8 @@ impl Transaction {
             range((organization, user), selection, limit, is_postgres);
         let range =
             format!("position IN (SELECT x.position FROM tokens x{index} WHERE {condition})");
-        let touched = Touched::Organization(organization);
-        self.delete_tokens(Some(slug), &range, parameters, touched).await
+        let invalidation = Invalidation::Organization(organization);
+        self.delete_tokens(Some(slug), &range, parameters, invalidation).await
     }
 }
 
