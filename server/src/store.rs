@@ -1,6 +1,7 @@
-//! The database: [`Snapshot`] reads it and [`Transaction`] writes it, with one function for each question
-//! or change of the domain. Each is written once, over the small `Connection` that both backends
-//! provide, and has no SQL in its signature. What callers may do is decided in [`crate::access`].
+//! The database: [`Snapshot`] reads it and [`Transaction`] writes it, with one function for each
+//! question or change of the domain. Each is written once, over the small `Connection` that both
+//! backends provide, and has no SQL in its signature. What callers may do is decided in
+//! [`crate::access`].
 
 mod access;
 mod access_cache;
@@ -22,7 +23,7 @@ pub use crate::error::StoreError as Error;
 pub(crate) use access::{
     Access, FoundDetails, FoundToken, GROUP, MEMBER, Reach, TOKEN, TOKEN_DETAILS, TargetMember,
 };
-pub use audit::chain::{Chain, Link};
+pub use audit::chain::{Chain, ChainEntry};
 pub use audit::{AuditReport, ChainHead, NamedHead};
 pub(crate) use audit::{Author, NewEntry};
 pub use copy::{CopyProgress, copy};
@@ -72,15 +73,15 @@ pub struct PoolUsage {
     pub timeouts: u64,
 }
 
-/// The row that a change locks. Changes of one process with the same lock wait in a queue, so that they
-/// do not fill the pool.
+/// The row that a change locks first. Changes of one process with the same lock wait in a queue, so
+/// that they do not fill the pool.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum WriteLock {
     /// An organization: it protects its members, groups, tokens and audit log.
     Organization(Slug),
     /// A user: it protects the user's unrestricted tokens.
     User(UserId),
-    /// No row that the changes of requests lock.
+    /// No row, and no queue. Such a change may lock rows itself.
     None,
 }
 
@@ -148,8 +149,8 @@ impl Store {
         }
     }
 
-    /// Returns a transaction after the changes that waited longer. On a full disk a revocation uses the
-    /// reserve. On SQLite it may share its COMMIT with other changes.
+    /// Returns a transaction after the changes that waited longer. On a full disk a revocation uses
+    /// the reserve. On SQLite it may share its COMMIT with other changes.
     pub async fn write(&self, lock: &WriteLock, purpose: Purpose) -> Result<Transaction> {
         self.begin(lock, purpose, false).await
     }
@@ -176,16 +177,16 @@ impl Store {
         Ok(Transaction(Snapshot::new(connection, self)))
     }
 
-    /// Reserves disk space for revocations. On a full disk that fails without an error, so that reads
-    /// still work: each change then returns the error.
+    /// Reserves disk space for revocations. On a full disk that fails without an error, so that
+    /// reads still work: each change then returns the error.
     pub fn hold_reserve(&self) {
         if let Backend::Sqlite(sqlite) = &self.backend {
             let _ = sqlite.reserve.hold();
         }
     }
 
-    /// Releases the disk space that is reserved for revocations. Returns whether the backend reserves
-    /// any.
+    /// Releases the disk space that is reserved for revocations. Returns whether the backend
+    /// reserves any.
     pub async fn release_reserve(&self) -> bool {
         let Backend::Sqlite(sqlite) = &self.backend else { return false };
         sqlite.release_reserve().await;
@@ -203,8 +204,8 @@ impl Store {
         sqlite.back_up(target).await
     }
 
-    /// Finishes the check for damage: opening a large SQLite database stops it after a timeout. Dropping
-    /// the future ends the check.
+    /// Finishes the check for damage: opening a large SQLite database stops it after a timeout.
+    /// Dropping the future ends the check.
     ///
     /// # Errors
     /// [`Error::Broken`] if there is damage.

@@ -112,7 +112,7 @@ pub(super) fn accepted(mut access: Access, credential: &Credential) -> Result<Ac
         return Err(Error::NotAccepted);
     }
     access.caller.origin = credential.origin;
-    credential.accept(&access.caller);
+    credential.mark_accepted(&access.caller);
     Ok(access)
 }
 

@@ -1,11 +1,12 @@
-//! Caches who made a request: the answer of [`Store::access`](super::Store::access) for each credential.
+//! Caches who made a request: the answer of [`Store::access`](super::Store::access) for each
+//! credential.
 //!
 //! On SQLite an entry is valid until another process commits (see `sqlite::commits`), or until this
 //! process changes the user or an organization of the entry. Each statement says which of them it
-//! invalidates. Before its commit, the cache stores the number of its transaction for them. An entry
-//! holds how many transactions had ended before it was read. If that is less than the stored number,
-//! the entry may be older than the commit, and the request reads again. Entries that are read after
-//! the commit are valid.
+//! invalidates. Before its commit, the cache stores the number of its transaction for them. An
+//! entry holds how many transactions had ended before it was read. If that is less than the stored
+//! number, the entry may be older than the commit, and the request reads again. Entries that are
+//! read after the commit are valid.
 //!
 //! On PostgreSQL an entry only tells what was true the last time. Refusals are never cached.
 
@@ -128,7 +129,7 @@ impl AccessCache {
         if !is_valid {
             return None;
         }
-        credential.accept(caller);
+        credential.mark_accepted(caller);
         Some(entry)
     }
 

@@ -2,10 +2,10 @@
 //! entry says is decided in `service::audit`; what its hash covers is in [`chain`].
 
 pub(super) mod chain;
-mod walk;
+mod verifier;
 
 pub use chain::{ChainHead, NamedHead};
-pub use walk::AuditReport;
+pub use verifier::AuditReport;
 
 use super::access_cache::Invalidation;
 use super::statement::{Statement, Value, hex, sql};
@@ -14,7 +14,7 @@ use crate::caller::{OrganizationId, Origin};
 use crate::records::AuditLog;
 use chain::{AnyChain, Chain, Hash};
 use chrono::{DateTime, Utc};
-use walk::Walk;
+use verifier::Verifier;
 
 /// How many entries [`Store::verify_audit`] reads at once.
 const PAGE: i64 = 1_000;
@@ -62,19 +62,21 @@ impl Store {
     /// had earlier.
     pub async fn verify_audit(&self, kept: &[NamedHead]) -> Result<AuditReport> {
         let mut view = self.read(View::Snapshot).await?;
-        let mut walk = Walk::new(view.heads().await?);
-        walk.compare_with(kept);
+        let mut verifier = Verifier::new(view.heads().await?);
+        verifier.compare_with(kept);
         let mut last = Some(0);
         while let Some(after) = last {
             let text =
                 "SELECT id, organization_id, user_id, sequence, code, message, origin, author,
                  created_at, data, hash FROM audit_log WHERE id > $1 ORDER BY id LIMIT $2";
             let read = view.all(sql!(text, after, PAGE), |row| {
-                rows::link(row).map(|(link, hash)| walk.step(&link, &hash)).and(row.get(0))
+                let (entry, hash) = rows::chain_entry(row)?;
+                verifier.check(&entry, &hash);
+                row.get(0)
             });
             last = read.await?.last().copied();
         }
-        Ok(walk.end())
+        Ok(verifier.finish())
     }
 
     /// Returns the end of every chain that has entries, with its name.
@@ -129,8 +131,8 @@ impl Transaction {
         self.execute(update.invalidating(head.invalidation()));
     }
 
-    /// Returns the statement that adds entries of this time with their hashes, whose sequence starts
-    /// after `start`.
+    /// Returns the statement that adds entries of this time with their hashes, whose sequence
+    /// starts after `start`.
     fn insert_entries(
         &self,
         chain: Chain,

@@ -1,8 +1,8 @@
 //! The backend for several servers: PostgreSQL, or an engine that speaks its protocol.
 //!
-//! Writers run at READ COMMITTED and lock rows, so the rows that a change depends on stay the same until
-//! its commit. Nothing is read from a standby. This module knows statements and rows, nothing of the
-//! domain.
+//! Writers run at READ COMMITTED and lock rows, so the rows that a change depends on stay the same
+//! until its commit. Nothing is read from a standby. This module knows statements and rows, nothing
+//! of the domain.
 
 mod connection;
 mod convert;
@@ -54,8 +54,8 @@ impl Postgres {
         Ok(Session::new(self.pool.lease(None).await?, begin))
     }
 
-    /// Returns a session that writes, after the changes that waited longer for the same lock. BEGIN is sent
-    /// with the first query.
+    /// Returns a session that writes, after the changes that waited longer for the same lock. BEGIN
+    /// is sent with the first query.
     pub async fn write(&self, lock: &WriteLock) -> Result<Session> {
         Ok(Session::new(self.pool.lease(Some(lock)).await?, Some(BEGIN_WRITING)))
     }
@@ -101,8 +101,8 @@ impl Session {
         (self.answer_timeout, self.commit_timeout) = (Duration::MAX, Duration::MAX);
     }
 
-    /// Runs statements in one round trip. Returns the rows of the last one, converted by `map`. An error
-    /// ends the transaction. A connection that is broken or does not answer is closed.
+    /// Runs statements in one round trip. Returns the rows of the last one, converted by `map`. An
+    /// error ends the transaction. A connection that is broken or does not answer is closed.
     pub async fn query<T: Send>(
         &mut self,
         mut statements: Vec<Statement>,
@@ -112,7 +112,8 @@ impl Session {
             return Ok(Vec::new());
         }
         let lease = self.begin_with(&mut statements)?;
-        // If the request is dropped meanwhile, the connection is dropped too: a statement may be running.
+        // If the request is dropped meanwhile, the connection is dropped too: a statement may be
+        // running.
         let answer = timeout(self.answer_timeout, lease.connection.query(&statements, map)).await;
         let answer = answer.unwrap_or_else(|_| {
             Err(Error::Unavailable(format!("no answer within {:?}", self.answer_timeout)))
@@ -129,8 +130,8 @@ impl Session {
     /// Runs the statements and COMMIT in one round trip.
     pub async fn commit(mut self, mut statements: Vec<Statement>) -> Result<()> {
         let lease = self.begin_with(&mut statements)?;
-        // Neither a dropped request nor the timeout cancels this task. It keeps the connection until the
-        // database answers.
+        // Neither a dropped request nor the timeout cancels this task. It keeps the connection
+        // until the database answers.
         let committing = tokio::spawn(async move {
             let committed = lease.connection.commit(&statements).await;
             if matches!(committed, Ok(()) | Err(Error::Exists | Error::Contended(_))) {

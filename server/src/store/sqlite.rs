@@ -1,8 +1,8 @@
 //! The embedded backend: one SQLite file. Worker threads call SQLite directly.
 //!
-//! One connection writes, and changes queue for it. Each read has its own connection and sees the last
-//! commit. Commits are synced (`synchronous=FULL`). This module knows statements and rows, nothing of the
-//! domain.
+//! One connection writes, and changes queue for it. Each read has its own connection and sees the
+//! last commit. Commits are synced (`synchronous=FULL`). This module knows statements and rows,
+//! nothing of the domain.
 
 mod backup;
 mod commits;
@@ -126,8 +126,8 @@ impl Sqlite {
         run_blocking(move || backup::back_up(&open::connect(&path)?, &target)).await
     }
 
-    /// Checks for damage, unless that was finished when the file was opened. Dropping the future ends the
-    /// check.
+    /// Checks for damage, unless that was finished when the file was opened. Dropping the future
+    /// ends the check.
     pub async fn find_damage(&self) -> Result<()> {
         if self.is_checked {
             return Ok(());
@@ -143,7 +143,8 @@ impl Sqlite {
         found.await.unwrap_or_else(|_| Err(broken("the check for damage panicked")))
     }
 
-    /// Fails unless the path still names the same file and it can be read. It blocks no worker thread.
+    /// Fails unless the path still names the same file and it can be read. It blocks no worker
+    /// thread.
     pub async fn require_ready(&self) -> Result<()> {
         if files::file_id(&self.path).ok() != Some(self.file_id) {
             return Err(broken(format!(

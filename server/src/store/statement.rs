@@ -1,5 +1,5 @@
-//! Statements with positional parameters, and rows by column, for both backends. Of the domain it knows
-//! only how values are stored, and what a statement invalidates.
+//! Statements with positional parameters, and rows by column, for both backends. Of the domain it
+//! knows only how values are stored, and what a statement invalidates.
 //!
 //! Parameters are `$1`, `$2`, ... in the order of their first appearance.
 
@@ -87,8 +87,8 @@ macro_rules! sql {
 pub(super) use sql;
 
 impl Statement {
-    /// Like [`sql!`], with a list of parameters. A statement that writes invalidates everything, unless
-    /// [`Statement::invalidating`] limits that.
+    /// Like [`sql!`], with a list of parameters. A statement that writes invalidates everything,
+    /// unless [`Statement::invalidating`] limits that.
     pub fn new(sql: impl Into<Cow<'static, str>>, parameters: impl Into<Vec<Value>>) -> Self {
         let sql = sql.into();
         let is_read = sql.starts_with("SELECT ");

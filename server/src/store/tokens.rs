@@ -1,5 +1,5 @@
-//! The statements about tokens: listed page by page, minted, revoked. A revoked token is a deleted
-//! row, so no query can forget to leave it out; the audit log says what it was.
+//! The statements about tokens: they list, mint, rotate and revoke them. Revoking deletes the row,
+//! so no query can return a revoked token by mistake. The audit log describes the token.
 
 mod list;
 mod place;
@@ -21,7 +21,7 @@ use crate::token::{TokenDigest, TokenId};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-/// The place of a token in the order of minting.
+/// The number of a token in the order of minting.
 pub type Position = i64;
 
 impl Transaction {
@@ -64,8 +64,8 @@ impl Transaction {
         self.execute(insert.invalidating(Invalidation::Nothing));
     }
 
-    /// Gives a token of an organization a new secret and other limits. The one before is accepted
-    /// until `overlap_ends`, if that is given; a secret before that one no longer is.
+    /// Replaces the secret and the limits of a token of an organization. The old secret is accepted
+    /// until `overlap_ends`, if that is given. Older secrets are refused at once.
     pub fn rotate_token(
         &mut self,
         (organization, id): (OrganizationId, TokenId),
@@ -94,7 +94,7 @@ impl Transaction {
     }
 
     /// Revokes the tokens of a user that are bound to an organization or to its groups, in one
-    /// statement. Returns them with their owners, in the order of minting.
+    /// statement. Returns the tokens with their owners, in the order of minting.
     pub async fn delete_member_tokens(
         &mut self,
         slug: &Slug,
@@ -102,8 +102,8 @@ impl Transaction {
         user: UserId,
     ) -> Result<Vec<(Token, Name)>> {
         let parameters = [user.into(), organization.into()];
-        let range = "user_id = $1 AND organization_id = $2";
-        self.delete_tokens(Some(slug), range, parameters, Invalidation::User(user)).await
+        let condition = "user_id = $1 AND organization_id = $2";
+        self.delete_tokens(Some(slug), condition, parameters, Invalidation::User(user)).await
     }
 
     /// Like [`Transaction::delete_member_tokens`], for the tokens that are bound to a group.
@@ -120,20 +120,20 @@ impl Transaction {
 
     /// Like [`Transaction::delete_member_tokens`], for the unrestricted tokens of a user.
     pub async fn delete_unrestricted_tokens(&mut self, user: UserId) -> Result<Vec<(Token, Name)>> {
-        let range = "user_id = $1 AND organization_id IS NULL";
-        self.delete_tokens(None, range, [user.into()], Invalidation::User(user)).await
+        let condition = "user_id = $1 AND organization_id IS NULL";
+        self.delete_tokens(None, condition, [user.into()], Invalidation::User(user)).await
     }
 
-    /// Like [`Transaction::delete_member_tokens`], for the tokens in a range.
+    /// Like [`Transaction::delete_member_tokens`], for the tokens that match a condition.
     async fn delete_tokens(
         &mut self,
         slug: Option<&Slug>,
-        range: &str,
+        condition: &str,
         parameters: impl Into<Vec<Value>>,
         invalidation: Invalidation,
     ) -> Result<Vec<(Token, Name)>> {
         let delete = format!(
-            "DELETE FROM tokens WHERE {range} RETURNING position, id, name, created_at, scopes,
+            "DELETE FROM tokens WHERE {condition} RETURNING position, id, name, created_at, scopes,
              (SELECT g.name FROM organization_groups g WHERE g.uuid = tokens.group_uuid),
              (SELECT u.username FROM users u WHERE u.id = tokens.user_id)"
         );

@@ -291,7 +291,11 @@ fn check_reports_what_it_found() {
     drop(connection);
     let output = database.command("check").output().unwrap();
     assert!(!output.status.success());
-    assert!(text(&output).contains("a row of members refers to a missing row of users"), "{}", text(&output));
+    assert!(
+        text(&output).contains("a row of members refers to a missing row of users"),
+        "{}",
+        text(&output)
+    );
 }
 
 #[test]

@@ -52,8 +52,8 @@ async fn batch(stage: &Stage, changes: Vec<Change<'_>>) -> Vec<Result<()>> {
     join(join_all(changes), release).await.0
 }
 
-/// Requires that the owner's tokens, besides the first one, have these names, and that the audit log
-/// is whole.
+/// Requires that the owner's tokens, besides the first one, have these names, and that the audit
+/// log is whole.
 async fn require_tokens(stage: &Stage, expected: &[&str]) {
     let tokens = all(async |after| stage.there.list_own_tokens(&stage.owner, after).await).await;
     let names: Vec<_> = tokens.iter().skip(1).map(|token| token.name.as_str()).collect();

@@ -1,5 +1,5 @@
-//! The limits of tokens: until when and from where they are accepted, what is minted through them, and
-//! what happens after they have expired.
+//! The limits of tokens: until when and from where they are accepted, what is minted through them,
+//! and what happens after they have expired.
 
 use crate::database::connect;
 use crate::stage::{
@@ -161,7 +161,7 @@ async fn what_is_minted_through_a_token_expires_no_later(backend: Backend) {
 }
 
 fn from(token: &Credential, address: &str) -> Credential {
-    token.clone().from(address.parse::<IpAddr>().expect("an address"))
+    token.clone().with_address(address.parse::<IpAddr>().expect("an address"))
 }
 
 /// Mints a token that may be used from these addresses.

@@ -1,6 +1,7 @@
 //! A disk that fails while SQLite commits: every write and sync of a commit fails once, and the
 //! answer is compared with what the process sees, and with what is there if the process or the
-//! machine crashes at that moment. The failing calls are real ones, of this program's `pwrite64` and `fsync`.
+//! machine crashes at that moment. The failing calls are real ones, of this program's `pwrite64`
+//! and `fsync`.
 
 use crate::stage::{Backend, Stage, name, trials};
 use libtest_mimic::Trial;

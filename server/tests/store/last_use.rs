@@ -302,7 +302,7 @@ async fn tokens_are_selected_by_their_last_use(backend: Backend) {
         assert_eq!(selected, expected, "{filter}");
     }
     let from_itself = create(&service, &stage.owner, request("caller", &json!({}))).await;
-    let caller = credential(&from_itself.expect("a token").minted.token).from(address(2));
+    let caller = credential(&from_itself.expect("a token").minted.token).with_address(address(2));
     assert_eq!(
         select(&service, &caller, &json!({"never_used": true})).await.expect("a selection"),
         ["unused"]

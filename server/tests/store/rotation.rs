@@ -1,4 +1,5 @@
-//! New secrets for tokens: what stays, how long the old one is accepted, and what is noted of its use.
+//! New secrets for tokens: what stays, how long the old one is accepted, and what is noted of its
+//! use.
 
 use crate::stage::{
     Backend, Stage, acme, an_hour_later, audit_log, create, credential, details, is_dead, name,
@@ -205,10 +206,11 @@ async fn a_token_is_rotated_to_no_wider_one(backend: Backend) {
     let longer = rotate(&stage.here, &token, id, json!({"expiration": "never"})).await;
     let longer = longer.expect("rotated");
     assert_eq!(longer.created.expires_at, expiry);
-    // Through a token without an expiry the same user may prolong it, and a restricted one narrows it.
+    // Through a token without an expiry the same user may prolong it, and a restricted one narrows
+    // it.
     let narrow = request("narrow", &json!({"allowed_ips": ["10.0.0.0/8"]}));
     let narrow = create(&stage.here, &stage.owner, narrow).await.expect("a token").minted;
-    let narrow = credential(&narrow.token).from("10.0.0.1".parse().expect("an address"));
+    let narrow = credential(&narrow.token).with_address("10.0.0.1".parse().expect("an address"));
     let rotated = rotate(&stage.here, &narrow, id, json!({"expiration": "never"})).await;
     assert_eq!(rotated.expect("rotated").created.expires_at, None);
     let shown = details(&stage.here, &stage.owner, id).await.expect("details");

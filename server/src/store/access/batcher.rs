@@ -1,5 +1,5 @@
-//! Batches lookups of access: many requests share one statement on PostgreSQL. Lookups queue until one
-//! of few statements may run, and then run together. So no answer is older than its request.
+//! Batches lookups of access: many requests share one statement on PostgreSQL. Lookups queue until
+//! one of few statements may run, and then run together. So no answer is older than its request.
 
 use super::super::postgres::Postgres;
 use super::super::snapshot::Counts;

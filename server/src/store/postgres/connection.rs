@@ -22,19 +22,20 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(4);
 /// How long an answer may take: the server cancels statements after 5 s, and then sends an error.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// Timeouts of the server, so that statements and lock waits end even if this client is lost. The server
-/// looks for deadlocks after 1 s, so a lock wait is longer. Commits are synced even if the default of the
-/// database is not to wait.
+/// Timeouts of the server, so that statements and lock waits end even if this client is lost. The
+/// server looks for deadlocks after 1 s, so a lock wait is longer. Commits are synced even if the
+/// default of the database is not to wait.
 const SETTINGS: &str = "SET statement_timeout = 5000; SET lock_timeout = 4000;
     SET idle_in_transaction_session_timeout = 10000;
     SELECT set_config('synchronous_commit', 'on', false)
     WHERE current_setting('synchronous_commit') = 'off'";
-/// Makes the planner prefer indexes. By default it plans sequential scans of small tables, and a prepared
-/// statement keeps its plan while the table grows. Some compatible engines do not know these settings.
+/// Makes the planner prefer indexes. By default it plans sequential scans of small tables, and a
+/// prepared statement keeps its plan while the table grows. Some compatible engines do not know
+/// these settings.
 const PLANNER: &str = "SET random_page_cost = 1.1; SET enable_seqscan = off; SET jit = off";
 
-/// The SQL of `now_ms()`: the time of the database, but never before its newest audit entry. So no expired
-/// token is accepted again after a failover to a machine whose clock is behind.
+/// The SQL of `now_ms()`: the time of the database, but never before its newest audit entry. So no
+/// expired token is accepted again after a failover to a machine whose clock is behind.
 const NOW: &str = "greatest((extract(epoch FROM statement_timestamp()) * 1000)::bigint,
     (SELECT created_at FROM audit_log ORDER BY id DESC LIMIT 1))";
 
@@ -69,7 +70,8 @@ impl Connection {
         driver.spawn(async move {
             while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await
             {
-                // The flag is set before the client receives the answer that the warning belongs to.
+                // The flag is set before the client receives the answer that the warning belongs
+                // to.
                 if let AsyncMessage::Notice(notice) = message
                     && notice.parsed_severity() == Some(Severity::Warning)
                 {
@@ -111,7 +113,8 @@ impl Connection {
             }
             Ok(found)
         };
-        // `try_join!` polls in this order, so they are sent in this order, and the first error wins.
+        // `try_join!` polls in this order, so they are sent in this order, and the first error
+        // wins.
         try_join!(self.run_all(before, &prepared), rows).map(|((), found)| found)
     }
 

@@ -1,5 +1,5 @@
-//! Converts parameters, columns and errors of the driver. The detail of an error is left out, because it
-//! quotes values.
+//! Converts parameters, columns and errors of the driver. The detail of an error is left out,
+//! because it quotes values.
 
 use super::super::statement::{Column, Row, Value, corrupt};
 use super::super::{Error, Result as StoreResult};
@@ -10,7 +10,8 @@ use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
 type Result<T> = std::result::Result<T, Box<dyn StdError + Sync + Send>>;
 
-// The server infers the type of each parameter, also of nulls, from the column that it is compared with.
+// The server infers the type of each parameter, also of nulls, from the column that it is compared
+// with.
 impl ToSql for Value {
     fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull> {
         match self {

@@ -1,5 +1,5 @@
-//! The connection pool, and a queue for each row lock. Changes that need the same lock wait in its queue,
-//! without a connection, so that the changes of one organization cannot use up the pool.
+//! The connection pool, and a queue for each row lock. Changes that need the same lock wait in its
+//! queue, without a connection, so that the changes of one organization cannot use up the pool.
 
 use super::super::{Error, PoolUsage, Result, WriteLock, broken};
 use super::connection::{ANSWER_TIMEOUT, Connection};
@@ -126,12 +126,14 @@ impl Lease {
     }
 }
 
-/// The queue of each lock that a change holds or waits for. Every such change has a reference to it.
+/// The queue of each lock that a change holds or waits for. Every such change has a reference to
+/// it.
 #[derive(Default)]
 pub struct LockQueues(Mutex<HashMap<WriteLock, Arc<tokio::sync::Mutex<()>>>>);
 
 impl LockQueues {
-    /// Waits in the queue of a lock until no other change holds it. Dropping the result leaves the queue.
+    /// Waits in the queue of a lock until no other change holds it. Dropping the result leaves the
+    /// queue.
     async fn enter(&self, lock: &WriteLock) -> Result<OwnedMutexGuard<()>> {
         let queue = {
             let mut queues = self.0.lock();

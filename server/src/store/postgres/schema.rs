@@ -14,23 +14,24 @@ const MIGRATIONS: [&str; 4] = [
     include_str!("../../../migrations/postgres/0004_overlap_ends.sql"),
 ];
 
-/// Makes other servers wait until this one has migrated; the key is "orgtoken" in ASCII. Some engines have
-/// no advisory locks: a second server then fails because a table exists, and can start again.
+/// Makes other servers wait until this one has migrated; the key is "orgtoken" in ASCII. Some
+/// engines have no advisory locks: a second server then fails because a table exists, and can start
+/// again.
 const LOCK: &str = "SELECT pg_advisory_lock(8030594835338192238)";
 
 const SCHEMA_TABLE: &str = "CREATE TABLE IF NOT EXISTS orgtokens_schema (version BIGINT NOT NULL);
     INSERT INTO orgtokens_schema (version)
     SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM orgtokens_schema)";
 
-/// Finds a table of another program that has the name of one of our tables. It checks for our schema in
-/// the same statement, because another server may create it at this moment.
+/// Finds a table of another program that has the name of one of our tables. It checks for our
+/// schema in the same statement, because another server may create it at this moment.
 const FOREIGN_TABLE: &str = "SELECT 1::bigint FROM information_schema.tables
     WHERE to_regclass('orgtokens_schema') IS NULL AND table_schema = current_schema()
     AND table_name IN ('users', 'organizations', 'members',
         'organization_groups', 'tokens', 'audit_log', 'chain_heads') LIMIT 1";
 
-/// Upgrades an older database and returns its old version, and refuses a newer one. It creates the tables
-/// of an empty database only if `creates` is true.
+/// Upgrades an older database and returns its old version, and refuses a newer one. It creates the
+/// tables of an empty database only if `creates` is true.
 pub async fn upgrade(target: &Target, creates: bool) -> Result<Option<usize>> {
     let connection = Connection::open(target).await?;
     match version(&connection).await? {

@@ -1,5 +1,5 @@
-//! Backs up a database that is in use, and checks every page. Neither changes the database or overwrites
-//! a file.
+//! Backs up a database that is in use, and checks every page. Neither changes the database or
+//! overwrites a file.
 
 use super::super::{CheckReport, Error, Result, broken};
 use super::{folder, open};
@@ -21,8 +21,8 @@ const FAULTS: u32 = 100;
 /// The prefix of the name of an incomplete copy. It is in the folder of the target.
 const PREFIX: &str = ".orgtokens-backup-";
 
-/// Copies the database of `source` to a new file at `target`, completely or not at all. If the process is
-/// killed, the next backup to the same folder removes the incomplete copy.
+/// Copies the database of `source` to a new file at `target`, completely or not at all. If the
+/// process is killed, the next backup to the same folder removes the incomplete copy.
 pub fn back_up(source: &Connection, target: &Path) -> Result<()> {
     let name = target.display();
     if target.exists() {
@@ -62,8 +62,8 @@ fn remove_abandoned(path: &Path) -> io::Result<()> {
     fs::remove_file(path)
 }
 
-/// Copies all pages in one step: the copy is consistent, and no writer waits. Errors call the target
-/// `name`.
+/// Copies all pages in one step: the copy is consistent, and no writer waits. Errors call the
+/// target `name`.
 pub fn copy_pages(source: &Connection, target: &mut Connection, name: &Path) -> Result<()> {
     let copied = Backup::new(source, target)?.step(-1);
     match copied {
@@ -79,8 +79,8 @@ pub fn copy_pages(source: &Connection, target: &mut Connection, name: &Path) -> 
     }
 }
 
-/// Copies the database to an empty file and checks the copy. SQLite creates no other file, and takes no
-/// locks: on some network file systems its locks and the lock on this file are the same.
+/// Copies the database to an empty file and checks the copy. SQLite creates no other file, and
+/// takes no locks: on some network file systems its locks and the lock on this file are the same.
 fn copy(source: &Connection, path: &Path, target: &Path) -> Result<()> {
     let mut copy = Connection::open_with_flags_and_vfs(path, OpenFlags::default(), c"unix-none")?;
     copy.pragma_update(None, "journal_mode", "OFF")?;

@@ -1,6 +1,6 @@
-//! Checks whether this process may use the files of a database, explains why not, and makes a temporary
-//! copy of a read-only database. It opens no file that it may write: closing such a file would release
-//! the locks that SQLite holds on it in this process.
+//! Checks whether this process may use the files of a database, explains why not, and makes a
+//! temporary copy of a read-only database. It opens no file that it may write: closing such a file
+//! would release the locks that SQLite holds on it in this process.
 
 use super::super::{Error, Result, broken, init_command};
 use super::{backup, companion, folder};
@@ -85,9 +85,9 @@ pub fn refusal(path: &Path, error: &io::Error) -> Error {
     })
 }
 
-/// Fails unless a disk with small blocks has space for the index of the WAL. SQLite maps that file into
-/// memory, and allocates one block of each 4 KiB. If the disk has no space for another block, a signal
-/// (SIGBUS) kills the process.
+/// Fails unless a disk with small blocks has space for the index of the WAL. SQLite maps that file
+/// into memory, and allocates one block of each 4 KiB. If the disk has no space for another block,
+/// a signal (SIGBUS) kills the process.
 pub fn require_room(path: &Path) -> Result<()> {
     let no_room = |error| Error::Full(format!("no room for the index of its log: {error}"));
     let disk = rustix::fs::statvfs(folder(path)).map_err(|error| no_room(error.into()))?;
@@ -140,7 +140,8 @@ pub fn copy_unless_writable(path: &Path) -> Result<(PathBuf, Option<TempDir>)> {
     Ok((copy, Some(folder)))
 }
 
-/// Copies a database that another process may write. SQLite reads one consistent state, including the WAL.
+/// Copies a database that another process may write. SQLite reads one consistent state, including
+/// the WAL.
 fn copy_live(path: &Path, copy: &Path) -> Result<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let source = Connection::open_with_flags(path, flags)?;

@@ -24,14 +24,15 @@ const MIGRATIONS: [&str; 4] = [
     include_str!("../../../migrations/sqlite/0003_token_life.sql"),
     include_str!("../../../migrations/sqlite/0004_overlap_ends.sql"),
 ];
-/// How long the check for damage may delay the start. A server finishes the check in the background.
+/// How long the check for damage may delay the start. A server finishes the check in the
+/// background.
 const CHECK_TIMEOUT: Duration = Duration::from_millis(150);
 /// The pragma that checks everything.
 pub const FULL_CHECK: &str = "integrity_check";
 
-/// Connects the writer and upgrades the schema. It creates the file or its tables only if `creates` is
-/// true. Errors name `name`. Returns also whether the check for damage was finished, and the version
-/// before an upgrade.
+/// Connects the writer and upgrades the schema. It creates the file or its tables only if `creates`
+/// is true. Errors name `name`. Returns also whether the check for damage was finished, and the
+/// version before an upgrade.
 pub fn open(path: &Path, name: &Path, creates: bool) -> Result<(Connection, bool, Option<usize>)> {
     if creates {
         create(path)?;
@@ -62,8 +63,8 @@ fn open_writable(
 
 /// Creates an empty file that only its owner may read, unless the file exists.
 fn create(path: &Path) -> Result<()> {
-    // SQLite gives its other files the same permissions. An existing file is not opened here: closing it
-    // would release the locks that this process has on it.
+    // SQLite gives its other files the same permissions. An existing file is not opened here:
+    // closing it would release the locks that this process has on it.
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Err(files::refusal(path, &error)),
         Err(error) if error.kind() != ErrorKind::AlreadyExists => {
@@ -130,8 +131,8 @@ pub fn connect(path: &Path) -> Result<Connection> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -8192)?;
-    // A checkpoint copies a page once, even if several changes wrote it. Measured: 10 % more mints than
-    // with 1,000.
+    // A checkpoint copies a page once, even if several changes wrote it. Measured: 10 % more mints
+    // than with 1,000.
     connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
     // Sorting must work on a full disk.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
@@ -161,8 +162,8 @@ fn migrate(connection: &mut Connection) -> Result<Option<usize>> {
     if before == MIGRATIONS.len() {
         return Ok(None);
     }
-    // Migrations replace tables that foreign keys refer to. SQLite allows that only with foreign keys off,
-    // and that setting cannot change in a transaction.
+    // Migrations replace tables that foreign keys refer to. SQLite allows that only with foreign
+    // keys off, and that setting cannot change in a transaction.
     connection.pragma_update(None, "foreign_keys", false)?;
     upgrade(connection)?;
     if before == 0 {

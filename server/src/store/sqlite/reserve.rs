@@ -1,6 +1,6 @@
-//! Reserves disk space for revocations on a full disk: a file next to the database. It is removed if a
-//! revocation, or opening the database, needs the space. Other changes are refused until it exists again,
-//! so they cannot use the space.
+//! Reserves disk space for revocations on a full disk: a file next to the database. It is removed
+//! if a revocation, or opening the database, needs the space. Other changes are refused until it
+//! exists again, so they cannot use the space.
 
 use super::super::{Error, Result};
 use super::{companion, folder};
@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Enough for the pages of some hundred changes.
 const SIZE: usize = 1024 * 1024;
 
-/// The file. Dropping this value creates the file again, if it was released and the space is still free.
+/// The file. Dropping this value creates the file again, if it was released and the space is still
+/// free.
 pub struct Reserve {
     path: PathBuf,
     is_released: AtomicBool,

@@ -9,8 +9,8 @@ use super::{open, reader, run_blocking};
 use rusqlite::ErrorCode::{ConstraintViolation, DiskFull};
 use rusqlite::ffi::SQLITE_IOERR_WRITE;
 
-/// One transaction, or one statement without a transaction. Without a lease it has failed. Dropping it rolls
-/// back a transaction that was not committed.
+/// One transaction, or one statement without a transaction. Without a lease it has failed. Dropping
+/// it rolls back a transaction that was not committed.
 pub struct Session(Option<Lease>);
 
 pub enum Lease {
@@ -29,8 +29,8 @@ impl Session {
         Some(lease.transaction())
     }
 
-    /// Returns the state of the database now, unless this writes or a statement has run. The first statement
-    /// reads this state or a newer one.
+    /// Returns the state of the database now, unless this writes or a statement has run. The first
+    /// statement reads this state or a newer one.
     pub fn generation(&self) -> Option<Generation> {
         let Some(Lease::Reader(lease)) = &self.0 else { return None };
         lease.generation()
@@ -94,8 +94,8 @@ pub fn commit(connection: &rusqlite::Connection) -> Result<()> {
     match error.sqlite_error().map(|failure| (failure.code, failure.extended_code)) {
         // The WAL has no complete commit.
         Some((ConstraintViolation | DiskFull, _) | (_, SQLITE_IOERR_WRITE)) => Err(error.into()),
-        // The WAL has the commit, but it may not be synced: readers do not see the change, but a crash could
-        // bring it back. Another commit overwrites it.
+        // The WAL has the commit, but it may not be synced: readers do not see the change, but a
+        // crash could bring it back. Another commit overwrites it.
         _ => match open::write_application_id(connection) {
             Ok(()) => Err(error.into()),
             Err(_) => Err(Error::Unknown(format!("COMMIT failed: {error}"))),

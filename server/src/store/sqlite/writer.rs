@@ -1,8 +1,9 @@
 //! The connection that writes, and group commit: the changes of a batch share one sync.
 //!
-//! Changes queue for the connection. The first one begins a transaction. Changes that waited for it join,
-//! each in a savepoint, and one COMMIT makes all of them durable. A task runs the COMMIT, because requests
-//! may be dropped. If the COMMIT fails and is certainly undone, each change runs again with its own COMMIT.
+//! Changes queue for the connection. The first one begins a transaction. Changes that waited for it
+//! join, each in a savepoint, and one COMMIT makes all of them durable. A task runs the COMMIT,
+//! because requests may be dropped. If the COMMIT fails and is certainly undone, each change runs
+//! again with its own COMMIT.
 
 use super::super::{Error, Purpose, Result};
 use super::commits::Commits;
@@ -71,8 +72,8 @@ impl Batch {
     /// Waits for the COMMIT: until then, what a change has read may still be undone.
     ///
     /// # Errors
-    /// [`Error::Contended`] if nothing was changed and each change must run again with its own COMMIT.
-    /// Other errors are final.
+    /// [`Error::Contended`] if nothing was changed and each change must run again with its own
+    /// COMMIT. Other errors are final.
     pub async fn committed(&self) -> Result<()> {
         committed(self.outcome.clone()).await
     }
@@ -101,8 +102,8 @@ impl Writer {
         self.0.try_lock().is_err()
     }
 
-    /// Begins a change after those that waited longer, if `prepare` succeeds. A change that `is_alone` shares
-    /// its COMMIT with no other one.
+    /// Begins a change after those that waited longer, if `prepare` succeeds. A change that
+    /// `is_alone` shares its COMMIT with no other one.
     pub async fn begin(
         &self,
         is_alone: bool,
@@ -167,8 +168,8 @@ impl State {
         committed
     }
 
-    /// Ends the transaction, and rolls it back if it was not committed. If that fails, the next BEGIN returns
-    /// an error.
+    /// Ends the transaction, and rolls it back if it was not committed. If that fails, the next
+    /// BEGIN returns an error.
     fn end(&self) {
         if !self.connection.is_autocommit() {
             let _ = run(&self.connection, "ROLLBACK");
@@ -277,8 +278,8 @@ impl Lease {
     }
 }
 
-/// Begins a transaction. If another process writes, this waits here and not in a later statement, and
-/// without blocking the thread.
+/// Begins a transaction. If another process writes, this waits here and not in a later statement,
+/// and without blocking the thread.
 async fn begin_immediate(
     mut state: OwnedMutexGuard<State>,
     deadline: Instant,
