@@ -8,18 +8,14 @@ use crate::caller::Role;
 use crate::error::{Error, Result};
 use crate::name::{Name, Slug};
 use crate::records::{Member, OrganizationToken, Page, TokenOwner};
-use crate::store::{MEMBER, Membership, Position, Purpose, TargetMember, Transaction, View};
+use crate::store::{
+    MEMBER, MEMBERS, Membership, Position, Purpose, TargetMember, Transaction, View,
+};
 
 impl InOrganization<'_> {
     /// Lists the members of an organization, by username.
     pub async fn list_members(self, after: Option<Name>) -> Result<Page<Member, Name>> {
-        let range = (after.as_ref(), page_size(after.as_ref()));
-        self.read(View::Statement, |mut view| async move {
-            let (access, page) = view.members(self.credential, self.slug, range).await?;
-            reach(access, Action::Read)?;
-            Ok(page)
-        })
-        .await
+        self.list(&MEMBERS, after, Action::Read).await
     }
 
     /// Returns one member.

@@ -8,7 +8,7 @@ use crate::caller::{Binding, Credential};
 use crate::error::{Error, Result};
 use crate::name::{Name, Slug};
 use crate::records::{AuditLogPage, Group, Organization, Page, PageQuery, User};
-use crate::store::{GROUP, Purpose, View};
+use crate::store::{GROUP, GROUPS, ORGANIZATIONS, Purpose, View};
 use uuid::Uuid;
 
 /// How many entries a part of a page of the audit log has: a few, so that unread ones need little
@@ -38,9 +38,9 @@ impl Service {
         credential: &Credential,
         after: Option<Slug>,
     ) -> Result<Page<Organization, Slug>> {
-        let (after, limit) = (after.as_ref(), page_size(after.as_ref()));
+        let range = (after.as_ref(), page_size(after.as_ref()));
         self.read(View::Statement, |mut view| async move {
-            let (access, page) = view.organizations(credential, after, limit).await?;
+            let (access, page) = view.list(&ORGANIZATIONS, credential, None, range).await?;
             decide_own(&access.caller.binding, OwnAction::ListOrganizations)?;
             Ok(page)
         })
@@ -80,13 +80,7 @@ impl InOrganization<'_> {
 
     /// Lists the groups of an organization, by name; to a group-bound token its own.
     pub async fn list_groups(self, after: Option<Name>) -> Result<Page<Group, Name>> {
-        let range = (after.as_ref(), page_size(after.as_ref()));
-        self.read(View::Statement, |mut view| async move {
-            let (access, page) = view.groups(self.credential, self.slug, range).await?;
-            reach(access, Action::ReadGroups)?;
-            Ok(page)
-        })
-        .await
+        self.list(&GROUPS, after, Action::ReadGroups).await
     }
 
     /// Returns one group.

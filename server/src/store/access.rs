@@ -74,12 +74,13 @@ macro_rules! has_secret {
 macro_rules! access {
     ($columns:literal, $source:literal, $digest:literal, $organization:literal, $more:literal) => {
         concat!(
-            "SELECT t.id, t.name, t.organization_id, t.group_uuid, t.scopes, t.expires_at,
+            "SELECT t.id, t.name, t.organization_id AS binding, t.group_uuid, t.scopes, t.expires_at,
              t.allowed_ips, CASE WHEN t.digest = ",
             $digest,
-            " THEN t.expires_at ELSE t.previous_expires_at END, u.id, u.username, u.email, now_ms(),
-             u.entries, u.hash, o.id, m.role, o.default_expiration, o.maximum_expiration,
-             o.allow_unrestricted, o.entries, o.hash",
+            " THEN t.expires_at ELSE t.previous_expires_at END, u.id AS user_id, u.username, u.email,
+             now_ms() AS read_at, u.entries, u.hash, o.id AS organization_id, m.role,
+             o.default_expiration, o.maximum_expiration, o.allow_unrestricted,
+             o.entries AS log_entries, o.hash",
             $columns,
             " FROM ",
             $source,
@@ -103,33 +104,27 @@ macro_rules! access {
     };
 }
 
-/// A statement that answers [`Access`] with a page of a list, in the columns from [`TARGET`] on. `$page`
-/// selects the page as `p`; its subqueries may read the access `c`, and are constants for the planners. There
-/// is one row if the page is empty, for the access alone. `$names` are those of the columns that `$access`
-/// adds.
+/// A statement that answers [`Access`], as `c`, with a page of a list in the columns from [`TARGET`] on.
+/// `$page` selects the page as `p`. Its subqueries may read `c`: for the planners they are constants. If the
+/// page is empty there is one row, for the access alone.
 macro_rules! page_with_access {
-    ($columns:literal, $page:literal, $order:literal) => {
-        $crate::store::access::page_with_access!(
-            $crate::store::access::access!("", ""),
-            "",
-            $columns,
-            ($page),
-            $order
-        )
-    };
-    ($access:expr, $names:literal, $columns:literal, ($($page:expr),+), $order:literal) => {
+    ($access:expr, $columns:expr, ($($page:expr),+), $order:literal) => {
         concat!(
-            "WITH c (token_id, token_name, binding, group_uuid, scopes, expires_at, allowed_ips,
-             valid_until, user_id, username, email, read_at, user_entries, user_hash, organization_id,
-             role, default_expiration, maximum_expiration, allow_unrestricted, entries, hash",
-            $names,
-            ") AS MATERIALIZED (",
+            "WITH c AS MATERIALIZED (",
             $access,
             ") SELECT c.*, ",
             $columns,
             " FROM c LEFT JOIN ",
             $($page),+,
             " ON true ORDER BY ",
+            $order
+        )
+    };
+    ($columns:expr, $page:expr, $order:literal) => {
+        $crate::store::access::page_with_access!(
+            $crate::store::access::access!("", ""),
+            $columns,
+            ($page),
             $order
         )
     };

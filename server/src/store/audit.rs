@@ -45,7 +45,7 @@ const INSERT_MANY_POSTGRES: &str =
 const PAGE_OF_LOG: &str = page_with_access!(
     "p.code, p.message, p.origin, p.author, p.created_at, p.data",
     "(SELECT * FROM audit_log WHERE organization_id = (SELECT organization_id FROM c)
-     AND sequence <= coalesce($3, (SELECT entries FROM c)) - $4
+     AND sequence <= coalesce($3, (SELECT log_entries FROM c)) - $4
      ORDER BY sequence DESC LIMIT $5) AS p",
     "p.sequence DESC"
 );

@@ -1,7 +1,7 @@
 //! The statements about organizations, their members and their groups.
 
 use super::access::{Access, page_with_access};
-use super::connection::{Row, Value, sql};
+use super::connection::{Row, sql};
 use super::remembered::Touched;
 use super::{Result, Snapshot, Transaction, rows};
 use crate::caller::{Credential, OrganizationId, Role, UserId};
@@ -9,78 +9,70 @@ use crate::name::{Name, Slug};
 use crate::records::{Group, Member, Organization, Page, TokenPolicy};
 use uuid::Uuid;
 
-const ORGANIZATIONS: &str = page_with_access!(
-    "p.slug",
-    "(SELECT o.slug FROM members m JOIN organizations o ON o.id = m.organization_id
-     WHERE m.user_id = (SELECT user_id FROM c)
-     AND m.organization_id = coalesce((SELECT binding FROM c), m.organization_id)
-     AND (o.allow_unrestricted = 1 OR o.id = (SELECT binding FROM c))
-     AND o.slug > $3 ORDER BY o.slug LIMIT $4) AS p",
-    "p.slug"
-);
+/// A list: a statement that answers [`Access`] with the page of `$4` items after the one named `$3`, how to
+/// read an item, and its name. Names are unique, and the list is in their order.
+pub struct List<T, N> {
+    statement: &'static str,
+    read: fn(&dyn Row, usize) -> Result<T>,
+    name: fn(&T) -> &N,
+}
 
-const MEMBERS: &str = page_with_access!(
-    "p.username, p.role, (SELECT u.email FROM users u WHERE u.id = p.user_id)",
-    "(SELECT m.username, m.role, m.user_id FROM members m
-     WHERE m.organization_id = (SELECT organization_id FROM c) AND m.username > $3
-     ORDER BY m.username LIMIT $4) AS p",
-    "p.username"
-);
+/// The organizations that the caller's user is a member of, or only the one that the token is bound to.
+pub const ORGANIZATIONS: List<Organization, Slug> = List {
+    statement: page_with_access!(
+        "p.slug",
+        "(SELECT o.slug FROM members m JOIN organizations o ON o.id = m.organization_id
+         WHERE m.user_id = (SELECT user_id FROM c)
+         AND m.organization_id = coalesce((SELECT binding FROM c), m.organization_id)
+         AND (o.allow_unrestricted = 1 OR o.id = (SELECT binding FROM c))
+         AND o.slug > $3 ORDER BY o.slug LIMIT $4) AS p",
+        "p.slug"
+    ),
+    read: |row, from| Ok(Organization::new(row.get(from)?)),
+    name: |organization| &organization.slug,
+};
 
-const GROUPS: &str = page_with_access!(
-    "p.uuid, p.name, p.location, p.version",
-    "(SELECT * FROM (SELECT g.uuid, g.name, g.location, g.version FROM organization_groups g
-     WHERE g.organization_id = (SELECT organization_id FROM c WHERE group_uuid IS NULL)
-     AND g.name > $3 ORDER BY g.name LIMIT $4) AS a
-     UNION ALL SELECT g.uuid, g.name, g.location, g.version FROM organization_groups g
-     WHERE g.uuid = (SELECT group_uuid FROM c) AND g.name > $3) AS p",
-    "p.name"
-);
+/// The members of an organization.
+pub const MEMBERS: List<Member, Name> = List {
+    statement: page_with_access!(
+        "p.username, p.role, (SELECT u.email FROM users u WHERE u.id = p.user_id)",
+        "(SELECT m.username, m.role, m.user_id FROM members m
+         WHERE m.organization_id = (SELECT organization_id FROM c) AND m.username > $3
+         ORDER BY m.username LIMIT $4) AS p",
+        "p.username"
+    ),
+    read: rows::member,
+    name: |member| &member.username,
+};
+
+/// The groups of an organization, or only the one that the token is bound to.
+pub const GROUPS: List<Group, Name> = List {
+    statement: page_with_access!(
+        "p.uuid, p.name, p.location, p.version",
+        "(SELECT * FROM (SELECT g.uuid, g.name, g.location, g.version FROM organization_groups g
+         WHERE g.organization_id = (SELECT organization_id FROM c WHERE group_uuid IS NULL)
+         AND g.name > $3 ORDER BY g.name LIMIT $4) AS a
+         UNION ALL SELECT g.uuid, g.name, g.location, g.version FROM organization_groups g
+         WHERE g.uuid = (SELECT group_uuid FROM c) AND g.name > $3) AS p",
+        "p.name"
+    ),
+    read: rows::group,
+    name: |group| &group.name,
+};
 
 impl Snapshot {
-    /// Returns who asks and at most `limit` organizations that their user is a member of, or only the one
-    /// that the token is bound to, by slug, after the one named.
-    pub async fn organizations(
+    /// Returns who asks and at most `limit` items of a list after the one named, in one statement.
+    pub async fn list<T: Send, N: AsRef<str> + Clone>(
         &mut self,
+        list: &List<T, N>,
         credential: &Credential,
-        after: Option<&Slug>,
-        limit: u32,
-    ) -> Result<(Access, Page<Organization, Slug>)> {
-        let after = after.map_or("", Slug::as_str);
-        let statement = sql!(ORGANIZATIONS, &credential.digest, Value::Null, after, limit);
-        let read = |row: &dyn Row, from| Ok(Organization::new(row.get(from)?));
-        let (access, found) = self.access_with_page(credential, None, statement, read).await?;
-        Ok((access, Page::new(found, limit, |organization| organization.slug.clone())))
-    }
-
-    /// Returns who asks and at most `limit` members of an organization, by username, after the one
-    /// named.
-    pub async fn members(
-        &mut self,
-        credential: &Credential,
-        slug: &Slug,
-        (after, limit): (Option<&Name>, u32),
-    ) -> Result<(Access, Page<Member, Name>)> {
-        let after = after.map_or("", Name::as_str);
-        let statement = sql!(MEMBERS, &credential.digest, slug, after, limit);
-        let listed = self.access_with_page(credential, Some(slug), statement, rows::member);
-        let (access, found) = listed.await?;
-        Ok((access, Page::new(found, limit, |member| member.username.clone())))
-    }
-
-    /// Returns who asks and at most `limit` groups of an organization, or only the one that the token is
-    /// bound to, by name, after the one named.
-    pub async fn groups(
-        &mut self,
-        credential: &Credential,
-        slug: &Slug,
-        (after, limit): (Option<&Name>, u32),
-    ) -> Result<(Access, Page<Group, Name>)> {
-        let after = after.map_or("", Name::as_str);
-        let statement = sql!(GROUPS, &credential.digest, slug, after, limit);
-        let listed = self.access_with_page(credential, Some(slug), statement, rows::group);
-        let (access, found) = listed.await?;
-        Ok((access, Page::new(found, limit, |group| group.name.clone())))
+        slug: Option<&Slug>,
+        (after, limit): (Option<&N>, u32),
+    ) -> Result<(Access, Page<T, N>)> {
+        let after = after.map_or("", N::as_ref);
+        let statement = sql!(list.statement, &credential.digest, slug, after, limit);
+        let (access, items) = self.access_with_page(credential, slug, statement, list.read).await?;
+        Ok((access, Page::new(items, limit, |item| (list.name)(item).clone())))
     }
 }
 
@@ -146,19 +138,20 @@ impl Transaction {
 
 #[cfg(test)]
 mod tests {
+    use super::super::connection::Value;
     use super::super::sqlite::plan;
     use super::*;
 
     #[test]
     fn a_page_of_members_or_groups_is_a_range_of_an_index() {
-        for (text, range) in [
-            (MEMBERS, "SEARCH m USING PRIMARY KEY (organization_id=? AND username>?)"),
+        for (statement, range) in [
+            (MEMBERS.statement, "SEARCH m USING PRIMARY KEY (organization_id=? AND username>?)"),
             (
-                GROUPS,
+                GROUPS.statement,
                 "SEARCH g USING INDEX sqlite_autoindex_organization_groups_2 (organization_id=? AND name>?)",
             ),
         ] {
-            let plan = plan(&sql!(text, Value::Null, Value::Null, "", 1_i64));
+            let plan = plan(&sql!(statement, Value::Null, Value::Null, "", 1_i64));
             assert!(plan.contains(range), "{plan}");
         }
     }

@@ -49,7 +49,7 @@ pub struct Target<T> {
 macro_rules! access_to_member {
     () => {
         $crate::store::access::access!(
-            ", x.id, x.email, y.role,
+            ", x.id AS member_id, x.email, y.role,
              (SELECT count(*) FROM members z JOIN users w ON w.id = z.user_id AND w.disabled = 0
              WHERE z.organization_id = o.id AND z.user_id <> x.id AND z.role = 'owner')",
             "LEFT JOIN users x ON x.username = $3 AND x.email <> ''

@@ -46,7 +46,6 @@ macro_rules! of_member {
     ($index:literal) => {
         page_with_access!(
             access_to_member!(),
-            ", member_id, member_email, member_role, has_other_owner",
             "p.position, p.id, p.name, p.created_at, p.scopes,
              (SELECT g.name FROM organization_groups g WHERE g.uuid = p.group_uuid), NULL, NULL,
              CAST($2 AS TEXT), p.expires_at",
@@ -63,6 +62,9 @@ macro_rules! of_member {
     };
 }
 
+/// Where the columns of a token begin: after those of the access and of the member.
+const TOKEN_OF_MEMBER: usize = TARGET + 4;
+
 const OF_MEMBER_SQLITE: &str = of_member!(" INDEXED BY tokens_by_user_in_organization");
 const OF_MEMBER_POSTGRES: &str = of_member!("");
 
@@ -73,30 +75,30 @@ const OWN: &str =
      WHERE t.user_id = $1 AND t.position > $2
      AND (t.expires_at IS NULL OR t.expires_at > now_ms()) ORDER BY t.position LIMIT $3";
 
-/// The same lists for PostgreSQL, in one round trip with who asks: `c` is the access, `p` a page of
-/// one of two ranges. Subqueries read what belongs to a token, and `OFFSET 0` keeps one apart, so no
-/// plan can read a whole table for it.
+/// The same lists for PostgreSQL, in one round trip with who asks: `p` is a page of one of two ranges.
+/// Subqueries read what belongs to a token, and `OFFSET 0` keeps one apart, so no plan can read a whole
+/// table for it.
 macro_rules! tokens_with_access {
     ($columns:literal, $one:literal, $other:literal, $more:literal) => {
-        concat!(
-            "SELECT c.*, p.position, p.id, p.name, p.created_at, p.scopes,
-             (SELECT g.name FROM organization_groups g WHERE g.uuid = p.group_uuid), ",
-            $columns,
-            ", p.expires_at FROM (",
+        page_with_access!(
             access!("", ""),
-            ") AS c (token_id, token_name, binding, group_uuid, scopes, expires_at,
-             allowed_ips, valid_until, user_id, username, email, read_at, user_entries, user_hash,
-             organization_id, role, default_expiration, maximum_expiration, allow_unrestricted,
-             entries, hash)
-             LEFT JOIN LATERAL ((SELECT * FROM tokens t WHERE ",
-            $one,
-            " AND t.position > $3 AND (t.expires_at IS NULL OR t.expires_at > c.read_at)
-             ORDER BY t.position LIMIT $4) UNION ALL (SELECT * FROM tokens t WHERE ",
-            $other,
-            " AND t.position > $3 AND (t.expires_at IS NULL OR t.expires_at > c.read_at)
-             ORDER BY t.position LIMIT $4)) AS p ON true ",
-            $more,
-            " ORDER BY p.position"
+            concat!(
+                "p.position, p.id, p.name, p.created_at, p.scopes,
+                 (SELECT g.name FROM organization_groups g WHERE g.uuid = p.group_uuid), ",
+                $columns,
+                ", p.expires_at"
+            ),
+            (
+                "LATERAL ((SELECT * FROM tokens t WHERE ",
+                $one,
+                " AND t.position > $3 AND (t.expires_at IS NULL OR t.expires_at > c.read_at)
+                 ORDER BY t.position LIMIT $4) UNION ALL (SELECT * FROM tokens t WHERE ",
+                $other,
+                " AND t.position > $3 AND (t.expires_at IS NULL OR t.expires_at > c.read_at)
+                 ORDER BY t.position LIMIT $4)) AS p ",
+                $more
+            ),
+            "p.position"
         )
     };
 }
@@ -106,8 +108,8 @@ const ORGANIZATION_WITH_ACCESS: &str = tokens_with_access!(
     "w.username, w.email, $2::text",
     "c.role = ANY($5) AND t.organization_id = c.organization_id",
     "c.role <> ALL($5) AND t.organization_id = c.organization_id AND t.user_id = c.user_id",
-    "LEFT JOIN LATERAL (SELECT w.username, w.email FROM users w
-     WHERE w.id = p.user_id AND c.role = ANY($5) OFFSET 0) AS w ON true"
+    "ON true LEFT JOIN LATERAL (SELECT w.username, w.email FROM users w
+     WHERE w.id = p.user_id AND c.role = ANY($5) OFFSET 0) AS w"
 );
 
 /// `$2` is no slug.
@@ -186,7 +188,7 @@ impl Snapshot {
         let statement = sql!(text, &credential.digest, slug, username, after, limit);
         let read = |row: &dyn Row| {
             let member = rows::optional(row, TARGET, rows::target_member)?;
-            Ok((member, rows::optional(row, TARGET + 4, positioned)?))
+            Ok((member, rows::optional(row, TOKEN_OF_MEMBER, positioned)?))
         };
         let (access, _, rows) = self.read_rows(credential, statement, read).await?;
         let (mut members, found): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
