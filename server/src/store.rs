@@ -128,7 +128,7 @@ impl Store {
         let connection = match &self.backend {
             Backend::Sqlite(sqlite) => Connection::Sqlite(sqlite.read(view != View::Statement)),
             Backend::Postgres(postgres) => {
-                // In a box, it takes no space in every future that reads from SQLite.
+                // Boxed, so that it takes no space in futures that read from SQLite.
                 let session = Box::pin(postgres.read(view == View::Snapshot)).await?;
                 Connection::Postgres(session.into())
             }

@@ -1,5 +1,5 @@
-//! The statements about the audit log: entries are added, read and verified, never changed. What an
-//! entry says is decided in `service::audit`; what its hash covers is in [`chain`].
+//! The statements about the audit log: they add, read and verify entries, and never change them.
+//! `service::audit` writes the texts of entries. [`chain`] has their hashes.
 
 pub(super) mod chain;
 mod verifier;
@@ -18,10 +18,11 @@ use chain::{AnyChain, Chain, Hash};
 use chrono::{DateTime, Utc};
 use verifier::Verifier;
 
-/// How many entries [`Store::verify_audit`] reads at once.
+/// How many entries each statement of [`Store::verify_audit`] reads.
 const PAGE: i64 = 1_000;
 
-/// How many entries one statement adds at most: as many as are added well within its time-out.
+/// The maximum number of entries that one statement adds: far fewer than it can add before its
+/// timeout.
 const BULK: usize = 100_000;
 
 const INSERT: &str = "INSERT INTO audit_log (organization_id, user_id, origin, author, created_at,
@@ -34,7 +35,7 @@ const INSERT_MANY_SQLITE: &str = "INSERT INTO audit_log (organization_id, user_i
      unhex(value ->> 4) FROM json_each($6) ORDER BY key";
 
 /// Adds the entries of four arrays, whose sequence starts after `$6`. PostgreSQL takes three times
-/// as long for JSON.
+/// as long to read JSON.
 const INSERT_MANY_POSTGRES: &str =
     "INSERT INTO audit_log (organization_id, user_id, origin, author,
      created_at, sequence, code, message, data, hash)
@@ -50,7 +51,7 @@ const PAGE_OF_LOG: &str = page_with_access!(
     "p.sequence DESC"
 );
 
-/// Who makes a change.
+/// The author of a change.
 #[derive(Clone, Copy, Debug)]
 pub struct Author<'a> {
     /// The username, or `operator`.
@@ -58,17 +59,17 @@ pub struct Author<'a> {
     pub origin: Origin,
 }
 
-/// What an entry says of a change.
+/// The description of a change in its entry.
 #[derive(Clone, Debug)]
 pub struct NewEntry {
     pub code: &'static str,
     pub message: String,
-    /// What was changed, as a JSON object.
+    /// Details of the change, as a JSON object.
     pub data: String,
 }
 
 impl Store {
-    /// Compares every entry with the chain that it belongs to, and the chains with heads that they
+    /// Verifies every entry of every chain, and compares the chains with `kept`: heads that they
     /// had earlier.
     pub async fn verify_audit(&self, kept: &[NamedHead]) -> Result<AuditReport> {
         let mut view = self.read(View::Snapshot).await?;
@@ -89,7 +90,7 @@ impl Store {
         Ok(verifier.finish())
     }
 
-    /// Returns the end of every chain that has entries, with its name.
+    /// Returns the head of every chain that has entries, with the name of the chain.
     pub async fn audit_heads(&self) -> Result<Vec<NamedHead>> {
         let heads = self.read(View::Statement).await?.heads().await?;
         let heads = heads.into_iter().map(|(_, head)| head);
@@ -98,8 +99,8 @@ impl Store {
 }
 
 impl Snapshot {
-    /// Returns who asks and at most `limit` entries of an organization's log, newest first, after the
-    /// `skipped` newest ones of those that it had when it had `total`, or has now.
+    /// Returns the caller and at most `limit` entries of an organization's log, newest first. Skips
+    /// entries that are newer than number `total`, if given, and then the `skipped` newest ones.
     pub async fn audit_page(
         &mut self,
         credential: &Credential,
@@ -119,8 +120,8 @@ impl Snapshot {
 }
 
 impl Transaction {
-    /// Adds entries to the chain that ends with `head`, in this order. This transaction must have
-    /// read `head` under its lock.
+    /// Adds entries to the chain of `head`, in this order. This transaction must have read `head`
+    /// after it locked the chain.
     pub fn record(&mut self, mut head: ChainHead, author: &Author<'_>, entries: Vec<NewEntry>) {
         let mut entries = entries.into_iter().peekable();
         while entries.peek().is_some() {
@@ -140,8 +141,8 @@ impl Transaction {
         self.execute(update.invalidating(head.invalidation()));
     }
 
-    /// Returns the statement that adds entries of this time with their hashes, whose sequence starts
-    /// after `start`.
+    /// Returns the statement that adds entries with this time and these hashes. Their sequence
+    /// starts after `start`.
     fn insert_entries(
         &self,
         chain: Chain,

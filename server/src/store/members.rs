@@ -9,15 +9,15 @@ use crate::name::{Name, Slug};
 use crate::records::{Group, Member, Organization, Page, TokenPolicy};
 use uuid::Uuid;
 
-/// A list: a statement that answers [`Access`] with the page of `$4` items after the one named `$3`, how to
-/// read an item, and its name. Names are unique, and the list is in their order.
+/// A list, ordered by the unique names of its items. `statement` reads the [`Access`] and a page of
+/// `$4` items after the name `$3`. `read` reads an item, and `name` returns its name.
 pub struct List<T, N> {
     statement: &'static str,
     read: fn(&dyn Row, usize) -> Result<T>,
     name: fn(&T) -> &N,
 }
 
-/// The organizations that the caller's user is a member of, or only the one that the token is bound to.
+/// The organizations of the caller's user, or only the one that the token is bound to.
 pub const ORGANIZATIONS: List<Organization, Slug> = List {
     statement: page_with_access!(
         "p.slug",
@@ -61,7 +61,8 @@ pub const GROUPS: List<Group, Name> = List {
 };
 
 impl Snapshot {
-    /// Returns who asks and at most `limit` items of a list after the one named, in one statement.
+    /// Returns the caller and at most `limit` items of a list after the name `after`, in one
+    /// statement.
     pub async fn list<T: Send, N: AsRef<str> + Clone>(
         &mut self,
         list: &List<T, N>,
@@ -91,7 +92,7 @@ impl Transaction {
         self.execute(insert.invalidating(Invalidation::User(user)));
     }
 
-    /// Gives a member another role.
+    /// Changes the role of a member.
     pub fn update_member(&mut self, organization: OrganizationId, username: &Name, role: Role) {
         let text = "UPDATE members SET role = $1 WHERE organization_id = $2 AND username = $3";
         let update = sql!(text, role, organization, username);
@@ -129,7 +130,7 @@ impl Transaction {
         self.execute(insert.invalidating(Invalidation::Nothing));
     }
 
-    /// Deletes a group that no token is bound to any more.
+    /// Deletes a group that no token is bound to.
     pub fn delete_group(&mut self, group: Uuid) {
         let delete = sql!("DELETE FROM organization_groups WHERE uuid = $1", group);
         self.execute(delete.invalidating(Invalidation::Nothing));

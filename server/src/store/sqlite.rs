@@ -19,6 +19,7 @@ use super::statement::sql;
 use super::{CheckReport, Counts, Error, Intent, Purpose, Result, broken};
 use crate::clock::Clock;
 use commits::Commits;
+use open::Opened;
 use reader::Readers;
 use reserve::Reserve;
 use scopeguard::guard;
@@ -76,14 +77,14 @@ impl Sqlite {
                 }
                 error => Err(error),
             });
-            let (connection, is_checked, upgraded_from) = opened?;
+            let Opened { writer, is_checked, upgraded_from } = opened?;
             // A temporary copy is upgraded, but not the database.
             let upgraded_from = upgraded_from.filter(|_| copy.is_none());
-            open::set_clock(&connection, &clock)?;
-            open::raise_clock(&connection, &clock)?;
+            open::set_clock(&writer, &clock)?;
+            open::raise_clock(&writer, &clock)?;
             let commits = Arc::new(Commits::new(WalIndex::of(open::connect(&path)?), counts));
             let readers = Readers::new(path.clone(), Arc::clone(&commits), clock);
-            let writer = Writer::new(connection, commits);
+            let writer = Writer::new(writer, commits);
             let file_id = files::file_id(&path)?;
             Ok(Self {
                 path,

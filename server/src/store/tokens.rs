@@ -141,7 +141,7 @@ impl Transaction {
             Ok((row.get::<Position>(0)?, rows::bound_token(row, 1)?, row.get::<Name>(6)?))
         };
         let delete = Statement::new(delete, parameters).invalidating(invalidation);
-        let mut deleted = self.change_many(delete, read).await?;
+        let mut deleted = self.execute_bulk(delete, read).await?;
         deleted.sort_unstable_by_key(|(position, ..)| *position);
         let with_slug = |(_, token, owner)| (Token { organization: slug.cloned(), ..token }, owner);
         Ok(deleted.into_iter().map(with_slug).collect())

@@ -51,6 +51,6 @@ impl Transaction {
         let update = if self.connection.is_postgres() { UPDATE_UNLOCKED_USES } else { UPDATE_USES };
         // Only the details of a token show it, and they are never cached.
         let update = sql!(update, uses).invalidating(Invalidation::Nothing);
-        self.change_many(update, |row| row.get(0)).await
+        self.execute_bulk(update, |row| row.get(0)).await
     }
 }

@@ -306,6 +306,6 @@ impl Transaction {
              next_at = 0, attempts = 0 WHERE set_aside_at IS NOT NULL AND (webhook = $1 OR id = $2)
              RETURNING position";
         let update = sql!(text, webhook, id).invalidating(Invalidation::Nothing);
-        Ok(self.change_many(update, |_| Ok(())).await?.len())
+        Ok(self.execute_bulk(update, |_| Ok(())).await?.len())
     }
 }

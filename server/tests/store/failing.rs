@@ -1,5 +1,5 @@
-//! A PostgreSQL server that fails: lost connections, commits that are not confirmed, and
-//! errors that must not show the password. The server is real; nothing is mocked.
+//! Failures of a PostgreSQL server: lost connections, commits that are not confirmed, and errors
+//! that must not show the password. The server is real: nothing is mocked.
 
 use crate::database::{connect, server};
 use crate::stage::{Backend, Stage, acme, name, trials};
@@ -11,17 +11,17 @@ use orgtokens_server::records::MintRequest;
 use orgtokens_server::store::{Error, Purpose, Result, Store, Transaction, View, WriteLock};
 use std::time::{Duration, Instant};
 
-/// How long to wait for something that will happen.
+/// How long to wait for an event that must happen.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub fn trials() -> Vec<Trial> {
     trials!(
         [Backend::Postgres],
         no_error_shows_the_password,
-        a_url_that_asks_for_a_standby_is_refused,
+        a_url_that_selects_a_standby_is_refused,
         an_exhausted_pool_is_unavailable_and_recovers,
         terminated_connections_are_replaced,
-        a_deadlock_is_contention_for_exactly_one_transaction,
+        a_deadlock_fails_exactly_one_transaction_as_contended,
         a_commit_whose_connection_is_lost_has_an_unknown_outcome,
         a_commit_with_a_warning_has_an_unknown_outcome,
         a_commit_that_takes_too_long_has_an_unknown_outcome_and_is_not_cancelled,
@@ -86,7 +86,7 @@ async fn no_error_shows_the_password(_: Backend) {
     assert!(!shown.contains("p@ss") && !shown.contains("p%40ss"), "{shown}");
 }
 
-async fn a_url_that_asks_for_a_standby_is_refused(_: Backend) {
+async fn a_url_that_selects_a_standby_is_refused(_: Backend) {
     let url = format!("{}?target_session_attrs=read-only", server().expect("a server"));
     let refusal = Store::open(&url).await.expect_err("a standby").to_string();
     assert!(refusal.contains("leave it out"), "{refusal}");
@@ -118,7 +118,7 @@ async fn terminated_connections_are_replaced(backend: Backend) {
     add_user(&store, &name("eve")).await.expect("a new user");
 }
 
-async fn a_deadlock_is_contention_for_exactly_one_transaction(backend: Backend) {
+async fn a_deadlock_fails_exactly_one_transaction_as_contended(backend: Backend) {
     let stage = Stage::new(backend).await;
     let bob = stage.member("bob", Role::Viewer).await;
     let store = store(&stage, 4).await;

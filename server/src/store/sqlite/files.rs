@@ -17,7 +17,7 @@ const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
 
 /// Fails unless SQLite may write the database and its other files.
 pub fn require_writable(path: &Path) -> Result<()> {
-    require(path, Access::READ_OK | Access::WRITE_OK)?;
+    require_access(path, Access::READ_OK | Access::WRITE_OK)?;
     let folder = folder(path);
     let access = rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK);
     access.map_err(|error| refusal(folder, &error.into()))
@@ -32,7 +32,7 @@ pub fn file_id(path: &Path) -> Result<FileId> {
     Ok((file.dev(), file.ino()))
 }
 
-fn require(path: &Path, access: Access) -> Result<()> {
+fn require_access(path: &Path, access: Access) -> Result<()> {
     let kind = fs::metadata(path).map_err(|error| refusal(path, &error))?;
     if !kind.is_file() {
         let kind = if kind.is_dir() { "a folder" } else { "no file" };
@@ -117,7 +117,7 @@ pub fn copy_unless_writable(path: &Path) -> Result<(PathBuf, Option<TempDir>)> {
     if require_writable(path).is_ok() {
         return Ok((path.to_owned(), None));
     }
-    require(path, Access::READ_OK)?;
+    require_access(path, Access::READ_OK)?;
     let no_copy = |error: io::Error| {
         let name = path.display();
         broken(format!("{name} may only be read, and a temporary copy of it failed: {error}"))

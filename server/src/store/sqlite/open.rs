@@ -30,10 +30,18 @@ const CHECK_TIMEOUT: Duration = Duration::from_millis(150);
 /// The pragma that checks everything.
 pub const FULL_CHECK: &str = "integrity_check";
 
+/// An open database file.
+pub struct Opened {
+    pub writer: Connection,
+    /// Whether the check for damage was finished.
+    pub is_checked: bool,
+    /// The version of the schema before it was upgraded.
+    pub upgraded_from: Option<usize>,
+}
+
 /// Connects the writer and upgrades the schema. It creates the file or its tables only if `creates`
-/// is true. Errors name `name`. Returns also whether the check for damage was finished, and the
-/// version before an upgrade.
-pub fn open(path: &Path, name: &Path, creates: bool) -> Result<(Connection, bool, Option<usize>)> {
+/// is true. Errors name `name`.
+pub fn open(path: &Path, name: &Path, creates: bool) -> Result<Opened> {
     if creates {
         create(path)?;
     }
@@ -41,11 +49,7 @@ pub fn open(path: &Path, name: &Path, creates: bool) -> Result<(Connection, bool
     open_writable(path, name, creates).map_err(files::with_name(name))
 }
 
-fn open_writable(
-    path: &Path,
-    name: &Path,
-    creates: bool,
-) -> Result<(Connection, bool, Option<usize>)> {
+fn open_writable(path: &Path, name: &Path, creates: bool) -> Result<Opened> {
     files::require_room(path)?;
     let mut writer = connect(path)?;
     let keep_as_is = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
@@ -58,7 +62,7 @@ fn open_writable(
     let upgraded_from = migrate(&mut writer)?;
     // The writer waits for other processes asynchronously.
     writer.busy_timeout(Duration::ZERO)?;
-    Ok((writer, is_checked, upgraded_from))
+    Ok(Opened { writer, is_checked, upgraded_from })
 }
 
 /// Creates an empty file that only its owner may read, unless the file exists.

@@ -126,7 +126,7 @@ pub fn query<T>(
 pub fn plan(statement: &Statement) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("orgtokens.db");
-    let (connection, ..) = open::open(&path, &path, true).unwrap();
+    let connection = open::open(&path, &path, true).unwrap().writer;
     open::set_clock(&connection, &std::sync::Arc::default()).unwrap();
     let explain = format!("EXPLAIN QUERY PLAN {}", statement.sql);
     let explain = Statement::new(explain, statement.parameters.clone());

@@ -215,12 +215,6 @@ pub struct Lease {
     is_done: bool,
 }
 
-impl Lease {
-    fn new(state: OwnedMutexGuard<State>, is_in_savepoint: bool) -> Self {
-        Self { state, is_in_savepoint, is_bulk: false, is_done: false }
-    }
-}
-
 impl Deref for Lease {
     type Target = Connection;
 
@@ -244,6 +238,10 @@ impl Drop for Lease {
 }
 
 impl Lease {
+    fn new(state: OwnedMutexGuard<State>, is_in_savepoint: bool) -> Self {
+        Self { state, is_in_savepoint, is_bulk: false, is_done: false }
+    }
+
     /// Returns the number of the open transaction.
     pub fn transaction(&self) -> u64 {
         self.state.commits.open_transaction()

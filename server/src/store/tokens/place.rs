@@ -164,7 +164,7 @@ impl Transaction {
              LIMIT $1{skip}) RETURNING position"
         );
         let end = sql!(end, limit).invalidating(Invalidation::Nothing);
-        Ok(self.change_many(end, |_| Ok(())).await?.len())
+        Ok(self.execute_bulk(end, |_| Ok(())).await?.len())
     }
 
     /// Locks a place and removes its tokens that accept one of these secrets, if it has any.
