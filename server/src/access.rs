@@ -53,8 +53,7 @@ const WIDER: Error = Error::TokenTooNarrow(
     "a token that is bound to an organization cannot mint a wider one: name its organization",
 );
 
-/// Decides about an action on the user's own account. Every user may do it, but not with every
-/// token.
+/// Decides about an action on the user's own account: every user, but not every token, may do it.
 pub fn decide_own(binding: &Binding, action: OwnAction) -> Result<Extent> {
     use Binding::{Group, Organization, Unrestricted};
     use OwnAction::{ListOrganizations, ManageTokens, MintUnrestricted, ReadUser};

@@ -109,8 +109,7 @@ impl Credential {
         Self::of(token.digest(), origin)
     }
 
-    /// Returns a credential that matches no token, for a malformed one: it is looked up like any
-    /// other.
+    /// Returns a credential that matches no token, so that a malformed one is looked up like any.
     pub fn malformed(origin: Origin) -> Self {
         Self::of(TokenDigest::NONE, origin)
     }

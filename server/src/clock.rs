@@ -23,9 +23,8 @@ where
     Option::from(time).map(to_text).serialize(serializer)
 }
 
-/// The clock of a store: the time of the system, but never before the newest time that it has
-/// returned, or that the database has. So expired tokens stay refused after the system's clock was
-/// set back.
+/// The clock of a store: the time of the system, but never before a time that it has returned or
+/// that the database has. So expired tokens stay refused if the system's clock is set back.
 #[derive(Debug, Default)]
 pub struct Clock {
     /// The newest time, in milliseconds since the Unix epoch.

@@ -21,7 +21,7 @@ pub enum StoreError {
     /// COMMIT was sent but not confirmed. The transaction must not be run again.
     #[error("it is not known whether the change was made: {0}")]
     Unknown(String),
-    /// The database is damaged, another program's or newer than this program, or this program has a
+    /// The database is damaged, another program's or newer than this one, or this program has a
     /// bug.
     #[error("{0}")]
     Broken(String),
@@ -96,8 +96,7 @@ impl Error {
         Self::Internal(StoreError::Broken(reason.into()))
     }
 
-    /// Replaces [`Error::Taken`] by a conflict with this message. Returns every other error
-    /// unchanged.
+    /// Turns [`Error::Taken`] into a conflict with this message. Other errors stay the same.
     #[must_use]
     pub fn or_taken(self, message: impl FnOnce() -> String) -> Self {
         match self {

@@ -11,8 +11,7 @@ macro_rules! duration {
     };
 }
 
-/// The pattern of an [`Expiration`]. Some texts that match it are refused, such as a duration of
-/// zero.
+/// The pattern of an [`Expiration`]. Some texts that match it are refused, such as `0d`.
 pub const EXPIRATION: &str = concat!(
     "^(never|",
     duration!(),
@@ -90,8 +89,7 @@ impl FromStr for Expiration {
     }
 }
 
-/// The lifetime of a token: a duration, or `never` if it need not expire. It keeps the text as it
-/// was written.
+/// The lifetime of a token: a duration, or `never` if it need not expire. It keeps its text.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "String")]
 pub struct Lifetime(String);

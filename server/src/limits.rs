@@ -12,7 +12,7 @@ use std::str::FromStr;
 pub const NETWORK: &str = r"^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$";
 
 /// How many addresses and networks a token may have.
-const MAX_NETWORKS: usize = 100;
+const MAX: usize = 100;
 
 /// The limits of a token. The default has none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,8 +44,7 @@ impl Limits {
     }
 }
 
-/// Addresses and networks, at least one. IPv4 addresses that are mapped into IPv6 are stored as
-/// IPv4.
+/// Addresses and networks, at least one. IPv4 mapped into IPv6 is stored as IPv4.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Vec<String>")]
 pub struct AllowedIps(Vec<IpNet>);
@@ -60,7 +59,7 @@ impl AllowedIps {
         };
         let both = self.0.iter().flat_map(|one| outer.0.iter().filter_map(move |o| common(one, o)));
         let both = IpNet::aggregate(&both.collect());
-        (1..=MAX_NETWORKS).contains(&both.len()).then_some(Self(both))
+        (1..=MAX).contains(&both.len()).then_some(Self(both))
     }
 }
 
@@ -72,15 +71,11 @@ pub fn parse_network(text: &str) -> Result<IpNet, String> {
     let address = || text.parse::<IpAddr>().map(IpNet::from);
     let network = text.parse().or_else(|_| address());
     network.map_err(|_| {
-        format!(
-            "{} is not an address or a network: write it as 10.0.0.0/8 or 10.0.0.1",
-            Quoted(text)
-        )
+        format!("{} is not an address or network: write it as 10.0.0.0/8 or 10.0.0.1", Quoted(text))
     })
 }
 
-/// Returns the network in the form in which clients are compared: as IPv4, if it is mapped into
-/// IPv6.
+/// Returns the network as IPv4, like clients' addresses, if it is mapped into IPv6.
 fn canonical(network: IpNet) -> IpNet {
     let mapped = |net: ipnet::Ipv6Net| {
         let length = net.prefix_len().checked_sub(96)?;
@@ -97,10 +92,8 @@ impl TryFrom<Vec<String>> for AllowedIps {
     type Error = String;
 
     fn try_from(texts: Vec<String>) -> Result<Self, String> {
-        if texts.is_empty() || texts.len() > MAX_NETWORKS {
-            return Err(format!(
-                "name 1 to {MAX_NETWORKS} addresses or networks, or leave them out"
-            ));
+        if texts.is_empty() || texts.len() > MAX {
+            return Err(format!("name 1 to {MAX} addresses or networks, or leave them out"));
         }
         let networks = texts.iter().map(|text| parse_network(text).map(canonical));
         networks.collect::<Result<_, _>>().map(Self)
@@ -170,10 +163,9 @@ mod tests {
 
     #[test]
     fn stored_networks_are_read_back_unchanged() {
-        let stored =
-            allowed(&["10.1.2.3/8", "192.0.2.1", "2001:db8::1/128", "::ffff:10.0.0.0/104"]);
-        assert_eq!(stored.to_string(), "10.0.0.0/8,192.0.2.1,2001:db8::1,10.0.0.0/8");
-        assert_eq!(stored.to_string().parse(), Ok(stored.clone()));
+        let saved = allowed(&["10.1.2.3/8", "192.0.2.1", "2001:db8::1/128", "::ffff:10.0.0.0/104"]);
+        assert_eq!(saved.to_string(), "10.0.0.0/8,192.0.2.1,2001:db8::1,10.0.0.0/8");
+        assert_eq!(saved.to_string().parse(), Ok(saved.clone()));
     }
 
     #[test]
@@ -182,7 +174,7 @@ mod tests {
             let texts: Vec<_> = texts.iter().map(|text| (*text).to_owned()).collect();
             assert!(AllowedIps::try_from(texts.clone()).is_err(), "{texts:?}");
         }
-        assert!(AllowedIps::try_from(vec!["::1".to_owned(); MAX_NETWORKS + 1]).is_err());
+        assert!(AllowedIps::try_from(vec!["::1".to_owned(); MAX + 1]).is_err());
     }
 
     #[test]

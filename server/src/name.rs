@@ -8,7 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The maximum length of a name.
-const MAX_LENGTH: usize = 64;
+const MAX: usize = 64;
 
 /// The pattern of the texts that [`is_name`] accepts, without look-ahead. `.` and `..` are refused,
 /// because clients remove such path segments (RFC 3986, 5.2.4).
@@ -20,9 +20,7 @@ const PATTERN: &str = concat!(
 
 fn is_name(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    (1..=MAX_LENGTH).contains(&text.len())
-        && text.chars().all(allowed)
-        && !matches!(text, "." | "..")
+    (1..=MAX).contains(&text.len()) && text.chars().all(allowed) && !matches!(text, "." | "..")
 }
 
 fn is_email(text: &str) -> bool {
@@ -37,7 +35,7 @@ pub struct Quoted<'a>(pub &'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let cut: String = self.0.chars().take(MAX_LENGTH).collect();
+        let cut: String = self.0.chars().take(MAX).collect();
         let more = if cut.len() < self.0.len() { "..." } else { "" };
         write!(f, "`{}{more}`", cut.escape_debug())
     }

@@ -1,6 +1,5 @@
 //! The types of the contract, named as its schemas. The store reads them, the service returns them,
-//! and the API declares them. They have no primary keys, and only [`MintedToken`] has a plain
-//! token.
+//! and the API declares them. They have no primary keys. Only [`MintedToken`] has a plain token.
 
 #![expect(missing_docs, reason = "openapi.yaml describes the members")]
 

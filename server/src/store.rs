@@ -1,7 +1,6 @@
 //! The database: [`Snapshot`] reads it and [`Transaction`] writes it, with one function for each
-//! question or change of the domain. Each is written once, over the small `Connection` that both
-//! backends provide, and has no SQL in its signature. What callers may do is decided in
-//! [`crate::access`].
+//! read or change of the domain. Each is written once, for both backends, and has no SQL in its
+//! signature. [`crate::access`] decides what callers may do.
 
 mod access;
 mod access_cache;
@@ -186,8 +185,7 @@ impl Store {
         }
     }
 
-    /// Releases the disk space that is reserved for revocations. Returns whether the backend
-    /// reserves any.
+    /// Releases the disk space for revocations. Returns whether the backend reserves any.
     pub async fn release_reserve(&self) -> bool {
         let Backend::Sqlite(sqlite) = &self.backend else { return false };
         sqlite.release_reserve().await;

@@ -1,6 +1,5 @@
-//! The token and its public id. Only [`PlainToken::reveal`] returns the plain text: it is called
-//! for the answer of mint and for the command line. Only the digest is stored, looked up and
-//! compared.
+//! The token and its public id. Only [`PlainToken::reveal`] returns the plain text, for the answer
+//! of mint and for the command line. Only the digest is stored, looked up and compared.
 
 use crate::name::{Quoted, parse_strings};
 use base64::Engine;

@@ -51,8 +51,7 @@ pub struct Organization {
 }
 
 impl Organization {
-    /// Returns the organization of this slug. This server meters nothing, so no quota is ever
-    /// exceeded.
+    /// Returns the organization of this slug. This server meters nothing, so nothing is exceeded.
     pub fn new(slug: Slug) -> Self {
         let (overages, blocked_reads, blocked_writes) = (false, false, false);
         let (name, kind) = (slug.clone(), OrganizationKind::Team);

@@ -80,8 +80,7 @@ pub struct TokenOwner {
     pub email: String,
 }
 
-/// A token to mint. Unknown members are refused: a misspelt restriction must never mint a wider
-/// token.
+/// A token to mint. Unknown members are refused: a misspelt restriction must not widen the token.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MintRequest {

@@ -1,7 +1,6 @@
 //! The statement that begins every request: it reads the caller with the binding of the token and,
-//! if the path names an organization, the caller's role and the version of its lists. Some requests
-//! read their target in the same statement: see `target`. `crate::access` decides what a caller may
-//! do.
+//! if the path names an organization, the caller's role and the version of its lists. It may also
+//! read the target of the request: see `target`. `crate::access` decides what a caller may do.
 
 mod batcher;
 mod target;
@@ -55,8 +54,8 @@ impl Reach {
     }
 }
 
-/// The condition that the token `t` accepts the secret with this digest: its current secret, or its
-/// old one during an overlap.
+/// The condition that the token `t` accepts the secret with this digest: its own or, in an overlap,
+/// its old one.
 macro_rules! has_secret {
     ($digest:literal) => {
         concat!(
@@ -192,8 +191,7 @@ impl Store {
         self.access_cache.get(credential, slug, self.generation()?, || self.clock.now())
     }
 
-    /// Returns what [`Store::access`] returned the last time, which may be outdated. Only on
-    /// PostgreSQL.
+    /// Returns the last result of [`Store::access`], which may be outdated. PostgreSQL only.
     pub fn last_known_access(
         &self,
         credential: &Credential,
@@ -237,8 +235,7 @@ impl Snapshot {
         Ok((access, generation))
     }
 
-    /// Returns the access that each row has, the state in which it was read, and the rows,
-    /// converted by `read`.
+    /// Returns the access, which each row has, the state before it, and the rows, read by `read`.
     pub(super) async fn read_rows<T: Send>(
         &mut self,
         credential: &Credential,
@@ -266,8 +263,7 @@ impl Transaction {
     /// Takes a lock, and blocks the revocation of the caller's token, until the transaction ends.
     /// The lock is sent with the next query, which reads the rows that it protects.
     ///
-    /// A transaction locks one organization or one user, and always before any token, so there is
-    /// no deadlock.
+    /// A transaction locks one organization or user, before any token, so there is no deadlock.
     pub fn lock_as_caller(&mut self, credential: &Credential, lock: &WriteLock) {
         let organization = concat!(
             "SELECT 1 FROM tokens t JOIN members m ON m.user_id = t.user_id

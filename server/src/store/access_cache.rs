@@ -1,5 +1,4 @@
-//! Caches who made a request: the answer of [`Store::access`](super::Store::access) for each
-//! credential.
+//! Caches the result of [`Store::access`](super::Store::access) for each credential.
 //!
 //! On SQLite an entry is valid until another process commits (see `sqlite::commits`), or until this
 //! process changes the user or an organization of the entry. Each statement says which of them it

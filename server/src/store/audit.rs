@@ -21,8 +21,7 @@ use verifier::Verifier;
 /// How many entries each statement of [`Store::verify_audit`] reads.
 const PAGE: i64 = 1_000;
 
-/// The maximum number of entries that one statement adds: far fewer than it can add before its
-/// timeout.
+/// The maximum number of entries that one statement adds, well within its timeout.
 const BULK: usize = 100_000;
 
 const INSERT: &str = "INSERT INTO audit_log (organization_id, user_id, origin, author, created_at,
@@ -34,8 +33,8 @@ const INSERT_MANY_SQLITE: &str = "INSERT INTO audit_log (organization_id, user_i
      SELECT $1, $2, $3, $4, $5, value ->> 0, value ->> 1, value ->> 2, value ->> 3,
      unhex(value ->> 4) FROM json_each($6) ORDER BY key";
 
-/// Adds the entries of four arrays, whose sequence starts after `$6`. PostgreSQL takes three times
-/// as long to read JSON.
+/// Adds the entries of four arrays, numbered from `$6` + 1. PostgreSQL reads JSON three times
+/// slower.
 const INSERT_MANY_POSTGRES: &str =
     "INSERT INTO audit_log (organization_id, user_id, origin, author,
      created_at, sequence, code, message, data, hash)
@@ -69,8 +68,7 @@ pub struct NewEntry {
 }
 
 impl Store {
-    /// Verifies every entry of every chain, and compares the chains with `kept`: heads that they
-    /// had earlier.
+    /// Verifies all chains, and compares them with `kept`: heads that they had earlier.
     pub async fn verify_audit(&self, kept: &[NamedHead]) -> Result<AuditReport> {
         let mut view = self.read(View::Snapshot).await?;
         let mut verifier = Verifier::new(view.heads().await?);
@@ -120,8 +118,7 @@ impl Snapshot {
 }
 
 impl Transaction {
-    /// Adds entries to the chain of `head`, in this order. This transaction must have read `head`
-    /// after it locked the chain.
+    /// Adds entries to the chain of `head`. The transaction must have read `head` under its lock.
     pub fn record(&mut self, mut head: ChainHead, author: &Author<'_>, entries: Vec<NewEntry>) {
         let mut entries = entries.into_iter().peekable();
         while entries.peek().is_some() {
@@ -141,8 +138,7 @@ impl Transaction {
         self.execute(update.invalidating(head.invalidation()));
     }
 
-    /// Returns the statement that adds entries with this time and these hashes. Their sequence
-    /// starts after `start`.
+    /// Returns the statement that adds entries of this time, numbered from `start` + 1.
     fn insert_entries(
         &self,
         chain: Chain,

@@ -24,8 +24,7 @@ pub struct CopyProgress {
 /// returns how many rows each table has. The timeouts of requests do not apply.
 ///
 /// # Errors
-/// [`super::Error::Broken`] if the target is not empty or the counts differ; the target is
-/// unchanged.
+/// [`super::Error::Broken`] if the target is not empty or the counts differ. It is unchanged.
 pub async fn copy(
     from: &Store,
     to: &Store,

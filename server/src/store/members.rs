@@ -61,8 +61,7 @@ pub const GROUPS: List<Group, Name> = List {
 };
 
 impl Snapshot {
-    /// Returns the caller and at most `limit` items of a list after the name `after`, in one
-    /// statement.
+    /// Returns the caller and at most `limit` items after the name `after`, in one statement.
     pub async fn list<T: Send, N: AsRef<str> + Clone>(
         &mut self,
         list: &List<T, N>,

@@ -91,8 +91,7 @@ impl Store {
     }
 }
 
-/// Returns the path in the URL of a file, or in a text that can only be a path. SQLite gives the
-/// path no special meaning.
+/// Returns the path of a file. A text without a scheme must be a plain path, also for SQLite.
 fn file_path(url: &str) -> Option<&str> {
     let path = url.strip_prefix("sqlite://");
     // With any of these characters it may be a URL or a connection string, with a password.

@@ -195,8 +195,7 @@ impl Snapshot {
         self.all(Statement::new(statement, parameters), |row| rows::token(row, 0)).await
     }
 
-    /// Returns a page of the entries of an organization, newest first, from the one with the number
-    /// `last` on.
+    /// Returns a page of the entries of an organization, newest first, from number `last` on.
     pub async fn organization_audit_page(
         &mut self,
         organization: OrganizationId,
@@ -208,8 +207,7 @@ impl Snapshot {
         self.all(sql!(text, organization, last, limit), |row| rows::audit_log(row, 0)).await
     }
 
-    /// Returns a page of the entries that belong to no organization, newest first, and their total
-    /// number.
+    /// Returns a page of the entries without an organization, newest first, and their number.
     pub async fn unrestricted_audit_page(
         &mut self,
         skip: i64,

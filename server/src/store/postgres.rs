@@ -1,8 +1,7 @@
 //! The backend for several servers: PostgreSQL, or an engine that speaks its protocol.
 //!
-//! Writers run at READ COMMITTED and lock rows, so the rows that a change depends on stay the same
-//! until its commit. Nothing is read from a standby. This module knows statements and rows, nothing
-//! of the domain.
+//! Writers run at READ COMMITTED and lock the rows that their change depends on until the commit.
+//! Nothing is read from a standby. This module knows statements and rows, not the domain.
 
 mod connection;
 mod convert;
@@ -112,8 +111,7 @@ impl Session {
             return Ok(Vec::new());
         }
         let lease = self.begin_with(&mut statements)?;
-        // If the request is dropped meanwhile, the connection is dropped too: a statement may be
-        // running.
+        // A dropped request drops the connection too: a statement may be running.
         let answer = timeout(self.answer_timeout, lease.connection.query(&statements, map)).await;
         let answer = answer.unwrap_or_else(|_| {
             Err(Error::Unavailable(format!("no answer within {:?}", self.answer_timeout)))

@@ -1,5 +1,4 @@
-//! Converts rows to records. A row that cannot be read means a damaged database: it is an error,
-//! never a panic.
+//! Converts rows to records. A malformed row means a damaged database: an error, never a panic.
 
 use super::Result;
 use super::access::{Access, FoundDetails, FoundToken, Reach, TargetMember};
@@ -77,8 +76,7 @@ pub fn access(row: &dyn Row) -> Result<Access> {
     Ok(Access { caller, user_head, organization, time, foreign_commits: Some(0) })
 }
 
-/// Reads columns: id, role, default, maximum, whether unrestricted tokens are allowed, entries,
-/// hash.
+/// Reads columns: id, role, default, maximum, whether it allows unrestricted tokens, entries, hash.
 pub fn reach(row: &dyn Row, from: usize, time: DateTime<Utc>) -> Result<Reach> {
     let (id, entries, hash) = (row.get(from)?, row.get(from + 5)?, row.get(from + 6)?);
     let policy = TokenPolicy {
@@ -102,8 +100,8 @@ pub fn bound_token(row: &dyn Row, from: usize) -> Result<Token> {
     })
 }
 
-/// Reads columns: those of [`bound_token`], owner's name and address, organization. The last three
-/// may be null.
+/// Reads columns: those of [`bound_token`], then nullable owner's name, owner's address,
+/// organization.
 pub fn token(row: &dyn Row, from: usize) -> Result<OrganizationToken> {
     let owner = optional(row, from + 5, |row, column| {
         Ok(TokenOwner { username: row.get(column)?, email: row.get(column + 1)? })

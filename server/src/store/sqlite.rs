@@ -1,8 +1,7 @@
 //! The embedded backend: one SQLite file. Worker threads call SQLite directly.
 //!
 //! One connection writes, and changes queue for it. Each read has its own connection and sees the
-//! last commit. Commits are synced (`synchronous=FULL`). This module knows statements and rows,
-//! nothing of the domain.
+//! last commit. Commits are synced (`synchronous=FULL`). It knows statements, not the domain.
 
 mod backup;
 mod commits;
@@ -127,8 +126,7 @@ impl Sqlite {
         run_blocking(move || backup::back_up(&open::connect(&path)?, &target)).await
     }
 
-    /// Checks for damage, unless that was finished when the file was opened. Dropping the future
-    /// ends the check.
+    /// Finishes the check for damage that opening began. Dropping the future ends the check.
     pub async fn find_damage(&self) -> Result<()> {
         if self.is_checked {
             return Ok(());
@@ -144,8 +142,7 @@ impl Sqlite {
         found.await.unwrap_or_else(|_| Err(broken("the check for damage panicked")))
     }
 
-    /// Fails unless the path still names the same file and it can be read. It blocks no worker
-    /// thread.
+    /// Fails unless the path still names the same readable file. Blocks no worker thread.
     pub async fn require_ready(&self) -> Result<()> {
         if files::file_id(&self.path).ok() != Some(self.file_id) {
             return Err(broken(format!(

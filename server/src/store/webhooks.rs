@@ -87,8 +87,7 @@ impl Snapshot {
     /// Returns the end of the audit log. `before` is the result of the last call.
     ///
     /// On PostgreSQL a lower id may become visible after a higher one. All ids up to the newest one
-    /// are visible when every transaction that was open at that moment has ended. SQLite has one
-    /// writer.
+    /// are visible when every transaction that was open then has ended. SQLite has one writer.
     pub(crate) async fn log_end(&mut self, before: LogEnd) -> Result<LogEnd> {
         let statement = if self.connection.is_postgres() {
             "SELECT coalesce(max(id), 0), pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
@@ -111,8 +110,7 @@ impl Snapshot {
         Ok(end.await?.unwrap_or(before))
     }
 
-    /// Returns the first entries with ids above `after` and up to `end`, each with its id and its
-    /// place.
+    /// Returns the first entries with ids above `after` and up to `end`, with ids and places.
     pub(crate) async fn entries_between(
         &mut self,
         after: i64,

@@ -29,9 +29,8 @@ const SETTINGS: &str = "SET statement_timeout = 5000; SET lock_timeout = 4000;
     SET idle_in_transaction_session_timeout = 10000;
     SELECT set_config('synchronous_commit', 'on', false)
     WHERE current_setting('synchronous_commit') = 'off'";
-/// Makes the planner prefer indexes. By default it plans sequential scans of small tables, and a
-/// prepared statement keeps its plan while the table grows. Some compatible engines do not know
-/// these settings.
+/// Makes the planner prefer indexes. By default it scans small tables, and a prepared statement
+/// keeps its plan while the table grows. Some compatible engines do not know these settings.
 const PLANNER: &str = "SET random_page_cost = 1.1; SET enable_seqscan = off; SET jit = off";
 
 /// The SQL of `now_ms()`: the time of the database, but never before its newest audit entry. So no
@@ -70,8 +69,7 @@ impl Connection {
         driver.spawn(async move {
             while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await
             {
-                // The flag is set before the client receives the answer that the warning belongs
-                // to.
+                // Set before the client receives the answer that the warning belongs to.
                 if let AsyncMessage::Notice(notice) = message
                     && notice.parsed_severity() == Some(Severity::Warning)
                 {
@@ -113,8 +111,7 @@ impl Connection {
             }
             Ok(found)
         };
-        // `try_join!` polls in this order, so they are sent in this order, and the first error
-        // wins.
+        // `try_join!` polls, and so sends, in this order. The first error wins.
         try_join!(self.run_all(before, &prepared), rows).map(|((), found)| found)
     }
 

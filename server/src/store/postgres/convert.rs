@@ -1,5 +1,4 @@
-//! Converts parameters, columns and errors of the driver. The detail of an error is left out,
-//! because it quotes values.
+//! Converts parameters, columns, and errors without their details, because those quote values.
 
 use super::super::statement::{Column, Row, Value, corrupt};
 use super::super::{Error, Result as StoreResult};
@@ -10,8 +9,7 @@ use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
 type Result<T> = std::result::Result<T, Box<dyn StdError + Sync + Send>>;
 
-// The server infers the type of each parameter, also of nulls, from the column that it is compared
-// with.
+// The server infers the type of a parameter, also of a null, from the column it is compared with.
 impl ToSql for Value {
     fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull> {
         match self {

@@ -126,14 +126,12 @@ impl Lease {
     }
 }
 
-/// The queue of each lock that a change holds or waits for. Every such change has a reference to
-/// it.
+/// The queue of each lock that a change holds or waits for. Each such change has a reference.
 #[derive(Default)]
 pub struct LockQueues(Mutex<HashMap<WriteLock, Arc<tokio::sync::Mutex<()>>>>);
 
 impl LockQueues {
-    /// Waits in the queue of a lock until no other change holds it. Dropping the result leaves the
-    /// queue.
+    /// Waits until no other change holds the lock. Dropping the result releases it.
     async fn enter(&self, lock: &WriteLock) -> Result<OwnedMutexGuard<()>> {
         let queue = {
             let mut queues = self.0.lock();

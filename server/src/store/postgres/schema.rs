@@ -1,5 +1,4 @@
-//! The schema and its migrations. One server at a time runs them. A database with a newer schema is
-//! refused, never changed.
+//! The schema and its migrations, which one server at a time runs. A newer schema is refused.
 
 use super::super::statement::sql;
 use super::super::{Result, broken, known_version, never_initialised};
@@ -15,8 +14,8 @@ const MIGRATIONS: [&str; 4] = [
 ];
 
 /// Makes other servers wait until this one has migrated; the key is "orgtoken" in ASCII. Some
-/// engines have no advisory locks: a second server then fails because a table exists, and can start
-/// again.
+/// engines have no such locks: a second server then fails because a table exists, and can be
+/// restarted.
 const LOCK: &str = "SELECT pg_advisory_lock(8030594835338192238)";
 
 const SCHEMA_TABLE: &str = "CREATE TABLE IF NOT EXISTS orgtokens_schema (version BIGINT NOT NULL);

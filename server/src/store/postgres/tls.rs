@@ -15,8 +15,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 type Result<T> = std::result::Result<T, rustls::Error>;
 
-/// How the certificate of the database is verified. Without a file of authorities, the system's
-/// authorities are used.
+/// How the certificate of the database is verified. Without a file, the system's authorities count.
 pub enum Verify {
     /// Not at all: this stops eavesdroppers, but not a man in the middle.
     Nothing,

@@ -1,5 +1,4 @@
-//! Parses the database URL: hosts, credentials and TLS. No error shows a part of the URL, because
-//! it may have a password.
+//! Parses the database URL. No error shows a part of the URL, because it may have a password.
 
 use super::super::{Result, broken};
 use super::tls::{self, Verify};

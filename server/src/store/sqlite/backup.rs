@@ -1,5 +1,4 @@
-//! Backs up a database that is in use, and checks every page. Neither changes the database or
-//! overwrites a file.
+//! Backs up and checks a database that is in use. Neither changes it or overwrites a file.
 
 use super::super::{CheckReport, Error, Result, broken};
 use super::{folder, open};
@@ -62,8 +61,7 @@ fn remove_abandoned(path: &Path) -> io::Result<()> {
     fs::remove_file(path)
 }
 
-/// Copies all pages in one step: the copy is consistent, and no writer waits. Errors call the
-/// target `name`.
+/// Copies all pages in one step: consistent, and no writer waits. Errors call the target `name`.
 pub fn copy_pages(source: &Connection, target: &mut Connection, name: &Path) -> Result<()> {
     let copied = Backup::new(source, target)?.step(-1);
     match copied {

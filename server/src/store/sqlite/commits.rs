@@ -1,11 +1,9 @@
-//! Counts foreign commits: those of other processes. The access cache is invalid after each of
-//! them.
+//! Counts foreign commits: those of other processes. Each one invalidates the access cache.
 //!
 //! Every commit changes the header of the WAL index. This process holds SQLite's write lock from
 //! `before_commit` until its own commit is published. If `after_commit` finds that the header
-//! counts exactly that commit, no other process has committed. Every other change of the header is
-//! foreign. From the moment when an own commit may be published until it is counted, the generation
-//! is unknown.
+//! counts exactly that commit, no other process has committed. Every other change is foreign. While
+//! an own commit may be published but is not counted yet, the generation is unknown.
 
 use super::super::Counts;
 use super::super::access_cache::Generation;
@@ -46,8 +44,7 @@ impl Commits {
         Self { index, state: Mutex::default(), counts }
     }
 
-    /// Returns the state of the database now. A statement that starts after this call reads this
-    /// state or a newer one.
+    /// Returns the state of the database now. Statements after this read the same or a newer one.
     pub fn generation(&self) -> Option<Generation> {
         let index = self.index.as_ref()?;
         let mut state = self.state.lock();
@@ -83,8 +80,7 @@ impl Commits {
         state.is_committing = true;
     }
 
-    /// Must be called after an own COMMIT. It has published this number of commits, `None` if that
-    /// is not known.
+    /// Must be called after an own COMMIT, with the number of commits that it published, if known.
     pub fn after_commit(&self, published: Option<u32>) {
         let mut state = self.state.lock();
         let changes = mem::take(&mut state.changes);

@@ -140,8 +140,7 @@ pub fn copy_unless_writable(path: &Path) -> Result<(PathBuf, Option<TempDir>)> {
     Ok((copy, Some(folder)))
 }
 
-/// Copies a database that another process may write. SQLite reads one consistent state, including
-/// the WAL.
+/// Copies a database that another process may write: one consistent state, including the WAL.
 fn copy_live(path: &Path, copy: &Path) -> Result<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let source = Connection::open_with_flags(path, flags)?;

@@ -24,8 +24,7 @@ const MIGRATIONS: [&str; 4] = [
     include_str!("../../../migrations/sqlite/0003_token_life.sql"),
     include_str!("../../../migrations/sqlite/0004_overlap_ends.sql"),
 ];
-/// How long the check for damage may delay the start. A server finishes the check in the
-/// background.
+/// How long the check for damage may delay the start. A server finishes it in the background.
 const CHECK_TIMEOUT: Duration = Duration::from_millis(150);
 /// The pragma that checks everything.
 pub const FULL_CHECK: &str = "integrity_check";
@@ -135,8 +134,8 @@ pub fn connect(path: &Path) -> Result<Connection> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -8192)?;
-    // A checkpoint copies a page once, even if several changes wrote it. Measured: 10 % more mints
-    // than with 1,000.
+    // A checkpoint copies a page once for several changes. Measured: 10 % more mints than with
+    // 1,000.
     connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
     // Sorting must work on a full disk.
     connection.pragma_update(None, "temp_store", "MEMORY")?;

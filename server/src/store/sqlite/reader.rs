@@ -56,8 +56,7 @@ impl Lease {
         Ok(self.connection.as_ref().expect("it was taken"))
     }
 
-    /// Returns [`Commits::generation`], unless a statement has run. The first statement reads this
-    /// state or a newer one.
+    /// Returns [`Commits::generation`], unless a statement has run.
     pub fn generation(&self) -> Option<Generation> {
         self.connection.is_none().then(|| self.readers.commits.generation())?
     }

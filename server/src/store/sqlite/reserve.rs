@@ -13,8 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Enough for the pages of some hundred changes.
 const SIZE: usize = 1024 * 1024;
 
-/// The file. Dropping this value creates the file again, if it was released and the space is still
-/// free.
+/// The file. Dropping this creates it again, if it was released and the space is still free.
 pub struct Reserve {
     path: PathBuf,
     is_released: AtomicBool,

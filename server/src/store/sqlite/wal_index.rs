@@ -1,11 +1,9 @@
-//! Reads the header of the WAL index, to notice commits of all processes without a lock or a system
-//! call.
+//! Notices the commits of all processes without a lock or a system call.
 //!
-//! The index is memory that all processes with an open connection share, and every commit changes
-//! its header (SQLite, "WAL-mode File Format", 2.1). When a transaction begins, SQLite itself
-//! compares the header with an earlier copy. `PRAGMA data_version` gives the same answer, but takes
-//! locks that all readers of a process share: that costs more time than the rest of a short
-//! request.
+//! The WAL index is memory that all processes with an open connection share. Every commit changes
+//! its header (SQLite, "WAL-mode File Format", 2.1), and SQLite itself compares it with an earlier
+//! copy when a transaction begins. `PRAGMA data_version` gives the same answer, but takes locks
+//! that all readers of a process share: more time than the rest of a short request.
 
 #![expect(unsafe_code, reason = "SQLite gives the memory as a pointer, through its C interface")]
 
@@ -37,8 +35,7 @@ unsafe impl Send for WalIndex {}
 unsafe impl Sync for WalIndex {}
 
 impl WalIndex {
-    /// Returns the index of a connection that has read its database; `None` if the database has no
-    /// WAL.
+    /// Returns the index of a connection that has read its database; `None` without a WAL.
     pub fn of(connection: Connection) -> Option<Self> {
         let mut file: *mut ffi::sqlite3_file = ptr::null_mut();
         let mut part = ptr::null_mut();

@@ -1,9 +1,8 @@
 //! The connection that writes, and group commit: the changes of a batch share one sync.
 //!
 //! Changes queue for the connection. The first one begins a transaction. Changes that waited for it
-//! join, each in a savepoint, and one COMMIT makes all of them durable. A task runs the COMMIT,
-//! because requests may be dropped. If the COMMIT fails and is certainly undone, each change runs
-//! again with its own COMMIT.
+//! join, each in a savepoint, and one COMMIT makes all of them durable. A task runs the COMMIT:
+//! requests may be dropped. If it is certainly undone, each change runs again with its own COMMIT.
 
 use super::super::{Error, Purpose, Result};
 use super::commits::Commits;
@@ -168,8 +167,8 @@ impl State {
         committed
     }
 
-    /// Ends the transaction, and rolls it back if it was not committed. If that fails, the next
-    /// BEGIN returns an error.
+    /// Ends the transaction; rolls back if it was not committed. If that fails, the next BEGIN
+    /// does.
     fn end(&self) {
         if !self.connection.is_autocommit() {
             let _ = run(&self.connection, "ROLLBACK");

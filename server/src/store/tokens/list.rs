@@ -30,8 +30,7 @@ const ALL_IN_ORGANIZATION: &str =
      WHERE t.organization_id = $1 AND t.position > $2
      AND (t.expires_at IS NULL OR t.expires_at > now_ms()) ORDER BY t.position LIMIT $3";
 
-/// The tokens of a user in an organization. SQLite must be told the index: otherwise it reads the
-/// tokens of all members.
+/// The tokens of a user in an organization. With another index SQLite reads those of all members.
 const OWN_IN_ORGANIZATION: &str =
     "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, NULL, NULL, o.slug,
      t.expires_at FROM tokens t INDEXED BY tokens_by_user_in_organization

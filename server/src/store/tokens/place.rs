@@ -11,8 +11,7 @@ use crate::records::Token;
 use crate::token::{TokenDigest, TokenId};
 use std::time::Duration;
 
-/// The owner of the audit chain of a token: its organization, or its user if the token is
-/// unrestricted.
+/// The owner of a token's audit chain: its organization, or its user if it is unrestricted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenPlace {
     Organization(Slug),
@@ -27,8 +26,7 @@ impl TokenPlace {
     }
 }
 
-/// The head of the audit chain of a place, and the tokens that were removed there, with their
-/// owners.
+/// The head of a place's audit chain, and the tokens that were removed there, with their owners.
 type Removed = (ChainHead, Vec<(Token, Name)>);
 
 /// Reads columns: organization, user. The first may be null.
@@ -39,8 +37,7 @@ pub fn read_place(row: &dyn Row) -> Result<TokenPlace> {
     }
 }
 
-/// Returns the condition that a token `x` is live and accepts one of these secrets, and its
-/// parameter.
+/// Returns the condition, and its parameter, that a token `x` is live and accepts such a secret.
 fn accepts_one_of(digests: &[TokenDigest], parameter: usize, is_postgres: bool) -> (String, Value) {
     let [current, previous] =
         ["a.digest", "b.previous_digest"].map(|column| in_hex_list(column, parameter, is_postgres));
@@ -53,9 +50,8 @@ fn accepts_one_of(digests: &[TokenDigest], parameter: usize, is_postgres: bool) 
 }
 
 impl Store {
-    /// Returns the time until the next token expires or the next overlap ends; zero if that has
-    /// happened. Raises the clock to the newest audit entry, which another process may have
-    /// written.
+    /// Returns the time until the next token expires or the next overlap ends; zero if one has.
+    /// Raises the clock to the newest audit entry, which may be of another process.
     pub async fn until_next_end(&self) -> Result<Option<Duration>> {
         let next = "SELECT now_ms(),
              (SELECT expires_at FROM tokens WHERE expires_at IS NOT NULL
@@ -88,8 +84,7 @@ impl Snapshot {
         Ok(self.places(expired, [user.into(), name.into()]).await?.pop())
     }
 
-    /// Returns the place of the token with this secret, if the token has expired or the overlap has
-    /// ended.
+    /// Returns the place of the token with this secret, if it has expired or its overlap has ended.
     pub async fn place_of_ended(&mut self, secret: &TokenDigest) -> Result<Option<TokenPlace>> {
         let ended = "(x.digest = $1 OR x.previous_digest = $1)
              AND (+x.expires_at <= now_ms() OR +x.previous_expires_at <= now_ms())";
@@ -102,8 +97,7 @@ impl Snapshot {
         self.places(&accepts, [list]).await
     }
 
-    /// Returns the place of the token that had this secret and no longer accepts it, unless its use
-    /// is already recorded.
+    /// Returns the place of the token that refuses this old secret, unless a use of it is recorded.
     pub async fn retired_from(&mut self, digest: &TokenDigest) -> Result<Option<TokenPlace>> {
         let had = "x.position = (SELECT r.position FROM retired_secrets r
              WHERE r.digest = $1 AND r.is_reused = 0)
@@ -152,9 +146,8 @@ impl Transaction {
         Ok(removed)
     }
 
-    /// Removes at most `limit` old secrets whose overlaps have ended, so that they are refused even
-    /// if the clock is set back. Skips rows that another transaction has locked. Returns how many
-    /// it removed.
+    /// Removes at most `limit` old secrets whose overlaps have ended, so that they stay refused if
+    /// the clock is set back. Skips rows that others have locked. Returns how many it removed.
     pub async fn end_overlaps(&mut self, limit: u32) -> Result<usize> {
         let skip =
             if self.connection.is_postgres() { " FOR NO KEY UPDATE SKIP LOCKED" } else { "" };
@@ -184,8 +177,7 @@ impl Transaction {
         parameter: Value,
     ) -> Result<Option<Removed>> {
         let Some(head) = self.lock_place(place).await? else { return Ok(None) };
-        // The `+` stops SQLite from using the index of an organization or a user: that may have
-        // many other tokens.
+        // The `+` avoids the index of an organization or user, which may have many other tokens.
         let (id, at_place) = match head.chain {
             Chain::Organization(id) => (id.0, "+x.organization_id = $1"),
             Chain::User(id) => (id.0, "+x.user_id = $1 AND x.organization_id IS NULL"),

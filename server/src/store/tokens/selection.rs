@@ -12,8 +12,7 @@ use crate::token::TokenId;
 #[derive(Clone, Copy, Debug)]
 pub enum Selection<'a> {
     Ids(&'a [TokenId]),
-    /// A filter, and tokens that were used but whose use is not written yet: it does not select
-    /// them.
+    /// A filter, and tokens to leave out: their last use is not written yet.
     Filter(&'a RevocationFilter, &'a [TokenId]),
 }
 
