@@ -104,28 +104,29 @@ macro_rules! access {
     };
 }
 
-/// A statement that answers [`Access`], as `c`, with a page of a list in the columns from [`TARGET`] on.
-/// `$page` selects the page as `p`. Its subqueries may read `c`: for the planners they are constants. If the
-/// page is empty there is one row, for the access alone.
+/// A statement that answers [`Access`] in one row, and a page of a list in the others, in the columns from
+/// [`TARGET`] on. `$page` is what comes after the `SELECT` of the page: it may read the access as `c`, which
+/// subqueries make a constant for the planners. `$no_item` are as many NULLs as it has columns. The rows have
+/// no order. `$access` may have more columns, for which there are as many NULLs in `$no_more`.
 macro_rules! page_with_access {
-    ($access:expr, $columns:expr, ($($page:expr),+), $order:literal) => {
+    ($access:expr, $no_more:literal, $no_item:literal, ($($page:expr),+)) => {
         concat!(
             "WITH c AS MATERIALIZED (",
             $access,
             ") SELECT c.*, ",
-            $columns,
-            " FROM c LEFT JOIN ",
-            $($page),+,
-            " ON true ORDER BY ",
-            $order
+            $no_item,
+            " FROM c UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+             NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, ",
+            $no_more,
+            $($page),+
         )
     };
-    ($columns:expr, $page:expr, $order:literal) => {
+    ($no_item:literal, $page:expr) => {
         $crate::store::access::page_with_access!(
             $crate::store::access::access!("", ""),
-            $columns,
-            ($page),
-            $order
+            "",
+            $no_item,
+            ($page)
         )
     };
 }
@@ -210,8 +211,8 @@ impl Snapshot {
         Ok(access)
     }
 
-    /// Returns who asks and a page, which `statement` reads both: see [`page_with_access`]. `read` reads
-    /// the columns of an item from this one on.
+    /// Returns who asks and the items of a page, in no order, which `statement` reads both: see
+    /// [`page_with_access`]. `read` reads the columns of an item from this one on.
     pub(super) async fn access_with_page<T: Send>(
         &mut self,
         credential: &Credential,
@@ -235,8 +236,8 @@ impl Snapshot {
         Ok((access, generation))
     }
 
-    /// Returns who asks, which each row tells, the state that it was read in, and what `read` makes of the
-    /// rows.
+    /// Returns who asks, which the first row tells that has a token, the state that it was read in, and what
+    /// `read` makes of the rows.
     pub(super) async fn read_rows<T: Send>(
         &mut self,
         credential: &Credential,
@@ -246,7 +247,7 @@ impl Snapshot {
         let generation = self.connection.sqlite().and_then(Session::generation);
         let mut access = None;
         let read = |row: &dyn Row| {
-            if access.is_none() {
+            if access.is_none() && !row.is_null(0) {
                 access = Some(accepted(rows::access(row)?, credential)?);
             }
             read(row)
