@@ -1,8 +1,8 @@
 //! An API-token service for organizations that keeps the contract of `openapi.yaml`.
 //!
-//! A request travels one way: `front` (dispatch, limits, headers), `handlers` (take apart, call,
+//! A request travels one way: `front` (dispatch, headers, access log), `handlers` (take apart, call,
 //! wrap), [`service`] (the operations, decided by `access`), [`store`] (persistence). `service` and
-//! `store` know no HTTP; [`http`] is the vocabulary of the others.
+//! `store` know no HTTP; [`http`] is the vocabulary of the others, and `context` what they share.
 
 #[doc(hidden)] // for the micro-benchmarks
 pub mod access;
@@ -10,6 +10,7 @@ mod api;
 mod auth;
 pub mod caller;
 mod clock;
+mod context;
 pub mod document;
 pub mod error;
 mod expiration;

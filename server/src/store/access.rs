@@ -104,28 +104,29 @@ macro_rules! access {
     };
 }
 
-/// A statement that reads an [`Access`], as `c`, and a page of a list in the columns from
-/// [`TARGET`] on. `$page` selects the page as `p`. Its subqueries may read `c`: planners treat them
-/// as constants. If the page is empty, there is one row, which has only the access.
+/// A statement that reads an [`Access`] in one row, and the items of a page in the other rows, in
+/// the columns from [`TARGET`] on and in no order. `$page` is the text after the `SELECT` of the
+/// page. Its subqueries may read the access as `c`: planners treat them as constants. `$no_item` has
+/// a NULL for each column of an item, and `$no_more` for each more column of `$access`.
 macro_rules! page_with_access {
-    ($access:expr, $columns:expr, ($($page:expr),+), $order:literal) => {
+    ($access:expr, $no_more:literal, $no_item:literal, ($($page:expr),+)) => {
         concat!(
             "WITH c AS MATERIALIZED (",
             $access,
             ") SELECT c.*, ",
-            $columns,
-            " FROM c LEFT JOIN ",
-            $($page),+,
-            " ON true ORDER BY ",
-            $order
+            $no_item,
+            " FROM c UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+             NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, ",
+            $no_more,
+            $($page),+
         )
     };
-    ($columns:expr, $page:expr, $order:literal) => {
+    ($no_item:literal, $page:expr) => {
         $crate::store::access::page_with_access!(
             $crate::store::access::access!("", ""),
-            $columns,
-            ($page),
-            $order
+            "",
+            $no_item,
+            ($page)
         )
     };
 }
@@ -210,8 +211,8 @@ impl Snapshot {
         Ok(access)
     }
 
-    /// Returns the caller and a page of a list, from one statement of [`page_with_access`]. `read`
-    /// reads an item from the columns from a given one on.
+    /// Returns the caller and the items of a page, in no order, from one statement of
+    /// [`page_with_access`]. `read` reads an item from the columns from a given one on.
     pub(super) async fn access_with_page<T: Send>(
         &mut self,
         credential: &Credential,
@@ -235,7 +236,8 @@ impl Snapshot {
         Ok((access, generation))
     }
 
-    /// Returns the access, which each row has, the state before it, and the rows, read by `read`.
+    /// Returns the access, which is in one of the rows, the state in which it was read, and all
+    /// rows, converted by `read`.
     pub(super) async fn read_rows<T: Send>(
         &mut self,
         credential: &Credential,
@@ -245,7 +247,7 @@ impl Snapshot {
         let generation = self.connection.sqlite().and_then(Session::generation);
         let mut access = None;
         let read = |row: &dyn Row| {
-            if access.is_none() {
+            if access.is_none() && !row.is_null(0) {
                 access = Some(accepted(rows::access(row)?, credential)?);
             }
             read(row)

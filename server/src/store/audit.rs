@@ -9,13 +9,14 @@ pub use verifier::AuditReport;
 
 use super::access::{Access, page_with_access};
 use super::access_cache::Invalidation;
-use super::statement::{Statement, Value, hex, sql};
+use super::statement::{Row, Statement, Value, hex, sql};
 use super::{Result, Snapshot, Store, Transaction, View, rows};
 use crate::caller::{Credential, Origin};
 use crate::name::Slug;
 use crate::records::AuditLog;
 use chain::{AnyChain, Chain, Hash};
 use chrono::{DateTime, Utc};
+use std::cmp::Reverse;
 use verifier::Verifier;
 
 /// How many entries each statement of [`Store::verify_audit`] reads.
@@ -43,11 +44,11 @@ const INSERT_MANY_POSTGRES: &str =
      WITH ORDINALITY AS e (code, message, data, hash, key) ORDER BY key";
 
 const PAGE_OF_LOG: &str = page_with_access!(
-    "p.code, p.message, p.origin, p.author, p.created_at, p.data",
-    "(SELECT * FROM audit_log WHERE organization_id = (SELECT organization_id FROM c)
+    "NULL, NULL, NULL, NULL, NULL, NULL, NULL",
+    "* FROM (SELECT code, message, origin, author, created_at, data, sequence FROM audit_log
+     WHERE organization_id = (SELECT organization_id FROM c)
      AND sequence <= coalesce($3, (SELECT log_entries FROM c)) - $4
-     ORDER BY sequence DESC LIMIT $5) AS p",
-    "p.sequence DESC"
+     ORDER BY sequence DESC LIMIT $5) AS p"
 );
 
 /// The author of a change.
@@ -106,7 +107,11 @@ impl Snapshot {
         (total, skipped, limit): (Option<i64>, i64, i64),
     ) -> Result<(Access, Vec<AuditLog>)> {
         let statement = sql!(PAGE_OF_LOG, &credential.digest, slug, total, skipped, limit);
-        self.access_with_page(credential, Some(slug), statement, rows::audit_log).await
+        let read = |row: &dyn Row, from| Ok((row.get(from + 6)?, rows::audit_log(row, from)?));
+        let listed = self.access_with_page(credential, Some(slug), statement, read);
+        let (access, mut entries): (_, Vec<(i64, _)>) = listed.await?;
+        entries.sort_unstable_by_key(|(sequence, _)| Reverse(*sequence));
+        Ok((access, entries.into_iter().map(|(_, entry)| entry).collect()))
     }
 
     async fn heads(&mut self) -> Result<Vec<(AnyChain, NamedHead)>> {

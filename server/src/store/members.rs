@@ -20,13 +20,12 @@ pub struct List<T, N> {
 /// The organizations of the caller's user, or only the one that the token is bound to.
 pub const ORGANIZATIONS: List<Organization, Slug> = List {
     statement: page_with_access!(
-        "p.slug",
-        "(SELECT o.slug FROM members m JOIN organizations o ON o.id = m.organization_id
+        "NULL",
+        "* FROM (SELECT o.slug FROM members m JOIN organizations o ON o.id = m.organization_id
          WHERE m.user_id = (SELECT user_id FROM c)
          AND m.organization_id = coalesce((SELECT binding FROM c), m.organization_id)
          AND (o.allow_unrestricted = 1 OR o.id = (SELECT binding FROM c))
-         AND o.slug > $3 ORDER BY o.slug LIMIT $4) AS p",
-        "p.slug"
+         AND o.slug > $3 ORDER BY o.slug LIMIT $4) AS p"
     ),
     read: |row, from| Ok(Organization::new(row.get(from)?)),
     name: |organization| &organization.slug,
@@ -35,11 +34,11 @@ pub const ORGANIZATIONS: List<Organization, Slug> = List {
 /// The members of an organization.
 pub const MEMBERS: List<Member, Name> = List {
     statement: page_with_access!(
-        "p.username, p.role, (SELECT u.email FROM users u WHERE u.id = p.user_id)",
-        "(SELECT m.username, m.role, m.user_id FROM members m
+        "NULL, NULL, NULL",
+        "p.username, p.role, (SELECT u.email FROM users u WHERE u.id = p.user_id)
+         FROM (SELECT m.username, m.role, m.user_id FROM members m
          WHERE m.organization_id = (SELECT organization_id FROM c) AND m.username > $3
-         ORDER BY m.username LIMIT $4) AS p",
-        "p.username"
+         ORDER BY m.username LIMIT $4) AS p"
     ),
     read: rows::member,
     name: |member| &member.username,
@@ -48,13 +47,13 @@ pub const MEMBERS: List<Member, Name> = List {
 /// The groups of an organization, or only the one that the token is bound to.
 pub const GROUPS: List<Group, Name> = List {
     statement: page_with_access!(
-        "p.uuid, p.name, p.location, p.version",
-        "(SELECT * FROM (SELECT g.uuid, g.name, g.location, g.version FROM organization_groups g
+        "NULL, NULL, NULL, NULL",
+        "p.uuid, p.name, p.location, p.version FROM
+         (SELECT * FROM (SELECT g.uuid, g.name, g.location, g.version FROM organization_groups g
          WHERE g.organization_id = (SELECT organization_id FROM c WHERE group_uuid IS NULL)
          AND g.name > $3 ORDER BY g.name LIMIT $4) AS a
          UNION ALL SELECT g.uuid, g.name, g.location, g.version FROM organization_groups g
-         WHERE g.uuid = (SELECT group_uuid FROM c) AND g.name > $3) AS p",
-        "p.name"
+         WHERE g.uuid = (SELECT group_uuid FROM c) AND g.name > $3) AS p"
     ),
     read: rows::group,
     name: |group| &group.name,

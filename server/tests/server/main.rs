@@ -20,6 +20,7 @@ mod files;
 mod last_use;
 mod life;
 mod log;
+mod modules;
 mod operator;
 mod ops;
 mod permissions;

@@ -167,8 +167,7 @@ impl State {
         committed
     }
 
-    /// Ends the transaction; rolls back if it was not committed. If that fails, the next BEGIN
-    /// does.
+    /// Ends the transaction, and rolls back if it was not committed. If that fails, BEGIN fails too.
     fn end(&self) {
         if !self.connection.is_autocommit() {
             let _ = run(&self.connection, "ROLLBACK");

@@ -44,18 +44,18 @@ macro_rules! of_member {
     ($index:literal) => {
         page_with_access!(
             access_to_member!(),
-            "p.position, p.id, p.name, p.created_at, p.scopes,
-             (SELECT g.name FROM organization_groups g WHERE g.uuid = p.group_uuid), NULL, NULL,
-             CAST($2 AS TEXT), p.expires_at",
+            "NULL, NULL, NULL, NULL, ",
+            "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL",
             (
-                "(SELECT * FROM tokens t",
+                "p.position, p.id, p.name, p.created_at, p.scopes,
+                 (SELECT g.name FROM organization_groups g WHERE g.uuid = p.group_uuid), NULL, NULL,
+                 CAST($2 AS TEXT), p.expires_at FROM (SELECT * FROM tokens t",
                 $index,
                 " WHERE t.user_id = (SELECT member_id FROM c)
                  AND t.organization_id = (SELECT organization_id FROM c) AND t.position > $4
                  AND (t.expires_at IS NULL OR t.expires_at > (SELECT read_at FROM c))
                  ORDER BY t.position LIMIT $5) AS p"
-            ),
-            "p.position"
+            )
         )
     };
 }
@@ -80,14 +80,13 @@ macro_rules! tokens_with_access {
     ($columns:literal, $one:literal, $other:literal, $more:literal) => {
         page_with_access!(
             access!("", ""),
-            concat!(
+            "",
+            "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL",
+            (
                 "p.position, p.id, p.name, p.created_at, p.scopes,
                  (SELECT g.name FROM organization_groups g WHERE g.uuid = p.group_uuid), ",
                 $columns,
-                ", p.expires_at"
-            ),
-            (
-                "LATERAL ((SELECT * FROM tokens t WHERE ",
+                ", p.expires_at FROM c CROSS JOIN LATERAL ((SELECT * FROM tokens t WHERE ",
                 $one,
                 " AND t.position > $3 AND (t.expires_at IS NULL OR t.expires_at > c.read_at)
                  ORDER BY t.position LIMIT $4) UNION ALL (SELECT * FROM tokens t WHERE ",
@@ -95,8 +94,7 @@ macro_rules! tokens_with_access {
                 " AND t.position > $3 AND (t.expires_at IS NULL OR t.expires_at > c.read_at)
                  ORDER BY t.position LIMIT $4)) AS p ",
                 $more
-            ),
-            "p.position"
+            )
         )
     };
 }
@@ -106,8 +104,8 @@ const ORGANIZATION_WITH_ACCESS: &str = tokens_with_access!(
     "w.username, w.email, $2::text",
     "c.role = ANY($5) AND t.organization_id = c.organization_id",
     "c.role <> ALL($5) AND t.organization_id = c.organization_id AND t.user_id = c.user_id",
-    "ON true LEFT JOIN LATERAL (SELECT w.username, w.email FROM users w
-     WHERE w.id = p.user_id AND c.role = ANY($5) OFFSET 0) AS w"
+    "LEFT JOIN LATERAL (SELECT w.username, w.email FROM users w
+     WHERE w.id = p.user_id AND c.role = ANY($5) OFFSET 0) AS w ON true"
 );
 
 /// `$2` is null.
@@ -189,9 +187,10 @@ impl Snapshot {
             Ok((member, rows::optional(row, TOKEN_OF_MEMBER, positioned)?))
         };
         let (access, _, rows) = self.read_rows(credential, statement, read).await?;
-        let (mut members, found): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+        let (members, found): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
         let page = TokenPage::new(found.into_iter().flatten().collect(), limit);
-        Ok((access, members.pop().flatten(), page.tokens.map(|item| item.token)))
+        let member = members.into_iter().find_map(|member| member);
+        Ok((access, member, page.tokens.map(|item| item.token)))
     }
 
     /// Returns the caller and at most `limit` tokens of the caller's user after a position, within
@@ -270,7 +269,8 @@ fn positioned(row: &dyn Row, from: usize) -> Result<PositionedToken> {
 }
 
 impl TokenPage {
-    fn new(found: Vec<PositionedToken>, limit: u32) -> Self {
+    fn new(mut found: Vec<PositionedToken>, limit: u32) -> Self {
+        found.sort_unstable_by_key(|(_, position, _)| *position);
         let valid_until = found.iter().filter_map(|(.., expires_at)| *expires_at).min();
         let tokens = Page::new(found, limit, |(_, position, _)| *position).map(|(token, ..)| token);
         Self { tokens, valid_until }
