@@ -21,6 +21,7 @@ mod uses;
 pub use audit::CODES;
 pub use minting::MintPolicy;
 pub use operator::{FIRST_TOKEN, Operator};
+pub use tokens::TokenCursor;
 pub use uses::Pause;
 
 use crate::access::{self, Action, Extent};

@@ -14,7 +14,7 @@ const ROOM: u64 = 16 * 1024 * 1024;
 const EXPECTED: usize = 4_096;
 
 /// A list: the tokens of an organization, all of them or those of a user.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct List(pub OrganizationId, pub Option<UserId>);
 
 /// The state of a list.

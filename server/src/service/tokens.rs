@@ -16,6 +16,13 @@ use crate::token::TokenId;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
+/// Where a page of a list begins: after a token, in the list that the first page showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenCursor(Position, List);
+
+/// A list of other tokens must not continue one that has begun: its reader would miss tokens.
+const OTHER_LIST: Error = Error::Forbidden("your role has changed: read the list again");
+
 impl Service {
     /// Lists the tokens of the caller's user within the token's binding, in the order of minting.
     pub async fn list_own_tokens(
@@ -85,12 +92,15 @@ impl InOrganization<'_> {
 
     /// Lists the tokens that act on an organization, in the order of minting: all of them for owners
     /// and admins, the caller's own for other members. Returns what `write` makes of a page.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] if the caller sees other tokens than on the page before.
     pub async fn list_tokens(
         self,
-        after: Option<Position>,
+        after: Option<TokenCursor>,
         write: impl Fn(Vec<OrganizationToken>) -> Result<Bytes>,
-    ) -> Result<(Bytes, Option<Position>)> {
-        let range = (after.unwrap_or(0), page_size(after.as_ref()));
+    ) -> Result<(Bytes, Option<TokenCursor>)> {
+        let range = (after.map_or(0, |after| after.0), page_size(after.as_ref()));
         let (write, texts) = (&write, &self.service.texts);
         let sees_all = |role| may_do_all(role, Action::ManageTokens);
         let (credential, slug, store) = (self.credential, self.slug, &self.service.store);
@@ -113,6 +123,9 @@ impl InOrganization<'_> {
             let listed = view.organization_tokens(credential, slug, sees_all, range);
             let (access, page) = listed.await?;
             let (list, version) = list(&access)?;
+            if after.is_some_and(|after| after.1 != list) {
+                return Err(OTHER_LIST);
+            }
             let TokenPage { tokens, valid_until } = page;
             let text = write(tokens.items)?;
             if let Some(version) = version
@@ -121,7 +134,7 @@ impl InOrganization<'_> {
             {
                 texts.insert(list, Text { version, valid_until, bytes: text.clone() });
             }
-            Ok((text, tokens.next))
+            Ok((text, tokens.next.map(|position| TokenCursor(position, list))))
         }))
         .await
     }

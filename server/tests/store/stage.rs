@@ -11,8 +11,8 @@ use orgtokens_server::records::{
     AuditLog, CreateTokenRequest, CreatedToken, MintRequest, Page, PageQuery, TokenDetails,
 };
 use orgtokens_server::scope::RequestedScope;
-use orgtokens_server::service::{Operator, Service};
-use orgtokens_server::store::{Position, Store};
+use orgtokens_server::service::{Operator, Service, TokenCursor};
+use orgtokens_server::store::Store;
 use orgtokens_server::token::{PlainToken, TokenId};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -135,8 +135,8 @@ pub async fn unrelated_change(service: &Service) {
 pub async fn list_tokens(
     service: &Service,
     credential: &Credential,
-    after: Option<Position>,
-) -> Result<Page<Value, Position>> {
+    after: Option<TokenCursor>,
+) -> Result<Page<Value, TokenCursor>> {
     let write = |tokens| Ok(serde_json::to_vec(&tokens).expect("JSON").into());
     let (text, next) = service.within(credential, &acme()).list_tokens(after, write).await?;
     Ok(Page { items: serde_json::from_slice(&text).expect("JSON"), next })
