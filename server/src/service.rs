@@ -31,12 +31,17 @@ use crate::name::Slug;
 use crate::records::Page;
 use crate::store::{Access, List, Purpose, Reach, Snapshot, Store, Transaction, View, WriteLock};
 use std::sync::Arc;
+use std::time::Duration;
 use texts::Texts;
 use tokio::sync::Mutex;
 use uses::Uses;
 
 /// How often an operation is run again after the database rolled it back because of another one.
 const RETRIES: u32 = 3;
+
+/// How long PostgreSQL may take for each statement of a change that revokes any number of tokens. Half a
+/// million take about 5 seconds.
+const CASCADE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How many items a page of a long list has: as few as a worker thread reads in a third of a
 /// millisecond, so that small requests do not wait long for it.
