@@ -7,7 +7,7 @@
 //! number, the entry may be older than the commit, and the request reads again. Entries that are
 //! read after the commit are valid.
 //!
-//! On PostgreSQL an entry only tells what was true the last time. Refusals are never cached.
+//! On PostgreSQL an entry may be outdated. Refusals are never cached.
 
 use super::access::Access;
 use crate::caller::{Credential, OrganizationId, UserId};

@@ -41,7 +41,7 @@ async fn no_answer_is_outdated_in_10_000_rounds(backend: Backend) {
     alternate(backend, 10_000).await;
 }
 
-/// Mints, uses and revokes a token so many times, each on one server or the other.
+/// Mints, uses and revokes a token in each round, each on one server or the other.
 async fn alternate(backend: Backend, rounds: u32) {
     let stage = Stage::new(backend).await;
     let both = [&stage.here, &stage.there];
