@@ -55,13 +55,16 @@ impl Backend {
 /// A test on one backend. It fails by panicking.
 pub type Test = fn(Backend) -> Pin<Box<dyn Future<Output = ()>>>;
 
-/// Creates tests on these backends, named after their functions.
+/// Creates groups of tests, each on these backends. The tests have the names of their functions.
 macro_rules! trials {
-    ($backends:expr, $($name:ident),* $(,)?) => {{
-        let tests: Vec<(&str, $crate::stage::Test)> =
-            vec![$((stringify!($name), |backend| Box::pin($name(backend)))),*];
-        let over = |(name, test)| $backends.into_iter().map(move |backend| backend.trial(name, test));
-        tests.into_iter().flat_map(over).collect()
+    ($($backends:expr, $($name:ident),+ $(,)?);+) => {{
+        let mut trials = Vec::new();
+        $(for backend in $backends {
+            trials.extend([
+                $(backend.trial(stringify!($name), |backend| Box::pin($name(backend)))),+
+            ]);
+        })+
+        trials
     }};
 }
 pub(crate) use trials;
