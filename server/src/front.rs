@@ -18,6 +18,7 @@ use crate::http::reply::{self, Note};
 use dropshot::{HttpError, RawRequest, RequestContext};
 use futures::FutureExt;
 use http::{HeaderValue, StatusCode, header};
+use hyper::body::Body as _;
 use routes::Dispatch;
 use scopeguard::guard;
 use slog::{error, info};
@@ -59,7 +60,7 @@ async fn respond(
     let (method, peer) = (rqctx.request.method().clone(), rqctx.request.remote_addr());
     let Context { metrics, connections, throttle, log, .. } = &server.private;
     let client = throttle.proxies.client(peer.ip(), rqctx.request.headers());
-    let request_id = rqctx.request_id.clone();
+    let (request_id, has_body) = (rqctx.request_id.clone(), !request.body().is_end_stream());
     let trace = Trace::of(rqctx.request.headers());
     let requests = connections.begin_request(peer);
     let active = guard(&requests, |requests| requests.end());
@@ -82,8 +83,7 @@ async fn respond(
     if response.status() == StatusCode::HTTP_VERSION_NOT_SUPPORTED {
         connections.close(peer);
     }
-    // Answers depend on the credential, so no cache may keep them.
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    add_headers(&mut response, has_body);
     let (operation, latency) = (metrics.operation(operation.as_deref()), started.elapsed());
     operation.record(response.status(), latency);
     // One line per request, and one more if the server failed. No token, query string or body is
@@ -105,6 +105,18 @@ async fn respond(
         &trace,
     );
     response
+}
+
+/// Adds the headers that no operation decides.
+fn add_headers(response: &mut Response, has_body: bool) {
+    let leaves_body_unread = matches!(response.status().as_u16(), 401 | 408 | 413 | 429);
+    let headers = response.headers_mut();
+    // Answers depend on the credential, so no cache may keep them.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if has_body && leaves_body_unread {
+        // hyper closes the connection, and the client must know that (RFC 9112, 9.6).
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
 }
 
 /// Returns the client as a text: mostly that of its peer without the port.

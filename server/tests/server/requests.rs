@@ -53,6 +53,18 @@ fn every_refusal_has_the_error_body_of_the_contract() {
 }
 
 #[test]
+fn a_refusal_that_leaves_the_body_unread_says_that_the_connection_closes() {
+    let (server, _database, auth) = world();
+    let head = "POST /v1/auth/api-tokens/ci HTTP/1.1\nHost: a\nContent-Length: 2";
+    let refused = raw(&server, &auth, head, "");
+    assert_eq!((refused.status, refused.header("connection")), (401, Some("close")));
+    // A body that was read leaves the connection open.
+    let taken = [head, "\n{auth}\n\n{}", head, "\n{auth}\nConnection: close"].concat();
+    let answers = raw(&server, &auth, &taken, "{}");
+    assert_eq!((answers.status, answers.header("connection")), (200, None));
+}
+
+#[test]
 fn a_wrong_method_receives_405_with_the_allowed_methods() {
     let (server, _database, _) = world();
     let answer = server.ask("PATCH", "/v1/auth/api-tokens/a", &[], "");
