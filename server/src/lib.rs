@@ -1,8 +1,8 @@
 //! An API-token service for organizations that keeps the contract of `openapi.yaml`.
 //!
-//! A request travels one way: `front` (dispatch, limits, headers), `handlers` (take apart, call,
-//! wrap), [`service`] (the operations, decided by `access`), [`store`] (persistence). `service` and
-//! `store` know no HTTP; [`http`] is the vocabulary of the others.
+//! A request travels one way: `front` (dispatch, limits, headers), `handlers` (read the request, call
+//! the service, wrap the result), [`service`] (the operations, with the policy of `access`), [`store`]
+//! (persistence). `service` and `store` do not know HTTP. The others share the types of [`http`].
 
 #[doc(hidden)] // for the micro-benchmarks
 pub mod access;
