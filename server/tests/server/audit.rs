@@ -29,7 +29,7 @@ fn an_untouched_log_is_whole() {
     for database in logged() {
         let (whole, said) = verify(&database);
         assert!(whole, "{said}");
-        assert_eq!(said, "the audit log is whole: 7 entries in 2 chains\n");
+        assert_eq!(said, "the audit log is intact: 7 entries in 2 chains\n");
         let heads = database.run("audit head", &[]);
         let starts = heads.lines().map(|line| line.rsplit_once(' ').unwrap().0);
         assert_eq!(starts.collect::<Vec<_>>(), ["user alice 2", "organization acme 5"]);

@@ -128,11 +128,11 @@ fn what_no_setting_can_be_is_refused_with_its_line_and_what_is_accepted() {
         ("[serve]\npool-size = 3", "serve", "use database, pool-size, listen,"),
         ("pool-size = 0", "pool-size", "write a whole number, 1 or more"),
         ("pool-size = \"x\"", "pool-size", "write a whole number, 1 or more"),
-        ("pool-size = 1.5", "pool-size", "write a text or a whole number"),
-        ("listen = [\"a\"]", "listen", "write a text or a whole number"),
+        ("pool-size = 1.5", "pool-size", "write a string or a whole number"),
+        ("listen = [\"a\"]", "listen", "write a string or a whole number"),
         ("listen = \"nonsense\"", "listen", "localhost:8080, or a port alone"),
         ("no-compat = \"yes\"", "no-compat", "write true or false"),
-        ("trusted-proxy = [true]", "trusted-proxy", "write a list of texts"),
+        ("trusted-proxy = [true]", "trusted-proxy", "write a list of strings"),
         ("trusted-proxy = [\"x\"]", "trusted-proxy", "write it as 10.0.0.0/8"),
     ] {
         let settings = Settings::new(&format!("# a comment\n{line}"));

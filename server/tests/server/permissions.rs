@@ -153,7 +153,7 @@ fn a_live_database_of_another_user_is_read_with_its_latest_changes() {
         let path = format!("/v1/auth/api-tokens/n{count}");
         assert_eq!(server.ask_as(&database.token, "POST", &path, "").status, 200);
         let output = program.run_as_a_stranger("audit verify", &database.path());
-        let expected = format!("the audit log is whole: {} entries in 2 chains", 4 + count);
+        let expected = format!("the audit log is intact: {} entries in 2 chains", 4 + count);
         assert!(text(&output).starts_with(&expected), "{}", text(&output));
     }
 }

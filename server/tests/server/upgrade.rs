@@ -68,13 +68,13 @@ fn a_database_of_version_2_or_3_keeps_its_audit_chains() {
         fixtures.into_iter().flat_map(|(fixtures, chains)| fixtures.into_iter().zip(repeat(chains)))
     {
         let verified = database.run("audit verify", &[]);
-        assert_eq!(verified, format!("the audit log is whole: 12 entries in {chains} chains\n"));
+        assert_eq!(verified, format!("the audit log is intact: 12 entries in {chains} chains\n"));
         let server = Running::start(&database, &[]);
         let path = "/v1/organizations/acme/api-tokens";
         let body = r#"{"name": "new", "expiration": "1h"}"#;
         assert_eq!(server.ask_as(token(&fixture, "first"), "POST", path, body).status, 200);
         let verified = database.run("audit verify", &[]);
-        assert_eq!(verified, format!("the audit log is whole: 13 entries in {chains} chains\n"));
+        assert_eq!(verified, format!("the audit log is intact: 13 entries in {chains} chains\n"));
         database.run("check", &[]);
     }
 }
@@ -83,7 +83,7 @@ fn a_database_of_version_2_or_3_keeps_its_audit_chains() {
 fn a_database_of_version_1_keeps_its_audit_chains_and_its_server_wide_chain_is_closed() {
     for (database, fixture) in fixtures(1) {
         let verified = database.run("audit verify", &[]);
-        assert_eq!(verified, "the audit log is whole: 22 entries in 3 chains\n");
+        assert_eq!(verified, "the audit log is intact: 22 entries in 3 chains\n");
         let before = database.run("audit head", &[]);
         assert!(before.contains("no organization 3 "), "{before}");
         let server = Running::start(&database, &[]);
