@@ -8,7 +8,7 @@ use crate::handlers;
 use crate::limits::parse_network;
 use crate::metrics::Metrics;
 use crate::name::parse_positive;
-use crate::service::{MintPolicy, Pause, Service};
+use crate::service::{Flush, MintPolicy, Service};
 use crate::webhooks::Webhook;
 use anyhow::{Context as _, Error};
 use clap::ArgAction::Set;
@@ -202,7 +202,7 @@ impl Server {
         let service = self.http.app_private().service.clone();
         let closed = tokio::time::timeout(timeout, self.http.close()).await;
         // If the database does not answer, the last uses are lost, as in a crash.
-        let last = service.write_uses(Pause::None);
+        let last = service.write_uses(Flush::All);
         let _ = tokio::time::timeout(LAST_WRITE_TIMEOUT, last).await;
         closed
             .with_context(|| format!("some requests did not end within {timeout:?}"))?

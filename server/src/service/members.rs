@@ -118,7 +118,7 @@ pub(super) async fn remove(
     keep_an_owner(&slug, username, &target)?;
     let revoked = change.delete_member_tokens(&slug, reach.id, target.user).await?;
     change.delete_member(reach.id, username);
-    let events = revocations(&revoked, "org-member-rm").chain([Event::MemberRemove { username }]);
+    let events = revocations(&revoked, "org-member-rm").chain([Event::OrgMemberRm { username }]);
     record(change, reach.head, actor, events);
     Ok(revoked.len())
 }
@@ -135,13 +135,13 @@ pub(super) fn set_role(
     let event = match target.role {
         None => {
             change.insert_member(reach.id, target.user, username, role);
-            Some(Event::MemberAdd { username, role })
+            Some(Event::OrgMemberAdd { username, role })
         }
         Some(current) if current == role => None,
         Some(current) => {
             keep_an_owner(&slug, username, &target)?;
             change.update_member(reach.id, username, role);
-            Some(Event::MemberUpdate { username, from: current, to: role })
+            Some(Event::OrgMemberUpdate { username, from: current, to: role })
         }
     };
     if let Some(event) = event {

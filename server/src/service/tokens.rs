@@ -178,6 +178,6 @@ pub(super) fn revoke(
     found: &FoundToken,
 ) {
     change.delete_token(found);
-    let event = Event::TokenRevoke { token: &found.token, owner: &found.owner, cause: REVOKE };
+    let event = Event::UserTokenRevoke { token: &found.token, owner: &found.owner, cause: REVOKE };
     record(change, head, actor, [event]);
 }

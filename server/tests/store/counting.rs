@@ -12,7 +12,7 @@ use orgtokens_server::records::{
     LeakReport, MintRequest, MintedToken, PageQuery, RotateTokenRequest,
 };
 use orgtokens_server::scope::RequestedScope;
-use orgtokens_server::service::{MintPolicy, Operator, Pause, Service};
+use orgtokens_server::service::{Flush, MintPolicy, Operator, Service};
 use orgtokens_server::store::{Store, TokenKey};
 use serde_json::json;
 use std::fmt::Debug;
@@ -70,7 +70,7 @@ async fn requests_read_no_whole_table_not_even_a_small_one(backend: Backend) {
     within().rotate_token(id, RotateTokenRequest::default()).await.expect("a secret");
     service.note_reuse(&credential(&token).digest, Origin::Web).await.expect("it is noted");
     assert!(service.note_use(id, Ipv4Addr::LOCALHOST.into()));
-    service.write_uses(Pause::None).await.expect("it is written");
+    service.write_uses(Flush::All).await.expect("it is written");
     within().list_member_tokens(&name("owner"), None).await.expect("a list");
     for selection in [json!({"filter": {"owner": "owner"}, "dry_run": true}), json!({"ids": [id]})]
     {
