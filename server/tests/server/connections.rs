@@ -1,5 +1,5 @@
-//! Connections that hold resources of the server and send nothing useful. What a
-//! request means, and its answer, are tested elsewhere.
+//! Connections that occupy resources of the server without sending useful requests. The answers to
+//! requests are tested elsewhere.
 
 use crate::support::database::Database;
 use crate::support::{PATIENCE, Running, eventually};

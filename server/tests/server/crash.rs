@@ -1,5 +1,5 @@
-//! Kills the server while clients write, and compares what it acknowledged with what it
-//! kept. A change that got no answer may be kept or lost.
+//! Kills the server while clients write, and compares the acknowledged changes with the database. A
+//! change without an answer may or may not be there.
 
 use crate::support::database::{Database, text};
 use crate::support::http::Answer;

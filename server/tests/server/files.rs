@@ -1,4 +1,4 @@
-//! Database files: which ones are refused, who may read them, backups and `check`.
+//! Database files: refused files, file modes, backups and `check`.
 //! SQLite only.
 
 use crate::support::database::{Database, command, text};
@@ -120,7 +120,7 @@ fn a_damaged_database_is_refused_and_check_reports_it() {
 }
 
 #[test]
-fn damage_that_the_check_at_start_does_not_reach_ends_the_server() {
+fn damage_that_is_found_after_the_start_stops_the_server() {
     let database = Database::new();
     // Each row takes the check a fraction of a millisecond, and the last one breaks the rule.
     database.tamper(
@@ -164,7 +164,7 @@ fn every_file_is_accessible_to_its_owner_only_under_any_umask() {
 }
 
 #[test]
-fn a_backup_made_while_serving_is_restored_by_serving_it() {
+fn a_backup_of_a_running_server_can_be_served() {
     let database = Database::new();
     let server = Running::start(&database, &[]);
     let list =
@@ -205,7 +205,7 @@ fn a_backup_overwrites_nothing_and_leaves_no_partial_file() {
 }
 
 #[test]
-fn the_next_backup_to_a_folder_removes_what_a_killed_one_left() {
+fn a_backup_removes_the_incomplete_copies_of_killed_backups() {
     let database = Database::new();
     let before = names(database.folder());
     let added = || -> Vec<_> { names(database.folder()).difference(&before).cloned().collect() };
@@ -230,7 +230,7 @@ fn the_next_backup_to_a_folder_removes_what_a_killed_one_left() {
 }
 
 #[test]
-fn a_backup_removes_no_file_that_is_not_an_incomplete_copy() {
+fn a_backup_removes_only_incomplete_copies() {
     let database = Database::new();
     let of = |name: &str| database.folder().join(name);
     fs::create_dir(of(".orgtokens-backup-folder")).unwrap();
@@ -246,7 +246,7 @@ fn a_backup_removes_no_file_that_is_not_an_incomplete_copy() {
 }
 
 #[test]
-fn a_backup_leaves_the_copy_of_one_that_runs_alone() {
+fn a_backup_keeps_the_incomplete_copy_of_a_running_backup() {
     let database = Database::new();
     let path = database.folder().join(".orgtokens-backup-running");
     let running = fs::File::create(&path).unwrap();
@@ -259,7 +259,7 @@ fn a_backup_leaves_the_copy_of_one_that_runs_alone() {
 }
 
 #[test]
-fn two_backups_to_one_file_give_one_and_an_error() {
+fn of_two_concurrent_backups_to_one_file_one_succeeds() {
     let database = Database::new();
     let target = database.folder().join("copy?#%41.db");
     let start = || database.command("backup").arg(&target).stderr(Stdio::piped()).spawn().unwrap();

@@ -1,6 +1,6 @@
-//! Databases that the process may not write, may not read, or that are locked: what each command
-//! says, and that those that only read need no permission to write. Root ignores permissions, so the
-//! commands run as another user. SQLite only.
+//! Databases that the process cannot write or read, or that are locked: the errors of each command, and
+//! that read-only commands need no write permission. Root ignores permissions, so the commands run as
+//! another user. SQLite only.
 
 use crate::disk::SmallDisk;
 use crate::support::Running;
@@ -126,7 +126,7 @@ fn require_only_readable(program: &Program, database: &Database, blamed: &Path) 
 }
 
 #[test]
-fn a_file_or_folder_that_may_not_be_written_is_read_but_not_served() {
+fn a_read_only_file_or_folder_can_be_read_but_not_served() {
     if !is_root() {
         return;
     }
@@ -205,7 +205,7 @@ fn on_a_read_only_disk_revoked_tokens_stay_revoked() {
 }
 
 #[test]
-fn on_a_read_only_disk_an_older_database_is_read_and_stays_as_it_is() {
+fn on_a_read_only_disk_an_older_database_is_read_and_not_upgraded() {
     let Some(disk) = SmallDisk::mount() else { return };
     let (program, path) = (Program::new(), disk.0.path().join("old.db"));
     let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/version-1/sqlite.db");
@@ -258,7 +258,7 @@ fn the_database_is_named_by_a_path_or_a_url() {
 }
 
 #[test]
-fn what_is_neither_a_path_nor_a_known_url_is_refused_without_a_password() {
+fn an_unknown_database_url_is_refused_without_showing_its_password() {
     let folder = tempfile::tempdir().unwrap();
     for named in [
         "",

@@ -1,5 +1,5 @@
-//! Properties of the parsers for any input. The fuzz targets in `server/fuzz/` run the
-//! same properties without end. No server and no database is needed.
+//! Properties of the parsers for any input. The fuzz targets in `server/fuzz/` check the same
+//! properties. They need no server and no database.
 
 mod holds;
 

@@ -1,6 +1,6 @@
-//! Databases of older versions, made by the programs of these versions: they are upgraded when they
-//! are opened, and everything answers as before. `fixtures` has the databases, their tokens, and what
-//! those programs answered.
+//! Databases of older versions, made by the programs of these versions: they are upgraded when they are
+//! opened, and all answers are as before. `fixtures` contains the databases, their tokens, and the
+//! answers of those programs.
 
 use crate::support::Running;
 use crate::support::database::Database;
@@ -120,7 +120,7 @@ fn tokens_minted_after_the_upgrade_are_listed_last() {
 }
 
 #[test]
-fn the_upgrade_undoes_nothing_that_the_closed_chain_proves() {
+fn tampering_with_the_closed_chain_is_detected_after_an_upgrade() {
     for (database, _) in fixtures(1) {
         database.run("check", &[]);
         database.tamper("DELETE FROM audit_log WHERE organization_id IS NULL AND sequence = 2");

@@ -77,7 +77,7 @@ fn set_aside(database: &Database) -> Value {
 }
 
 #[test]
-fn what_is_received_is_signed_in_order_and_what_was_asked_for() {
+fn deliveries_are_signed_ordered_and_filtered() {
     for database in Database::on_each() {
         let (all, some) = (Receiver::start(), Receiver::start());
         let filter = "organizations = [\"acme\"]\ncodes = [\"user-token-revoke\"]";
@@ -112,7 +112,7 @@ fn what_is_received_is_signed_in_order_and_what_was_asked_for() {
 }
 
 #[test]
-fn what_fails_is_sent_again_with_the_same_id_before_what_follows_it() {
+fn a_failed_message_is_retried_with_the_same_id_before_later_messages() {
     for database in Database::on_each() {
         let receiver = Receiver::start();
         receiver.answer_first(&[500, 503]);
@@ -133,7 +133,7 @@ fn what_fails_is_sent_again_with_the_same_id_before_what_follows_it() {
 }
 
 #[test]
-fn a_killed_server_loses_nothing() {
+fn a_killed_server_loses_no_message() {
     for database in Database::on_each() {
         let receiver = Receiver::start();
         receiver.answer(500);
@@ -154,7 +154,7 @@ fn a_killed_server_loses_nothing() {
 }
 
 #[test]
-fn a_dead_url_and_a_failing_organization_hold_up_no_other() {
+fn a_dead_url_or_a_failing_organization_delays_no_others() {
     for database in Database::on_each() {
         let (receiver, dead) = (Receiver::start(), "http://127.0.0.1:1/hook");
         receiver.refuse_bodies_with("\"organization\":\"acme\"");
@@ -202,7 +202,7 @@ fn of_two_servers_one_delivers() {
 }
 
 #[test]
-fn what_fails_for_three_days_is_set_aside_listed_and_retried() {
+fn a_message_that_fails_for_three_days_is_set_aside_listed_and_retried() {
     for database in Database::on_each() {
         let receiver = Receiver::start();
         receiver.answer(500);
@@ -250,7 +250,7 @@ fn a_redirect_is_a_failure_and_is_not_followed() {
 }
 
 #[test]
-fn https_is_verified_by_the_authorities_of_the_system_or_of_a_file() {
+fn https_certificates_are_verified_with_system_authorities_or_a_file() {
     let (database, authority) = (Database::new(), Authority::new());
     let receiver = Receiver::start_with(Some(&authority.issue(database.folder(), 1)));
     let authorities = database.folder().join("ca.pem");
@@ -270,7 +270,7 @@ fn https_is_verified_by_the_authorities_of_the_system_or_of_a_file() {
 }
 
 #[test]
-fn a_webhook_that_left_the_settings_is_removed_and_begins_anew() {
+fn a_webhook_that_is_gone_from_the_settings_is_removed_and_starts_fresh_if_it_returns() {
     for database in Database::on_each() {
         let (receiver, other) = (Receiver::start(), Receiver::start());
         receiver.answer(500);
@@ -354,7 +354,7 @@ fn no_output_shows_a_secret() {
 }
 
 #[test]
-fn a_mistake_in_a_webhook_is_refused_by_serve_and_config_check() {
+fn an_invalid_webhook_is_refused_by_serve_and_config_check() {
     let database = Database::new();
     let path = settings(&database, &[("a", "ftp://c2VjcmV0", "")]);
     for command in ["serve", "config check"] {

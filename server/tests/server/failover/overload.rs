@@ -1,5 +1,5 @@
-//! One server with too few database connections, or none. This is not a benchmark: it checks
-//! which statuses clients receive and how long the slowest answer takes.
+//! One server with too few database connections, or none. Not a benchmark: it checks the statuses of
+//! the answers and how long the slowest one takes.
 
 use super::{Server, start_cluster, under_load};
 use crate::support::{PATIENCE, eventually};
@@ -80,7 +80,7 @@ fn wait_for_more(answers: &Mutex<Answers>) {
 
 #[test]
 #[ignore = "takes minutes: cargo nextest run -p orgtokens-server --run-ignored only -j1 failover"]
-fn without_its_database_a_server_answers_503_and_it_recovers_when_the_database_is_back() {
+fn a_server_without_its_database_answers_503_until_the_database_is_back() {
     let (mut cluster, owner) = start_cluster();
     let server = Server::start(&cluster.url(), &owner, SMALL_POOL);
     server.wait_until_ready();

@@ -38,7 +38,7 @@ impl Replicated {
 
 #[test]
 #[ignore = "takes minutes: cargo nextest run -p orgtokens-server --run-ignored only -j1 failover"]
-fn while_the_standby_is_frozen_a_mint_receives_503_and_reads_go_on() {
+fn while_the_standby_is_frozen_a_mint_receives_503_and_reads_still_work() {
     let Replicated { server, standby, primary: _primary } = Replicated::start();
     standby.signal("-STOP").unwrap();
     let started = Instant::now();

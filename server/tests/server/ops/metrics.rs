@@ -1,5 +1,4 @@
-//! The metrics: each moves with what it counts, and those that the dashboard and the alerts ask for
-//! exist.
+//! The metrics: each one counts the right events, and those of the dashboard and the alerts exist.
 
 use super::{OPS, start};
 use crate::support::database::Database;
@@ -43,7 +42,7 @@ fn exposition_as(server: &Running, accept: &str, kind: &str) -> String {
 }
 
 #[test]
-fn a_client_that_does_not_ask_for_openmetrics_receives_the_older_format() {
+fn without_openmetrics_in_accept_the_older_text_format_is_returned() {
     let database = Database::new();
     let server = start(&database);
     server.ask("GET", "/v1/auth/validate", &[], "");
@@ -147,7 +146,7 @@ fn has_live_tokens(server: &Running, count: f64) -> bool {
 }
 
 #[test]
-fn all_of_many_live_tokens_are_counted() {
+fn many_live_tokens_are_counted_completely() {
     let database = Database::new();
     let server = start(&database);
     // They are counted in parts of 2,048: with the first one, these are whole parts, and then more.
@@ -161,7 +160,7 @@ fn all_of_many_live_tokens_are_counted() {
 }
 
 #[test]
-fn a_pool_without_a_free_connection_is_busy_and_counts_who_waited_in_vain() {
+fn an_exhausted_pool_is_shown_as_busy_and_its_timeouts_are_counted() {
     for database in Database::on_each().into_iter().filter(|database| !database.is_in_a_file()) {
         let server = Running::start(&database, &[&OPS[..], &["--pool-size", "1"]].concat());
         let lock = "BEGIN; LOCK TABLE tokens IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(3); COMMIT";

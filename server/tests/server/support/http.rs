@@ -1,5 +1,5 @@
-//! HTTP/1.1 as raw bytes, so that a request can be as malformed as a test needs. Nothing
-//! is corrected, and no status is judged here.
+//! HTTP/1.1 as raw bytes, so that a test can send malformed requests. Nothing is corrected, and the
+//! status is not checked.
 
 use super::Running;
 use serde_json::Value;

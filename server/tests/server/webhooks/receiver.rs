@@ -1,4 +1,4 @@
-//! A receiver of webhooks: it keeps what arrives, and answers what a test wants.
+//! A receiver of webhooks: it records the requests, and returns the answer that a test sets.
 
 use crate::tls::authority::Pair;
 use base64::Engine;
