@@ -1,7 +1,7 @@
 //! The text forms of the contract: organization slugs, names (of tokens, users, groups, locations)
 //! and email addresses. A value is well formed; nothing here knows whether what it names exists.
 
-use derive_more::Display;
+use derive_more::{AsRef, Display};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
@@ -44,6 +44,8 @@ impl fmt::Display for Quoted<'_> {
 macro_rules! text {
     ($(#[$doc:meta])* $type:ident $field:tt, $is_valid:ident, $expected:literal) => {
         #[derive(Clone, Debug, Display, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
+        #[derive(AsRef)]
+        #[as_ref(str)]
         $(#[$doc])*
         #[serde(try_from = "String")]
         pub struct $type $field;

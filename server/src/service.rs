@@ -27,7 +27,8 @@ use crate::access::{self, Action, Extent};
 use crate::caller::{Caller, Credential};
 use crate::error::{Error, Result, StoreError};
 use crate::name::Slug;
-use crate::store::{Access, Purpose, Reach, Snapshot, Store, Transaction, Turn, View};
+use crate::records::Page;
+use crate::store::{Access, List, Purpose, Reach, Snapshot, Store, Transaction, Turn, View};
 use std::sync::Arc;
 use texts::Texts;
 use tokio::sync::Mutex;
@@ -191,6 +192,22 @@ impl InOrganization<'_> {
     {
         let turn = Turn::Organization(self.slug.clone());
         self.service.write(self.credential, &turn, purpose, operation).await
+    }
+
+    /// Returns the page of a list after an item, if the policy allows `action`.
+    async fn list<T: Send, N: AsRef<str> + Clone>(
+        &self,
+        list: &List<T, N>,
+        after: Option<N>,
+        action: Action,
+    ) -> Result<Page<T, N>> {
+        let range = (after.as_ref(), page_size(after.as_ref()));
+        self.read(View::Statement, |mut view| async move {
+            let (access, page) = view.list(list, self.credential, Some(self.slug), range).await?;
+            reach(access, action)?;
+            Ok(page)
+        })
+        .await
     }
 
     /// Authorizes `action`. Returns the caller, the organization, and the extent that is allowed.

@@ -26,6 +26,7 @@ pub use audit::chain::{Chain, Link};
 pub use audit::{AuditReport, ChainHead, NamedHead};
 pub(crate) use audit::{Author, NewEntry};
 pub use copy::{CopyProgress, copy};
+pub(crate) use members::{GROUPS, List, MEMBERS, ORGANIZATIONS};
 pub use open::POOL_SIZE;
 pub use operator::{FoundUser, ListedUser, Membership, TokenKey};
 pub use snapshot::{Counts, Snapshot, Transaction};

@@ -8,17 +8,14 @@ use crate::caller::Role;
 use crate::error::{Error, Result};
 use crate::name::{Name, Slug};
 use crate::records::{Member, OrganizationToken, Page, TokenOwner};
-use crate::store::{MEMBER, Membership, Position, Purpose, TargetMember, Transaction, View};
+use crate::store::{
+    MEMBER, MEMBERS, Membership, Position, Purpose, TargetMember, Transaction, View,
+};
 
 impl InOrganization<'_> {
     /// Lists the members of an organization, by username.
     pub async fn list_members(self, after: Option<Name>) -> Result<Page<Member, Name>> {
-        let after = after.as_ref();
-        self.read(View::Snapshot, |mut view| async move {
-            let (_, reach, _) = self.reach(&mut view, Action::Read).await?;
-            Ok(view.members(reach.id, after, page_size(after)).await?)
-        })
-        .await
+        self.list(&MEMBERS, after, Action::Read).await
     }
 
     /// Returns one member.
@@ -42,15 +39,14 @@ impl InOrganization<'_> {
         after: Option<Position>,
     ) -> Result<Page<OrganizationToken, Position>> {
         let range = (after.unwrap_or(0), page_size(after.as_ref()));
-        self.read(View::Snapshot, |mut view| async move {
-            let (access, target) =
-                view.access_to(&MEMBER, self.credential, self.slug, username).await?;
-            let (caller, reach, extent) = reach(access, Action::ReadMemberTokens)?;
+        self.read(View::Statement, |mut view| async move {
+            let listed = view.member_tokens(self.credential, self.slug, username, range);
+            let (access, target, page) = listed.await?;
+            let (caller, _, extent) = reach(access, Action::ReadMemberTokens)?;
             if extent == Extent::Own && *username != caller.username {
                 return Err(ROLE);
             }
             let target = target.filter(|target| target.role.is_some()).ok_or(Error::NO_MEMBER)?;
-            let page = view.member_tokens(target.user, reach.id, range).await?;
             let owner = TokenOwner { username: username.clone(), email: target.email };
             let owner = Some(owner).filter(|_| extent == Extent::All);
             Ok(page.map(|token| OrganizationToken { token, owner: owner.clone() }))

@@ -183,7 +183,7 @@ impl Operator<'_> {
     pub async fn list_members(&self, slug: &Slug) -> Result<Vec<Member>> {
         let mut view = self.snapshot().await?;
         let id = view.organization(slug).await?.ok_or(NO_ORGANIZATION)?.id;
-        Ok(view.members(id, None, u32::MAX).await?.items)
+        Ok(view.all_members(id).await?)
     }
 
     /// Lists tokens in the order of minting. `username` selects those of one user, `slug` those that are
@@ -217,7 +217,8 @@ impl Operator<'_> {
             Some(slug) => {
                 let Reach { id, head, .. } =
                     view.organization(slug).await?.ok_or(NO_ORGANIZATION)?;
-                (view.audit_page(id, head.entries - skip, page_size.into()).await?, head.entries)
+                let last = head.entries - skip;
+                (view.organization_audit_page(id, last, page_size).await?, head.entries)
             }
             None => view.unrestricted_audit_page(skip, page_size).await?,
         };

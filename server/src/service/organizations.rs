@@ -8,7 +8,7 @@ use crate::caller::{Binding, Credential};
 use crate::error::{Error, Result};
 use crate::name::{Name, Slug};
 use crate::records::{AuditLogPage, Group, Organization, Page, PageQuery, User};
-use crate::store::{GROUP, Purpose, View};
+use crate::store::{GROUP, GROUPS, ORGANIZATIONS, Purpose, View};
 use uuid::Uuid;
 
 /// How many entries a part of a page of the audit log has: a few, so that unread ones need little
@@ -38,12 +38,11 @@ impl Service {
         credential: &Credential,
         after: Option<Slug>,
     ) -> Result<Page<Organization, Slug>> {
-        let after = after.as_ref();
-        self.read(View::Snapshot, |mut view| async move {
-            let caller = view.access(credential, None).await?.caller;
-            decide_own(&caller.binding, OwnAction::ListOrganizations)?;
-            let bound = caller.binding.organization();
-            Ok(view.organizations(caller.user, bound, after, page_size(after)).await?)
+        let range = (after.as_ref(), page_size(after.as_ref()));
+        self.read(View::Statement, |mut view| async move {
+            let (access, page) = view.list(&ORGANIZATIONS, credential, None, range).await?;
+            decide_own(&access.caller.binding, OwnAction::ListOrganizations)?;
+            Ok(page)
         })
         .await
     }
@@ -64,15 +63,16 @@ impl InOrganization<'_> {
         query: PageQuery,
         after: Option<AuditPlace>,
     ) -> Result<(AuditLogPage, Option<AuditPlace>)> {
-        self.read(View::Snapshot, |mut view| async move {
-            let (_, reach, _) = self.reach(&mut view, Action::ReadAudit).await?;
-            let start = AuditPlace { total: reach.head.entries, skipped: query.skipped() };
-            let AuditPlace { total, skipped } = after.unwrap_or(start);
-            let left = query.skipped() + i64::from(query.page_size) - skipped;
-            let (last, count) = (total - skipped, AUDIT_PART.min(left));
-            let entries = view.audit_page(reach.id, last, count).await?;
+        let skipped = after.map_or(query.skipped(), |after| after.skipped);
+        let left = query.skipped() + i64::from(query.page_size) - skipped;
+        let count = AUDIT_PART.min(left);
+        let part = (after.map(|after| after.total), skipped, count);
+        self.read(View::Statement, |mut view| async move {
+            let (access, entries) = view.audit_page(self.credential, self.slug, part).await?;
+            let (_, reach, _) = reach(access, Action::ReadAudit)?;
+            let total = after.map_or(reach.head.entries, |after| after.total);
             let next = AuditPlace { total, skipped: skipped + count };
-            let next = (count < left.min(last)).then_some(next);
+            let next = (count < left.min(total - skipped)).then_some(next);
             Ok((AuditLogPage::new(entries, total, query), next))
         })
         .await
@@ -80,17 +80,7 @@ impl InOrganization<'_> {
 
     /// Lists the groups of an organization, by name; to a group-bound token its own.
     pub async fn list_groups(self, after: Option<Name>) -> Result<Page<Group, Name>> {
-        let after = after.as_ref();
-        self.read(View::Snapshot, |mut view| async move {
-            let (caller, reach, extent) = self.reach(&mut view, Action::ReadGroups).await?;
-            Ok(match (extent, caller.binding) {
-                (Extent::Own, Binding::Group { group, .. }) => {
-                    Page { items: view.group(group).await?.into_iter().collect(), next: None }
-                }
-                _ => view.groups(reach.id, after, page_size(after)).await?,
-            })
-        })
-        .await
+        self.list(&GROUPS, after, Action::ReadGroups).await
     }
 
     /// Returns one group.

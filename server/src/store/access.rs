@@ -6,10 +6,11 @@ mod questions;
 mod target;
 
 pub(super) use questions::Questions;
+pub(super) use target::access_to_member;
 pub use target::{FoundDetails, FoundToken, GROUP, MEMBER, TOKEN, TOKEN_DETAILS, TargetMember};
 
 use super::audit::chain::ChainHead;
-use super::connection::sql;
+use super::connection::{Row, Statement, sql};
 use super::remembered::{Generation, RememberedAccess};
 use super::sqlite::Session;
 use super::{Backend, Error, Result, Snapshot, Store, Transaction, Turn, View, rows};
@@ -73,17 +74,18 @@ macro_rules! has_secret {
 macro_rules! access {
     ($columns:literal, $source:literal, $digest:literal, $organization:literal, $more:literal) => {
         concat!(
-            "SELECT t.id, t.name, t.organization_id, t.group_uuid, t.scopes, t.expires_at,
+            "SELECT t.id, t.name, t.organization_id AS binding, t.group_uuid, t.scopes, t.expires_at,
              t.allowed_ips, CASE WHEN t.digest = ",
             $digest,
-            " THEN t.expires_at ELSE t.previous_expires_at END, u.id, u.username, u.email, now_ms(),
-             u.entries, u.hash, o.id, m.role, o.default_expiration, o.maximum_expiration,
-             o.allow_unrestricted, o.entries, o.hash",
+            " THEN t.expires_at ELSE t.previous_expires_at END, u.id AS user_id, u.username, u.email,
+             now_ms() AS read_at, u.entries, u.hash, o.id AS organization_id, m.role,
+             o.default_expiration, o.maximum_expiration, o.allow_unrestricted,
+             o.entries AS log_entries, o.hash",
             $columns,
             " FROM ",
             $source,
             " tokens t JOIN users u ON u.id = t.user_id AND ",
-            has_secret!($digest),
+            $crate::store::access::has_secret!($digest),
             " AND (t.expires_at IS NULL OR t.expires_at > now_ms()) AND u.disabled = 0 ",
             $organization,
             " LEFT JOIN members m ON m.organization_id = o.id AND m.user_id = u.id ",
@@ -91,14 +93,44 @@ macro_rules! access {
         )
     };
     ($columns:literal, $organization:literal, $more:literal) => {
-        access!($columns, "", "$1", $organization, $more)
+        $crate::store::access::access!($columns, "", "$1", $organization, $more)
     };
     ($columns:literal, $more:literal) => {
-        access!($columns, "LEFT JOIN organizations o ON o.slug = $2", $more)
+        $crate::store::access::access!(
+            $columns,
+            "LEFT JOIN organizations o ON o.slug = $2",
+            $more
+        )
     };
 }
 
-pub(super) use {access, has_secret};
+/// A statement that answers [`Access`], as `c`, with a page of a list in the columns from [`TARGET`] on.
+/// `$page` selects the page as `p`. Its subqueries may read `c`: for the planners they are constants. If the
+/// page is empty there is one row, for the access alone.
+macro_rules! page_with_access {
+    ($access:expr, $columns:expr, ($($page:expr),+), $order:literal) => {
+        concat!(
+            "WITH c AS MATERIALIZED (",
+            $access,
+            ") SELECT c.*, ",
+            $columns,
+            " FROM c LEFT JOIN ",
+            $($page),+,
+            " ON true ORDER BY ",
+            $order
+        )
+    };
+    ($columns:expr, $page:expr, $order:literal) => {
+        $crate::store::access::page_with_access!(
+            $crate::store::access::access!("", ""),
+            $columns,
+            ($page),
+            $order
+        )
+    };
+}
+
+pub(super) use {access, has_secret, page_with_access};
 
 /// How many columns [`Access`] has: those of a target come after them.
 pub(super) const TARGET: usize = 21;
@@ -178,19 +210,53 @@ impl Snapshot {
         Ok(access)
     }
 
+    /// Returns who asks and a page, which `statement` reads both: see [`page_with_access`]. `read` reads
+    /// the columns of an item from this one on.
+    pub(super) async fn access_with_page<T: Send>(
+        &mut self,
+        credential: &Credential,
+        slug: Option<&Slug>,
+        statement: Statement,
+        read: fn(&dyn Row, usize) -> Result<T>,
+    ) -> Result<(Access, Vec<T>)> {
+        let read = |row: &dyn Row| rows::optional(row, TARGET, read);
+        let (access, generation, items) = self.read_rows(credential, statement, read).await?;
+        self.remembered.insert(credential, slug, access.clone(), generation);
+        Ok((access, items.into_iter().flatten().collect()))
+    }
+
     async fn read_access(
         &mut self,
         credential: &Credential,
         slug: Option<&Slug>,
     ) -> Result<(Access, Option<Generation>)> {
-        let generation = self.connection.sqlite().and_then(Session::generation);
         let statement = sql!(access!("", ""), &credential.digest, slug);
-        let found = self.first(statement, rows::access).await?;
-        let mut access = accepted(found.ok_or(Error::NotAccepted)?, credential)?;
+        let (access, generation, _) = self.read_rows(credential, statement, |_| Ok(())).await?;
+        Ok((access, generation))
+    }
+
+    /// Returns who asks, which each row tells, the state that it was read in, and what `read` makes of the
+    /// rows.
+    pub(super) async fn read_rows<T: Send>(
+        &mut self,
+        credential: &Credential,
+        statement: Statement,
+        read: impl Fn(&dyn Row) -> Result<T> + Send + Sync,
+    ) -> Result<(Access, Option<Generation>, Vec<T>)> {
+        let generation = self.connection.sqlite().and_then(Session::generation);
+        let mut access = None;
+        let read = |row: &dyn Row| {
+            if access.is_none() {
+                access = Some(accepted(rows::access(row)?, credential)?);
+            }
+            read(row)
+        };
+        let found = self.all(statement, read).await?;
+        let mut access = access.ok_or(Error::NotAccepted)?;
         if !self.connection.is_postgres() {
             access.foreign_commits = generation.map(|generation| generation.foreign_commits);
         }
-        Ok((access, generation))
+        Ok((access, generation, found))
     }
 }
 

@@ -7,10 +7,12 @@ mod walk;
 pub use chain::{ChainHead, NamedHead};
 pub use walk::AuditReport;
 
+use super::access::{Access, page_with_access};
 use super::connection::{Statement, Value, hex, sql};
 use super::remembered::Touched;
 use super::{Result, Snapshot, Store, Transaction, View, rows};
-use crate::caller::{OrganizationId, Origin};
+use crate::caller::{Credential, Origin};
+use crate::name::Slug;
 use crate::records::AuditLog;
 use chain::{AnyChain, Chain, Hash};
 use chrono::{DateTime, Utc};
@@ -39,6 +41,14 @@ const INSERT_MANY_POSTGRES: &str =
      SELECT $1, $2, $3, $4, $5, $6 + key, code, message, data, hash
      FROM unnest($7::text[], $8::text[], $9::text[], $10::bytea[])
      WITH ORDINALITY AS e (code, message, data, hash, key) ORDER BY key";
+
+const PAGE_OF_LOG: &str = page_with_access!(
+    "p.code, p.message, p.origin, p.author, p.created_at, p.data",
+    "(SELECT * FROM audit_log WHERE organization_id = (SELECT organization_id FROM c)
+     AND sequence <= coalesce($3, (SELECT log_entries FROM c)) - $4
+     ORDER BY sequence DESC LIMIT $5) AS p",
+    "p.sequence DESC"
+);
 
 /// Who makes a change.
 #[derive(Clone, Copy, Debug)]
@@ -86,17 +96,16 @@ impl Store {
 }
 
 impl Snapshot {
-    /// Returns at most `limit` entries of an organization's log, newest first, from the one with
-    /// number `last` on.
+    /// Returns who asks and at most `limit` entries of an organization's log, newest first, after the
+    /// `skipped` newest ones of those that it had when it had `total`, or has now.
     pub async fn audit_page(
         &mut self,
-        organization: OrganizationId,
-        last: i64,
-        limit: i64,
-    ) -> Result<Vec<AuditLog>> {
-        let text = "SELECT code, message, origin, author, created_at, data FROM audit_log
-             WHERE organization_id = $1 AND sequence <= $2 ORDER BY sequence DESC LIMIT $3";
-        self.all(sql!(text, organization, last, limit), |row| rows::audit_log(row, 0)).await
+        credential: &Credential,
+        slug: &Slug,
+        (total, skipped, limit): (Option<i64>, i64, i64),
+    ) -> Result<(Access, Vec<AuditLog>)> {
+        let statement = sql!(PAGE_OF_LOG, &credential.digest, slug, total, skipped, limit);
+        self.access_with_page(credential, Some(slug), statement, rows::audit_log).await
     }
 
     async fn heads(&mut self) -> Result<Vec<(AnyChain, NamedHead)>> {
@@ -164,5 +173,18 @@ impl Transaction {
         let rows = serde_json::to_string(&rows.collect::<Vec<_>>());
         parameters.push(Value::Text(rows.expect("numbers and text have a JSON form")));
         Statement::new(INSERT_MANY_SQLITE, parameters)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sqlite::plan;
+    use super::*;
+
+    #[test]
+    fn a_page_of_the_log_is_a_range_of_an_index() {
+        let plan = plan(&sql!(PAGE_OF_LOG, Value::Null, Value::Null, Value::Null, 0_i64, 1_i64));
+        let range = "audit_log_by_organization (organization_id=? AND sequence<?)";
+        assert!(plan.contains(range), "{plan}");
     }
 }

@@ -1,65 +1,78 @@
 //! The statements about organizations, their members and their groups.
 
-use super::connection::sql;
+use super::access::{Access, page_with_access};
+use super::connection::{Row, sql};
 use super::remembered::Touched;
 use super::{Result, Snapshot, Transaction, rows};
-use crate::caller::{OrganizationId, Role, UserId};
+use crate::caller::{Credential, OrganizationId, Role, UserId};
 use crate::name::{Name, Slug};
 use crate::records::{Group, Member, Organization, Page, TokenPolicy};
 use uuid::Uuid;
 
+/// A list: a statement that answers [`Access`] with the page of `$4` items after the one named `$3`, how to
+/// read an item, and its name. Names are unique, and the list is in their order.
+pub struct List<T, N> {
+    statement: &'static str,
+    read: fn(&dyn Row, usize) -> Result<T>,
+    name: fn(&T) -> &N,
+}
+
+/// The organizations that the caller's user is a member of, or only the one that the token is bound to.
+pub const ORGANIZATIONS: List<Organization, Slug> = List {
+    statement: page_with_access!(
+        "p.slug",
+        "(SELECT o.slug FROM members m JOIN organizations o ON o.id = m.organization_id
+         WHERE m.user_id = (SELECT user_id FROM c)
+         AND m.organization_id = coalesce((SELECT binding FROM c), m.organization_id)
+         AND (o.allow_unrestricted = 1 OR o.id = (SELECT binding FROM c))
+         AND o.slug > $3 ORDER BY o.slug LIMIT $4) AS p",
+        "p.slug"
+    ),
+    read: |row, from| Ok(Organization::new(row.get(from)?)),
+    name: |organization| &organization.slug,
+};
+
+/// The members of an organization.
+pub const MEMBERS: List<Member, Name> = List {
+    statement: page_with_access!(
+        "p.username, p.role, (SELECT u.email FROM users u WHERE u.id = p.user_id)",
+        "(SELECT m.username, m.role, m.user_id FROM members m
+         WHERE m.organization_id = (SELECT organization_id FROM c) AND m.username > $3
+         ORDER BY m.username LIMIT $4) AS p",
+        "p.username"
+    ),
+    read: rows::member,
+    name: |member| &member.username,
+};
+
+/// The groups of an organization, or only the one that the token is bound to.
+pub const GROUPS: List<Group, Name> = List {
+    statement: page_with_access!(
+        "p.uuid, p.name, p.location, p.version",
+        "(SELECT * FROM (SELECT g.uuid, g.name, g.location, g.version FROM organization_groups g
+         WHERE g.organization_id = (SELECT organization_id FROM c WHERE group_uuid IS NULL)
+         AND g.name > $3 ORDER BY g.name LIMIT $4) AS a
+         UNION ALL SELECT g.uuid, g.name, g.location, g.version FROM organization_groups g
+         WHERE g.uuid = (SELECT group_uuid FROM c) AND g.name > $3) AS p",
+        "p.name"
+    ),
+    read: rows::group,
+    name: |group| &group.name,
+};
+
 impl Snapshot {
-    /// Returns the organizations that a user is a member of, or only the one named by `bound`, by
-    /// slug, after the one named.
-    pub async fn organizations(
+    /// Returns who asks and at most `limit` items of a list after the one named, in one statement.
+    pub async fn list<T: Send, N: AsRef<str> + Clone>(
         &mut self,
-        user: UserId,
-        bound: Option<OrganizationId>,
-        after: Option<&Slug>,
-        limit: u32,
-    ) -> Result<Page<Organization, Slug>> {
-        let text = "SELECT o.slug FROM members m JOIN organizations o ON o.id = m.organization_id
-             WHERE m.user_id = $1 AND m.organization_id = coalesce($2, m.organization_id)
-             AND (o.allow_unrestricted = 1 OR o.id = $2)
-             AND o.slug > $3 ORDER BY o.slug LIMIT $4";
-        let statement = sql!(text, user, bound, after.map_or("", Slug::as_str), limit);
-        let found = self.all(statement, |row| Ok(Organization::new(row.get(0)?)));
-        Ok(Page::new(found.await?, limit, |organization| organization.slug.clone()))
-    }
-
-    /// Returns the members of an organization, by username, after the one named.
-    pub async fn members(
-        &mut self,
-        organization: OrganizationId,
-        after: Option<&Name>,
-        limit: u32,
-    ) -> Result<Page<Member, Name>> {
-        let text =
-            "SELECT m.username, m.role, u.email FROM members m JOIN users u ON u.id = m.user_id
-             WHERE m.organization_id = $1 AND m.username > $2 ORDER BY m.username LIMIT $3";
-        let statement = sql!(text, organization, after.map_or("", Name::as_str), limit);
-        let found = self.all(statement, rows::member).await?;
-        Ok(Page::new(found, limit, |member| member.username.clone()))
-    }
-
-    /// Returns the groups of an organization, by name, after the one named.
-    pub async fn groups(
-        &mut self,
-        organization: OrganizationId,
-        after: Option<&Name>,
-        limit: u32,
-    ) -> Result<Page<Group, Name>> {
-        let text = "SELECT uuid, name, location, version FROM organization_groups
-             WHERE organization_id = $1 AND name > $2 ORDER BY name LIMIT $3";
-        let statement = sql!(text, organization, after.map_or("", Name::as_str), limit);
-        let found = self.all(statement, |row| rows::group(row, 0)).await?;
-        Ok(Page::new(found, limit, |group| group.name.clone()))
-    }
-
-    /// Returns one group.
-    pub async fn group(&mut self, uuid: Uuid) -> Result<Option<Group>> {
-        let text = "SELECT uuid, name, location, version FROM organization_groups WHERE uuid = $1";
-        self.first(sql!(text, uuid), |row| rows::group(row, 0)).await
+        list: &List<T, N>,
+        credential: &Credential,
+        slug: Option<&Slug>,
+        (after, limit): (Option<&N>, u32),
+    ) -> Result<(Access, Page<T, N>)> {
+        let after = after.map_or("", N::as_ref);
+        let statement = sql!(list.statement, &credential.digest, slug, after, limit);
+        let (access, items) = self.access_with_page(credential, slug, statement, list.read).await?;
+        Ok((access, Page::new(items, limit, |item| (list.name)(item).clone())))
     }
 }
 
@@ -120,5 +133,26 @@ impl Transaction {
     pub fn delete_group(&mut self, group: Uuid) {
         let delete = sql!("DELETE FROM organization_groups WHERE uuid = $1", group);
         self.execute(delete.touching(Touched::Nothing));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::connection::Value;
+    use super::super::sqlite::plan;
+    use super::*;
+
+    #[test]
+    fn a_page_of_members_or_groups_is_a_range_of_an_index() {
+        for (statement, range) in [
+            (MEMBERS.statement, "SEARCH m USING PRIMARY KEY (organization_id=? AND username>?)"),
+            (
+                GROUPS.statement,
+                "SEARCH g USING INDEX sqlite_autoindex_organization_groups_2 (organization_id=? AND name>?)",
+            ),
+        ] {
+            let plan = plan(&sql!(statement, Value::Null, Value::Null, "", 1_i64));
+            assert!(plan.contains(range), "{plan}");
+        }
     }
 }

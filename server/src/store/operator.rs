@@ -10,7 +10,7 @@ use super::remembered::Touched;
 use super::{Error, Result, Snapshot, Transaction, broken, rows};
 use crate::caller::{OrganizationId, UserId};
 use crate::name::{Email, Name, Slug};
-use crate::records::{AuditLog, Organization, OrganizationToken};
+use crate::records::{AuditLog, Member, Organization, OrganizationToken};
 use crate::token::TokenId;
 use serde::Serialize;
 
@@ -161,6 +161,14 @@ impl Snapshot {
         self.all(slugs, |row| Ok(Organization::new(row.get(0)?))).await
     }
 
+    /// Returns all members of an organization, by username.
+    pub async fn all_members(&mut self, organization: OrganizationId) -> Result<Vec<Member>> {
+        let text =
+            "SELECT m.username, m.role, u.email FROM members m JOIN users u ON u.id = m.user_id
+             WHERE m.organization_id = $1 ORDER BY m.username";
+        self.all(sql!(text, organization), |row| rows::member(row, 0)).await
+    }
+
     /// Returns tokens in the order of minting: all of them, those of a user, those bound to an
     /// organization, or both.
     pub async fn tokens(
@@ -185,6 +193,19 @@ impl Snapshot {
              WHERE (t.expires_at IS NULL OR t.expires_at > now_ms()) {condition} ORDER BY t.position"
         );
         self.all(Statement::new(statement, parameters), |row| rows::token(row, 0)).await
+    }
+
+    /// Returns a page of the entries of an organization, newest first, from the one with the number
+    /// `last` on.
+    pub async fn organization_audit_page(
+        &mut self,
+        organization: OrganizationId,
+        last: i64,
+        limit: u32,
+    ) -> Result<Vec<AuditLog>> {
+        let text = "SELECT code, message, origin, author, created_at, data FROM audit_log
+             WHERE organization_id = $1 AND sequence <= $2 ORDER BY sequence DESC LIMIT $3";
+        self.all(sql!(text, organization, last, limit), |row| rows::audit_log(row, 0)).await
     }
 
     /// Returns a page of the entries that belong to no organization, newest first, and how many

@@ -156,8 +156,8 @@ pub fn target_member(row: &dyn Row, from: usize) -> Result<TargetMember> {
 }
 
 /// Reads columns: username, role, address.
-pub fn member(row: &dyn Row) -> Result<Member> {
-    Ok(Member { username: row.get(0)?, role: row.get(1)?, email: row.get(2)? })
+pub fn member(row: &dyn Row, from: usize) -> Result<Member> {
+    Ok(Member { username: row.get(from)?, role: row.get(from + 1)?, email: row.get(from + 2)? })
 }
 
 /// Reads columns: uuid, name, location, version.

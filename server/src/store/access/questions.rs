@@ -5,7 +5,7 @@ use super::super::connection::{Row, sql};
 use super::super::postgres::Postgres;
 use super::super::snapshot::Counts;
 use super::super::{Error, Result, broken, rows};
-use super::{Access, TARGET, access, has_secret};
+use super::{Access, TARGET, access};
 use crate::caller::Credential;
 use crate::name::Slug;
 use crate::token::TokenDigest;

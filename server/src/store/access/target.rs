@@ -1,8 +1,8 @@
 //! What a request names, read in the statement that begins it.
 
 use super::super::connection::{Row, Statement, Value, sql};
-use super::super::{Error, Result, Snapshot, rows};
-use super::{Access, TARGET, accepted, access, has_secret};
+use super::super::{Result, Snapshot, rows};
+use super::{Access, TARGET, access};
 use crate::caller::{Credential, OrganizationId, Role, UserId};
 use crate::name::{Name, Slug};
 use crate::records::{Group, Token, TokenDetails};
@@ -45,6 +45,21 @@ pub struct Target<T> {
     read: fn(&dyn Row, usize) -> Result<T>,
 }
 
+/// The statement of [`MEMBER`].
+macro_rules! access_to_member {
+    () => {
+        $crate::store::access::access!(
+            ", x.id AS member_id, x.email, y.role,
+             (SELECT count(*) FROM members z JOIN users w ON w.id = z.user_id AND w.disabled = 0
+             WHERE z.organization_id = o.id AND z.user_id <> x.id AND z.role = 'owner')",
+            "LEFT JOIN users x ON x.username = $3 AND x.email <> ''
+             LEFT JOIN members y ON y.organization_id = o.id AND y.username = x.username"
+        )
+    };
+}
+
+pub(in super::super) use access_to_member;
+
 /// A group, by its name.
 pub const GROUP: Target<Group> = Target {
     statement: access!(
@@ -67,16 +82,8 @@ pub const TOKEN: Target<FoundToken> = Target {
 };
 
 /// A user, by their name, whether they are a member or not.
-pub const MEMBER: Target<TargetMember> = Target {
-    statement: access!(
-        ", x.id, x.email, y.role,
-         (SELECT count(*) FROM members z JOIN users w ON w.id = z.user_id AND w.disabled = 0
-         WHERE z.organization_id = o.id AND z.user_id <> x.id AND z.role = 'owner')",
-        "LEFT JOIN users x ON x.username = $3 AND x.email <> ''
-         LEFT JOIN members y ON y.organization_id = o.id AND y.username = x.username"
-    ),
-    read: rows::target_member,
-};
+pub const MEMBER: Target<TargetMember> =
+    Target { statement: access_to_member!(), read: rows::target_member };
 
 /// The details of a live token of the organization, by its id.
 pub const TOKEN_DETAILS: Target<FoundDetails> = Target {
@@ -134,9 +141,8 @@ impl Snapshot {
         credential: &Credential,
         statement: Statement,
     ) -> Result<(Access, Option<T>)> {
-        let read =
-            |row: &dyn Row| Ok((rows::access(row)?, rows::optional(row, TARGET, target.read)?));
-        let (access, target) = self.first(statement, read).await?.ok_or(Error::NotAccepted)?;
-        Ok((accepted(access, credential)?, target))
+        let read = |row: &dyn Row| rows::optional(row, TARGET, target.read);
+        let (access, _, mut found) = self.read_rows(credential, statement, read).await?;
+        Ok((access, found.pop().flatten()))
     }
 }

@@ -1,11 +1,13 @@
 //! Lists of tokens, page by page, and their counts.
 
-use super::super::access::{Access, TARGET, accepted, access, has_secret};
+use super::super::access::{
+    Access, TARGET, TargetMember, access, access_to_member, page_with_access,
+};
 use super::super::connection::{Row, Statement, Value, sql};
-use super::super::{Error, Result, Snapshot, Store, View, broken, rows};
+use super::super::{Result, Snapshot, Store, View, broken, rows};
 use super::Position;
 use crate::caller::{Credential, OrganizationId, Role, UserId};
-use crate::name::Slug;
+use crate::name::{Name, Slug};
 use crate::records::{OrganizationToken, Page, Token};
 use chrono::{DateTime, Utc};
 
@@ -29,27 +31,42 @@ const ALL_IN_ORGANIZATION: &str =
      WHERE t.organization_id = $1 AND t.position > $2
      AND (t.expires_at IS NULL OR t.expires_at > now_ms()) ORDER BY t.position LIMIT $3";
 
-/// The tokens of a user in an organization. On SQLite `$from` names the index: without it those of all
-/// members would be read.
-macro_rules! of_user_in_organization {
-    ($from:literal) => {
-        concat!(
-            "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, NULL, NULL, o.slug,
-             t.expires_at FROM tokens t",
-            $from,
-            " JOIN organizations o ON o.id = t.organization_id
-             LEFT JOIN organization_groups g ON g.uuid = t.group_uuid
-             WHERE t.user_id = $1 AND t.organization_id = $2 AND t.position > $3
-             AND (t.expires_at IS NULL OR t.expires_at > now_ms()) ORDER BY t.position LIMIT $4"
+/// The tokens of a user in an organization. Without the name of the index those of all members would be
+/// read.
+const OWN_IN_ORGANIZATION: &str =
+    "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, NULL, NULL, o.slug,
+     t.expires_at FROM tokens t INDEXED BY tokens_by_user_in_organization
+     JOIN organizations o ON o.id = t.organization_id
+     LEFT JOIN organization_groups g ON g.uuid = t.group_uuid
+     WHERE t.user_id = $1 AND t.organization_id = $2 AND t.position > $3
+     AND (t.expires_at IS NULL OR t.expires_at > now_ms()) ORDER BY t.position LIMIT $4";
+
+/// The tokens of a member, with who asks and the member. On SQLite `$index` names the index.
+macro_rules! of_member {
+    ($index:literal) => {
+        page_with_access!(
+            access_to_member!(),
+            "p.position, p.id, p.name, p.created_at, p.scopes,
+             (SELECT g.name FROM organization_groups g WHERE g.uuid = p.group_uuid), NULL, NULL,
+             CAST($2 AS TEXT), p.expires_at",
+            (
+                "(SELECT * FROM tokens t",
+                $index,
+                " WHERE t.user_id = (SELECT member_id FROM c)
+                 AND t.organization_id = (SELECT organization_id FROM c) AND t.position > $4
+                 AND (t.expires_at IS NULL OR t.expires_at > (SELECT read_at FROM c))
+                 ORDER BY t.position LIMIT $5) AS p"
+            ),
+            "p.position"
         )
     };
 }
 
-const OWN_IN_ORGANIZATION: &str =
-    of_user_in_organization!(" INDEXED BY tokens_by_user_in_organization");
+/// Where the columns of a token begin: after those of the access and of the member.
+const TOKEN_OF_MEMBER: usize = TARGET + 4;
 
-/// The same for PostgreSQL.
-const OWN_IN_ORGANIZATION_POSTGRES: &str = of_user_in_organization!("");
+const OF_MEMBER_SQLITE: &str = of_member!(" INDEXED BY tokens_by_user_in_organization");
+const OF_MEMBER_POSTGRES: &str = of_member!("");
 
 const OWN: &str =
     "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, NULL, NULL, o.slug,
@@ -58,45 +75,45 @@ const OWN: &str =
      WHERE t.user_id = $1 AND t.position > $2
      AND (t.expires_at IS NULL OR t.expires_at > now_ms()) ORDER BY t.position LIMIT $3";
 
-/// The same lists for PostgreSQL, in one round trip with who asks: `c` is the access, `p` a page of
-/// one of two ranges. Subqueries read what belongs to a token, and `OFFSET 0` keeps one apart, so no
-/// plan can read a whole table for it.
-macro_rules! page_with_access {
+/// The same lists for PostgreSQL, in one round trip with who asks: `p` is a page of one of two ranges.
+/// Subqueries read what belongs to a token, and `OFFSET 0` keeps one apart, so no plan can read a whole
+/// table for it.
+macro_rules! tokens_with_access {
     ($columns:literal, $one:literal, $other:literal, $more:literal) => {
-        concat!(
-            "SELECT c.*, p.position, p.id, p.name, p.created_at, p.scopes,
-             (SELECT g.name FROM organization_groups g WHERE g.uuid = p.group_uuid), ",
-            $columns,
-            ", p.expires_at FROM (",
+        page_with_access!(
             access!("", ""),
-            ") AS c (token_id, token_name, binding, group_uuid, scopes, expires_at,
-             allowed_ips, valid_until, user_id, username, email, read_at, user_entries, user_hash,
-             organization_id, role, default_expiration, maximum_expiration, allow_unrestricted,
-             entries, hash)
-             LEFT JOIN LATERAL ((SELECT * FROM tokens t WHERE ",
-            $one,
-            " AND t.position > $3 AND (t.expires_at IS NULL OR t.expires_at > c.read_at)
-             ORDER BY t.position LIMIT $4) UNION ALL (SELECT * FROM tokens t WHERE ",
-            $other,
-            " AND t.position > $3 AND (t.expires_at IS NULL OR t.expires_at > c.read_at)
-             ORDER BY t.position LIMIT $4)) AS p ON true ",
-            $more,
-            " ORDER BY p.position"
+            concat!(
+                "p.position, p.id, p.name, p.created_at, p.scopes,
+                 (SELECT g.name FROM organization_groups g WHERE g.uuid = p.group_uuid), ",
+                $columns,
+                ", p.expires_at"
+            ),
+            (
+                "LATERAL ((SELECT * FROM tokens t WHERE ",
+                $one,
+                " AND t.position > $3 AND (t.expires_at IS NULL OR t.expires_at > c.read_at)
+                 ORDER BY t.position LIMIT $4) UNION ALL (SELECT * FROM tokens t WHERE ",
+                $other,
+                " AND t.position > $3 AND (t.expires_at IS NULL OR t.expires_at > c.read_at)
+                 ORDER BY t.position LIMIT $4)) AS p ",
+                $more
+            ),
+            "p.position"
         )
     };
 }
 
 /// `$2` is the slug, `$5` the roles that see all tokens.
-const ORGANIZATION_WITH_ACCESS: &str = page_with_access!(
+const ORGANIZATION_WITH_ACCESS: &str = tokens_with_access!(
     "w.username, w.email, $2::text",
     "c.role = ANY($5) AND t.organization_id = c.organization_id",
     "c.role <> ALL($5) AND t.organization_id = c.organization_id AND t.user_id = c.user_id",
-    "LEFT JOIN LATERAL (SELECT w.username, w.email FROM users w
-     WHERE w.id = p.user_id AND c.role = ANY($5) OFFSET 0) AS w ON true"
+    "ON true LEFT JOIN LATERAL (SELECT w.username, w.email FROM users w
+     WHERE w.id = p.user_id AND c.role = ANY($5) OFFSET 0) AS w"
 );
 
 /// `$2` is no slug.
-const OWN_WITH_ACCESS: &str = page_with_access!(
+const OWN_WITH_ACCESS: &str = tokens_with_access!(
     "NULL, NULL, (SELECT s.slug FROM organizations s WHERE s.id = p.organization_id)",
     "c.binding IS NULL AND t.user_id = c.user_id",
     "t.organization_id = c.binding AND t.user_id = c.user_id",
@@ -135,9 +152,9 @@ impl Snapshot {
             let roles: Vec<_> = roles.map(|role| role.into_str().to_owned()).collect();
             let digest = &credential.digest;
             let statement = sql!(ORGANIZATION_WITH_ACCESS, digest, slug, after, limit, roles);
-            let (access, page) = self.page_with_access(statement, credential, limit).await?;
-            self.remembered.insert(credential, Some(slug), access.clone(), None);
-            return Ok((access, page));
+            let listed = self.access_with_page(credential, Some(slug), statement, positioned);
+            let (access, found) = listed.await?;
+            return Ok((access, TokenPage::new(found, limit)));
         }
         let access = self.access(credential, Some(slug)).await?;
         let statement = match &access.organization {
@@ -157,20 +174,26 @@ impl Snapshot {
         Ok((access, page))
     }
 
-    /// Returns at most `limit` tokens of a user in an organization after a position.
+    /// Returns who asks, a user by their name, and at most `limit` tokens that the user has in an
+    /// organization after a position.
     pub async fn member_tokens(
         &mut self,
-        user: UserId,
-        organization: OrganizationId,
+        credential: &Credential,
+        slug: &Slug,
+        username: &Name,
         (after, limit): (Position, u32),
-    ) -> Result<Page<Token, Position>> {
-        let statement = if self.connection.is_postgres() {
-            sql!(OWN_IN_ORGANIZATION_POSTGRES, user, organization, after, limit)
-        } else {
-            own(user, Some(organization), after, limit)
+    ) -> Result<(Access, Option<TargetMember>, Page<Token, Position>)> {
+        let is_postgres = self.connection.is_postgres();
+        let text = if is_postgres { OF_MEMBER_POSTGRES } else { OF_MEMBER_SQLITE };
+        let statement = sql!(text, &credential.digest, slug, username, after, limit);
+        let read = |row: &dyn Row| {
+            let member = rows::optional(row, TARGET, rows::target_member)?;
+            Ok((member, rows::optional(row, TOKEN_OF_MEMBER, positioned)?))
         };
-        let page = self.page(statement, limit).await?;
-        Ok(page.tokens.map(|item| item.token))
+        let (access, _, rows) = self.read_rows(credential, statement, read).await?;
+        let (mut members, found): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+        let page = TokenPage::new(found.into_iter().flatten().collect(), limit);
+        Ok((access, members.pop().flatten(), page.tokens.map(|item| item.token)))
     }
 
     /// Returns who asks and at most `limit` tokens of their user after a position, within the
@@ -182,7 +205,9 @@ impl Snapshot {
     ) -> Result<(Access, Page<Token, Position>)> {
         let (access, page) = if self.connection.is_postgres() {
             let statement = sql!(OWN_WITH_ACCESS, &credential.digest, Value::Null, after, limit);
-            self.page_with_access(statement, credential, limit).await?
+            let listed = self.access_with_page(credential, None, statement, positioned);
+            let (access, found) = listed.await?;
+            (access, TokenPage::new(found, limit))
         } else {
             let access = self.access(credential, None).await?;
             let binding = access.caller.binding.organization();
@@ -228,24 +253,6 @@ impl Snapshot {
         let found = self.all(statement, |row| positioned(row, 0)).await?;
         Ok(TokenPage::new(found, limit))
     }
-
-    async fn page_with_access(
-        &mut self,
-        statement: Statement,
-        credential: &Credential,
-        limit: u32,
-    ) -> Result<(Access, TokenPage)> {
-        let mut access = None;
-        let read = |row: &dyn Row| {
-            if access.is_none() {
-                access = Some(accepted(rows::access(row)?, credential)?);
-            }
-            // Without a token there is one row, for the access alone.
-            rows::optional(row, TARGET, positioned)
-        };
-        let found: Vec<_> = self.all(statement, read).await?.into_iter().flatten().collect();
-        Ok((access.ok_or(Error::NotAccepted)?, TokenPage::new(found, limit)))
-    }
 }
 
 fn own(user: UserId, bound: Option<OrganizationId>, after: Position, limit: u32) -> Statement {
@@ -287,5 +294,8 @@ mod tests {
             let plan = plan(&own(UserId(0), bound, 0, 0));
             assert!(plan.contains(index), "{plan}");
         }
+        let plan =
+            plan(&sql!(OF_MEMBER_SQLITE, Value::Null, Value::Null, Value::Null, 0_i64, 0_i64));
+        assert!(plan.contains(in_organization), "{plan}");
     }
 }
