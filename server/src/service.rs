@@ -7,6 +7,7 @@
 
 mod audit;
 mod expiry;
+mod list_cache;
 mod members;
 mod minting;
 mod operator;
@@ -14,7 +15,6 @@ mod organizations;
 mod policy;
 mod revocation;
 mod rotation;
-mod texts;
 mod tokens;
 mod uses;
 
@@ -29,8 +29,8 @@ use crate::error::{Error, Result, StoreError};
 use crate::name::Slug;
 use crate::records::Page;
 use crate::store::{Access, List, Purpose, Reach, Snapshot, Store, Transaction, Turn, View};
+use list_cache::ListCache;
 use std::sync::Arc;
-use texts::Texts;
 use tokio::sync::Mutex;
 use uses::Uses;
 
@@ -53,7 +53,7 @@ fn page_size<C>(after: Option<&C>) -> u32 {
 #[derive(Clone, Debug)]
 pub struct Service {
     store: Arc<Store>,
-    texts: Arc<Texts>,
+    list_cache: Arc<ListCache>,
     mint_policy: MintPolicy,
     uses: Option<Arc<Uses>>,
     /// Serializes the sweeps for refused secrets.
@@ -63,8 +63,8 @@ pub struct Service {
 impl Service {
     /// Creates a service over this store, without limits on mints, and without recording uses of tokens.
     pub fn new(store: Store) -> Self {
-        let (texts, mint_policy, uses, refused_sweep) = Default::default();
-        Self { store: Arc::new(store), texts, mint_policy, uses, refused_sweep }
+        let (list_cache, mint_policy, uses, refused_sweep) = Default::default();
+        Self { store: Arc::new(store), list_cache, mint_policy, uses, refused_sweep }
     }
 
     /// Sets the limits on mints.
