@@ -13,8 +13,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Serves this file, which must fail within 5 s and leave the file unchanged. Returns what was
-/// printed.
+/// Serves this file, which must fail within 5 s and leave the file unchanged. Returns the output.
 fn refusal(path: &Path) -> String {
     let before = fs::read(path).ok();
     let started = Instant::now();
@@ -44,7 +43,7 @@ fn a_missing_or_empty_file_is_refused() {
     assert!(said.contains(&init), "{said}");
 }
 
-/// Runs every kind of command, which must fail and say this.
+/// Runs one command of each kind. Each must fail with this text.
 fn require_refused_by_all(path: &Path, expected: &str) {
     for name in ["serve", "check", "user list", "init --organization a --username a --email a@b.c"]
     {
@@ -122,7 +121,7 @@ fn a_damaged_database_is_refused_and_check_reports_it() {
 #[test]
 fn damage_that_is_found_after_the_start_stops_the_server() {
     let database = Database::new();
-    // Each row takes the check a fraction of a millisecond, and the last one breaks the rule.
+    // The check needs a fraction of a millisecond per row, and only the last row violates the rule.
     database.tamper(
         "PRAGMA ignore_check_constraints = ON;
          CREATE TABLE slow (size INTEGER CHECK (length(hex(zeroblob(size))) > 0));
@@ -212,7 +211,7 @@ fn a_backup_removes_the_incomplete_copies_of_killed_backups() {
     let target = database.folder().join("monday.db");
     let backup = database.command("backup");
     let mut killed = Command::new("prlimit");
-    // A signal ends a process that makes a larger file.
+    // A process that writes a larger file is killed by a signal.
     killed.args(["--core=0", "--fsize=40000"]).arg(backup.get_program()).args(backup.get_args());
     let Ok(status) = killed.arg(&target).status() else {
         eprintln!("skipped: prlimit is not installed");

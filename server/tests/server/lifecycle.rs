@@ -64,7 +64,7 @@ fn an_old_secret_is_refused_like_any_dead_token_and_recorded_once() {
         let refused = server.ask_as(&old, "GET", "/v1/auth/validate", "");
         assert_eq!((refused.status, refused.error()), (401, dead.error()));
     }
-    // They are looked up one after the other: when this one is noted, those before are.
+    // The queue is processed in order: once this use is recorded, the earlier ones are too.
     let (last, old) = rotated(&server, owner, "last");
     server.ask_as(&old, "GET", "/v1/auth/validate", "");
     let noted = || entries(&server, owner, "user-token-reuse");

@@ -33,7 +33,7 @@ fn text(server: &Running, path: &str) -> (u16, String) {
     (answer.status, String::from_utf8(answer.body).unwrap())
 }
 
-/// Requires that the server lives, and that it is not ready for the reason that has these words.
+/// Requires that the server is alive but not ready, with these words in the reason.
 #[track_caller]
 fn require_not_ready(server: &Running, words: &str) {
     let (status, reason) = text(server, "/readyz");
@@ -156,7 +156,7 @@ fn a_postgresql_that_is_down_or_silent_makes_the_server_not_ready_until_it_is_ba
     assert_eq!(text(&server, "/readyz").0, 200);
     cluster.signal("-STOP").unwrap();
     let (ready, health) = (text(&server, "/readyz"), text(&server, "/healthz"));
-    // A server that is stopped could not be ended if something failed here.
+    // Before the assertions, because a paused PostgreSQL cannot be stopped if one of them fails.
     cluster.signal("-CONT").unwrap();
     assert!(ready.0 == 503 && ready.1.contains("within 1s"), "{ready:?}");
     assert_eq!(health.0, 200);
@@ -241,7 +241,7 @@ fn silent_clients_block_no_others_and_are_disconnected() {
     let server = start(&database);
     let idle = server.sockets();
     let mut silent: Vec<_> = (0..200).map(|_| connect(&server)).collect();
-    // The oldest are closed because of the others, before the time of all is over.
+    // The oldest connections are closed to make room, before their timeout.
     assert!(eventually(PATIENCE, || server.sockets() <= idle + 16));
     let mut newest = silent.pop().unwrap();
     newest.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();

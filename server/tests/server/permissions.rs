@@ -32,7 +32,7 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// The program where every user can run it, and a folder that every user may write.
+/// A copy of the program that every user can run, and a folder that every user can write to.
 struct Program(tempfile::TempDir);
 
 impl Program {
@@ -50,7 +50,7 @@ impl Program {
 
     /// A command on a database. `backup` and `copy` have the target of this program.
     fn command(&self, name: &str, database: &Path) -> Command {
-        // A server that should have refused to start would not end.
+        // Kills a server that started although it should have refused to.
         let mut command = Command::new("timeout");
         command.arg("30").arg(self.0.path().join("program"));
         command.args(name.split(' ')).current_dir(self.0.path());
@@ -77,7 +77,7 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     files.map(|path| (path.clone(), fs::read(path).unwrap())).collect()
 }
 
-/// Requires that a command fails, says all of this, and does not blame something else.
+/// Requires that a command fails with all of these texts, and with none about another cause.
 fn require_refused(output: &Output, expected: &[&str]) {
     let said = text(output);
     assert!(!output.status.success(), "{said}");

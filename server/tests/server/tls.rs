@@ -70,7 +70,7 @@ impl World {
         Ok(StreamOwned::new(client, socket))
     }
 
-    /// Returns the serial number that a new connection is shown.
+    /// Returns the serial number of the certificate on a new connection.
     fn serial(&self) -> u8 {
         serial(&self.connect(&[]).unwrap())
     }
@@ -286,7 +286,7 @@ fn an_invalid_new_certificate_is_logged_and_the_old_one_is_kept() {
     assert_eq!(world.serial(), 1);
 }
 
-/// How a pair can be bad.
+/// The ways in which a pair can be invalid.
 type Damage = fn(&Authority, &Database) -> Pair;
 
 #[test]
@@ -364,7 +364,7 @@ fn replace(
     pair
 }
 
-/// Returns how a server ends that does not start, and what it prints.
+/// Starts a server that must fail. Returns its exit code and its output.
 fn refusal(database: &Database, arguments: &[&str]) -> (Option<i32>, String) {
     let printed = database.folder().join("log");
     let mut command = database.command("serve");

@@ -143,7 +143,7 @@ fn a_killed_server_loses_no_message() {
             mint(&server, &database.token, name);
         }
         assert!(eventually(PATIENCE, || !receiver.received().is_empty()));
-        // The last one is in the audit log alone, or queued already.
+        // The last event may be only in the audit log, or already in the queue.
         mint(&server, &database.token, "c");
         server.signal(Signal::KILL);
         server.ended_within(PATIENCE).unwrap();
@@ -183,7 +183,7 @@ fn of_two_servers_one_delivers() {
         let names: Vec<_> = names.iter().map(String::as_str).collect();
         assert!(accepts(&receiver, &names), "{:?}", minted(&receiver.accepted()));
         assert_eq!(receiver.received().len(), names.len(), "each arrives once");
-        // The same one says again and again that it delivers.
+        // The same server renews its lease.
         let holder = || database.ask::<String>("SELECT holder FROM webhooks");
         let first = holder();
         for _ in 0..2 {
@@ -191,7 +191,7 @@ fn of_two_servers_one_delivers() {
             assert!(eventually(PATIENCE, || database.ask::<i64>(HELD_UNTIL) != before));
             assert_eq!(holder(), first);
         }
-        // A server that is stopped lets the other one go on.
+        // A server that stops releases the lease, so that the other one takes over.
         let [one, two] = servers;
         stop(one);
         mint(&two, &database.token, "last");
@@ -221,7 +221,7 @@ fn a_message_that_fails_for_three_days_is_set_aside_listed_and_retried() {
                 .run("check", &[])
                 .contains("webhook a has 0 waiting deliveries, and 1 set aside")
         );
-        // What follows is not held up.
+        // Later messages are not delayed.
         receiver.answer(200);
         mint(&server, &database.token, "b");
         assert!(accepts(&receiver, &["b"]));
@@ -279,7 +279,7 @@ fn a_webhook_that_is_gone_from_the_settings_is_removed_and_starts_fresh_if_it_re
         mint(&server, &database.token, "old");
         assert!(eventually(PATIENCE, || !receiver.received().is_empty()));
         let known = || database.ask::<String>("SELECT min(name) FROM webhooks");
-        // Another server delivers to it, so this one leaves it alone.
+        // Another server delivers to it, so this one does not remove it.
         stop(start(&database, &webhooks[1..]));
         assert_eq!(known(), "a");
         stop(server);

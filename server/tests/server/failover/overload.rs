@@ -13,11 +13,11 @@ const DEFAULT_POOL: u32 = 16;
 /// How many answers the clients receive before, between and after the locks.
 const ANSWERS: usize = 500;
 const LIMIT: Duration = Duration::from_secs(2);
-/// Locks the tokens as a migration would: meanwhile no connection becomes free.
+/// Locks the table of tokens, as a migration would. Until it ends, no connection becomes free.
 const LOCK: &str =
     "BEGIN; LOCK TABLE tokens IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(1.1); COMMIT";
 
-/// What the clients received.
+/// The answers to the clients.
 #[derive(Default)]
 struct Answers {
     statuses: BTreeMap<u16, usize>,

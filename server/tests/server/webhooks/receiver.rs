@@ -91,7 +91,7 @@ impl Receiver {
         self.state.lock().unwrap().received.clone()
     }
 
-    /// Returns what was answered 200.
+    /// Returns the requests that were answered 200.
     pub fn accepted(&self) -> Vec<Received> {
         self.received().into_iter().filter(|received| received.status == 200).collect()
     }
