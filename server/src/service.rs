@@ -24,7 +24,7 @@ pub use operator::{FIRST_TOKEN, Operator};
 pub use uses::Flush;
 
 use crate::access::{self, Action, Extent};
-use crate::caller::{Caller, Credential};
+use crate::caller::{Caller, Credential, UserId};
 use crate::error::{Error, Result, StoreError};
 use crate::name::Slug;
 use crate::records::Page;
@@ -238,6 +238,11 @@ fn reach(access: Access, action: Action) -> Result<(Caller, Reach, Extent)> {
     let reach = organization.ok_or(Error::NO_ORGANIZATION)?;
     let extent = access::decide(&caller.binding, reach.place(), reach.role, action)?;
     Ok((caller, reach, extent))
+}
+
+/// Returns the caller if the policy allows only the caller's own tokens, or `None` if it allows all.
+fn only_user(extent: Extent, caller: &Caller) -> Option<UserId> {
+    (extent == Extent::Own).then_some(caller.user)
 }
 
 #[cfg(test)]

@@ -82,7 +82,10 @@ async fn verify(operator: Operator<'_>, heads: Option<&Path>) -> Result<()> {
     let log = operator.0.store().verify_audit(&kept).await?;
     print(&describe(&log))?;
     let places = count(log.faults.len(), "place", "places");
-    ensure!(log.faults.is_empty(), "the audit log is broken in {places}: compare it with a backup");
+    ensure!(
+        log.faults.is_empty(),
+        "the audit log is damaged in {places}: compare it with a backup"
+    );
     Ok(())
 }
 

@@ -17,7 +17,7 @@ use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::os::fd::AsFd;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 /// How long active requests may take after a signal, so that the process ends within 10 s.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
@@ -38,9 +38,7 @@ pub async fn serve(
     // Every answer has a `Date`, and the HTTP library cannot write one before 1970.
     ensure!(SystemTime::now() >= UNIX_EPOCH, "the system's clock is before 1970: set it first");
     // Before the address is printed, because its reader may send a signal at once.
-    let (mut interrupt, mut terminate) =
-        (handler(SignalKind::interrupt())?, handler(SignalKind::terminate())?);
-    let mut hangup = handler(SignalKind::hangup())?;
+    let mut signals = Signals::handle()?;
     // With a handler, a write above the file size limit fails instead of ending the process.
     let _file_size = handler(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
     let sink = start_log(log_format)?;
@@ -59,9 +57,7 @@ pub async fn serve(
     let scheme = server.scheme();
     print(&format!("listening on {scheme}://{address}{operations}{}", describe(address)))?;
     let ended = tokio::select! {
-        _ = interrupt.recv() => Ok("SIGINT"),
-        _ = terminate.recv() => Ok("SIGTERM"),
-        () = terminal_closed(&mut hangup, settings) => Ok("SIGHUP"),
+        signal = signals.stop(settings) => Ok(signal),
         damage = find_damage(&service, &log) => Err(damage),
     };
     match &ended {
@@ -72,11 +68,8 @@ pub async fn serve(
         ops.begin_stopping();
     }
     if let Ok("SIGTERM") = ended {
-        tokio::select! {
-            () = sleep(Duration::from_secs(settings.drain_time.into())) => {}
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
+        let drain_time = Duration::from_secs(settings.drain_time.into());
+        let _ = timeout(drain_time, signals.stop(settings)).await;
     }
     let stop = timeout(SHUTDOWN_TIMEOUT, deliveries.close());
     let (_, closed) = tokio::join!(stop, server.close(SHUTDOWN_TIMEOUT));
@@ -87,11 +80,34 @@ pub async fn serve(
     Ok(ended.map(drop)?)
 }
 
-/// Returns when SIGHUP means that the terminal was closed. For a service SIGHUP means to reload the
-/// certificate, which another task does.
-async fn terminal_closed(hangup: &mut Signal, settings: &Settings) {
-    let is_reload = settings.tls.tls_cert.is_some() || !io::stderr().is_terminal();
-    while hangup.recv().await.is_some() && is_reload {}
+/// The signals that stop the server.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// Handles the signals from now on.
+    fn handle() -> Result<Self> {
+        Ok(Self {
+            interrupt: handler(SignalKind::interrupt())?,
+            terminate: handler(SignalKind::terminate())?,
+            hangup: handler(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for a signal that stops the server. Returns its name.
+    async fn stop(&mut self, settings: &Settings) -> &'static str {
+        // For a service SIGHUP means to reload the certificate, which another task does. Otherwise it
+        // means that the terminal was closed.
+        let is_reload = settings.tls.tls_cert.is_some() || !io::stderr().is_terminal();
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.hangup.recv(), if !is_reload => "SIGHUP",
+        }
+    }
 }
 
 /// Returns the damage that the check in the background finds. Without damage it never returns.

@@ -24,8 +24,8 @@ const UNRESTRICTED: Error =
     Error::Forbidden("this server mints no unrestricted tokens: name an `organization`");
 
 pub(super) const NO_ADDRESS: Error = Error::TokenTooNarrow(
-    "this token is accepted from none of the addresses in `allowed_ips`, or too many networks remain: \
-     name some of its own",
+    "the calling token is accepted from none of the addresses in `allowed_ips`, or the two lists have \
+     too many networks in common: use a few of the addresses that the calling token is accepted from",
 );
 
 /// Limits on mints, in addition to the policy of `access`. Concurrent mints do not lock each other out,
@@ -49,7 +49,7 @@ pub struct MintPolicy {
 
 impl Service {
     /// Rejects a caller who may not mint any token, before the body of the request is read.
-    pub async fn may_mint(&self, credential: &Credential) -> Result<()> {
+    pub async fn require_may_mint(&self, credential: &Credential) -> Result<()> {
         let caller = self.authenticate(credential).await?;
         decide_own(&caller.binding, OwnAction::ManageTokens).map(|_| ())
     }
@@ -135,8 +135,8 @@ impl MintPolicy {
             let limit = limits[index];
             if limit > 0 && counts[index] >= limit {
                 return Err(Error::Conflict(format!(
-                    "the limit for the tokens of {of_what} is {limit}, and it is reached: revoke one \
-                     that is not needed, or ask the operator to raise the limit"
+                    "the limit of {limit} tokens of {of_what} is reached: revoke a token that is not \
+                     needed, or ask the operator to raise the limit"
                 )));
             }
         }

@@ -70,7 +70,7 @@ pub(super) fn expiry(
         return Ok(expires_at);
     }
     Err(Error::Invalid(format!(
-        "the tokens of this organization live {} at most: use a shorter `expiration`",
+        "the maximum lifetime of tokens in this organization is {}: use a shorter `expiration`",
         maximum_expiration.as_str()
     )))
 }

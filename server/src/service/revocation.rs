@@ -2,15 +2,14 @@
 //! needs no credential, and its answer says nothing about the reported ones.
 
 use super::audit::{Actor, LEAK_REPORT, REVOKE, record, revocations};
-use super::{InOrganization, Service, reach};
+use super::{InOrganization, Service, only_user, reach};
 use crate::access::{Action, Extent};
-use crate::caller::UserId;
 use crate::error::{Error, Result};
 use crate::name::Name;
 use crate::records::{
     LeakReport, RevocationFilter, RevokeTokensRequest, RevokedTokenItem, RevokedTokens, Token,
 };
-use crate::store::{Access, Purpose, Reach, Selection, Turn, View};
+use crate::store::{Purpose, Selection, Turn, View};
 use crate::token::{PlainToken, TokenDigest, TokenId};
 
 /// The maximum number of tokens that one request revokes, and of credentials in one report.
@@ -23,9 +22,8 @@ impl InOrganization<'_> {
         let selection = selection(&request, &in_use)?;
         let (revoked, more, extent) = if request.dry_run {
             self.read(View::Snapshot, |mut view| async move {
-                let access = view.access(self.credential, Some(self.slug)).await?;
-                let (reach, extent, user) = who(access)?;
-                let of = (self.slug, reach.id, user);
+                let (caller, reach, extent) = self.reach(&mut view, Action::ManageTokens).await?;
+                let of = (self.slug, reach.id, only_user(extent, &caller));
                 let mut selected = view.selected_tokens(of, selection, MAX_TOKENS + 1).await?;
                 let more = selected.len() > MAX_TOKENS;
                 selected.truncate(MAX_TOKENS);
@@ -34,10 +32,8 @@ impl InOrganization<'_> {
             .await?
         } else {
             self.write(Purpose::Revocation, |mut change| async move {
-                let access = change.access(self.credential, Some(self.slug)).await?;
-                let caller = access.caller.clone();
-                let (reach, extent, user) = who(access)?;
-                let of = (self.slug, reach.id, user);
+                let (caller, reach, extent) = self.reach(&mut change, Action::ManageTokens).await?;
+                let of = (self.slug, reach.id, only_user(extent, &caller));
                 let revoked = change.delete_selected_tokens(of, selection, MAX_TOKENS).await?;
                 let more = revoked.len() == MAX_TOKENS
                     && !change.selected_tokens(of, selection, 1).await?.is_empty();
@@ -67,22 +63,16 @@ impl InOrganization<'_> {
         let access = self.service.store.access(self.credential, Some(self.slug)).await?;
         let (caller, ..) = reach(access.access.clone(), Action::ManageTokens)?;
         let Some(uses) = &self.service.uses else {
-            let message = "this server does not record when tokens are used: select them by \
-                           something else, or ask its operator to start it without --no-last-use";
+            let message = "this server does not record when tokens are used: use other members of \
+                           the filter, or ask the operator to start it without --no-last-use";
             return Err(Error::Invalid(message.to_owned()));
         };
-        let RevocationFilter { last_used_before: None, never_used: Some(false), .. } = filter
-        else {
-            return Ok([vec![caller.token], uses.unwritten().await].concat());
-        };
-        Ok(Vec::new())
+        // An unwritten use matters only if unused tokens are selected.
+        if filter.last_used_before.is_none() && filter.never_used == Some(false) {
+            return Ok(Vec::new());
+        }
+        Ok([vec![caller.token], uses.unwritten().await].concat())
     }
-}
-
-/// Returns the organization, how much of it the caller may revoke, and whose tokens these are.
-fn who(access: Access) -> Result<(Reach, Extent, Option<UserId>)> {
-    let (caller, reach, extent) = reach(access, Action::ManageTokens)?;
-    Ok((reach, extent, (extent == Extent::Own).then_some(caller.user)))
 }
 
 /// Converts a request to a selection of tokens.
@@ -95,7 +85,7 @@ fn selection<'a>(request: &'a RevokeTokensRequest, in_use: &'a [TokenId]) -> Res
         (Some(ids), None) if (1..=MAX_TOKENS).contains(&ids.len()) => Ok(Selection::Ids(ids)),
         (Some(_), None) => invalid("`ids` names 1 to 1000 tokens: split it up"),
         (None, Some(filter)) if *filter == RevocationFilter::default() => {
-            invalid("the filter is empty, so it would select every token: name a member of it")
+            invalid("the filter is empty, so it would select every token: add at least one member")
         }
         (None, Some(filter)) => Ok(Selection::Filter(filter, in_use)),
         _ => invalid("select the tokens by either `ids` or `filter`"),

@@ -2,7 +2,7 @@
 
 use super::audit::{Actor, Event, REVOKE, record};
 use super::list_cache::{CachedList, ListKey, Version};
-use super::{InOrganization, Service, page_size, reach};
+use super::{InOrganization, Service, only_user, page_size, reach};
 use crate::access::{Action, Extent, OwnAction, decide, decide_own, may_do_all};
 use crate::caller::Credential;
 use crate::error::{Error, Result};
@@ -166,7 +166,7 @@ fn list_key(access: &Access) -> Result<(ListKey, Option<Version>)> {
     let reach = access.organization.as_ref().ok_or(Error::NO_ORGANIZATION)?;
     let Reach { id, role, head, .. } = reach;
     let extent = decide(&access.caller.binding, reach.place(), *role, Action::ManageTokens)?;
-    let key = ListKey(*id, (extent == Extent::Own).then_some(access.caller.user));
+    let key = ListKey(*id, only_user(extent, &access.caller));
     let version = |foreign_commits| Version { hash: head.hash, foreign_commits };
     Ok((key, access.foreign_commits.map(version)))
 }

@@ -93,7 +93,7 @@ fn cutting_off_the_end_of_a_chain_is_detected_with_a_saved_head() {
         let said = text(&compare());
         assert!(!compare().status.success(), "{said}");
         assert!(said.contains("organization acme: entry 4 is missing, and all after it"), "{said}");
-        assert!(said.contains("broken in 1 place:"), "{said}");
+        assert!(said.contains("damaged in 1 place:"), "{said}");
     }
 }
 

@@ -131,7 +131,7 @@ async fn mint(
     token: &str,
     request: &MintRequest,
 ) -> orgtokens_server::error::Result<Credential> {
-    service.may_mint(with).await?;
+    service.require_may_mint(with).await?;
     let minted = service.mint_token(with, &name(token), request).await?;
     Ok(credential(&minted.token))
 }
