@@ -2,8 +2,8 @@
 //! asks, never what they may do, and looks for a credential nowhere else.
 
 use crate::caller::{Credential, Origin};
+use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::front::Context;
 use crate::service::Service;
 use crate::token::{PlainToken, TokenId};
 use dropshot::RequestContext;

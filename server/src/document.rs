@@ -1,5 +1,5 @@
 //! The OpenAPI document that the server's code declares, which `cargo xtask diff` compares with
-//! `openapi.yaml`, and the contract itself as a server shows it.
+//! `openapi.yaml`.
 
 use crate::handlers;
 use crate::records::PageQuery;
@@ -17,16 +17,6 @@ pub fn document() -> anyhow::Result<Value> {
     state_defaults(&mut document, &serde_json::to_value(PageQuery::default())?);
     drop_nullable(&mut document);
     Ok(document)
-}
-
-/// The server that the contract names: the vendor's.
-const SERVER: &str = "  - url: https://api.turso.tech\n    description: Turso's Platform API\n";
-
-/// Returns the contract, `openapi.yaml`, with the address of this server in place of the vendor's.
-pub fn contract(address: &str) -> String {
-    // A text of JSON is also one of YAML: no address can end it early.
-    let server = format!("  - url: {}\n    description: This server\n", Value::from(address));
-    include_str!("../../openapi.yaml").replacen(SERVER, &server, 1)
 }
 
 /// schemars says that optional members may be null. None is: requests with one are refused, and
@@ -77,15 +67,6 @@ fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_address_cannot_add_to_the_contract() {
-        for address in ["http://a'&!*", "a\"\n- b: c # d\\", "\u{2028}\t{}"] {
-            let read: Value = serde_saphyr::from_str(&contract(address)).unwrap();
-            let server = serde_json::json!({"url": address, "description": "This server"});
-            assert_eq!(read["servers"], serde_json::json!([server]));
-        }
-    }
 
     #[test]
     fn query_parameters_state_the_defaults_that_the_code_uses() {

@@ -4,97 +4,40 @@
 //! dropshot answers two kinds of request before the front door: a path with invalid UTF-8 (`%ff`) or
 //! dot segments, and a method that has no route.
 
-pub mod budget;
-mod connections;
 mod precondition;
 mod routes;
-pub mod throttle;
 pub mod tls;
 mod trace;
 
-pub use routes::catch_all_routes;
+pub use routes::{catch_all_routes, dispatcher};
 
-use crate::caller::{Credential, Origin};
+use crate::context::Context;
 use crate::error::Error;
 use crate::handlers::Shortcut;
 use crate::http::reply::{self, Note};
-use crate::metrics::Metrics;
-use crate::service::Service;
-use crate::token::TokenDigest;
-use budget::Budget;
-use connections::Connections;
-use dropshot::{ApiDescription, HttpError, RawRequest, RequestContext};
+use dropshot::{HttpError, RawRequest, RequestContext};
 use futures::FutureExt;
 use http::{HeaderValue, StatusCode, header};
-use routes::{AnyPath, Dispatch, dispatcher};
+use routes::Dispatch;
 use scopeguard::guard;
-use slog::{Logger, error, info, o};
+use slog::{error, info};
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
-use throttle::Throttle;
-use tokio::sync::mpsc::Sender;
 use trace::Trace;
 
 type Request = hyper::Request<dropshot::Body>;
 type Response = hyper::Response<dropshot::Body>;
 
-/// The state that all handlers share.
-pub struct Context {
-    pub service: Service,
-    pub metrics: Arc<Metrics>,
-    dispatch: Box<Dispatch>,
-    pub connections: Arc<Connections>,
-    pub budget: Budget,
-    pub throttle: Throttle,
-    /// The digests and origins of credentials that were refused.
-    refused: Sender<(TokenDigest, Origin)>,
-    log: Logger,
-}
-
-impl Context {
-    /// Dispatches requests to `operations` or, if these have no such path or method, to `extras`.
-    /// Writes the access log to `log`.
-    pub fn new(
-        service: Service,
-        operations: ApiDescription<Self>,
-        extras: ApiDescription<Self>,
-        throttle: Throttle,
-        refused: Sender<(TokenDigest, Origin)>,
-        log: Logger,
-    ) -> Self {
-        let (metrics, dispatch) = dispatcher(operations, extras);
-        let metrics = Arc::new(metrics);
-        let connections = Arc::<Connections>::default();
-        let budget = Budget::new(Arc::clone(&connections));
-        Self { service, metrics, dispatch, connections, budget, throttle, refused, log }
-    }
-
-    /// Makes the refusal of a credential final, and has it looked up, after the answer, whether it was
-    /// good before. In a flood of refused ones some are passed over.
-    pub async fn note_refused(&self, credential: &Credential) {
-        self.service.sweep_refused(&credential.digest).await;
-        // A malformed credential was never good.
-        if credential.digest != TokenDigest::NONE {
-            let _ = self.refused.try_send((credential.digest, credential.origin));
-        }
-    }
-
-    /// Returns a logger that adds the request's id to each line.
-    pub fn request_log(&self, request_id: &str) -> Logger {
-        self.log.new(o!("request_id" => request_id.to_owned()))
-    }
-}
-
 async fn handle(
+    dispatch: Arc<Dispatch>,
     rqctx: RequestContext<Context>,
-    _: AnyPath,
     request: RawRequest,
 ) -> Result<Response, HttpError> {
-    let mut response = respond(rqctx, request.into_inner()).boxed();
+    let mut response = respond(dispatch, rqctx, request.into_inner()).boxed();
     // Most reads from SQLite end here. What has to wait goes on even if the client leaves: a change
     // may be half done, and a connection to the database would be closed.
     match futures::poll!(&mut response) {
@@ -106,11 +49,15 @@ async fn handle(
     }
 }
 
-async fn respond(rqctx: RequestContext<Context>, request: Request) -> Response {
+async fn respond(
+    dispatch: Arc<Dispatch>,
+    rqctx: RequestContext<Context>,
+    request: Request,
+) -> Response {
     let started = Instant::now();
     let server = Arc::clone(&rqctx.server);
     let (method, peer) = (rqctx.request.method().clone(), rqctx.request.remote_addr());
-    let Context { metrics, dispatch, connections, throttle, log, .. } = &server.private;
+    let Context { metrics, connections, throttle, log, .. } = &server.private;
     let client = throttle.proxies.client(peer.ip(), rqctx.request.headers());
     let request_id = rqctx.request_id.clone();
     let trace = Trace::of(rqctx.request.headers());
@@ -181,14 +128,17 @@ fn broken(reason: &str) -> Response {
 mod tests {
     use super::*;
     use crate::auth::with_credential;
+    use crate::context::throttle::{Allowance, Proxies, Throttle};
+    use crate::metrics::Metrics;
+    use crate::service::Service;
     use crate::store::Store;
-    use dropshot::{ConfigDropshot, HttpServer, ServerBuilder};
+    use dropshot::{ApiDescription, ConfigDropshot, HttpServer, ServerBuilder};
+    use slog::{Logger, o};
     use std::io::{Read, Write};
     use std::net::TcpStream;
     use std::num::NonZeroU32;
     use std::time::Duration;
     use tempfile::TempDir;
-    use throttle::{Allowance, Proxies};
     use tokio::sync::mpsc::channel;
 
     fn ask(address: SocketAddr, path: &str) -> String {
@@ -203,7 +153,7 @@ mod tests {
     /// Starts a front door that calls this in place of an operation, on an empty database.
     async fn start(
         folder: &TempDir,
-        wrap: impl FnOnce(Box<Dispatch>) -> Box<Dispatch>,
+        wrap: impl FnOnce(Arc<Dispatch>) -> Arc<Dispatch>,
     ) -> HttpServer<Context> {
         let url = format!("sqlite://{}", folder.path().join("a.db").display());
         let service = Service::new(Store::create(&url).await.unwrap());
@@ -212,15 +162,13 @@ mod tests {
         let allowance = || Allowance::new(NonZeroU32::MIN, Duration::from_secs(1));
         let throttle =
             Throttle { proxies, bad_credentials: allowance(), leak_reports: allowance() };
-        let (operations, extras) = (ApiDescription::new(), ApiDescription::new());
-        let refused = channel(1).0;
-        let mut context = Context::new(service, operations, extras, throttle, refused, log.clone());
-        context.dispatch = wrap(context.dispatch);
+        let (metrics, dispatch) = dispatcher(ApiDescription::new(), ApiDescription::new());
+        let context = Context::new(service, metrics, throttle, channel(1).0, log.clone());
         let config = ConfigDropshot {
             bind_address: ([127, 0, 0, 1], 0).into(),
             ..ConfigDropshot::default()
         };
-        let routes = catch_all_routes().unwrap();
+        let routes = catch_all_routes(&wrap(dispatch)).unwrap();
         ServerBuilder::new(routes, context, log).config(config).start().unwrap()
     }
 
@@ -228,7 +176,7 @@ mod tests {
     async fn a_bad_credential_that_another_one_overtakes_is_refused_and_throttled() {
         let folder = tempfile::tempdir().unwrap();
         let server = start(&folder, |_| {
-            Box::new(|rqctx, _| {
+            Arc::new(|rqctx: RequestContext<Context>, _| {
                 let answer = async move {
                     let peer = rqctx.request.remote_addr().ip();
                     let refused = with_credential(&rqctx, async |_, _| {
@@ -254,7 +202,7 @@ mod tests {
     async fn a_panic_in_a_handler_answers_500_and_the_server_goes_on() {
         let folder = tempfile::tempdir().unwrap();
         let server = start(&folder, |real| {
-            Box::new(move |rqctx, request| match request.uri().path() {
+            Arc::new(move |rqctx, request: Request| match request.uri().path() {
                 "/panic" => panic!("intended by the test"),
                 "/panic-later" => (None, async { panic!("intended by the test") }.boxed()),
                 _ => real(rqctx, request),

@@ -11,7 +11,7 @@ mod tokens;
 
 pub use shortcut::Shortcut;
 
-use crate::front::Context;
+use crate::context::Context;
 use crate::http::Deferred;
 use dropshot::{ApiDescription, ApiDescriptionRegisterError, RequestContext};
 

@@ -2,8 +2,9 @@
 //!
 //! Requests are handled in `front`, signals in the command line.
 
-use crate::front::throttle::{Allowance, Proxies, Throttle};
-use crate::front::{self, Context, tls};
+use crate::context::Context;
+use crate::context::throttle::{Allowance, Proxies, Throttle};
+use crate::front::{self, tls};
 use crate::handlers;
 use crate::limits::parse_network;
 use crate::metrics::Metrics;
@@ -154,7 +155,8 @@ impl Server {
         let (sweep, write_uses) =
             (service.clone().sweep_regularly(), service.clone().write_uses_regularly());
         let (refused, note_reuse) = service.clone().note_reuses();
-        let context = Context::new(service, operations, extras, throttle, refused, log.clone());
+        let (metrics, dispatch) = front::dispatcher(operations, extras);
+        let context = Context::new(service, metrics, throttle, refused, log.clone());
         let (connections, metrics) =
             (Arc::clone(&context.connections), Arc::clone(&context.metrics));
         let config = ConfigDropshot {
@@ -164,7 +166,7 @@ impl Server {
             ..ConfigDropshot::default()
         };
         let tls = identity.clone().map(tls::Identity::config).transpose()?;
-        let builder = ServerBuilder::new(front::catch_all_routes()?, context, warnings);
+        let builder = ServerBuilder::new(front::catch_all_routes(&dispatch)?, context, warnings);
         let http = builder.config(config).tls(tls).start().with_context(|| {
             format!("cannot listen on {listen}: choose another address with --listen")
         })?;

@@ -1,6 +1,7 @@
 //! Routes: every request goes to the front door, which finds the operation itself.
 
-use super::{Context, Request, Response, failed, handle};
+use super::{Request, Response, failed, handle};
+use crate::context::Context;
 use crate::http::reply;
 use crate::metrics::Metrics;
 use async_trait::async_trait;
@@ -14,6 +15,7 @@ use futures::future::BoxFuture;
 use http::Method;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::sync::Arc;
 
 /// Finds the id of a request's operation, and a future that runs it.
 pub type Dispatch = dyn Fn(RequestContext<Context>, Request) -> (Option<String>, BoxFuture<'static, Response>)
@@ -26,12 +28,15 @@ const METHODS: &str = "ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT CONNECT COPY D
     ORDERPATCH PATCH POST PRI PROPFIND PROPPATCH PURGE PUT QUERY REBIND REPORT SEARCH TRACE \
     UNBIND UNCHECKOUT UNLINK UNLOCK UPDATE UPDATEREDIRECTREF VERSION-CONTROL";
 
-/// Routes every request to [`handle`].
-pub fn catch_all_routes() -> anyhow::Result<ApiDescription<Context>> {
+/// Routes every request to [`handle`], which calls `dispatch`.
+pub fn catch_all_routes(dispatch: &Arc<Dispatch>) -> anyhow::Result<ApiDescription<Context>> {
     let mut routes = ApiDescription::new();
     for name in METHODS.split_whitespace() {
         let (id, method) = (format!("front_{name}").to_lowercase(), name.parse::<Method>()?);
         let (path, versions) = ("/{path:.*}", ApiEndpointVersions::All);
+        let dispatch = Arc::clone(dispatch);
+        let handle =
+            move |rqctx, _: AnyPath, request| handle(Arc::clone(&dispatch), rqctx, request);
         routes.register(ApiEndpoint::new(id, handle, method, CONTENT_TYPE_JSON, path, versions))?;
     }
     Ok(routes)
@@ -57,17 +62,18 @@ impl SharedExtractor for AnyPath {
     }
 }
 
-/// Returns the metrics of the operations, and what dispatches requests to them.
+/// Returns the metrics of the operations, and what dispatches requests to `operations` or, if these
+/// have no such path or method, to `extras`.
 pub fn dispatcher(
     operations: ApiDescription<Context>,
     extras: ApiDescription<Context>,
-) -> (Metrics, Box<Dispatch>) {
+) -> (Metrics, Arc<Dispatch>) {
     // The router's type is not exported, so only a closure can keep it.
     let (router, extras) = (operations.into_router(), extras.into_router());
     let endpoints = [&extras, &router].into_iter().flat_map(|router| router.endpoints(None));
     let metrics =
         Metrics::new(endpoints.map(|(path, _, endpoint)| (endpoint.operation_id.clone(), path)));
-    let dispatch = Box::new(move |mut rqctx: RequestContext<Context>, request: Request| {
+    let dispatch = Arc::new(move |mut rqctx: RequestContext<Context>, request: Request| {
         let method = routed_method(request.method());
         let path = request.uri().path();
         let found = router

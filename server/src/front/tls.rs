@@ -1,5 +1,5 @@
 //! TLS: the certificate and the key that the server proves its name with, and their replacement
-//! while it runs. dropshot makes the handshakes; `connections` closes those that do not end.
+//! while it runs. dropshot makes the handshakes; `context::connections` closes stalled ones.
 
 use crate::metrics::Metrics;
 use anyhow::{Context as _, Error, Result, anyhow, bail, ensure};

@@ -4,8 +4,8 @@
 use super::Rqctx;
 use crate::auth::with_credential;
 use crate::caller::Credential;
+use crate::context::budget::{self, Reservation};
 use crate::error::Result;
-use crate::front::budget::{self, Reservation};
 use crate::http::{Answer, Body, Reply, pieces, reply};
 use crate::records::Page;
 use crate::service::Service;

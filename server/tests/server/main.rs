@@ -19,6 +19,7 @@ mod files;
 mod last_use;
 mod lifecycle;
 mod log;
+mod modules;
 mod operator;
 mod ops;
 mod permissions;
