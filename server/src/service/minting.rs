@@ -135,8 +135,8 @@ impl MintPolicy {
             let limit = limits[index];
             if limit > 0 && counts[index] >= limit {
                 return Err(Error::Conflict(format!(
-                    "the limit of {limit} tokens of {of_what} is reached: revoke a token that is not \
-                     needed, or ask the operator to raise the limit"
+                    "the limit of tokens for {of_what} is {limit}, and it is reached: revoke a token \
+                     that is not needed, or ask the operator to raise the limit"
                 )));
             }
         }
