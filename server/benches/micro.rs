@@ -8,7 +8,7 @@ use orgtokens_server::access::{Action, Place, decide};
 use orgtokens_server::caller::{Binding, OrganizationId, Role};
 use orgtokens_server::name::Name;
 use orgtokens_server::records::{OrganizationToken, Token, TokenOwner};
-use orgtokens_server::store::{Chain, Link};
+use orgtokens_server::store::{Chain, ChainEntry};
 use orgtokens_server::token::{MalformedToken, PlainToken, TokenId};
 use std::str::FromStr;
 
@@ -75,7 +75,7 @@ fn token(index: i64) -> OrganizationToken {
 #[divan::bench]
 fn hash_audit_entry(bencher: Bencher<'_, '_>) {
     let data = format!("{{\"token\":\"{}\"}}", "x".repeat(200));
-    let link = Link {
+    let link = ChainEntry {
         chain: Some(Chain::Organization(OrganizationId(1))),
         sequence: 7,
         code: "user-token-create",

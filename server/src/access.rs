@@ -1,11 +1,11 @@
-//! The policy: what a credential may do, given its binding and its user's role at this moment.
-//! Pure: it knows no request, no database and no clock.
+//! The authorization policy: what a credential may do, by its binding and the current role of its
+//! user. Pure: it knows no request, no database and no clock.
 
 use crate::caller::{Binding, OrganizationId, Role};
 use crate::error::{Error, Result};
 use crate::scope::Scope;
 
-/// An action that concerns the user alone.
+/// An action on the user's own account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OwnAction {
     ReadUser,
@@ -25,7 +25,7 @@ pub enum Action {
     /// Add or update members, or remove another one.
     ManageMembers,
     Leave,
-    /// List or revoke tokens: the two are symmetric.
+    /// List or revoke tokens: who may list a token may revoke it.
     ManageTokens,
     /// List the tokens of one member, who may be the caller.
     ReadMemberTokens,
@@ -39,8 +39,8 @@ pub enum Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
     All,
-    /// What is the caller's own: tokens that its user minted, the group that it is bound to, what
-    /// belongs to the organization that it is bound to.
+    /// Only the caller's own: tokens that its user minted, the group of its binding, or the
+    /// organization of its binding.
     Own,
 }
 
@@ -50,11 +50,10 @@ const READ: Error =
     Error::TokenTooNarrow("this token is bound to a group and lacks the scope `read`");
 const GROUP: Error = Error::TokenTooNarrow("a token that is bound to a group may not do this");
 const WIDER: Error = Error::TokenTooNarrow(
-    "a token that is bound to an organization mints none that is wider: name its organization",
+    "a token that is bound to an organization cannot mint a wider one: name its organization",
 );
 
-/// Decides about an action that concerns the user alone. Every user may do these, but not with every
-/// token.
+/// Decides about an action on the user's own account: every user, but not every token, may do it.
 pub fn decide_own(binding: &Binding, action: OwnAction) -> Result<Extent> {
     use Binding::{Group, Organization, Unrestricted};
     use OwnAction::{ListOrganizations, ManageTokens, MintUnrestricted, ReadUser};
@@ -66,15 +65,15 @@ pub fn decide_own(binding: &Binding, action: OwnAction) -> Result<Extent> {
     }
 }
 
-/// An organization, and what its policy says of the bindings that reach it.
+/// An organization, and whether its policy lets unrestricted tokens reach it.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
     pub organization: OrganizationId,
     pub allows_unrestricted: bool,
 }
 
-/// Decides about an action in an organization, in which the caller's user has `role`. An organization
-/// that the binding does not reach is not found.
+/// Decides about an action in an organization, in which the caller's user has `role`. If the
+/// binding does not reach the organization, the error is that it does not exist.
 pub fn decide(binding: &Binding, place: Place, role: Role, action: Action) -> Result<Extent> {
     let is_reached = match binding.organization() {
         Some(bound) => bound == place.organization,
@@ -91,7 +90,7 @@ pub fn decide(binding: &Binding, place: Place, role: Role, action: Action) -> Re
     }
 }
 
-/// Returns whether `role` may do all of `action`, as a parameter of a query.
+/// Returns whether `role` may do all of `action`: a query takes this as a parameter.
 pub fn may_do_all(role: Role, action: Action) -> bool {
     matches!(decide_role(role, action), Ok(Extent::All))
 }
@@ -121,7 +120,7 @@ mod tests {
         Binding::Group { organization, group, scopes: Scopes::expand(scopes) }
     }
 
-    /// A decision as a letter: all, own, role too low, token too narrow, not found.
+    /// Returns a decision as a letter: `A`ll, `O`wn, role too low, token too narrow, `-` not found.
     fn letter(decision: Result<Extent>) -> char {
         match decision {
             Ok(Extent::All) => 'A',
@@ -134,11 +133,12 @@ mod tests {
     }
 
     #[test]
-    fn in_an_organization_each_role_may_through_each_binding_what_the_table_says() {
+    fn each_role_and_binding_may_do_in_an_organization_what_the_table_says() {
         use Action::*;
-        // Owner, admin, member, viewer: unrestricted or bound here; bound to a group here with
-        // `read`; without it; bound elsewhere.
-        for (action, wide, reads, other) in [
+        // One letter for each of owner, admin, member and viewer. The columns: unrestricted or
+        // bound to this organization; bound to its group with `read`; bound to its group without
+        // `read`.
+        for (action, wide, with_read, without_read) in [
             (Read, "AAAA", "tttt", "tttt"),
             (ReadGroups, "AAAA", "OOOO", "tttt"),
             (ManageGroups, "AArr", "tttt", "tttt"),
@@ -154,8 +154,8 @@ mod tests {
             for (binding, expected) in [
                 (Binding::Unrestricted, wide),
                 (Binding::Organization(HERE), wide),
-                (group(&[RequestedScope::Read]), reads),
-                (group(&[RequestedScope::DbCreate]), other),
+                (group(&[RequestedScope::Read]), with_read),
+                (group(&[RequestedScope::DbCreate]), without_read),
                 (Binding::Organization(THERE), "----"),
             ] {
                 let decided = ROLES.map(|role| letter(decide(&binding, PLACE, role, action)));
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn about_themselves_users_may_through_each_binding_what_the_table_says() {
+    fn each_binding_may_do_on_the_own_account_what_the_table_says() {
         use OwnAction::*;
         let bindings = [
             Binding::Unrestricted,

@@ -25,7 +25,7 @@ pub async fn with_credential<T>(
     let Context { service, throttle, metrics, .. } = context;
     let client = throttle.proxies.client(rqctx.request.remote_addr().ip(), headers);
     let credential = match credential(headers) {
-        Ok(credential) => Arc::new(credential.from(client)),
+        Ok(credential) => Arc::new(credential.with_address(client)),
         Err(error) => return (None, Err(error)),
     };
     // A good credential is refused too: to know that it is good takes the lookup that is limited.

@@ -1,5 +1,5 @@
-//! Who asks: the credential of a request, and the user, role and binding behind it. What they may
-//! do is decided in `access`.
+//! The credential of a request, and its caller: the user, and the binding of the token. `access`
+//! decides what a caller may do.
 
 #![expect(missing_docs, reason = "most names say it all")]
 
@@ -15,11 +15,11 @@ use std::sync::OnceLock;
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 use uuid::Uuid;
 
-/// The store's key of an organization.
+/// The primary key of an organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OrganizationId(pub i64);
 
-/// The store's key of a user.
+/// The primary key of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(pub i64);
 
@@ -42,13 +42,13 @@ pub struct UserId(pub i64);
 #[strum(serialize_all = "lowercase", const_into_str)]
 #[strum(parse_err_ty = String, parse_err_fn = no_role)]
 pub enum Role {
-    /// Everything. Only the server's command line makes owners.
+    /// May do everything. Only the server's command line makes owners.
     Owner,
-    /// Everything.
+    /// May do everything.
     Admin,
-    /// Reads, and mints for themself.
+    /// May read, and mint tokens for themself.
     Member,
-    /// Like a member, as far as tokens are concerned.
+    /// May do the same with tokens as a member.
     Viewer,
 }
 
@@ -60,7 +60,7 @@ fn no_role(text: &str) -> String {
     format!("{} is not a role: use one of owner, admin, member, viewer", Quoted(text))
 }
 
-/// Where a change came from, as the audit log says it.
+/// Where a change came from, as the audit log shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, EnumString, IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase", const_into_str)]
@@ -74,7 +74,7 @@ pub enum Origin {
 pub enum Binding {
     Unrestricted,
     Organization(OrganizationId),
-    /// On one group, pinned by its UUID, within scopes.
+    /// On one group, identified by its UUID, within scopes.
     Group {
         organization: OrganizationId,
         group: Uuid,
@@ -93,7 +93,7 @@ impl Binding {
     }
 }
 
-/// What a request proves itself with. It holds the token's digest, never the token.
+/// The credential of a request. It has the digest of the token, never the token.
 #[derive(Clone, Debug)]
 pub struct Credential {
     pub digest: TokenDigest,
@@ -109,7 +109,7 @@ impl Credential {
         Self::of(token.digest(), origin)
     }
 
-    /// Returns a credential that no token has, for a malformed one: it is looked up like any other.
+    /// Returns a credential that matches no token, so that a malformed one is looked up like any.
     pub fn malformed(origin: Origin) -> Self {
         Self::of(TokenDigest::NONE, origin)
     }
@@ -118,14 +118,14 @@ impl Credential {
         Self { digest, origin, address: None, accepted_as: OnceLock::new() }
     }
 
-    /// Returns the credential of a client with this address.
+    /// Returns the same credential, sent from this address.
     #[must_use]
-    pub fn from(self, address: IpAddr) -> Self {
+    pub fn with_address(self, address: IpAddr) -> Self {
         Self { address: Some(address), ..self }
     }
 
-    /// Notes that the store accepted the credential.
-    pub(crate) fn accept(&self, caller: &Caller) {
+    /// Stores who the caller is, after the store has accepted the credential.
+    pub(crate) fn mark_accepted(&self, caller: &Caller) {
         self.accepted_as.get_or_init(|| (caller.token, caller.user));
     }
 
@@ -135,14 +135,13 @@ impl Credential {
     }
 }
 
-/// A live token and the user who minted it.
+/// A live token, and the user who minted it.
 #[derive(Clone, Debug)]
 pub struct Caller {
     pub token: TokenId,
     pub token_name: Name,
     pub limits: Limits,
-    /// When the secret that was used is no longer accepted: with its token, or before if the token has
-    /// a newer one.
+    /// When the secret of the request expires: with its token, or earlier if it is an old secret.
     pub valid_until: Option<DateTime<Utc>>,
     pub user: UserId,
     pub username: Name,
@@ -153,13 +152,13 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Returns what narrows the tokens that are minted or rotated with this secret. They do not
-    /// outlive it.
+    /// Returns the limits for tokens that are minted or rotated with this secret. Those tokens
+    /// expire no later than the secret.
     pub fn outer_limits(&self) -> Limits {
         Limits { expires_at: self.valid_until, ..self.limits.clone() }
     }
 
-    /// Returns whether the token has a newer secret, and this one ends before it.
+    /// Returns whether this is an old secret, which expires before the token.
     pub fn has_old_secret(&self) -> bool {
         self.valid_until != self.limits.expires_at
     }

@@ -1,21 +1,21 @@
-//! The clock that times are kept and compared by. It never goes back.
+//! The clock of stored times and of expiry. It never goes back.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 
-/// Returns the time of the system. A clock before 1970 is no reason to fail.
+/// Returns the time of the system. It does not fail before 1970.
 pub fn system_time() -> DateTime<Utc> {
     SystemTime::now().into()
 }
 
-/// Returns the text of a time, always with milliseconds, so that texts sort by time.
+/// Formats a time, always with milliseconds, so that the texts sort by time.
 pub fn to_text(time: &DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// Writes a time, if there is one, like [`to_text`].
+/// Serializes a time, or an optional one, like [`to_text`].
 pub fn serialize<'a, T, S: Serializer>(time: &'a T, serializer: S) -> Result<S::Ok, S::Error>
 where
     Option<&'a DateTime<Utc>>: From<&'a T>,
@@ -23,14 +23,13 @@ where
     Option::from(time).map(to_text).serialize(serializer)
 }
 
-/// The clock of a store: the time of the system, but never below the newest time that it has shown or
-/// that the database holds. So nothing that has expired is accepted again after the system's clock
-/// was set back.
+/// The clock of a store: the time of the system, but never before a time that it has returned or
+/// that the database has. So expired tokens stay refused if the system's clock is set back.
 #[derive(Debug, Default)]
 pub struct Clock {
     /// The newest time, in milliseconds since the Unix epoch.
     newest: AtomicI64,
-    /// How far it is ahead of the system, in milliseconds.
+    /// How far the clock is ahead of the system, in milliseconds.
     ahead: AtomicI64,
 }
 
@@ -48,15 +47,15 @@ impl Clock {
         DateTime::from_timestamp_millis(self.now_ms()).unwrap_or_default()
     }
 
-    /// Returns an instant to measure ages by: no change of the system's clock moves it.
+    /// Returns an instant for measuring ages. Changes of the system's clock do not affect it.
     pub fn instant(&self) -> Instant {
         let ahead = self.ahead.load(Relaxed).try_into().unwrap_or(0);
         Instant::now() + Duration::from_millis(ahead)
     }
 
-    /// Never shows an older time than this from now on.
+    /// Makes sure that the clock never returns an earlier time than this.
     pub fn raise(&self, time: i64) {
-        // Most requests only read, so that the cores do not wait for each other.
+        // Most requests only load, so that cores do not compete for the cache line.
         if time > self.newest.load(Relaxed) {
             self.newest.fetch_max(time, Relaxed);
         }

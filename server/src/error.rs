@@ -1,9 +1,9 @@
-//! The errors of the domain and of the store: kinds, each with a message that is safe to show to
-//! clients. Nothing here chooses a status or a header, and no message carries a credential.
+//! The errors of the domain and of the store. Their messages are safe to show to clients, and never
+//! have a credential. `http` chooses the status and the headers.
 
 #![expect(missing_docs, reason = "the messages say what most of the variants mean")]
 
-/// Why the store did not do what it was asked.
+/// The reason why the store failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// No live token of an enabled user has this digest.
@@ -15,18 +15,19 @@ pub enum StoreError {
     Unavailable(String),
     #[error("the database cannot grow, its disk is full or fails: free space on it ({0})")]
     Full(String),
-    /// The transaction may be run again.
+    /// Another transaction interfered. This one may be run again.
     #[error("the transaction was rolled back because of another one: {0}")]
     Contended(String),
-    /// A commit was sent and not confirmed; it must not be run again.
+    /// COMMIT was sent but not confirmed. The transaction must not be run again.
     #[error("it is not known whether the change was made: {0}")]
     Unknown(String),
-    /// The database is damaged, foreign or newer than this program, or the program has a bug.
+    /// The database is damaged, another program's or newer than this one, or this program has a
+    /// bug.
     #[error("{0}")]
     Broken(String),
 }
 
-/// Why a request was refused or failed.
+/// The reason why a request was refused or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A name, slug, id, parameter or body is malformed.
@@ -34,19 +35,19 @@ pub enum Error {
     Invalid(String),
     #[error("no credential: send a token as `Authorization: Bearer <token>`")]
     NoCredential,
-    /// The credential is unknown, malformed, revoked or expired; the message does not say which.
+    /// The credential is unknown, malformed, revoked or expired. The message does not say which.
     #[error("the token is not accepted: mint a new one")]
     DeadCredential,
-    /// The user's role or a rule of this server does not allow it.
+    /// The role of the user, or a rule of this server, forbids it.
     #[error("{0}")]
     Forbidden(&'static str),
-    /// The token is too narrow; the user's role plays no part (RFC 6750, `insufficient_scope`).
+    /// The token is too narrow, for every role of the user (RFC 6750, `insufficient_scope`).
     #[error("{0}")]
     TokenTooNarrow(&'static str),
-    /// It does not exist or is not visible; the message does not say which.
+    /// It does not exist, or is not visible to the caller. The message does not say which.
     #[error("{0}")]
     NotFound(&'static str),
-    /// It exists already, or the change would break a rule of what exists.
+    /// It exists already, or the change conflicts with the current state.
     #[error("{0}")]
     Conflict(String),
     #[error("the name is taken: choose another one")]
@@ -78,7 +79,7 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// The answer for every organization that the credential does not reach.
+    /// The answer for every organization that the credential does not reach, existing or not.
     pub const NO_ORGANIZATION: Self =
         Self::NotFound("no such organization, or this credential does not reach it");
     pub const NO_TOKEN: Self =
@@ -90,12 +91,12 @@ impl Error {
     pub const NO_USER: Self =
         Self::NotFound("no such user: add the user with `orgtokens-server user add` first");
 
-    /// Returns the error for a bug or a broken machine.
+    /// Returns the error for a bug or a failure of the machine.
     pub fn internal(reason: impl Into<String>) -> Self {
         Self::Internal(StoreError::Broken(reason.into()))
     }
 
-    /// Gives [`Error::Taken`] this message, and returns every other error as it is.
+    /// Turns [`Error::Taken`] into a conflict with this message. Other errors stay the same.
     #[must_use]
     pub fn or_taken(self, message: impl FnOnce() -> String) -> Self {
         match self {

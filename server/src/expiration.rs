@@ -1,4 +1,4 @@
-//! How long a token is to live, as a request asks for it.
+//! Expirations, lifetimes and overlaps, as requests write them.
 
 use crate::name::{Quoted, parse_strings};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -11,7 +11,7 @@ macro_rules! duration {
     };
 }
 
-/// What an [`Expiration`] looks like. Not all that does is one: a duration may be zero.
+/// The pattern of an [`Expiration`]. Some texts that match it are refused, such as `0d`.
 pub const EXPIRATION: &str = concat!(
     "^(never|",
     duration!(),
@@ -19,41 +19,40 @@ pub const EXPIRATION: &str = concat!(
     r"(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2}))$"
 );
 
-/// What a [`Lifetime`] looks like.
+/// The pattern of a [`Lifetime`].
 pub const LIFETIME: &str = concat!("^(never|", duration!(), ")$");
 
-/// What an [`Overlap`] looks like.
+/// The pattern of an [`Overlap`].
 pub const OVERLAP: &str = concat!("^", duration!(), "$");
 
-/// The first second that RFC 3339 cannot write: that of the year 10000.
+/// The first second of the year 10000, which RFC 3339 cannot write.
 const END: i64 = 253_402_300_800;
 
-/// What stands for no expiry.
+/// The text for no expiry.
 const NEVER: &str = "never";
 
 /// The longest overlap, in seconds.
-const LONGEST_OVERLAP: i64 = 7 * 86_400;
+const MAX_OVERLAP: i64 = 7 * 86_400;
 
-/// When a token expires. It is written as a duration, such as `2w1d30m`, as a time of RFC 3339, or as
-/// `never`.
+/// When a token expires: a duration such as `2w1d30m`, a time of RFC 3339, or `never`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Expiration {
-    /// It does not expire by itself.
+    /// Never.
     #[default]
     Never,
-    /// So long after it was minted.
+    /// This long after it is minted.
     After(TimeDelta),
     /// At this time.
     At(DateTime<Utc>),
 }
 
 impl Expiration {
-    /// Returns when a token expires that is minted now.
+    /// Returns the expiry of a token that is minted now.
     ///
     /// # Errors
-    /// A sentence, if that is no time to come.
-    pub fn from(self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, String> {
+    /// A sentence, if the expiry is not in the future.
+    pub fn resolve(self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, String> {
         let time = match self {
             Self::Never => return Ok(None),
             Self::After(duration) => now.checked_add_signed(duration),
@@ -63,7 +62,7 @@ impl Expiration {
             None => Err("the expiration is after the year 9999: use `never`".to_owned()),
             Some(time) if time <= now => {
                 let shown = time.to_rfc3339();
-                Err(format!("the expiration {shown} has passed: use a time to come"))
+                Err(format!("the expiration {shown} has passed: use a time in the future"))
             }
             time => Ok(time),
         }
@@ -82,7 +81,7 @@ impl FromStr for Expiration {
         }
         // chrono accepts a minus sign that is not ASCII.
         if let (true, Ok(time)) = (text.is_ascii(), DateTime::parse_from_rfc3339(text)) {
-            // Times are kept in milliseconds.
+            // Times are stored in milliseconds.
             let time = DateTime::from_timestamp_millis(time.timestamp_millis());
             return time.map(Self::At).ok_or_else(|| refusal(text));
         }
@@ -90,14 +89,13 @@ impl FromStr for Expiration {
     }
 }
 
-/// How long a token may live: a duration, or `never` if it need not expire. It is kept as it was
-/// written.
+/// The lifetime of a token: a duration, or `never` if it need not expire. It keeps its text.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "String")]
 pub struct Lifetime(String);
 
 impl Lifetime {
-    /// Returns how long that is; `None` is without end.
+    /// Returns the duration; `None` is `never`.
     pub fn duration(&self) -> Option<TimeDelta> {
         seconds(&self.0).map(TimeDelta::seconds)
     }
@@ -121,17 +119,17 @@ impl FromStr for Lifetime {
         if text == NEVER || seconds(text).is_some_and(|seconds| seconds > 0) {
             return Ok(Self(text.to_owned()));
         }
-        Err(format!("{} is no lifetime: use a duration such as 30d, or never", Quoted(text)))
+        Err(format!("{} is not a lifetime: use a duration such as 30d, or never", Quoted(text)))
     }
 }
 
-/// How long the old secret of a rotated token is accepted: a duration of at most a week.
+/// How long the old secret of a rotated token is accepted: a duration of at most one week.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Overlap(TimeDelta);
 
 impl Overlap {
-    /// Returns when an overlap that begins now ends, unless it is empty.
+    /// Returns the end of an overlap that begins now, unless it is zero.
     pub fn end(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         now.checked_add_signed(self.0).filter(|end| *end > now)
     }
@@ -141,10 +139,10 @@ impl FromStr for Overlap {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let seconds = seconds(text).filter(|seconds| *seconds <= LONGEST_OVERLAP);
+        let seconds = seconds(text).filter(|seconds| *seconds <= MAX_OVERLAP);
         let overlap = seconds.map(|seconds| Self(TimeDelta::seconds(seconds)));
         let expected = "a duration of at most 7d, such as 1h";
-        overlap.ok_or_else(|| format!("{} is no overlap: use {expected}", Quoted(text)))
+        overlap.ok_or_else(|| format!("{} is not an overlap: use {expected}", Quoted(text)))
     }
 }
 
@@ -156,7 +154,7 @@ fn refusal(text: &str) -> String {
     format!("{} is not an expiration: use {expected}", Quoted(text))
 }
 
-/// Reads numbers with units: weeks, days, hours, minutes and seconds.
+/// Parses numbers with units: weeks, days, hours, minutes and seconds.
 fn seconds(text: &str) -> Option<i64> {
     if text.is_empty() {
         return None;
@@ -171,7 +169,7 @@ fn seconds(text: &str) -> Option<i64> {
             "s" => 1,
             _ => return None,
         };
-        // A year has fewer than 2^32 seconds, so no sum of a text of a request overflows.
+        // Each number is below 2^32, so one part cannot overflow.
         sum.checked_add(i64::from(number.parse::<u32>().ok()?) * unit)
     })
 }
@@ -197,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_zero_malformed_or_too_large_is_refused() {
+    fn a_zero_malformed_or_too_large_expiration_is_refused() {
         for text in [
             "",
             "0s",
@@ -224,9 +222,9 @@ mod tests {
     }
 
     #[test]
-    fn a_token_expires_at_a_time_to_come() {
+    fn an_expiration_must_be_in_the_future() {
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
-        let resolve = |text: &str| text.parse::<Expiration>().unwrap().from(now);
+        let resolve = |text: &str| text.parse::<Expiration>().unwrap().resolve(now);
         assert_eq!(resolve("never"), Ok(None));
         assert_eq!(resolve("90s"), Ok(DateTime::from_timestamp(1_800_000_090, 0)));
         assert!(resolve("2026-01-01T00:00:00Z").unwrap_err().contains("has passed"));

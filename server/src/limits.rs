@@ -1,4 +1,4 @@
-//! What narrows a token beyond its binding: until when, and from which addresses it is accepted.
+//! The limits of a token besides its binding: its expiry, and the addresses that may use it.
 
 use crate::name::Quoted;
 use chrono::{DateTime, Utc};
@@ -8,24 +8,24 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-/// What an address or a network looks like. Not all that does is one.
+/// The pattern of an address or a network. Some texts that match it are neither.
 pub const NETWORK: &str = r"^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$";
 
-/// How many addresses and networks a token may name.
-const MOST: usize = 100;
+/// How many addresses and networks a token may have.
+const MAX: usize = 100;
 
-/// What narrows a token. By default nothing does.
+/// The limits of a token. The default has none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// When it expires, if it does.
+    /// When the token expires; `None` is never.
     pub expires_at: Option<DateTime<Utc>>,
-    /// From where it is accepted; `None` is from everywhere.
+    /// The addresses that may use it; `None` is all.
     pub allowed_ips: Option<AllowedIps>,
 }
 
 impl Limits {
-    /// Returns these limits, narrowed to what `outer` allows. Returns `None` if no address remains, or
-    /// more networks than a token may name.
+    /// Returns these limits, narrowed to the limits of `outer`. Returns `None` if no address
+    /// remains, or more networks than a token may have.
     pub fn within(self, outer: &Self) -> Option<Self> {
         let expires_at = self.expires_at.into_iter().chain(outer.expires_at).min();
         let allowed_ips = match (self.allowed_ips, &outer.allowed_ips) {
@@ -35,8 +35,8 @@ impl Limits {
         Some(Self { expires_at, allowed_ips })
     }
 
-    /// Returns whether a client may use the token. One whose address is not known may not use a token
-    /// that names addresses.
+    /// Returns whether a client may use the token. If the address of the client is unknown, it may
+    /// use only tokens without addresses.
     pub fn allow(&self, client: Option<IpAddr>) -> bool {
         self.allowed_ips.as_ref().is_none_or(|allowed| {
             client.is_some_and(|client| allowed.0.iter().any(|net| net.contains(&client)))
@@ -44,13 +44,13 @@ impl Limits {
     }
 }
 
-/// Addresses and networks, at least one. Clients with an IPv4 address have no other.
+/// Addresses and networks, at least one. IPv4 mapped into IPv6 is stored as IPv4.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Vec<String>")]
 pub struct AllowedIps(Vec<IpNet>);
 
 impl AllowedIps {
-    /// Returns the part of these networks that `outer` has too.
+    /// Returns the intersection with `outer`.
     fn within(self, outer: &Self) -> Option<Self> {
         let common = |one: &IpNet, other: &IpNet| match (one.contains(other), other.contains(one)) {
             (_, true) => Some(*one),
@@ -59,23 +59,23 @@ impl AllowedIps {
         };
         let both = self.0.iter().flat_map(|one| outer.0.iter().filter_map(move |o| common(one, o)));
         let both = IpNet::aggregate(&both.collect());
-        (1..=MOST).contains(&both.len()).then_some(Self(both))
+        (1..=MAX).contains(&both.len()).then_some(Self(both))
     }
 }
 
-/// Parses an address or a network, as people write it.
+/// Parses an address or a network.
 ///
 /// # Errors
-/// A sentence with the text.
+/// A sentence that quotes the text.
 pub fn parse_network(text: &str) -> Result<IpNet, String> {
     let address = || text.parse::<IpAddr>().map(IpNet::from);
     let network = text.parse().or_else(|_| address());
     network.map_err(|_| {
-        format!("{} is no address or network: write it as 10.0.0.0/8 or 10.0.0.1", Quoted(text))
+        format!("{} is not an address or network: write it as 10.0.0.0/8 or 10.0.0.1", Quoted(text))
     })
 }
 
-/// Returns the network that clients are compared with: of IPv4, if it is mapped into IPv6.
+/// Returns the network as IPv4, like clients' addresses, if it is mapped into IPv6.
 fn canonical(network: IpNet) -> IpNet {
     let mapped = |net: ipnet::Ipv6Net| {
         let length = net.prefix_len().checked_sub(96)?;
@@ -92,15 +92,15 @@ impl TryFrom<Vec<String>> for AllowedIps {
     type Error = String;
 
     fn try_from(texts: Vec<String>) -> Result<Self, String> {
-        if texts.is_empty() || texts.len() > MOST {
-            return Err(format!("name 1 to {MOST} addresses or networks, or leave them out"));
+        if texts.is_empty() || texts.len() > MAX {
+            return Err(format!("name 1 to {MAX} addresses or networks, or leave them out"));
         }
         let networks = texts.iter().map(|text| parse_network(text).map(canonical));
         networks.collect::<Result<_, _>>().map(Self)
     }
 }
 
-/// Reads the text that a database keeps.
+/// Parses the text in the database.
 impl FromStr for AllowedIps {
     type Err = String;
 
@@ -109,7 +109,7 @@ impl FromStr for AllowedIps {
     }
 }
 
-/// Writes the text that a database keeps.
+/// Writes the text for the database.
 impl fmt::Display for AllowedIps {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let texts: Vec<_> = self.0.iter().map(shown).collect();
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_accepted_from_its_networks_alone() {
+    fn a_token_is_accepted_only_from_its_networks() {
         assert!(allows(&["192.0.2.1", "10.0.0.0/8"], "10.1.2.3"));
         assert!(allows(&["192.0.2.1", "10.0.0.0/8"], "::ffff:192.0.2.1"));
         assert!(!allows(&["192.0.2.1", "10.0.0.0/8"], "192.0.2.2"));
@@ -162,19 +162,19 @@ mod tests {
     }
 
     #[test]
-    fn networks_read_back_as_they_were_kept() {
-        let kept = allowed(&["10.1.2.3/8", "192.0.2.1", "2001:db8::1/128", "::ffff:10.0.0.0/104"]);
-        assert_eq!(kept.to_string(), "10.0.0.0/8,192.0.2.1,2001:db8::1,10.0.0.0/8");
-        assert_eq!(kept.to_string().parse(), Ok(kept.clone()));
+    fn stored_networks_are_read_back_unchanged() {
+        let saved = allowed(&["10.1.2.3/8", "192.0.2.1", "2001:db8::1/128", "::ffff:10.0.0.0/104"]);
+        assert_eq!(saved.to_string(), "10.0.0.0/8,192.0.2.1,2001:db8::1,10.0.0.0/8");
+        assert_eq!(saved.to_string().parse(), Ok(saved.clone()));
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn text_that_is_no_address_is_refused() {
         for texts in [&[][..], &["10.0.0.0/33"], &["example.com"], &["10.0.0.1", ""], &["10.0.0"]] {
             let texts: Vec<_> = texts.iter().map(|text| (*text).to_owned()).collect();
             assert!(AllowedIps::try_from(texts.clone()).is_err(), "{texts:?}");
         }
-        assert!(AllowedIps::try_from(vec!["::1".to_owned(); MOST + 1]).is_err());
+        assert!(AllowedIps::try_from(vec!["::1".to_owned(); MAX + 1]).is_err());
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The text forms of the contract: organization slugs, names (of tokens, users, groups, locations)
-//! and email addresses. A value is well formed; nothing here knows whether what it names exists.
+//! Names of the contract: organization slugs, names (of tokens, users, groups, locations) and email
+//! addresses. A value is well formed, but the thing that it names may not exist.
 
 use derive_more::{AsRef, Display};
 use schemars::JsonSchema;
@@ -7,11 +7,11 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// How many characters a name has at most.
-const LONGEST: usize = 64;
+/// The maximum length of a name.
+const MAX: usize = 64;
 
-/// What [`is_name`] accepts, as a pattern without look-ahead. Clients resolve `.` and `..` away if
-/// they are path segments (RFC 3986, 5.2.4).
+/// The pattern of the texts that [`is_name`] accepts, without look-ahead. `.` and `..` are refused,
+/// because clients remove such path segments (RFC 3986, 5.2.4).
 const PATTERN: &str = concat!(
     "^([A-Za-z0-9_-][A-Za-z0-9._-]{0,63}",
     r"|\.[A-Za-z0-9_-][A-Za-z0-9._-]{0,62}",
@@ -20,7 +20,7 @@ const PATTERN: &str = concat!(
 
 fn is_name(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    (1..=LONGEST).contains(&text.len()) && text.chars().all(allowed) && !matches!(text, "." | "..")
+    (1..=MAX).contains(&text.len()) && text.chars().all(allowed) && !matches!(text, "." | "..")
 }
 
 fn is_email(text: &str) -> bool {
@@ -30,12 +30,12 @@ fn is_email(text: &str) -> bool {
     text.len() <= 254 && !text.contains(forbidden) && text.split_once('@').is_some_and(is_address)
 }
 
-/// Foreign text as an error quotes it: escaped, and cut if it is long.
+/// Quotes untrusted text in an error: escaped, and truncated if it is long.
 pub struct Quoted<'a>(pub &'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let cut: String = self.0.chars().take(LONGEST).collect();
+        let cut: String = self.0.chars().take(MAX).collect();
         let more = if cut.len() < self.0.len() { "..." } else { "" };
         write!(f, "`{}{more}`", cut.escape_debug())
     }
@@ -80,7 +80,7 @@ macro_rules! text {
 }
 
 text!(
-    /// The name of a token, a user or a group, or a location.
+    /// The name of a token, a user, a group or a location.
     Name(#[schemars(regex = "PATTERN")] String),
     is_name,
     "a name: use 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`"
@@ -92,7 +92,7 @@ text!(
     "an organization slug: use 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`"
 );
 text!(
-    /// An email address, as far as it can be checked without sending to it.
+    /// An email address. Only its form is checked.
     Email(String),
     is_email,
     "an email address: write it as user@host"
@@ -114,8 +114,8 @@ macro_rules! parse_strings {
 pub(crate) use parse_strings;
 
 impl Slug {
-    /// Reads any text of a path. What cannot be a slug becomes one that no organization has, so that
-    /// it is answered like every other path that leads nowhere.
+    /// Reads a path segment. A malformed slug becomes the empty slug, which no organization has, so
+    /// that the answer is the same as for an unknown organization.
     pub fn from_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Ok(text.try_into().unwrap_or(Self(String::new())))
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_cannot_be_slugs_are_one_slug_that_cannot_be_parsed() {
+    fn malformed_slugs_of_a_path_become_a_slug_that_no_organization_has() {
         let read = |text: &str| Slug::from_path(serde_json::Value::from(text)).unwrap();
         assert_eq!(read("acme").as_str(), "acme");
         assert_eq!(read("a b"), read(".."));
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_quotes_what_was_sent_escaped_and_cut() {
+    fn a_quoted_text_is_escaped_and_truncated() {
         assert_eq!(Quoted("a\0b").to_string(), "`a\\0b`");
         assert_eq!(Quoted(&"x".repeat(65)).to_string(), format!("`{}...`", "x".repeat(64)));
     }

@@ -1,5 +1,5 @@
-//! The things of the contract, named as its schemas: what the store reads, the service returns and
-//! the API declares. They hold no keys of the store, and no plain token but [`MintedToken`].
+//! The types of the contract, named as its schemas. The store reads them, the service returns them,
+//! and the API declares them. They have no primary keys. Only [`MintedToken`] has a plain token.
 
 #![expect(missing_docs, reason = "openapi.yaml describes the members")]
 
@@ -19,16 +19,16 @@ pub use tokens::{
     RotateTokenRequest, RotatedToken, Token, TokenDetails, TokenOwner,
 };
 
-/// A part of a list, and the position of the next part.
+/// A page of a list, and the cursor of the next page.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page<T, C> {
     pub items: Vec<T>,
-    /// What comes before the next page; `None` after the last one.
+    /// The cursor of the next page; `None` after the last page.
     pub next: Option<C>,
 }
 
 impl<T, C> Page<T, C> {
-    /// Returns a page that ends the list if it has fewer than `limit` items.
+    /// Returns a page. It is the last one if it has fewer than `limit` items.
     pub(crate) fn new(items: Vec<T>, limit: u32, cursor: impl FnOnce(&T) -> C) -> Self {
         let next = items.last().filter(|_| items.len() >= limit as usize).map(cursor);
         Self { items, next }

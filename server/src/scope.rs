@@ -1,5 +1,5 @@
-//! What a group-bound token may do: the nine scopes, the presets that stand for several, and sets
-//! of scopes. Who may be given which is decided in `access`.
+//! Scopes, which say what a group-bound token may do: the nine scopes, the presets, and sets of
+//! scopes. `access` decides who may mint tokens for a group.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
@@ -17,7 +17,7 @@ macro_rules! scopes {
             pub const ALL: &[Self] = &[$(Self::$variant),+];
         }
 
-        /// A scope that a mint request asks for, or a preset that stands for several.
+        /// A scope in a mint request, or a preset that stands for several scopes.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
         pub enum RequestedScope {
             $(#[doc = concat!("`", $text, "`")] #[serde(rename = $text)] $variant,)+
@@ -53,17 +53,17 @@ scopes! {
     GroupRotateCreds = "group:rotate-creds",
 }
 
-/// A set of scopes. The store keeps its bits.
+/// A set of scopes. It is stored as bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Scopes(u16);
 
 impl Scopes {
-    /// Returns the set that a request asks for, with presets expanded.
+    /// Returns the set of these scopes, with presets expanded.
     pub fn expand(requested: &[RequestedScope]) -> Self {
         Self(requested.iter().fold(0, |bits, scope| bits | scope.expand().0))
     }
 
-    /// Returns the set of these stored bits, or `None` if one of them is no scope.
+    /// Returns the set of these stored bits, or `None` if one of them stands for no scope.
     pub fn from_bits(bits: i64) -> Option<Self> {
         u16::try_from(bits).ok().filter(|bits| bits >> Scope::ALL.len() == 0).map(Self)
     }

@@ -28,7 +28,7 @@ use crate::caller::{Caller, Credential, UserId};
 use crate::error::{Error, Result, StoreError};
 use crate::name::Slug;
 use crate::records::Page;
-use crate::store::{Access, List, Purpose, Reach, Snapshot, Store, Transaction, Turn, View};
+use crate::store::{Access, List, Purpose, Reach, Snapshot, Store, Transaction, View, WriteLock};
 use list_cache::ListCache;
 use std::sync::Arc;
 use tokio::sync::Mutex;
@@ -106,11 +106,11 @@ impl Service {
         retry(move || async move { operation(self.store.read(view).await?).await }).await
     }
 
-    /// Runs a write operation in a transaction with the lock of `turn`, and commits.
+    /// Runs a write operation in a transaction with `lock`, and commits.
     async fn write<T, F>(
         &self,
         credential: &Credential,
-        turn: &Turn,
+        lock: &WriteLock,
         purpose: Purpose,
         operation: impl Fn(Transaction) -> F,
     ) -> Result<T>
@@ -118,20 +118,20 @@ impl Service {
         F: Future<Output = Written<T>>,
     {
         // Rejects a dead credential before it waits for the lock.
-        if self.store.is_busy(turn) && credential.accepted_as().is_none() {
+        if self.store.is_busy(lock) && credential.accepted_as().is_none() {
             self.authenticate(credential).await?;
         }
         let locked = |mut change: Transaction| {
-            change.lock_turn(credential, turn);
+            change.lock_as_caller(credential, lock);
             operation(change)
         };
-        self.transact(turn, purpose, locked).await
+        self.transact(lock, purpose, locked).await
     }
 
     /// Runs an operation in a transaction, commits, and retries after a conflict.
     pub(crate) async fn transact<T, F>(
         &self,
-        turn: &Turn,
+        lock: &WriteLock,
         purpose: Purpose,
         operation: impl Fn(Transaction) -> F,
     ) -> Result<T>
@@ -145,15 +145,15 @@ impl Service {
             Ok(value)
         };
         let attempt = move || async move {
-            let change = self.store.write(turn, purpose).await?;
+            let change = self.store.write(lock, purpose).await?;
             let Some(batch) = change.batch(purpose) else { return run(change).await };
             let outcome = run(change).await;
             // An error may also be based on changes of the same batch that are not committed yet.
             match batch.committed().await {
                 Ok(()) => outcome,
                 Err(StoreError::Contended(_)) => {
-                    batch.turn().await;
-                    run(self.store.begin(turn, purpose, true).await?).await
+                    batch.wait_for_revocations().await;
+                    run(self.store.write_alone(lock, purpose).await?).await
                 }
                 Err(error) => Err(error.into()),
             }
@@ -190,8 +190,8 @@ impl InOrganization<'_> {
     where
         F: Future<Output = Written<T>>,
     {
-        let turn = Turn::Organization(self.slug.clone());
-        self.service.write(self.credential, &turn, purpose, operation).await
+        let lock = WriteLock::Organization(self.slug.clone());
+        self.service.write(self.credential, &lock, purpose, operation).await
     }
 
     /// Returns the page of a list after an item, if the policy allows `action`.

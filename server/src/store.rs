@@ -1,19 +1,19 @@
-//! Persistence behind one seam: the questions of [`Snapshot`] and the changes of [`Transaction`].
-//! They are written once, over the small `Connection` that both backends provide, and no SQL shows
-//! in a signature. Nothing here decides who may do what.
+//! The database: [`Snapshot`] reads it and [`Transaction`] writes it, with one function for each
+//! read or change of the domain. Each is written once, for both backends, and has no SQL in its
+//! signature. [`crate::access`] decides what callers may do.
 
 mod access;
+mod access_cache;
 mod audit;
-mod connection;
 mod copy;
 mod members;
 mod open;
 mod operator;
 mod postgres;
-mod remembered;
 mod rows;
 mod snapshot;
 mod sqlite;
+mod statement;
 mod tokens;
 mod uses;
 mod webhooks;
@@ -22,7 +22,7 @@ pub use crate::error::StoreError as Error;
 pub(crate) use access::{
     Access, FoundDetails, FoundToken, GROUP, MEMBER, Reach, TOKEN, TOKEN_DETAILS, TargetMember,
 };
-pub use audit::chain::{Chain, Link};
+pub use audit::chain::{Chain, ChainEntry};
 pub use audit::{AuditReport, ChainHead, NamedHead};
 pub(crate) use audit::{Author, NewEntry};
 pub use copy::{CopyProgress, copy};
@@ -39,69 +39,69 @@ pub(crate) use webhooks::{KnownWebhook, LogEnd, Message};
 use crate::caller::UserId;
 use crate::clock::Clock;
 use crate::name::Slug;
-use access::Questions;
+use access::AccessBatcher;
+use access_cache::{AccessCache, Generation};
 use open::{Intent, init_command, known_version, never_initialised};
 use postgres::Postgres;
-use remembered::{Generation, Remembered};
 use snapshot::Connection;
 use sqlite::Sqlite;
 use std::path::Path;
 use std::sync::Arc;
 
-/// What most functions of this module return.
+/// The result of most functions of this module.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What a look at the whole database has found.
+/// The result of [`Store::check`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckReport {
-    /// What was checked and is sound, a sentence each.
+    /// The checks that passed, a sentence each.
     pub sound: Vec<String>,
-    /// What is wrong, a sentence each.
+    /// The faults that were found, a sentence each.
     pub faults: Vec<String>,
 }
 
-/// How much of a pool of connections is in use.
+/// How much of the connection pool is in use.
 #[derive(Clone, Copy, Debug)]
 pub struct PoolUsage {
-    /// How many connections there may be.
+    /// The maximum number of connections.
     pub size: usize,
-    /// How many requests have one, or wait until it is open.
+    /// How many connections are in use or being opened.
     pub busy: usize,
-    /// How many are open and not in use.
+    /// How many connections are open and not in use.
     pub idle: usize,
-    /// How often a request received none in time.
+    /// How many requests timed out before they received a connection.
     pub timeouts: u64,
 }
 
-/// What a change locks. In one process, changes with the same turn run one after the other, so
-/// those that wait for a lock do not fill the pool.
+/// The row that a change locks first. Changes of one process with the same lock wait in a queue, so
+/// that they do not fill the pool.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Turn {
-    /// What belongs to an organization.
+pub enum WriteLock {
+    /// An organization: it protects its members, groups, tokens and audit log.
     Organization(Slug),
-    /// The unrestricted tokens of a user.
+    /// A user: it protects the user's unrestricted tokens.
     User(UserId),
-    /// Nothing that other changes wait for.
-    Free,
+    /// No row, and no queue. Such a change may lock rows itself.
+    None,
 }
 
-/// What a [`Snapshot`] is for.
+/// How much a [`Snapshot`] reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum View {
-    /// One statement, which needs no transaction around it.
+    /// One statement: it needs no transaction.
     Statement,
-    /// A page of tokens, which is one statement on PostgreSQL.
+    /// A page of tokens: on PostgreSQL it is one statement.
     TokenPage,
     /// Several statements that see the same state.
     Snapshot,
 }
 
-/// What a [`Transaction`] is for.
+/// What a [`Transaction`] does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Any change.
     Change,
-    /// A change that revokes tokens: it must work on a full disk.
+    /// It revokes tokens, so it must work on a full disk.
     Revocation,
 }
 
@@ -112,8 +112,8 @@ pub struct Store {
     backend: Backend,
     counts: Arc<Counts>,
     clock: Arc<Clock>,
-    remembered: Arc<Remembered>,
-    questions: Arc<Questions>,
+    access_cache: Arc<AccessCache>,
+    access_batcher: Arc<AccessBatcher>,
 }
 
 enum Backend {
@@ -122,12 +122,12 @@ enum Backend {
 }
 
 impl Store {
-    /// Begins to read.
+    /// Returns a snapshot to read from.
     pub async fn read(&self, view: View) -> Result<Snapshot> {
         let connection = match &self.backend {
             Backend::Sqlite(sqlite) => Connection::Sqlite(sqlite.read(view != View::Statement)),
             Backend::Postgres(postgres) => {
-                // In a box, it takes no space in every future that reads from SQLite.
+                // Boxed, so that it takes no space in futures that read from SQLite.
                 let session = Box::pin(postgres.read(view == View::Snapshot)).await?;
                 Connection::Postgres(session.into())
             }
@@ -135,60 +135,67 @@ impl Store {
         Ok(Snapshot::new(connection, self))
     }
 
-    /// Returns the state of the database now, if that can be told.
+    /// Returns the state of the database now, if that is known.
     fn generation(&self) -> Option<Generation> {
         let Backend::Sqlite(sqlite) = &self.backend else { return None };
         sqlite.readers.commits.generation()
     }
 
-    /// Returns whether [`Store::write`] would have to wait for its turn.
-    pub fn is_busy(&self, turn: &Turn) -> bool {
+    /// Returns whether [`Store::write`] would wait for another change.
+    pub fn is_busy(&self, lock: &WriteLock) -> bool {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.writer.is_busy(),
-            Backend::Postgres(postgres) => postgres.pool.turns.is_held(turn),
+            Backend::Postgres(postgres) => postgres.pool.queues.is_held(lock),
         }
     }
 
-    /// Begins to write, when it is the turn of this change. A revocation may use the reserve of a
-    /// full disk. On SQLite it may share its COMMIT with others.
-    pub async fn write(&self, turn: &Turn, purpose: Purpose) -> Result<Transaction> {
-        self.begin(turn, purpose, false).await
+    /// Returns a transaction after the changes that waited longer. On a full disk a revocation uses
+    /// the reserve. On SQLite it may share its COMMIT with other changes.
+    pub async fn write(&self, lock: &WriteLock, purpose: Purpose) -> Result<Transaction> {
+        self.begin(lock, purpose, false).await
     }
 
-    /// Like [`Store::write`]; if it `is_alone`, it shares its COMMIT with no other change.
-    pub(crate) async fn begin(
+    /// Like [`Store::write`], but shares its COMMIT with no other change.
+    pub(crate) async fn write_alone(
         &self,
-        turn: &Turn,
+        lock: &WriteLock,
+        purpose: Purpose,
+    ) -> Result<Transaction> {
+        self.begin(lock, purpose, true).await
+    }
+
+    async fn begin(
+        &self,
+        lock: &WriteLock,
         purpose: Purpose,
         is_alone: bool,
     ) -> Result<Transaction> {
         let connection = match &self.backend {
             Backend::Sqlite(sqlite) => Connection::Sqlite(sqlite.write(purpose, is_alone).await?),
-            Backend::Postgres(postgres) => Connection::Postgres(postgres.write(turn).await?.into()),
+            Backend::Postgres(postgres) => Connection::Postgres(postgres.write(lock).await?.into()),
         };
         Ok(Transaction(Snapshot::new(connection, self)))
     }
 
-    /// Reserves disk space for revocations. On a full disk that fails and reading
-    /// goes on: changes then say what is wrong.
+    /// Reserves disk space for revocations. On a full disk that fails without an error, so that
+    /// reads still work: each change then returns the error.
     pub fn hold_reserve(&self) {
         if let Backend::Sqlite(sqlite) = &self.backend {
             let _ = sqlite.reserve.hold();
         }
     }
 
-    /// Releases the disk space that is reserved for revocations, and returns whether
-    /// there can be any.
+    /// Releases the disk space for revocations. Returns whether the backend reserves any.
     pub async fn release_reserve(&self) -> bool {
         let Backend::Sqlite(sqlite) = &self.backend else { return false };
         sqlite.release_reserve().await;
         true
     }
 
-    /// Copies everything to a new file, while others read and write.
+    /// Copies the database to a new file, while requests read and write.
     ///
     /// # Errors
-    /// If the file exists, or the database is PostgreSQL. No part of a copy is left.
+    /// If the file exists, or the database is PostgreSQL. It leaves no incomplete file.
     pub async fn back_up(&self, target: &Path) -> Result<()> {
         let Backend::Sqlite(sqlite) = &self.backend else {
             return Err(broken("only SQLite is copied to a file: use pg_dump"));
@@ -196,8 +203,8 @@ impl Store {
         sqlite.back_up(target).await
     }
 
-    /// Goes on with the check for damage that was cut short when a large SQLite database was opened.
-    /// Dropping the future ends it.
+    /// Finishes the check for damage: opening a large SQLite database stops it after a timeout.
+    /// Dropping the future ends the check.
     ///
     /// # Errors
     /// [`Error::Broken`] if there is damage.
@@ -206,10 +213,10 @@ impl Store {
         sqlite.find_damage().await
     }
 
-    /// Fails unless the database can be asked now.
+    /// Fails unless the database answers now.
     ///
     /// # Errors
-    /// If it does not answer, or the file of a SQLite database was removed or replaced.
+    /// If it does not answer, or if the file of a SQLite database was removed or replaced.
     pub async fn require_ready(&self) -> Result<()> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.require_ready().await,
@@ -219,7 +226,7 @@ impl Store {
         }
     }
 
-    /// Returns how much of the pool is in use, on PostgreSQL.
+    /// Returns how much of the pool is in use; `None` on SQLite, which has no pool.
     pub fn pool_usage(&self) -> Option<PoolUsage> {
         let Backend::Postgres(postgres) = &self.backend else { return None };
         Some(postgres.pool.usage())
@@ -233,7 +240,7 @@ impl Store {
         }
     }
 
-    /// Returns the clock that tokens expire by on SQLite. On PostgreSQL it is the database's own.
+    /// Returns the clock that expires tokens on SQLite. PostgreSQL uses the clock of the database.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
@@ -244,7 +251,7 @@ impl Store {
     }
 }
 
-/// Returns the error for what only a person can repair.
+/// Returns the error for a fault that only a person can repair.
 fn broken(reason: impl Into<String>) -> Error {
     Error::Broken(reason.into())
 }

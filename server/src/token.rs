@@ -1,6 +1,5 @@
-//! The credential and its public id. A plaintext token leaves its type through
-//! [`PlainToken::reveal`] alone, which is called in two places: the answer of mint, and the command
-//! line. Only its digest is ever stored, looked up or compared.
+//! The token and its public id. Only [`PlainToken::reveal`] returns the plain text, for the answer
+//! of mint and for the command line. Only the digest is stored, looked up and compared.
 
 use crate::name::{Quoted, parse_strings};
 use base64::Engine;
@@ -14,19 +13,19 @@ use std::fmt;
 use std::str::FromStr;
 use uuid::{NoContext, Timestamp, Uuid};
 
-/// What every token begins with, so that secret scanners find it.
+/// The prefix of every token, by which secret scanners find it.
 pub const PREFIX: &str = "orgt_";
 /// 128 bits in base 62.
 const SECRET_DIGITS: usize = 22;
 /// 32 bits in base 62.
 const CHECKSUM_DIGITS: usize = 6;
 
-/// A token in plain text: the prefix, 128 random bits and their CRC-32, in base 62.
+/// A token in plain text: the prefix, then 128 random bits and their CRC-32 in base 62.
 #[derive(Clone, PartialEq, Eq, derive_more::Debug)]
 #[debug("PlainToken(..)")]
 pub struct PlainToken(String);
 
-/// Why a text is not a token. It never carries the text.
+/// The reason why a text is not a token. It never has the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what the variants mean")]
 pub enum MalformedToken {
@@ -51,12 +50,12 @@ impl PlainToken {
         Ok(Self(body + &checksum))
     }
 
-    /// Returns what is stored of the token, and what it is looked up by.
+    /// Returns the digest, which is stored and looked up.
     pub fn digest(&self) -> TokenDigest {
         TokenDigest(Sha256::digest(&self.0).into())
     }
 
-    /// Returns the plain text, for the one answer that shows it.
+    /// Returns the plain text, to show it once.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -85,13 +84,13 @@ impl FromStr for PlainToken {
     }
 }
 
-/// The SHA-256 of a token. A token has 128 random bits, so a slow hash would add nothing.
+/// The SHA-256 of a token. A token has 128 random bits, so a slow hash is not needed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, derive_more::Debug)]
 #[debug("TokenDigest(..)")]
 pub struct TokenDigest([u8; 32]);
 
 impl TokenDigest {
-    /// A digest that no token has: finding one would break SHA-256.
+    /// A digest that no token has: to find such a token would break SHA-256.
     pub const NONE: Self = Self([0; 32]);
 
     /// Returns the bytes to store.
@@ -106,8 +105,8 @@ impl TokenDigest {
 pub struct TokenId(#[schemars(with = "String", regex(pattern = "^[A-Za-z0-9_-]{21}[AQgw]$"))] Uuid);
 
 impl TokenId {
-    /// Returns a new id for a token that is minted at this time. Ids of one second are near each
-    /// other in an index; nothing else depends on their order.
+    /// Returns a new id for a token that is minted at this time. The time keeps ids of one second
+    /// close together in an index; nothing else depends on their order.
     pub fn generate(time: DateTime<Utc>) -> Self {
         let seconds = time.timestamp().try_into().unwrap_or(0);
         Self(Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, time.timestamp_subsec_nanos())))
@@ -123,7 +122,7 @@ impl TokenId {
         self.0.as_bytes()
     }
 
-    /// Returns a number that differs between ids as a rule: their random bits.
+    /// Returns the random bits of the id, as a number.
     pub(crate) fn random_bits(self) -> u64 {
         self.0.as_u64_pair().1
     }
@@ -161,14 +160,14 @@ mod tests {
     use crate::records::MintedToken;
 
     #[test]
-    fn a_generated_token_parses_and_no_two_are_alike() {
+    fn generated_tokens_are_valid_and_differ() {
         let (one, two) = (PlainToken::generate().unwrap(), PlainToken::generate().unwrap());
         assert_eq!(one.reveal().parse(), Ok(one.clone()));
         assert!(one != two && one.digest() != two.digest());
     }
 
     #[test]
-    fn each_way_of_being_no_token_has_its_error() {
+    fn each_fault_of_a_malformed_token_has_its_own_error() {
         let token = PlainToken::generate().unwrap();
         let text = token.reveal();
         let swapped: String = text.chars().rev().collect();
@@ -184,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn changing_any_one_digit_breaks_the_checksum() {
+    fn a_change_of_any_digit_breaks_the_checksum() {
         let token = PlainToken::generate().unwrap();
         for place in PREFIX.len()..token.reveal().len() {
             let mut bytes = token.reveal().as_bytes().to_vec();
@@ -207,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn token_ids_are_22_characters_sorted_by_time_and_read_back_strictly() {
+    fn token_ids_have_22_characters_sort_by_time_and_are_parsed_strictly() {
         let seconds = (0..1000).map(|second| DateTime::from_timestamp(second, 0).unwrap());
         let ids: Vec<_> = seconds.map(TokenId::generate).collect();
         assert!(ids.is_sorted());
@@ -219,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn before_1970_every_token_id_is_new_too() {
+    fn token_ids_differ_even_before_1970() {
         let time = DateTime::from_timestamp(-1, 5).unwrap();
         assert_ne!(TokenId::generate(time), TokenId::generate(time));
     }

@@ -1,8 +1,9 @@
--- Puts what every request reads into few rows, and lets the database give the order of minting.
+-- Puts the data that every request reads into few rows, and lets the database define the order of
+-- minting.
 
--- Each organization and each user has an audit chain of its own: `entries` counts its entries,
--- `hash` is the hash of the last one. Every change that shows in an organization's lists adds an
--- entry, so `entries` is also the version of these lists.
+-- Each organization and each user has its own audit chain: `entries` counts its entries, and `hash`
+-- is the hash of the last one. Every change that an organization's lists show adds an entry, so
+-- `entries` is also the version of these lists.
 ALTER TABLE organizations ADD COLUMN entries BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE organizations ADD COLUMN hash BYTEA NOT NULL DEFAULT decode(repeat('00', 32), 'hex')
     CHECK (length(hash) = 32);
@@ -16,7 +17,7 @@ ALTER TABLE users ADD COLUMN entries BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE users ADD COLUMN hash BYTEA NOT NULL DEFAULT decode(repeat('00', 32), 'hex')
     CHECK (length(hash) = 32);
 
--- The chain of version 1 for everything that belongs to no organization. It gets no more entries.
+-- The chain of schema version 1 for entries without an organization. No entry is added to it.
 CREATE TABLE closed_chain (
     id      BIGINT PRIMARY KEY CHECK (id = 0),
     entries BIGINT NOT NULL,
@@ -27,12 +28,12 @@ INSERT INTO closed_chain (id, entries, hash)
 DROP TABLE chain_heads;
 
 -- An entry belongs to an organization's chain, to a user's chain, or (neither) to the closed one.
--- The chains prove more than foreign keys, which cost a query for each entry.
+-- There is no foreign key: it costs a query for each entry, and the chains prove more.
 ALTER TABLE audit_log DROP CONSTRAINT audit_log_organization_id_fkey,
     ADD COLUMN user_id BIGINT CHECK (user_id IS NULL OR organization_id IS NULL);
 CREATE UNIQUE INDEX audit_log_by_user ON audit_log (user_id, sequence) WHERE user_id IS NOT NULL;
 
--- Members are kept in the order of the list; usernames never change.
+-- Members are stored in the order of their list. Usernames never change.
 ALTER TABLE members ADD COLUMN username TEXT COLLATE "C";
 UPDATE members SET username = users.username FROM users WHERE users.id = user_id;
 ALTER TABLE members ALTER COLUMN username SET NOT NULL, DROP CONSTRAINT members_pkey,

@@ -1,5 +1,5 @@
--- Everything that is kept. Times are milliseconds since the Unix epoch, ids and
--- digests are bytes. A revoked token is no row at all.
+-- All tables. Times are milliseconds since the Unix epoch. Ids and digests are bytes.
+-- Revoking a token deletes its row.
 
 CREATE TABLE users (
     id       INTEGER PRIMARY KEY,
@@ -7,7 +7,7 @@ CREATE TABLE users (
     email    TEXT NOT NULL
 ) STRICT;
 
--- `version` counts the changes that show in the organization's lists.
+-- `version` counts the changes that the organization's lists show.
 CREATE TABLE organizations (
     id      INTEGER PRIMARY KEY,
     slug    TEXT NOT NULL UNIQUE,
@@ -51,10 +51,10 @@ CREATE INDEX tokens_by_user ON tokens (user_id, id);
 CREATE INDEX tokens_by_user_in_organization ON tokens (user_id, organization_id, id);
 CREATE INDEX tokens_by_group ON tokens (group_uuid, id);
 
--- Entries without an organization are about what belongs to none, such as
--- unrestricted tokens. The entries of an organization, and those of none, form a
--- chain each: `sequence` counts within it from 1, without a gap and in the order of
--- `id`; `hash` covers the entry and the hash before it.
+-- Entries without an organization are about unrestricted tokens and the like. The
+-- entries of each organization form a hash chain, and so do those without one.
+-- `sequence` numbers the entries of a chain from 1, without gaps, in the order of
+-- `id`. `hash` covers the entry and the hash of the previous one.
 CREATE TABLE audit_log (
     id              INTEGER PRIMARY KEY AUTOINCREMENT,
     organization_id INTEGER REFERENCES organizations (id),
@@ -70,8 +70,8 @@ CREATE TABLE audit_log (
 
 CREATE UNIQUE INDEX audit_log_by_organization ON audit_log (organization_id, sequence);
 
--- Where each chain ends, so that entries missing at its end are noticed too. The
--- chain of what belongs to no organization is that of 0.
+-- The head of each chain, so that missing entries at its end are noticed too. The
+-- chain without an organization has the id 0.
 CREATE TABLE chain_heads (
     organization_id INTEGER NOT NULL PRIMARY KEY,
     entries         INTEGER NOT NULL,

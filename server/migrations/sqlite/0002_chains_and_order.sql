@@ -1,9 +1,10 @@
--- Puts what every request reads into few rows, and lets the database give the order of minting.
+-- Puts the data that every request reads into few rows, and lets the database define the order of
+-- minting.
 -- It runs with foreign keys off; they are checked before it commits.
 
--- Each organization and each user has an audit chain of its own: `entries` counts its entries,
--- `hash` is the hash of the last one. Every change that shows in an organization's lists adds an
--- entry, so `entries` is also the version of these lists.
+-- Each organization and each user has its own audit chain: `entries` counts its entries, and `hash`
+-- is the hash of the last one. Every change that an organization's lists show adds an entry, so
+-- `entries` is also the version of these lists.
 ALTER TABLE organizations ADD COLUMN entries INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE organizations ADD COLUMN hash BLOB NOT NULL
     DEFAULT x'0000000000000000000000000000000000000000000000000000000000000000'
@@ -19,7 +20,7 @@ ALTER TABLE users ADD COLUMN hash BLOB NOT NULL
     DEFAULT x'0000000000000000000000000000000000000000000000000000000000000000'
     CHECK (length(hash) = 32);
 
--- The chain of version 1 for everything that belongs to no organization. It gets no more entries.
+-- The chain of schema version 1 for entries without an organization. No entry is added to it.
 CREATE TABLE closed_chain (
     id      INTEGER PRIMARY KEY CHECK (id = 0),
     entries INTEGER NOT NULL,
@@ -34,7 +35,7 @@ ALTER TABLE audit_log ADD COLUMN user_id INTEGER REFERENCES users (id)
     CHECK (user_id IS NULL OR organization_id IS NULL);
 CREATE UNIQUE INDEX audit_log_by_user ON audit_log (user_id, sequence) WHERE user_id IS NOT NULL;
 
--- Members are kept in the order of the list; usernames never change.
+-- Members are stored in the order of their list. Usernames never change.
 CREATE TABLE new_members (
     organization_id INTEGER NOT NULL REFERENCES organizations (id),
     username        TEXT NOT NULL,
@@ -71,7 +72,8 @@ INSERT INTO new_tokens (id, digest, name, user_id, organization_id, group_uuid, 
     FROM tokens ORDER BY id;
 DROP TABLE tokens;
 ALTER TABLE new_tokens RENAME TO tokens;
--- An organization's list is one range of this index, which holds all that the list reads of a token.
+-- The list of an organization is one range of this index, which has every column that the list
+-- reads.
 CREATE INDEX tokens_by_organization ON tokens
     (organization_id, position, id, name, created_at, scopes, group_uuid, user_id)
     WHERE organization_id IS NOT NULL;

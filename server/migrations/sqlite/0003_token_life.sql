@@ -1,19 +1,20 @@
--- What a token's life needs. It runs with foreign keys off; they are checked before it commits.
+-- Limits, rotation and last use of tokens, token policies, and webhooks. It runs with foreign keys
+-- off; they are checked before it commits.
 
--- The addresses and networks that a token may be used from, separated by commas; all if it is null.
+-- The addresses and networks that may use a token, separated by commas; null means all.
 ALTER TABLE tokens ADD COLUMN allowed_ips TEXT CHECK (allowed_ips <> '');
--- When the token got its secret, if that is not its first one. The secret before is accepted until
--- `previous_expires_at`.
+-- When the token was last rotated. The previous secret is accepted until `previous_expires_at`.
 ALTER TABLE tokens ADD COLUMN rotated_at INTEGER;
 ALTER TABLE tokens ADD COLUMN previous_digest BLOB CHECK (length(previous_digest) = 32);
 ALTER TABLE tokens ADD COLUMN previous_expires_at INTEGER
     CHECK ((previous_digest IS NULL) = (previous_expires_at IS NULL));
 
--- When and by which client's address the token was last used; null if it never was.
+-- When, and from which address, the token was last used; null if it was never used.
 ALTER TABLE tokens ADD COLUMN last_used_at INTEGER;
 ALTER TABLE tokens ADD COLUMN last_used_ip TEXT CHECK (last_used_ip <> '');
 
--- An organization's list is one range of this index, which holds all that the list reads of a token.
+-- The list of an organization is one range of this index, which has every column that the list
+-- reads.
 DROP INDEX tokens_by_organization;
 CREATE INDEX tokens_by_organization ON tokens
     (organization_id, position, id, name, created_at, scopes, group_uuid, user_id, expires_at)
@@ -23,7 +24,7 @@ CREATE INDEX tokens_by_expiry ON tokens (expires_at) WHERE expires_at IS NOT NUL
 CREATE UNIQUE INDEX tokens_by_previous_digest ON tokens (previous_digest)
     WHERE previous_digest IS NOT NULL;
 
--- The secrets that a token had before, each until its token is gone, so that their use is noticed.
+-- The old secrets of a token, until the token is deleted, so that their use is noticed.
 CREATE TABLE retired_secrets (
     digest    BLOB NOT NULL PRIMARY KEY CHECK (length(digest) = 32),
     position  INTEGER NOT NULL REFERENCES tokens (position) ON DELETE CASCADE,
@@ -31,14 +32,15 @@ CREATE TABLE retired_secrets (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX retired_secrets_by_token ON retired_secrets (position);
 
--- How long the tokens of an organization may live, and whether unrestricted ones reach it.
+-- The token policy: lifetimes of the organization's tokens, and whether unrestricted tokens reach
+-- it.
 ALTER TABLE organizations ADD COLUMN default_expiration TEXT NOT NULL DEFAULT 'never';
 ALTER TABLE organizations ADD COLUMN maximum_expiration TEXT NOT NULL DEFAULT 'never';
 ALTER TABLE organizations ADD COLUMN allow_unrestricted INTEGER NOT NULL DEFAULT 1
     CHECK (allow_unrestricted IN (0, 1));
 
--- How far each webhook is: the audit entries up to `position` and what expires were queued for it.
--- The server that has `holder` delivers to it until `held_until`.
+-- The audit entries up to `position`, and the expiries up to `announced_at`, are queued for a
+-- webhook. The server with the id `holder` has the lease to deliver until `held_until`.
 CREATE TABLE webhooks (
     name         TEXT NOT NULL PRIMARY KEY,
     position     INTEGER NOT NULL,
@@ -47,7 +49,8 @@ CREATE TABLE webhooks (
     held_until   INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
--- What was not delivered yet, in the order of `position` at each place: an organization or a user.
+-- The messages that are not delivered yet. Those of a place (an organization or a user) are sent in
+-- the order of `position`.
 CREATE TABLE webhook_deliveries (
     position     INTEGER PRIMARY KEY AUTOINCREMENT,
     id           TEXT NOT NULL UNIQUE,

@@ -51,7 +51,7 @@ pub async fn list_tokens(
     path: error::Result<OrganizationPath>,
 ) -> Answer<OrganizationTokenList> {
     let remembered = |service: &Service, credential: &Credential, path: &OrganizationPath| {
-        service.within(credential, &path.organization_slug).remembered_tokens()
+        service.within(credential, &path.organization_slug).cached_tokens()
     };
     answer_texts(rqctx, path, remembered, |service, credential, path, after| async move {
         let write = |tokens| reply::to_json(&OrganizationTokenList::from(tokens));

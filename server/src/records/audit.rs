@@ -1,4 +1,4 @@
-//! The entries of audit logs, and their pages.
+//! Audit entries, and pages of them.
 
 use crate::caller::Origin;
 use crate::clock;
@@ -22,8 +22,8 @@ pub struct AuditLog {
     pub data: serde_json::Map<String, serde_json::Value>,
 }
 
-/// How many entries a page of an audit log has at most.
-const LONGEST_PAGE: u32 = 1_000;
+/// The maximum number of entries of a page.
+const MAX_PAGE_SIZE: u32 = 1_000;
 
 /// Which page of an audit log to return.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema, Args)]
@@ -36,9 +36,9 @@ pub struct PageQuery {
     pub page: u32,
     #[arg(long, value_name = "N", help = "How many entries a page has")]
     #[arg(default_value_t = Self::default().page_size)]
-    #[arg(value_parser = value_parser!(u32).range(1..=LONGEST_PAGE.into()))]
+    #[arg(value_parser = value_parser!(u32).range(1..=MAX_PAGE_SIZE.into()))]
     #[serde(deserialize_with = "page_size")]
-    #[schemars(range(min = 1, max = "LONGEST_PAGE"))]
+    #[schemars(range(min = 1, max = "MAX_PAGE_SIZE"))]
     pub page_size: u32,
 }
 
@@ -60,7 +60,7 @@ fn page<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
 }
 
 fn page_size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    whole_number(deserializer, "page_size", LONGEST_PAGE)
+    whole_number(deserializer, "page_size", MAX_PAGE_SIZE)
 }
 
 fn whole_number<'de, D: Deserializer<'de>>(

@@ -1,4 +1,4 @@
-//! Users, and organizations with their members, groups and token policies.
+//! Users, organizations, members, groups and token policies.
 
 use crate::caller::{Caller, Role};
 use crate::expiration::{LIFETIME, Lifetime};
@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// How long the tokens of an organization may live, and whether unrestricted ones reach it.
+/// The lifetimes of the tokens of an organization, and whether unrestricted tokens reach it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenPolicy {
@@ -51,7 +51,7 @@ pub struct Organization {
 }
 
 impl Organization {
-    /// Returns the organization of this slug. Nothing is metered here, so no quota can be used up.
+    /// Returns the organization of this slug. This server meters nothing, so nothing is exceeded.
     pub fn new(slug: Slug) -> Self {
         let (overages, blocked_reads, blocked_writes) = (false, false, false);
         let (name, kind) = (slug.clone(), OrganizationKind::Team);
@@ -88,7 +88,7 @@ pub struct Group {
 }
 
 impl Group {
-    /// Returns a group in one location. No operation of the contract protects a group.
+    /// Returns a group in one location. No operation of the contract turns delete protection on.
     pub fn new(name: Name, uuid: Uuid, location: Name, version: String) -> Self {
         let (locations, primary) = (vec![location.clone()], location);
         Self { name, uuid, version, locations, primary, delete_protection: false }

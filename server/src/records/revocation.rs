@@ -1,4 +1,4 @@
-//! Which tokens to revoke at once, and which were.
+//! Requests to revoke many tokens, and their results.
 
 use crate::name::{Name, Quoted};
 use crate::token::TokenId;
@@ -18,7 +18,7 @@ pub struct RevokeTokensRequest {
     pub dry_run: bool,
 }
 
-/// The tokens for which all of this is true.
+/// Selects the tokens that match every given condition.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RevocationFilter {
@@ -32,13 +32,13 @@ pub struct RevocationFilter {
 }
 
 impl RevocationFilter {
-    /// Returns whether it selects by when tokens were used.
+    /// Returns whether a condition is about the last use of tokens.
     pub fn asks_for_use(&self) -> bool {
         self.last_used_before.is_some() || self.never_used.is_some()
     }
 }
 
-/// Reads a time of RFC 3339, and says how to write one.
+/// Parses a time of RFC 3339. The error says how to write one.
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let time = DateTime::parse_from_rfc3339(&text).map(|time| Some(time.to_utc()));
@@ -53,7 +53,7 @@ fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Ut
 pub struct RevokedTokens {
     pub tokens: Vec<RevokedTokenItem>,
     pub dry_run: bool,
-    /// Whether there are others.
+    /// Whether more tokens match.
     pub more: bool,
 }
 
@@ -65,7 +65,7 @@ pub struct RevokedTokenItem {
     pub owner: Option<Name>,
 }
 
-/// Credentials that became known to others. It never shows them.
+/// Leaked credentials. It has no `Debug`, so that it never shows them.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LeakReport {

@@ -1,4 +1,4 @@
-//! Tokens: as they are shown, and what mints and rotates them.
+//! Tokens in answers, and the requests that mint and rotate them.
 
 use crate::clock;
 use crate::expiration::{EXPIRATION, Expiration, OVERLAP, Overlap};
@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 use std::net::IpAddr;
 
-/// A token, as its own user sees it.
+/// A token, as its user sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Token {
     /// The token name, unique among its user's tokens.
@@ -43,7 +43,7 @@ pub struct OrganizationToken {
     pub owner: Option<TokenOwner>,
 }
 
-/// A token with its whole life.
+/// A token with its times, its addresses and its last use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TokenDetails {
     pub name: Name,
@@ -80,7 +80,7 @@ pub struct TokenOwner {
     pub email: String,
 }
 
-/// What to mint. Unknown members are refused: a misspelt restriction must never mint a wider token.
+/// A token to mint. Unknown members are refused: a misspelt restriction must not widen the token.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MintRequest {
@@ -104,7 +104,7 @@ pub struct CreateTokenRequest {
     pub allowed_ips: Option<AllowedIps>,
 }
 
-/// How to rotate a token. Without an expiration its expiry stays.
+/// How to rotate a token. Without an expiration the expiry stays the same.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RotateTokenRequest {
@@ -115,7 +115,7 @@ pub struct RotateTokenRequest {
     pub expiration: Option<Expiration>,
 }
 
-/// A token that was just minted. Of the answers, this and [`CreatedToken`] show a secret.
+/// A new token. Only this and the types that contain it show a secret.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct MintedToken {
     pub name: Name,
@@ -125,7 +125,7 @@ pub struct MintedToken {
     pub token: PlainToken,
 }
 
-/// Like [`MintedToken`], with what it was given.
+/// Like [`MintedToken`], with its expiry.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct CreatedToken {
     #[serde(flatten)]
@@ -143,7 +143,7 @@ pub struct RotatedToken {
     pub previous_secret_expires_at: Option<DateTime<Utc>>,
 }
 
-/// Writes the plain token, into the answer of mint.
+/// Serializes the plain token, for the answer of mint.
 pub(crate) fn reveal<S: Serializer>(token: &PlainToken, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(token.reveal())
 }

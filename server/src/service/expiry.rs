@@ -6,7 +6,7 @@ use super::audit::{Actor, EXPIRED, record, revocations};
 use crate::caller::UserId;
 use crate::error::Result;
 use crate::name::Name;
-use crate::store::{Purpose, TokenPlace, Transaction, Turn, View};
+use crate::store::{Purpose, TokenPlace, Transaction, View, WriteLock};
 use crate::token::TokenDigest;
 use std::sync::Arc;
 use std::time::Duration;
@@ -105,14 +105,14 @@ impl Service {
             let ended = change.end_overlaps(BATCH).await?;
             Ok((change, ended))
         };
-        self.transact(&Turn::Free, Purpose::Change, end).await
+        self.transact(&WriteLock::None, Purpose::Change, end).await
     }
 
     /// Removes one batch of expired tokens at a place, or only the one with this secret.
     async fn sweep_place(&self, place: &TokenPlace, secret: Option<&TokenDigest>) -> Result<usize> {
         // Not `Purpose::Revocation`: the space reserved for revocations on a full disk is not used for
         // tokens that have expired anyway.
-        let removed = self.transact(&Turn::Free, Purpose::Change, |mut change| async move {
+        let removed = self.transact(&WriteLock::None, Purpose::Change, |mut change| async move {
             let expired = match secret {
                 Some(secret) => change.end_secret(place, secret).await?,
                 None => change.delete_expired_tokens(place, BATCH).await?,

@@ -13,7 +13,7 @@ use crate::records::{
     CreateTokenRequest, CreatedToken, MintRequest, MintedToken, Token, TokenPolicy,
 };
 use crate::scope::Scopes;
-use crate::store::{Access, ChainHead, GROUP, Purpose, Transaction, Turn};
+use crate::store::{Access, ChainHead, GROUP, Purpose, Transaction, WriteLock};
 use crate::token::{PlainToken, TokenId};
 use clap::ArgAction::Set;
 use clap::Args;
@@ -62,21 +62,26 @@ impl Service {
         request: &MintRequest,
     ) -> Result<MintedToken> {
         let mint = Mint::new(name, request)?;
-        let turn = match &request.organization {
-            Some(slug) => Turn::Organization(slug.clone()),
+        let lock = match &request.organization {
+            Some(slug) => WriteLock::Organization(slug.clone()),
             None if self.mint_policy.refuse_unrestricted_mints => return Err(UNRESTRICTED),
-            None => Turn::User(match credential.accepted_as() {
+            None => WriteLock::User(match credential.accepted_as() {
                 Some((_, user)) => user,
                 None => self.authenticate(credential).await?.user,
             }),
         };
-        Ok(self.mint(credential, &turn, mint).await?.minted)
+        Ok(self.mint(credential, &lock, mint).await?.minted)
     }
 
-    async fn mint(&self, credential: &Credential, turn: &Turn, mint: Mint) -> Result<CreatedToken> {
+    async fn mint(
+        &self,
+        credential: &Credential,
+        lock: &WriteLock,
+        mint: Mint,
+    ) -> Result<CreatedToken> {
         let (new, name) = (&mint, &mint.token.name);
         let attempt = || async move {
-            self.write(credential, turn, Purpose::Change, |mut change| async move {
+            self.write(credential, lock, Purpose::Change, |mut change| async move {
                 let Authorized { caller, head, binding, policy } =
                     new.authorize(&mut change, credential).await?;
                 self.mint_policy.check_quotas(&mut change, caller.user, &binding).await?;
@@ -110,8 +115,8 @@ impl InOrganization<'_> {
         let CreateTokenRequest { name, group, scopes, expiration, allowed_ips } = request;
         let request = MintRequest { organization: Some(self.slug.clone()), group, scopes };
         let mint = Mint { expiration, allowed_ips, ..Mint::new(&name, &request)? };
-        let turn = Turn::Organization(self.slug.clone());
-        self.service.mint(self.credential, &turn, mint).await
+        let lock = WriteLock::Organization(self.slug.clone());
+        self.service.mint(self.credential, &lock, mint).await
     }
 }
 

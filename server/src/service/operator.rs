@@ -18,7 +18,7 @@ use crate::records::{
 };
 use crate::store::{
     self, CheckReport, FoundToken, FoundUser, ListedUser, Membership, Purpose, Reach, Snapshot,
-    TokenKey, Transaction, Turn, View,
+    TokenKey, Transaction, View, WriteLock,
 };
 use crate::token::PlainToken;
 
@@ -242,7 +242,7 @@ impl Operator<'_> {
             let value = operation(&mut change).await?;
             Ok((change, value))
         };
-        self.0.transact(&Turn::Free, purpose, owned).await
+        self.0.transact(&WriteLock::None, purpose, owned).await
     }
 }
 

@@ -60,10 +60,10 @@ pub(super) fn expiry(
     now: DateTime<Utc>,
 ) -> Result<Option<DateTime<Utc>>> {
     let Some(TokenPolicy { default_expiration, maximum_expiration, .. }) = policy else {
-        return requested.unwrap_or_default().from(now).map_err(Error::Invalid);
+        return requested.unwrap_or_default().resolve(now).map_err(Error::Invalid);
     };
     let default = || default_expiration.duration().map_or(Expiration::Never, Expiration::After);
-    let expires_at = requested.unwrap_or_else(default).from(now).map_err(Error::Invalid)?;
+    let expires_at = requested.unwrap_or_else(default).resolve(now).map_err(Error::Invalid)?;
     let Some(maximum) = maximum_expiration.duration() else { return Ok(expires_at) };
     let latest = now.checked_add_signed(maximum);
     if expires_at.is_some() && (latest.is_none() || expires_at <= latest) {

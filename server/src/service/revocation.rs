@@ -9,7 +9,7 @@ use crate::name::Name;
 use crate::records::{
     LeakReport, RevocationFilter, RevokeTokensRequest, RevokedTokenItem, RevokedTokens, Token,
 };
-use crate::store::{Purpose, Selection, Turn, View};
+use crate::store::{Purpose, Selection, View, WriteLock};
 use crate::token::{PlainToken, TokenDigest, TokenId};
 
 /// The maximum number of tokens that one request revokes, and of credentials in one report.
@@ -104,7 +104,7 @@ impl Service {
         let places = self.store.read(View::Statement).await?.places_of(&digests).await?;
         for place in &places {
             let digests = &digests;
-            self.transact(&Turn::Free, Purpose::Revocation, |mut change| async move {
+            self.transact(&WriteLock::None, Purpose::Revocation, |mut change| async move {
                 // Another report may have revoked them meanwhile.
                 if let Some((head, revoked)) = change.delete_leaked_tokens(place, digests).await? {
                     let events = revocations(&revoked, LEAK_REPORT);

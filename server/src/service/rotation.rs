@@ -10,7 +10,7 @@ use crate::limits::Limits;
 use crate::records::{
     CreatedToken, MintedToken, RotateTokenRequest, RotatedToken, Token, TokenDetails,
 };
-use crate::store::{FoundDetails, FoundToken, Purpose, TOKEN_DETAILS, TokenKey, Turn, View};
+use crate::store::{FoundDetails, FoundToken, Purpose, TOKEN_DETAILS, TokenKey, View, WriteLock};
 use crate::token::{TokenDigest, TokenId};
 use tokio::sync::mpsc::{Sender, channel};
 
@@ -92,7 +92,7 @@ impl Service {
     pub async fn note_reuse(&self, digest: &TokenDigest, origin: Origin) -> Result<()> {
         let place = self.store.read(View::Statement).await?.retired_from(digest).await?;
         let Some(place) = &place else { return Ok(()) };
-        self.transact(&Turn::Free, Purpose::Change, |mut change| async move {
+        self.transact(&WriteLock::None, Purpose::Change, |mut change| async move {
             let head = change.lock_place(place).await?;
             let (Some(head), Some(id)) = (head, change.note_reuse(digest).await?) else {
                 return Ok((change, ()));

@@ -10,7 +10,7 @@ use crate::name::Name;
 use crate::records::{OrganizationToken, Page, Token, TokenDetails};
 use crate::store::{
     Access, ChainHead, FoundDetails, FoundToken, Position, Purpose, Reach, Snapshot, TOKEN,
-    TOKEN_DETAILS, TokenPage, Transaction, Turn, View,
+    TOKEN_DETAILS, TokenPage, Transaction, View, WriteLock,
 };
 use crate::token::TokenId;
 use bytes::Bytes;
@@ -46,12 +46,12 @@ impl Service {
         let (access, located) = self.read(View::Statement, find).await?;
         decide_own(&access.caller.binding, OwnAction::ManageTokens)?;
         let located = located.ok_or(Error::NO_TOKEN)?;
-        let turn = match &located.token.organization {
-            Some(slug) => Turn::Organization(slug.clone()),
-            None => Turn::User(access.caller.user),
+        let lock = match &located.token.organization {
+            Some(slug) => WriteLock::Organization(slug.clone()),
+            None => WriteLock::User(access.caller.user),
         };
         let located = located.token.id;
-        self.write(credential, &turn, Purpose::Revocation, |mut change| async move {
+        self.write(credential, &lock, Purpose::Revocation, |mut change| async move {
             let (access, token) = change.access_to_own_token(credential, name).await?;
             let Access { caller, user_head, organization, .. } = access;
             // Another token may have got the name meanwhile.
@@ -71,8 +71,8 @@ impl Service {
 impl InOrganization<'_> {
     /// Returns the result of [`Self::list_tokens`] without the database, if the cache has it and it has one
     /// page.
-    pub fn remembered_tokens(self) -> Option<Bytes> {
-        let answer = self.service.store.remembered_access(self.credential, Some(self.slug))?;
+    pub fn cached_tokens(self) -> Option<Bytes> {
+        let answer = self.service.store.cached_access(self.credential, Some(self.slug))?;
         self.unchanged_tokens(&answer.access)
     }
 
@@ -96,13 +96,13 @@ impl InOrganization<'_> {
         let sees_all = |role| may_do_all(role, Action::ManageTokens);
         let (credential, slug, store) = (self.credential, self.slug, &self.service.store);
         if after.is_none()
-            && let Some(bytes) = self.remembered_tokens()
+            && let Some(bytes) = self.cached_tokens()
         {
             return Ok((bytes, None));
         }
         // If the list has probably not changed, it is enough to authenticate the caller.
         if after.is_none()
-            && let Some(latest) = store.latest_access(credential, slug)
+            && let Some(latest) = store.last_known_access(credential, slug)
             && self.unchanged_tokens(&latest.access).is_some()
             && let Some(bytes) =
                 self.unchanged_tokens(&store.access(credential, Some(slug)).await?.access)

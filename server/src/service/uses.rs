@@ -4,7 +4,7 @@
 
 use super::Service;
 use crate::error::Result;
-use crate::store::{Purpose, TokenUse, Transaction, Turn};
+use crate::store::{Purpose, TokenUse, Transaction, WriteLock};
 use crate::token::TokenId;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -157,7 +157,7 @@ impl Service {
                 let locked = change.update_last_uses(batch, now).await?;
                 Ok((change, locked))
             };
-            let locked = self.transact(&Turn::Free, Purpose::Change, write).await?;
+            let locked = self.transact(&WriteLock::None, Purpose::Change, write).await?;
             for (token, _) in batch.iter().filter(|(token, _)| !locked.contains(token)) {
                 recent.insert(*token, RecentUse { pending: None, written: Some(tick) });
             }

@@ -1,19 +1,19 @@
-//! The statement that begins every request: who asks, with which binding and, if the path names an
-//! organization, whether its user is a member, with which role and version. Some requests read
-//! their target with it, which is in `target`. Nothing is decided here.
+//! The statement that begins every request: it reads the caller with the binding of the token and,
+//! if the path names an organization, the caller's role and the version of its lists. It may also
+//! read the target of the request: see `target`. `crate::access` decides what a caller may do.
 
-mod questions;
+mod batcher;
 mod target;
 
-pub(super) use questions::Questions;
+pub(super) use batcher::AccessBatcher;
 pub(super) use target::access_to_member;
 pub use target::{FoundDetails, FoundToken, GROUP, MEMBER, TOKEN, TOKEN_DETAILS, TargetMember};
 
+use super::access_cache::{CachedAccess, Generation};
 use super::audit::chain::ChainHead;
-use super::connection::{Row, Statement, sql};
-use super::remembered::{Generation, RememberedAccess};
 use super::sqlite::Session;
-use super::{Backend, Error, Result, Snapshot, Store, Transaction, Turn, View, rows};
+use super::statement::{Row, Statement, sql};
+use super::{Backend, Error, Result, Snapshot, Store, Transaction, View, WriteLock, rows};
 use crate::access::Place;
 use crate::caller::{Caller, Credential, OrganizationId, Role};
 use crate::name::Slug;
@@ -21,41 +21,41 @@ use crate::records::TokenPolicy;
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 
-/// Who asks, and their place in the organization that the request names.
+/// The caller of a request, and the organization that the request names.
 #[derive(Clone, Debug)]
 pub struct Access {
     pub caller: Caller,
-    /// The end of the audit chain of the caller's user.
+    /// The head of the audit chain of the caller's user.
     pub user_head: ChainHead,
-    /// The organization, if its user is a member of it.
+    /// The organization, if the caller's user is a member of it.
     pub organization: Option<Reach>,
-    /// When it was read, by the clock that tokens expire by.
+    /// When this was read, by the clock that expires tokens.
     pub time: DateTime<Utc>,
-    /// Grows with the commits of other processes, if that can be told. They may be made by hand, so
-    /// that no version shows them. It is 0 on PostgreSQL.
+    /// Grows with the commits of other processes; `None` if that is unknown. Such a commit may
+    /// change a list by hand, without changing its version. Always 0 on PostgreSQL.
     pub foreign_commits: Option<u64>,
 }
 
-/// An organization, as one of its members reaches it.
+/// An organization, with the role of a user in it.
 #[derive(Clone, Debug)]
 pub struct Reach {
     pub id: OrganizationId,
     pub role: Role,
     pub policy: TokenPolicy,
-    /// The end of its audit chain. Every change that shows in its lists adds an entry, so the count
-    /// is also the version of these lists.
+    /// The head of its audit chain. Every change that its lists show adds an entry, so the number
+    /// of entries is also the version of these lists.
     pub head: ChainHead,
 }
 
 impl Reach {
-    /// Returns what the policy of `access` decides by.
+    /// Returns the input of the policy in [`crate::access`].
     pub fn place(&self) -> Place {
         Place { organization: self.id, allows_unrestricted: self.policy.allow_unrestricted }
     }
 }
 
-/// The condition that the token `t` has a secret with this digest, or had it before and still accepts
-/// it.
+/// The condition that the token `t` accepts the secret with this digest: its own or, in an overlap,
+/// its old one.
 macro_rules! has_secret {
     ($digest:literal) => {
         concat!(
@@ -68,9 +68,9 @@ macro_rules! has_secret {
     };
 }
 
-/// A statement that answers [`Access`] from `$1` the digest, with more columns. `now_ms()` is the time
-/// that tokens expire by. `$source` comes before the tokens, and has the `$digest`; `$organization`
-/// joins `o`; `$more` joins what the columns need.
+/// A statement that reads an [`Access`]. `$1` is the digest. `now_ms()` is the clock that expires
+/// tokens. `$columns` are more columns, and `$more` joins their tables. `$source` comes before the
+/// tokens, and has the `$digest`. `$organization` joins the organization `o`.
 macro_rules! access {
     ($columns:literal, $source:literal, $digest:literal, $organization:literal, $more:literal) => {
         concat!(
@@ -104,52 +104,53 @@ macro_rules! access {
     };
 }
 
-/// A statement that answers [`Access`], as `c`, with a page of a list in the columns from [`TARGET`] on.
-/// `$page` selects the page as `p`. Its subqueries may read `c`: for the planners they are constants. If the
-/// page is empty there is one row, for the access alone.
+/// A statement that reads an [`Access`] in one row, and the items of a page in the other rows, in
+/// the columns from [`TARGET`] on and in no order. `$page` is the text after the `SELECT` of the
+/// page. Its subqueries may read the access as `c`: planners treat them as constants. `$no_item` has
+/// a NULL for each column of an item, and `$no_more` for each more column of `$access`.
 macro_rules! page_with_access {
-    ($access:expr, $columns:expr, ($($page:expr),+), $order:literal) => {
+    ($access:expr, $no_more:literal, $no_item:literal, ($($page:expr),+)) => {
         concat!(
             "WITH c AS MATERIALIZED (",
             $access,
             ") SELECT c.*, ",
-            $columns,
-            " FROM c LEFT JOIN ",
-            $($page),+,
-            " ON true ORDER BY ",
-            $order
+            $no_item,
+            " FROM c UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+             NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, ",
+            $no_more,
+            $($page),+
         )
     };
-    ($columns:expr, $page:expr, $order:literal) => {
+    ($no_item:literal, $page:expr) => {
         $crate::store::access::page_with_access!(
             $crate::store::access::access!("", ""),
-            $columns,
-            ($page),
-            $order
+            "",
+            $no_item,
+            ($page)
         )
     };
 }
 
 pub(super) use {access, has_secret, page_with_access};
 
-/// How many columns [`Access`] has: those of a target come after them.
+/// How many columns [`Access`] has. The columns of a target come after them.
 pub(super) const TARGET: usize = 21;
 
-/// Returns the access of a request, of which a row tells all but where it came from.
+/// Adds the origin of the request to an access that was read from a row.
 ///
 /// # Errors
-/// [`Error::NotAccepted`] if the token may not be used from there.
+/// [`Error::NotAccepted`] if the address of the client may not use the token.
 pub(super) fn accepted(mut access: Access, credential: &Credential) -> Result<Access> {
     if !access.caller.limits.allow(credential.address) {
         return Err(Error::NotAccepted);
     }
     access.caller.origin = credential.origin;
-    credential.accept(&access.caller);
+    credential.mark_accepted(&access.caller);
     Ok(access)
 }
 
 impl Store {
-    /// Returns who asks and, if `slug` is given, their place in that organization.
+    /// Returns the caller and, if `slug` is given and the caller is a member, that organization.
     ///
     /// # Errors
     /// [`Error::NotAccepted`], like all functions of this module.
@@ -157,11 +158,11 @@ impl Store {
         &self,
         credential: &Credential,
         slug: Option<&Slug>,
-    ) -> Result<Arc<RememberedAccess>> {
-        if let Some(answer) = self.remembered_access(credential, slug) {
+    ) -> Result<Arc<CachedAccess>> {
+        if let Some(answer) = self.cached_access(credential, slug) {
             return Ok(answer);
         }
-        // In a box, it takes no space in the futures of requests that read nothing.
+        // Boxed, so that it takes no space in the futures of requests that find it in the cache.
         Box::pin(self.read_access(credential, slug)).await
     }
 
@@ -169,49 +170,49 @@ impl Store {
         &self,
         credential: &Credential,
         slug: Option<&Slug>,
-    ) -> Result<Arc<RememberedAccess>> {
+    ) -> Result<Arc<CachedAccess>> {
         let (access, generation) = match &self.backend {
             Backend::Sqlite(_) => {
                 self.read(View::Statement).await?.read_access(credential, slug).await?
             }
             Backend::Postgres(postgres) => {
-                let asked = self.questions.ask(postgres, &self.counts, credential, slug);
-                (accepted(asked.await?, credential)?, None)
+                let access = self.access_batcher.look_up(postgres, &self.counts, credential, slug);
+                (accepted(access.await?, credential)?, None)
             }
         };
-        Ok(self.remembered.insert(credential, slug, access, generation))
+        Ok(self.access_cache.insert(credential, slug, access, generation))
     }
 
-    /// Returns what [`Store::access`] would return now, if it is remembered.
-    pub fn remembered_access(
+    /// Returns what [`Store::access`] would return now, if the cache has it.
+    pub fn cached_access(
         &self,
         credential: &Credential,
         slug: Option<&Slug>,
-    ) -> Option<Arc<RememberedAccess>> {
-        self.remembered.current(credential, slug, self.generation()?, || self.clock.now())
+    ) -> Option<Arc<CachedAccess>> {
+        self.access_cache.get(credential, slug, self.generation()?, || self.clock.now())
     }
 
-    /// Returns on PostgreSQL what [`Store::access`] returned last time.
-    pub fn latest_access(
+    /// Returns the last result of [`Store::access`], which may be outdated. PostgreSQL only.
+    pub fn last_known_access(
         &self,
         credential: &Credential,
         slug: &Slug,
-    ) -> Option<Arc<RememberedAccess>> {
+    ) -> Option<Arc<CachedAccess>> {
         let Backend::Postgres(_) = &self.backend else { return None };
-        self.remembered.latest(credential, slug)
+        self.access_cache.last_known(credential, slug)
     }
 }
 
 impl Snapshot {
-    /// Returns what [`Store::access`] does, of the state that this sees.
+    /// Like [`Store::access`], but reads the state of this snapshot.
     pub async fn access(&mut self, credential: &Credential, slug: Option<&Slug>) -> Result<Access> {
         let (access, generation) = self.read_access(credential, slug).await?;
-        self.remembered.insert(credential, slug, access.clone(), generation);
+        self.access_cache.insert(credential, slug, access.clone(), generation);
         Ok(access)
     }
 
-    /// Returns who asks and a page, which `statement` reads both: see [`page_with_access`]. `read` reads
-    /// the columns of an item from this one on.
+    /// Returns the caller and the items of a page, in no order, from one statement of
+    /// [`page_with_access`]. `read` reads an item from the columns from a given one on.
     pub(super) async fn access_with_page<T: Send>(
         &mut self,
         credential: &Credential,
@@ -221,7 +222,7 @@ impl Snapshot {
     ) -> Result<(Access, Vec<T>)> {
         let read = |row: &dyn Row| rows::optional(row, TARGET, read);
         let (access, generation, items) = self.read_rows(credential, statement, read).await?;
-        self.remembered.insert(credential, slug, access.clone(), generation);
+        self.access_cache.insert(credential, slug, access.clone(), generation);
         Ok((access, items.into_iter().flatten().collect()))
     }
 
@@ -235,8 +236,8 @@ impl Snapshot {
         Ok((access, generation))
     }
 
-    /// Returns who asks, which each row tells, the state that it was read in, and what `read` makes of the
-    /// rows.
+    /// Returns the access, which is in one of the rows, the state in which it was read, and all
+    /// rows, converted by `read`.
     pub(super) async fn read_rows<T: Send>(
         &mut self,
         credential: &Credential,
@@ -246,7 +247,7 @@ impl Snapshot {
         let generation = self.connection.sqlite().and_then(Session::generation);
         let mut access = None;
         let read = |row: &dyn Row| {
-            if access.is_none() {
+            if access.is_none() && !row.is_null(0) {
                 access = Some(accepted(rows::access(row)?, credential)?);
             }
             read(row)
@@ -261,13 +262,11 @@ impl Snapshot {
 }
 
 impl Transaction {
-    /// Blocks other changes of this turn, and the revocation of the caller's token, until the
-    /// transaction ends. For an organization these are the changes to it, its members, groups,
-    /// tokens and audit log. It goes out with the next query, which sees what the lock protects.
+    /// Takes a lock, and blocks the revocation of the caller's token, until the transaction ends.
+    /// The lock is sent with the next query, which reads the rows that it protects.
     ///
-    /// A transaction locks one organization or one user, and always before any token, so no two
-    /// wait for each other.
-    pub fn lock_turn(&mut self, credential: &Credential, turn: &Turn) {
+    /// A transaction locks one organization or user, before any token, so there is no deadlock.
+    pub fn lock_as_caller(&mut self, credential: &Credential, lock: &WriteLock) {
         let organization = concat!(
             "SELECT 1 FROM tokens t JOIN members m ON m.user_id = t.user_id
              JOIN organizations o ON o.id = m.organization_id WHERE ",
@@ -280,10 +279,10 @@ impl Transaction {
             " FOR NO KEY UPDATE OF u FOR KEY SHARE OF t"
         );
         let digest = &credential.digest;
-        match turn {
-            Turn::Organization(slug) => self.lock(sql!(organization, digest, slug)),
-            Turn::User(_) => self.lock(sql!(user, digest)),
-            Turn::Free => {}
+        match lock {
+            WriteLock::Organization(slug) => self.lock(sql!(organization, digest, slug)),
+            WriteLock::User(_) => self.lock(sql!(user, digest)),
+            WriteLock::None => {}
         }
     }
 }

@@ -1,27 +1,28 @@
-//! The statements about the audit log: entries are added, read and verified, never changed. What an
-//! entry says is decided in `service::audit`; what its hash covers is in [`chain`].
+//! The statements about the audit log: they add, read and verify entries, and never change them.
+//! `service::audit` writes the texts of entries. [`chain`] has their hashes.
 
 pub(super) mod chain;
-mod walk;
+mod verifier;
 
 pub use chain::{ChainHead, NamedHead};
-pub use walk::AuditReport;
+pub use verifier::AuditReport;
 
 use super::access::{Access, page_with_access};
-use super::connection::{Statement, Value, hex, sql};
-use super::remembered::Touched;
+use super::access_cache::Invalidation;
+use super::statement::{Row, Statement, Value, hex, sql};
 use super::{Result, Snapshot, Store, Transaction, View, rows};
 use crate::caller::{Credential, Origin};
 use crate::name::Slug;
 use crate::records::AuditLog;
 use chain::{AnyChain, Chain, Hash};
 use chrono::{DateTime, Utc};
-use walk::Walk;
+use std::cmp::Reverse;
+use verifier::Verifier;
 
-/// How many entries [`Store::verify_audit`] reads at once.
+/// How many entries each statement of [`Store::verify_audit`] reads.
 const PAGE: i64 = 1_000;
 
-/// How many entries one statement adds at most: as many as are added well within its time-out.
+/// The maximum number of entries that one statement adds, well within its timeout.
 const BULK: usize = 100_000;
 
 const INSERT: &str = "INSERT INTO audit_log (organization_id, user_id, origin, author, created_at,
@@ -33,8 +34,8 @@ const INSERT_MANY_SQLITE: &str = "INSERT INTO audit_log (organization_id, user_i
      SELECT $1, $2, $3, $4, $5, value ->> 0, value ->> 1, value ->> 2, value ->> 3,
      unhex(value ->> 4) FROM json_each($6) ORDER BY key";
 
-/// Adds the entries of four arrays, whose sequence starts after `$6`. PostgreSQL takes three times
-/// as long for JSON.
+/// Adds the entries of four arrays, numbered from `$6` + 1. PostgreSQL reads JSON three times
+/// slower.
 const INSERT_MANY_POSTGRES: &str =
     "INSERT INTO audit_log (organization_id, user_id, origin, author,
      created_at, sequence, code, message, data, hash)
@@ -43,14 +44,14 @@ const INSERT_MANY_POSTGRES: &str =
      WITH ORDINALITY AS e (code, message, data, hash, key) ORDER BY key";
 
 const PAGE_OF_LOG: &str = page_with_access!(
-    "p.code, p.message, p.origin, p.author, p.created_at, p.data",
-    "(SELECT * FROM audit_log WHERE organization_id = (SELECT organization_id FROM c)
+    "NULL, NULL, NULL, NULL, NULL, NULL, NULL",
+    "* FROM (SELECT code, message, origin, author, created_at, data, sequence FROM audit_log
+     WHERE organization_id = (SELECT organization_id FROM c)
      AND sequence <= coalesce($3, (SELECT log_entries FROM c)) - $4
-     ORDER BY sequence DESC LIMIT $5) AS p",
-    "p.sequence DESC"
+     ORDER BY sequence DESC LIMIT $5) AS p"
 );
 
-/// Who makes a change.
+/// The author of a change.
 #[derive(Clone, Copy, Debug)]
 pub struct Author<'a> {
     /// The username, or `operator`.
@@ -58,36 +59,37 @@ pub struct Author<'a> {
     pub origin: Origin,
 }
 
-/// What an entry says of a change.
+/// The description of a change in its entry.
 #[derive(Clone, Debug)]
 pub struct NewEntry {
     pub code: &'static str,
     pub message: String,
-    /// What was changed, as a JSON object.
+    /// Details of the change, as a JSON object.
     pub data: String,
 }
 
 impl Store {
-    /// Compares every entry with the chain that it belongs to, and the chains with heads that they
-    /// had earlier.
+    /// Verifies all chains, and compares them with `kept`: heads that they had earlier.
     pub async fn verify_audit(&self, kept: &[NamedHead]) -> Result<AuditReport> {
         let mut view = self.read(View::Snapshot).await?;
-        let mut walk = Walk::new(view.heads().await?);
-        walk.compare_with(kept);
+        let mut verifier = Verifier::new(view.heads().await?);
+        verifier.compare_with(kept);
         let mut last = Some(0);
         while let Some(after) = last {
             let text =
                 "SELECT id, organization_id, user_id, sequence, code, message, origin, author,
                  created_at, data, hash FROM audit_log WHERE id > $1 ORDER BY id LIMIT $2";
             let read = view.all(sql!(text, after, PAGE), |row| {
-                rows::link(row).map(|(link, hash)| walk.step(&link, &hash)).and(row.get(0))
+                let (entry, hash) = rows::chain_entry(row)?;
+                verifier.check(&entry, &hash);
+                row.get(0)
             });
             last = read.await?.last().copied();
         }
-        Ok(walk.end())
+        Ok(verifier.finish())
     }
 
-    /// Returns the end of every chain that has entries, with its name.
+    /// Returns the head of every chain that has entries, with the name of the chain.
     pub async fn audit_heads(&self) -> Result<Vec<NamedHead>> {
         let heads = self.read(View::Statement).await?.heads().await?;
         let heads = heads.into_iter().map(|(_, head)| head);
@@ -96,8 +98,8 @@ impl Store {
 }
 
 impl Snapshot {
-    /// Returns who asks and at most `limit` entries of an organization's log, newest first, after the
-    /// `skipped` newest ones of those that it had when it had `total`, or has now.
+    /// Returns the caller and at most `limit` entries of an organization's log, newest first. Skips
+    /// entries that are newer than number `total`, if given, and then the `skipped` newest ones.
     pub async fn audit_page(
         &mut self,
         credential: &Credential,
@@ -105,7 +107,11 @@ impl Snapshot {
         (total, skipped, limit): (Option<i64>, i64, i64),
     ) -> Result<(Access, Vec<AuditLog>)> {
         let statement = sql!(PAGE_OF_LOG, &credential.digest, slug, total, skipped, limit);
-        self.access_with_page(credential, Some(slug), statement, rows::audit_log).await
+        let read = |row: &dyn Row, from| Ok((row.get(from + 6)?, rows::audit_log(row, from)?));
+        let listed = self.access_with_page(credential, Some(slug), statement, read);
+        let (access, mut entries): (_, Vec<(i64, _)>) = listed.await?;
+        entries.sort_unstable_by_key(|(sequence, _)| Reverse(*sequence));
+        Ok((access, entries.into_iter().map(|(_, entry)| entry).collect()))
     }
 
     async fn heads(&mut self) -> Result<Vec<(AnyChain, NamedHead)>> {
@@ -117,8 +123,7 @@ impl Snapshot {
 }
 
 impl Transaction {
-    /// Adds entries to the chain that ends with `head`, in this order. This transaction must have
-    /// read `head` under its lock.
+    /// Adds entries to the chain of `head`. The transaction must have read `head` under its lock.
     pub fn record(&mut self, mut head: ChainHead, author: &Author<'_>, entries: Vec<NewEntry>) {
         let mut entries = entries.into_iter().peekable();
         while entries.peek().is_some() {
@@ -126,7 +131,7 @@ impl Transaction {
             let links = entries.by_ref().take(BULK);
             let links: Vec<_> = links.map(|entry| (head.append(author, &entry), entry)).collect();
             let statement = self.insert_entries(head.chain, author, (start, time), links);
-            self.execute(statement.touching(Touched::Nothing));
+            self.execute(statement.invalidating(Invalidation::Nothing));
         }
         let (update, key) = match head.chain {
             Chain::Organization(id) => {
@@ -135,11 +140,10 @@ impl Transaction {
             Chain::User(id) => ("UPDATE users SET entries = $1, hash = $2 WHERE id = $3", id.0),
         };
         let update = sql!(update, head.entries, head.hash.as_slice(), key);
-        self.execute(update.touching(head.touched()));
+        self.execute(update.invalidating(head.invalidation()));
     }
 
-    /// Returns the statement that adds entries of this time with their hashes, whose sequence starts
-    /// after `start`.
+    /// Returns the statement that adds entries of this time, numbered from `start` + 1.
     fn insert_entries(
         &self,
         chain: Chain,

@@ -1,38 +1,37 @@
-//! Copies one database into another, on either backend: it moves a service from one machine to
-//! several, and back. The source is only read. The target is filled in one transaction.
+//! Copies one database to another, on any backend: it moves a service from SQLite to PostgreSQL and
+//! back. The source is only read. One transaction fills the target.
 
-use super::connection::{Row, Statement, Value, sql};
-use super::{Purpose, Result, Snapshot, Store, Transaction, Turn, View, broken};
+use super::statement::{Row, Statement, Value, sql};
+use super::{Purpose, Result, Snapshot, Store, Transaction, View, WriteLock, broken};
 
 /// How many rows are copied at once.
 const PAGE: i64 = 1_000;
 /// How many rows one statement inserts: SQLite is slow with thousands of parameters.
 const CHUNK: usize = 50;
 
-/// How far a copy is.
+/// The progress of a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CopyProgress {
     /// The table that is being copied.
     pub table: &'static str,
-    /// How many rows of all tables the target has.
+    /// How many rows of all tables are copied.
     pub rows: i64,
-    /// How many rows the source has in all.
+    /// How many rows all tables of the source have.
     pub of: i64,
 }
 
-/// Copies everything, compares the counts of all tables, and commits. It reports its progress, and
-/// returns how many rows each table has. It takes as long as it needs: the time-outs of requests do
-/// not apply.
+/// Copies all rows, compares the counts of all tables, and commits. Reports its progress, and
+/// returns how many rows each table has. The timeouts of requests do not apply.
 ///
 /// # Errors
-/// [`super::Error::Broken`] if the target is not empty or the counts differ; the target is unchanged.
+/// [`super::Error::Broken`] if the target is not empty or the counts differ. It is unchanged.
 pub async fn copy(
     from: &Store,
     to: &Store,
     mut progress: impl FnMut(CopyProgress),
 ) -> Result<Vec<(&'static str, i64)>> {
     let (mut source, mut target) =
-        (from.read(View::Snapshot).await?, to.write(&Turn::Free, Purpose::Change).await?);
+        (from.read(View::Snapshot).await?, to.write(&WriteLock::None, Purpose::Change).await?);
     source.lift_timeouts();
     target.lift_timeouts();
     target.lock_database();
@@ -40,7 +39,7 @@ pub async fn copy(
     for (table, ..) in TABLES {
         if count(&mut target, table).await? != 0 {
             let found = format!("the target is not empty, its table {table} has rows");
-            return Err(broken(format!("{found}: name a database that `init` has not filled")));
+            return Err(broken(format!("{found}: name an empty database")));
         }
         counts.push((table, count(&mut source, table).await?));
     }
@@ -54,17 +53,17 @@ pub async fn copy(
         let arrived = count(&mut target, table).await?;
         if arrived != *expected {
             let lost = format!("{arrived} of {expected} rows of {table}");
-            return Err(broken(format!("{lost} arrived, so nothing was kept: copy again")));
+            return Err(broken(format!("{lost} arrived, so the copy was rolled back: copy again")));
         }
     }
     target.commit().await?;
     Ok(counts)
 }
 
-/// A table: its name, the columns that identify a row, and the others.
+/// A table: its name, its primary key, and the other columns.
 type Table = (&'static str, &'static str, &'static str);
 
-/// Every table, each after those that it refers to.
+/// Every table, each after the tables that it refers to.
 const TABLES: [Table; 10] = [
     ("users", "id", "username, email, disabled, entries, hash"),
     (
@@ -130,7 +129,7 @@ async fn copy_table(
     Ok(())
 }
 
-/// Tells PostgreSQL how many rows there are, and makes new ids start after theirs.
+/// Updates the statistics of PostgreSQL, and lets new ids start after the copied ones.
 async fn optimize(target: &mut Transaction, name: &str, key: &str) -> Result<()> {
     target.execute(sql!(format!("ANALYZE {name}")));
     if let "id" | "position" = key {

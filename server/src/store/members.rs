@@ -1,32 +1,31 @@
 //! The statements about organizations, their members and their groups.
 
 use super::access::{Access, page_with_access};
-use super::connection::{Row, sql};
-use super::remembered::Touched;
+use super::access_cache::Invalidation;
+use super::statement::{Row, sql};
 use super::{Result, Snapshot, Transaction, rows};
 use crate::caller::{Credential, OrganizationId, Role, UserId};
 use crate::name::{Name, Slug};
 use crate::records::{Group, Member, Organization, Page, TokenPolicy};
 use uuid::Uuid;
 
-/// A list: a statement that answers [`Access`] with the page of `$4` items after the one named `$3`, how to
-/// read an item, and its name. Names are unique, and the list is in their order.
+/// A list, ordered by the unique names of its items. `statement` reads the [`Access`] and a page of
+/// `$4` items after the name `$3`. `read` reads an item, and `name` returns its name.
 pub struct List<T, N> {
     statement: &'static str,
     read: fn(&dyn Row, usize) -> Result<T>,
     name: fn(&T) -> &N,
 }
 
-/// The organizations that the caller's user is a member of, or only the one that the token is bound to.
+/// The organizations of the caller's user, or only the one that the token is bound to.
 pub const ORGANIZATIONS: List<Organization, Slug> = List {
     statement: page_with_access!(
-        "p.slug",
-        "(SELECT o.slug FROM members m JOIN organizations o ON o.id = m.organization_id
+        "NULL",
+        "* FROM (SELECT o.slug FROM members m JOIN organizations o ON o.id = m.organization_id
          WHERE m.user_id = (SELECT user_id FROM c)
          AND m.organization_id = coalesce((SELECT binding FROM c), m.organization_id)
          AND (o.allow_unrestricted = 1 OR o.id = (SELECT binding FROM c))
-         AND o.slug > $3 ORDER BY o.slug LIMIT $4) AS p",
-        "p.slug"
+         AND o.slug > $3 ORDER BY o.slug LIMIT $4) AS p"
     ),
     read: |row, from| Ok(Organization::new(row.get(from)?)),
     name: |organization| &organization.slug,
@@ -35,11 +34,11 @@ pub const ORGANIZATIONS: List<Organization, Slug> = List {
 /// The members of an organization.
 pub const MEMBERS: List<Member, Name> = List {
     statement: page_with_access!(
-        "p.username, p.role, (SELECT u.email FROM users u WHERE u.id = p.user_id)",
-        "(SELECT m.username, m.role, m.user_id FROM members m
+        "NULL, NULL, NULL",
+        "p.username, p.role, (SELECT u.email FROM users u WHERE u.id = p.user_id)
+         FROM (SELECT m.username, m.role, m.user_id FROM members m
          WHERE m.organization_id = (SELECT organization_id FROM c) AND m.username > $3
-         ORDER BY m.username LIMIT $4) AS p",
-        "p.username"
+         ORDER BY m.username LIMIT $4) AS p"
     ),
     read: rows::member,
     name: |member| &member.username,
@@ -48,20 +47,20 @@ pub const MEMBERS: List<Member, Name> = List {
 /// The groups of an organization, or only the one that the token is bound to.
 pub const GROUPS: List<Group, Name> = List {
     statement: page_with_access!(
-        "p.uuid, p.name, p.location, p.version",
-        "(SELECT * FROM (SELECT g.uuid, g.name, g.location, g.version FROM organization_groups g
+        "NULL, NULL, NULL, NULL",
+        "p.uuid, p.name, p.location, p.version FROM
+         (SELECT * FROM (SELECT g.uuid, g.name, g.location, g.version FROM organization_groups g
          WHERE g.organization_id = (SELECT organization_id FROM c WHERE group_uuid IS NULL)
          AND g.name > $3 ORDER BY g.name LIMIT $4) AS a
          UNION ALL SELECT g.uuid, g.name, g.location, g.version FROM organization_groups g
-         WHERE g.uuid = (SELECT group_uuid FROM c) AND g.name > $3) AS p",
-        "p.name"
+         WHERE g.uuid = (SELECT group_uuid FROM c) AND g.name > $3) AS p"
     ),
     read: rows::group,
     name: |group| &group.name,
 };
 
 impl Snapshot {
-    /// Returns who asks and at most `limit` items of a list after the one named, in one statement.
+    /// Returns the caller and at most `limit` items after the name `after`, in one statement.
     pub async fn list<T: Send, N: AsRef<str> + Clone>(
         &mut self,
         list: &List<T, N>,
@@ -88,21 +87,21 @@ impl Transaction {
         let text = "INSERT INTO members (organization_id, user_id, username, role)
              VALUES ($1, $2, $3, $4)";
         let insert = sql!(text, organization, user, username, role);
-        self.execute(insert.touching(Touched::User(user)));
+        self.execute(insert.invalidating(Invalidation::User(user)));
     }
 
-    /// Gives a member another role.
+    /// Changes the role of a member.
     pub fn update_member(&mut self, organization: OrganizationId, username: &Name, role: Role) {
         let text = "UPDATE members SET role = $1 WHERE organization_id = $2 AND username = $3";
         let update = sql!(text, role, organization, username);
-        self.execute(update.touching(Touched::Organization(organization)));
+        self.execute(update.invalidating(Invalidation::Organization(organization)));
     }
 
     /// Removes a member; [`Transaction::delete_member_tokens`] revokes the member's tokens.
     pub fn delete_member(&mut self, organization: OrganizationId, username: &Name) {
         let text = "DELETE FROM members WHERE organization_id = $1 AND username = $2";
         let delete = sql!(text, organization, username);
-        self.execute(delete.touching(Touched::Organization(organization)));
+        self.execute(delete.invalidating(Invalidation::Organization(organization)));
     }
 
     /// Replaces the token policy of an organization.
@@ -112,7 +111,7 @@ impl Transaction {
         let TokenPolicy { default_expiration, maximum_expiration, allow_unrestricted } = policy;
         let update =
             sql!(text, default_expiration, maximum_expiration, *allow_unrestricted, organization);
-        self.execute(update.touching(Touched::Organization(organization)));
+        self.execute(update.invalidating(Invalidation::Organization(organization)));
     }
 
     /// Adds a group.
@@ -126,20 +125,20 @@ impl Transaction {
              VALUES ($1, $2, $3, $4, $5)";
         let Group { name, uuid, version, primary, .. } = group;
         let insert = sql!(text, *uuid, organization, name, primary, version);
-        self.execute(insert.touching(Touched::Nothing));
+        self.execute(insert.invalidating(Invalidation::Nothing));
     }
 
-    /// Deletes a group that no token is bound to any more.
+    /// Deletes a group that no token is bound to.
     pub fn delete_group(&mut self, group: Uuid) {
         let delete = sql!("DELETE FROM organization_groups WHERE uuid = $1", group);
-        self.execute(delete.touching(Touched::Nothing));
+        self.execute(delete.invalidating(Invalidation::Nothing));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::connection::Value;
     use super::super::sqlite::plan;
+    use super::super::statement::Value;
     use super::*;
 
     #[test]

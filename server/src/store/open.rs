@@ -1,4 +1,4 @@
-//! Opening a database: what its URL means, and which databases are refused.
+//! Opens a database: parses its URL, and refuses a database that was never initialised.
 
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
@@ -10,12 +10,12 @@ use std::sync::Arc;
 /// How many connections a server keeps to PostgreSQL by default.
 pub const POOL_SIZE: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not 0");
 
-/// The URL may carry a password, so this does not show it.
+/// It does not show the URL, which may have a password.
 const UNKNOWN_URL: &str = "the database URL, of an option or a variable such as \
     ORGTOKENS_DATABASE, names no known backend: write it as orgtokens.db, sqlite://orgtokens.db or \
     postgres://user:password@host/name";
 
-/// What a database is opened for.
+/// What the opened database is used for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Intent {
     Read,
@@ -28,8 +28,8 @@ impl Store {
     /// `postgres://user:password@host/name`, and upgrades its schema.
     ///
     /// # Errors
-    /// If the URL names no known backend, or the database may not be written, was never initialised,
-    /// is another program's, is damaged, or is newer than this program. It is left untouched.
+    /// If the URL names no known backend, or the database is read-only, was never initialised,
+    /// belongs to another program, is damaged, or is newer than this program. It is not changed.
     pub async fn open(url: &str) -> Result<Self> {
         Self::open_pooled(url, POOL_SIZE).await
     }
@@ -39,18 +39,18 @@ impl Store {
         Self::connect(url, pool, Intent::Change).await?.initialised(url).await
     }
 
-    /// Like [`Store::open`], to read alone: of a file that may not be written it opens, and
-    /// upgrades, a temporary copy.
+    /// Like [`Store::open`], but only to read. If the file is read-only, it opens a temporary copy,
+    /// and upgrades only the copy.
     pub async fn open_to_read(url: &str) -> Result<Self> {
         Self::connect(url, POOL_SIZE, Intent::Read).await?.initialised(url).await
     }
 
-    /// Like [`Store::open`], and makes the database unless it exists.
+    /// Like [`Store::open`], but creates the database if it does not exist.
     pub async fn create(url: &str) -> Result<Self> {
         Self::connect(url, POOL_SIZE, Intent::Create).await
     }
 
-    /// Returns what to tell if this upgraded the schema of the database.
+    /// Returns the text to show if opening has upgraded the schema.
     pub fn upgrade_notice(&self) -> Option<String> {
         let from = match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.upgraded_from,
@@ -80,33 +80,32 @@ impl Store {
             }
             _ => return Err(broken(UNKNOWN_URL)),
         };
-        let (remembered, questions) = Default::default();
-        Ok(Self { backend, counts, clock, remembered, questions })
+        let (access_cache, access_batcher) = Default::default();
+        Ok(Self { backend, counts, clock, access_cache, access_batcher })
     }
 
-    /// An `init` that broke off leaves tables without rows.
+    /// Fails if the tables have no rows: an interrupted `init` leaves such a database.
     async fn initialised(self, url: &str) -> Result<Self> {
         let is_initialised = self.read(View::Statement).await?.is_initialised().await?;
         if is_initialised { Ok(self) } else { Err(never_initialised(file_path(url))) }
     }
 }
 
-/// Returns the path in the URL of a file, or in a text that can be nothing but a path. It is one that
-/// SQLite reads as a path and nothing more.
+/// Returns the path of a file. A text without a scheme must be a plain path, also for SQLite.
 fn file_path(url: &str) -> Option<&str> {
     let path = url.strip_prefix("sqlite://");
-    // With any of these it may be a URL or a connection string, and have a password.
+    // With any of these characters it may be a URL or a connection string, with a password.
     let path = path.or_else(|| Some(url).filter(|url| !url.contains([':', '@', '='])))?;
     let is_special = path.is_empty() || path.starts_with(':') || path.starts_with("file:");
     (!is_special && !path.contains('?')).then_some(path)
 }
 
-/// Returns the error for a database without rows: a file, or one on PostgreSQL.
+/// Returns the error for a database without rows: a file, or `None` for PostgreSQL.
 pub fn never_initialised(file: Option<&str>) -> Error {
     broken(format!("the database was never initialised: {}", init_command(file)))
 }
 
-/// Returns the command that makes a database. It does not show a URL, which may have a password.
+/// Returns the command that creates a database. It does not show a URL, which may have a password.
 pub fn init_command(file: Option<&str>) -> String {
     let owner = "--organization SLUG --username NAME --email ADDR";
     match file {

@@ -1,12 +1,12 @@
 //! The statements of the server's own command line, which has no credential.
 //!
-//! A removed user is a row without an email address: the user's audit chain stays, and a new user
-//! of the same name continues it.
+//! A removed user is a row with an empty email address. Its audit chain stays, and a new user with
+//! the same name continues it.
 
 use super::access::{FoundToken, Reach, TargetMember};
+use super::access_cache::Invalidation;
 use super::audit::chain::{Chain, ChainHead};
-use super::connection::{Row, Statement, sql};
-use super::remembered::Touched;
+use super::statement::{Row, Statement, sql};
 use super::{Error, Result, Snapshot, Transaction, broken, rows};
 use crate::caller::{OrganizationId, UserId};
 use crate::name::{Email, Name, Slug};
@@ -14,18 +14,18 @@ use crate::records::{AuditLog, Member, Organization, OrganizationToken};
 use crate::token::TokenId;
 use serde::Serialize;
 
-/// A user with the end of their audit chain.
+/// A user with the head of their audit chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundUser {
-    /// The user's key.
+    /// The primary key of the user.
     pub id: UserId,
-    /// The end of the user's audit chain.
+    /// The head of the user's audit chain.
     pub head: ChainHead,
     /// Whether the user's tokens are refused.
     pub is_disabled: bool,
 }
 
-/// A user, as the operator sees them.
+/// A user, as lists for the operator show them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ListedUser {
     /// The username.
@@ -36,7 +36,7 @@ pub struct ListedUser {
     pub disabled: bool,
 }
 
-/// What names a token for the operator.
+/// How the operator names a token.
 #[derive(Clone, Copy, Debug)]
 pub enum TokenKey<'a> {
     /// Its id.
@@ -45,7 +45,7 @@ pub enum TokenKey<'a> {
     Name(&'a Name, &'a Name),
 }
 
-/// An organization, as an owner reaches it, and a user who may be a member.
+/// An organization, with the access of an owner, and a user who may be a member of it.
 #[expect(missing_docs, reason = "the names say it")]
 #[derive(Clone, Debug)]
 pub struct Membership {
@@ -87,14 +87,14 @@ impl Snapshot {
         Ok(self.first(any, |_| Ok(())).await?.is_some())
     }
 
-    /// Returns the user of this name, who was not removed.
+    /// Returns the user of this name, unless the user was removed.
     pub async fn user(&mut self, username: &Name) -> Result<Option<FoundUser>> {
         let text = "SELECT id, now_ms(), entries, hash, disabled FROM users
              WHERE username = $1 AND email <> ''";
         self.first(sql!(text, username), found_user).await
     }
 
-    /// Returns the organization of this slug, as an owner reaches it.
+    /// Returns the organization of this slug, with the access of an owner.
     pub async fn organization(&mut self, slug: &Slug) -> Result<Option<Reach>> {
         let text = "SELECT now_ms(), id, 'owner', default_expiration, maximum_expiration,
              allow_unrestricted, entries, hash FROM organizations WHERE slug = $1";
@@ -111,7 +111,7 @@ impl Snapshot {
         self.first(sql!(statement, username, slug), membership).await
     }
 
-    /// Returns the memberships of a user, in the order of the organizations' keys.
+    /// Returns the memberships of a user, in the order of the organizations' ids.
     pub async fn memberships(&mut self, user: UserId) -> Result<Vec<Membership>> {
         let statement = membership!(
             "FROM members y JOIN organizations o ON o.id = y.organization_id
@@ -120,7 +120,7 @@ impl Snapshot {
         self.all(sql!(statement, user), membership).await
     }
 
-    /// Returns a live token with the end of the audit chain that it belongs to.
+    /// Returns a live token and the head of its audit chain.
     pub async fn token(&mut self, key: TokenKey<'_>) -> Result<Option<(FoundToken, ChainHead)>> {
         let (condition, parameters) = match key {
             TokenKey::Id(id) => ("x.id = $1", vec![id.into()]),
@@ -169,8 +169,8 @@ impl Snapshot {
         self.all(sql!(text, organization), |row| rows::member(row, 0)).await
     }
 
-    /// Returns tokens in the order of minting: all of them, those of a user, those bound to an
-    /// organization, or both.
+    /// Returns tokens in the order of minting. `user` and `organization`, if given, select the
+    /// tokens of that user, and those that are bound to that organization.
     pub async fn tokens(
         &mut self,
         user: Option<UserId>,
@@ -195,8 +195,7 @@ impl Snapshot {
         self.all(Statement::new(statement, parameters), |row| rows::token(row, 0)).await
     }
 
-    /// Returns a page of the entries of an organization, newest first, from the one with the number
-    /// `last` on.
+    /// Returns a page of the entries of an organization, newest first, from number `last` on.
     pub async fn organization_audit_page(
         &mut self,
         organization: OrganizationId,
@@ -208,8 +207,7 @@ impl Snapshot {
         self.all(sql!(text, organization, last, limit), |row| rows::audit_log(row, 0)).await
     }
 
-    /// Returns a page of the entries that belong to no organization, newest first, and how many
-    /// there are.
+    /// Returns a page of the entries without an organization, newest first, and their number.
     pub async fn unrestricted_audit_page(
         &mut self,
         skip: i64,
@@ -236,21 +234,21 @@ impl Transaction {
         self.lock(sql!(statement, username));
     }
 
-    /// Blocks other changes to this user, and to the organizations of this user, until the
-    /// transaction ends. The user gets no token and no membership meanwhile.
+    /// Blocks other changes to this user and to the user's organizations until the transaction
+    /// ends. No token and no membership is added to the user meanwhile.
     pub fn lock_user_and_memberships(&mut self, username: &Name) {
         let organizations = "SELECT 1 FROM organizations WHERE id IN
              (SELECT m.organization_id FROM members m JOIN users u ON u.id = m.user_id
              WHERE u.username = $1) ORDER BY id FOR NO KEY UPDATE";
         let user = "SELECT 1 FROM users WHERE username = $1 FOR UPDATE";
-        // Every change locks organizations before users. The third statement finds memberships that
-        // were added before the second had its lock.
+        // Every change locks organizations before users. The third statement also locks
+        // organizations that the user has joined between the first statement and the second one.
         for statement in [organizations, user, organizations] {
             self.lock(sql!(statement, username));
         }
     }
 
-    /// Blocks other changes that fill a whole database until the transaction ends.
+    /// Blocks other changes that fill an empty database until the transaction ends.
     pub fn lock_database(&mut self) {
         self.lock(sql!("SELECT 1 FROM orgtokens_schema FOR UPDATE"));
     }
@@ -267,16 +265,16 @@ impl Transaction {
         self.first(insert, found_user).await?.ok_or(Error::Exists)
     }
 
-    /// Refuses the tokens of a user, or accepts them again.
+    /// Disables a user, whose tokens are then refused, or enables the user again.
     pub fn set_disabled(&mut self, user: UserId, is_disabled: bool) {
         let update = sql!("UPDATE users SET disabled = $1 WHERE id = $2", is_disabled, user);
-        self.execute(update.touching(Touched::User(user)));
+        self.execute(update.invalidating(Invalidation::User(user)));
     }
 
-    /// Removes a user who has no tokens and no memberships any more.
+    /// Removes a user who has no tokens and no memberships.
     pub fn delete_user(&mut self, user: UserId) {
         let statement = "UPDATE users SET disabled = 1, email = '' WHERE id = $1";
-        self.execute(sql!(statement, user).touching(Touched::User(user)));
+        self.execute(sql!(statement, user).invalidating(Invalidation::User(user)));
     }
 
     /// Adds an organization.

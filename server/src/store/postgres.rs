@@ -1,19 +1,18 @@
 //! The backend for several servers: PostgreSQL, or an engine that speaks its protocol.
 //!
-//! Writers run at READ COMMITTED under the row locks that the changes of the domain take, so what a
-//! change was decided on stays true until its commit. Nothing is cached, and nothing is read from a
-//! standby. It knows statements and rows, nothing of the domain.
+//! Writers run at READ COMMITTED and lock the rows that their change depends on until the commit.
+//! Nothing is read from a standby. This module knows statements and rows, not the domain.
 
+mod connection;
 mod convert;
-mod link;
 mod pool;
 mod schema;
 mod tls;
 mod url;
 
-use super::connection::{Row, Statement, failed_before, sql};
-use super::{CheckReport, Error, Result, Turn};
-use link::ANSWER_TIMEOUT;
+use super::statement::{Row, Statement, failed_before, sql};
+use super::{CheckReport, Error, Result, WriteLock};
+use connection::ANSWER_TIMEOUT;
 use pool::{Lease, Pool};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -24,10 +23,10 @@ use url::Target;
 const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 const BEGIN_WRITING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
-/// How long a request waits for COMMIT. A standby that does not confirm it delays it without limit.
+/// How long a request waits for COMMIT. A synchronous standby can delay COMMIT without limit.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A database on another machine, through a pool of connections.
+/// A PostgreSQL database and its connection pool.
 #[derive(Clone)]
 pub struct Postgres {
     pub pool: Arc<Pool>,
@@ -36,43 +35,44 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Fails unless the URL says where a database is, and how to connect.
+    /// Fails unless the URL can be parsed.
     pub fn check_url(url: &str) -> Result<()> {
         Target::parse(url).map(drop)
     }
 
-    /// Opens a database that was initialised, or with `creates` any that may be.
+    /// Opens an initialised database. If `creates` is true, it initialises an empty one.
     pub async fn open(url: &str, pool: NonZeroUsize, creates: bool) -> Result<Self> {
         let target = Target::parse(url)?;
         let upgraded_from = schema::upgrade(&target, creates).await?;
         Ok(Self { pool: Pool::new(target, pool), upgraded_from })
     }
 
-    /// Begins to read. BEGIN goes out with the first query.
+    /// Returns a session that reads. BEGIN is sent with the first query.
     pub async fn read(&self, is_transaction: bool) -> Result<Session> {
         let begin = is_transaction.then_some(BEGIN_READING);
         Ok(Session::new(self.pool.lease(None).await?, begin))
     }
 
-    /// Begins to write, when it is the turn of this change. BEGIN goes out with the first query.
-    pub async fn write(&self, turn: &Turn) -> Result<Session> {
-        Ok(Session::new(self.pool.lease(Some(turn)).await?, Some(BEGIN_WRITING)))
+    /// Returns a session that writes, after the changes that waited longer for the same lock. BEGIN
+    /// is sent with the first query.
+    pub async fn write(&self, lock: &WriteLock) -> Result<Session> {
+        Ok(Session::new(self.pool.lease(Some(lock)).await?, Some(BEGIN_WRITING)))
     }
 
-    /// Checks what the server does not check itself: the version of the schema.
+    /// Checks the version of the schema: PostgreSQL itself checks its files.
     pub async fn check(&self) -> Result<CheckReport> {
         let lease = self.pool.lease(None).await?;
-        let version = schema::version(&lease.link).await?.unwrap_or(0);
+        let version = schema::version(&lease.connection).await?.unwrap_or(0);
         lease.put_back();
         let sound = vec![format!("the schema has version {version}")];
         Ok(CheckReport { sound, faults: Vec::new() })
     }
 }
 
-/// One transaction, or a statement that stands alone. Without its lease it is over.
+/// One transaction, or one statement without a transaction. Without a lease it has ended.
 pub struct Session {
     lease: Option<Lease>,
-    /// Goes out before the first statement.
+    /// Is sent before the first statement.
     begin: Option<&'static str>,
     has_begun: bool,
     answer_timeout: Duration,
@@ -95,13 +95,13 @@ impl Session {
         Self { lease: Some(lease), begin, has_begun: false, answer_timeout, commit_timeout }
     }
 
-    /// Waits for answers as long as they take.
+    /// Waits for answers without a timeout.
     pub fn lift_timeouts(&mut self) {
         (self.answer_timeout, self.commit_timeout) = (Duration::MAX, Duration::MAX);
     }
 
-    /// Runs statements in one round trip, and returns what `map` makes of the rows of the last one.
-    /// A connection that is silent or broken is closed, and a failed transaction ends here.
+    /// Runs statements in one round trip. Returns the rows of the last one, converted by `map`. An
+    /// error ends the transaction. A connection that is broken or does not answer is closed.
     pub async fn query<T: Send>(
         &mut self,
         mut statements: Vec<Statement>,
@@ -111,14 +111,14 @@ impl Session {
             return Ok(Vec::new());
         }
         let lease = self.begin_with(&mut statements)?;
-        // If the request is dropped meanwhile, so is the connection: it may be in the middle.
-        let answer = timeout(self.answer_timeout, lease.link.query(&statements, map)).await;
+        // A dropped request drops the connection too: a statement may be running.
+        let answer = timeout(self.answer_timeout, lease.connection.query(&statements, map)).await;
         let answer = answer.unwrap_or_else(|_| {
             Err(Error::Unavailable(format!("no answer within {:?}", self.answer_timeout)))
         });
         match &answer {
             Ok(_) => self.lease = Some(lease),
-            // The connection is as good as before, the transaction is not.
+            // The transaction has failed, but the connection can be used again.
             Err(Error::Exists | Error::Contended(_)) => lease.roll_back_and_put_back(),
             Err(_) => {}
         }
@@ -128,10 +128,10 @@ impl Session {
     /// Runs the statements and COMMIT in one round trip.
     pub async fn commit(mut self, mut statements: Vec<Statement>) -> Result<()> {
         let lease = self.begin_with(&mut statements)?;
-        // A task of its own: neither a dropped request nor the end of this wait cancels it. It keeps
-        // the connection and its place in the pool until the database has decided.
+        // Neither a dropped request nor the timeout cancels this task. It keeps the connection
+        // until the database answers.
         let committing = tokio::spawn(async move {
-            let committed = lease.link.commit(&statements).await;
+            let committed = lease.connection.commit(&statements).await;
             if matches!(committed, Ok(()) | Err(Error::Exists | Error::Contended(_))) {
                 lease.put_back();
             }
@@ -144,7 +144,7 @@ impl Session {
         }
     }
 
-    /// Takes the connection. BEGIN goes out with the first statements.
+    /// Takes the connection, and puts BEGIN before the first statements.
     fn begin_with(&mut self, statements: &mut Vec<Statement>) -> Result<Lease> {
         if let Some(begin) = self.begin.take() {
             statements.insert(0, sql!(begin));

@@ -1,10 +1,9 @@
-//! Rows into records. A row that cannot be read means a damaged database: it is an error, never a
-//! panic.
+//! Converts rows to records. A malformed row means a damaged database: an error, never a panic.
 
 use super::Result;
 use super::access::{Access, FoundDetails, FoundToken, Reach, TargetMember};
-use super::audit::chain::{AnyChain, CLOSED, Chain, ChainHead, Hash, Link, NamedHead};
-use super::connection::{Row, corrupt};
+use super::audit::chain::{AnyChain, CLOSED, Chain, ChainEntry, ChainHead, Hash, NamedHead};
+use super::statement::{Row, corrupt};
 use crate::caller::{Binding, Caller, Origin};
 use crate::limits::Limits;
 use crate::name::{Name, Slug};
@@ -14,7 +13,7 @@ use crate::records::{
 use crate::scope::Scopes;
 use chrono::{DateTime, Utc};
 
-/// Reads columns of which the first one is null if there is none.
+/// Reads columns, unless the first one is null.
 pub fn optional<T>(
     row: &dyn Row,
     column: usize,
@@ -29,7 +28,7 @@ pub fn head(row: &dyn Row, from: usize, chain: Chain) -> Result<ChainHead> {
     Ok(ChainHead { chain, time, entries, hash })
 }
 
-/// Reads columns: kind of chain, its user's or organization's id and name, entries, hash.
+/// Reads columns: kind of chain, id and name of its user or organization, entries, hash.
 pub fn named_head(row: &dyn Row) -> Result<(AnyChain, NamedHead)> {
     let (chain, name) = match row.get(0)? {
         "user" => (Some(Chain::User(row.get(1)?)), format!("user {}", row.get::<Name>(2)?)),
@@ -77,7 +76,7 @@ pub fn access(row: &dyn Row) -> Result<Access> {
     Ok(Access { caller, user_head, organization, time, foreign_commits: Some(0) })
 }
 
-/// Reads columns: id, role, default, maximum, whether unrestricted tokens are allowed, entries, hash.
+/// Reads columns: id, role, default, maximum, whether it allows unrestricted tokens, entries, hash.
 pub fn reach(row: &dyn Row, from: usize, time: DateTime<Utc>) -> Result<Reach> {
     let (id, entries, hash) = (row.get(from)?, row.get(from + 5)?, row.get(from + 6)?);
     let policy = TokenPolicy {
@@ -101,8 +100,8 @@ pub fn bound_token(row: &dyn Row, from: usize) -> Result<Token> {
     })
 }
 
-/// Reads columns: those of [`bound_token`], owner's name, owner's address, organization. The last
-/// three may be null.
+/// Reads columns: those of [`bound_token`], then nullable owner's name, owner's address,
+/// organization.
 pub fn token(row: &dyn Row, from: usize) -> Result<OrganizationToken> {
     let owner = optional(row, from + 5, |row, column| {
         Ok(TokenOwner { username: row.get(column)?, email: row.get(column + 1)? })
@@ -111,8 +110,8 @@ pub fn token(row: &dyn Row, from: usize) -> Result<OrganizationToken> {
     Ok(OrganizationToken { token: Token { organization, ..bound_token(row, from)? }, owner })
 }
 
-/// Reads columns: those of [`bound_token`], owner's name, organization, organization id, user id. The
-/// organization may be null.
+/// Reads columns: those of [`bound_token`], owner's name, organization, organization id, user id.
+/// The organization may be null.
 pub fn found_token(row: &dyn Row, from: usize) -> Result<FoundToken> {
     Ok(FoundToken {
         token: Token { organization: row.get(from + 6)?, ..bound_token(row, from)? },
@@ -122,8 +121,8 @@ pub fn found_token(row: &dyn Row, from: usize) -> Result<FoundToken> {
     })
 }
 
-/// Reads columns: those of [`token`], user id, those of [`limits`], time of the rotation, end of the
-/// previous secret, last use, its address. The last four may be null.
+/// Reads columns: those of [`token`], user id, those of [`limits`], time of the rotation, end of
+/// the overlap, time and address of the last use. The last four may be null.
 pub fn found_details(row: &dyn Row, from: usize) -> Result<FoundDetails> {
     let OrganizationToken { token, owner } = token(row, from)?;
     let Limits { expires_at, allowed_ips } = limits(row, from + 9)?;
@@ -145,7 +144,7 @@ pub fn found_details(row: &dyn Row, from: usize) -> Result<FoundDetails> {
     Ok(FoundDetails { details, user: row.get(from + 8)? })
 }
 
-/// Reads columns: user id, address, role, other owner. The role may be null.
+/// Reads columns: user id, address, role, whether there is another owner. The role may be null.
 pub fn target_member(row: &dyn Row, from: usize) -> Result<TargetMember> {
     Ok(TargetMember {
         user: row.get(from)?,
@@ -166,11 +165,11 @@ pub fn group(row: &dyn Row, from: usize) -> Result<Group> {
     Ok(Group::new(name, row.get(from)?, location, row.get(from + 3)?))
 }
 
-/// Reads columns: id, organization, user, sequence, code, message, origin, author, time, data, hash.
-/// The organization and the user may be null.
-pub fn link(row: &dyn Row) -> Result<(Link<'_>, Hash)> {
+/// Reads columns: id, organization, user, sequence, code, message, origin, author, time, data,
+/// hash. The organization and the user may be null.
+pub fn chain_entry(row: &dyn Row) -> Result<(ChainEntry<'_>, Hash)> {
     let organization = row.get::<Option<_>>(1)?.map(Chain::Organization);
-    let link = Link {
+    let entry = ChainEntry {
         chain: organization.or(row.get::<Option<_>>(2)?.map(Chain::User)),
         sequence: row.get(3)?,
         code: row.get(4)?,
@@ -180,7 +179,7 @@ pub fn link(row: &dyn Row) -> Result<(Link<'_>, Hash)> {
         created_at: row.get(8)?,
         data: row.get(9)?,
     };
-    Ok((link, row.get(10)?))
+    Ok((entry, row.get(10)?))
 }
 
 /// Reads columns: code, message, origin, author, time, data.

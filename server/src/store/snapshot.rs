@@ -1,30 +1,29 @@
-//! A transaction, and how statements run in it. The questions and changes of the domain are in the
-//! modules next to this one.
+//! [`Snapshot`] and [`Transaction`], and how they run statements. Their functions for the domain
+//! are in the other modules of the store.
 
-use super::connection::{Row, Statement, sql};
-use super::remembered::Remembered;
+use super::access_cache::AccessCache;
+use super::statement::{Row, Statement, sql};
 use super::{Purpose, Result, Store, postgres, sqlite};
 use crate::metrics::{Counter, Histogram};
 use derive_more::{Deref, DerefMut};
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The bounds of the numbers of changes that share a commit.
+/// The bounds of the histogram of the changes that share a commit.
 const BATCH_SIZES: &[u64] = &[1, 2, 4, 8, 16, 32, 64, 128];
 
-/// How much work a store has done. Statements that only begin or end a transaction do not count.
+/// How much work a store has done. BEGIN, COMMIT, ROLLBACK and savepoints are not counted.
 #[derive(Debug)]
 pub struct Counts {
     /// How many statements ran.
-    pub statements: AtomicU64,
-    /// How often a request waited for the database; on SQLite, how often it called it.
-    pub round_trips: AtomicU64,
-    /// The commits, by how many changes they made durable.
+    pub statements: Counter,
+    /// How often a request waited for PostgreSQL, or called SQLite.
+    pub round_trips: Counter,
+    /// The commits, by the number of changes in each.
     pub commits: Histogram,
-    /// How many tokens were removed because they had expired.
+    /// How many expired tokens were removed.
     pub swept_tokens: Counter,
-    /// How often a sweep of such tokens failed.
+    /// How often the removal of expired tokens failed.
     pub failed_sweeps: Counter,
 }
 
@@ -37,21 +36,21 @@ impl Default for Counts {
 }
 
 impl Counts {
-    /// Counts a round trip with so many statements.
+    /// Counts a round trip with this number of statements.
     pub(super) fn add(&self, statements: usize) {
-        self.statements.fetch_add(statements as u64, Ordering::Relaxed);
-        self.round_trips.fetch_add(1, Ordering::Relaxed);
+        self.statements.add(statements as u64);
+        self.round_trips.add(1);
     }
 }
 
-/// One open transaction of a backend. Dropping it rolls it back.
+/// One session of either backend. Dropping it rolls back.
 pub(super) enum Connection {
     Sqlite(sqlite::Session),
     Postgres(Box<postgres::Session>),
 }
 
 impl Connection {
-    /// Whether several transactions write at once, and each query is a round trip.
+    /// Returns whether several transactions write at once, and each query is a round trip.
     pub(super) fn is_postgres(&self) -> bool {
         self.sqlite().is_none()
     }
@@ -67,16 +66,16 @@ impl Connection {
 #[debug("Snapshot(..)")]
 pub struct Snapshot {
     pub(super) connection: Connection,
-    /// Statements that go out with the next query, or with the commit.
+    /// Statements that are sent with the next query, or with COMMIT.
     pending: Vec<Statement>,
     counts: Arc<Counts>,
-    pub(super) remembered: Arc<Remembered>,
+    pub(super) access_cache: Arc<AccessCache>,
 }
 
 impl Snapshot {
     pub(super) fn new(connection: Connection, store: &Store) -> Self {
-        let (counts, remembered) = (Arc::clone(&store.counts), Arc::clone(&store.remembered));
-        Self { connection, pending: Vec::new(), counts, remembered }
+        let (counts, access_cache) = (Arc::clone(&store.counts), Arc::clone(&store.access_cache));
+        Self { connection, pending: Vec::new(), counts, access_cache }
     }
 
     pub(super) async fn first<T: Send>(
@@ -96,12 +95,12 @@ impl Snapshot {
         let statements = self.take_pending();
         match &mut self.connection {
             Connection::Sqlite(session) => session.query(&statements, map),
-            // In a box, it takes no space in every future that reads from SQLite.
+            // Boxed, so that it takes no space in futures that read from SQLite.
             Connection::Postgres(session) => Box::pin(session.query(statements, map)).await,
         }
     }
 
-    /// Lets statements and pauses of this transaction take as long as they need.
+    /// Turns the timeouts of this transaction off.
     pub fn lift_timeouts(&mut self) {
         if let Connection::Postgres(session) = &mut self.connection {
             session.lift_timeouts();
@@ -111,29 +110,29 @@ impl Snapshot {
         }
     }
 
-    /// Returns the statements that go out now, and counts them. From now on nothing that they touch
-    /// is remembered.
+    /// Takes the statements that are sent now. Counts them, and invalidates cache entries.
     fn take_pending(&mut self) -> Vec<Statement> {
-        if let Some(transaction) = self.connection.sqlite().and_then(sqlite::Session::writing) {
-            let touched = self.pending.iter().map(|statement| statement.touched);
-            touched.for_each(|touched| self.remembered.touch(touched, transaction));
+        if let Some(transaction) = self.connection.sqlite().and_then(sqlite::Session::transaction) {
+            for statement in &self.pending {
+                self.access_cache.invalidate(statement.invalidation, transaction);
+            }
         }
         self.counts.add(self.pending.len());
         mem::take(&mut self.pending)
     }
 }
 
-/// A transaction that may write. Its changes go out with its next query or with its commit, so an
-/// error of a change shows there. Dropping it rolls everything back.
+/// A transaction that may write. Its changes are sent with its next query or with COMMIT, which
+/// then returns their errors. Dropping it rolls everything back.
 #[derive(Debug, Deref, DerefMut)]
 pub struct Transaction(pub(super) Snapshot);
 
 impl Transaction {
-    /// Makes every change durable; it returns after the sync, and cannot be cancelled.
+    /// Commits: makes every change durable. It returns after the sync, and cannot be cancelled.
     ///
     /// # Errors
-    /// Those of the changes that did not go out before; nothing was changed then. After
-    /// [`super::Error::Unknown`] the changes may be there nevertheless.
+    /// The errors of changes that were not sent before; nothing is changed then. After
+    /// [`super::Error::Unknown`] the changes may be committed nevertheless.
     pub async fn commit(mut self) -> Result<()> {
         let statements = self.0.take_pending();
         match self.0.connection {
@@ -146,7 +145,7 @@ impl Transaction {
         }
     }
 
-    /// Returns the batch that this transaction shares its COMMIT with, if there is one.
+    /// Returns the batch of changes that share the COMMIT, if there is one.
     pub(crate) fn batch(&self, purpose: Purpose) -> Option<sqlite::Batch> {
         self.0.connection.sqlite()?.batch(purpose)
     }
@@ -155,20 +154,20 @@ impl Transaction {
         self.0.pending.push(statement);
     }
 
-    /// Adds a lock, unless writers take turns.
+    /// Adds a lock, on PostgreSQL. SQLite has one writer.
     pub(super) fn lock(&mut self, statement: Statement) {
         if self.0.connection.is_postgres() {
             self.0.pending.push(statement);
         }
     }
 
-    /// Runs the changes and locks that were added.
+    /// Sends the changes and locks that were added.
     pub async fn flush(&mut self) -> Result<()> {
         self.run_many(|_| Ok(())).await.map(drop)
     }
 
-    /// Runs a statement that changes many rows, for which no worker thread waits.
-    pub(super) async fn change_many<T: Send + 'static>(
+    /// Runs a statement that changes many rows. It blocks no worker thread.
+    pub(super) async fn execute_bulk<T: Send + 'static>(
         &mut self,
         statement: Statement,
         map: fn(&dyn Row) -> Result<T>,

@@ -1,7 +1,7 @@
-//! The embedded backend: one SQLite file, called directly on the worker threads.
+//! The embedded backend: one SQLite file. Worker threads call SQLite directly.
 //!
-//! One connection writes, in turns; each read has a connection of its own and sees the last commit.
-//! Commits are synced (`synchronous=FULL`). It knows statements and rows, nothing of the domain.
+//! One connection writes, and changes queue for it. Each read has its own connection and sees the
+//! last commit. Commits are synced (`synchronous=FULL`). It knows statements, not the domain.
 
 mod backup;
 mod commits;
@@ -14,14 +14,15 @@ mod session;
 mod wal_index;
 mod writer;
 
-use super::connection::sql;
+use super::statement::sql;
 use super::{CheckReport, Counts, Error, Intent, Purpose, Result, broken};
 use crate::clock::Clock;
 use commits::Commits;
+use open::Opened;
 use reader::Readers;
 use reserve::Reserve;
 use scopeguard::guard;
-use session::Held;
+use session::Lease;
 pub use session::Session;
 #[cfg(test)]
 pub use session::plan;
@@ -37,17 +38,17 @@ use writer::Writer;
 /// An open database file.
 pub struct Sqlite {
     path: PathBuf,
-    /// Tells the file from another one that has its path later.
+    /// Shows whether another file has replaced this one.
     file_id: files::FileId,
     pub writer: Writer,
-    /// Whether everything was checked for damage when this opened.
+    /// Whether the check for damage was finished when the file was opened.
     is_checked: bool,
     /// The version of the schema before it was upgraded.
     pub upgraded_from: Option<usize>,
     pub readers: Arc<Readers>,
-    /// Is dropped after the connections: closing them frees the space of their files.
+    /// Dropped after the connections: closing them frees the space of their files.
     pub reserve: Reserve,
-    /// Holds the copy of a database that may only be read, and is removed last.
+    /// The temporary copy of a database that is read-only. Removed last.
     _copy: Option<TempDir>,
 }
 
@@ -68,21 +69,21 @@ impl Sqlite {
             let reserve = Reserve::for_database(&path);
             let open = || open::open(&path, &name, intent == Intent::Create);
             let opened = open().or_else(|error| match error {
-                // The other files of a database need room, unless a process has it open.
+                // The first process that opens a database needs space for SQLite's other files.
                 Error::Full(_) => {
                     reserve.release();
                     open()
                 }
                 error => Err(error),
             });
-            let (connection, is_checked, upgraded_from) = opened?;
-            // A copy is nothing that stays.
+            let Opened { writer, is_checked, upgraded_from } = opened?;
+            // A temporary copy is upgraded, but not the database.
             let upgraded_from = upgraded_from.filter(|_| copy.is_none());
-            open::set_clock(&connection, &clock)?;
-            open::raise(&connection, &clock)?;
+            open::set_clock(&writer, &clock)?;
+            open::raise_clock(&writer, &clock)?;
             let commits = Arc::new(Commits::new(WalIndex::of(open::connect(&path)?), counts));
             let readers = Readers::new(path.clone(), Arc::clone(&commits), clock);
-            let writer = Writer::new(connection, commits);
+            let writer = Writer::new(writer, commits);
             let file_id = files::file_id(&path)?;
             Ok(Self {
                 path,
@@ -98,9 +99,9 @@ impl Sqlite {
         .await
     }
 
-    /// Begins to read. BEGIN goes out with the first query.
+    /// Returns a session that reads. BEGIN runs before the first query.
     pub fn read(&self, is_transaction: bool) -> Session {
-        Session::new(Held::Reader(self.readers.lease(is_transaction)))
+        Session::new(Lease::Reader(self.readers.lease(is_transaction)))
     }
 
     pub async fn write(&self, purpose: Purpose, is_alone: bool) -> Result<Session> {
@@ -108,16 +109,16 @@ impl Sqlite {
             Purpose::Change => self.reserve.hold(),
             Purpose::Revocation => Ok(()),
         };
-        Ok(Session::new(Held::Writer(self.writer.begin(is_alone, prepare).await?)))
+        Ok(Session::new(Lease::Writer(self.writer.begin(is_alone, prepare).await?)))
     }
 
     pub async fn release_reserve(&self) {
         let release = |connection: &rusqlite::Connection| {
             self.reserve.release();
-            // A checkpoint lets the log of changes start over, so that it needs no room but its own.
+            // After a checkpoint SQLite reuses the space of the WAL, so the file need not grow.
             let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
         };
-        self.writer.between_changes(release).await;
+        self.writer.outside_transaction(release).await;
     }
 
     pub async fn back_up(&self, target: &Path) -> Result<()> {
@@ -125,24 +126,23 @@ impl Sqlite {
         run_blocking(move || backup::back_up(&open::connect(&path)?, &target)).await
     }
 
-    /// Goes on with the check for damage, unless it was finished when this opened. Dropping the future
-    /// ends it.
+    /// Finishes the check for damage that opening began. Dropping the future ends the check.
     pub async fn find_damage(&self) -> Result<()> {
         if self.is_checked {
             return Ok(());
         }
         let connection = open::connect(&self.path)?;
-        let _ends = guard(connection.get_interrupt_handle(), |check| check.interrupt());
+        let _interrupts = guard(connection.get_interrupt_handle(), |check| check.interrupt());
         let (sender, found) = oneshot::channel();
         thread::spawn(move || {
-            // Requests come first. On Linux this is about the thread alone.
+            // Requests come first. On Linux this lowers the priority of this thread only.
             let _ = rustix::process::nice(5);
             sender.send(open::find_damage(&connection))
         });
-        found.await.unwrap_or_else(|_| Err(broken("the check for damage broke off")))
+        found.await.unwrap_or_else(|_| Err(broken("the check for damage panicked")))
     }
 
-    /// Fails unless the file is where it was and can be read. No worker thread waits for that.
+    /// Fails unless the path still names the same readable file. Blocks no worker thread.
     pub async fn require_ready(&self) -> Result<()> {
         if files::file_id(&self.path).ok() != Some(self.file_id) {
             return Err(broken(format!(
@@ -161,7 +161,7 @@ impl Sqlite {
     }
 }
 
-/// Runs `work` on the blocking pool, so that no request waits for its thread.
+/// Runs `work` on the blocking pool, so that it blocks no worker thread.
 async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
@@ -174,7 +174,7 @@ fn folder(file: &Path) -> &Path {
     folder.unwrap_or(Path::new("."))
 }
 
-/// Returns the path of a file next to a database.
+/// Returns the path of a database with a suffix.
 fn companion(database: &Path, suffix: &str) -> PathBuf {
     let mut path = database.as_os_str().to_owned();
     path.push(suffix);

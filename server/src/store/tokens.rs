@@ -1,5 +1,5 @@
-//! The statements about tokens: listed page by page, minted, revoked. A revoked token is a deleted
-//! row, so no query can forget to leave it out; the audit log says what it was.
+//! The statements about tokens: they list, mint, rotate and revoke them. Revoking deletes the row,
+//! so no query can return a revoked token by mistake. The audit log describes the token.
 
 mod list;
 mod place;
@@ -10,8 +10,8 @@ pub use place::{TokenPlace, read_place};
 pub use selection::Selection;
 
 use super::access::FoundToken;
-use super::connection::{Row, Statement, Value, sql};
-use super::remembered::Touched;
+use super::access_cache::Invalidation;
+use super::statement::{Row, Statement, Value, sql};
 use super::{Result, Transaction, rows};
 use crate::caller::{Binding, OrganizationId, UserId};
 use crate::limits::Limits;
@@ -21,7 +21,7 @@ use crate::token::{TokenDigest, TokenId};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-/// The place of a token in the order of minting.
+/// The number of a token in the order of minting.
 pub type Position = i64;
 
 impl Transaction {
@@ -61,11 +61,11 @@ impl Transaction {
             *expires_at,
             ips
         );
-        self.execute(insert.touching(Touched::Nothing));
+        self.execute(insert.invalidating(Invalidation::Nothing));
     }
 
-    /// Gives a token of an organization a new secret and other limits. The one before is accepted
-    /// until `overlap_ends`, if that is given; a secret before that one no longer is.
+    /// Replaces the secret and the limits of a token of an organization. The old secret is accepted
+    /// until `overlap_ends`, if that is given. Older secrets are refused at once.
     pub fn rotate_token(
         &mut self,
         (organization, id): (OrganizationId, TokenId),
@@ -75,26 +75,26 @@ impl Transaction {
     ) {
         let retire = "INSERT INTO retired_secrets (digest, position)
              SELECT digest, position FROM tokens WHERE id = $1";
-        self.execute(sql!(retire, id).touching(Touched::Nothing));
+        self.execute(sql!(retire, id).invalidating(Invalidation::Nothing));
         let update = "UPDATE tokens SET previous_expires_at = $1,
              previous_digest = CASE WHEN CAST($1 AS BIGINT) IS NULL THEN NULL ELSE digest END,
              digest = $2, rotated_at = $3, expires_at = $4, allowed_ips = $5 WHERE id = $6";
         let Limits { expires_at, allowed_ips } = limits;
         let update = sql!(update, overlap_ends, digest, now, *expires_at, allowed_ips.as_ref(), id);
-        self.execute(update.touching(Touched::Organization(organization)));
+        self.execute(update.invalidating(Invalidation::Organization(organization)));
     }
 
     /// Revokes a token: once this is committed, no server accepts it.
     pub fn delete_token(&mut self, FoundToken { token, user, organization, .. }: &FoundToken) {
         let delete = sql!("DELETE FROM tokens WHERE id = $1", token.id);
-        self.execute(delete.touching(match organization {
-            Some(id) => Touched::Organization(*id),
-            None => Touched::User(*user),
+        self.execute(delete.invalidating(match organization {
+            Some(id) => Invalidation::Organization(*id),
+            None => Invalidation::User(*user),
         }));
     }
 
     /// Revokes the tokens of a user that are bound to an organization or to its groups, in one
-    /// statement. Returns them with their owners, in the order of minting.
+    /// statement. Returns the tokens with their owners, in the order of minting.
     pub async fn delete_member_tokens(
         &mut self,
         slug: &Slug,
@@ -102,8 +102,8 @@ impl Transaction {
         user: UserId,
     ) -> Result<Vec<(Token, Name)>> {
         let parameters = [user.into(), organization.into()];
-        let range = "user_id = $1 AND organization_id = $2";
-        self.delete_tokens(Some(slug), range, parameters, Touched::User(user)).await
+        let condition = "user_id = $1 AND organization_id = $2";
+        self.delete_tokens(Some(slug), condition, parameters, Invalidation::User(user)).await
     }
 
     /// Like [`Transaction::delete_member_tokens`], for the tokens that are bound to a group.
@@ -114,34 +114,34 @@ impl Transaction {
         group: Uuid,
     ) -> Result<Vec<(Token, Name)>> {
         let parameters = [group.into()];
-        let touched = Touched::Organization(organization);
-        self.delete_tokens(Some(slug), "group_uuid = $1", parameters, touched).await
+        let invalidation = Invalidation::Organization(organization);
+        self.delete_tokens(Some(slug), "group_uuid = $1", parameters, invalidation).await
     }
 
     /// Like [`Transaction::delete_member_tokens`], for the unrestricted tokens of a user.
     pub async fn delete_unrestricted_tokens(&mut self, user: UserId) -> Result<Vec<(Token, Name)>> {
-        let range = "user_id = $1 AND organization_id IS NULL";
-        self.delete_tokens(None, range, [user.into()], Touched::User(user)).await
+        let condition = "user_id = $1 AND organization_id IS NULL";
+        self.delete_tokens(None, condition, [user.into()], Invalidation::User(user)).await
     }
 
-    /// Like [`Transaction::delete_member_tokens`], for the tokens in a range.
+    /// Like [`Transaction::delete_member_tokens`], for the tokens that match a condition.
     async fn delete_tokens(
         &mut self,
         slug: Option<&Slug>,
-        range: &str,
+        condition: &str,
         parameters: impl Into<Vec<Value>>,
-        touched: Touched,
+        invalidation: Invalidation,
     ) -> Result<Vec<(Token, Name)>> {
         let delete = format!(
-            "DELETE FROM tokens WHERE {range} RETURNING position, id, name, created_at, scopes,
+            "DELETE FROM tokens WHERE {condition} RETURNING position, id, name, created_at, scopes,
              (SELECT g.name FROM organization_groups g WHERE g.uuid = tokens.group_uuid),
              (SELECT u.username FROM users u WHERE u.id = tokens.user_id)"
         );
         let read = |row: &dyn Row| {
             Ok((row.get::<Position>(0)?, rows::bound_token(row, 1)?, row.get::<Name>(6)?))
         };
-        let delete = Statement::new(delete, parameters).touching(touched);
-        let mut deleted = self.change_many(delete, read).await?;
+        let delete = Statement::new(delete, parameters).invalidating(invalidation);
+        let mut deleted = self.execute_bulk(delete, read).await?;
         deleted.sort_unstable_by_key(|(position, ..)| *position);
         let with_slug = |(_, token, owner)| (Token { organization: slug.cloned(), ..token }, owner);
         Ok(deleted.into_iter().map(with_slug).collect())

@@ -1,14 +1,14 @@
-//! The statement about the last use of tokens. It shows in their details alone.
+//! The statement that writes when tokens were last used. Only the details of a token show it.
 
-use super::connection::{hex, sql};
-use super::remembered::Touched;
+use super::access_cache::Invalidation;
+use super::statement::{hex, sql};
 use super::{Result, Transaction};
 use crate::token::TokenId;
 use serde_json::json;
 use std::net::IpAddr;
 use std::time::Instant;
 
-/// When and by which client a token was used.
+/// A use of a token: when, and by which client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenUse {
     pub instant: Instant,
@@ -21,8 +21,8 @@ const UPDATE_USES: &str = "UPDATE tokens SET last_used_at = u.time, last_used_ip
      value ->> 2 AS ip FROM json_each($1)) AS u
      WHERE tokens.id = u.id AND (last_used_at IS NULL OR last_used_at <= u.time)";
 
-/// The same for PostgreSQL. It waits for no lock, so that no change waits for it in a circle, and
-/// returns the tokens that others have locked.
+/// The same for PostgreSQL. It waits for no lock, so that it causes no deadlock, and returns the
+/// tokens that other transactions have locked.
 const UPDATE_UNLOCKED_USES: &str = "WITH u AS MATERIALIZED
      (SELECT decode(value ->> 0, 'hex') AS id, now_ms() - (value ->> 1)::bigint AS time,
      value ->> 2 AS ip FROM json_array_elements($1::text::json) AS value),
@@ -35,8 +35,8 @@ const UPDATE_UNLOCKED_USES: &str = "WITH u AS MATERIALIZED
      AND id <> ALL(ARRAY(SELECT id FROM locked))";
 
 impl Transaction {
-    /// Writes when tokens were last used, unless a later use was written before. Returns those that
-    /// another transaction has locked.
+    /// Writes when tokens were last used, unless a later use is already written. Returns the tokens
+    /// that another transaction has locked: they are not updated.
     pub async fn update_last_uses(
         &mut self,
         uses: &[(TokenId, TokenUse)],
@@ -49,8 +49,8 @@ impl Transaction {
         });
         let uses = uses.collect::<serde_json::Value>().to_string();
         let update = if self.connection.is_postgres() { UPDATE_UNLOCKED_USES } else { UPDATE_USES };
-        // No list and no answer shows it but one that is never remembered.
-        let update = sql!(update, uses).touching(Touched::Nothing);
-        self.change_many(update, |row| row.get(0)).await
+        // Only the details of a token show it, and they are never cached.
+        let update = sql!(update, uses).invalidating(Invalidation::Nothing);
+        self.execute_bulk(update, |row| row.get(0)).await
     }
 }

@@ -1,8 +1,8 @@
-//! The statements about webhooks: how far each one is, and what waits for it. What is queued, and when
-//! it is tried again, is decided in [`crate::webhooks`].
+//! The statements about webhooks: the position of each in the audit log, and its queue of messages.
+//! [`crate::webhooks`] decides which messages to queue and when to retry them.
 
-use super::connection::{Statement, sql};
-use super::remembered::Touched;
+use super::access_cache::Invalidation;
+use super::statement::{Statement, sql};
 use super::tokens::{TokenPlace, read_place};
 use super::{Result, Snapshot, Transaction, rows};
 use crate::clock;
@@ -13,32 +13,32 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::time::Duration;
 
-/// How far the audit log can be read.
+/// The end of the part of the audit log that can be read without a gap.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LogEnd {
-    /// No entry up to this id becomes visible later.
+    /// No entry with this id or a lower one becomes visible later.
     pub settled: i64,
-    /// The newest id.
-    id: i64,
-    /// The first transaction that had not started.
-    next: i64,
+    /// The newest visible id.
+    newest: i64,
+    /// The id of the next transaction of PostgreSQL.
+    next_transaction: i64,
 }
 
-/// A webhook, as `check` and the metrics tell of it.
+/// A webhook in the database, with the numbers that `check` and the metrics show.
 pub struct KnownWebhook {
     pub name: Name,
     pub waiting: i64,
     pub set_aside: i64,
-    /// Whether it received entries that the audit log does not have.
+    /// Whether its position is after the end of the audit log, which has then lost entries.
     pub is_ahead: bool,
 }
 
-/// How far a webhook is.
+/// The position of a webhook.
 #[derive(Clone, Copy, Debug)]
 pub struct WebhookState {
-    /// The last audit entry that was queued.
+    /// The id of the last audit entry that was queued.
     pub position: i64,
-    /// Until when expiries were announced.
+    /// The time until which expiries were announced.
     pub announced_at: DateTime<Utc>,
     pub now: DateTime<Utc>,
 }
@@ -53,7 +53,7 @@ pub struct ExpiringToken {
     pub expires_at: DateTime<Utc>,
 }
 
-/// An event, as it is sent. Those of a place keep their order.
+/// An event, as it is sent. The messages of one place (an organization or a user) keep their order.
 #[derive(Debug)]
 pub struct Message {
     pub id: String,
@@ -62,7 +62,7 @@ pub struct Message {
     pub body: String,
 }
 
-/// A message that is no longer sent.
+/// A message that was set aside because it failed for too long: it is not retried automatically.
 #[expect(missing_docs, reason = "the names say it")]
 #[derive(Debug, Serialize)]
 pub struct FailedMessage {
@@ -84,10 +84,10 @@ fn milliseconds(duration: Duration) -> i64 {
 }
 
 impl Snapshot {
-    /// Returns how far the audit log can be read, and what to pass on the next time.
+    /// Returns the end of the audit log. `before` is the result of the last call.
     ///
-    /// On PostgreSQL an id below another one may become visible after it. None does any more when every
-    /// transaction has ended that was open then. SQLite has one writer.
+    /// On PostgreSQL a lower id may become visible after a higher one. All ids up to the newest one
+    /// are visible when every transaction that was open then has ended. SQLite has one writer.
     pub(crate) async fn log_end(&mut self, before: LogEnd) -> Result<LogEnd> {
         let statement = if self.connection.is_postgres() {
             "SELECT coalesce(max(id), 0), pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
@@ -96,17 +96,21 @@ impl Snapshot {
             "SELECT coalesce(max(id), 0), 0, 0 FROM audit_log"
         };
         let end = self.first(sql!(statement), |row| {
-            let (id, oldest, next): (_, i64, _) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            Ok(match oldest {
-                _ if oldest == next => LogEnd { settled: id, id, next },
-                _ if oldest >= before.next => LogEnd { settled: before.id, id, next },
-                _ => before,
-            })
+            let (newest, oldest_open): (_, i64) = (row.get(0)?, row.get(1)?);
+            let next_transaction = row.get(2)?;
+            let settled = if oldest_open == next_transaction {
+                newest
+            } else if oldest_open >= before.next_transaction {
+                before.newest
+            } else {
+                return Ok(before);
+            };
+            Ok(LogEnd { settled, newest, next_transaction })
         });
         Ok(end.await?.unwrap_or(before))
     }
 
-    /// Returns the first entries after one id and up to another, each with its id and its place.
+    /// Returns the first entries with ids above `after` and up to `end`, with ids and places.
     pub(crate) async fn entries_between(
         &mut self,
         after: i64,
@@ -124,8 +128,8 @@ impl Snapshot {
         .await
     }
 
-    /// Returns the tokens that live, came within `notice` of their expiry since `after`, and were not
-    /// minted within it.
+    /// Returns the live tokens whose time to expiry has fallen to `notice` since `after`. Tokens
+    /// that were minted with less time are left out.
     pub(crate) async fn expiring_tokens(
         &mut self,
         after: DateTime<Utc>,
@@ -155,7 +159,7 @@ impl Snapshot {
         self.all(sql!(text, webhook, limit), |row| row.get(0)).await
     }
 
-    /// Returns the first message of a place and how often it failed, if it is due.
+    /// Returns the first message of a place, if it is due, and how often it has failed.
     pub(crate) async fn due_message(
         &mut self,
         webhook: &Name,
@@ -172,7 +176,7 @@ impl Snapshot {
         .await
     }
 
-    /// Returns all webhooks that the database knows.
+    /// Returns all webhooks in the database.
     pub(crate) async fn webhooks(&mut self) -> Result<Vec<KnownWebhook>> {
         let statement = "SELECT name, count(d.id) - count(set_aside_at), count(set_aside_at),
              CASE WHEN w.position > (SELECT coalesce(max(id), 0) FROM audit_log) THEN w.name END
@@ -185,7 +189,7 @@ impl Snapshot {
         .await
     }
 
-    /// Returns what was set aside, in the order of the events.
+    /// Returns the messages that were set aside, in the order of the events.
     pub(crate) async fn messages_set_aside(&mut self) -> Result<Vec<FailedMessage>> {
         let statement =
             "SELECT webhook, id, place, code, queued_at, set_aside_at, attempts, failure
@@ -207,12 +211,12 @@ impl Snapshot {
 }
 
 impl Transaction {
-    /// Adds a change that no request reads.
+    /// Adds a change of which nothing is cached.
     fn execute_unread(&mut self, change: Statement) {
-        self.execute(change.touching(Touched::Nothing));
+        self.execute(change.invalidating(Invalidation::Nothing));
     }
 
-    /// Adds a webhook that receives what happens from now on, unless it is known.
+    /// Adds a webhook that receives the events from now on, unless it exists.
     pub(crate) fn add_webhook(&mut self, name: &Name) {
         let insert = "INSERT INTO webhooks (name, position, announced_at)
              SELECT $1, coalesce(max(id), 0), now_ms() FROM audit_log WHERE true
@@ -220,8 +224,8 @@ impl Transaction {
         self.execute_unread(sql!(insert, name));
     }
 
-    /// Makes `holder` the one that delivers to a webhook for so long, unless it is another one. Blocks
-    /// other holders until the transaction ends.
+    /// Gives `holder` the lease of a webhook for this time, unless another holder has it. Only the
+    /// holder delivers. Blocks other holders until the transaction ends.
     pub(crate) async fn hold_webhook(
         &mut self,
         name: &Name,
@@ -232,26 +236,26 @@ impl Transaction {
              WHERE name = $3 AND (holder = $1 OR held_until <= now_ms())
              RETURNING position, announced_at, now_ms()";
         let update = sql!(text, holder, milliseconds(time), name);
-        self.first(update.touching(Touched::Nothing), |row| {
+        self.first(update.invalidating(Invalidation::Nothing), |row| {
             let (position, announced_at) = (row.get(0)?, row.get(1)?);
             Ok(WebhookState { position, announced_at, now: row.get(2)? })
         })
         .await
     }
 
-    /// Lets any other holder take the webhooks of this one.
+    /// Ends the leases of this holder.
     pub(crate) fn release_webhooks(&mut self, holder: &str) {
         let update = "UPDATE webhooks SET held_until = 0 WHERE holder = $1";
         self.execute_unread(sql!(update, holder));
     }
 
-    /// Notes how far a webhook is that was held in this transaction.
+    /// Writes the position of a webhook whose lease was taken in this transaction.
     pub(crate) fn advance_webhook(&mut self, name: &Name, position: i64, announced: DateTime<Utc>) {
         let update = "UPDATE webhooks SET position = $1, announced_at = $2 WHERE name = $3";
         self.execute_unread(sql!(update, position, announced, name));
     }
 
-    /// Removes a webhook that was held in this transaction, and what was queued for it.
+    /// Removes a webhook whose lease was taken in this transaction, and its messages.
     pub(crate) fn remove_webhook(&mut self, name: &Name) {
         let queued = "DELETE FROM webhook_deliveries WHERE webhook = $1";
         for delete in [queued, "DELETE FROM webhooks WHERE name = $1"] {
@@ -259,7 +263,7 @@ impl Transaction {
         }
     }
 
-    /// Adds a message behind all others.
+    /// Adds a message to the end of the queue.
     pub(crate) fn queue_message(&mut self, webhook: &Name, message: &Message) {
         let Message { id, place, code, body } = message;
         let insert =
@@ -268,13 +272,13 @@ impl Transaction {
         self.execute_unread(sql!(insert, webhook, place, code, id, body));
     }
 
-    /// Removes a message that was received.
+    /// Removes a delivered message.
     pub(crate) fn remove_message(&mut self, id: &str) {
         self.execute_unread(sql!("DELETE FROM webhook_deliveries WHERE id = $1", id));
     }
 
-    /// Notes a failure. The message is due again after `pause`, or it is set aside if it was queued
-    /// `patience` ago.
+    /// Records a failure. The message is due again after `pause`. If it was queued more than
+    /// `patience` ago, it is set aside.
     pub(crate) fn postpone_message(
         &mut self,
         id: &str,
@@ -289,8 +293,8 @@ impl Transaction {
         self.execute_unread(sql!(update, failure, pause, patience, id));
     }
 
-    /// Makes the messages of a webhook that were set aside, or the one with this id, due as if they
-    /// were new. Returns how many there were.
+    /// Puts messages that were set aside back into the queue, as if they were new: all of a
+    /// webhook, or the one with this id. Returns how many there were.
     pub(crate) async fn retry_messages(
         &mut self,
         webhook: Option<&Name>,
@@ -299,7 +303,7 @@ impl Transaction {
         let text = "UPDATE webhook_deliveries SET set_aside_at = NULL, queued_at = now_ms(),
              next_at = 0, attempts = 0 WHERE set_aside_at IS NOT NULL AND (webhook = $1 OR id = $2)
              RETURNING position";
-        let update = sql!(text, webhook, id).touching(Touched::Nothing);
-        Ok(self.change_many(update, |_| Ok(())).await?.len())
+        let update = sql!(text, webhook, id).invalidating(Invalidation::Nothing);
+        Ok(self.execute_bulk(update, |_| Ok(())).await?.len())
     }
 }

@@ -7,7 +7,7 @@ use crate::clock::system_time;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 use crate::service::Service;
-use crate::store::{LogEnd, Message, Purpose, Snapshot, Transaction, Turn, View};
+use crate::store::{LogEnd, Message, Purpose, Snapshot, Transaction, View, WriteLock};
 use anyhow::Context;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use parking_lot::Mutex;
@@ -147,7 +147,7 @@ impl Deliverer {
         while self.lease_renewed_at.lock().is_none_or(|time| is_due(time, *queued)) {
             let now = Instant::now();
             let queue = |change| self.queue(change, settled);
-            let position = self.service.transact(&Turn::Free, Purpose::Change, queue).await?;
+            let position = self.service.transact(&WriteLock::None, Purpose::Change, queue).await?;
             *self.lease_renewed_at.lock() = position.map(|_| now);
             let Some(position) = position else { return Ok(Vec::new()) };
             *queued = position;
@@ -226,7 +226,7 @@ impl Deliverer {
             }
             Ok((change, ()))
         };
-        self.service.transact(&Turn::Free, Purpose::Change, record).await?;
+        self.service.transact(&WriteLock::None, Purpose::Change, record).await?;
         Ok(true)
     }
 

@@ -5,7 +5,7 @@ use super::deliverer::{Deliverer, LEASE};
 use crate::error::Result;
 use crate::metrics::Metrics;
 use crate::service::Service;
-use crate::store::{KnownWebhook, Purpose, Transaction, Turn, View};
+use crate::store::{KnownWebhook, Purpose, Transaction, View, WriteLock};
 use slog::{Logger, warn};
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -33,7 +33,7 @@ impl Deliveries {
             change.release_webhooks(holder);
             Ok((change, ()))
         };
-        self.service.transact(&Turn::Free, Purpose::Change, release).await
+        self.service.transact(&WriteLock::None, Purpose::Change, release).await
     }
 }
 
@@ -70,7 +70,7 @@ pub async fn start(
         Ok((change, removed))
     };
     for KnownWebhook { name, waiting, set_aside, .. } in
-        service.transact(&Turn::Free, Purpose::Change, update).await?
+        service.transact(&WriteLock::None, Purpose::Change, update).await?
     {
         warn!(log, "a webhook that is no longer in the settings was removed";
             "webhook" => %name, "waiting" => waiting, "set_aside" => set_aside);

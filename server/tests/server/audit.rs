@@ -125,7 +125,7 @@ fn a_long_page_is_sent_in_parts_and_equals_short_pages() {
 fn a_file_without_heads_is_refused() {
     let database = Database::new();
     let file = database.folder().join("heads.txt");
-    for (content, says) in [("", "is empty"), ("organization acme: 5\n", "not the end of a chain")]
+    for (content, says) in [("", "is empty"), ("organization acme: 5\n", "not the head of a chain")]
     {
         std::fs::write(&file, content).unwrap();
         let mut verify = database.command("audit verify");

@@ -62,7 +62,7 @@ fn a_missing_folder_and_a_dangling_link_are_named() {
     require_refused_by_all(&missing.join("a.db"), &expected);
     let link = folder.path().join("link.db");
     std::os::unix::fs::symlink(folder.path().join("gone.db"), &link).unwrap();
-    let expected = format!("{} is a link to what does not exist", link.display());
+    let expected = format!("{} is a link to a missing file", link.display());
     require_refused_by_all(&link, &expected);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
@@ -290,7 +290,11 @@ fn check_reports_what_it_found() {
     drop(connection);
     let output = database.command("check").output().unwrap();
     assert!(!output.status.success());
-    assert!(text(&output).contains("a row of members refers to one of users"), "{}", text(&output));
+    assert!(
+        text(&output).contains("a row of members refers to a missing row of users"),
+        "{}",
+        text(&output)
+    );
 }
 
 #[test]

@@ -1,28 +1,30 @@
-//! Changes that share a COMMIT on SQLite: one sync answers all, and each succeeds or fails as if it
-//! were alone. They wait for their turn together while another connection writes.
+//! Changes that share a COMMIT on SQLite. There is one sync for all of them, but each succeeds or
+//! fails on its own. They queue while another connection writes.
 
 use crate::faults::{Call, with_faults};
-use crate::stage::{Backend, Stage, all, bound, credential, name, trials};
+use crate::stage::{
+    Backend, Stage, all, bound, credential, name, require_intact_audit_log, trials,
+};
 use futures::future::{LocalBoxFuture, join, join_all};
 use libtest_mimic::Trial;
 use orgtokens_server::caller::Credential;
 use orgtokens_server::error::{Error, Result};
 use orgtokens_server::records::MintRequest;
-use orgtokens_server::store::{Purpose, Store, Turn, View};
+use orgtokens_server::store::{Purpose, Store, View, WriteLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub fn trials() -> Vec<Trial> {
     trials!(
         [Backend::Sqlite],
-        twenty_mints_that_wait_together_share_one_sync,
-        a_refused_change_leaves_the_others_of_its_batch,
-        a_token_that_is_revoked_in_a_batch_mints_nothing_later_in_it,
-        a_change_that_is_dropped_leaves_the_others_of_its_batch,
-        a_batch_that_fails_once_runs_again_with_its_revocations_first,
-        a_refusal_in_a_batch_that_fails_is_decided_again,
+        twenty_queued_mints_share_one_sync,
+        a_refused_change_does_not_undo_the_rest_of_its_batch,
+        a_token_that_is_revoked_in_a_batch_cannot_mint_later_in_it,
+        a_dropped_change_does_not_undo_the_rest_of_its_batch,
+        a_failed_batch_runs_again_with_its_revocations_first,
+        a_refusal_in_a_failed_batch_is_decided_again,
         on_a_full_disk_the_revocation_of_a_batch_succeeds_and_its_mints_fail,
-        an_unknown_outcome_is_that_of_every_change_of_the_batch,
+        an_unknown_outcome_applies_to_every_change_of_the_batch,
     )
 }
 
@@ -46,23 +48,23 @@ fn revoke<'a>(stage: &'a Stage, token: &str) -> Change<'a> {
 /// Runs changes in one batch, in this order.
 async fn batch(stage: &Stage, changes: Vec<Change<'_>>) -> Vec<Result<()>> {
     let other = rusqlite::Connection::open(stage.path()).expect("a connection");
-    other.execute_batch("BEGIN IMMEDIATE").expect("its turn");
+    other.execute_batch("BEGIN IMMEDIATE").expect("the write lock");
     let release = async { other.execute_batch("ROLLBACK").expect("an end") };
-    // Each change runs until it waits for its turn, then the other connection lets the first begin.
+    // Each change runs until it waits in the queue. Then the other connection lets the first one
+    // begin.
     join(join_all(changes), release).await.0
 }
 
-/// Requires that the owner's tokens, besides the first one, have these names, and that the audit log
-/// is whole.
+/// Requires that the owner's tokens, except the first one, have these names, and that the audit log
+/// is intact.
 async fn require_tokens(stage: &Stage, expected: &[&str]) {
     let tokens = all(async |after| stage.there.list_own_tokens(&stage.owner, after).await).await;
     let names: Vec<_> = tokens.iter().skip(1).map(|token| token.name.as_str()).collect();
     assert_eq!(names, expected);
-    let report = stage.there.store().verify_audit(&[]).await.expect("a report");
-    assert!(report.faults.is_empty(), "{report:?}");
+    require_intact_audit_log(&stage.there).await;
 }
 
-async fn twenty_mints_that_wait_together_share_one_sync(backend: Backend) {
+async fn twenty_queued_mints_share_one_sync(backend: Backend) {
     let stage = &Stage::new(backend).await;
     let syncs = Arc::new(AtomicU32::new(0));
     let counter = Arc::clone(&syncs);
@@ -80,11 +82,11 @@ async fn twenty_mints_that_wait_together_share_one_sync(backend: Backend) {
     require_tokens(stage, &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
 }
 
-async fn a_refused_change_leaves_the_others_of_its_batch(backend: Backend) {
+async fn a_refused_change_does_not_undo_the_rest_of_its_batch(backend: Backend) {
     let stage = &Stage::new(backend).await;
     let elsewhere =
         MintRequest { organization: Some("globex".parse().expect("a slug")), ..bound() };
-    // The first one is refused too: it opens the transaction.
+    // The first change, which begins the transaction, is refused too.
     let refused = mint(stage, &stage.owner, "none", elsewhere);
     let tokens = ["a", "a", "b", "a", "c"];
     let mints = tokens.map(|token| mint(stage, &stage.owner, token, bound()));
@@ -104,7 +106,7 @@ async fn with_a_key(backend: Backend) -> (Stage, Credential) {
     (stage, key)
 }
 
-async fn a_token_that_is_revoked_in_a_batch_mints_nothing_later_in_it(backend: Backend) {
+async fn a_token_that_is_revoked_in_a_batch_cannot_mint_later_in_it(backend: Backend) {
     let (stage, key) = &with_a_key(backend).await;
     let before = mint(stage, key, "before", bound());
     let after = mint(stage, key, "after", bound());
@@ -114,18 +116,18 @@ async fn a_token_that_is_revoked_in_a_batch_mints_nothing_later_in_it(backend: B
     require_tokens(stage, &["before"]).await;
 }
 
-async fn a_change_that_is_dropped_leaves_the_others_of_its_batch(backend: Backend) {
+async fn a_dropped_change_does_not_undo_the_rest_of_its_batch(backend: Backend) {
     let stage = &Stage::new(backend).await;
     let store = Store::open(&stage.database.url).await.expect("the same database");
     let email = "eve@example.com".parse().expect("an address");
     let (kept, dropped) = (name("kept"), name("dropped"));
-    let mut first = store.write(&Turn::Free, Purpose::Change).await.expect("a transaction");
+    let mut first = store.write(&WriteLock::None, Purpose::Change).await.expect("a transaction");
     first.insert_user(&kept, &email).await.expect("a user");
     let second = async {
-        let change = store.write(&Turn::Free, Purpose::Change).await;
+        let change = store.write(&WriteLock::None, Purpose::Change).await;
         change.expect("a transaction").insert_user(&dropped, &email).await.expect("a user");
     };
-    // The second one waits for its turn when the first one ends.
+    // The second change is in the queue when the first one commits.
     let ((), committed) = join(second, first.commit()).await;
     committed.expect("committed");
     let mut view = store.read(View::Snapshot).await.expect("a view");
@@ -133,7 +135,7 @@ async fn a_change_that_is_dropped_leaves_the_others_of_its_batch(backend: Backen
     assert!(view.user(&dropped).await.expect("an answer").is_none());
 }
 
-async fn a_batch_that_fails_once_runs_again_with_its_revocations_first(backend: Backend) {
+async fn a_failed_batch_runs_again_with_its_revocations_first(backend: Backend) {
     let (stage, key) = &with_a_key(backend).await;
     let mints = [mint(stage, key, "a", bound()), mint(stage, &stage.owner, "b", bound())];
     let changes = mints.into_iter().chain([revoke(stage, "key")]).collect();
@@ -144,7 +146,7 @@ async fn a_batch_that_fails_once_runs_again_with_its_revocations_first(backend: 
     require_tokens(stage, &["b"]).await;
 }
 
-async fn a_refusal_in_a_batch_that_fails_is_decided_again(backend: Backend) {
+async fn a_refusal_in_a_failed_batch_is_decided_again(backend: Backend) {
     let stage = &Stage::new(backend).await;
     let mints = ["a", "a"].map(|token| mint(stage, &stage.owner, token, bound())).into();
     let always = |_, call| call == Call::Write;
@@ -168,7 +170,7 @@ async fn on_a_full_disk_the_revocation_of_a_batch_succeeds_and_its_mints_fail(ba
     require_tokens(stage, &[]).await;
 }
 
-async fn an_unknown_outcome_is_that_of_every_change_of_the_batch(backend: Backend) {
+async fn an_unknown_outcome_applies_to_every_change_of_the_batch(backend: Backend) {
     let (stage, _) = &with_a_key(backend).await;
     let mints = ["a", "b", "a"].map(|token| mint(stage, &stage.owner, token, bound()));
     let changes = mints.into_iter().chain([revoke(stage, "key")]).collect();
@@ -176,6 +178,6 @@ async fn an_unknown_outcome_is_that_of_every_change_of_the_batch(backend: Backen
     let outcomes = with_faults(stage.path(), never_synced, batch(stage, changes)).await;
     let is_unknown = |outcome: &Result<()>| matches!(outcome, Err(Error::OutcomeUnknown(_)));
     assert!(outcomes.iter().all(is_unknown), "{outcomes:?}");
-    // None of them ran again.
+    // None of the changes ran again.
     require_tokens(stage, &["key"]).await;
 }

@@ -1,62 +1,61 @@
-//! How much work each operation asks of the database: statements on SQLite, round trips on
-//! PostgreSQL. A number that grows here has to be intended.
+//! The cost of each operation: statements on SQLite, round trips on PostgreSQL. A number in these
+//! tests may only grow on purpose.
 
 use crate::database::connect;
 use crate::failing::eventually;
 use crate::stage::{
-    Backend, Stage, acme, bound, change, create, credential, list_tokens, name, request, trials,
+    Backend, Stage, acme, bound, create, credential, grouped, list_tokens, name, request,
+    require_intact_audit_log, trials, unrelated_change,
 };
 use libtest_mimic::Trial;
 use orgtokens_server::caller::{Credential, Origin, Role};
 use orgtokens_server::records::{
     LeakReport, MintRequest, MintedToken, PageQuery, RotateTokenRequest,
 };
-use orgtokens_server::scope::RequestedScope;
 use orgtokens_server::service::{Flush, MintPolicy, Operator, Service};
 use orgtokens_server::store::{Store, TokenKey};
 use serde_json::json;
 use std::fmt::Debug;
 use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
-use std::sync::atomic::Ordering;
 
-/// How many times the large tables were read from end to end, if no other connection is open: each
-/// reports what it read at its end.
-const WHOLE_READS: &str = "SELECT sum(seq_scan)::bigint FROM pg_stat_user_tables
+/// Counts sequential scans of the large tables. It is null while another connection is open: a
+/// connection reports its scans when it is closed.
+const SEQUENTIAL_SCANS: &str = "SELECT sum(seq_scan)::bigint FROM pg_stat_user_tables
     WHERE relname IN ('tokens', 'audit_log', 'members', 'organization_groups') AND NOT EXISTS (SELECT FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid())";
 
 pub fn trials() -> Vec<Trial> {
     let mut trials: Vec<Trial> =
-        trials!([Backend::Postgres], requests_read_no_whole_table_not_even_a_small_one);
+        trials!([Backend::Postgres], requests_use_indexes_even_of_small_tables);
     trials.extend::<Vec<Trial>>(trials!(
         Backend::BOTH,
-        reads_cost_as_few_statements_and_round_trips_as_listed,
-        what_is_remembered_costs_no_statement_or_one_round_trip,
-        changes_cost_as_few_statements_and_round_trips_as_listed,
-        quotas_cost_a_mint_one_statement_and_one_round_trip,
-        a_cascade_costs_as_much_for_many_tokens_as_for_one,
+        each_read_costs_the_listed_statements_and_round_trips,
+        cached_access_costs_no_statement_or_one_round_trip,
+        each_change_costs_the_listed_statements_and_round_trips,
+        quotas_add_one_statement_and_one_round_trip_to_a_mint,
+        a_cascade_of_many_tokens_costs_as_much_as_of_one,
     ));
     trials
 }
 
-async fn requests_read_no_whole_table_not_even_a_small_one(backend: Backend) {
+async fn requests_use_indexes_even_of_small_tables(backend: Backend) {
     let Stage { here, there, owner, database } = Stage::new(backend).await;
     drop((here, there));
     let watcher = connect(&database.url).await;
-    // From now on the planner knows that they are small.
+    // From now on the planner knows that the tables are small.
     watcher.batch_execute("ANALYZE").await.expect("statistics");
-    let whole_reads = async || {
+    let sequential_scans = async || {
         let mut count = None;
         eventually(async || {
-            let row = watcher.query_one(WHOLE_READS, &[]).await.expect("a row");
+            let row = watcher.query_one(SEQUENTIAL_SCANS, &[]).await.expect("a row");
             count = row.get::<_, Option<i64>>(0);
             count.is_some()
         })
         .await;
         count
     };
-    let before = whole_reads().await;
+    let before = sequential_scans().await;
     let service = Service::new(Store::open(&database.url).await.expect("the same database"));
     let service = service.with_last_use();
     let request = request("ci", &json!({"expiration": "1d"}));
@@ -86,10 +85,10 @@ async fn requests_read_no_whole_table_not_even_a_small_one(backend: Backend) {
     assert_eq!(service.sweep().await.expect("nothing to sweep"), 0);
     within().revoke_token(id).await.expect_err("it is revoked");
     drop(service);
-    assert_eq!(whole_reads().await, before);
+    assert_eq!(sequential_scans().await, before);
 }
 
-/// A service that counts its own work alone.
+/// A service whose store counts only its own work.
 struct Counted {
     service: Service,
     backend: Backend,
@@ -101,7 +100,8 @@ impl Counted {
         Self { service: Service::new(store), backend }
     }
 
-    /// Requires that `work` costs so many statements on SQLite, and round trips on PostgreSQL.
+    /// Requires that `work` costs this number of statements on SQLite, and of round trips on
+    /// PostgreSQL.
     async fn costs<T, E: Debug>(
         &self,
         what: &str,
@@ -114,7 +114,7 @@ impl Counted {
                 Backend::Sqlite => &counts.statements,
                 Backend::Postgres => &counts.round_trips,
             };
-            count.load(Ordering::Relaxed)
+            count.get()
         };
         let before = counts();
         let value = work.await.expect(what);
@@ -124,7 +124,7 @@ impl Counted {
     }
 }
 
-/// What a request with a body does: it checks the credential, then reads the body.
+/// Mints like a request with a body: first it checks the credential.
 async fn mint(
     service: &Service,
     with: &Credential,
@@ -136,63 +136,57 @@ async fn mint(
     Ok(credential(&minted.token))
 }
 
-fn grouped() -> MintRequest {
-    let scopes = Some(vec![RequestedScope::Read]);
-    MintRequest { group: Some(name("default")), scopes, ..bound() }
-}
-
 async fn with_a_group(backend: Backend) -> (Stage, Counted) {
     let stage = Stage::new(backend).await;
-    let (group, location) = (name("default"), name("lhr"));
-    stage.here.within(&stage.owner, &acme()).create_group(group, location).await.expect("a group");
+    stage.create_group().await;
     stage.member("bob", Role::Member).await;
     mint(&stage.here, &stage.owner, "bound", &bound()).await.expect("a token");
     let counted = Counted::new(&stage, backend).await;
     (stage, counted)
 }
 
-async fn reads_cost_as_few_statements_and_round_trips_as_listed(backend: Backend) {
+async fn each_read_costs_the_listed_statements_and_round_trips(backend: Backend) {
     let (stage, counted) = with_a_group(backend).await;
     let (service, owner, slug) = (&counted.service, &stage.owner, &acme());
     let within = service.within(owner, slug);
     counted.costs("validate", [1, 1], service.validate(owner)).await;
-    change(&stage.here).await;
+    unrelated_change(&stage.here).await;
     counted.costs("user", [1, 1], service.get_user(owner)).await;
-    change(&stage.here).await;
+    unrelated_change(&stage.here).await;
     let list = list_tokens(service, owner, None);
     let page = counted.costs("organization tokens", [2, 1], list).await;
     assert_eq!(page.items.len(), 1);
-    change(&stage.here).await;
+    unrelated_change(&stage.here).await;
     let page = counted.costs("own tokens", [2, 1], service.list_own_tokens(owner, None)).await;
     assert_eq!(page.items.len(), 2);
-    change(&stage.here).await;
+    unrelated_change(&stage.here).await;
     counted.costs("organizations", [1, 1], service.list_organizations(owner, None)).await;
     counted.costs("organization", [1, 1], within.get()).await;
-    change(&stage.here).await;
+    unrelated_change(&stage.here).await;
     counted.costs("members", [1, 1], within.list_members(None)).await;
-    change(&stage.here).await;
+    unrelated_change(&stage.here).await;
     counted.costs("member", [1, 1], within.get_member(&name("bob"))).await;
-    change(&stage.here).await;
+    unrelated_change(&stage.here).await;
     let bob = name("bob");
     counted.costs("tokens of a member", [1, 1], within.list_member_tokens(&bob, None)).await;
-    change(&stage.here).await;
+    unrelated_change(&stage.here).await;
     counted.costs("groups", [1, 1], within.list_groups(None)).await;
-    change(&stage.here).await;
+    unrelated_change(&stage.here).await;
     counted.costs("group", [1, 1], within.get_group(&name("default"))).await;
-    change(&stage.here).await;
+    unrelated_change(&stage.here).await;
     let page = within.list_audit_logs(PageQuery::default(), None);
     counted.costs("audit logs", [1, 1], page).await;
 }
 
-async fn what_is_remembered_costs_no_statement_or_one_round_trip(backend: Backend) {
+async fn cached_access_costs_no_statement_or_one_round_trip(backend: Backend) {
     let (stage, counted) = with_a_group(backend).await;
     let (service, owner) = (&counted.service, &stage.owner);
     list_tokens(service, owner, None).await.expect("a page");
     counted.costs("the same list", [0, 1], list_tokens(service, owner, None)).await;
-    change(service).await;
+    unrelated_change(service).await;
     counted.costs("after another change", [2, 1], list_tokens(service, owner, None)).await;
-    // SQLite cannot tell whether another process has changed a version too.
-    change(&stage.here).await;
+    // On SQLite a commit of another process may have changed a list without its version.
+    unrelated_change(&stage.here).await;
     counted.costs("after one elsewhere", [2, 1], list_tokens(service, owner, None)).await;
     mint(&stage.here, owner, "other", &bound()).await.expect("a token");
     counted.costs("a longer list", [2, 2], list_tokens(service, owner, None)).await;
@@ -206,17 +200,17 @@ async fn what_is_remembered_costs_no_statement_or_one_round_trip(backend: Backen
     mint(service, owner, "third", &bound()).await.expect("a token");
     service.validate(owner).await.expect("live");
     service.revoke_own_token(owner, &name("third")).await.expect("revoked");
-    counted.costs("after that of a bound token", [0, 1], service.validate(owner)).await;
+    counted.costs("after the revocation of a bound token", [0, 1], service.validate(owner)).await;
 }
 
-async fn changes_cost_as_few_statements_and_round_trips_as_listed(backend: Backend) {
+async fn each_change_costs_the_listed_statements_and_round_trips(backend: Backend) {
     let (stage, counted) = with_a_group(backend).await;
     let (service, owner, slug) = (&counted.service, &stage.owner, &acme());
     let plain = MintRequest::default();
     counted.costs("unrestricted mint", [5, 3], mint(service, owner, "one", &plain)).await;
     let request = bound();
     let key = counted.costs("bound mint", [5, 3], mint(service, owner, "two", &request)).await;
-    // Who asks is remembered: a bound mint changes nothing that belongs to the user.
+    // The access is cached: a bound mint does not invalidate the user.
     counted.costs("group mint", [4, 3], mint(service, owner, "three", &grouped())).await;
 
     let (one, two) = (name("one"), service.authenticate(&key).await.expect("live").token);
@@ -239,7 +233,7 @@ async fn changes_cost_as_few_statements_and_round_trips_as_listed(backend: Backe
         .await;
 }
 
-async fn quotas_cost_a_mint_one_statement_and_one_round_trip(backend: Backend) {
+async fn quotas_add_one_statement_and_one_round_trip_to_a_mint(backend: Backend) {
     let (stage, mut counted) = with_a_group(backend).await;
     let (most, owner, request) = (NonZeroU32::new(9), &stage.owner, &bound());
     for (token, per_user, per_organization) in
@@ -255,7 +249,7 @@ async fn quotas_cost_a_mint_one_statement_and_one_round_trip(backend: Backend) {
     }
 }
 
-async fn a_cascade_costs_as_much_for_many_tokens_as_for_one(backend: Backend) {
+async fn a_cascade_of_many_tokens_costs_as_much_as_of_one(backend: Backend) {
     let (stage, counted) = with_a_group(backend).await;
     let (service, owner, slug) = (&counted.service, &stage.owner, &acme());
     let carol = stage.member("carol", Role::Admin).await;
@@ -280,6 +274,5 @@ async fn a_cascade_costs_as_much_for_many_tokens_as_for_one(backend: Backend) {
     assert_eq!(messages[151], "deleted group default");
     assert_eq!(messages[152], "revoked token t0 of carol (org-member-rm)");
     assert_eq!(messages[302], "removed carol");
-    let report = service.store().verify_audit(&[]).await;
-    assert!(report.expect("a report").faults.is_empty());
+    require_intact_audit_log(service).await;
 }

@@ -1,10 +1,11 @@
-//! The limits of tokens: until when and from where they are accepted, what is minted through them, and
+//! The limits of tokens: when they expire, which addresses may use them, what they can mint, and
 //! what happens after they have expired.
 
 use crate::database::connect;
 use crate::stage::{
     Backend, HOUR, Stage, acme, all, an_hour_later, audit_log, bound, create, credential, details,
-    is_dead, list_tokens, name, request, restarted_an_hour_earlier, trials,
+    execute, is_dead, list_tokens, name, request, require_intact_audit_log,
+    restarted_an_hour_earlier, trials,
 };
 use futures::future::join_all;
 use libtest_mimic::Trial;
@@ -20,18 +21,18 @@ use std::net::IpAddr;
 pub fn trials() -> Vec<Trial> {
     let mut trials: Vec<Trial> = trials!(
         Backend::BOTH,
-        a_token_is_refused_from_its_expiry_on,
-        an_expired_token_is_in_no_list_and_is_found_by_no_id,
-        the_name_of_an_expired_token_is_free,
-        expired_tokens_are_removed_with_an_audit_entry_each_by_one_of_several_servers,
-        what_is_minted_through_a_token_expires_no_later,
-        a_restricted_token_is_accepted_from_its_addresses_alone,
-        what_is_minted_through_a_restricted_token_is_accepted_from_no_other_addresses,
-        a_clock_that_was_set_back_revives_nothing,
-        an_expired_token_that_was_refused_is_gone,
+        a_token_is_refused_after_its_expiry,
+        an_expired_token_is_not_listed_and_not_found_by_id,
+        the_name_of_an_expired_token_can_be_used_again,
+        one_of_several_servers_removes_each_expired_token_with_an_audit_entry,
+        a_minted_token_expires_no_later_than_the_token_that_mints_it,
+        a_restricted_token_is_accepted_only_from_its_addresses,
+        a_token_minted_with_a_restricted_token_is_accepted_only_from_its_addresses,
+        expired_tokens_stay_refused_if_the_clock_is_set_back,
+        a_refused_expired_token_is_removed,
     );
     let on_postgres: Vec<Trial> =
-        trials!([Backend::Postgres], what_is_locked_holds_up_no_other_sweep);
+        trials!([Backend::Postgres], a_locked_place_delays_no_sweep_of_another_one);
     trials.extend(on_postgres);
     trials
 }
@@ -43,7 +44,7 @@ async fn short_lived(stage: &Stage, with: &Credential, token: &str) -> (Credenti
     (credential(&minted.token), minted.id)
 }
 
-async fn a_token_is_refused_from_its_expiry_on(backend: Backend) {
+async fn a_token_is_refused_after_its_expiry(backend: Backend) {
     let stage = Stage::new(backend).await;
     let created = create(&stage.here, &stage.owner, request("ci", &json!({"expiration": "30m"})));
     let created = created.await.expect("a token");
@@ -66,12 +67,12 @@ async fn a_token_is_refused_from_its_expiry_on(backend: Backend) {
     }
 }
 
-async fn an_expired_token_is_in_no_list_and_is_found_by_no_id(backend: Backend) {
+async fn an_expired_token_is_not_listed_and_not_found_by_id(backend: Backend) {
     let stage = Stage::new(backend).await;
     let (_, id) = short_lived(&stage, &stage.owner, "ci").await;
     stage.here.mint_token(&stage.owner, &name("stays"), &bound()).await.expect("a token");
     if backend == Backend::Sqlite {
-        // The text of this list is kept, until the first token in it expires.
+        // The text of this list is cached until its first token expires.
         let listed = list_tokens(&stage.here, &stage.owner, None).await.expect("a list").items;
         assert_eq!(listed.len(), 2);
     }
@@ -92,13 +93,13 @@ async fn an_expired_token_is_in_no_list_and_is_found_by_no_id(backend: Backend) 
     assert_eq!(stage.here.store().count_live_tokens().await.expect("a count"), 2);
 }
 
-async fn the_name_of_an_expired_token_is_free(backend: Backend) {
+async fn the_name_of_an_expired_token_can_be_used_again(backend: Backend) {
     let stage = Stage::new(backend).await;
     short_lived(&stage, &stage.owner, "ci").await;
     let taken = create(&stage.here, &stage.owner, request("ci", &json!({}))).await;
     assert!(matches!(taken, Err(Error::Conflict(_))), "{taken:?}");
     an_hour_later(&stage).await;
-    // An unrestricted token belongs to another audit chain than the one that had the name.
+    // The new token is unrestricted, so it belongs to another audit chain than the expired one.
     let minted = stage.here.mint_token(&stage.owner, &name("ci"), &MintRequest::default()).await;
     minted.expect("a token");
     let newest = audit_log(&stage).await.remove(0);
@@ -110,9 +111,7 @@ async fn the_name_of_an_expired_token_is_free(backend: Backend) {
     assert!(matches!(taken, Err(Error::Conflict(_))), "{taken:?}");
 }
 
-async fn expired_tokens_are_removed_with_an_audit_entry_each_by_one_of_several_servers(
-    backend: Backend,
-) {
+async fn one_of_several_servers_removes_each_expired_token_with_an_audit_entry(backend: Backend) {
     let stage = Stage::new(backend).await;
     let bob = stage.member("bob", Role::Member).await;
     for number in 0..7 {
@@ -133,13 +132,12 @@ async fn expired_tokens_are_removed_with_an_audit_entry_each_by_one_of_several_s
         assert_eq!((entry.code.as_str(), entry.author.as_str()), ("user-token-revoke", "expiry"));
         assert!(entry.message.ends_with("(expired)"), "{}", entry.message);
     }
-    let report = stage.here.store().verify_audit(&[]).await.expect("a report");
-    assert!(report.faults.is_empty(), "{report:?}");
+    require_intact_audit_log(&stage.here).await;
     assert!(is_dead(&stage.here.validate(&short).await));
     assert_eq!(stage.bound_tokens().await, 1);
 }
 
-async fn what_is_minted_through_a_token_expires_no_later(backend: Backend) {
+async fn a_minted_token_expires_no_later_than_the_token_that_mints_it(backend: Backend) {
     let stage = Stage::new(backend).await;
     let (token, id) = short_lived(&stage, &stage.owner, "ci").await;
     let expiry = details(&stage.here, &stage.owner, id).await.expect("details").expires_at;
@@ -161,7 +159,7 @@ async fn what_is_minted_through_a_token_expires_no_later(backend: Backend) {
 }
 
 fn from(token: &Credential, address: &str) -> Credential {
-    token.clone().from(address.parse::<IpAddr>().expect("an address"))
+    token.clone().with_address(address.parse::<IpAddr>().expect("an address"))
 }
 
 /// Mints a token that may be used from these addresses.
@@ -170,12 +168,12 @@ async fn restricted(stage: &Stage, addresses: &[&str]) -> Credential {
     credential(&create(&stage.here, &stage.owner, request).await.expect("a token").minted.token)
 }
 
-async fn a_restricted_token_is_accepted_from_its_addresses_alone(backend: Backend) {
+async fn a_restricted_token_is_accepted_only_from_its_addresses(backend: Backend) {
     let stage = Stage::new(backend).await;
     let token = restricted(&stage, &["10.0.0.0/8", "2001:db8::1/128"]).await;
     for service in [&stage.here, &stage.there] {
         for address in ["10.1.2.3", "2001:db8::1"] {
-            // What is remembered of one address is not true of another.
+            // A cached answer for one address is not used for another one.
             assert!(is_dead(&service.validate(&from(&token, "192.0.2.1")).await));
             service.validate(&from(&token, address)).await.expect("accepted");
             assert!(is_dead(&service.validate(&from(&token, "192.0.2.1")).await));
@@ -186,7 +184,7 @@ async fn a_restricted_token_is_accepted_from_its_addresses_alone(backend: Backen
     }
 }
 
-async fn what_is_minted_through_a_restricted_token_is_accepted_from_no_other_addresses(
+async fn a_token_minted_with_a_restricted_token_is_accepted_only_from_its_addresses(
     backend: Backend,
 ) {
     let stage = Stage::new(backend).await;
@@ -207,11 +205,11 @@ async fn what_is_minted_through_a_restricted_token_is_accepted_from_no_other_add
     assert!(matches!(none, Err(Error::TokenTooNarrow(_))), "{none:?}");
 }
 
-async fn an_expired_token_that_was_refused_is_gone(backend: Backend) {
+async fn a_refused_expired_token_is_removed(backend: Backend) {
     let stage = Stage::new(backend).await;
     let (token, _) = short_lived(&stage, &stage.owner, "ci").await;
     short_lived(&stage, &stage.owner, "other").await;
-    // It waits for no second connection while it has one.
+    // It must not need a second connection while it has one.
     let store = Store::open_pooled(&stage.database.url, 1.try_into().expect("not 0"));
     let small = Service::new(store.await.expect("the same database"));
     small.sweep_refused(&token.digest).await;
@@ -229,7 +227,7 @@ async fn an_expired_token_that_was_refused_is_gone(backend: Backend) {
     assert_eq!(stage.here.sweep().await.expect("swept"), usize::from(backend == Backend::Sqlite));
 }
 
-async fn what_is_locked_holds_up_no_other_sweep(backend: Backend) {
+async fn a_locked_place_delays_no_sweep_of_another_one(backend: Backend) {
     let stage = Stage::new(backend).await;
     stage.member("bob", Role::Member).await;
     let database = connect(&stage.database.url).await;
@@ -238,7 +236,7 @@ async fn what_is_locked_holds_up_no_other_sweep(backend: Backend) {
         let expired = "SELECT count(*) FROM tokens WHERE expires_at = 1000";
         database.query_one(expired, &[]).await.expect("a count").get::<_, i64>(0)
     };
-    // With one of these locks the sweep meets it first.
+    // With one of the two locks, the sweep waits for the lock before it removes the other token.
     for lock in ["users WHERE username = 'bob'", "organizations"] {
         let (token, _) = short_lived(&stage, &stage.owner, "ci").await;
         run("UPDATE tokens SET expires_at = 1000 WHERE name = 'ci'
@@ -249,7 +247,7 @@ async fn what_is_locked_holds_up_no_other_sweep(backend: Backend) {
         let failure = stage.here.sweep().await;
         assert!(matches!(failure, Err(Error::Unavailable(_))), "{failure:?}");
         assert_eq!(expired().await, 1, "{lock}");
-        // A refusal does not wait for the lock either, and goes on behind its answer.
+        // A refusal does not wait for the lock either. Its sweep goes on in the background.
         stage.here.sweep_refused(&token.digest).await;
         assert_eq!(expired().await, 1);
         run("ROLLBACK").await;
@@ -258,17 +256,13 @@ async fn what_is_locked_holds_up_no_other_sweep(backend: Backend) {
     assert_eq!(expired().await, 0);
 }
 
-async fn a_clock_that_was_set_back_revives_nothing(backend: Backend) {
+async fn expired_tokens_stay_refused_if_the_clock_is_set_back(backend: Backend) {
     let stage = Stage::new(backend).await;
     let (token, _) = short_lived(&stage, &stage.owner, "ci").await;
-    // The database holds a time that its clock has not reached.
+    // The newest audit entry is ahead of the clock.
     let ahead = "UPDATE audit_log SET created_at = created_at + 3600000
                  WHERE id = (SELECT max(id) FROM audit_log)";
-    if let Some(path) = stage.database.url.strip_prefix("sqlite://") {
-        rusqlite::Connection::open(path).expect("the file").execute_batch(ahead).expect("a time");
-    } else {
-        connect(&stage.database.url).await.batch_execute(ahead).await.expect("a time");
-    }
+    execute(&stage.database, ahead).await;
     let restarted = Service::new(Store::open(&stage.database.url).await.expect("the database"));
     assert!(is_dead(&restarted.validate(&token).await));
     let kept = restarted.mint_token(&stage.owner, &name("later"), &bound()).await.expect("a token");

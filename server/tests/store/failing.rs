@@ -1,5 +1,5 @@
-//! A PostgreSQL server that fails: lost connections, commits that are not confirmed, and
-//! errors that must not show the password. The server is real; nothing is mocked.
+//! Failures of a PostgreSQL server: lost connections, commits that are not confirmed, and errors
+//! that must not show the password. The server is real: nothing is mocked.
 
 use crate::database::{connect, server};
 use crate::stage::{Backend, Stage, acme, name, trials};
@@ -8,20 +8,20 @@ use libtest_mimic::Trial;
 use orgtokens_server::caller::{Role, UserId};
 use orgtokens_server::name::Name;
 use orgtokens_server::records::MintRequest;
-use orgtokens_server::store::{Error, Purpose, Result, Store, Transaction, Turn, View};
+use orgtokens_server::store::{Error, Purpose, Result, Store, Transaction, View, WriteLock};
 use std::time::{Duration, Instant};
 
-/// How long to wait for something that will happen.
+/// How long to wait for an event that must happen.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub fn trials() -> Vec<Trial> {
     trials!(
         [Backend::Postgres],
         no_error_shows_the_password,
-        a_url_that_asks_for_a_standby_is_refused,
+        a_url_that_selects_a_standby_is_refused,
         an_exhausted_pool_is_unavailable_and_recovers,
         terminated_connections_are_replaced,
-        a_deadlock_is_contention_for_exactly_one_transaction,
+        a_deadlock_fails_exactly_one_transaction_as_contended,
         a_commit_whose_connection_is_lost_has_an_unknown_outcome,
         a_commit_with_a_warning_has_an_unknown_outcome,
         a_commit_that_takes_too_long_has_an_unknown_outcome_and_is_not_cancelled,
@@ -46,7 +46,7 @@ async fn store(stage: &Stage, pool: usize) -> Store {
 }
 
 async fn add_user(store: &Store, username: &Name) -> Result<UserId> {
-    let mut change = store.write(&Turn::Free, Purpose::Change).await?;
+    let mut change = store.write(&WriteLock::None, Purpose::Change).await?;
     let email = "eve@example.com".parse().expect("an address");
     let user = change.insert_user(username, &email).await?;
     change.commit().await.map(|()| user.id)
@@ -86,7 +86,7 @@ async fn no_error_shows_the_password(_: Backend) {
     assert!(!shown.contains("p@ss") && !shown.contains("p%40ss"), "{shown}");
 }
 
-async fn a_url_that_asks_for_a_standby_is_refused(_: Backend) {
+async fn a_url_that_selects_a_standby_is_refused(_: Backend) {
     let url = format!("{}?target_session_attrs=read-only", server().expect("a server"));
     let refusal = Store::open(&url).await.expect_err("a standby").to_string();
     assert!(refusal.contains("leave it out"), "{refusal}");
@@ -118,12 +118,12 @@ async fn terminated_connections_are_replaced(backend: Backend) {
     add_user(&store, &name("eve")).await.expect("a new user");
 }
 
-async fn a_deadlock_is_contention_for_exactly_one_transaction(backend: Backend) {
+async fn a_deadlock_fails_exactly_one_transaction_as_contended(backend: Backend) {
     let stage = Stage::new(backend).await;
     let bob = stage.member("bob", Role::Viewer).await;
     let store = store(&stage, 4).await;
-    let mut one = store.write(&Turn::Free, Purpose::Change).await.expect("a transaction");
-    let mut two = store.write(&Turn::Free, Purpose::Change).await.expect("a transaction");
+    let mut one = store.write(&WriteLock::None, Purpose::Change).await.expect("a transaction");
+    let mut two = store.write(&WriteLock::None, Purpose::Change).await.expect("a transaction");
     let lock = async |change: &mut Transaction, username: &str| {
         change.lock_user_as_operator(&name(username));
         change.flush().await

@@ -1,11 +1,11 @@
-//! A disk that fails while SQLite commits: every write and sync of a commit fails once, and the
-//! answer is compared with what the process sees, and with what is there if the process or the
-//! machine crashes at that moment. The failing calls are real ones, of this program's `pwrite64` and `fsync`.
+//! A disk that fails while SQLite commits. Every write and sync of a commit fails once. The tests
+//! compare the answer with what the process reads, and with what is left if the process or the
+//! machine crashes at that moment. The calls that fail are real calls of `pwrite64` and `fsync`.
 
 use crate::stage::{Backend, Stage, name, trials};
 use libtest_mimic::Trial;
 use orgtokens_server::name::Name;
-use orgtokens_server::store::{Error, Purpose, Result, Store, Turn, View};
+use orgtokens_server::store::{Error, Purpose, Result, Store, View, WriteLock};
 use std::collections::HashMap;
 use std::ffi::{c_int, c_void};
 use std::fs;
@@ -16,7 +16,7 @@ pub fn trials() -> Vec<Trial> {
     trials!(
         [Backend::Sqlite],
         a_commit_that_fails_once_is_certainly_undone,
-        a_commit_on_a_disk_that_died_is_unknown_if_a_crash_may_bring_it_back,
+        on_a_dead_disk_a_commit_that_a_crash_may_bring_back_is_unknown,
         a_commit_that_is_never_synced_is_unknown,
     )
 }
@@ -27,21 +27,21 @@ pub enum Call {
     Sync,
 }
 
-/// The calls on a log that fail, by their number.
+/// The calls on a WAL that fail, by their number.
 struct Faults {
     log: PathBuf,
     next: u32,
     fails: Box<dyn Fn(u32, Call) -> bool + Send>,
 }
 
-/// The faults of every test that runs.
+/// The faults of all running tests.
 static FAULTS: Mutex<Vec<Faults>> = Mutex::new(Vec::new());
 
 fn faults() -> MutexGuard<'static, Vec<Faults>> {
     FAULTS.lock().expect("no test panics with the lock")
 }
 
-/// What the last sync of each file has put on the disk. A machine that crashes loses the rest.
+/// The content of each file at its last sync. A crash of the machine loses the rest.
 static SYNCED: Mutex<Option<HashMap<PathBuf, Vec<u8>>>> = Mutex::new(None);
 
 fn synced<T>(work: impl FnOnce(&mut HashMap<PathBuf, Vec<u8>>) -> T) -> T {
@@ -52,7 +52,7 @@ fn path_of(file: c_int) -> PathBuf {
     fs::read_link(format!("/proc/self/fd/{file}")).unwrap_or_default()
 }
 
-/// Keeps what a file holds, if a test looks at it.
+/// Stores the content of a file, if a test has asked for it.
 fn keep_synced(file: c_int) {
     synced(|files| {
         if let Some(kept) = files.get_mut(&path_of(file)) {
@@ -64,7 +64,7 @@ fn keep_synced(file: c_int) {
 /// Counts a call on a file, and returns whether it fails.
 fn fails(file: c_int, call: Call) -> bool {
     let mut all = faults();
-    // Most programs have no faults, and need no path.
+    // Usually no test has faults, and the path is not needed.
     if all.is_empty() {
         return false;
     }
@@ -79,7 +79,7 @@ mod calls {
     use super::{Call, c_int, c_void, fails, keep_synced};
 
     fn input_output_error() -> c_int {
-        // SAFETY: it is the calling thread's own.
+        // SAFETY: `errno` belongs to the calling thread.
         unsafe { *libc::__errno_location() = libc::EIO };
         -1
     }
@@ -107,26 +107,26 @@ mod calls {
         if fails(file, Call::Write) {
             return input_output_error() as isize;
         }
-        // SAFETY: the caller's promise is passed on.
+        // SAFETY: the caller guarantees that `data` is valid for `size` bytes.
         let result = unsafe { libc::syscall(libc::SYS_pwrite64, file, data, size, offset) };
         isize::try_from(result).expect("a size")
     }
 }
 
-/// Commits a new user while these calls on the log fail.
+/// Commits a new user while these calls on the WAL fail.
 async fn add_user(
     store: &Store,
     database: &Path,
     username: &Name,
     fails: impl Fn(u32, Call) -> bool + Send + 'static,
 ) -> Result<()> {
-    let mut change = store.write(&Turn::Free, Purpose::Change).await?;
+    let mut change = store.write(&WriteLock::None, Purpose::Change).await?;
     let email = "eve@example.com".parse().expect("an address");
     change.insert_user(username, &email).await?;
     with_faults(database, fails, change.commit()).await
 }
 
-/// Runs `work` while these calls on the log of a database fail.
+/// Runs `work` while these calls on the WAL of a database fail.
 pub async fn with_faults<T>(
     database: &Path,
     fails: impl Fn(u32, Call) -> bool + Send + 'static,
@@ -148,17 +148,17 @@ fn log_of(database: &Path) -> PathBuf {
     PathBuf::from(format!("{}-wal", database.display()))
 }
 
-/// Returns whether the user is there if the process ends now.
+/// Returns whether the user exists if the process crashes now.
 async fn has_after_a_crash(database: &Path, username: &Name) -> bool {
     has_in(|file| fs::read(file).expect("the file"), database, username).await
 }
 
-/// Returns whether the user is there if the machine ends now: what was not synced is lost.
+/// Returns whether the user exists if the machine crashes now: data that was not synced is lost.
 async fn has_after_a_power_failure(database: &Path, username: &Name) -> bool {
     has_in(|file| synced(|files| files[file].clone()), database, username).await
 }
 
-/// Recovers what `content` returns for the database and for its log.
+/// Opens a copy of the database and its WAL, with the content that `content` returns.
 async fn has_in(content: impl Fn(&Path) -> Vec<u8>, database: &Path, username: &Name) -> bool {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let copy = folder.path().join("copy.db");
@@ -168,7 +168,7 @@ async fn has_in(content: impl Fn(&Path) -> Vec<u8>, database: &Path, username: &
         .await
 }
 
-/// What a commit with faults has led to.
+/// The result of a commit with faults.
 #[derive(Debug)]
 struct Outcome {
     answer: Result<()>,
@@ -177,13 +177,13 @@ struct Outcome {
     is_there_after_a_power_failure: bool,
 }
 
-/// Commits with faults that begin at each step, until there are none, and then without.
+/// Commits with faults that begin at each step in turn, until a commit has none.
 async fn outcomes(fails: fn(u32, u32, Call) -> bool) -> Vec<Outcome> {
     let stage = Stage::new(Backend::Sqlite).await;
     let path = stage.path();
     let store = Store::open(&stage.database.url).await.expect("the same database");
     for file in [path.to_owned(), log_of(path)] {
-        // Every commit so far was synced.
+        // All earlier commits were synced.
         let content = fs::read(&file).unwrap_or_default();
         synced(|files| files.insert(file, content));
     }
@@ -214,7 +214,7 @@ async fn outcomes(fails: fn(u32, u32, Call) -> bool) -> Vec<Outcome> {
     outcomes
 }
 
-/// What the process sees, what is there if it ends, and what is there if the machine does.
+/// Whether the user exists now, after a crash of the process, and after a crash of the machine.
 fn states(outcome: &Outcome) -> [bool; 3] {
     [outcome.is_there, outcome.is_there_after_a_crash, outcome.is_there_after_a_power_failure]
 }
@@ -230,15 +230,15 @@ fn is_undone(outcome: &Outcome) -> bool {
 
 async fn a_commit_that_fails_once_is_certainly_undone(_: Backend) {
     let mut outcomes = outcomes(|step, call, _| call == step).await;
-    let last = outcomes.pop().expect("one without faults");
+    let last = outcomes.pop().expect("a commit without faults");
     assert!(last.answer.is_ok() && states(&last) == [true; 3], "{last:?}");
     assert!(outcomes.iter().all(is_undone), "{outcomes:?}");
 }
 
-async fn a_commit_on_a_disk_that_died_is_unknown_if_a_crash_may_bring_it_back(_: Backend) {
+async fn on_a_dead_disk_a_commit_that_a_crash_may_bring_back_is_unknown(_: Backend) {
     let mut outcomes = outcomes(|step, call, _| call >= step).await;
     outcomes.pop();
-    let synced = outcomes.pop().expect("one whose sync failed");
+    let synced = outcomes.pop().expect("a commit whose sync failed");
     assert!(is_unknown(&synced) && states(&synced) == [false, true, false], "{synced:?}");
     assert!(outcomes.iter().all(is_undone), "{outcomes:?}");
 }
@@ -247,6 +247,6 @@ async fn a_commit_that_is_never_synced_is_unknown(_: Backend) {
     let mut outcomes = outcomes(|step, call, kind| call >= step && kind == Call::Sync).await;
     outcomes.pop();
     assert!(outcomes.iter().all(is_unknown), "{outcomes:?}");
-    // The commit that tried to undo each one was written over it, and not synced either.
+    // The commit that undoes the change overwrote it, and was not synced either.
     assert!(outcomes.iter().all(|outcome| states(outcome) == [false; 3]), "{outcomes:?}");
 }

@@ -1,4 +1,4 @@
-//! When and from where tokens were last used: what is written, how often, and what that disturbs.
+//! The last use of tokens: what is written, how often, and what a write must not affect.
 
 use crate::database::connect;
 use crate::stage::{
@@ -14,12 +14,11 @@ use orgtokens_server::store::Store;
 use orgtokens_server::token::TokenId;
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// How many writes a minute has.
+/// How many writes there are in a minute.
 const WRITES: u32 = 12;
 
 pub fn trials() -> Vec<Trial> {
@@ -29,15 +28,15 @@ pub fn trials() -> Vec<Trial> {
         a_use_has_the_time_of_the_clock_that_tokens_expire_by,
         a_token_is_written_once_a_minute_and_its_last_use_is_not_lost,
         a_later_use_is_never_replaced_by_an_earlier_one,
-        a_token_that_was_revoked_meanwhile_is_left_out,
+        the_use_of_a_token_that_was_revoked_meanwhile_is_dropped,
         the_tokens_of_several_batches_are_all_written,
-        a_write_is_in_no_audit_log_and_makes_nothing_outdated,
+        a_write_adds_no_audit_entry_and_invalidates_no_cache,
         a_service_without_last_use_writes_nothing,
         tokens_are_selected_by_their_last_use,
     );
-    let on_sqlite: Vec<Trial> = trials!([Backend::Sqlite], a_write_that_failed_is_tried_again);
+    let on_sqlite: Vec<Trial> = trials!([Backend::Sqlite], a_failed_write_is_retried);
     let on_postgres: Vec<Trial> =
-        trials!([Backend::Postgres], a_token_that_is_locked_is_written_later_and_not_waited_for);
+        trials!([Backend::Postgres], a_write_skips_a_locked_token_and_updates_it_later);
     trials.extend(on_sqlite);
     trials.extend(on_postgres);
     trials
@@ -112,7 +111,7 @@ async fn a_use_has_the_time_of_the_clock_that_tokens_expire_by(backend: Backend)
     let (time, _) = last_use(&stage, id).await.expect("a use");
     let [earliest, latest] = [now, SystemTime::now().into()].map(|time| match backend {
         Backend::Sqlite => time + 600 * SECOND,
-        // Of the server's clock it only counts how long ago the use was.
+        // The server's clock only measures how long ago the use was.
         Backend::Postgres => time - 3 * SECOND,
     });
     assert!((earliest..=latest).contains(&time), "{earliest} {time} {latest}");
@@ -123,7 +122,7 @@ async fn a_token_is_written_once_a_minute_and_its_last_use_is_not_lost(backend: 
     let (service, id) = (recording(&stage).await, minted(&stage, "ci").await);
     let commits = || service.store().counts().commits.sum();
     note(&service, id, 1);
-    // It is noted once between two writes.
+    // Only the first use between two writes is noted.
     note(&service, id, 2);
     write(&service).await;
     let first = last_use(&stage, id).await;
@@ -150,7 +149,7 @@ async fn a_later_use_is_never_replaced_by_an_earlier_one(backend: Backend) {
     let (here, there) = (recording(&stage).await, recording(&stage).await);
     let id = minted(&stage, "ci").await;
     note(&there, id, 1);
-    // The time of a use is the clock's on SQLite, and on PostgreSQL how long ago it was.
+    // On SQLite the time of a use is the time of the clock. On PostgreSQL it is the age of the use.
     for service in [&here, &there] {
         service.store().clock().advance(SECOND);
     }
@@ -164,7 +163,7 @@ async fn a_later_use_is_never_replaced_by_an_earlier_one(backend: Backend) {
     assert_eq!(last_address(&stage, id).await, Some(address(3)));
 }
 
-async fn a_token_that_was_revoked_meanwhile_is_left_out(backend: Backend) {
+async fn the_use_of_a_token_that_was_revoked_meanwhile_is_dropped(backend: Backend) {
     let stage = Stage::new(backend).await;
     let (service, ids) =
         (recording(&stage).await, [minted(&stage, "ci").await, minted(&stage, "stays").await]);
@@ -194,7 +193,7 @@ async fn the_tokens_of_several_batches_are_all_written(backend: Backend) {
     }
 }
 
-async fn a_write_is_in_no_audit_log_and_makes_nothing_outdated(backend: Backend) {
+async fn a_write_adds_no_audit_entry_and_invalidates_no_cache(backend: Backend) {
     let stage = Stage::new(backend).await;
     let (service, id) = (recording(&stage).await, minted(&stage, "ci").await);
     let slug = acme();
@@ -210,19 +209,19 @@ async fn a_write_is_in_no_audit_log_and_makes_nothing_outdated(backend: Backend)
     let work = || {
         let counts = service.store().counts();
         match backend {
-            Backend::Sqlite => counts.statements.load(Ordering::Relaxed),
-            Backend::Postgres => counts.round_trips.load(Ordering::Relaxed),
+            Backend::Sqlite => counts.statements.get(),
+            Backend::Postgres => counts.round_trips.get(),
         }
     };
     let (entries, listed) = (log().await, ask().await);
     let before = work();
     assert_eq!(ask().await, listed);
-    let remembered = work() - before;
+    let cached = work() - before;
     note(&service, id, 1);
     write(&service).await;
     let before = work();
     assert_eq!(ask().await, listed);
-    assert_eq!(work() - before, remembered);
+    assert_eq!(work() - before, cached);
     assert_eq!(log().await, entries);
 }
 
@@ -234,7 +233,7 @@ async fn a_service_without_last_use_writes_nothing(backend: Backend) {
     assert_eq!(last_use(&stage, id).await, None);
 }
 
-async fn a_write_that_failed_is_tried_again(backend: Backend) {
+async fn a_failed_write_is_retried(backend: Backend) {
     let stage = Stage::new(backend).await;
     let (service, id) = (recording(&stage).await, minted(&stage, "ci").await);
     let tamper = |statements| {
@@ -251,7 +250,7 @@ async fn a_write_that_failed_is_tried_again(backend: Backend) {
     assert_eq!(last_address(&stage, id).await, Some(address(1)));
 }
 
-async fn a_token_that_is_locked_is_written_later_and_not_waited_for(backend: Backend) {
+async fn a_write_skips_a_locked_token_and_updates_it_later(backend: Backend) {
     let stage = Stage::new(backend).await;
     let (service, ids) =
         (recording(&stage).await, [minted(&stage, "ci").await, minted(&stage, "free").await]);
@@ -302,7 +301,7 @@ async fn tokens_are_selected_by_their_last_use(backend: Backend) {
         assert_eq!(selected, expected, "{filter}");
     }
     let from_itself = create(&service, &stage.owner, request("caller", &json!({}))).await;
-    let caller = credential(&from_itself.expect("a token").minted.token).from(address(2));
+    let caller = credential(&from_itself.expect("a token").minted.token).with_address(address(2));
     assert_eq!(
         select(&service, &caller, &json!({"never_used": true})).await.expect("a selection"),
         ["unused"]

@@ -1,7 +1,9 @@
-//! Tests of the store: one suite over both backends, and tests that only PostgreSQL
-//! needs. Without a PostgreSQL server its tests are listed as ignored, never as passed.
+//! Tests of the store, on both backends or on one of them. Without a PostgreSQL server its tests
+//! are listed as ignored, never as passed.
 
+mod access_batching;
 mod batching;
+mod caching;
 mod copying;
 mod counting;
 #[path = "../support/database.rs"]
@@ -14,14 +16,12 @@ mod operating;
 mod policies;
 mod quotas;
 mod racing;
-mod remembering;
 mod revoking;
 mod rotation;
 mod schema;
-mod sharing;
 mod stage;
 mod storing;
-mod trusting;
+mod tls;
 
 use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         schema::trials(),
         storing::trials(),
         racing::trials(),
-        remembering::trials(),
+        caching::trials(),
         batching::trials(),
         operating::trials(),
         copying::trials(),
@@ -45,8 +45,8 @@ fn main() -> ExitCode {
         quotas::trials(),
         revoking::trials(),
         rotation::trials(),
-        sharing::trials(),
-        trusting::trials(),
+        access_batching::trials(),
+        tls::trials(),
     ]
     .into_iter()
     .flatten()

@@ -1,5 +1,5 @@
-//! The operator's changes to users against changes through tokens that run at the same time. An
-//! organization keeps an owner who can act, and a removed user keeps nothing.
+//! The operator's changes to users, while tokens make other changes. An organization always keeps
+//! an enabled owner, and a removed user keeps no token.
 
 use crate::stage::{Backend, Stage, acme, bound, credential, is_a_refusal, name, trials};
 use futures::future::{join, join3};
@@ -13,13 +13,13 @@ const ROUNDS: usize = 20;
 pub fn trials() -> Vec<Trial> {
     trials!(
         Backend::BOTH,
-        of_two_owners_who_are_disabled_at_once_one_stays,
-        of_an_owner_who_is_disabled_and_one_who_is_removed_one_stays,
+        if_two_owners_are_disabled_at_once_one_stays_enabled,
+        if_one_owner_is_disabled_and_another_removed_at_once_one_stays,
         a_removed_user_leaves_no_token_even_if_mints_race,
     )
 }
 
-async fn of_two_owners_who_are_disabled_at_once_one_stays(backend: Backend) {
+async fn if_two_owners_are_disabled_at_once_one_stays_enabled(backend: Backend) {
     let stage = Stage::new(backend).await;
     stage.member("other", Role::Owner).await;
     let (one, two) = (name("owner"), name("other"));
@@ -39,7 +39,7 @@ async fn of_two_owners_who_are_disabled_at_once_one_stays(backend: Backend) {
     }
 }
 
-async fn of_an_owner_who_is_disabled_and_one_who_is_removed_one_stays(backend: Backend) {
+async fn if_one_owner_is_disabled_and_another_removed_at_once_one_stays(backend: Backend) {
     let stage = Stage::new(backend).await;
     stage.member("other", Role::Owner).await;
     let (slug, one, two) = (acme(), name("owner"), name("other"));
@@ -62,7 +62,8 @@ async fn of_an_owner_who_is_disabled_and_one_who_is_removed_one_stays(backend: B
 async fn a_removed_user_leaves_no_token_even_if_mints_race(backend: Backend) {
     let stage = Stage::new(backend).await;
     let operator = Operator(&stage.here);
-    let (slug, username, email) = (acme(), name("bob"), "bob@example.com".parse().expect("one"));
+    let (slug, username, email) =
+        (acme(), name("bob"), "bob@example.com".parse().expect("an address"));
     for _ in 0..ROUNDS {
         operator.add_user(&username, &email).await.expect("a new user");
         operator.set_member(&slug, &username, Role::Member).await.expect("a new member");

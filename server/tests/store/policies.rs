@@ -1,4 +1,4 @@
-//! The token policy of an organization: what it does to mints, and whom it keeps out.
+//! The token policy of an organization: how it changes mints, and which tokens it refuses.
 
 use crate::stage::{
     Backend, Stage, acme, audit_log, bound, create, credential, details, list_tokens, name,
@@ -14,11 +14,11 @@ use serde_json::json;
 pub fn trials() -> Vec<Trial> {
     trials!(
         Backend::BOTH,
-        every_member_reads_the_policy_and_owners_and_admins_change_it,
+        every_member_may_read_the_policy_and_owners_and_admins_may_change_it,
         a_mint_without_an_expiration_gets_the_default,
-        a_longer_expiration_than_the_maximum_is_refused,
+        an_expiration_above_the_maximum_is_refused,
         a_default_above_the_maximum_is_refused,
-        without_unrestricted_tokens_the_organization_does_not_exist_for_them,
+        if_the_policy_forbids_unrestricted_tokens_they_do_not_find_the_organization,
         an_unrestricted_token_cannot_lock_itself_out,
     )
 }
@@ -44,7 +44,7 @@ async fn bound_owner(stage: &Stage) -> Credential {
     credential(&minted.expect("a token").token)
 }
 
-async fn every_member_reads_the_policy_and_owners_and_admins_change_it(backend: Backend) {
+async fn every_member_may_read_the_policy_and_owners_and_admins_may_change_it(backend: Backend) {
     let stage = Stage::new(backend).await;
     let (admin, viewer) =
         (stage.member("adam", Role::Admin).await, stage.member("vera", Role::Viewer).await);
@@ -82,13 +82,13 @@ async fn a_mint_without_an_expiration_gets_the_default(backend: Backend) {
     assert_eq!(created.expires_at, None);
     let id = before.expect("a token").id;
     let shown = details(&stage.here, &stage.owner, id).await.expect("details");
-    assert_eq!(shown.expires_at, None, "it applies from then on");
+    assert_eq!(shown.expires_at, None, "the policy does not change older tokens");
     let plain = stage.here.mint_token(&stage.owner, &name("plain"), &MintRequest::default()).await;
     let plain = credential(&plain.expect("a token").token);
     assert_eq!(stage.here.validate(&plain).await.expect("alive"), None);
 }
 
-async fn a_longer_expiration_than_the_maximum_is_refused(backend: Backend) {
+async fn an_expiration_above_the_maximum_is_refused(backend: Backend) {
     let stage = Stage::new(backend).await;
     set(&stage.here, &stage.owner, ("1d", "30d"), true).await.expect("a policy");
     for (expiration, is_refused) in
@@ -121,7 +121,9 @@ async fn a_default_above_the_maximum_is_refused(backend: Backend) {
     set(&stage.here, &stage.owner, ("4w2d", "30d"), true).await.expect("a policy");
 }
 
-async fn without_unrestricted_tokens_the_organization_does_not_exist_for_them(backend: Backend) {
+async fn if_the_policy_forbids_unrestricted_tokens_they_do_not_find_the_organization(
+    backend: Backend,
+) {
     let stage = Stage::new(backend).await;
     let bound_owner = bound_owner(&stage).await;
     for service in [&stage.here, &stage.there] {

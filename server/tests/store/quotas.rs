@@ -1,11 +1,10 @@
-//! Quotas: how many live tokens a user and an organization may have, and what makes room.
+//! Quotas: the maximum number of live tokens of a user and of an organization.
 
-use crate::stage::{Backend, Stage, acme, bound, credential, name, trials};
+use crate::stage::{Backend, Stage, acme, bound, credential, grouped, name, trials};
 use libtest_mimic::Trial;
 use orgtokens_server::caller::{Credential, Role};
 use orgtokens_server::error::{Error, Result};
 use orgtokens_server::records::{MintRequest, MintedToken};
-use orgtokens_server::scope::RequestedScope;
 use orgtokens_server::service::{MintPolicy, Operator, Service};
 use orgtokens_server::store::Store;
 use std::num::NonZeroU32;
@@ -13,15 +12,15 @@ use std::num::NonZeroU32;
 pub fn trials() -> Vec<Trial> {
     trials!(
         Backend::BOTH,
-        a_user_has_as_many_tokens_as_the_quota_says_in_every_binding,
-        an_organization_has_as_many_tokens_as_the_quota_says_from_every_user,
+        the_quota_of_a_user_counts_tokens_of_every_binding,
+        the_quota_of_an_organization_counts_tokens_of_every_user,
         each_quota_is_checked_without_the_other,
-        the_operator_mints_above_a_quota,
+        the_operator_may_exceed_a_quota,
         concurrent_mints_exceed_a_quota_by_no_more_than_their_own_number,
     )
 }
 
-/// Returns a service over the stage's database, with these quotas. 0 is no quota.
+/// Returns a service on the database of the stage, with these quotas. 0 means no quota.
 async fn with_quotas(stage: &Stage, [per_user, per_organization]: [u32; 2]) -> Service {
     let store = Store::open(&stage.database.url).await.expect("the same database");
     Service::new(store).with_mint_policy(MintPolicy {
@@ -40,7 +39,7 @@ async fn mint(
     service.mint_token(with, &name(token), request).await
 }
 
-/// Requires that a mint was refused with a sentence that has these words.
+/// Requires that a mint was refused, and that the error has these words.
 fn assert_refused(minted: Result<MintedToken>, words: &[&str]) {
     let Err(Error::Conflict(sentence)) = minted else { panic!("no conflict: {minted:?}") };
     for word in words {
@@ -48,18 +47,11 @@ fn assert_refused(minted: Result<MintedToken>, words: &[&str]) {
     }
 }
 
-async fn grouped(stage: &Stage) -> MintRequest {
-    let acme = acme();
-    let organization = stage.here.within(&stage.owner, &acme);
-    organization.create_group(name("default"), name("lhr")).await.expect("a group");
-    let scopes = Some(vec![RequestedScope::Read]);
-    MintRequest { group: Some(name("default")), scopes, ..bound() }
-}
-
-async fn a_user_has_as_many_tokens_as_the_quota_says_in_every_binding(backend: Backend) {
+async fn the_quota_of_a_user_counts_tokens_of_every_binding(backend: Backend) {
     let stage = Stage::new(backend).await;
     let (service, owner) = (&with_quotas(&stage, [4, 0]).await, &stage.owner);
-    let (plain, grouped) = (MintRequest::default(), grouped(&stage).await);
+    stage.create_group().await;
+    let (plain, grouped) = (MintRequest::default(), grouped());
     // The owner's first token counts too.
     for (token, request) in [("one", &plain), ("two", &bound()), ("three", &grouped)] {
         mint(service, owner, token, request).await.expect("a token below the quota");
@@ -77,10 +69,11 @@ async fn a_user_has_as_many_tokens_as_the_quota_says_in_every_binding(backend: B
     assert_refused(mint(service, owner, "five", &plain).await, &["a user is 4,"]);
 }
 
-async fn an_organization_has_as_many_tokens_as_the_quota_says_from_every_user(backend: Backend) {
+async fn the_quota_of_an_organization_counts_tokens_of_every_user(backend: Backend) {
     let stage = Stage::new(backend).await;
     let (service, owner) = (&with_quotas(&stage, [0, 3]).await, &stage.owner);
-    let grouped = grouped(&stage).await;
+    stage.create_group().await;
+    let grouped = grouped();
     let bob = stage.member("bob", Role::Member).await;
     mint(service, owner, "one", &grouped).await.expect("a token below the quota");
     mint(service, owner, "two", &bound()).await.expect("a token below the quota");
@@ -111,11 +104,11 @@ async fn each_quota_is_checked_without_the_other(backend: Backend) {
     assert_refused(refused, &["a user is 2,"]);
     let none = &with_quotas(&stage, [0, 0]).await;
     mint(none, &stage.owner, "two", &bound()).await.expect("a token without a quota");
-    // A lower quota ends no token.
+    // A lower quota revokes no token.
     both.authenticate(&stage.owner).await.expect("a live token");
 }
 
-async fn the_operator_mints_above_a_quota(backend: Backend) {
+async fn the_operator_may_exceed_a_quota(backend: Backend) {
     let stage = Stage::new(backend).await;
     let service = &with_quotas(&stage, [1, 1]).await;
     let token = Operator(service).mint_token(&name("owner"), &name("spare")).await;

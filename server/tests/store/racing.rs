@@ -1,8 +1,8 @@
-//! Concurrent changes on two servers: the contract holds in every order. No test sleeps,
-//! and none asserts more than holds in every order.
+//! Concurrent changes on two servers. The assertions hold for every order of the changes, and no
+//! test sleeps.
 
 use crate::stage::{
-    Backend, Stage, acme, bound, credential, is_a_refusal, list_tokens, name, trials,
+    Backend, Stage, acme, bound, credential, grouped, is_a_refusal, list_tokens, name, trials,
 };
 use futures::future::{join, join_all};
 use libtest_mimic::Trial;
@@ -10,36 +10,35 @@ use orgtokens_server::caller::Role;
 use orgtokens_server::error::Error;
 use orgtokens_server::name::Slug;
 use orgtokens_server::records::MintRequest;
-use orgtokens_server::scope::RequestedScope;
 use orgtokens_server::service::Operator;
-use orgtokens_server::store::{Membership, Purpose, Store, Turn};
+use orgtokens_server::store::{Membership, Purpose, Store, WriteLock};
 
-/// How often each race is run.
+/// How many times each race runs.
 const ROUNDS: usize = 15;
 
 pub fn trials() -> Vec<Trial> {
     let mut trials: Vec<Trial> = trials!(
         [Backend::Postgres],
-        a_locked_organization_delays_no_other_one_and_no_read,
-        a_locked_user_delays_no_other_one,
+        a_locked_organization_delays_no_other_organization_and_no_read,
+        a_locked_user_delays_no_other_user,
     );
     let on_both: Vec<Trial> = trials!(
         Backend::BOTH,
         tokens_are_listed_in_the_order_in_which_servers_minted_them,
-        of_twelve_mints_of_one_name_exactly_one_succeeds,
+        exactly_one_of_twelve_mints_with_the_same_name_succeeds,
         a_removed_member_leaves_no_bound_token_even_if_a_mint_races,
         a_mint_that_waited_for_the_removal_of_its_user_is_refused,
         a_deleted_group_leaves_no_token_even_if_a_mint_races,
         two_owners_who_demote_each_other_leave_one_owner,
         two_tokens_that_revoke_each_other_leave_one_token,
-        a_revoked_token_mints_nothing_afterwards,
+        a_revoked_token_cannot_mint,
         the_audit_chain_stays_intact_under_concurrent_writers,
     );
     trials.extend(on_both);
     trials
 }
 
-async fn of_twelve_mints_of_one_name_exactly_one_succeeds(backend: Backend) {
+async fn exactly_one_of_twelve_mints_with_the_same_name_succeeds(backend: Backend) {
     let stage = Stage::new(backend).await;
     for round in 0..ROUNDS {
         let name = &name(&format!("token-{round}"));
@@ -90,12 +89,12 @@ async fn a_mint_that_waited_for_the_removal_of_its_user_is_refused(backend: Back
     let stage = Stage::new(backend).await;
     let bob = stage.member("bob", Role::Member).await;
     let store = Store::open(&stage.database.url).await.expect("the same database");
-    let mut removal = store.write(&Turn::Free, Purpose::Change).await.expect("a transaction");
+    let mut removal = store.write(&WriteLock::None, Purpose::Change).await.expect("a transaction");
     let (slug, username) = (acme(), name("bob"));
     removal.lock_organization_as_operator(&slug);
     let found = removal.membership(&slug, &username).await.expect("an answer");
     let Membership { reach, target, .. } = found.expect("acme");
-    // A task of its own: a writer of a file waits on its thread.
+    // Spawned, because on SQLite the mint may block its thread.
     let minting = tokio::spawn({
         let (service, bob) = (stage.here.clone(), bob.clone());
         async move { service.mint_token(&bob, &name("late"), &bound()).await }
@@ -128,16 +127,10 @@ async fn the_audit_chain_stays_intact_under_concurrent_writers(backend: Backend)
 
 async fn a_deleted_group_leaves_no_token_even_if_a_mint_races(backend: Backend) {
     let stage = Stage::new(backend).await;
-    let request = MintRequest {
-        group: Some(name("default")),
-        scopes: Some(vec![RequestedScope::ReadOnly]),
-        ..bound()
-    };
+    let request = grouped();
     for round in 0..ROUNDS {
         let slug = acme();
-        let made =
-            stage.here.within(&stage.owner, &slug).create_group(name("default"), name("lhr")).await;
-        made.expect("a new group");
+        stage.create_group().await;
         let (token, group) = (name(&format!("token-{round}")), name("default"));
         let (minted, deleted) = join(
             stage.here.mint_token(&stage.owner, &token, &request),
@@ -196,7 +189,7 @@ async fn two_tokens_that_revoke_each_other_leave_one_token(backend: Backend) {
     }
 }
 
-async fn a_revoked_token_mints_nothing_afterwards(backend: Backend) {
+async fn a_revoked_token_cannot_mint(backend: Backend) {
     let stage = Stage::new(backend).await;
     for request in [MintRequest::default(), bound()] {
         for _ in 0..ROUNDS {
@@ -211,7 +204,7 @@ async fn a_revoked_token_mints_nothing_afterwards(backend: Backend) {
             .await;
             revoked.expect("revoked");
             match minted {
-                // The mint came first, so the token exists.
+                // The mint was first, so the token exists.
                 Ok(_) => stage.there.revoke_own_token(&stage.owner, &child).await.expect("there"),
                 Err(refusal) => assert!(matches!(refusal, Error::DeadCredential), "{refusal:?}"),
             }
@@ -238,12 +231,12 @@ async fn tokens_are_listed_in_the_order_in_which_servers_minted_them(backend: Ba
     assert_eq!(own.collect::<Vec<_>>(), minted);
 }
 
-async fn a_locked_organization_delays_no_other_one_and_no_read(backend: Backend) {
+async fn a_locked_organization_delays_no_other_organization_and_no_read(backend: Backend) {
     let stage = Stage::new(backend).await;
     let globex: Slug = "globex".parse().expect("a slug");
     Operator(&stage.here).add_organization(&globex, &name("owner")).await.expect("globex");
     let store = Store::open(&stage.database.url).await.expect("the same database");
-    let mut lock = store.write(&Turn::Free, Purpose::Change).await.expect("a transaction");
+    let mut lock = store.write(&WriteLock::None, Purpose::Change).await.expect("a transaction");
     lock.lock_organization_as_operator(&acme());
     lock.flush().await.expect("a lock");
     // More waiters than the pool has connections for writers.
@@ -266,15 +259,15 @@ async fn a_locked_organization_delays_no_other_one_and_no_read(backend: Backend)
     }
 }
 
-async fn a_locked_user_delays_no_other_one(backend: Backend) {
+async fn a_locked_user_delays_no_other_user(backend: Backend) {
     let stage = Stage::new(backend).await;
     let bob = stage.member("bob", Role::Member).await;
     let store = Store::open(&stage.database.url).await.expect("the same database");
-    let mut lock = store.write(&Turn::Free, Purpose::Change).await.expect("a transaction");
+    let mut lock = store.write(&WriteLock::None, Purpose::Change).await.expect("a transaction");
     lock.lock_user_as_operator(&name("owner"));
     lock.flush().await.expect("a lock");
     let plain = MintRequest::default();
     stage.here.mint_token(&bob, &name("unrestricted"), &plain).await.expect("no wait");
-    // The same user mints into an organization meanwhile.
+    // Meanwhile the same user can mint in an organization.
     stage.here.mint_token(&stage.owner, &name("bound"), &bound()).await.expect("no wait");
 }

@@ -1,8 +1,6 @@
-//! Databases that were never initialised, are newer, or are created by several servers at
-//! once. Rows are tested in `storing`.
+//! Databases that were never initialised, that are newer, and that several servers create at once.
 
-use crate::database::connect;
-use crate::stage::{Backend, Stage, trials};
+use crate::stage::{Backend, Stage, execute, trials};
 use futures::future::join_all;
 use libtest_mimic::Trial;
 use orgtokens_server::store::Store;
@@ -27,13 +25,11 @@ async fn an_uninitialised_database_is_refused_and_init_is_named(backend: Backend
 async fn a_newer_schema_is_refused(backend: Backend) {
     let stage = Stage::new(backend).await;
     let url = &stage.database.url;
-    if let Some(path) = url.strip_prefix("sqlite://") {
-        let file = rusqlite::Connection::open(path).expect("the file");
-        file.pragma_update(None, "user_version", 99).expect("a version");
-    } else {
-        let newer = "UPDATE orgtokens_schema SET version = 99";
-        connect(url).await.batch_execute(newer).await.expect("a version");
-    }
+    let newer = match backend {
+        Backend::Sqlite => "PRAGMA user_version = 99",
+        Backend::Postgres => "UPDATE orgtokens_schema SET version = 99",
+    };
+    execute(&stage.database, newer).await;
     for opened in [Store::open(url).await, Store::create(url).await] {
         let refusal = opened.expect_err("it is newer").to_string();
         assert!(refusal.contains("version 99, newer than this program"), "{refusal}");
@@ -42,13 +38,7 @@ async fn a_newer_schema_is_refused(backend: Backend) {
 
 async fn the_database_of_another_program_is_refused(backend: Backend) {
     let database = backend.database().await;
-    let table = "CREATE TABLE users (name TEXT)";
-    if let Some(path) = database.url.strip_prefix("sqlite://") {
-        let file = rusqlite::Connection::open(path).expect("the file");
-        file.execute_batch(table).expect("a table");
-    } else {
-        connect(&database.url).await.batch_execute(table).await.expect("a table");
-    }
+    execute(&database, "CREATE TABLE users (name TEXT)").await;
     for opened in [Store::open(&database.url).await, Store::create(&database.url).await] {
         let refusal = opened.expect_err("it is foreign").to_string();
         assert!(refusal.contains("another program"), "{refusal}");

@@ -1,5 +1,5 @@
-//! What every test needs: a backend, two services over one database, and users. All of it
-//! is created through the service, never with SQL.
+//! The fixture of every test: a backend, the services of two servers on one database, and users.
+//! The service creates all of it, never SQL.
 
 use crate::database::{self, Database, connect};
 use libtest_mimic::Trial;
@@ -10,6 +10,7 @@ use orgtokens_server::name::{Email, Name, Slug};
 use orgtokens_server::records::{
     AuditLog, CreateTokenRequest, CreatedToken, MintRequest, Page, PageQuery, TokenDetails,
 };
+use orgtokens_server::scope::RequestedScope;
 use orgtokens_server::service::{Operator, Service};
 use orgtokens_server::store::{Position, Store};
 use orgtokens_server::token::{PlainToken, TokenId};
@@ -19,7 +20,7 @@ use std::pin::Pin;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// The database that a store uses.
+/// The backend of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
     Sqlite,
@@ -73,7 +74,7 @@ pub fn acme() -> Slug {
     "acme".parse().expect("a slug")
 }
 
-/// The services of two servers over one database, with the organization `acme` and its owner.
+/// The services of two servers on one database, with the organization `acme` and its owner.
 pub struct Stage {
     pub here: Service,
     pub there: Service,
@@ -102,7 +103,14 @@ impl Stage {
         Credential::new(&token, Origin::Cli)
     }
 
-    /// Returns the path of a file.
+    /// Creates the group `default` in `acme`.
+    pub async fn create_group(&self) {
+        let slug = acme();
+        let organization = self.here.within(&self.owner, &slug);
+        organization.create_group(name("default"), name("lhr")).await.expect("a group");
+    }
+
+    /// Returns the path of a SQLite database.
     pub fn path(&self) -> &Path {
         Path::new(self.database.url.strip_prefix("sqlite://").expect("a file"))
     }
@@ -117,8 +125,8 @@ fn email(username: &str) -> Email {
     format!("{username}@example.com").parse().expect("an address")
 }
 
-/// Changes something that shows in no list of `acme`.
-pub async fn change(service: &Service) {
+/// Makes a change that no list of `acme` shows.
+pub async fn unrelated_change(service: &Service) {
     let username = name(&Uuid::new_v4().to_string());
     Operator(service).add_user(&username, &email(username.as_str())).await.expect("a new user");
 }
@@ -148,7 +156,7 @@ pub async fn all<T, C>(list: impl AsyncFn(Option<C>) -> Result<Page<T, C>>) -> V
     }
 }
 
-/// Returns what requests with this token carry.
+/// Returns the credential of requests with this token.
 pub fn credential(token: &PlainToken) -> Credential {
     Credential::new(token, Origin::Web)
 }
@@ -158,7 +166,30 @@ pub fn bound() -> MintRequest {
     MintRequest { organization: Some(acme()), ..MintRequest::default() }
 }
 
-/// Returns whether another change is the reason for this error, and not a failure.
+/// A mint request for a token that is bound to the group `default` of `acme`.
+pub fn grouped() -> MintRequest {
+    let scopes = Some(vec![RequestedScope::Read]);
+    MintRequest { group: Some(name("default")), scopes, ..bound() }
+}
+
+/// Runs SQL statements on a database, past the service.
+pub async fn execute(database: &Database, statements: &str) {
+    match database.url.strip_prefix("sqlite://") {
+        Some(path) => {
+            let file = rusqlite::Connection::open(path).expect("the file");
+            file.execute_batch(statements).expect("success");
+        }
+        None => connect(&database.url).await.batch_execute(statements).await.expect("success"),
+    }
+}
+
+/// Requires that no hash chain of the audit log is broken.
+pub async fn require_intact_audit_log(service: &Service) {
+    let report = service.store().verify_audit(&[]).await.expect("a report");
+    assert!(report.faults.is_empty(), "{report:?}");
+}
+
+/// Returns whether the error is a refusal because of another change, and not a failure.
 pub fn is_a_refusal(error: &Error) -> bool {
     matches!(
         error,
@@ -166,10 +197,11 @@ pub fn is_a_refusal(error: &Error) -> bool {
     )
 }
 
-/// How long [`an_hour_later`] is.
+/// The time that [`an_hour_later`] adds.
 pub const HOUR: Duration = Duration::from_hours(1);
 
-/// Lets an hour pass: on PostgreSQL, whose clock is its own, what is kept becomes older.
+/// Lets an hour pass. On PostgreSQL, whose clock the test cannot change, it makes the stored times
+/// older.
 pub async fn an_hour_later(stage: &Stage) {
     if stage.database.url.starts_with("sqlite:") {
         for service in [&stage.here, &stage.there] {
@@ -180,7 +212,7 @@ pub async fn an_hour_later(stage: &Stage) {
     }
 }
 
-/// Sets the clock back by that hour, and returns a service that starts then.
+/// Sets the clock back by that hour, and returns a newly started service.
 pub async fn restarted_an_hour_earlier(stage: &Stage) -> Service {
     if !stage.database.url.starts_with("sqlite:") {
         make_older(stage, -1).await;
@@ -193,7 +225,7 @@ async fn make_older(stage: &Stage, hours: i32) {
         "UPDATE tokens SET expires_at = expires_at - 3600000 * {hours},
          previous_expires_at = previous_expires_at - 3600000 * {hours}"
     );
-    connect(&stage.database.url).await.batch_execute(&older).await.expect("older tokens");
+    execute(&stage.database, &older).await;
 }
 
 /// Returns a request to mint a token with this name and these members.

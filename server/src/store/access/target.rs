@@ -1,6 +1,6 @@
-//! What a request names, read in the statement that begins it.
+//! Targets: what a request names, read in the statement that begins the request.
 
-use super::super::connection::{Row, Statement, Value, sql};
+use super::super::statement::{Row, Statement, Value, sql};
 use super::super::{Result, Snapshot, rows};
 use super::{Access, TARGET, access};
 use crate::caller::{Credential, OrganizationId, Role, UserId};
@@ -13,7 +13,7 @@ pub struct FoundToken {
     pub token: Token,
     /// The name of the user who minted it.
     pub owner: Name,
-    /// The organization that it is bound to.
+    /// The organization that the token is bound to.
     pub organization: Option<OrganizationId>,
     /// The user who minted it.
     pub user: UserId,
@@ -27,7 +27,7 @@ pub struct FoundDetails {
     pub user: UserId,
 }
 
-/// A user whom a request names, and their place in its organization.
+/// A user whom a request names, and the user's role in its organization.
 #[derive(Clone, Debug)]
 pub struct TargetMember {
     pub user: UserId,
@@ -38,8 +38,8 @@ pub struct TargetMember {
     pub has_other_owner: bool,
 }
 
-/// Something that a request names: a statement that answers [`Access`] with it, and how to read its
-/// columns. The first one is null if there is none.
+/// A kind of target: a statement that reads it with the [`Access`], and a function that reads its
+/// columns. The first of them is null if there is no such target.
 pub struct Target<T> {
     statement: &'static str,
     read: fn(&dyn Row, usize) -> Result<T>,
@@ -69,7 +69,7 @@ pub const GROUP: Target<Group> = Target {
     read: rows::group,
 };
 
-/// A live token, by its id. It may belong to another organization.
+/// A live token, by its id. It may be bound to another organization.
 pub const TOKEN: Target<FoundToken> = Target {
     statement: access!(
         ", x.id, x.name, x.created_at, x.scopes, g.name, w.username, o.slug, x.organization_id,
@@ -81,7 +81,7 @@ pub const TOKEN: Target<FoundToken> = Target {
     read: rows::found_token,
 };
 
-/// A user, by their name, whether they are a member or not.
+/// A user, by name. The user need not be a member.
 pub const MEMBER: Target<TargetMember> =
     Target { statement: access_to_member!(), read: rows::target_member };
 
@@ -124,7 +124,7 @@ impl Snapshot {
         self.access_with(target, credential, statement).await
     }
 
-    /// Returns who asks, the live token of this name of their user, and their place in the
+    /// Returns the caller, with the live token of this name of the caller's user, and the
     /// organization that this token is bound to.
     pub async fn access_to_own_token(
         &mut self,

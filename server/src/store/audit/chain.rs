@@ -1,7 +1,7 @@
-//! The hash chains of the audit log: what a hash covers, and how the end of a chain is written. Where
-//! a chain is broken is found in [`walk`](super::walk).
+//! The hash chains of the audit log: what a hash covers, and how the head of a chain is printed.
+//! [`verifier`](super::verifier) finds the entries at which a chain is broken.
 
-use super::super::remembered::Touched;
+use super::super::access_cache::Invalidation;
 use super::{Author, NewEntry};
 use crate::caller::{OrganizationId, UserId};
 use crate::name::Quoted;
@@ -21,41 +21,41 @@ pub(super) const START: Hash = [0; 32];
 /// The name of the closed chain.
 pub const CLOSED: &str = "no organization";
 
-/// A chain that gets new entries.
+/// A chain to which entries are added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Chain {
     /// The unrestricted tokens of a user.
     User(UserId),
-    /// What belongs to an organization.
+    /// Everything that belongs to an organization.
     Organization(OrganizationId),
 }
 
-/// Any chain. `None` is the closed one: what belonged to no organization before each user had a
-/// chain. It gets no more entries.
+/// Any chain. `None` is the closed chain: it has the entries about unrestricted tokens from before
+/// each user had a chain, and no entry is added to it.
 pub type AnyChain = Option<Chain>;
 
-/// The end of a chain that gets new entries.
+/// The head of a chain: the last entry, after which new entries are added.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChainHead {
     /// The key of the chain.
     pub chain: Chain,
-    /// When it was read. The next entries are of this time.
+    /// When the head was read. New entries have this time.
     pub time: DateTime<Utc>,
-    /// How many entries it has.
+    /// How many entries the chain has.
     pub entries: i64,
-    /// The hash of the last one.
+    /// The hash of the last entry.
     pub hash: Hash,
 }
 
-/// The end of any chain, as it is printed and kept elsewhere: with the hash in unpadded base64url.
+/// The head of any chain, as it is printed: with the hash in unpadded base64url.
 #[derive(Clone, Debug, Display, PartialEq, Eq)]
 #[display("{name} {entries} {}", URL_SAFE_NO_PAD.encode(hash))]
 pub struct NamedHead {
     /// The name of the chain.
     pub name: String,
-    /// How many entries it has.
+    /// How many entries the chain has.
     pub entries: i64,
-    /// The hash of the last one.
+    /// The hash of the last entry.
     pub hash: Hash,
 }
 
@@ -70,29 +70,32 @@ impl FromStr for NamedHead {
             Some(Self { name: words.next()?.to_owned(), entries, hash })
         };
         parse().ok_or_else(|| {
-            format!("{} is not the end of a chain: use what `audit head` printed", Quoted(text))
+            format!(
+                "{} is not the head of a chain: use a line that `audit head` printed",
+                Quoted(text)
+            )
         })
     }
 }
 
 impl ChainHead {
-    /// Returns the end of a chain without entries, at this time.
+    /// Returns the head of a chain without entries, at this time.
     pub fn start(chain: Chain, time: DateTime<Utc>) -> Self {
         Self { chain, time, entries: 0, hash: START }
     }
 
-    /// Returns what a change makes outdated that adds an entry.
-    pub(in crate::store) fn touched(&self) -> Touched {
+    /// Returns the cache entries that a change with an entry in this chain invalidates.
+    pub(in crate::store) fn invalidation(&self) -> Invalidation {
         match self.chain {
-            Chain::Organization(id) => Touched::Organization(id),
-            Chain::User(id) => Touched::User(id),
+            Chain::Organization(id) => Invalidation::Organization(id),
+            Chain::User(id) => Invalidation::User(id),
         }
     }
 
-    /// Moves the end behind a new entry and returns its hash.
+    /// Adds an entry to the chain and returns its hash.
     pub(super) fn append(&mut self, author: &Author<'_>, entry: &NewEntry) -> Hash {
         self.entries += 1;
-        let link = Link {
+        let added = ChainEntry {
             chain: Some(self.chain),
             sequence: self.entries,
             code: entry.code,
@@ -102,15 +105,15 @@ impl ChainHead {
             created_at: self.time.timestamp_millis(),
             data: &entry.data,
         };
-        self.hash = link.hash(&self.hash);
+        self.hash = added.hash(&self.hash);
         self.hash
     }
 }
 
-/// An entry, as the database keeps it.
+/// An entry with the columns that its hash covers.
 #[doc(hidden)]
 #[derive(Clone, Debug)]
-pub struct Link<'a> {
+pub struct ChainEntry<'a> {
     pub chain: AnyChain,
     pub sequence: i64,
     pub code: &'a str,
@@ -121,18 +124,18 @@ pub struct Link<'a> {
     pub data: &'a str,
 }
 
-impl Link<'_> {
-    /// Returns the hash of this entry after the one before. It covers every column with its length,
-    /// so no two entries hash the same bytes.
-    pub fn hash(&self, before: &Hash) -> Hash {
-        // No key is 0 or negative.
+impl ChainEntry<'_> {
+    /// Returns the hash of this entry, which covers the hash of the `previous` entry. Each text is
+    /// hashed with its length, so no two entries hash the same bytes.
+    pub fn hash(&self, previous: &Hash) -> Hash {
+        // Ids are positive.
         let chain = match self.chain {
             Some(Chain::Organization(id)) => id.0,
             Some(Chain::User(id)) => -id.0,
             None => 0,
         };
         let mut hash = Sha256::new_with_prefix(b"orgtokens audit entry 1");
-        hash.update(before);
+        hash.update(previous);
         for number in [chain, self.sequence, self.created_at] {
             hash.update(number.to_be_bytes());
         }
@@ -159,8 +162,9 @@ mod tests {
     fn text_that_moves_from_one_column_to_the_next_changes_the_hash() {
         let (code, message, origin, author, data) = ("ab", "c", "web", "alice", "{}");
         let chain = Some(Chain::Organization(OrganizationId(1)));
-        let one = Link { chain, sequence: 1, code, message, origin, author, created_at: 1, data };
-        let two = Link { code: "a", message: "bc", ..one.clone() };
+        let one =
+            ChainEntry { chain, sequence: 1, code, message, origin, author, created_at: 1, data };
+        let two = ChainEntry { code: "a", message: "bc", ..one.clone() };
         assert_ne!(one.hash(&START), two.hash(&START));
     }
 }

@@ -1,7 +1,6 @@
-//! Parameters, columns and errors of the driver. No type is converted into another. Details of
-//! errors are left out, because they quote values.
+//! Converts parameters, columns, and errors without their details, because those quote values.
 
-use super::super::connection::{Column, Row, Value, corrupt};
+use super::super::statement::{Column, Row, Value, corrupt};
 use super::super::{Error, Result as StoreResult};
 use bytes::BytesMut;
 use std::error::Error as StdError;
@@ -10,7 +9,7 @@ use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
 type Result<T> = std::result::Result<T, Box<dyn StdError + Sync + Send>>;
 
-// The server infers the types of parameters from the columns they are compared with, also for nulls.
+// The server infers the type of a parameter, also of a null, from the column it is compared with.
 impl ToSql for Value {
     fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull> {
         match self {
@@ -67,7 +66,7 @@ impl From<tokio_postgres::Error> for Error {
     }
 }
 
-/// Whether another connection, or the same one later, may succeed.
+/// Returns whether another connection, or the same one later, may succeed.
 fn is_temporary(code: &SqlState) -> bool {
     let states = [
         SqlState::READ_ONLY_SQL_TRANSACTION,

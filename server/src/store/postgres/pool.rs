@@ -1,9 +1,8 @@
-//! What requests of one server wait for: a connection, of which there is a limited number, and the
-//! turn of a change. Changes that would wait for the same row lock wait for their turn instead, without a
-//! connection, so those of one organization cannot use up the pool.
+//! The connection pool, and a queue for each row lock. Changes that need the same lock wait in its
+//! queue, without a connection, so that the changes of one organization cannot use up the pool.
 
-use super::super::{Error, PoolUsage, Result, Turn, broken};
-use super::link::{ANSWER_TIMEOUT, Link};
+use super::super::{Error, PoolUsage, Result, WriteLock, broken};
+use super::connection::{ANSWER_TIMEOUT, Connection};
 use super::url::Target;
 use crate::metrics::Counter;
 use parking_lot::Mutex;
@@ -18,14 +17,15 @@ use tokio::time::timeout;
 
 /// How long a request waits for a connection.
 const POOL_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long a change waits for its turn: longer than a change of many rows may take.
-const TURN_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long a change waits in a queue: longer than a change of many rows may take.
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(4);
+
 pub struct Pool {
     target: Target,
-    pub turns: Turns,
-    idle: Mutex<Vec<Link>>,
-    places: Arc<Semaphore>,
-    writers: Arc<Semaphore>,
+    pub queues: LockQueues,
+    idle: Mutex<Vec<Connection>>,
+    permits: Arc<Semaphore>,
+    writer_permits: Arc<Semaphore>,
     size: usize,
     timeouts: Counter,
 }
@@ -35,38 +35,38 @@ impl Pool {
         let size = size.get();
         Arc::new(Self {
             target,
-            turns: Turns::default(),
+            queues: LockQueues::default(),
             idle: Mutex::default(),
             size,
             timeouts: Counter::default(),
-            places: Arc::new(Semaphore::new(size)),
-            // Writers wait for locks and for standbys: a part of the places is for readers.
-            writers: Arc::new(Semaphore::new((size * 3 / 4).max(1))),
+            permits: Arc::new(Semaphore::new(size)),
+            // Writers wait for locks and for standbys: a quarter of the connections is for readers.
+            writer_permits: Arc::new(Semaphore::new((size * 3 / 4).max(1))),
         })
     }
 
-    /// Waits for a connection, and for a change first for its turn.
-    pub async fn lease(self: &Arc<Self>, turn: Option<&Turn>) -> Result<Lease> {
-        let turn_held = match turn {
-            None | Some(Turn::Free) => None,
-            Some(turn) => Some(self.turns.take(turn).await?),
+    /// Waits for a connection. A writer has a lock, and waits in its queue first.
+    pub async fn lease(self: &Arc<Self>, lock: Option<&WriteLock>) -> Result<Lease> {
+        let queue = match lock {
+            None | Some(WriteLock::None) => None,
+            Some(lock) => Some(self.queues.enter(lock).await?),
         };
-        let leased = timeout(POOL_TIMEOUT, self.wait(turn.is_some())).await;
+        let leased = timeout(POOL_TIMEOUT, self.take_connection(lock.is_some())).await;
         let lease = leased.unwrap_or_else(|_| {
             self.timeouts.add(1);
             Err(Error::Unavailable(format!("no connection was free within {POOL_TIMEOUT:?}")))
         });
-        Ok(Lease { _turn: turn_held, ..lease? })
+        Ok(Lease { _queue: queue, ..lease? })
     }
 
-    async fn wait(self: &Arc<Self>, is_writer: bool) -> Result<Lease> {
-        let writer = if is_writer { Some(permit(&self.writers).await) } else { None };
-        let permits = (permit(&self.places).await, writer);
+    async fn take_connection(self: &Arc<Self>, is_writer: bool) -> Result<Lease> {
+        let writer = if is_writer { Some(permit(&self.writer_permits).await) } else { None };
+        let permits = (permit(&self.permits).await, writer);
         let pool = Arc::clone(self);
-        let lease = |link| Lease { link, pool, _turn: None, _permits: permits };
+        let lease = |connection| Lease { connection, pool, _queue: None, _permits: permits };
         let mut idle = iter::from_fn(|| self.idle.lock().pop());
-        match idle.find(|link| !link.is_closed()) {
-            Some(link) => Ok(lease(link)),
+        match idle.find(|connection| !connection.is_closed()) {
+            Some(connection) => Ok(lease(connection)),
             None => self.open(lease).await,
         }
     }
@@ -74,20 +74,20 @@ impl Pool {
     /// Returns how much of the pool is in use.
     pub fn usage(&self) -> PoolUsage {
         let (size, idle) = (self.size, self.idle.lock().len());
-        let busy = size - self.places.available_permits();
+        let busy = size - self.permits.available_permits();
         PoolUsage { size, busy, idle, timeouts: self.timeouts.get() }
     }
 
-    /// Connects. That goes on if the request stops waiting, so that a host late in the list is
-    /// reached at last.
+    /// Connects in a task that goes on if the request stops waiting. Otherwise the timeout of the
+    /// request would end before the last hosts of the list are tried.
     async fn open(
         self: &Arc<Self>,
-        lease: impl FnOnce(Link) -> Lease + Send + 'static,
+        lease: impl FnOnce(Connection) -> Lease + Send + 'static,
     ) -> Result<Lease> {
         let (sender, receiver) = oneshot::channel();
         let pool = Arc::clone(self);
         tokio::spawn(async move {
-            let leased = Link::open(&pool.target).await.map(lease);
+            let leased = Connection::open(&pool.target).await.map(lease);
             if let Err(Ok(unclaimed)) = sender.send(leased) {
                 unclaimed.put_back();
             }
@@ -100,52 +100,52 @@ async fn permit(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
     Arc::clone(semaphore).acquire_owned().await.expect("the semaphore is never closed")
 }
 
-/// A connection in use. Dropping it closes it, and another one takes its place.
+/// A connection in use. Dropping it closes the connection, and the pool may open another one.
 pub struct Lease {
-    pub link: Link,
+    pub connection: Connection,
     pool: Arc<Pool>,
-    _turn: Option<OwnedMutexGuard<()>>,
+    _queue: Option<OwnedMutexGuard<()>>,
     _permits: (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
 }
 
 impl Lease {
-    /// Makes the connection available to the next request. Its transaction must have ended.
+    /// Returns the connection to the pool. Its transaction must have ended.
     pub fn put_back(self) {
-        self.pool.idle.lock().push(self.link);
+        self.pool.idle.lock().push(self.connection);
     }
 
-    /// Like [`Lease::put_back`], after the transaction was rolled back.
+    /// Rolls the transaction back, and returns the connection to the pool.
     pub fn roll_back_and_put_back(self) {
         // Without a runtime the program is ending, and closing the connection rolls back too.
         let Ok(runtime) = Handle::try_current() else { return };
         runtime.spawn(async move {
-            if let Ok(Ok(())) = timeout(ANSWER_TIMEOUT, self.link.run("ROLLBACK")).await {
+            if let Ok(Ok(())) = timeout(ANSWER_TIMEOUT, self.connection.run("ROLLBACK")).await {
                 self.put_back();
             }
         });
     }
 }
 
-/// The turns that are held or waited for. A change that does so has a second reference to its queue.
+/// The queue of each lock that a change holds or waits for. Each such change has a reference.
 #[derive(Default)]
-pub struct Turns(Mutex<HashMap<Turn, Arc<tokio::sync::Mutex<()>>>>);
+pub struct LockQueues(Mutex<HashMap<WriteLock, Arc<tokio::sync::Mutex<()>>>>);
 
-impl Turns {
-    /// Waits for a turn, which ends when the result is dropped.
-    async fn take(&self, turn: &Turn) -> Result<OwnedMutexGuard<()>> {
+impl LockQueues {
+    /// Waits until no other change holds the lock. Dropping the result releases it.
+    async fn enter(&self, lock: &WriteLock) -> Result<OwnedMutexGuard<()>> {
         let queue = {
-            let mut turns = self.0.lock();
-            turns.retain(|_, queue| Arc::strong_count(queue) > 1);
-            Arc::clone(turns.entry(turn.clone()).or_default())
+            let mut queues = self.0.lock();
+            queues.retain(|_, queue| Arc::strong_count(queue) > 1);
+            Arc::clone(queues.entry(lock.clone()).or_default())
         };
-        timeout(TURN_TIMEOUT, queue.lock_owned()).await.map_err(|_| {
-            Error::Unavailable(format!("other changes took longer than {TURN_TIMEOUT:?}"))
+        timeout(QUEUE_TIMEOUT, queue.lock_owned()).await.map_err(|_| {
+            Error::Unavailable(format!("other changes took longer than {QUEUE_TIMEOUT:?}"))
         })
     }
 
-    /// Returns whether a change has this turn.
-    pub fn is_held(&self, turn: &Turn) -> bool {
-        self.0.lock().get(turn).is_some_and(|queue| queue.try_lock().is_err())
+    /// Returns whether a change holds this lock.
+    pub fn is_held(&self, lock: &WriteLock) -> bool {
+        self.0.lock().get(lock).is_some_and(|queue| queue.try_lock().is_err())
     }
 }
 
@@ -153,42 +153,42 @@ impl Turns {
 mod tests {
     use super::*;
 
-    fn organization(slug: &str) -> Turn {
-        Turn::Organization(slug.parse().unwrap())
+    fn organization(slug: &str) -> WriteLock {
+        WriteLock::Organization(slug.parse().unwrap())
     }
 
-    /// Takes another turn, and requires that it is the only one that is remembered.
-    async fn require_forgotten(turns: &Turns) {
+    /// Enters the queue of another lock, and requires that no other queue is left.
+    async fn require_empty(queues: &LockQueues) {
         let other = organization("other");
-        let _held = turns.take(&other).await.unwrap();
-        assert_eq!(turns.0.lock().keys().collect::<Vec<_>>(), [&other]);
+        let _held = queues.enter(&other).await.unwrap();
+        assert_eq!(queues.0.lock().keys().collect::<Vec<_>>(), [&other]);
     }
 
     #[tokio::test]
-    async fn a_turn_is_held_by_one_change_and_forgotten_after_the_last() {
-        let turns = Turns::default();
-        let turn = organization("acme");
-        let first = turns.take(&turn).await.unwrap();
-        assert!(turns.is_held(&turn));
-        let mut second = Box::pin(turns.take(&turn));
+    async fn one_change_holds_a_lock_and_the_queue_is_removed_after_the_last() {
+        let queues = LockQueues::default();
+        let lock = organization("acme");
+        let first = queues.enter(&lock).await.unwrap();
+        assert!(queues.is_held(&lock));
+        let mut second = Box::pin(queues.enter(&lock));
         assert!(futures::poll!(&mut second).is_pending());
         drop(first);
         let second = second.await.unwrap();
-        assert!(turns.is_held(&turn));
+        assert!(queues.is_held(&lock));
         drop(second);
-        assert!(!turns.is_held(&turn));
-        require_forgotten(&turns).await;
+        assert!(!queues.is_held(&lock));
+        require_empty(&queues).await;
     }
 
     #[tokio::test]
-    async fn a_change_that_stops_waiting_leaves_nothing_behind() {
-        let turns = Turns::default();
-        let turn = organization("acme");
-        let first = turns.take(&turn).await.unwrap();
-        let mut second = Box::pin(turns.take(&turn));
+    async fn a_change_that_stops_waiting_leaves_no_queue() {
+        let queues = LockQueues::default();
+        let lock = organization("acme");
+        let first = queues.enter(&lock).await.unwrap();
+        let mut second = Box::pin(queues.enter(&lock));
         assert!(futures::poll!(&mut second).is_pending());
         drop(second);
         drop(first);
-        require_forgotten(&turns).await;
+        require_empty(&queues).await;
     }
 }

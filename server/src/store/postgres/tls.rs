@@ -1,5 +1,5 @@
-//! TLS to the database, as far as `sslmode` asks for it: encryption alone, the certificate's
-//! authority, or its name too. It knows nothing of PostgreSQL.
+//! TLS to the database. `sslmode` decides what is verified: nothing, the authority that signed the
+//! certificate, or also the host's name. This module knows nothing of PostgreSQL.
 
 use super::super::{Result as StoreResult, broken};
 use rustls::client::WebPkiServerVerifier;
@@ -15,18 +15,17 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 type Result<T> = std::result::Result<T, rustls::Error>;
 
-/// What is verified of the database's certificate. Without a file of authorities, those of the
-/// system count.
+/// How the certificate of the database is verified. Without a file, the system's authorities count.
 pub enum Verify {
-    /// Nothing: this keeps listeners out, but not an impostor of the database.
+    /// Not at all: this stops eavesdroppers, but not a man in the middle.
     Nothing,
-    /// That an authority signed it, for any name.
+    /// An authority must have signed it, for any name.
     Authority(Option<PathBuf>),
-    /// That an authority signed it for the host's name.
+    /// An authority must have signed it for the host's name.
     AuthorityAndName(Option<PathBuf>),
 }
 
-/// Returns what connections make TLS with, or an error if no authorities can be read.
+/// Returns the TLS connector, or an error if no authorities can be read.
 pub fn connector(verify: &Verify) -> StoreResult<MakeRustlsConnect> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let algorithms = provider.signature_verification_algorithms;
@@ -63,7 +62,7 @@ fn authority(
         .map_err(|error| unusable(error.to_string()))
 }
 
-/// Accepts a certificate for any name, and without an `authority` every certificate.
+/// Accepts a certificate for any name. Without an `authority` it accepts every certificate.
 #[derive(Debug)]
 struct AnyName {
     authority: Option<Arc<WebPkiServerVerifier>>,
@@ -81,7 +80,7 @@ impl ServerCertVerifier for AnyName {
     ) -> Result<ServerCertVerified> {
         let Some(authority) = &self.authority else { return Ok(ServerCertVerified::assertion()) };
         match authority.verify_server_cert(end_entity, intermediates, name, ocsp, now) {
-            // The name is compared last, when all else was found good.
+            // rustls compares the name last, so everything else is valid.
             Err(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => Ok(ServerCertVerified::assertion()),

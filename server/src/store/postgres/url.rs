@@ -1,5 +1,4 @@
-//! The database URL: which servers, under which name, and with how much TLS. No error shows any part
-//! of the URL, which may carry a password.
+//! Parses the database URL. No error shows a part of the URL, because it may have a password.
 
 use super::super::{Result, broken};
 use super::tls::{self, Verify};
@@ -10,10 +9,10 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// How long a host may take to accept a connection, if the URL does not say.
-const CONNECT: Duration = Duration::from_secs(3);
-/// How long the peer may leave what was sent unacknowledged before the connection is given up.
-const SILENCE: Duration = Duration::from_secs(10);
+/// How long a host may take to accept a connection, unless the URL has `connect_timeout`.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a host may leave sent data unacknowledged before the connection is closed.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(10);
 
 const UNREADABLE: &str = "the database URL cannot be read: write it as \
     postgres://user:password@host:port/name, every special character of the password \
@@ -44,7 +43,7 @@ impl Target {
     }
 }
 
-/// Returns the same URL once for each of its hosts, so that each gets its own time to answer.
+/// Returns the URL once for each of its hosts, so that each host has its own timeout.
 fn one_per_host(base: &str) -> impl Iterator<Item = String> {
     let (scheme, rest) = base.split_once("://").unwrap_or(("postgres", base));
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -53,38 +52,38 @@ fn one_per_host(base: &str) -> impl Iterator<Item = String> {
 }
 
 fn configure(url: &str, mode: SslMode) -> Result<Config> {
-    // The parser's own error may quote a piece of the password.
+    // The error of the parser may quote a part of the password.
     let mut config: Config = url.parse().map_err(|_| broken(UNREADABLE))?;
     if config.get_target_session_attrs() == TargetSessionAttrs::ReadOnly {
         return Err(broken(
-            "target_session_attrs=read-only names a standby, which may not know yet what was \
-             revoked: leave it out",
+            "target_session_attrs=read-only selects a standby, which may still accept a revoked \
+             token: leave it out",
         ));
     }
     config.target_session_attrs(TargetSessionAttrs::ReadWrite).ssl_mode(mode);
-    config.connect_timeout(config.get_connect_timeout().copied().unwrap_or(CONNECT));
-    config.tcp_user_timeout(config.get_tcp_user_timeout().copied().unwrap_or(SILENCE));
-    config.keepalives_idle(config.get_keepalives_idle().min(SILENCE));
+    config.connect_timeout(config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT));
+    config.tcp_user_timeout(config.get_tcp_user_timeout().copied().unwrap_or(SILENCE_TIMEOUT));
+    config.keepalives_idle(config.get_keepalives_idle().min(SILENCE_TIMEOUT));
     if config.get_application_name().is_none() {
         config.application_name(env!("CARGO_PKG_NAME"));
     }
     Ok(config)
 }
 
-/// Returns what `sslmode` and `sslrootcert` mean, in libpq's words.
+/// Returns the meaning of `sslmode` and `sslrootcert`, as in libpq.
 fn security(mode: Option<&str>, roots: Option<&str>) -> Result<(SslMode, Verify)> {
     let is_system = roots == Some("system");
     let file = roots.filter(|_| !is_system);
     let file = file.map(|path| PathBuf::from(&*percent_decode_str(path).decode_utf8_lossy()));
     match mode.unwrap_or(if is_system { "verify-full" } else { "prefer" }) {
-        // Anyone can have a certificate that an authority of the system signed.
+        // A system authority signs certificates for everyone, so only the name tells hosts apart.
         mode @ ("disable" | "prefer" | "require" | "verify-ca") if is_system => {
             let weak = format!("sslmode={mode} is too weak for sslrootcert=system");
             Err(broken(format!("{weak}: use verify-full, or leave sslmode out")))
         }
         "disable" => Ok((SslMode::Disable, Verify::Nothing)),
         "prefer" => Ok((SslMode::Prefer, Verify::Nothing)),
-        // With authorities of its own it has always meant `verify-ca`.
+        // In libpq, `require` with a file of authorities means `verify-ca`.
         "require" if file.is_none() => Ok((SslMode::Require, Verify::Nothing)),
         "require" | "verify-ca" => Ok((SslMode::Require, Verify::Authority(file))),
         "verify-full" => Ok((SslMode::Require, Verify::AuthorityAndName(file))),
@@ -105,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn every_host_is_tried_with_the_same_credentials_and_has_to_take_writes() {
+    fn every_host_is_tried_with_the_same_credentials_and_must_accept_writes() {
         let url = "postgres://u:p%40%2F@one:1,two:2/name?sslmode=require&connect_timeout=1";
         let hosts = target(url).hosts;
         let names = [("one", 1), ("two", 2)];
@@ -130,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn authorities_of_the_system_verify_the_name_and_allow_no_weaker_mode() {
+    fn sslrootcert_system_verifies_the_name_and_refuses_weaker_modes() {
         let security = |mode, roots| security(mode, roots).map(|(mode, _)| mode);
         assert_eq!(security(None, Some("system")).unwrap(), SslMode::Require);
         assert_eq!(security(Some("verify-full"), Some("system")).unwrap(), SslMode::Require);

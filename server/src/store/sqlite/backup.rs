@@ -1,5 +1,4 @@
-//! Backup of a database that is in use, and the check of every page. Neither changes the database or
-//! overwrites another file.
+//! Backs up and checks a database that is in use. Neither changes it or overwrites a file.
 
 use super::super::{CheckReport, Error, Result, broken};
 use super::{folder, open};
@@ -18,52 +17,51 @@ use tempfile::NamedTempFile;
 /// How many faults are reported at most.
 const FAULTS: u32 = 100;
 
-/// How the name of an incomplete copy begins. It is in the folder of its target.
+/// The prefix of the name of an incomplete copy. It is in the folder of the target.
 const PREFIX: &str = ".orgtokens-backup-";
 
-/// Copies the database of `source` to a new file at `target`, all of it or nothing. If this is killed,
-/// the next backup to the same folder removes the incomplete copy.
+/// Copies the database of `source` to a new file at `target`, completely or not at all. If the
+/// process is killed, the next backup to the same folder removes the incomplete copy.
 pub fn back_up(source: &Connection, target: &Path) -> Result<()> {
     let name = target.display();
     if target.exists() {
         return Err(broken(format!("{name} exists already: name a new file for the backup")));
     }
     let not_written = |error: io::Error| broken(format!("{name} cannot be written: {error}"));
-    let partial = make_partial(folder(target)).map_err(not_written)?;
+    let partial = create_partial(folder(target)).map_err(not_written)?;
     copy(source, partial.path(), target)?;
-    keep(partial, target).map_err(not_written)
+    persist(partial, target).map_err(not_written)
 }
 
-/// Makes a file that only its owner may read, and locks it.
-fn make_partial(folder: &Path) -> io::Result<NamedTempFile> {
+/// Creates a locked file that only its owner may read, and removes incomplete copies.
+fn create_partial(folder: &Path) -> io::Result<NamedTempFile> {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.file_name().is_some_and(|name| name.as_bytes().starts_with(PREFIX.as_bytes())) {
-            // What cannot be removed is in no one's way.
-            let _ = remove_left(&path);
+            // A file that cannot be removed does no harm.
+            let _ = remove_abandoned(&path);
         }
     }
     loop {
         let file = tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder)?;
-        // Some network file systems lock no files. There, nothing that is left is removed.
+        // Some network file systems have no locks. There, incomplete copies stay.
         let _ = file.as_file().lock();
-        // Before it was locked, another backup may have removed it.
+        // Another backup may have removed the file before it was locked.
         if file.as_file().metadata()?.nlink() > 0 {
             return Ok(file);
         }
     }
 }
 
-/// Removes an incomplete copy, unless its backup runs: that has locked it.
-fn remove_left(path: &Path) -> io::Result<()> {
+/// Removes an incomplete copy, unless its backup still runs: then the file is locked.
+fn remove_abandoned(path: &Path) -> io::Result<()> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let left = File::from(rustix::fs::open(path, flags, Mode::empty())?);
-    left.try_lock()?;
+    let abandoned = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    abandoned.try_lock()?;
     fs::remove_file(path)
 }
 
-/// Copies every page at once: one consistent view, for which no writer waits. `name` is what an error
-/// calls the target.
+/// Copies all pages in one step: consistent, and no writer waits. Errors call the target `name`.
 pub fn copy_pages(source: &Connection, target: &mut Connection, name: &Path) -> Result<()> {
     let copied = Backup::new(source, target)?.step(-1);
     match copied {
@@ -79,8 +77,8 @@ pub fn copy_pages(source: &Connection, target: &mut Connection, name: &Path) -> 
     }
 }
 
-/// Copies the database to an empty file and checks that. SQLite makes no other file for it, and locks
-/// none: on some network file systems, those locks and the one of this file are the same.
+/// Copies the database to an empty file and checks the copy. SQLite creates no other file, and
+/// takes no locks: on some network file systems its locks and the lock on this file are the same.
 fn copy(source: &Connection, path: &Path, target: &Path) -> Result<()> {
     let mut copy = Connection::open_with_flags_and_vfs(path, OpenFlags::default(), c"unix-none")?;
     copy.pragma_update(None, "journal_mode", "OFF")?;
@@ -90,7 +88,7 @@ fn copy(source: &Connection, path: &Path, target: &Path) -> Result<()> {
     let path = percent_encode(path.as_os_str().as_bytes(), NON_ALPHANUMERIC);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
     let copy = Connection::open_with_flags(format!("file:{path}?immutable=1"), flags)?;
-    match open::faults(&copy, open::WHOLE_CHECK, 1)?.first() {
+    match open::faults(&copy, open::FULL_CHECK, 1)?.first() {
         Some(fault) => {
             Err(broken(format!("the database is damaged ({fault}): no backup was made of it")))
         }
@@ -98,7 +96,7 @@ fn copy(source: &Connection, path: &Path, target: &Path) -> Result<()> {
     }
 }
 
-fn keep(partial: NamedTempFile, target: &Path) -> io::Result<()> {
+fn persist(partial: NamedTempFile, target: &Path) -> io::Result<()> {
     partial.as_file().sync_all()?;
     partial.persist_noclobber(target)?;
     File::open(folder(target))?.sync_all()
@@ -106,7 +104,7 @@ fn keep(partial: NamedTempFile, target: &Path) -> io::Result<()> {
 
 /// Checks every page, index, row and reference.
 pub fn check(connection: &Connection) -> Result<CheckReport> {
-    let mut faults = open::faults(connection, open::WHOLE_CHECK, FAULTS)?;
+    let mut faults = open::faults(connection, open::FULL_CHECK, FAULTS)?;
     faults.extend(open::dangling_references(connection, FAULTS as usize)?);
     let mut sound = vec![format!("the schema has version {}", open::version(connection)?)];
     if faults.is_empty() {

@@ -1,12 +1,12 @@
-//! Tells the commits of this process from those of others.
+//! Counts foreign commits: those of other processes. Each one invalidates the access cache.
 //!
-//! Every commit moves the header of the WAL index. Between `begin` and `end` this process has
-//! SQLite's write lock until its own commit is published. If it then counts one commit and the header
-//! one more, no other came in behind it. Any other move is foreign. While an own commit may be
-//! published but was not counted yet, no generation can be told.
+//! Every commit changes the header of the WAL index. This process holds SQLite's write lock from
+//! `before_commit` until its own commit is published. If `after_commit` finds that the header
+//! counts exactly that commit, no other process has committed. Every other change is foreign. While
+//! an own commit may be published but is not counted yet, the generation is unknown.
 
 use super::super::Counts;
-use super::super::remembered::Generation;
+use super::super::access_cache::Generation;
 use super::wal_index::{self, Header, WalIndex};
 use parking_lot::Mutex;
 use std::mem;
@@ -25,13 +25,13 @@ struct State {
     header: Header,
     is_committing: bool,
     now: Generation,
-    /// How many changes wait for the COMMIT of the open transaction.
+    /// How many changes share the COMMIT of the open transaction.
     changes: u64,
 }
 
 impl State {
-    /// Notes that another process has committed, unless the header is the known one.
-    fn compare(&mut self, header: Header) {
+    /// Counts a foreign commit if the header has changed.
+    fn count_foreign(&mut self, header: Header) {
         if header != self.header {
             self.now.foreign_commits += 1;
             self.header = header;
@@ -44,7 +44,7 @@ impl Commits {
         Self { index, state: Mutex::default(), counts }
     }
 
-    /// Returns the state of the database now. What is read after this is at least as new.
+    /// Returns the state of the database now. Statements after this read the same or a newer one.
     pub fn generation(&self) -> Option<Generation> {
         let index = self.index.as_ref()?;
         let mut state = self.state.lock();
@@ -52,10 +52,11 @@ impl Commits {
         if state.is_committing && header != state.header {
             return None;
         }
-        state.compare(header);
+        state.count_foreign(header);
         Some(state.now)
     }
 
+    /// Returns the number of the open write transaction.
     pub fn open_transaction(&self) -> u64 {
         self.state.lock().now.transactions + 1
     }
@@ -71,16 +72,16 @@ impl Commits {
         self.state.lock().changes += 1;
     }
 
-    /// Goes before an own COMMIT.
-    pub fn begin(&self) {
+    /// Must be called before an own COMMIT.
+    pub fn before_commit(&self) {
         let Some(index) = &self.index else { return };
         let mut state = self.state.lock();
-        state.compare(index.header());
+        state.count_foreign(index.header());
         state.is_committing = true;
     }
 
-    /// Goes after an own COMMIT, which has published so many commits if that is known.
-    pub fn end(&self, published: Option<u32>) {
+    /// Must be called after an own COMMIT, with the number of commits that it published, if known.
+    pub fn after_commit(&self, published: Option<u32>) {
         let mut state = self.state.lock();
         let changes = mem::take(&mut state.changes);
         if published.is_some() {
@@ -101,7 +102,7 @@ mod tests {
     use rusqlite::Connection;
     use tempfile::TempDir;
 
-    /// A database in a file with an own and a foreign connection.
+    /// A database with a connection of this process and one that acts as another process.
     struct Stage {
         commits: Commits,
         own: Connection,
@@ -131,41 +132,41 @@ mod tests {
     }
 
     #[test]
-    fn an_own_commit_is_not_foreign_and_no_generation_is_told_until_it_is_counted() {
+    fn an_own_commit_is_not_foreign_and_until_it_is_counted_the_generation_is_unknown() {
         let stage = Stage::new();
         let before = stage.foreign_commits();
-        stage.commits.begin();
+        stage.commits.before_commit();
         assert_eq!(stage.foreign_commits(), before);
         insert(&stage.own);
         assert!(stage.commits.generation().is_none());
-        stage.commits.end(Some(1));
+        stage.commits.after_commit(Some(1));
         assert_eq!(stage.foreign_commits(), before);
     }
 
     #[test]
-    fn a_foreign_commit_is_noticed_before_and_after_an_own_one() {
+    fn a_foreign_commit_is_counted_before_and_after_an_own_one() {
         let stage = Stage::new();
         let before = stage.foreign_commits();
         insert(&stage.foreign);
-        stage.commits.begin();
+        stage.commits.before_commit();
         insert(&stage.own);
-        stage.commits.end(Some(1));
+        stage.commits.after_commit(Some(1));
         assert_eq!(stage.foreign_commits(), before + 1);
         insert(&stage.foreign);
         assert_eq!(stage.foreign_commits(), before + 2);
     }
 
     #[test]
-    fn a_foreign_commit_right_behind_an_own_one_is_noticed() {
+    fn a_foreign_commit_right_after_an_own_one_is_counted() {
         for published in [Some(1), Some(0), None] {
             let stage = Stage::new();
             let before = stage.foreign_commits();
-            stage.commits.begin();
+            stage.commits.before_commit();
             if published == Some(1) {
                 insert(&stage.own);
             }
             insert(&stage.foreign);
-            stage.commits.end(published);
+            stage.commits.after_commit(published);
             assert_eq!(stage.foreign_commits(), before + 1, "{published:?}");
         }
     }

@@ -1,6 +1,6 @@
-//! Parameters, columns and errors of the driver.
+//! Converts parameters, columns and errors of the driver.
 
-use super::super::connection::{Column, Row, Value, corrupt};
+use super::super::statement::{Column, Row, Value, corrupt};
 use super::super::{Error, Result, broken};
 use super::open;
 use rusqlite::ErrorCode::{

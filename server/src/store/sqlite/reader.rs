@@ -1,7 +1,7 @@
-//! Connections that read.
+//! The pool of connections that read.
 
 use super::super::Result;
-use super::super::remembered::Generation;
+use super::super::access_cache::Generation;
 use super::commits::Commits;
 use super::open;
 use crate::clock::Clock;
@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The connections of a database that are not in use.
+/// The connections that are not in use.
 pub struct Readers {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
@@ -29,13 +29,13 @@ impl Readers {
         Ok(connection)
     }
 
-    /// Returns a session that has read nothing yet.
+    /// Returns a lease that has no connection yet.
     pub fn lease(self: &Arc<Self>, is_transaction: bool) -> Lease {
         Lease { connection: None, is_transaction, readers: Arc::clone(self) }
     }
 }
 
-/// A connection that is taken when the first statement needs it. Dropping it gives it back.
+/// A connection that the first statement takes from the pool. Dropping the lease returns it.
 pub struct Lease {
     connection: Option<Connection>,
     pub is_transaction: bool,
@@ -43,7 +43,7 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Returns the connection, within the transaction if there is one.
+    /// Returns the connection. The first call begins the transaction, if this is one.
     pub fn connection(&mut self) -> Result<&Connection> {
         if self.connection.is_none() {
             let idle = self.readers.idle.lock().pop();
@@ -56,8 +56,7 @@ impl Lease {
         Ok(self.connection.as_ref().expect("it was taken"))
     }
 
-    /// Returns [`Commits::generation`], unless a statement has run. What the first one reads is at
-    /// least as new.
+    /// Returns [`Commits::generation`], unless a statement has run.
     pub fn generation(&self) -> Option<Generation> {
         self.connection.is_none().then(|| self.readers.commits.generation())?
     }
@@ -69,7 +68,7 @@ impl Drop for Lease {
         if self.is_transaction {
             let _ = connection.prepare_cached("ROLLBACK").and_then(|mut end| end.execute([]));
         }
-        // One that could not end its transaction would still see an old state.
+        // A connection whose transaction is still open would read an old state.
         if connection.is_autocommit() {
             self.readers.idle.lock().push(connection);
         }

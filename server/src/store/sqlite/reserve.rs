@@ -1,6 +1,6 @@
-//! Disk space reserved for revocations on a full disk: a file next to the database, removed when
-//! opening it or a revocation needs the space. Other changes are refused until it exists again, so
-//! they cannot use it up.
+//! Reserves disk space for revocations on a full disk: a file next to the database. It is removed
+//! if a revocation, or opening the database, needs the space. Other changes are refused until it
+//! exists again, so they cannot use the space.
 
 use super::super::{Error, Result};
 use super::{companion, folder};
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Enough for the pages of some hundred changes.
 const SIZE: usize = 1024 * 1024;
 
-/// The file. Dropping this makes it again if this released it and the space is still free.
+/// The file. Dropping this creates it again, if it was released and the space is still free.
 pub struct Reserve {
     path: PathBuf,
     is_released: AtomicBool,
@@ -22,7 +22,7 @@ pub struct Reserve {
 impl Drop for Reserve {
     fn drop(&mut self) {
         if self.is_released.load(Ordering::Relaxed) {
-            let _ = self.make_with(SIZE);
+            let _ = self.ensure(SIZE);
         }
     }
 }
@@ -32,24 +32,27 @@ impl Reserve {
         Self { path: companion(database, "-reserve"), is_released: false.into() }
     }
 
-    /// Makes the file unless it exists. If it cannot be made this is [`Error::Full`].
+    /// Creates the file unless it exists.
+    ///
+    /// # Errors
+    /// [`Error::Full`] if it cannot be created.
     pub fn hold(&self) -> Result<()> {
         // Some space must stay free for the change itself.
-        self.make_with(2 * SIZE)
+        self.ensure(2 * SIZE)
     }
 
-    fn make_with(&self, free: usize) -> Result<()> {
+    fn ensure(&self, free: usize) -> Result<()> {
         if fs::metadata(&self.path).is_ok_and(|file| file.len() == SIZE as u64) {
             return Ok(());
         }
-        self.make(free).map_err(|error| {
-            // A part of the file would take the space that it must keep.
+        self.create(free).map_err(|error| {
+            // An incomplete file would use space without reserving enough.
             let _ = fs::remove_file(&self.path);
             Error::Full(format!("{} cannot be written: {error}", self.path.display()))
         })
     }
 
-    fn make(&self, free: usize) -> io::Result<()> {
+    fn create(&self, free: usize) -> io::Result<()> {
         let disk = rustix::fs::statvfs(folder(&self.path))?;
         if disk.f_bavail.saturating_mul(disk.f_frsize) < free as u64 {
             return Err(ErrorKind::StorageFull.into());
@@ -57,7 +60,7 @@ impl Reserve {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
         let mut file = options.open(&self.path)?;
-        // Written zeros are allocated on every file system.
+        // Every file system allocates space for written zeros.
         file.write_all(&vec![0; SIZE])?;
         file.sync_all()
     }
@@ -74,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_exists_until_it_is_released_and_again_after_that() {
+    fn the_file_exists_until_it_is_released_and_can_be_created_again() {
         let folder = tempfile::tempdir().unwrap();
         let reserve = Reserve::for_database(&folder.path().join("a.db"));
         for _ in 0..2 {
@@ -86,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_released_is_held_again_in_the_end() {
+    fn a_released_file_is_created_again_on_drop() {
         let folder = tempfile::tempdir().unwrap();
         let reserve = Reserve::for_database(&folder.path().join("a.db"));
         reserve.hold().unwrap();
@@ -96,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn if_it_cannot_be_made_nothing_is_left() {
+    fn a_file_that_cannot_be_created_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let reserve = Reserve::for_database(&folder.path().join("none").join("a.db"));
         assert!(matches!(reserve.hold(), Err(Error::Full(_))));

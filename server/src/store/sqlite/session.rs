@@ -1,7 +1,7 @@
-//! A transaction, or a statement that stands alone, on a connection that reads or the one that writes.
+//! One transaction, or one statement without a transaction, on a reader or on the writer.
 
-use super::super::connection::{Row, Statement, failed_before};
-use super::super::remembered::Generation;
+use super::super::access_cache::Generation;
+use super::super::statement::{Row, Statement, failed_before};
 use super::super::{Error, Purpose, Result};
 use super::convert::to_sql;
 use super::writer::{self, Batch};
@@ -9,42 +9,42 @@ use super::{open, reader, run_blocking};
 use rusqlite::ErrorCode::{ConstraintViolation, DiskFull};
 use rusqlite::ffi::SQLITE_IOERR_WRITE;
 
-/// One transaction, or a statement that stands alone. Without its connection it failed. Dropping it
-/// rolls back what was not committed.
-pub struct Session(Option<Held>);
+/// One transaction, or one statement without a transaction. Without a lease it has failed. Dropping
+/// it rolls back a transaction that was not committed.
+pub struct Session(Option<Lease>);
 
-pub enum Held {
+pub enum Lease {
     Reader(reader::Lease),
     Writer(writer::Lease),
 }
 
 impl Session {
-    pub fn new(held: Held) -> Self {
-        Self(Some(held))
+    pub fn new(lease: Lease) -> Self {
+        Self(Some(lease))
     }
 
-    /// Returns the number of the transaction that this writes in.
-    pub fn writing(&self) -> Option<u64> {
-        let Some(Held::Writer(lease)) = &self.0 else { return None };
+    /// Returns the number of the write transaction, if this is one.
+    pub fn transaction(&self) -> Option<u64> {
+        let Some(Lease::Writer(lease)) = &self.0 else { return None };
         Some(lease.transaction())
     }
 
-    /// Returns the state of the database now, unless this writes or has read before. What its first
-    /// statement reads is at least as new.
+    /// Returns the state of the database now, unless this writes or a statement has run. The first
+    /// statement reads this state or a newer one.
     pub fn generation(&self) -> Option<Generation> {
-        let Some(Held::Reader(lease)) = &self.0 else { return None };
+        let Some(Lease::Reader(lease)) = &self.0 else { return None };
         lease.generation()
     }
 
-    /// Runs statements, and returns what `map` makes of the rows of the last one.
+    /// Runs statements. Returns the rows of the last one, converted by `map`.
     pub fn query<T>(
         &mut self,
         statements: &[Statement],
         map: impl FnMut(&dyn Row) -> Result<T>,
     ) -> Result<Vec<T>> {
         let connection = match self.0.as_mut().ok_or_else(failed_before)? {
-            Held::Reader(lease) => lease.connection()?,
-            Held::Writer(lease) => lease,
+            Lease::Reader(lease) => lease.connection()?,
+            Lease::Writer(lease) => lease,
         };
         let Some((last, before)) = statements.split_last() else { return Ok(Vec::new()) };
         for statement in before {
@@ -53,13 +53,14 @@ impl Session {
         query(connection, last, map)
     }
 
+    /// Like [`Session::query`], on the blocking pool.
     pub async fn query_blocking<T: Send + 'static>(
         &mut self,
         statements: Vec<Statement>,
         map: fn(&dyn Row) -> Result<T>,
     ) -> Result<Vec<T>> {
-        if let Some(Held::Writer(lease)) = &mut self.0 {
-            lease.is_long = true;
+        if let Some(Lease::Writer(lease)) = &mut self.0 {
+            lease.is_bulk = true;
         }
         let mut session = Self(self.0.take());
         let work = move || session.query(&statements, map).map(|found| (session, found));
@@ -68,32 +69,33 @@ impl Session {
         Ok(found)
     }
 
-    /// Returns the batch that this writes in, unless it writes alone.
+    /// Returns the batch of this change, unless its COMMIT is not shared.
     pub fn batch(&self, purpose: Purpose) -> Option<Batch> {
-        let Some(Held::Writer(lease)) = &self.0 else { return None };
+        let Some(Lease::Writer(lease)) = &self.0 else { return None };
         lease.batch(purpose)
     }
 
     pub async fn commit(mut self, statements: Vec<Statement>) -> Result<()> {
-        // A change of many rows has as many audit entries.
-        if matches!(&self.0, Some(Held::Writer(lease)) if lease.is_long) {
+        // A bulk change also writes many audit entries.
+        if matches!(&self.0, Some(Lease::Writer(lease)) if lease.is_bulk) {
             self.query_blocking(statements, |_| Ok(())).await?;
         } else {
             self.query(&statements, |_| Ok(()))?;
         }
-        let Some(Held::Writer(lease)) = self.0.take() else { return Err(failed_before()) };
+        let Some(Lease::Writer(lease)) = self.0.take() else { return Err(failed_before()) };
         lease.commit().await
     }
 }
 
+/// Commits, and makes sure that a failed commit stays undone.
 pub fn commit(connection: &rusqlite::Connection) -> Result<()> {
     let committed = connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
     let Err(error) = committed else { return Ok(()) };
     match error.sqlite_error().map(|failure| (failure.code, failure.extended_code)) {
-        // The log has no whole commit.
+        // The WAL has no complete commit.
         Some((ConstraintViolation | DiskFull, _) | (_, SQLITE_IOERR_WRITE)) => Err(error.into()),
-        // It has, but perhaps not on the disk: a crash would bring the change back that no one sees
-        // now. The next commit overwrites it.
+        // The WAL has the commit, but it may not be synced: readers do not see the change, but a
+        // crash could bring it back. Another commit overwrites it.
         _ => match open::write_application_id(connection) {
             Ok(()) => Err(error.into()),
             Err(_) => Err(Error::Unknown(format!("COMMIT failed: {error}"))),
@@ -119,12 +121,12 @@ pub fn query<T>(
     Ok(found)
 }
 
-/// Returns how SQLite runs a statement.
+/// Returns the query plan of a statement.
 #[cfg(test)]
 pub fn plan(statement: &Statement) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("orgtokens.db");
-    let (connection, ..) = open::open(&path, &path, true).unwrap();
+    let connection = open::open(&path, &path, true).unwrap().writer;
     open::set_clock(&connection, &std::sync::Arc::default()).unwrap();
     let explain = format!("EXPLAIN QUERY PLAN {}", statement.sql);
     let explain = Statement::new(explain, statement.parameters.clone());

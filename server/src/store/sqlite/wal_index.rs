@@ -1,9 +1,9 @@
-//! Tells whether any process has committed since an earlier look, without a lock or a system call.
+//! Notices the commits of all processes without a lock or a system call.
 //!
-//! Every commit changes the header of the WAL index, memory that all processes with an open
-//! connection share (SQLite, "WAL-mode File Format", 2.1). SQLite compares it with an earlier copy
-//! when a transaction begins, and so does this. `PRAGMA data_version` says the same, but takes locks
-//! that all readers of a process wait for: more time than the rest of a short request.
+//! The WAL index is memory that all processes with an open connection share. Every commit changes
+//! its header (SQLite, "WAL-mode File Format", 2.1), and SQLite itself compares it with an earlier
+//! copy when a transaction begins. `PRAGMA data_version` gives the same answer, but takes locks
+//! that all readers of a process share: more time than the rest of a short request.
 
 #![expect(unsafe_code, reason = "SQLite gives the memory as a pointer, through its C interface")]
 
@@ -13,13 +13,13 @@ use std::array;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, Ordering, fence};
 
-/// The first of the two copies of the header. A commit writes it last, before it is acknowledged.
+/// The first of the two copies of the header: a commit writes it last, before it is acknowledged.
 pub type Header = [u32; 12];
 
-/// Where the header counts the commits.
+/// The word of the header that counts commits.
 const COMMITS: usize = 2;
 
-/// The size of the first part of the index, as SQLite maps it.
+/// The size of the first part of the index, which SQLite maps in parts.
 const PART: i32 = 32 * 1024;
 
 /// The shared memory of an open database.
@@ -35,8 +35,7 @@ unsafe impl Send for WalIndex {}
 unsafe impl Sync for WalIndex {}
 
 impl WalIndex {
-    /// Finds the memory of a connection that has read its database. A database without a WAL has
-    /// none.
+    /// Returns the index of a connection that has read its database; `None` without a WAL.
     pub fn of(connection: Connection) -> Option<Self> {
         let mut file: *mut ffi::sqlite3_file = ptr::null_mut();
         let mut part = ptr::null_mut();
@@ -55,18 +54,18 @@ impl WalIndex {
         Some(Self { header: NonNull::new(part.cast())?, _connection: connection.into() })
     }
 
-    /// Returns the header. It differs from an earlier one if anything was committed meanwhile.
+    /// Returns the header. It differs from an earlier one if a process has committed meanwhile.
     pub fn header(&self) -> Header {
         // SAFETY: `_connection` keeps it mapped, and it is aligned like a page.
         let words = unsafe { self.header.as_ref() };
         let header = array::from_fn(|index| words[index].load(Ordering::Relaxed));
-        // What is read after this is at least as new.
+        // Later reads see this state or a newer one.
         fence(Ordering::Acquire);
         header
     }
 }
 
-/// Returns how many commits there were when the header was this one, from an arbitrary start.
+/// Returns how many commits a header counts, from an arbitrary start.
 pub fn commits(header: &Header) -> u32 {
     header[COMMITS]
 }

@@ -1,9 +1,8 @@
-//! The connection that writes, and the batches in which changes share a sync.
+//! The connection that writes, and group commit: the changes of a batch share one sync.
 //!
-//! Changes take turns at the connection. The first one begins a transaction, those that waited
-//! behind it add theirs, each in a savepoint, and one COMMIT answers all of them. A task of its own
-//! runs it: a request may be dropped. A batch that failed for certain is undone, and each of its
-//! changes runs again alone.
+//! Changes queue for the connection. The first one begins a transaction. Changes that waited for it
+//! join, each in a savepoint, and one COMMIT makes all of them durable. A task runs the COMMIT:
+//! requests may be dropped. If it is certainly undone, each change runs again with its own COMMIT.
 
 use super::super::{Error, Purpose, Result};
 use super::commits::Commits;
@@ -17,12 +16,12 @@ use std::time::Duration;
 use tokio::sync::{Mutex, OwnedMutexGuard, OwnedRwLockReadGuard, RwLock, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 
-/// How long a change waits for its turn.
-const TURN_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long it waits before it asks again if another process writes.
+/// How long a change waits in the queue.
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a change waits between attempts if another process writes.
 const BUSY_WAIT: Duration = Duration::from_millis(10);
 
-/// What a COMMIT has led to, once it has.
+/// The result of a COMMIT, after it has ended.
 type Outcome = watch::Receiver<Option<Result<()>>>;
 
 /// The connection that writes.
@@ -31,15 +30,16 @@ pub struct Writer(Arc<Mutex<State>>);
 struct State {
     connection: Connection,
     commits: Arc<Commits>,
-    /// How many rows were changed before the open transaction.
+    /// How many rows this connection had changed before the open transaction.
     changed_before: u64,
-    /// What a transaction is open for, unless one change runs alone.
+    /// The batch of the open transaction, unless its COMMIT is not shared.
     batch: Option<OpenBatch>,
 }
 
 /// The changes of an open transaction.
 struct OpenBatch {
     outcome: watch::Sender<Option<Result<()>>>,
+    /// Each revocation of the batch holds it for reading.
     revocations: Arc<RwLock<()>>,
     is_shared: bool,
 }
@@ -51,7 +51,7 @@ impl OpenBatch {
 
     fn end(self, outcome: Result<()>) {
         self.outcome.send_replace(Some(match outcome {
-            // It may be the fault of any of them.
+            // Any of the changes may be the cause.
             Err(error) if self.is_shared && !matches!(error, Error::Unknown(_)) => {
                 Err(Error::Contended(format!("changes that shared its COMMIT failed: {error}")))
             }
@@ -60,27 +60,26 @@ impl OpenBatch {
     }
 }
 
-/// The batch that a change is part of. A revocation keeps the others from running again before it
-/// does.
+/// The batch of a change. If the batch fails, its revocations run again before the other changes.
 pub struct Batch {
     outcome: Outcome,
     revocations: Arc<RwLock<()>>,
-    is_revocation: Option<OwnedRwLockReadGuard<()>>,
+    revocation: Option<OwnedRwLockReadGuard<()>>,
 }
 
 impl Batch {
-    /// Waits until what its changes have read and written is durable.
+    /// Waits for the COMMIT: until then, what a change has read may still be undone.
     ///
     /// # Errors
-    /// [`Error::Contended`] if nothing was changed and each must run again alone. Other errors are
-    /// final.
+    /// [`Error::Contended`] if nothing was changed and each change must run again with its own
+    /// COMMIT. Other errors are final.
     pub async fn committed(&self) -> Result<()> {
         committed(self.outcome.clone()).await
     }
 
-    /// Waits until the revocations of a batch that failed have run again.
-    pub async fn turn(&self) {
-        if self.is_revocation.is_none() {
+    /// Waits until the revocations of a failed batch have run again, unless this is one of them.
+    pub async fn wait_for_revocations(&self) {
+        if self.revocation.is_none() {
             drop(self.revocations.write().await);
         }
     }
@@ -89,7 +88,7 @@ impl Batch {
 async fn committed(mut outcome: Outcome) -> Result<()> {
     let ended = outcome.wait_for(Option::is_some).await;
     let outcome = ended.ok().and_then(|outcome| outcome.clone());
-    outcome.unwrap_or_else(|| Err(Error::Unknown("the COMMIT broke off".to_owned())))
+    outcome.unwrap_or_else(|| Err(Error::Unknown("the task of the COMMIT panicked".to_owned())))
 }
 
 impl Writer {
@@ -102,18 +101,19 @@ impl Writer {
         self.0.try_lock().is_err()
     }
 
-    /// Begins a change when it is its turn and `prepare` succeeds.
+    /// Begins a change after those that waited longer, if `prepare` succeeds. A change that
+    /// `is_alone` shares its COMMIT with no other one.
     pub async fn begin(
         &self,
         is_alone: bool,
         prepare: impl FnOnce() -> Result<()>,
     ) -> Result<Lease> {
-        let deadline = Instant::now() + TURN_TIMEOUT;
-        let turn = async {
-            if is_alone { self.alone().await } else { Ok(Arc::clone(&self.0).lock_owned().await) }
+        let deadline = Instant::now() + QUEUE_TIMEOUT;
+        let queued = async {
+            if is_alone { self.idle().await } else { Ok(Arc::clone(&self.0).lock_owned().await) }
         };
-        let mut state = timeout_at(deadline, turn).await.map_err(|_| {
-            Error::Unavailable(format!("other changes took longer than {TURN_TIMEOUT:?}"))
+        let mut state = timeout_at(deadline, queued).await.map_err(|_| {
+            Error::Unavailable(format!("other changes took longer than {QUEUE_TIMEOUT:?}"))
         })??;
         prepare()?;
         if let State { connection, batch: Some(batch), .. } = &mut *state {
@@ -127,14 +127,14 @@ impl Writer {
     }
 
     /// Runs `work` on the connection, outside a transaction.
-    pub async fn between_changes(&self, work: impl FnOnce(&Connection)) {
-        if let Ok(state) = self.alone().await {
+    pub async fn outside_transaction(&self, work: impl FnOnce(&Connection)) {
+        if let Ok(state) = self.idle().await {
             work(&state.connection);
         }
     }
 
-    /// Returns the connection after the COMMIT of the open batch.
-    async fn alone(&self) -> Result<OwnedMutexGuard<State>> {
+    /// Commits the open batch, if there is one, and returns the connection without a transaction.
+    async fn idle(&self) -> Result<OwnedMutexGuard<State>> {
         let mut state = Arc::clone(&self.0).lock_owned().await;
         if state.batch.is_none() {
             return Ok(state);
@@ -159,16 +159,15 @@ impl State {
     }
 
     fn commit(&self) -> Result<()> {
-        self.commits.begin();
+        self.commits.before_commit();
         let committed = commit(&self.connection);
-        // Without a change SQLite publishes nothing.
+        // SQLite publishes no commit if no row was changed.
         let is_changed = self.connection.total_changes() != self.changed_before;
-        self.commits.end(committed.is_ok().then_some(is_changed.into()));
+        self.commits.after_commit(committed.is_ok().then_some(is_changed.into()));
         committed
     }
 
-    /// Ends a transaction, and rolls back what was not committed. If even this fails, the next BEGIN
-    /// says so.
+    /// Ends the transaction, and rolls back if it was not committed. If that fails, BEGIN fails too.
     fn end(&self) {
         if !self.connection.is_autocommit() {
             let _ = run(&self.connection, "ROLLBACK");
@@ -176,48 +175,42 @@ impl State {
         self.commits.end_transaction();
     }
 
-    /// Undoes one change of a batch. It fails if the whole transaction has ended.
+    /// Undoes one change of a batch. Fails if an error has ended the whole transaction.
     fn undo_savepoint(&self) -> rusqlite::Result<()> {
         run(&self.connection, "ROLLBACK TO change")?;
         run(&self.connection, "RELEASE change")
     }
 }
 
-/// Commits a batch after the changes that wait for their turn now.
+/// Commits a batch after the changes that are in the queue now.
 async fn commit_batch(state: Arc<Mutex<State>>, outcome: Outcome) {
-    // Requests that have arrived get in line first: measured, that takes a third of the syncs.
+    // Lets requests that have arrived join the batch: measured, that saves a third of the syncs.
     tokio::task::yield_now().await;
     let mut state = state.lock_owned().await;
-    // It may have failed before, or was committed to let a change run alone.
+    // It may have failed, or was committed before a change with its own COMMIT.
     if outcome.borrow().is_some() {
         return;
     }
     let commit = move || {
         let committed = state.commit_batch();
-        // After the answer, someone may open or remove the file.
+        // Unlocked before the answer: after it, the caller may open or remove the file.
         drop(state);
         if let Some((batch, outcome)) = committed {
             batch.end(outcome);
         }
         Ok(())
     };
-    // If it breaks off, so does the batch.
+    // If it panics, dropping the batch tells its changes.
     let _ = run_blocking(commit).await;
 }
 
-/// The connection, for the time of one change. Dropping it undoes the change.
+/// The connection during one change. Dropping it undoes the change, unless it was committed.
 pub struct Lease {
     state: OwnedMutexGuard<State>,
     is_in_savepoint: bool,
-    /// Whether it has changed many rows.
-    pub is_long: bool,
+    /// Whether the change has many rows.
+    pub is_bulk: bool,
     is_done: bool,
-}
-
-impl Lease {
-    fn new(state: OwnedMutexGuard<State>, is_in_savepoint: bool) -> Self {
-        Self { state, is_in_savepoint, is_long: false, is_done: false }
-    }
 }
 
 impl Deref for Lease {
@@ -236,28 +229,33 @@ impl Drop for Lease {
         self.state.end();
         if let Some(batch) = self.state.batch.take() {
             let undone = || Error::Contended("a change in the same batch failed".to_owned());
-            // The first change of a batch shared it with no other one.
+            // If the first change fails, no other one has joined the batch.
             batch.end(if self.is_in_savepoint { Err(undone()) } else { Ok(()) });
         }
     }
 }
 
 impl Lease {
+    fn new(state: OwnedMutexGuard<State>, is_in_savepoint: bool) -> Self {
+        Self { state, is_in_savepoint, is_bulk: false, is_done: false }
+    }
+
+    /// Returns the number of the open transaction.
     pub fn transaction(&self) -> u64 {
         self.state.commits.open_transaction()
     }
 
-    /// Returns the batch that this is part of, unless it runs alone.
+    /// Returns the batch of this change, unless its COMMIT is not shared.
     pub fn batch(&self, purpose: Purpose) -> Option<Batch> {
         let OpenBatch { outcome, revocations, .. } = self.state.batch.as_ref()?;
         let revocations = Arc::clone(revocations);
-        let is_revocation = (purpose == Purpose::Revocation)
+        let revocation = (purpose == Purpose::Revocation)
             .then(|| Arc::clone(&revocations).try_read_owned().ok())
             .flatten();
-        Some(Batch { outcome: outcome.subscribe(), revocations, is_revocation })
+        Some(Batch { outcome: outcome.subscribe(), revocations, revocation })
     }
 
-    /// Makes the change durable, together with those that wait for their turn now.
+    /// Makes the change durable, together with the changes that are in the queue now.
     pub async fn commit(mut self) -> Result<()> {
         self.state.commits.add_change();
         let Some(batch) = &self.state.batch else {
@@ -276,8 +274,8 @@ impl Lease {
     }
 }
 
-/// Begins a transaction. Other processes write too: this waits here, not in the middle, and not on
-/// the thread.
+/// Begins a transaction. If another process writes, this waits here and not in a later statement,
+/// and without blocking the thread.
 async fn begin_immediate(
     mut state: OwnedMutexGuard<State>,
     deadline: Instant,

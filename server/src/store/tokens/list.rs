@@ -3,7 +3,7 @@
 use super::super::access::{
     Access, TARGET, TargetMember, access, access_to_member, page_with_access,
 };
-use super::super::connection::{Row, Statement, Value, sql};
+use super::super::statement::{Row, Statement, Value, sql};
 use super::super::{Result, Snapshot, Store, View, broken, rows};
 use super::Position;
 use crate::caller::{Credential, OrganizationId, Role, UserId};
@@ -15,15 +15,14 @@ use chrono::{DateTime, Utc};
 pub struct TokenPage {
     /// The tokens.
     pub tokens: Page<OrganizationToken, Position>,
-    /// When the first of them expires, if any does.
+    /// When the first of the tokens expires, if any does.
     pub valid_until: Option<DateTime<Utc>>,
 }
 
-/// How many tokens are counted by one statement: as few as a worker thread reads in a third of a
-/// millisecond.
-const COUNTED: i64 = 2048;
+/// How many tokens one statement counts: a worker thread reads them in a third of a millisecond.
+const COUNT_BATCH: i64 = 2048;
 
-/// All tokens of an organization, without its slug, which the caller knows.
+/// All tokens of an organization. The function that runs it adds the slug.
 const ALL_IN_ORGANIZATION: &str =
     "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, u.username, u.email, NULL,
      t.expires_at FROM tokens t JOIN users u ON u.id = t.user_id
@@ -31,8 +30,7 @@ const ALL_IN_ORGANIZATION: &str =
      WHERE t.organization_id = $1 AND t.position > $2
      AND (t.expires_at IS NULL OR t.expires_at > now_ms()) ORDER BY t.position LIMIT $3";
 
-/// The tokens of a user in an organization. Without the name of the index those of all members would be
-/// read.
+/// The tokens of a user in an organization. With another index SQLite reads those of all members.
 const OWN_IN_ORGANIZATION: &str =
     "SELECT t.position, t.id, t.name, t.created_at, t.scopes, g.name, NULL, NULL, o.slug,
      t.expires_at FROM tokens t INDEXED BY tokens_by_user_in_organization
@@ -41,23 +39,23 @@ const OWN_IN_ORGANIZATION: &str =
      WHERE t.user_id = $1 AND t.organization_id = $2 AND t.position > $3
      AND (t.expires_at IS NULL OR t.expires_at > now_ms()) ORDER BY t.position LIMIT $4";
 
-/// The tokens of a member, with who asks and the member. On SQLite `$index` names the index.
+/// The tokens of a member, with the caller and the member. On SQLite `$index` names the index.
 macro_rules! of_member {
     ($index:literal) => {
         page_with_access!(
             access_to_member!(),
-            "p.position, p.id, p.name, p.created_at, p.scopes,
-             (SELECT g.name FROM organization_groups g WHERE g.uuid = p.group_uuid), NULL, NULL,
-             CAST($2 AS TEXT), p.expires_at",
+            "NULL, NULL, NULL, NULL, ",
+            "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL",
             (
-                "(SELECT * FROM tokens t",
+                "p.position, p.id, p.name, p.created_at, p.scopes,
+                 (SELECT g.name FROM organization_groups g WHERE g.uuid = p.group_uuid), NULL, NULL,
+                 CAST($2 AS TEXT), p.expires_at FROM (SELECT * FROM tokens t",
                 $index,
                 " WHERE t.user_id = (SELECT member_id FROM c)
                  AND t.organization_id = (SELECT organization_id FROM c) AND t.position > $4
                  AND (t.expires_at IS NULL OR t.expires_at > (SELECT read_at FROM c))
                  ORDER BY t.position LIMIT $5) AS p"
-            ),
-            "p.position"
+            )
         )
     };
 }
@@ -75,21 +73,20 @@ const OWN: &str =
      WHERE t.user_id = $1 AND t.position > $2
      AND (t.expires_at IS NULL OR t.expires_at > now_ms()) ORDER BY t.position LIMIT $3";
 
-/// The same lists for PostgreSQL, in one round trip with who asks: `p` is a page of one of two ranges.
-/// Subqueries read what belongs to a token, and `OFFSET 0` keeps one apart, so no plan can read a whole
-/// table for it.
+/// The same lists for PostgreSQL, in one round trip with the caller: `p` is a page of one of two
+/// ranges. Subqueries read groups, owners and slugs one by one, and `OFFSET 0` stops the planner
+/// from joining them, so that no plan reads a whole table.
 macro_rules! tokens_with_access {
     ($columns:literal, $one:literal, $other:literal, $more:literal) => {
         page_with_access!(
             access!("", ""),
-            concat!(
+            "",
+            "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL",
+            (
                 "p.position, p.id, p.name, p.created_at, p.scopes,
                  (SELECT g.name FROM organization_groups g WHERE g.uuid = p.group_uuid), ",
                 $columns,
-                ", p.expires_at"
-            ),
-            (
-                "LATERAL ((SELECT * FROM tokens t WHERE ",
+                ", p.expires_at FROM c CROSS JOIN LATERAL ((SELECT * FROM tokens t WHERE ",
                 $one,
                 " AND t.position > $3 AND (t.expires_at IS NULL OR t.expires_at > c.read_at)
                  ORDER BY t.position LIMIT $4) UNION ALL (SELECT * FROM tokens t WHERE ",
@@ -97,22 +94,21 @@ macro_rules! tokens_with_access {
                 " AND t.position > $3 AND (t.expires_at IS NULL OR t.expires_at > c.read_at)
                  ORDER BY t.position LIMIT $4)) AS p ",
                 $more
-            ),
-            "p.position"
+            )
         )
     };
 }
 
-/// `$2` is the slug, `$5` the roles that see all tokens.
+/// `$2` is the slug, and `$5` are the roles that see all tokens.
 const ORGANIZATION_WITH_ACCESS: &str = tokens_with_access!(
     "w.username, w.email, $2::text",
     "c.role = ANY($5) AND t.organization_id = c.organization_id",
     "c.role <> ALL($5) AND t.organization_id = c.organization_id AND t.user_id = c.user_id",
-    "ON true LEFT JOIN LATERAL (SELECT w.username, w.email FROM users w
-     WHERE w.id = p.user_id AND c.role = ANY($5) OFFSET 0) AS w"
+    "LEFT JOIN LATERAL (SELECT w.username, w.email FROM users w
+     WHERE w.id = p.user_id AND c.role = ANY($5) OFFSET 0) AS w ON true"
 );
 
-/// `$2` is no slug.
+/// `$2` is null.
 const OWN_WITH_ACCESS: &str = tokens_with_access!(
     "NULL, NULL, (SELECT s.slug FROM organizations s WHERE s.id = p.organization_id)",
     "c.binding IS NULL AND t.user_id = c.user_id",
@@ -121,15 +117,15 @@ const OWN_WITH_ACCESS: &str = tokens_with_access!(
 );
 
 impl Store {
-    /// Counts the tokens that are neither revoked nor expired. It reads few of them at a time, so that
-    /// requests go on; tokens that are minted or revoked meanwhile may count or not.
+    /// Counts the live tokens. Each statement counts few of them, so that requests are not delayed.
+    /// Tokens that are minted or revoked meanwhile may or may not be counted.
     pub async fn count_live_tokens(&self) -> Result<i64> {
         let (mut total, mut after) = (0, Some(0));
         while let Some(position) = after {
             let count;
             (count, after) = self.read(View::Statement).await?.live_tokens_after(position).await?;
             total += count;
-            // On SQLite nothing else lets other requests run.
+            // On SQLite the statements block the thread: this lets other requests run.
             tokio::task::yield_now().await;
         }
         Ok(total)
@@ -137,9 +133,9 @@ impl Store {
 }
 
 impl Snapshot {
-    /// Returns who asks and at most `limit` tokens of an organization after a position: all of them
-    /// with their owners for a role that `sees_all`, else those of the caller's user. It is one
-    /// statement on PostgreSQL.
+    /// Returns the caller and at most `limit` tokens of an organization after a position. If the
+    /// caller's role `sees_all`, these are all tokens with their owners, else only those of the
+    /// caller's user. On PostgreSQL it is one statement.
     pub async fn organization_tokens(
         &mut self,
         credential: &Credential,
@@ -174,7 +170,7 @@ impl Snapshot {
         Ok((access, page))
     }
 
-    /// Returns who asks, a user by their name, and at most `limit` tokens that the user has in an
+    /// Returns the caller, a user by name, and at most `limit` tokens of the user in an
     /// organization after a position.
     pub async fn member_tokens(
         &mut self,
@@ -191,13 +187,14 @@ impl Snapshot {
             Ok((member, rows::optional(row, TOKEN_OF_MEMBER, positioned)?))
         };
         let (access, _, rows) = self.read_rows(credential, statement, read).await?;
-        let (mut members, found): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+        let (members, found): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
         let page = TokenPage::new(found.into_iter().flatten().collect(), limit);
-        Ok((access, members.pop().flatten(), page.tokens.map(|item| item.token)))
+        let member = members.into_iter().find_map(|member| member);
+        Ok((access, member, page.tokens.map(|item| item.token)))
     }
 
-    /// Returns who asks and at most `limit` tokens of their user after a position, within the
-    /// token's binding. It is one statement on PostgreSQL.
+    /// Returns the caller and at most `limit` tokens of the caller's user after a position, within
+    /// the token's binding. On PostgreSQL it is one statement.
     pub async fn own_tokens(
         &mut self,
         credential: &Credential,
@@ -217,8 +214,8 @@ impl Snapshot {
         Ok((access, page.tokens.map(|item| item.token)))
     }
 
-    /// Counts the tokens of a user, and those that are bound to an organization, each up to a limit.
-    /// It reads no more of an index than that.
+    /// Counts the tokens of a user, and the tokens of an organization, each up to a limit. It reads
+    /// no more index entries than that.
     pub async fn count_tokens(
         &mut self,
         (user, user_limit): (UserId, i64),
@@ -234,16 +231,16 @@ impl Snapshot {
         counted.ok_or_else(|| broken("a count returned no row"))
     }
 
-    /// Counts the tokens that have not expired, among [`COUNTED`] after this position. Returns also
-    /// after which position to go on, unless there are no more.
+    /// Counts the live ones of the next [`COUNT_BATCH`] tokens after this position. Returns also
+    /// the position of the last one, unless there are no more tokens.
     async fn live_tokens_after(&mut self, position: i64) -> Result<(i64, Option<i64>)> {
         let text =
             "SELECT count(*) FILTER (WHERE expires_at IS NULL OR expires_at > now_ms()), count(*),
              max(position) FROM (SELECT position, expires_at FROM tokens WHERE position > $1
              ORDER BY position LIMIT $2) AS t";
-        let statement = sql!(text, position, COUNTED);
+        let statement = sql!(text, position, COUNT_BATCH);
         let counted = self.first(statement, |row| {
-            let is_last = row.get::<i64>(1)? < COUNTED;
+            let is_last = row.get::<i64>(1)? < COUNT_BATCH;
             Ok((row.get(0)?, if is_last { None } else { Some(row.get(2)?) }))
         });
         counted.await?.ok_or_else(|| broken("a count returned no row"))
@@ -272,7 +269,8 @@ fn positioned(row: &dyn Row, from: usize) -> Result<PositionedToken> {
 }
 
 impl TokenPage {
-    fn new(found: Vec<PositionedToken>, limit: u32) -> Self {
+    fn new(mut found: Vec<PositionedToken>, limit: u32) -> Self {
+        found.sort_unstable_by_key(|(_, position, _)| *position);
         let valid_until = found.iter().filter_map(|(.., expires_at)| *expires_at).min();
         let tokens = Page::new(found, limit, |(_, position, _)| *position).map(|(token, ..)| token);
         Self { tokens, valid_until }

@@ -1,9 +1,9 @@
-//! Tokens of all users and organizations, for changes that no caller of the API asks for: those that
-//! have expired, those whose secrets became known, and those whose old secret is used.
+//! The statements about tokens of all users and organizations, for changes without a caller: a
+//! token has expired, its secret has leaked, or its old secret was used.
 
+use super::super::access_cache::Invalidation;
 use super::super::audit::chain::{Chain, ChainHead};
-use super::super::connection::{Row, Statement, Value, hex_list, in_hex_list, sql};
-use super::super::remembered::Touched;
+use super::super::statement::{Row, Statement, Value, hex_list, in_hex_list, sql};
 use super::super::{Result, Snapshot, Store, Transaction, View};
 use crate::caller::UserId;
 use crate::name::{Name, Slug};
@@ -11,7 +11,7 @@ use crate::records::Token;
 use crate::token::{TokenDigest, TokenId};
 use std::time::Duration;
 
-/// Where tokens are chained: in an organization, or with a user if they are unrestricted.
+/// The owner of a token's audit chain: its organization, or its user if it is unrestricted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenPlace {
     Organization(Slug),
@@ -19,14 +19,14 @@ pub enum TokenPlace {
 }
 
 impl TokenPlace {
-    /// Returns the slug of the organization, if it is one.
+    /// Returns the slug, if this is an organization.
     pub fn slug(&self) -> Option<&Slug> {
         let Self::Organization(slug) = self else { return None };
         Some(slug)
     }
 }
 
-/// Tokens that were removed at a place, with their owners, and the end of its audit chain.
+/// The head of a place's audit chain, and the tokens that were removed there, with their owners.
 type Removed = (ChainHead, Vec<(Token, Name)>);
 
 /// Reads columns: organization, user. The first may be null.
@@ -37,8 +37,8 @@ pub fn read_place(row: &dyn Row) -> Result<TokenPlace> {
     }
 }
 
-/// Returns the condition that a token `x` is live and accepts one of the secrets in a parameter.
-fn has_one_of(digests: &[TokenDigest], parameter: usize, is_postgres: bool) -> (String, Value) {
+/// Returns the condition, and its parameter, that a token `x` is live and accepts such a secret.
+fn accepts_one_of(digests: &[TokenDigest], parameter: usize, is_postgres: bool) -> (String, Value) {
     let [current, previous] =
         ["a.digest", "b.previous_digest"].map(|column| in_hex_list(column, parameter, is_postgres));
     let condition = format!(
@@ -50,8 +50,8 @@ fn has_one_of(digests: &[TokenDigest], parameter: usize, is_postgres: bool) -> (
 }
 
 impl Store {
-    /// Returns how long it takes until a token expires or an overlap ends; zero if one has. Raises the
-    /// clock to what other processes wrote.
+    /// Returns the time until the next token expires or the next overlap ends; zero if one has.
+    /// Raises the clock to the newest audit entry, which may be of another process.
     pub async fn until_next_end(&self) -> Result<Option<Duration>> {
         let next = "SELECT now_ms(),
              (SELECT expires_at FROM tokens WHERE expires_at IS NOT NULL
@@ -84,7 +84,7 @@ impl Snapshot {
         Ok(self.places(expired, [user.into(), name.into()]).await?.pop())
     }
 
-    /// Returns the place of the token that had this secret, if it has expired or its overlap has ended.
+    /// Returns the place of the token with this secret, if it has expired or its overlap has ended.
     pub async fn place_of_ended(&mut self, secret: &TokenDigest) -> Result<Option<TokenPlace>> {
         let ended = "(x.digest = $1 OR x.previous_digest = $1)
              AND (+x.expires_at <= now_ms() OR +x.previous_expires_at <= now_ms())";
@@ -93,12 +93,11 @@ impl Snapshot {
 
     /// Returns the places of the live tokens that accept one of these secrets.
     pub async fn places_of(&mut self, digests: &[TokenDigest]) -> Result<Vec<TokenPlace>> {
-        let (accepts, list) = has_one_of(digests, 1, self.connection.is_postgres());
+        let (accepts, list) = accepts_one_of(digests, 1, self.connection.is_postgres());
         self.places(&accepts, [list]).await
     }
 
-    /// Returns where the token is chained that had this secret and no longer accepts it, unless its
-    /// use was noted before.
+    /// Returns the place of the token that refuses this old secret, unless a use of it is recorded.
     pub async fn retired_from(&mut self, digest: &TokenDigest) -> Result<Option<TokenPlace>> {
         let had = "x.position = (SELECT r.position FROM retired_secrets r
              WHERE r.digest = $1 AND r.is_reused = 0)
@@ -106,15 +105,15 @@ impl Snapshot {
         Ok(self.places(had, [digest.into()]).await?.pop())
     }
 
-    /// Returns the places of the tokens `x` in a range.
+    /// Returns the places of the tokens `x` that match a condition.
     async fn places<const N: usize>(
         &mut self,
-        range: &str,
+        condition: &str,
         parameters: [Value; N],
     ) -> Result<Vec<TokenPlace>> {
         let statement = format!(
             "SELECT DISTINCT o.slug, CASE WHEN o.slug IS NULL THEN u.username END
-             FROM (SELECT x.organization_id, x.user_id FROM tokens x WHERE {range}) AS t
+             FROM (SELECT x.organization_id, x.user_id FROM tokens x WHERE {condition}) AS t
              JOIN users u ON u.id = t.user_id LEFT JOIN organizations o ON o.id = t.organization_id"
         );
         self.all(Statement::new(statement, parameters), read_place).await
@@ -122,7 +121,7 @@ impl Snapshot {
 }
 
 impl Transaction {
-    /// Removes at most `limit` tokens of a place that have expired, under its lock, if there are any.
+    /// Locks a place and removes at most `limit` of its expired tokens, if it has any.
     pub async fn delete_expired_tokens(
         &mut self,
         place: &TokenPlace,
@@ -132,8 +131,8 @@ impl Transaction {
         self.delete_at(place, expired, limit.into()).await
     }
 
-    /// Ends the overlap of a secret for good, if it is over. Removes its token, like
-    /// [`Transaction::delete_expired_tokens`], if that has expired.
+    /// Makes the end of an overlap permanent: removes the old secret, if its overlap has ended. If
+    /// its token has expired, removes the token, like [`Transaction::delete_expired_tokens`].
     pub async fn end_secret(
         &mut self,
         place: &TokenPlace,
@@ -143,12 +142,12 @@ impl Transaction {
         let removed = self.delete_at(place, expired, secret.into()).await?;
         let end = "UPDATE tokens SET previous_digest = NULL, previous_expires_at = NULL
              WHERE previous_digest = $1 AND previous_expires_at <= now_ms()";
-        self.execute(sql!(end, secret).touching(Touched::Nothing));
+        self.execute(sql!(end, secret).invalidating(Invalidation::Nothing));
         Ok(removed)
     }
 
-    /// Ends at most `limit` overlaps for good: their old secrets are not accepted even if the clock is
-    /// set back. What another transaction has locked is left out. Returns how many there were.
+    /// Removes at most `limit` old secrets whose overlaps have ended, so that they stay refused if
+    /// the clock is set back. Skips rows that others have locked. Returns how many it removed.
     pub async fn end_overlaps(&mut self, limit: u32) -> Result<usize> {
         let skip =
             if self.connection.is_postgres() { " FOR NO KEY UPDATE SKIP LOCKED" } else { "" };
@@ -157,18 +156,17 @@ impl Transaction {
              WHERE position IN (SELECT position FROM tokens WHERE previous_expires_at <= now_ms()
              LIMIT $1{skip}) RETURNING position"
         );
-        let end = sql!(end, limit).touching(Touched::Nothing);
-        Ok(self.change_many(end, |_| Ok(())).await?.len())
+        let end = sql!(end, limit).invalidating(Invalidation::Nothing);
+        Ok(self.execute_bulk(end, |_| Ok(())).await?.len())
     }
 
-    /// Removes the tokens of a place that accept one of these secrets, under its lock, if there are
-    /// any.
+    /// Locks a place and removes its tokens that accept one of these secrets, if it has any.
     pub async fn delete_leaked_tokens(
         &mut self,
         place: &TokenPlace,
         digests: &[TokenDigest],
     ) -> Result<Option<Removed>> {
-        let (accepts, list) = has_one_of(digests, 2, self.connection.is_postgres());
+        let (accepts, list) = accepts_one_of(digests, 2, self.connection.is_postgres());
         self.delete_at(place, &accepts, list).await
     }
 
@@ -179,30 +177,30 @@ impl Transaction {
         parameter: Value,
     ) -> Result<Option<Removed>> {
         let Some(head) = self.lock_place(place).await? else { return Ok(None) };
-        // The `+` keeps the index of an organization or a user out: it may have many other tokens.
-        let (key, chained) = match head.chain {
+        // The `+` avoids the index of an organization or user, which may have many other tokens.
+        let (id, at_place) = match head.chain {
             Chain::Organization(id) => (id.0, "+x.organization_id = $1"),
             Chain::User(id) => (id.0, "+x.user_id = $1 AND x.organization_id IS NULL"),
         };
         let range = format!(
-            "position IN (SELECT x.position FROM tokens x WHERE {chained} AND {condition})"
+            "position IN (SELECT x.position FROM tokens x WHERE {at_place} AND {condition})"
         );
-        let (parameters, touched) = ([key.into(), parameter], head.touched());
-        let removed = self.delete_tokens(place.slug(), &range, parameters, touched).await?;
+        let (parameters, invalidation) = ([id.into(), parameter], head.invalidation());
+        let removed = self.delete_tokens(place.slug(), &range, parameters, invalidation).await?;
         Ok((!removed.is_empty()).then_some((head, removed)))
     }
 
-    /// Notes that a retired secret was used. Returns its token, the first time.
+    /// Records that a retired secret was used. Returns its token, the first time.
     pub async fn note_reuse(&mut self, digest: &TokenDigest) -> Result<Option<TokenId>> {
         let statement =
             "UPDATE retired_secrets SET is_reused = 1 WHERE digest = $1 AND is_reused = 0
              RETURNING (SELECT t.id FROM tokens t WHERE t.position = retired_secrets.position)";
         let note = sql!(statement, digest);
-        self.first(note.touching(Touched::Nothing), |row| row.get(0)).await
+        self.first(note.invalidating(Invalidation::Nothing), |row| row.get(0)).await
     }
 
-    /// Blocks other changes at a place until the transaction ends. Returns the end of its audit chain,
-    /// if it is there.
+    /// Blocks other changes at a place until the transaction ends. Returns the head of its audit
+    /// chain, if the place exists.
     pub async fn lock_place(&mut self, place: &TokenPlace) -> Result<Option<ChainHead>> {
         match place {
             TokenPlace::Organization(slug) => {

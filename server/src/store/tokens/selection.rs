@@ -1,18 +1,18 @@
-//! The statements that find, and revoke, the tokens of an organization that a request selects.
+//! The statements that find and revoke tokens of an organization, selected by ids or by a filter.
 
-use super::super::connection::{Row, Statement, Value, hex_list, in_hex_list};
-use super::super::remembered::Touched;
+use super::super::access_cache::Invalidation;
+use super::super::statement::{Row, Statement, Value, hex_list, in_hex_list};
 use super::super::{Result, Snapshot, Transaction, rows};
 use crate::caller::{OrganizationId, UserId};
 use crate::name::{Name, Slug};
 use crate::records::{RevocationFilter, Token};
 use crate::token::TokenId;
 
-/// Which tokens of an organization are meant.
+/// Which tokens of an organization are selected.
 #[derive(Clone, Copy, Debug)]
 pub enum Selection<'a> {
     Ids(&'a [TokenId]),
-    /// With tokens that are not taken for unused.
+    /// A filter, and tokens to leave out: their last use is not written yet.
     Filter(&'a RevocationFilter, &'a [TokenId]),
 }
 
@@ -20,21 +20,21 @@ const BY_USER: &str = " INDEXED BY tokens_by_user_in_organization";
 
 /// Selected tokens `x`, in the order of minting.
 struct Range {
-    /// What makes SQLite read no more tokens than it must.
+    /// The index that SQLite must use, to read no other tokens.
     index: &'static str,
-    /// What comes after `WHERE`.
+    /// The text after `WHERE`.
     condition: String,
     parameters: Vec<Value>,
 }
 
-/// Returns at most `limit` of the selected live tokens of an organization, or of a user's in it.
+/// Selects at most `limit` live tokens of an organization, or of one user in it.
 fn range(
     (organization, user): (OrganizationId, Option<UserId>),
     selection: Selection<'_>,
     limit: usize,
     is_postgres: bool,
 ) -> Range {
-    // With the `+` a look-up by ID uses no other index.
+    // With the `+` SQLite looks up ids in their own index.
     let (index, plus) = match selection {
         Selection::Ids(_) => ("", "+"),
         Selection::Filter(..) if is_postgres => ("", ""),
@@ -88,8 +88,8 @@ fn range(
 }
 
 impl Snapshot {
-    /// Returns at most `limit` of the selected tokens of an organization, or of a user's in it, with
-    /// their owners, in the order of minting.
+    /// Returns at most `limit` selected tokens of an organization, or of one user in it, with their
+    /// owners, in the order of minting.
     pub async fn selected_tokens(
         &mut self,
         (slug, organization, user): (&Slug, OrganizationId, Option<UserId>),
@@ -114,7 +114,7 @@ impl Snapshot {
 }
 
 impl Transaction {
-    /// Revokes what [`Snapshot::selected_tokens`] returns.
+    /// Revokes the tokens that [`Snapshot::selected_tokens`] returns, and returns them.
     pub async fn delete_selected_tokens(
         &mut self,
         (slug, organization, user): (&Slug, OrganizationId, Option<UserId>),
@@ -126,8 +126,8 @@ impl Transaction {
             range((organization, user), selection, limit, is_postgres);
         let range =
             format!("position IN (SELECT x.position FROM tokens x{index} WHERE {condition})");
-        let touched = Touched::Organization(organization);
-        self.delete_tokens(Some(slug), &range, parameters, touched).await
+        let invalidation = Invalidation::Organization(organization);
+        self.delete_tokens(Some(slug), &range, parameters, invalidation).await
     }
 }
 
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_request_names_is_found_without_reading_the_whole_organization() {
+    fn selected_tokens_are_found_without_reading_the_whole_organization() {
         let empty = || RevocationFilter {
             owner: None,
             group: None,

@@ -1,4 +1,4 @@
-//! Requests that share a statement on PostgreSQL.
+//! Lookups of access that share a statement on PostgreSQL.
 
 use crate::database::connect;
 use crate::failing::eventually;
@@ -8,7 +8,6 @@ use libtest_mimic::Trial;
 use orgtokens_server::caller::Role;
 use orgtokens_server::store::Error;
 use orgtokens_server::token::PlainToken;
-use std::sync::atomic::Ordering;
 
 /// Ends the connections to this database that wait for a lock.
 const END_WAITING: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -17,12 +16,12 @@ const END_WAITING: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activit
 pub fn trials() -> Vec<Trial> {
     trials!(
         [Backend::Postgres],
-        if_a_shared_statement_fails_its_requests_do_and_the_next_one_succeeds,
-        many_requests_share_a_statement_and_each_has_its_own_answer,
+        if_a_shared_statement_fails_its_lookups_fail_and_the_next_one_succeeds,
+        many_lookups_share_a_statement_and_each_has_its_own_answer,
     )
 }
 
-async fn if_a_shared_statement_fails_its_requests_do_and_the_next_one_succeeds(backend: Backend) {
+async fn if_a_shared_statement_fails_its_lookups_fail_and_the_next_one_succeeds(backend: Backend) {
     let stage = Stage::new(backend).await;
     let (store, url) = (stage.here.store(), &stage.database.url);
     let (mut locker, watcher) = (connect(url).await, connect(url).await);
@@ -40,13 +39,13 @@ async fn if_a_shared_statement_fails_its_requests_do_and_the_next_one_succeeds(b
     ask().await.expect("another connection");
 }
 
-async fn many_requests_share_a_statement_and_each_has_its_own_answer(backend: Backend) {
+async fn many_lookups_share_a_statement_and_each_has_its_own_answer(backend: Backend) {
     let stage = Stage::new(backend).await;
     let bob = stage.member("bob", Role::Viewer).await;
     let unknown = credential(&PlainToken::generate().expect("random bytes"));
     let store = stage.here.store();
     let (slug, other) = (acme(), "other".parse().expect("a slug"));
-    let before = store.counts().statements.load(Ordering::Relaxed);
+    let before = store.counts().statements.get();
     let answers = join_all((0..100).map(|index| {
         let asked = [&stage.owner, &bob, &unknown][index % 3];
         let slug = [None, Some(&slug), Some(&other)][index / 3 % 3];
@@ -66,6 +65,6 @@ async fn many_requests_share_a_statement_and_each_has_its_own_answer(backend: Ba
         let place = access.organization.as_ref().map(|place| place.role);
         assert_eq!(place, (index / 3 % 3 == 1).then_some(role), "{index}");
     }
-    let statements = store.counts().statements.load(Ordering::Relaxed) - before;
+    let statements = store.counts().statements.get() - before;
     assert!((4..50).contains(&statements), "{statements}");
 }

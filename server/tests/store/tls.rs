@@ -1,6 +1,6 @@
-//! TLS to PostgreSQL: what each `sslmode` encrypts, and which certificates it trusts. The
-//! server's certificate is for `localhost`, and no authority of the system signed it.
-//! Error texts are not tested here.
+//! TLS to PostgreSQL: whether each `sslmode` encrypts, and which certificates it accepts. The
+//! server's certificate is for `localhost`, and no system authority has signed it. Error texts are
+//! not tested here.
 
 use crate::database::{Database, connect};
 use crate::stage::{Backend, trials};

@@ -1,5 +1,4 @@
-//! What a server remembers is what it would read again: after every change, of any server, on the
-//! next request.
+//! Cached answers are the same as answers from the database, after every change of any server.
 
 use crate::stage::{Backend, Stage, acme, bound, credential, list_tokens, name, trials};
 use futures::future::join_all;
@@ -22,11 +21,11 @@ pub fn trials() -> Vec<Trial> {
     let mut trials: Vec<Trial> = trials!(
         Backend::BOTH,
         a_revoked_token_is_refused_at_once_by_every_server,
-        every_kind_of_change_is_seen_at_once_by_the_server_that_makes_it,
-        what_is_remembered_is_what_a_new_server_reads,
+        each_kind_of_change_is_seen_at_once_by_the_server_that_makes_it,
+        cached_answers_are_the_same_as_those_of_a_new_server,
     );
     let of_files: Vec<Trial> =
-        trials!([Backend::Sqlite], a_change_by_hand_is_seen_after_one_that_changed_nothing);
+        trials!([Backend::Sqlite], a_change_by_hand_is_seen_after_a_transaction_without_a_change);
     trials.extend(of_files);
     // cargo nextest run -p orgtokens-server --test store --run-ignored only rounds
     let long: Vec<Trial> = trials!(Backend::BOTH, no_answer_is_outdated_in_10_000_rounds);
@@ -70,7 +69,7 @@ async fn alternate(backend: Backend, rounds: u32) {
     }
 }
 
-/// A change of what bob may see.
+/// A change that affects what bob may do.
 #[derive(Clone, Copy, Debug)]
 enum Change {
     Mint(u8),
@@ -91,8 +90,9 @@ fn grouped() -> MintRequest {
     MintRequest { group: Some(name("group")), scopes, ..bound() }
 }
 
-/// A question, and changes before which it is asked, each with who makes it on which server.
-fn cases() -> impl Strategy<Value = (Question, Vec<(Change, bool, bool)>)> {
+/// A request, and changes after each of which it is sent. Each change has its server and its
+/// author.
+fn cases() -> impl Strategy<Value = (Request, Vec<(Change, bool, bool)>)> {
     let change = prop_oneof![
         any::<u8>().prop_map(|number| Change::Mint(number % 4)),
         any::<u8>().prop_map(|number| Change::MintForGroup(number % 4)),
@@ -104,60 +104,60 @@ fn cases() -> impl Strategy<Value = (Question, Vec<(Change, bool, bool)>)> {
         Just(Change::Disable),
         Just(Change::Enable),
     ];
-    (select(&Question::ALL), vec((change, any::<bool>(), any::<bool>()), 1..12))
+    (select(&Request::ALL), vec((change, any::<bool>(), any::<bool>()), 1..12))
 }
 
-async fn what_is_remembered_is_what_a_new_server_reads(backend: Backend) {
+async fn cached_answers_are_the_same_as_those_of_a_new_server(backend: Backend) {
     let count = if backend == Backend::Sqlite { 48 } else { 6 };
     let mut runner = TestRunner::new(Config { cases: count, ..Config::default() });
-    let compare = |(question, changes): (Question, Vec<(Change, bool, bool)>)| {
-        let compared = compare_after(backend, question, &changes);
+    let compare = |(request, changes): (Request, Vec<(Change, bool, bool)>)| {
+        let compared = compare_after(backend, request, &changes);
         block_in_place(|| Handle::current().block_on(compared));
         Ok(())
     };
     runner.run(&cases(), compare).expect("no difference");
 }
 
-/// Compares the answers of two servers with those of a new one, after each change.
-async fn compare_after(backend: Backend, question: Question, changes: &[(Change, bool, bool)]) {
+/// Compares the answers of two servers with the answers of a new server, after each change.
+async fn compare_after(backend: Backend, request: Request, changes: &[(Change, bool, bool)]) {
     let stage = Stage::new(backend).await;
     let bob = stage.member("bob", Role::Member).await;
     for (change, is_here, is_by_bob) in changes {
         let service = if *is_here { &stage.here } else { &stage.there };
         let author = if *is_by_bob { &bob } else { &stage.owner };
-        // Many are refused, such as the second of two alike.
-        let _ = make(*change, service, author).await;
+        // Many changes are refused, such as the second of two equal ones.
+        let _ = apply(*change, service, author).await;
         let new = Service::new(Store::open(&stage.database.url).await.expect("the database"));
-        for asker in [&stage.owner, &bob] {
-            let expected = answer(&new, asker, question).await;
+        for caller in [&stage.owner, &bob] {
+            let expected = answer(&new, caller, request).await;
             for service in [&stage.here, &stage.there] {
-                // The second time it may be remembered.
+                // The second answer may be cached.
                 for _ in 0..2 {
-                    assert_eq!(answer(service, asker, question).await, expected, "{change:?}");
+                    assert_eq!(answer(service, caller, request).await, expected, "{change:?}");
                 }
             }
         }
     }
 }
 
-/// Makes each kind of change on one server. It must change an answer that this server remembers.
-async fn every_kind_of_change_is_seen_at_once_by_the_server_that_makes_it(backend: Backend) {
-    for question in Question::ALL {
-        make_every_change(&Stage::new(backend).await, question).await;
+/// Makes each kind of change on one server. Each must change an answer that this server has cached.
+async fn each_kind_of_change_is_seen_at_once_by_the_server_that_makes_it(backend: Backend) {
+    for request in Request::ALL {
+        make_every_change(&Stage::new(backend).await, request).await;
     }
 }
 
-async fn make_every_change(stage: &Stage, question: Question) {
-    const LIST: &[Question] = &[Question::Tokens];
-    const BUT_VALIDATION: &[Question] = &[Question::Tokens, Question::Organization];
+async fn make_every_change(stage: &Stage, request: Request) {
+    const LIST: &[Request] = &[Request::Tokens];
+    const BUT_VALIDATION: &[Request] = &[Request::Tokens, Request::Organization];
     let bob = stage.member("bob", Role::Admin).await;
     let mint = async |token, request| {
         let minted = stage.here.mint_token(&bob, &name(token), request).await;
         credential(&minted.expect("a token").token)
     };
     let owner = &stage.owner;
-    make(Change::AddGroup, &stage.here, owner).await.expect("a group");
-    let askers = [
+    apply(Change::AddGroup, &stage.here, owner).await.expect("a group");
+    let callers = [
         owner,
         &bob,
         &mint("first-bound", &bound()).await,
@@ -165,33 +165,34 @@ async fn make_every_change(stage: &Stage, question: Question) {
         &mint("grouped", &grouped()).await,
     ];
     let all = async |service: &Service| {
-        join_all(askers.map(|asker| answer(service, asker, question))).await
+        join_all(callers.map(|caller| answer(service, caller, request))).await
     };
     for (change, shows_in) in [
         (Change::Mint(0), LIST),
         (Change::Revoke(0), LIST),
         (Change::SetRole(Role::Member), LIST),
-        (Change::DeleteGroup, &Question::ALL),
-        (Change::Disable, &Question::ALL),
-        (Change::Enable, &Question::ALL),
-        (Change::RevokeById, &Question::ALL),
-        (Change::Remove, &Question::ALL),
+        (Change::DeleteGroup, &Request::ALL),
+        (Change::Disable, &Request::ALL),
+        (Change::Enable, &Request::ALL),
+        (Change::RevokeById, &Request::ALL),
+        (Change::Remove, &Request::ALL),
         (Change::SetRole(Role::Owner), BUT_VALIDATION),
-        (Change::RemoveUser, &Question::ALL),
+        (Change::RemoveUser, &Request::ALL),
     ] {
         let before = all(&stage.here).await;
-        make(change, &stage.here, owner).await.expect("a change");
+        apply(change, &stage.here, owner).await.expect("a change");
         let after = all(&stage.here).await;
-        assert_eq!(after != before, shows_in.contains(&question), "{change:?}");
+        assert_eq!(after != before, shows_in.contains(&request), "{change:?}");
         let new = Service::new(Store::open(&stage.database.url).await.expect("the database"));
         assert_eq!(after, all(&new).await, "{change:?}");
     }
 }
 
-/// A transaction without a change publishes no commit, so it hides none of another process.
-async fn a_change_by_hand_is_seen_after_one_that_changed_nothing(backend: Backend) {
+/// A transaction without a change publishes no commit, so it must not hide a commit of another
+/// process.
+async fn a_change_by_hand_is_seen_after_a_transaction_without_a_change(backend: Backend) {
     let stage = Stage::new(backend).await;
-    make(Change::Mint(0), &stage.here, &stage.owner).await.expect("a token");
+    apply(Change::Mint(0), &stage.here, &stage.owner).await.expect("a token");
     let list = async || list_tokens(&stage.here, &stage.owner, None).await.expect("a page").items;
     assert_eq!(list().await[0]["name"], "token-0");
     let same = Operator(&stage.here).set_member(&acme(), &name("owner"), Role::Owner).await;
@@ -203,27 +204,27 @@ async fn a_change_by_hand_is_seen_after_one_that_changed_nothing(backend: Backen
     assert_eq!(list().await[0]["name"], "by-hand");
 }
 
-/// What a credential asks. Only its last answer is remembered, so a test asks one question alone.
+/// A request. Only the last answer for a credential is cached, so each test sends only one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Question {
+enum Request {
     Tokens,
     Validation,
     Organization,
 }
 
-impl Question {
+impl Request {
     const ALL: [Self; 3] = [Self::Tokens, Self::Validation, Self::Organization];
 }
 
-async fn answer(service: &Service, asker: &Credential, question: Question) -> String {
-    match question {
-        Question::Tokens => format!("{:?}", list_tokens(service, asker, None).await),
-        Question::Validation => format!("{:?}", service.validate(asker).await),
-        Question::Organization => format!("{:?}", service.within(asker, &acme()).get().await),
+async fn answer(service: &Service, caller: &Credential, request: Request) -> String {
+    match request {
+        Request::Tokens => format!("{:?}", list_tokens(service, caller, None).await),
+        Request::Validation => format!("{:?}", service.validate(caller).await),
+        Request::Organization => format!("{:?}", service.within(caller, &acme()).get().await),
     }
 }
 
-async fn make(
+async fn apply(
     change: Change,
     service: &Service,
     author: &Credential,

@@ -1,9 +1,9 @@
-//! What both backends work with: statements with positional parameters, and rows by column. It knows
-//! nothing of the domain but what is kept of a value, and what a statement touches.
+//! Statements with positional parameters, and rows by column, for both backends. Of the domain it
+//! knows only how values are stored, and what a statement invalidates.
 //!
 //! Parameters are `$1`, `$2`, ... in the order of their first appearance.
 
-use super::remembered::Touched;
+use super::access_cache::Invalidation;
 use super::{Error, Result};
 use crate::caller::{OrganizationId, Origin, Role, UserId};
 use crate::expiration::Lifetime;
@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use uuid::Uuid;
 
-/// A parameter of a statement, or a column of a row that outlives it.
+/// A parameter of a statement, or an owned column of a row.
 #[derive(Clone, Debug)]
 pub enum Value {
     Integer(i64),
@@ -29,12 +29,12 @@ pub enum Value {
     Hashes(Vec<[u8; 32]>),
 }
 
-/// Declares what is kept of a value.
+/// Declares how each type is stored.
 macro_rules! parameters {
-    ($($type:ty: $value:ident => $kept:expr),+ $(,)?) => {$(
+    ($($type:ty: $value:ident => $stored:expr),+ $(,)?) => {$(
         impl From<$type> for Value {
             fn from($value: $type) -> Self {
-                $kept.into()
+                $stored.into()
             }
         }
     )+};
@@ -73,36 +73,36 @@ impl<T: Into<Self>> From<Option<T>> for Value {
 pub struct Statement {
     pub sql: Cow<'static, str>,
     pub parameters: Vec<Value>,
-    /// What it makes outdated.
-    pub touched: Touched,
+    /// The cache entries that it makes outdated.
+    pub invalidation: Invalidation,
 }
 
 /// Returns a statement with these parameters.
 macro_rules! sql {
     ($text:expr $(, $parameter:expr)* $(,)?) => {
-        $crate::store::connection::Statement::new($text, [$(Into::into($parameter)),*])
+        $crate::store::statement::Statement::new($text, [$(Into::into($parameter)),*])
     };
 }
 
 pub(super) use sql;
 
 impl Statement {
-    /// Like [`sql!`], with a list of parameters. A statement that changes anything touches everything,
-    /// unless it says what.
+    /// Like [`sql!`], with a list of parameters. A statement that writes invalidates everything,
+    /// unless [`Statement::invalidating`] limits that.
     pub fn new(sql: impl Into<Cow<'static, str>>, parameters: impl Into<Vec<Value>>) -> Self {
         let sql = sql.into();
         let is_read = sql.starts_with("SELECT ");
-        let touched = if is_read { Touched::Nothing } else { Touched::Everything };
-        Self { sql, parameters: parameters.into(), touched }
+        let invalidation = if is_read { Invalidation::Nothing } else { Invalidation::Everything };
+        Self { sql, parameters: parameters.into(), invalidation }
     }
 
-    /// Returns the same statement, which makes no more outdated than this.
-    pub fn touching(self, touched: Touched) -> Self {
-        Self { touched, ..self }
+    /// Returns the same statement, which invalidates these entries alone.
+    pub fn invalidating(self, invalidation: Invalidation) -> Self {
+        Self { invalidation, ..self }
     }
 }
 
-/// Returns a condition that a column has one of the bytes that a parameter of [`hex_list`] has.
+/// Returns a condition that the value of a column is in a parameter that [`hex_list`] returned.
 pub fn in_hex_list(column: &str, parameter: usize, is_postgres: bool) -> String {
     if is_postgres {
         format!(
@@ -114,13 +114,13 @@ pub fn in_hex_list(column: &str, parameter: usize, is_postgres: bool) -> String 
     }
 }
 
-/// Returns a list as one parameter, which both backends can read.
+/// Returns a list of values as one parameter, in a form that both backends can read.
 pub fn hex_list<'a>(list: impl Iterator<Item = &'a [u8]>) -> Value {
     let list = serde_json::to_string(&list.map(hex).collect::<Vec<_>>());
     Value::Text(list.expect("text has a JSON form"))
 }
 
-/// Returns bytes as text, for a parameter that is JSON.
+/// Returns bytes as hexadecimal text, for a parameter in JSON.
 pub fn hex(bytes: &[u8]) -> String {
     let digit = |value| char::from_digit(u32::from(value), 16).unwrap_or_default();
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
@@ -154,7 +154,7 @@ impl dyn Row + '_ {
     /// Reads a column.
     ///
     /// # Errors
-    /// [`Error::Broken`] if it does not hold what its table says.
+    /// [`Error::Broken`] if the type or the value is wrong.
     pub fn get<'a, T: FromColumn<'a>>(&'a self, index: usize) -> Result<T> {
         T::from_column(self.column(index)?).ok_or_else(|| corrupt(index))
     }
@@ -164,9 +164,9 @@ impl dyn Row + '_ {
     }
 }
 
-/// What is read from a column.
+/// A type that can be read from a column.
 pub trait FromColumn<'a>: Sized {
-    /// Returns `None` if the column does not hold it.
+    /// Returns `None` if the type or the value of the column is wrong.
     fn from_column(column: Column<'a>) -> Option<Self>;
 }
 
@@ -176,7 +176,7 @@ impl<'a, T: FromColumn<'a>> FromColumn<'a> for Option<T> {
     }
 }
 
-/// Declares what a value is read from.
+/// Declares how each type is read.
 macro_rules! columns {
     ($($($type:ty)|+: $kind:ident($value:pat) => $read:expr),+ $(,)?) => {$($(
         impl<'a> FromColumn<'a> for $type {
@@ -202,7 +202,7 @@ columns! {
     [u8; 32]: Bytes(bytes) => bytes.try_into().ok(),
 }
 
-/// Returns the error for a column that does not hold what its table says.
+/// Returns the error for a column whose type or value is wrong.
 pub fn corrupt(index: usize) -> Error {
     Error::Broken(format!(
         "the database is damaged (column {index} of a row does not hold what its table says): \

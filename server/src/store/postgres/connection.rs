@@ -1,7 +1,7 @@
 //! One connection to the database: its settings, its prepared statements, and whether the database
-//! sent a warning. It knows no transactions.
+//! sent a warning. Transactions are in [`super::Session`].
 
-use super::super::connection::{Row, Statement};
+use super::super::statement::{Row, Statement};
 use super::super::{Error, Result};
 use super::url::Target;
 use futures::future::try_join_all;
@@ -17,44 +17,43 @@ use tokio::time::timeout;
 use tokio_postgres::error::Severity;
 use tokio_postgres::{AsyncMessage, Client, Config, Statement as Prepared};
 
-/// How long one host may take from the first packet to a ready session.
+/// How long one host may take to connect, with TLS, authentication and settings.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(4);
-/// How long an answer may take: the server ends statements at 5 s, and its error needs time.
+/// How long an answer may take: the server cancels statements after 5 s, and then sends an error.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// The server ends statements and lock waits itself, also for a lost client; lock waits end later
-/// than the second after which it notices a deadlock. Commits are synced even if the database's
-/// default is not to wait.
+/// Timeouts of the server, so that statements and lock waits end even if this client is lost. The
+/// server looks for deadlocks after 1 s, so a lock wait is longer. Commits are synced even if the
+/// default of the database is not to wait.
 const SETTINGS: &str = "SET statement_timeout = 5000; SET lock_timeout = 4000;
     SET idle_in_transaction_session_timeout = 10000;
     SELECT set_config('synchronous_commit', 'on', false)
     WHERE current_setting('synchronous_commit') = 'off'";
-/// Every hot query uses an index. By default the planner reads whole tables while they are small, and
-/// a prepared statement keeps such a plan while they grow. Not every engine that speaks the protocol
-/// knows these settings.
+/// Makes the planner prefer indexes. By default it scans small tables, and a prepared statement
+/// keeps its plan while the table grows. Some compatible engines do not know these settings.
 const PLANNER: &str = "SET random_page_cost = 1.1; SET enable_seqscan = off; SET jit = off";
 
-/// What `now_ms()` means: the time of the database, but never below the newest one that it holds, so
-/// that nothing that has expired is accepted again after a failover to a machine whose clock is behind.
+/// The SQL of `now_ms()`: the time of the database, but never before its newest audit entry. So no
+/// expired token is accepted again after a failover to a machine whose clock is behind.
 const NOW: &str = "greatest((extract(epoch FROM statement_timestamp()) * 1000)::bigint,
     (SELECT created_at FROM audit_log ORDER BY id DESC LIMIT 1))";
 
 /// An open connection; dropping it closes it at once.
-pub struct Link {
+pub struct Connection {
     client: Client,
     prepared: Mutex<HashMap<String, Prepared>>,
     has_warned: Arc<AtomicBool>,
-    /// Moves the messages of the connection.
+    /// Reads and writes the socket.
     _driver: JoinSet<()>,
 }
 
-impl Link {
-    /// Connects to the first host that takes writes.
+impl Connection {
+    /// Connects to the first host that accepts writes.
     pub async fn open(target: &Target) -> Result<Self> {
         let mut failure = Error::Unavailable("the URL names no host".to_owned());
         for host in &target.hosts {
             match timeout(OPEN_TIMEOUT, Self::open_one(host, target)).await {
-                Ok(Ok(link)) => return Ok(link),
+                Ok(Ok(connection)) => return Ok(connection),
                 Ok(Err(error)) => failure = error,
                 Err(_) => failure = Error::Unavailable("a host does not answer".to_owned()),
             }
@@ -70,7 +69,7 @@ impl Link {
         driver.spawn(async move {
             while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await
             {
-                // It is noted before the answer that it belongs to is passed on.
+                // Set before the client receives the answer that the warning belongs to.
                 if let AsyncMessage::Notice(notice) = message
                     && notice.parsed_severity() == Some(Severity::Warning)
                 {
@@ -78,10 +77,10 @@ impl Link {
                 }
             }
         });
-        let link = Self { client, prepared: Mutex::default(), has_warned, _driver: driver };
-        link.run(SETTINGS).await?;
-        match link.run(PLANNER).await {
-            Ok(()) | Err(Error::Broken(_)) => Ok(link),
+        let connection = Self { client, prepared: Mutex::default(), has_warned, _driver: driver };
+        connection.run(SETTINGS).await?;
+        match connection.run(PLANNER).await {
+            Ok(()) | Err(Error::Broken(_)) => Ok(connection),
             Err(error) => Err(error),
         }
     }
@@ -90,12 +89,12 @@ impl Link {
         self.client.is_closed()
     }
 
-    /// Runs one text of statements without parameters or rows.
+    /// Runs statements without parameters or rows, as one text.
     pub async fn run(&self, statements: &str) -> Result<()> {
         Ok(self.client.batch_execute(statements).await?)
     }
 
-    /// Runs statements in one round trip, and returns what `map` makes of the rows of the last one.
+    /// Runs statements in one round trip. Returns the rows of the last one, converted by `map`.
     pub async fn query<T: Send>(
         &self,
         statements: &[Statement],
@@ -112,20 +111,22 @@ impl Link {
             }
             Ok(found)
         };
-        // Polled in this order, so sent in this order; the first error is the first one's.
+        // `try_join!` polls, and so sends, in this order. The first error wins.
         try_join!(self.run_all(before, &prepared), rows).map(|((), found)| found)
     }
 
-    /// Runs statements without rows and COMMIT, in one round trip. It is [`Error::Unknown`] if the
-    /// commit may have happened nevertheless.
+    /// Runs statements without rows and COMMIT, in one round trip.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] if the change may be committed nevertheless.
     pub async fn commit(&self, statements: &[Statement]) -> Result<()> {
         let prepared = self.prepare(statements).await?;
         self.has_warned.store(false, Ordering::SeqCst);
         let (changed, committed) = join!(self.run_all(statements, &prepared), self.run("COMMIT"));
-        // After an error that the database itself reported, COMMIT rolls back.
+        // After an error in a statement, COMMIT succeeds as a rollback.
         let is_decided = committed.is_ok();
         match changed.and(committed) {
-            // PostgreSQL warns, and reports success, if it stopped waiting for its standby.
+            // If PostgreSQL stops waiting for its standby, it reports success with a warning.
             Ok(()) if self.has_warned.load(Ordering::SeqCst) => {
                 Err(Error::Unknown("the database warned during COMMIT".to_owned()))
             }
