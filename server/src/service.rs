@@ -21,6 +21,7 @@ mod uses;
 pub use audit::CODES;
 pub use minting::MintPolicy;
 pub use operator::{FIRST_TOKEN, Operator};
+pub use tokens::TokenCursor;
 pub use uses::Flush;
 
 use crate::access::{self, Action, Extent};
@@ -31,11 +32,16 @@ use crate::records::Page;
 use crate::store::{Access, List, Purpose, Reach, Snapshot, Store, Transaction, View, WriteLock};
 use list_cache::ListCache;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Mutex;
 use uses::Uses;
 
 /// How often a transaction is retried after a conflict with another one.
 const RETRIES: u32 = 3;
+
+/// How long PostgreSQL may take for each statement of a change that revokes any number of tokens. Half a
+/// million take about 5 seconds.
+const CASCADE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How many items a page of a long list has. A thread reads so many in a third of a millisecond, so
 /// that small requests do not wait long.

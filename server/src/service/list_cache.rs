@@ -14,7 +14,7 @@ const CAPACITY: u64 = 16 * 1024 * 1024;
 const EXPECTED_LISTS: usize = 4_096;
 
 /// The key of a list: the tokens of an organization, all of them or those of one user.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ListKey(pub OrganizationId, pub Option<UserId>);
 
 /// The version of a list. It differs after every change that shows in the list.

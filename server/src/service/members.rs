@@ -2,7 +2,7 @@
 //! organization keeps an owner.
 
 use super::audit::{Actor, Event, record, revocations};
-use super::{InOrganization, page_size, reach};
+use super::{CASCADE_TIMEOUT, InOrganization, page_size, reach};
 use crate::access::{Action, Extent, ROLE};
 use crate::caller::Role;
 use crate::error::{Error, Result};
@@ -89,6 +89,7 @@ impl InOrganization<'_> {
     /// Removes a member, and revokes the member's tokens that are bound to the organization.
     pub async fn remove_member(self, username: &Name) -> Result<()> {
         self.write(Purpose::Revocation, |mut change| async move {
+            change.set_timeouts(Some(CASCADE_TIMEOUT));
             let (access, target) =
                 change.access_to(&MEMBER, self.credential, self.slug, username).await?;
             let is_self = *username == access.caller.username;

@@ -97,6 +97,7 @@ impl Operator<'_> {
     /// how many there were.
     pub async fn remove_member(&self, slug: &Slug, username: &Name) -> Result<usize> {
         self.write(Purpose::Revocation, async |change| {
+            change.set_timeouts(None);
             let membership = lock_member(change, slug, username).await?;
             members::remove(change, Actor::Operator, membership, username).await
         })
@@ -228,7 +229,7 @@ impl Operator<'_> {
     /// Returns a snapshot without time limits, to read a list completely.
     async fn snapshot(&self) -> store::Result<Snapshot> {
         let mut view = self.0.store.read(View::Snapshot).await?;
-        view.lift_timeouts();
+        view.set_timeouts(None);
         Ok(view)
     }
 

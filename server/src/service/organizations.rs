@@ -2,7 +2,7 @@
 //! Deleting a group revokes its tokens.
 
 use super::audit::{Actor, Event, record, revocations};
-use super::{InOrganization, Service, page_size, reach};
+use super::{CASCADE_TIMEOUT, InOrganization, Service, page_size, reach};
 use crate::access::{Action, Extent, OwnAction, decide_own};
 use crate::caller::{Binding, Credential};
 use crate::error::{Error, Result};
@@ -121,6 +121,7 @@ impl InOrganization<'_> {
     /// Deletes a group and revokes its tokens.
     pub async fn delete_group(self, name: &Name) -> Result<Group> {
         self.write(Purpose::Revocation, |mut change| async move {
+            change.set_timeouts(Some(CASCADE_TIMEOUT));
             let (access, group) =
                 change.access_to(&GROUP, self.credential, self.slug, name).await?;
             let (caller, reach, _) = reach(access, Action::ManageGroups)?;

@@ -16,6 +16,14 @@ use crate::token::TokenId;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
+/// The position of a page of a list: after this token, in the list of the first page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenCursor(Position, ListKey);
+
+/// The caller's role decides which tokens a list shows. If it changes between two pages, the client would
+/// miss tokens.
+const OTHER_LIST: Error = Error::Forbidden("your role has changed: read the list again");
+
 impl Service {
     /// Lists the tokens of the caller's user within the token's binding, in the order of minting.
     pub async fn list_own_tokens(
@@ -86,12 +94,15 @@ impl InOrganization<'_> {
 
     /// Lists the tokens that are bound to an organization, in the order of minting: all of them for owners
     /// and admins, the caller's own for other members. Returns a page, serialized by `write`.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] if the caller sees other tokens than on the previous page.
     pub async fn list_tokens(
         self,
-        after: Option<Position>,
+        after: Option<TokenCursor>,
         write: impl Fn(Vec<OrganizationToken>) -> Result<Bytes>,
-    ) -> Result<(Bytes, Option<Position>)> {
-        let range = (after.unwrap_or(0), page_size(after.as_ref()));
+    ) -> Result<(Bytes, Option<TokenCursor>)> {
+        let range = (after.map_or(0, |after| after.0), page_size(after.as_ref()));
         let (write, cache) = (&write, &self.service.list_cache);
         let sees_all = |role| may_do_all(role, Action::ManageTokens);
         let (credential, slug, store) = (self.credential, self.slug, &self.service.store);
@@ -114,6 +125,9 @@ impl InOrganization<'_> {
             let listed = view.organization_tokens(credential, slug, sees_all, range);
             let (access, page) = listed.await?;
             let (key, version) = list_key(&access)?;
+            if after.is_some_and(|after| after.1 != key) {
+                return Err(OTHER_LIST);
+            }
             let TokenPage { tokens, valid_until } = page;
             let bytes = write(tokens.items)?;
             if let Some(version) = version
@@ -122,7 +136,7 @@ impl InOrganization<'_> {
             {
                 cache.insert(key, CachedList { version, valid_until, bytes: bytes.clone() });
             }
-            Ok((bytes, tokens.next))
+            Ok((bytes, tokens.next.map(|position| TokenCursor(position, key))))
         }))
         .await
     }

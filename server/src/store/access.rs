@@ -9,9 +9,8 @@ pub(super) use batcher::AccessBatcher;
 pub(super) use target::access_to_member;
 pub use target::{FoundDetails, FoundToken, GROUP, MEMBER, TOKEN, TOKEN_DETAILS, TargetMember};
 
-use super::access_cache::{CachedAccess, Generation};
+use super::access_cache::{CachedAccess, Generation, Invalidation};
 use super::audit::chain::ChainHead;
-use super::sqlite::Session;
 use super::statement::{Row, Statement, sql};
 use super::{Backend, Error, Result, Snapshot, Store, Transaction, View, WriteLock, rows};
 use crate::access::Place;
@@ -176,8 +175,9 @@ impl Store {
                 self.read(View::Statement).await?.read_access(credential, slug).await?
             }
             Backend::Postgres(postgres) => {
+                let generation = Some(self.access_cache.guess());
                 let access = self.access_batcher.look_up(postgres, &self.counts, credential, slug);
-                (accepted(access.await?, credential)?, None)
+                (accepted(access.await?, credential)?, generation)
             }
         };
         Ok(self.access_cache.insert(credential, slug, access, generation))
@@ -192,7 +192,8 @@ impl Store {
         self.access_cache.get(credential, slug, self.generation()?, || self.clock.now())
     }
 
-    /// Returns the last result of [`Store::access`], which may be outdated. PostgreSQL only.
+    /// Returns the last result of [`Store::access`], unless this process has changed it. Other servers
+    /// may have. PostgreSQL only.
     pub fn last_known_access(
         &self,
         credential: &Credential,
@@ -244,7 +245,10 @@ impl Snapshot {
         statement: Statement,
         read: impl Fn(&dyn Row) -> Result<T> + Send + Sync,
     ) -> Result<(Access, Option<Generation>, Vec<T>)> {
-        let generation = self.connection.sqlite().and_then(Session::generation);
+        let generation = match self.connection.sqlite() {
+            Some(session) => session.generation(),
+            None => Some(self.access_cache.guess()),
+        };
         let mut access = None;
         let read = |row: &dyn Row| {
             if access.is_none() && !row.is_null(0) {
@@ -252,11 +256,9 @@ impl Snapshot {
             }
             read(row)
         };
-        let found = self.all(statement, read).await?;
+        let found = self.all(statement.invalidating(Invalidation::Nothing), read).await?;
         let mut access = access.ok_or(Error::NotAccepted)?;
-        if !self.connection.is_postgres() {
-            access.foreign_commits = generation.map(|generation| generation.foreign_commits);
-        }
+        access.foreign_commits = generation.map(|generation| generation.foreign_commits);
         Ok((access, generation, found))
     }
 }

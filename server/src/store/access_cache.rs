@@ -7,7 +7,8 @@
 //! number, the entry may be older than the commit, and the request reads again. Entries that are
 //! read after the commit are valid.
 //!
-//! On PostgreSQL an entry only tells what was true the last time. Refusals are never cached.
+//! On PostgreSQL an entry is a guess: another server may have changed something. A change of this
+//! process invalidates it too. Refusals are never cached.
 
 use super::access::Access;
 use crate::caller::{Credential, OrganizationId, UserId};
@@ -32,10 +33,12 @@ pub struct Generation {
     pub foreign_commits: u64,
     /// How many write transactions of this process have ended.
     pub transactions: u64,
+    /// Whether commits of other processes are not counted: on PostgreSQL.
+    pub is_guess: bool,
 }
 
 /// The entries that a statement makes outdated.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Invalidation {
     Nothing,
     /// Those of a user: it changes the user, or their tokens or memberships.
@@ -52,6 +55,8 @@ pub struct AccessCache {
     slots: Box<[AtomicU64; SLOTS]>,
     /// The last transaction that invalidated everything.
     everything: AtomicU64,
+    /// How many changes this process has sent to PostgreSQL.
+    changes: AtomicU64,
 }
 
 /// An entry: the access that an earlier request read.
@@ -78,7 +83,8 @@ impl CachedAccess {
 impl Default for AccessCache {
     fn default() -> Self {
         let slots = Box::new(array::from_fn(|_| AtomicU64::default()));
-        Self { entries: Cache::new(CAPACITY), slots, everything: AtomicU64::default() }
+        let (everything, changes) = Default::default();
+        Self { entries: Cache::new(CAPACITY), slots, everything, changes }
     }
 }
 
@@ -88,6 +94,17 @@ impl AccessCache {
         if let Some(slot) = self.slot(invalidation) {
             slot.store(transaction, Ordering::SeqCst);
         }
+    }
+
+    /// Returns the state of a PostgreSQL database, as far as this process changes it.
+    pub fn guess(&self) -> Generation {
+        let transactions = self.changes.load(Ordering::SeqCst);
+        Generation { transactions, is_guess: true, ..Generation::default() }
+    }
+
+    /// Returns the number of a change that is sent to PostgreSQL, for [`Self::invalidate`].
+    pub fn next_change(&self) -> u64 {
+        self.changes.fetch_add(1, Ordering::SeqCst) + 1
     }
 
     fn slot(&self, invalidation: Invalidation) -> Option<&AtomicU64> {
@@ -101,10 +118,12 @@ impl AccessCache {
         Some(&self.slots[usize::from(u16::from_le_bytes([low, high])) % SLOTS])
     }
 
-    /// Returns the entry for a credential and an organization, even if it is outdated.
+    /// Returns the entry for a credential and an organization, unless this process has made it
+    /// outdated.
     pub fn last_known(&self, credential: &Credential, slug: &Slug) -> Option<Arc<CachedAccess>> {
         let entry = self.entries.get(&credential.digest)?;
-        (entry.slug.as_ref() == Some(slug)).then_some(entry)
+        let read = entry.generation?;
+        (entry.slug.as_ref() == Some(slug) && self.is_unchanged(&entry, read)).then_some(entry)
     }
 
     /// Returns the entry if the database would give the same answer in this state, at this time.
@@ -140,10 +159,11 @@ impl AccessCache {
         generation: Option<Generation>,
     ) -> Arc<CachedAccess> {
         let entry = Arc::new(CachedAccess { access, slug: slug.cloned(), generation });
-        // Without a generation it is never valid, so it must not replace one that may be.
-        let may_be_valid = |old: Arc<CachedAccess>| old.generation.is_some();
+        // A guess, or an entry without a generation, must not replace one that may be valid.
+        let is_exact = |of: Option<Generation>| of.is_some_and(|generation| !generation.is_guess);
+        let may_be_valid = |old: Arc<CachedAccess>| is_exact(old.generation);
         let replaces = || !self.entries.get(&credential.digest).is_some_and(may_be_valid);
-        if generation.is_some() || slug.is_some() && replaces() {
+        if is_exact(generation) || slug.is_some() && replaces() {
             self.entries.insert(credential.digest, Arc::clone(&entry));
         }
         entry
@@ -151,9 +171,13 @@ impl AccessCache {
 
     fn is_valid(&self, entry: &CachedAccess, now: Generation) -> bool {
         let Some(read) = entry.generation else { return false };
+        read.foreign_commits == now.foreign_commits && self.is_unchanged(entry, read)
+    }
+
+    /// Returns whether this process has not invalidated an entry that was read in this state.
+    fn is_unchanged(&self, entry: &CachedAccess, read: Generation) -> bool {
         let is_older = |slot: &AtomicU64| slot.load(Ordering::SeqCst) <= read.transactions;
-        read.foreign_commits == now.foreign_commits
-            && entry.invalidated_by().filter_map(|by| self.slot(by)).all(is_older)
+        entry.invalidated_by().filter_map(|by| self.slot(by)).all(is_older)
     }
 }
 
@@ -192,7 +216,7 @@ mod tests {
     }
 
     fn generation(foreign_commits: u64, transactions: u64) -> Generation {
-        Generation { foreign_commits, transactions }
+        Generation { foreign_commits, transactions, is_guess: false }
     }
 
     fn before_expiry() -> DateTime<Utc> {

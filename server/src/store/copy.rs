@@ -32,8 +32,8 @@ pub async fn copy(
 ) -> Result<Vec<(&'static str, i64)>> {
     let (mut source, mut target) =
         (from.read(View::Snapshot).await?, to.write(&WriteLock::None, Purpose::Change).await?);
-    source.lift_timeouts();
-    target.lift_timeouts();
+    source.set_timeouts(None);
+    target.set_timeouts(None);
     target.lock_database();
     let mut counts = Vec::new();
     for (table, ..) in TABLES {

@@ -26,6 +26,9 @@ const BEGIN_WRITING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 /// How long a request waits for COMMIT. A synchronous standby can delay COMMIT without limit.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How much longer than a statement its answer may take.
+const ERROR_TIME: Duration = Duration::from_secs(1);
+
 /// A PostgreSQL database and its connection pool.
 #[derive(Clone)]
 pub struct Postgres {
@@ -95,9 +98,14 @@ impl Session {
         Self { lease: Some(lease), begin, has_begun: false, answer_timeout, commit_timeout }
     }
 
-    /// Waits for answers without a timeout.
-    pub fn lift_timeouts(&mut self) {
-        (self.answer_timeout, self.commit_timeout) = (Duration::MAX, Duration::MAX);
+    /// Sets how long the server may take to answer, but not to COMMIT; `None` is without limit, for
+    /// both.
+    pub fn set_timeouts(&mut self, timeout: Option<Duration>) {
+        // The server ends statements itself, and its error needs time.
+        self.answer_timeout = timeout.map_or(Duration::MAX, |timeout| timeout + ERROR_TIME);
+        if timeout.is_none() {
+            self.commit_timeout = Duration::MAX;
+        }
     }
 
     /// Runs statements in one round trip. Returns the rows of the last one, converted by `map`. An
@@ -140,7 +148,10 @@ impl Session {
         match timeout(self.commit_timeout, committing).await {
             Ok(Ok(committed)) => committed,
             Ok(Err(_)) => Err(Error::Unknown("the commit panicked".to_owned())),
-            Err(_) => Err(Error::Unknown(format!("no answer to COMMIT within {COMMIT_TIMEOUT:?}"))),
+            Err(_) => {
+                let timeout = self.commit_timeout;
+                Err(Error::Unknown(format!("no answer to COMMIT within {timeout:?}")))
+            }
         }
     }
 

@@ -1,16 +1,21 @@
 //! [`Snapshot`] and [`Transaction`], and how they run statements. Their functions for the domain
 //! are in the other modules of the store.
 
-use super::access_cache::AccessCache;
+use super::access_cache::{AccessCache, Invalidation};
 use super::statement::{Row, Statement, sql};
 use super::{Purpose, Result, Store, postgres, sqlite};
 use crate::metrics::{Counter, Histogram};
 use derive_more::{Deref, DerefMut};
 use std::mem;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The bounds of the histogram of the changes that share a commit.
 const BATCH_SIZES: &[u64] = &[1, 2, 4, 8, 16, 32, 64, 128];
+
+/// How many statements are sent together with COMMIT, which has a short timeout. A cascade of more than
+/// 100,000 tokens has more.
+const SENT_WITH_COMMIT: usize = 4;
 
 /// How much work a store has done. BEGIN, COMMIT, ROLLBACK and savepoints are not counted.
 #[derive(Debug)]
@@ -100,21 +105,28 @@ impl Snapshot {
         }
     }
 
-    /// Turns the timeouts of this transaction off.
-    pub fn lift_timeouts(&mut self) {
+    /// Sets the timeouts of this transaction on PostgreSQL: of each answer but that to COMMIT, and of
+    /// pauses between statements. `None` turns them off, that of COMMIT too.
+    pub fn set_timeouts(&mut self, timeout: Option<Duration>) {
         if let Connection::Postgres(session) = &mut self.connection {
-            session.lift_timeouts();
-            let lift = "SELECT set_config(name, '0', true) FROM unnest(ARRAY['statement_timeout',
+            session.set_timeouts(timeout);
+            let milliseconds = timeout.map_or(0, |timeout| timeout.as_millis()).to_string();
+            let set = "SELECT set_config(name, $1, true) FROM unnest(ARRAY['statement_timeout',
                  'idle_in_transaction_session_timeout']) AS name";
-            self.pending.push(sql!(lift));
+            self.pending.push(sql!(set, milliseconds));
         }
     }
 
     /// Takes the statements that are sent now. Counts them, and invalidates cache entries.
     fn take_pending(&mut self) -> Vec<Statement> {
-        if let Some(transaction) = self.connection.sqlite().and_then(sqlite::Session::transaction) {
-            for statement in &self.pending {
-                self.access_cache.invalidate(statement.invalidation, transaction);
+        let invalidations = self.pending.iter().map(|statement| statement.invalidation);
+        for invalidation in invalidations.filter(|it| *it != Invalidation::Nothing) {
+            let transaction = match self.connection.sqlite() {
+                Some(session) => session.transaction(),
+                None => Some(self.access_cache.next_change()),
+            };
+            if let Some(transaction) = transaction {
+                self.access_cache.invalidate(invalidation, transaction);
             }
         }
         self.counts.add(self.pending.len());
@@ -134,6 +146,9 @@ impl Transaction {
     /// The errors of changes that were not sent before; nothing is changed then. After
     /// [`super::Error::Unknown`] the changes may be committed nevertheless.
     pub async fn commit(mut self) -> Result<()> {
+        if self.0.connection.is_postgres() && self.0.pending.len() > SENT_WITH_COMMIT {
+            self.flush().await?;
+        }
         let statements = self.0.take_pending();
         match self.0.connection {
             Connection::Sqlite(session) => session.commit(statements).await,

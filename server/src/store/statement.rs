@@ -23,9 +23,9 @@ pub enum Value {
     Text(String),
     Bytes(Vec<u8>),
     Null,
-    /// An array, for PostgreSQL alone.
+    /// An array, only for PostgreSQL.
     Texts(Vec<String>),
-    /// An array, for PostgreSQL alone.
+    /// An array, only for PostgreSQL.
     Hashes(Vec<[u8; 32]>),
 }
 
@@ -96,7 +96,7 @@ impl Statement {
         Self { sql, parameters: parameters.into(), invalidation }
     }
 
-    /// Returns the same statement, which invalidates these entries alone.
+    /// Returns the same statement, which invalidates only these entries.
     pub fn invalidating(self, invalidation: Invalidation) -> Self {
         Self { invalidation, ..self }
     }

@@ -211,7 +211,7 @@ impl Snapshot {
 }
 
 impl Transaction {
-    /// Adds a change of which nothing is cached.
+    /// Adds a change that invalidates no cache entry.
     fn execute_unread(&mut self, change: Statement) {
         self.execute(change.invalidating(Invalidation::Nothing));
     }

@@ -12,15 +12,13 @@ use orgtokens_server::service::{Operator, Service};
 use orgtokens_server::store::{Store, copy};
 
 pub fn trials() -> Vec<Trial> {
-    let mut trials: Vec<Trial> = trials!(
+    trials!(
         Backend::BOTH,
         a_copy_answers_like_its_source_and_accepts_new_rows,
-        a_target_that_is_not_empty_is_refused_and_unchanged,
-    );
-    let between: Vec<Trial> =
-        trials!([Backend::Postgres], a_copy_to_the_other_backend_and_back_loses_nothing);
-    trials.extend(between);
-    trials
+        a_target_that_is_not_empty_is_refused_and_unchanged;
+        [Backend::Postgres],
+        a_copy_to_the_other_backend_and_back_loses_nothing,
+    )
 }
 
 /// Creates a database with rows in every table, and more tokens than one page of a copy.

@@ -19,7 +19,7 @@ use serde_json::json;
 use std::net::IpAddr;
 
 pub fn trials() -> Vec<Trial> {
-    let mut trials: Vec<Trial> = trials!(
+    trials!(
         Backend::BOTH,
         a_token_is_refused_after_its_expiry,
         an_expired_token_is_not_listed_and_not_found_by_id,
@@ -29,12 +29,10 @@ pub fn trials() -> Vec<Trial> {
         a_restricted_token_is_accepted_only_from_its_addresses,
         a_token_minted_with_a_restricted_token_is_accepted_only_from_its_addresses,
         expired_tokens_stay_refused_if_the_clock_is_set_back,
-        a_refused_expired_token_is_removed,
-    );
-    let on_postgres: Vec<Trial> =
-        trials!([Backend::Postgres], a_locked_place_delays_no_sweep_of_another_one);
-    trials.extend(on_postgres);
-    trials
+        a_refused_expired_token_is_removed;
+        [Backend::Postgres],
+        a_locked_place_delays_no_sweep_of_another_one,
+    )
 }
 
 /// Mints a token that expires in half an hour.

@@ -8,6 +8,7 @@ use libtest_mimic::Trial;
 use orgtokens_server::caller::{Role, UserId};
 use orgtokens_server::name::Name;
 use orgtokens_server::records::MintRequest;
+use orgtokens_server::service::Operator;
 use orgtokens_server::store::{Error, Purpose, Result, Store, Transaction, View, WriteLock};
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,7 @@ pub fn trials() -> Vec<Trial> {
         a_commit_with_a_warning_has_an_unknown_outcome,
         a_commit_that_takes_too_long_has_an_unknown_outcome_and_is_not_cancelled,
         a_commit_whose_request_is_dropped_is_not_cancelled,
+        a_cascade_has_time_for_any_number_of_tokens,
     )
 }
 
@@ -183,4 +185,38 @@ async fn a_commit_whose_request_is_dropped_is_not_cancelled(backend: Backend) {
     assert!(request.await.is_err_and(|error| error.is_cancelled()));
     lock.commit().await.expect("the lock given back");
     eventually(async || is_there(&store, &name("eve")).await.expect("an answer")).await;
+}
+
+async fn a_cascade_has_time_for_any_number_of_tokens(_: Backend) {
+    let stage = Stage::new(Backend::Postgres).await;
+    let (service, slug, bob) = (&stage.here, &acme(), &name("bob"));
+    let database = connect(&stage.database.url).await;
+    let add_tokens = async |count: u32| {
+        let add = format!(
+            "INSERT INTO tokens (id, digest, name, user_id, organization_id, scopes, created_at)
+             SELECT substr(digest, 1, 16), digest, 't' || number, user_id, organization_id, 0, 0
+             FROM members, (SELECT number, sha256(number::text::bytea) AS digest
+             FROM generate_series(1, {count}) AS number) AS n WHERE username = 'bob'"
+        );
+        database.batch_execute(&add).await.expect("tokens");
+    };
+    let require_time = "CREATE FUNCTION require_time() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN IF current_setting('statement_timeout') NOT IN ('0', '1min') OR
+         current_setting('idle_in_transaction_session_timeout') NOT IN ('0', '1min')
+         THEN RAISE 'no time'; END IF; RETURN NULL; END $$;
+         CREATE TRIGGER tokens AFTER DELETE ON tokens EXECUTE FUNCTION require_time();
+         CREATE TRIGGER entries AFTER INSERT ON audit_log EXECUTE FUNCTION require_time()";
+    stage.member("bob", Role::Member).await;
+    database.batch_execute(require_time).await.expect("triggers");
+    // It has more entries than one statement inserts.
+    add_tokens(100_001).await;
+    let organization = service.within(&stage.owner, slug);
+    organization.remove_member(bob).await.expect("removed");
+    database.batch_execute("ALTER TABLE audit_log DISABLE TRIGGER entries").await.expect("off");
+    organization.add_member(bob, Role::Member).await.expect("a member again");
+    database.batch_execute("ALTER TABLE audit_log ENABLE TRIGGER entries").await.expect("on");
+    add_tokens(2).await;
+    assert_eq!(Operator(service).remove_member(slug, bob).await.expect("removed"), 2);
+    let report = service.store().verify_audit(&[]).await.expect("a report");
+    assert!(report.faults.is_empty(), "{:?}", report.faults);
 }

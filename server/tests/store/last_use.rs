@@ -22,7 +22,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const WRITES: u32 = 12;
 
 pub fn trials() -> Vec<Trial> {
-    let mut trials: Vec<Trial> = trials!(
+    trials!(
         Backend::BOTH,
         a_use_is_shown_after_the_next_write,
         a_use_has_the_time_of_the_clock_that_tokens_expire_by,
@@ -32,14 +32,12 @@ pub fn trials() -> Vec<Trial> {
         the_tokens_of_several_batches_are_all_written,
         a_write_adds_no_audit_entry_and_invalidates_no_cache,
         a_service_without_last_use_writes_nothing,
-        tokens_are_selected_by_their_last_use,
-    );
-    let on_sqlite: Vec<Trial> = trials!([Backend::Sqlite], a_failed_write_is_retried);
-    let on_postgres: Vec<Trial> =
-        trials!([Backend::Postgres], a_write_skips_a_locked_token_and_updates_it_later);
-    trials.extend(on_sqlite);
-    trials.extend(on_postgres);
-    trials
+        tokens_are_selected_by_their_last_use;
+        [Backend::Sqlite],
+        a_failed_write_is_retried;
+        [Backend::Postgres],
+        a_write_skips_a_locked_token_and_updates_it_later,
+    )
 }
 
 /// The service of a server that records uses.

@@ -17,12 +17,10 @@ use orgtokens_server::store::{Membership, Purpose, Store, WriteLock};
 const ROUNDS: usize = 15;
 
 pub fn trials() -> Vec<Trial> {
-    let mut trials: Vec<Trial> = trials!(
+    trials!(
         [Backend::Postgres],
         a_locked_organization_delays_no_other_organization_and_no_read,
-        a_locked_user_delays_no_other_user,
-    );
-    let on_both: Vec<Trial> = trials!(
+        a_locked_user_delays_no_other_user;
         Backend::BOTH,
         tokens_are_listed_in_the_order_in_which_servers_minted_them,
         exactly_one_of_twelve_mints_with_the_same_name_succeeds,
@@ -33,9 +31,7 @@ pub fn trials() -> Vec<Trial> {
         two_tokens_that_revoke_each_other_leave_one_token,
         a_revoked_token_cannot_mint,
         the_audit_chain_stays_intact_under_concurrent_writers,
-    );
-    trials.extend(on_both);
-    trials
+    )
 }
 
 async fn exactly_one_of_twelve_mints_with_the_same_name_succeeds(backend: Backend) {

@@ -8,7 +8,7 @@ use orgtokens_server::store::Store;
 pub fn trials() -> Vec<Trial> {
     trials!(
         Backend::BOTH,
-        an_uninitialised_database_is_refused_and_init_is_named,
+        an_uninitialised_database_is_refused_and_the_error_names_init,
         a_newer_schema_is_refused,
         the_database_of_another_program_is_refused,
         several_servers_may_create_one_database_at_once,
@@ -16,7 +16,7 @@ pub fn trials() -> Vec<Trial> {
     )
 }
 
-async fn an_uninitialised_database_is_refused_and_init_is_named(backend: Backend) {
+async fn an_uninitialised_database_is_refused_and_the_error_names_init(backend: Backend) {
     let database = backend.database().await;
     let refusal = Store::open(&database.url).await.expect_err("it is empty").to_string();
     assert!(refusal.contains("orgtokens-server init"), "{refusal}");

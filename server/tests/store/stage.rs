@@ -11,8 +11,8 @@ use orgtokens_server::records::{
     AuditLog, CreateTokenRequest, CreatedToken, MintRequest, Page, PageQuery, TokenDetails,
 };
 use orgtokens_server::scope::RequestedScope;
-use orgtokens_server::service::{Operator, Service};
-use orgtokens_server::store::{Position, Store};
+use orgtokens_server::service::{Operator, Service, TokenCursor};
+use orgtokens_server::store::Store;
 use orgtokens_server::token::{PlainToken, TokenId};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -55,13 +55,16 @@ impl Backend {
 /// A test on one backend. It fails by panicking.
 pub type Test = fn(Backend) -> Pin<Box<dyn Future<Output = ()>>>;
 
-/// Creates tests on these backends, named after their functions.
+/// Creates groups of tests, each on these backends. The tests have the names of their functions.
 macro_rules! trials {
-    ($backends:expr, $($name:ident),* $(,)?) => {{
-        let tests: Vec<(&str, $crate::stage::Test)> =
-            vec![$((stringify!($name), |backend| Box::pin($name(backend)))),*];
-        let over = |(name, test)| $backends.into_iter().map(move |backend| backend.trial(name, test));
-        tests.into_iter().flat_map(over).collect()
+    ($($backends:expr, $($name:ident),+ $(,)?);+) => {{
+        let mut trials = Vec::new();
+        $(for backend in $backends {
+            trials.extend([
+                $(backend.trial(stringify!($name), |backend| Box::pin($name(backend)))),+
+            ]);
+        })+
+        trials
     }};
 }
 pub(crate) use trials;
@@ -135,8 +138,8 @@ pub async fn unrelated_change(service: &Service) {
 pub async fn list_tokens(
     service: &Service,
     credential: &Credential,
-    after: Option<Position>,
-) -> Result<Page<Value, Position>> {
+    after: Option<TokenCursor>,
+) -> Result<Page<Value, TokenCursor>> {
     let write = |tokens| Ok(serde_json::to_vec(&tokens).expect("JSON").into());
     let (text, next) = service.within(credential, &acme()).list_tokens(after, write).await?;
     Ok(Page { items: serde_json::from_slice(&text).expect("JSON"), next })

@@ -1,7 +1,7 @@
 //! Writing, reading, ordering and paging, the same on every backend. No test here depends on its
 //! backend.
 
-use crate::stage::{Backend, Stage, acme, all, bound, credential, name, trials};
+use crate::stage::{Backend, Stage, acme, all, bound, credential, list_tokens, name, trials};
 use libtest_mimic::Trial;
 use orgtokens_server::caller::Role;
 use orgtokens_server::error::Error;
@@ -16,6 +16,7 @@ pub fn trials() -> Vec<Trial> {
         a_name_is_taken_until_its_token_is_revoked,
         names_are_ordered_by_their_bytes,
         tokens_are_paged_oldest_first,
+        a_list_breaks_off_if_the_role_of_its_reader_changes_what_it_shows,
         the_audit_log_is_paged_newest_first,
     )
 }
@@ -96,6 +97,24 @@ async fn tokens_are_paged_oldest_first(backend: Backend) {
     }
     let own = all(async |after| stage.here.list_own_tokens(&stage.owner, after).await).await;
     assert_eq!(own.len(), minted.len() + 1);
+}
+
+async fn a_list_breaks_off_if_the_role_of_its_reader_changes_what_it_shows(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let bob = stage.member("bob", Role::Admin).await;
+    for number in 0..300 {
+        let name = name(&format!("t{number}"));
+        stage.here.mint_token(&bob, &name, &bound()).await.expect("a token");
+    }
+    let organization = acme();
+    for role in [Role::Viewer, Role::Admin] {
+        let first = list_tokens(&stage.here, &bob, None).await.expect("a page");
+        assert!(first.next.is_some());
+        let owner = stage.here.within(&stage.owner, &organization);
+        owner.update_member(&name("bob"), role).await.expect("another role");
+        let later = list_tokens(&stage.there, &bob, first.next).await;
+        assert!(matches!(later, Err(Error::Forbidden(_))), "{role}");
+    }
 }
 
 async fn the_audit_log_is_paged_newest_first(backend: Backend) {

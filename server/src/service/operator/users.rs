@@ -41,6 +41,7 @@ impl Operator<'_> {
     /// many tokens were revoked.
     pub async fn remove_user(&self, username: &Name) -> Result<usize> {
         self.write(Purpose::Revocation, async |change| {
+            change.set_timeouts(None);
             let user = lock(change, username).await?;
             let count = end_memberships(change, username, &user).await?;
             let revoked = change.delete_unrestricted_tokens(user.id).await?;

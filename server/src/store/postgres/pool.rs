@@ -78,7 +78,7 @@ impl Pool {
         PoolUsage { size, busy, idle, timeouts: self.timeouts.get() }
     }
 
-    /// Connects in a task that goes on if the request stops waiting. Otherwise the timeout of the
+    /// Connects in a task that continues if the request stops waiting. Otherwise the timeout of the
     /// request would end before the last hosts of the list are tried.
     async fn open(
         self: &Arc<Self>,

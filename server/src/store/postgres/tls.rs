@@ -1,5 +1,5 @@
 //! TLS to the database. `sslmode` decides what is verified: nothing, the authority that signed the
-//! certificate, or also the host's name. This module knows nothing of PostgreSQL.
+//! certificate, or also the host's name. This module does not know PostgreSQL.
 
 use super::super::{Result as StoreResult, broken};
 use rustls::client::WebPkiServerVerifier;

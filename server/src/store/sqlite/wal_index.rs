@@ -39,8 +39,7 @@ impl WalIndex {
     pub fn of(connection: Connection) -> Option<Self> {
         let mut file: *mut ffi::sqlite3_file = ptr::null_mut();
         let mut part = ptr::null_mut();
-        // SAFETY: the connection is open. The file that it hands out, and what is mapped of it,
-        // live as long as it does.
+        // SAFETY: the connection is open, and its file and the mapped memory live as long as it.
         unsafe {
             ffi::sqlite3_file_control(
                 connection.handle(),

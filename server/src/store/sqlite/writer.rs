@@ -200,7 +200,7 @@ async fn commit_batch(state: Arc<Mutex<State>>, outcome: Outcome) {
         }
         Ok(())
     };
-    // If it panics, dropping the batch tells its changes.
+    // If it panics, dropping the batch ends the wait of its changes.
     let _ = run_blocking(commit).await;
 }
 
