@@ -108,7 +108,7 @@ pub const THINGS: [(&str, &str); 7] = [
     ("group", "List, create and delete groups of an organization"),
     ("organization", "List and show organizations"),
     ("policy", "Show and set how long the tokens of an organization may live"),
-    ("leak", "Report tokens that became known to others"),
+    ("leak", "Report leaked tokens"),
     ("audit", "Read the audit log of an organization"),
 ];
 

@@ -1,5 +1,5 @@
-//! The commands: their arguments, their help, and what each one calls. No rule of the domain is
-//! here, and a token is shown only by the command that minted it.
+//! The commands: their arguments, their help, and the calls to the library. They contain no domain
+//! rules. Only the command that mints a token prints it.
 
 mod audit;
 mod config;
@@ -23,7 +23,7 @@ use orgtokens_server::server::Settings;
 use orgtokens_server::service::{FIRST_TOKEN, Operator, Service};
 use orgtokens_server::store::{self, Store};
 use orgtokens_server::token::PlainToken;
-use output::{confirm, print_list};
+use output::{print_change, print_result};
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -35,7 +35,7 @@ use webhook::WebhookCommand;
 #[derive(Parser)]
 #[command(version, after_help = "Start with:\n  orgtokens-server demo")]
 pub struct Arguments {
-    /// A TOML file of settings, below options and environment variables; see `config check`
+    /// A TOML file with settings; options and environment variables override it. See `config check`
     #[arg(long, global = true, value_name = "FILE", env = "ORGTOKENS_CONFIG")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -46,18 +46,18 @@ pub struct Arguments {
 enum Command {
     /// Serve the API
     #[command(
-        after_help = "Example:\n  orgtokens-server serve --database sqlite://orgtokens.db --listen 127.0.0.1:8080\n\nThe first line on stdout has the address, the second that of --ops-listen; logs go\nto stderr. SIGTERM and Ctrl-C shut down gracefully."
+        after_help = "Example:\n  orgtokens-server serve --database sqlite://orgtokens.db --listen 127.0.0.1:8080\n\nThe first line on stdout shows the address, the second that of --ops-listen. Logs go\nto stderr. SIGTERM and Ctrl-C shut down gracefully."
     )]
     Serve {
         #[command(flatten)]
         database: Database,
-        /// How many connections to keep to PostgreSQL; short reads share an eighth of them
+        /// How many connections to open to PostgreSQL; an eighth of them is for short reads
         #[arg(long, value_name = "COUNT", env = "ORGTOKENS_POOL_SIZE", default_value_t = store::POOL_SIZE)]
         #[arg(value_parser = parse_positive::<NonZeroUsize>)]
         pool_size: NonZeroUsize,
         #[command(flatten)]
         listen: Listen,
-        /// The form of the log on stderr; by default text on a terminal, and JSON elsewhere
+        /// The format of the log on stderr; by default text on a terminal, and JSON elsewhere
         #[arg(long, value_name = "FORMAT", env = "ORGTOKENS_LOG_FORMAT")]
         log_format: Option<Format>,
         #[command(flatten)]
@@ -81,14 +81,14 @@ enum Command {
         email: Email,
     },
     /// Manage users
-    User(Group<UserCommand>),
+    User(OnDatabase<UserCommand>),
     /// Manage organizations
-    Organization(Group<OrganizationCommand>),
+    Organization(OnDatabase<OrganizationCommand>),
     /// Manage members and owners
-    Member(Group<MemberCommand>),
+    Member(OnDatabase<MemberCommand>),
     /// Manage tokens
-    Token(Group<TokenCommand>),
-    /// Copy the database to a new file, while it is served
+    Token(OnDatabase<TokenCommand>),
+    /// Copy the database to a new file, even while a server runs
     #[command(
         after_help = "Example:\n  orgtokens-server backup orgtokens-2026-01-31.db\n\nTo restore it, stop the server, remove the database and its files that end in -wal and\n-shm, and put the copy in its place."
     )]
@@ -99,19 +99,21 @@ enum Command {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
-    /// Look for damage in the database and its audit log
-    #[command(after_help = "Example:\n  orgtokens-server check\n\nIt fails if something is wrong.")]
+    /// Check the database and its audit log for damage
+    #[command(
+        after_help = "Example:\n  orgtokens-server check\n\nThe exit code is 1 if there is damage."
+    )]
     Check {
         #[command(flatten)]
         database: Database,
     },
     /// Read and verify the audit log
-    Audit(Group<AuditCommand>),
-    /// Look at deliveries to webhooks that were set aside, and try them again
-    Webhook(Group<WebhookCommand>),
+    Audit(OnDatabase<AuditCommand>),
+    /// List webhook deliveries that failed for 3 days, and retry them
+    Webhook(OnDatabase<WebhookCommand>),
     /// Copy a whole database into a new one, to move from SQLite to PostgreSQL or back
     #[command(
-        after_help = "Example:\n  orgtokens-server copy --from sqlite://orgtokens.db --to postgres://user:password@host/name\n\nStop the servers on the source first: what they change during the copy is not copied. The\nsource is only read. The target must be empty; it is filled completely or not at all.\nPasswords in arguments are visible in `ps`: use the environment variables instead."
+        after_help = "Example:\n  orgtokens-server copy --from sqlite://orgtokens.db --to postgres://user:password@host/name\n\nStop the servers of the source first: changes during the copy are not copied. The source\nis only read. The target must be empty. It receives either everything or nothing.\nPasswords in arguments are visible in `ps`: use the environment variables instead."
     )]
     Copy {
         /// The database to read
@@ -121,7 +123,7 @@ enum Command {
         #[arg(long, value_name = "URL", env = "ORGTOKENS_COPY_TO", hide_env_values = true)]
         to: String,
     },
-    /// Look at the settings
+    /// Check the settings
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Print the OpenAPI document that the server generates
@@ -139,14 +141,14 @@ enum Command {
 enum ConfigCommand {
     /// Check the settings of `serve`, and print them without credentials
     #[command(
-        after_help = "Example:\n  orgtokens-server config check --config /etc/orgtokens.toml\n\nThe keys of the file are the options of `serve` without the dashes. An option wins over an\nenvironment variable, and that over the file."
+        after_help = "Example:\n  orgtokens-server config check --config /etc/orgtokens.toml\n\nThe keys of the file are the options of `serve` without the dashes. An option overrides an\nenvironment variable, and a variable overrides the file."
     )]
     Check,
 }
 
-/// Commands on a database, which may be named before or after the command.
+/// A group of commands on a database. `--database` may be before or after the command.
 #[derive(Args)]
-struct Group<C: Subcommand> {
+struct OnDatabase<C: Subcommand> {
     #[command(flatten)]
     database: Database,
     #[command(subcommand)]
@@ -172,15 +174,15 @@ struct Listen {
     #[arg(long = "listen", value_name = "ADDR", default_value = "127.0.0.1:8080")]
     #[arg(env = "ORGTOKENS_LISTEN", value_parser = serve::parse_address)]
     address: SocketAddr,
-    /// Where to answer /healthz, /readyz and /metrics, without credentials; written like --listen
+    /// A second address, for /healthz, /readyz and /metrics without credentials; see --listen
     #[arg(long = "ops-listen", value_name = "ADDR")]
     #[arg(env = "ORGTOKENS_OPS_LISTEN", value_parser = serve::parse_address)]
     ops: Option<SocketAddr>,
 }
 
 impl Database {
-    async fn open(&self, only_reads: bool) -> anyhow::Result<Service> {
-        let opened = if only_reads {
+    async fn open(&self, is_read_only: bool) -> anyhow::Result<Service> {
+        let opened = if is_read_only {
             Store::open_to_read(&self.url).await
         } else {
             Store::open(&self.url).await
@@ -193,13 +195,13 @@ impl Database {
     }
 }
 
-impl<C: Subcommand> Group<C> {
+impl<C: Subcommand> OnDatabase<C> {
     async fn run(
         self,
-        only_reads: impl FnOnce(&C) -> bool,
+        is_read_only: impl FnOnce(&C) -> bool,
         run: impl AsyncFnOnce(Operator<'_>, C) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let service = self.database.open(only_reads(&self.command)).await?;
+        let service = self.database.open(is_read_only(&self.command)).await?;
         run(Operator(&service), self.command).await
     }
 }
@@ -211,8 +213,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
             let store = Store::open_pooled(&database.url, pool_size).await?;
             store.hold_reserve();
             let service = Service::new(store);
-            let nothing = |_| String::new();
-            serve::serve(service, &database.url, &listen, &settings, log_format, nothing).await
+            let no_more = |_| String::new();
+            serve::serve(service, &database.url, &listen, &settings, log_format, no_more).await
         }
         Command::Init { database, organization, username, email } => {
             let service = Service::new(Store::create(&database.url).await?);
@@ -223,8 +225,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
             group.run(|command| matches!(command, UserCommand::List(_)), manage::user).await
         }
         Command::Organization(group) => {
-            let only_reads = |command: &_| matches!(command, OrganizationCommand::List(_));
-            group.run(only_reads, manage::organization).await
+            let is_read_only = |command: &_| matches!(command, OrganizationCommand::List(_));
+            group.run(is_read_only, manage::organization).await
         }
         Command::Member(group) => {
             group.run(|command| matches!(command, MemberCommand::List { .. }), manage::member).await
@@ -238,23 +240,18 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
         Command::Backup { database, file } => {
             database.open(true).await?.store().back_up(&file).await?;
-            confirm(&format!("wrote {}", file.display()))
+            print_change(&format!("wrote {}", file.display()))
         }
         Command::Check { database } => audit::check(Operator(&database.open(true).await?)).await,
         Command::Copy { from, to } => copy::copy(&from, &to).await,
         Command::Config(ConfigCommand::Check) => config::check(arguments.config),
-        Command::Openapi => print_list(&format!("{:#}", document()?)),
+        Command::Openapi => print_result(&format!("{:#}", document()?)),
         Command::Demo { listen } => demo::demo(&listen).await,
     }
 }
 
-/// Returns the plain text of a token, for the output of the command that minted it.
-fn plain_text(token: &PlainToken) -> &str {
-    token.reveal()
-}
-
 fn print_token(token: &PlainToken, username: &Name, name: &impl Display) -> anyhow::Result<()> {
-    print(plain_text(token)).with_context(|| {
+    print(token.reveal()).with_context(|| {
         format!(
             "the token was minted but could not be printed: revoke it with `orgtokens-server token \
              revoke --username {username} --name {name}`, and mint another one"
@@ -262,7 +259,7 @@ fn print_token(token: &PlainToken, username: &Name, name: &impl Display) -> anyh
     })
 }
 
-/// Prints to stdout without a buffer.
+/// Prints a line to stdout, and flushes it.
 fn print(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{text}").and_then(|()| out.flush()).context("stdout cannot be written")

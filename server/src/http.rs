@@ -1,7 +1,7 @@
 //! HTTP vocabulary: the error body, request extractors and typed replies.
 //!
-//! `front`, `api`, `auth` and `handlers` use it; it uses none of them, and it
-//! decides nothing. Errors become statuses in `reply`.
+//! `front`, `api`, `auth` and `handlers` use it. It uses none of them and contains no decisions. `reply`
+//! converts errors to statuses.
 
 mod extract;
 pub(crate) mod pieces;

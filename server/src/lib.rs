@@ -1,8 +1,9 @@
 //! An API-token service for organizations that keeps the contract of `openapi.yaml`.
 //!
-//! A request travels one way: `front` (dispatch, headers, access log), `handlers` (take apart, call,
-//! wrap), [`service`] (the operations, decided by `access`), [`store`] (persistence). `service` and
-//! `store` know no HTTP; [`http`] is the vocabulary of the others, and `context` what they share.
+//! A request travels one way: `front` (dispatch, headers, access log), `handlers` (read the request,
+//! call the service, wrap the result), [`service`] (the operations, with the policy of `access`),
+//! [`store`] (persistence). `service` and `store` do not know HTTP. The others share the types of
+//! [`http`] and the state of `context`.
 
 #[doc(hidden)] // for the micro-benchmarks
 pub mod access;

@@ -1,7 +1,7 @@
-//! The sink of the log: records become lines, which wait in memory until a thread writes them.
+//! The log: formats records as lines, and queues them in memory for a thread that writes them.
 //!
-//! A slow reader never blocks a request. Lines are lost only if the queue is full; they are
-//! counted, and errors are lost last. The forms of a line are in `json` and `row`.
+//! A slow reader never blocks a request. If the queue is full, lines are dropped and counted; errors
+//! are dropped last. The formats are in `json` and `row`.
 
 mod json;
 mod row;
@@ -14,19 +14,19 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{mem, thread};
 
-/// How many bytes may wait: more than a second of full load, which is 60,000 lines of 400 bytes.
-const ROOM: usize = 32 * 1024 * 1024;
+/// The capacity of the queue in bytes: more than a second of full load (60,000 lines of 400 bytes).
+const CAPACITY: usize = 32 * 1024 * 1024;
 
-/// What errors may occupy in addition.
-const ERROR_ROOM: usize = 1024 * 1024;
+/// Additional capacity for errors, in bytes.
+const ERROR_CAPACITY: usize = 1024 * 1024;
 
-/// How many bytes of whole lines are written at once.
+/// The maximum size of a write in bytes. A write contains whole lines.
 const BLOCK: usize = 64 * 1024;
 
-/// How long the writer gathers lines, or waits after a failure.
+/// How long the writer waits for more lines before it writes, and after a failed write.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// The form of a line.
+/// The format of a line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Format {
     /// A row for people
@@ -54,9 +54,10 @@ struct Queue {
     blocks: VecDeque<Vec<u8>>,
     /// How many bytes are in the blocks and in the one that is being written.
     bytes: usize,
+    /// How many lines were lost since the last warning about lost lines.
     lost: usize,
     /// How many lines were lost since the start.
-    lost_in_all: u64,
+    total_lost: u64,
 }
 
 impl Log {
@@ -82,7 +83,7 @@ impl Log {
 
     /// Returns how many lines were lost since the start.
     pub fn lost(&self) -> u64 {
-        self.lock().lost_in_all
+        self.lock().total_lost
     }
 
     fn write_to(&self, mut sink: impl Write) {
@@ -108,15 +109,15 @@ impl Log {
         queue.blocks.pop_front().unwrap_or_default()
     }
 
-    /// Frees the room of a written block. Returns how many lines were lost before the sink
-    /// recovered.
+    /// Frees the capacity that a written block occupied. Returns how many lines were lost, once half of
+    /// the queue is free again.
     fn finish(&self, bytes: usize) -> usize {
         let mut queue = self.lock();
         queue.bytes -= bytes;
         if queue.bytes == 0 {
             self.0.changed.notify_all();
         }
-        if queue.bytes <= ROOM / 2 { mem::take(&mut queue.lost) } else { 0 }
+        if queue.bytes <= CAPACITY / 2 { mem::take(&mut queue.lost) } else { 0 }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -135,11 +136,11 @@ impl Drain for Log {
             Format::ColoredText => row::line(&json::line(record, values), true),
         };
         let is_error = record.level().is_at_least(Level::Error);
-        let room = if is_error { ROOM + ERROR_ROOM } else { ROOM };
+        let capacity = if is_error { CAPACITY + ERROR_CAPACITY } else { CAPACITY };
         let mut queue = self.lock();
-        if queue.bytes + line.len() > room {
+        if queue.bytes + line.len() > capacity {
             queue.lost += 1;
-            queue.lost_in_all += 1;
+            queue.total_lost += 1;
             return Ok(());
         }
         queue.bytes += line.len();
@@ -149,7 +150,7 @@ impl Drain for Log {
                 let mut block = Vec::with_capacity(BLOCK.max(line.len()));
                 block.extend(line);
                 queue.blocks.push_back(block);
-                // With more than one, the writer does not wait.
+                // If there were blocks before, the writer is not waiting.
                 if queue.blocks.len() == 1 {
                     self.0.changed.notify_all();
                 }
@@ -159,7 +160,7 @@ impl Drain for Log {
     }
 }
 
-/// Writes everything, however often the sink fails: the disk may be full for a while.
+/// Writes all bytes. Retries failed writes forever, because a full disk may have space later.
 fn write_all(sink: &mut impl Write, mut rest: &[u8]) {
     while !rest.is_empty() {
         match sink.write(rest) {
@@ -208,7 +209,7 @@ mod tests {
         lines_and_lost(format, failures, write).0
     }
 
-    /// Does the same, and returns also how many lines were lost.
+    /// Like [`lines`], and also returns how many lines were lost.
     fn lines_and_lost(
         format: Format,
         failures: usize,
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn if_the_sink_stalls_lines_are_counted_and_errors_are_lost_last() {
+    fn a_full_queue_counts_dropped_lines_and_drops_errors_last() {
         let text = "x".repeat(1024 * 1024);
         let (lines, lost) = lines_and_lost(Format::Json, 0, |logger| {
             (0..35).for_each(|_| info!(logger, "{text}"));
@@ -250,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_json_has_the_keys_of_bunyan_and_those_of_the_record() {
+    fn a_json_line_has_the_keys_of_bunyan_and_of_the_record() {
         let lines = parse(&lines(Format::Json, 0, |logger| {
             info!(logger.new(o!("request_id" => "r")), "a \"b\"\n"; "status" => 200_u16, "at" => %1);
         }));

@@ -1,4 +1,4 @@
-//! The command line: it reads arguments, calls the library, and prints. No rule of the domain is here.
+//! The command line: it reads arguments, calls the library and prints. It contains no domain rules.
 
 mod cli;
 
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
 fn run(arguments: cli::Arguments) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start threads")?;
     let done = runtime.block_on(cli::run(arguments));
-    // A change that is still running was not answered, and is rolled back: no client waits for it.
+    // Does not wait for transactions that are still open: no client has an answer, so they roll back.
     runtime.shutdown_background();
     done
 }

@@ -1,5 +1,5 @@
-//! What is counted while requests are served: a few relaxed atomics each, without locks or
-//! allocation. It knows nothing of what is counted, nor of the text that `ops` makes of it.
+//! Counters and histograms. A request updates a few relaxed atomics, without locks or allocation.
+//! The export to Prometheus is in `ops`.
 
 use crate::name::Name;
 use http::StatusCode;
@@ -14,39 +14,40 @@ const LATENCIES: &[u64] = &[
     1_000_000, 2_500_000, 5_000_000, 10_000_000,
 ];
 
-/// The smallest status of HTTP, and how many there are.
+/// The smallest HTTP status, and the number of statuses.
 const STATUSES: (u16, u16) = (100, 500);
 
-/// What stands for an operation where there is none.
+/// The id and the route of requests without an operation.
 const NONE: &str = "-";
 
-/// A number that only grows.
+/// A counter that only increases.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    /// Adds to the number.
+    /// Increases the counter.
     pub fn add(&self, count: u64) {
         self.0.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// Returns the number.
+    /// Returns the current value.
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// How many values there were up to each bound, and their sum.
+/// A histogram: the number of values per bucket, and their sum.
 #[derive(Debug)]
 pub struct Histogram {
+    /// The upper bounds of the buckets, in ascending order.
     bounds: &'static [u64],
-    /// One for each bound, and one for what is above the last.
+    /// One for each bound, and one for values above the last bound.
     counts: Box<[Counter]>,
     sum: Counter,
 }
 
 impl Histogram {
-    /// A histogram with these bounds, which grow.
+    /// Creates a histogram with these upper bounds, in ascending order.
     pub fn new(bounds: &'static [u64]) -> Self {
         let counts = (0..=bounds.len()).map(|_| Counter::default()).collect();
         Self { bounds, counts, sum: Counter::default() }
@@ -58,7 +59,7 @@ impl Histogram {
         self.sum.add(value);
     }
 
-    /// Returns how many values are in each bucket, by its bound. The last bucket has none.
+    /// Returns the upper bound and the number of values of each bucket. The last bucket has no bound.
     pub fn buckets(&self) -> impl Iterator<Item = (Option<u64>, u64)> {
         let bounds = self.bounds.iter().copied().map(Some).chain([None]);
         bounds.zip(self.counts.iter().map(Counter::get))
@@ -70,34 +71,34 @@ impl Histogram {
     }
 }
 
-/// What the front door counts.
+/// The metrics of the server, except those of the database.
 #[derive(Debug)]
 pub struct Metrics {
     operations: HashMap<String, Operation>,
-    /// The requests that found no operation.
+    /// The requests without an operation.
     none: Operation,
-    /// Credentials that were looked up and not accepted.
+    /// Credentials that were looked up and refused.
     pub refused_credentials: Counter,
-    /// Requests that were refused because their client sent too many bad credentials.
+    /// Requests that were answered 429 because the client sent too many bad credentials.
     pub throttled_requests: Counter,
-    /// Uses of tokens that were not recorded because too many waited.
+    /// Uses of tokens that were not recorded because the buffer was full.
     pub lost_uses: Counter,
-    /// When the TLS certificate expires, in seconds since 1970. Without one it is 0.
+    /// When the TLS certificate expires, in seconds since 1970; 0 without a certificate.
     pub certificate_expires: AtomicU64,
-    /// The webhooks, by name. No request reads or writes them.
+    /// The webhooks, by name. The lock is not on the path of requests.
     pub webhooks: Mutex<BTreeMap<String, WebhookCounts>>,
 }
 
-/// What is counted of a webhook.
+/// The metrics of a webhook.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WebhookCounts {
     /// Attempts that the receiver accepted.
     pub delivered: u64,
     /// Attempts that failed.
     pub failed: u64,
-    /// Deliveries that wait, as they were last counted.
+    /// Deliveries that wait, at the last count.
     pub waiting: i64,
-    /// Deliveries that were set aside, as they were last counted.
+    /// Deliveries that were set aside after failing for days, at the last count.
     pub set_aside: i64,
 }
 
@@ -106,15 +107,15 @@ pub struct WebhookCounts {
 pub struct Operation {
     /// Its id in the contract.
     pub id: String,
-    /// The template of its path. The log must not contain the variables' values.
+    /// The path template. The log must not contain the values of its variables.
     pub route: String,
     statuses: Box<[Counter]>,
-    /// How long they took until the response began, in microseconds.
+    /// The time until the response began, in microseconds.
     pub latencies: Histogram,
 }
 
 impl Metrics {
-    /// Metrics of the operations with these ids and routes.
+    /// Creates the metrics of operations with these ids and routes.
     pub fn new(operations: impl IntoIterator<Item = (String, String)>) -> Self {
         let operations = operations.into_iter().map(|(id, route)| {
             let operation = Operation::new(id.clone(), route);
@@ -131,17 +132,17 @@ impl Metrics {
         }
     }
 
-    /// Changes what is counted of a webhook.
+    /// Updates the metrics of a webhook.
     pub fn count_webhook(&self, name: &Name, change: impl FnOnce(&mut WebhookCounts)) {
         change(self.webhooks.lock().entry(name.to_string()).or_default());
     }
 
-    /// Returns the operation with this id, or what stands for none.
+    /// Returns the metrics of the operation with this id, or those of requests without an operation.
     pub fn operation(&self, id: Option<&str>) -> &Operation {
         id.and_then(|id| self.operations.get(id)).unwrap_or(&self.none)
     }
 
-    /// Returns every operation, and what stands for none.
+    /// Returns the metrics of all operations, and those of requests without an operation.
     pub fn operations(&self) -> impl Iterator<Item = &Operation> {
         self.operations.values().chain([&self.none])
     }
@@ -162,7 +163,7 @@ impl Operation {
         self.latencies.record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
     }
 
-    /// Returns how many requests were answered with each status, unless none was.
+    /// Returns the number of requests per status. Statuses without requests are left out.
     pub fn requests(&self) -> impl Iterator<Item = (u16, u64)> {
         let counts = (STATUSES.0..).zip(self.statuses.iter().map(Counter::get));
         counts.filter(|(_, count)| *count > 0)
@@ -192,7 +193,7 @@ mod tests {
             let status = StatusCode::from_u16(status).unwrap();
             metrics.operation(id).record(status, Duration::from_millis(1));
         }
-        // HTTP libraries accept statuses that HTTP does not have.
+        // The `http` crate accepts statuses up to 999.
         metrics.operation(None).record(StatusCode::from_u16(999).unwrap(), Duration::MAX);
         assert!(metrics.operation(Some("one")).requests().eq([(200, 2), (503, 1)]));
         assert!(metrics.operation(Some("unknown")).requests().eq([(599, 1)]));

@@ -1,6 +1,6 @@
-//! The operations listener: whether the process lives, whether it is ready for requests, and its
-//! metrics. It is no part of the contract, and needs no credential: keep it where only operators
-//! reach it. The text of the metrics is made in `scrape`.
+//! The operations listener: liveness, readiness and metrics. It is not part of the contract and needs
+//! no credential, so bind it to an address that only operators reach. The metrics are written in
+//! `scrape`.
 
 mod scrape;
 
@@ -28,21 +28,21 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-/// How many connections there may be. Above that the oldest one is closed, so slow clients keep no
-/// others away.
+/// The maximum number of connections. Above it the oldest one is closed, so that slow clients cannot
+/// block others.
 const MAX_CONNECTIONS: usize = 16;
 
-/// How long a connection may take for its one request, from the first byte to the last one.
+/// How long a connection may stay open. It serves one request.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long the database may take to answer.
+/// How long the database may take to answer a readiness check.
 const READY_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The pause after a count of the tokens: at least this, and so long that counting takes a hundredth
-/// of the time.
+/// The pause after a count: a minimum, and a multiple of the time that the count took. So counting
+/// takes at most a hundredth of the time.
 const COUNT_PAUSE: (Duration, u32) = (Duration::from_secs(1), 99);
 
-/// What [`State::tokens`] is before the first count.
+/// The value of [`State::tokens`] before the first count.
 const NOT_COUNTED: i64 = -1;
 
 /// A running operations listener. Dropping it stops it.
@@ -53,17 +53,17 @@ pub struct Ops {
     tasks: JoinSet<()>,
 }
 
-/// What the answers are made of.
+/// The state that all connections share.
 #[derive(Debug)]
 struct State {
     service: Service,
     metrics: Arc<Metrics>,
     log: Log,
     is_stopping: AtomicBool,
-    /// How many tokens are live, as the last count has found.
+    /// The number of live tokens, at the last count.
     tokens: AtomicI64,
-    /// Is held while the database is asked whether it is ready: one connection is enough for that.
-    asking: Mutex<()>,
+    /// Serializes the readiness checks, so that they occupy one database connection.
+    ready_check: Mutex<()>,
 }
 
 impl Ops {
@@ -81,9 +81,9 @@ impl Ops {
             format!("cannot listen on {listen}: choose another address with --ops-listen")
         })?;
         let address = listener.local_addr()?;
-        let (is_stopping, asking) = Default::default();
+        let (is_stopping, ready_check) = Default::default();
         let tokens = NOT_COUNTED.into();
-        let state = Arc::new(State { service, metrics, log, is_stopping, tokens, asking });
+        let state = Arc::new(State { service, metrics, log, is_stopping, tokens, ready_check });
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, Arc::clone(&state)));
         tasks.spawn(count_rows(Arc::clone(&state)));
@@ -95,7 +95,7 @@ impl Ops {
         self.address
     }
 
-    /// Answers from now on that the server is not ready, so that a load balancer leaves it.
+    /// Makes `/readyz` answer 503 from now on, so that load balancers stop sending requests.
     pub fn begin_stopping(&self) {
         self.state.is_stopping.store(true, Ordering::Relaxed);
     }
@@ -106,7 +106,7 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
     let mut handles = VecDeque::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            // The process has too many open files, which ends only with time.
+            // Too many files are open. Waits until some of them are closed.
             sleep(CONNECTION_TIMEOUT / 50).await;
             continue;
         };
@@ -129,14 +129,14 @@ async fn serve(stream: TcpStream, state: Arc<State>) {
     });
     let mut http = http1::Builder::new();
     let connection = http.keep_alive(false).serve_connection(TokioIo::new(stream), answer);
-    // Nothing is left to be done for a client that is too slow, or that has left.
+    // A slow or disconnected client is dropped without an error.
     let _ = timeout(CONNECTION_TIMEOUT, connection).await;
 }
 
-/// Counts the live tokens, and what waits for webhooks, again and again. A count that fails leaves the
-/// last one.
+/// Counts the live tokens and the deliveries to webhooks, in an endless loop. If a count fails, the
+/// previous value stays.
 async fn count_rows(state: Arc<State>) {
-    let (shortest, ratio) = COUNT_PAUSE;
+    let (minimum, factor) = COUNT_PAUSE;
     loop {
         let started = Instant::now();
         let store = state.service.store();
@@ -149,12 +149,12 @@ async fn count_rows(state: Arc<State>) {
                 (counts.waiting, counts.set_aside) = (waiting, set_aside);
             });
         }
-        sleep(shortest.max(started.elapsed() * ratio)).await;
+        sleep(minimum.max(started.elapsed() * factor)).await;
     }
 }
 
 impl State {
-    /// Answers a request. hyper sends no body in answer to HEAD.
+    /// Answers a request. hyper drops the body of an answer to HEAD.
     async fn answer(self: &Arc<Self>, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         let is_read = [Method::GET, Method::HEAD].contains(request.method());
         match request.uri().path() {
@@ -173,16 +173,16 @@ impl State {
         }
     }
 
-    /// Returns why requests should go to another server, if they should.
+    /// Fails with the reason if the server is not ready for requests.
     async fn require_ready(&self) -> Result<(), String> {
         if self.is_stopping.load(Ordering::Relaxed) {
             return Err("the server is stopping: send requests to another one".to_owned());
         }
-        let asked = async {
-            let _asking = self.asking.lock().await;
+        let check = async {
+            let _lock = self.ready_check.lock().await;
             self.service.store().require_ready().await
         };
-        match timeout(READY_TIMEOUT, asked).await {
+        match timeout(READY_TIMEOUT, check).await {
             Ok(answer) => answer.map_err(|error| error.to_string()),
             Err(_) => Err(format!("the database did not answer within {READY_TIMEOUT:?}")),
         }
@@ -200,7 +200,7 @@ impl State {
     }
 }
 
-/// Answers with a sentence.
+/// Returns a plain-text answer.
 fn text(status: StatusCode, sentence: &str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(format!("{sentence}\n")));
     *response.status_mut() = status;

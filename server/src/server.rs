@@ -1,6 +1,6 @@
-//! A running server: the service behind the front door, on a socket.
+//! A running server. It connects the parts: listener, front door, service and background tasks.
 //!
-//! It connects the parts. Requests are handled in `front`, signals in the command line.
+//! Requests are handled in `front`, signals in the command line.
 
 use crate::context::Context;
 use crate::context::throttle::{Allowance, Proxies, Throttle};
@@ -9,7 +9,7 @@ use crate::handlers;
 use crate::limits::parse_network;
 use crate::metrics::Metrics;
 use crate::name::parse_positive;
-use crate::service::{MintPolicy, Pause, Service};
+use crate::service::{Flush, MintPolicy, Service};
 use crate::webhooks::Webhook;
 use anyhow::{Context as _, Error};
 use clap::ArgAction::Set;
@@ -25,13 +25,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
-/// How long the last write of a server that stops may take.
+/// How long a server that shuts down may take to write when tokens were last used.
 const LAST_WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The limits of a server.
+/// The settings of a server.
 #[derive(Clone, Debug, Args)]
 pub struct Settings {
-    /// How many connections there may be; above that the oldest idle ones are closed
+    /// How many connections clients may have; above that, the one that was idle longest is closed
     #[arg(long, value_name = "N", env = "ORGTOKENS_MAX_CONNECTIONS")]
     #[arg(default_value_t = Self::default().max_connections, value_parser = parse_positive::<NonZeroUsize>)]
     pub max_connections: NonZeroUsize,
@@ -39,33 +39,33 @@ pub struct Settings {
     #[arg(long, value_name = "SECONDS", env = "ORGTOKENS_IDLE_TIMEOUT")]
     #[arg(default_value_t = Self::default().idle_timeout, value_parser = parse_positive::<NonZeroU32>)]
     pub idle_timeout: NonZeroU32,
-    /// How many seconds to serve on after SIGTERM while /readyz answers 503, so that balancers leave
+    /// How many seconds to keep serving after SIGTERM, while /readyz tells load balancers to leave
     #[arg(long, value_name = "SECONDS", env = "ORGTOKENS_DRAIN_TIME", default_value_t = 0)]
     pub drain_time: u32,
-    /// How many bad credentials a client may send in a second; above that it receives 429
+    /// How many bad credentials a client may send per second; above that it receives 429
     #[arg(long, value_name = "N", env = "ORGTOKENS_BAD_CREDENTIALS_PER_SECOND")]
     #[arg(default_value_t = Self::default().bad_credentials_per_second)]
     #[arg(value_parser = parse_positive::<NonZeroU32>)]
     pub bad_credentials_per_second: NonZeroU32,
-    /// How many leak reports a client may send in an hour; above that it receives 429
+    /// How many leak reports a client may send per hour; above that it receives 429
     #[arg(long, value_name = "N", env = "ORGTOKENS_LEAK_REPORTS_PER_HOUR")]
     #[arg(default_value_t = Self::default().leak_reports_per_hour)]
     #[arg(value_parser = parse_positive::<NonZeroU32>)]
     pub leak_reports_per_hour: NonZeroU32,
-    /// Addresses or networks of proxies that name the client, as in `10.0.0.0/8,::1`; may be repeated
+    /// Addresses or networks of trusted proxies, such as `10.0.0.0/8,::1`; may be repeated
     #[arg(long = "trusted-proxy", value_name = "NET", env = "ORGTOKENS_TRUSTED_PROXY")]
     #[arg(value_delimiter = ',', value_parser = parse_network)]
     pub trusted_proxies: Vec<IpNet>,
-    /// The header in which the proxies name the client; other headers are ignored
+    /// The header in which trusted proxies send the client's address; others are ignored
     #[arg(long, value_name = "NAME", env = "ORGTOKENS_CLIENT_ADDRESS_HEADER")]
     #[arg(default_value = "X-Forwarded-For", value_parser = parse_header)]
     pub client_address_header: HeaderName,
-    /// Refuse what the vendor's clients send although the contract does not have it
+    /// Refuse requests of the vendor's clients that are not in the contract
     #[arg(long, env = "ORGTOKENS_NO_COMPAT")]
     #[arg(action = Set, default_value = "false", value_parser = BoolishValueParser::new())]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub no_compat: bool,
-    /// Serve the contract at /openapi.yaml, and a page to try it at /docs
+    /// Serve the contract at /openapi.yaml and a page to try it at /docs
     #[arg(long, env = "ORGTOKENS_DOCS")]
     #[arg(action = Set, default_value = "false", value_parser = BoolishValueParser::new())]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
@@ -75,13 +75,13 @@ pub struct Settings {
     #[arg(action = Set, default_value = "false", value_parser = BoolishValueParser::new())]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub no_last_use: bool,
-    /// What to serve HTTPS with.
+    /// The certificate and its key.
     #[command(flatten)]
     pub tls: tls::Files,
-    /// Which mints are refused.
+    /// The limits on mints.
     #[command(flatten)]
     pub mint_policy: MintPolicy,
-    /// What receives events. Only a file of settings has them.
+    /// The receivers of events. Only a settings file can name them.
     #[arg(skip)]
     pub webhooks: Vec<Webhook>,
 }
@@ -107,7 +107,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Fails if a file that is named cannot be used.
+    /// Fails if the certificate or its key cannot be used.
     pub fn check(&self) -> anyhow::Result<()> {
         tls::Identity::load(&self.tls).map(drop)
     }
@@ -161,7 +161,7 @@ impl Server {
             (Arc::clone(&context.connections), Arc::clone(&context.metrics));
         let config = ConfigDropshot {
             bind_address: listen,
-            // The front door itself lets requests run to their end.
+            // The front door runs requests in tasks of its own, which a disconnect does not cancel.
             default_handler_task_mode: HandlerTaskMode::CancelOnDisconnect,
             ..ConfigDropshot::default()
         };
@@ -180,7 +180,7 @@ impl Server {
         Ok(Self { http, tasks })
     }
 
-    /// Returns the scheme of its address.
+    /// Returns the scheme of its URLs: `http` or `https`.
     pub fn scheme(&self) -> &'static str {
         if self.http.using_tls() { "https" } else { "http" }
     }
@@ -190,21 +190,21 @@ impl Server {
         self.http.local_addr()
     }
 
-    /// Returns what it counts.
+    /// Returns its metrics.
     pub fn metrics(&self) -> Arc<Metrics> {
         Arc::clone(&self.http.app_private().metrics)
     }
 
-    /// Stops accepting, waits at most `timeout` for active requests, and then writes when tokens were
-    /// last used, which takes at most `LAST_WRITE_TIMEOUT`.
+    /// Shuts down gracefully: stops accepting, waits at most `timeout` for active requests, and then
+    /// writes when tokens were last used, which takes at most `LAST_WRITE_TIMEOUT`.
     ///
     /// # Errors
-    /// If some of them did not end in time.
+    /// If some requests did not end in time.
     pub async fn close(self, timeout: Duration) -> anyhow::Result<()> {
         let service = self.http.app_private().service.clone();
         let closed = tokio::time::timeout(timeout, self.http.close()).await;
-        // A database that does not answer loses them, as in a crash.
-        let last = service.write_uses(Pause::None);
+        // If the database does not answer, the last uses are lost, as in a crash.
+        let last = service.write_uses(Flush::All);
         let _ = tokio::time::timeout(LAST_WRITE_TIMEOUT, last).await;
         closed
             .with_context(|| format!("some requests did not end within {timeout:?}"))?
@@ -212,9 +212,9 @@ impl Server {
     }
 }
 
-/// Passes the warnings and errors of dropshot on, but not the values that its loggers add to every
-/// record: they contain whole URIs with their queries. Handshakes that fail are not passed on: the
-/// records name no peer, and anyone who connects can cause them.
+/// Forwards the warnings and errors of dropshot to the log. It drops the values that dropshot's loggers
+/// add to every record, because they contain whole URIs with their queries. It also drops failed TLS
+/// handshakes: their records do not name the peer, and anyone who connects can cause them.
 struct Warnings(Logger);
 
 impl Drain for Warnings {
@@ -238,7 +238,7 @@ mod tests {
     use std::io::{BufRead, BufReader};
 
     #[test]
-    fn warnings_of_dropshot_are_passed_on_without_the_uri() {
+    fn warnings_of_dropshot_are_logged_without_the_uri() {
         let (reader, writer) = std::io::pipe().unwrap();
         let log = Log::start(Format::Json, writer);
         let dropshot = Logger::root(Warnings(log.logger()), o!("uri" => "/v1/user?hidden"));

@@ -1,12 +1,13 @@
-//! The operations of the domain. Each takes the credential first, reads who asks and decides by the
-//! policy of `access` inside its one transaction, and records its change in the audit log. The
-//! operator's operations, which need no credential, are in `operator`. No HTTP, no SQL.
+//! The operations of the domain. Each takes a credential first. In one transaction it authenticates the
+//! caller, applies the policy of `access`, makes its change and adds an audit entry. The operations of
+//! the operator, which need no credential, are in `operator`. No HTTP, no SQL.
 //!
-//! An operation may run again inside its transaction: it awaits nothing but the database and has no
-//! other effect.
+//! A transaction may be retried, so an operation inside it awaits only the database and has no other
+//! side effects.
 
 mod audit;
 mod expiry;
+mod list_cache;
 mod members;
 mod minting;
 mod operator;
@@ -14,7 +15,6 @@ mod organizations;
 mod policy;
 mod revocation;
 mod rotation;
-mod texts;
 mod tokens;
 mod uses;
 
@@ -22,35 +22,35 @@ pub use audit::CODES;
 pub use minting::MintPolicy;
 pub use operator::{FIRST_TOKEN, Operator};
 pub use tokens::TokenCursor;
-pub use uses::Pause;
+pub use uses::Flush;
 
 use crate::access::{self, Action, Extent};
-use crate::caller::{Caller, Credential};
+use crate::caller::{Caller, Credential, UserId};
 use crate::error::{Error, Result, StoreError};
 use crate::name::Slug;
 use crate::records::Page;
 use crate::store::{Access, List, Purpose, Reach, Snapshot, Store, Transaction, View, WriteLock};
+use list_cache::ListCache;
 use std::sync::Arc;
 use std::time::Duration;
-use texts::Texts;
 use tokio::sync::Mutex;
 use uses::Uses;
 
-/// How often an operation is run again after the database rolled it back because of another one.
+/// How often a transaction is retried after a conflict with another one.
 const RETRIES: u32 = 3;
 
 /// How long PostgreSQL may take for each statement of a change that revokes any number of tokens. Half a
 /// million take about 5 seconds.
 const CASCADE_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How many items a page of a long list has: as few as a worker thread reads in a third of a
-/// millisecond, so that small requests do not wait long for it.
+/// How many items a page of a long list has. A thread reads so many in a third of a millisecond, so
+/// that small requests do not wait long.
 const PAGE: u32 = 64;
 
-/// How many items the first page has. A list that is no longer is answered in one piece.
+/// How many items the first page of a list has. A list that is not longer is answered in one piece.
 const FIRST_PAGE: u32 = 256;
 
-/// Returns how many items the page after this position has.
+/// Returns how many items a page has. Only the first page has no position before it.
 fn page_size<C>(after: Option<&C>) -> u32 {
     if after.is_some() { PAGE } else { FIRST_PAGE }
 }
@@ -59,27 +59,27 @@ fn page_size<C>(after: Option<&C>) -> u32 {
 #[derive(Clone, Debug)]
 pub struct Service {
     store: Arc<Store>,
-    texts: Arc<Texts>,
+    list_cache: Arc<ListCache>,
     mint_policy: MintPolicy,
     uses: Option<Arc<Uses>>,
-    /// Is held while a refused secret is swept.
-    sweeping: Arc<Mutex<()>>,
+    /// Serializes the sweeps for refused secrets.
+    refused_sweep: Arc<Mutex<()>>,
 }
 
 impl Service {
-    /// Returns the service over this store, which refuses no mints and records no uses.
+    /// Creates a service over this store, without limits on mints, and without recording uses of tokens.
     pub fn new(store: Store) -> Self {
-        let (texts, mint_policy, uses, sweeping) = Default::default();
-        Self { store: Arc::new(store), texts, mint_policy, uses, sweeping }
+        let (list_cache, mint_policy, uses, refused_sweep) = Default::default();
+        Self { store: Arc::new(store), list_cache, mint_policy, uses, refused_sweep }
     }
 
-    /// Returns the same service with this policy for mints.
+    /// Sets the limits on mints.
     #[must_use]
     pub fn with_mint_policy(self, mint_policy: MintPolicy) -> Self {
         Self { mint_policy, ..self }
     }
 
-    /// Returns the same service, which records when and from where tokens are used.
+    /// Makes the service record when and from where tokens are used.
     #[must_use]
     pub fn with_last_use(self) -> Self {
         Self { uses: Some(Arc::default()), ..self }
@@ -90,12 +90,12 @@ impl Service {
         &self.store
     }
 
-    /// Returns the operations in an organization.
+    /// Returns the operations in an organization, for the holder of this credential.
     pub fn within<'a>(&'a self, credential: &'a Credential, slug: &'a Slug) -> InOrganization<'a> {
         InOrganization { service: self, credential, slug }
     }
 
-    /// Returns the user and the binding behind a credential at this moment.
+    /// Authenticates a credential. Returns its user and binding.
     ///
     /// # Errors
     /// [`Error::DeadCredential`] if it is unknown, revoked or expired, or its user is disabled.
@@ -103,7 +103,7 @@ impl Service {
         Ok(self.store.access(credential, None).await?.access.caller.clone())
     }
 
-    /// Runs an operation that reads.
+    /// Runs a read operation, and retries it after a conflict.
     async fn read<T, F>(&self, view: View, operation: impl Fn(Snapshot) -> F) -> Result<T>
     where
         F: Future<Output = Result<T>>,
@@ -112,7 +112,7 @@ impl Service {
         retry(move || async move { operation(self.store.read(view).await?).await }).await
     }
 
-    /// Runs an operation that writes under the lock of `lock`, and commits.
+    /// Runs a write operation in a transaction with `lock`, and commits.
     async fn write<T, F>(
         &self,
         credential: &Credential,
@@ -123,7 +123,7 @@ impl Service {
     where
         F: Future<Output = Written<T>>,
     {
-        // A dead credential must not wait with others in the queue.
+        // Rejects a dead credential before it waits for the lock.
         if self.store.is_busy(lock) && credential.accepted_as().is_none() {
             self.authenticate(credential).await?;
         }
@@ -134,7 +134,7 @@ impl Service {
         self.transact(lock, purpose, locked).await
     }
 
-    /// Runs an operation in a transaction, and answers after the commit.
+    /// Runs an operation in a transaction, commits, and retries after a conflict.
     pub(crate) async fn transact<T, F>(
         &self,
         lock: &WriteLock,
@@ -154,7 +154,7 @@ impl Service {
             let change = self.store.write(lock, purpose).await?;
             let Some(batch) = change.batch(purpose) else { return run(change).await };
             let outcome = run(change).await;
-            // A refusal too may rest on changes of others that are not committed yet.
+            // An error may also be based on changes of the same batch that are not committed yet.
             match batch.committed().await {
                 Ok(()) => outcome,
                 Err(StoreError::Contended(_)) => {
@@ -165,7 +165,7 @@ impl Service {
             }
         };
         match retry(&attempt).await {
-            // A revocation that finds the disk full runs again with the space that is reserved for it.
+            // On a full disk, a revocation is retried with the space that is reserved for it.
             Err(Error::Full(_))
                 if purpose == Purpose::Revocation && self.store.release_reserve().await =>
             {
@@ -200,7 +200,7 @@ impl InOrganization<'_> {
         self.service.write(self.credential, &lock, purpose, operation).await
     }
 
-    /// Returns the page of a list after the item named, if the caller may do `action`.
+    /// Returns the page of a list after an item, if the policy allows `action`.
     async fn list<T: Send, N: AsRef<str> + Clone>(
         &self,
         list: &List<T, N>,
@@ -216,17 +216,17 @@ impl InOrganization<'_> {
         .await
     }
 
-    /// Returns who asks, the organization, and how much of `action` the caller may do in it.
+    /// Authorizes `action`. Returns the caller, the organization, and the extent that is allowed.
     async fn reach(&self, view: &mut Snapshot, action: Action) -> Result<(Caller, Reach, Extent)> {
         reach(view.access(self.credential, Some(self.slug)).await?, action)
     }
 }
 
-/// What an operation that writes returns: its transaction, for the commit, and its value.
+/// The result of a write operation: its transaction, to commit, and its value.
 type Written<T> = Result<(Transaction, T)>;
 
-/// Runs `attempt` again if the database rolled it back. A commit whose outcome is unknown is never
-/// run again.
+/// Runs `attempt`, and retries it if the database rolled it back because of a conflict. A commit with an
+/// unknown outcome is never retried.
 async fn retry<T, F: Future<Output = Result<T>>>(attempt: impl Fn() -> F) -> Result<T> {
     for _ in 0..RETRIES {
         match attempt().await {
@@ -237,8 +237,8 @@ async fn retry<T, F: Future<Output = Result<T>>>(attempt: impl Fn() -> F) -> Res
     attempt().await
 }
 
-/// Returns the organization that the request names, and how much of `action` the caller may do in
-/// it.
+/// Authorizes `action` in the organization that the request names. Returns the caller, the organization,
+/// and the extent that is allowed.
 fn reach(access: Access, action: Action) -> Result<(Caller, Reach, Extent)> {
     let Access { caller, organization, .. } = access;
     let reach = organization.ok_or(Error::NO_ORGANIZATION)?;
@@ -246,12 +246,17 @@ fn reach(access: Access, action: Action) -> Result<(Caller, Reach, Extent)> {
     Ok((caller, reach, extent))
 }
 
+/// Returns the caller if the policy allows only the caller's own tokens, or `None` if it allows all.
+fn only_user(extent: Extent, caller: &Caller) -> Option<UserId> {
+    (extent == Extent::Own).then_some(caller.user)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    /// Returns how often `retry` attempts what fails so many times with `error`.
+    /// Returns how often `retry` runs an attempt that fails `failures` times, and whether it succeeds.
     async fn attempts(failures: u32, error: fn(String) -> StoreError) -> (u32, bool) {
         let count = &AtomicU32::new(0);
         let outcome = retry(move || async move {
@@ -263,14 +268,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_contended_operation_is_run_again_three_times_at_most() {
+    async fn a_conflict_is_retried_three_times_at_most() {
         assert_eq!(attempts(0, StoreError::Contended).await, (1, true));
         assert_eq!(attempts(3, StoreError::Contended).await, (4, true));
         assert_eq!(attempts(9, StoreError::Contended).await, (4, false));
     }
 
     #[tokio::test]
-    async fn an_operation_that_may_have_happened_is_never_run_again() {
+    async fn an_unknown_outcome_is_never_retried() {
         assert_eq!(attempts(9, StoreError::Unknown).await, (1, false));
         assert_eq!(attempts(9, StoreError::Unavailable).await, (1, false));
     }

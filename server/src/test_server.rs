@@ -1,6 +1,6 @@
-//! A real server on a temporary database, for the tests of other programs: in one line, with users of
-//! every role. It has threads of its own, so tests may be async or not, and may block. It needs the
-//! feature `test-server`.
+//! A real server on a temporary database, for the tests of other programs. It starts in one line and
+//! adds users of every role. It has its own threads, so tests may be async or not, and may block. It
+//! needs the feature `test-server`.
 //!
 //! ```
 //! use orgtokens_client::{Client, Failure};
@@ -25,7 +25,7 @@
 //! # }
 //! ```
 //!
-//! A test that is not async is as short, here with the server's own operations in place of requests:
+//! A synchronous test is just as short. This one calls the server's operations directly:
 //!
 //! ```
 //! use orgtokens_server::service::Operator;
@@ -37,7 +37,10 @@
 //! assert_eq!(removed.expect("the user is no owner"), 1);
 //! ```
 
-#![expect(clippy::missing_panics_doc, reason = "a test that is refused something fails")]
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "these methods panic on any error, so that the test fails"
+)]
 
 use crate::caller::{Credential, Origin, Role};
 use crate::error::Result;
@@ -86,16 +89,16 @@ impl TestServer {
         server
     }
 
-    /// Starts a server on an empty database, such as one on PostgreSQL, which stays.
+    /// Starts a server on an empty database, for example on PostgreSQL. The database is kept.
     pub fn start_on(database: &str) -> Self {
         Self::start_with(database, &Settings::default())
     }
 
-    /// Like `start_on`, with other limits.
+    /// Like `start_on`, with other settings.
     pub fn start_with(database: &str, settings: &Settings) -> Self {
         let mut builder = Builder::new_multi_thread();
         let runtime = builder.worker_threads(2).enable_all().build().expect("threads");
-        let (server, service) = outside(|| runtime.block_on(start(database, settings)));
+        let (server, service) = on_own_thread(|| runtime.block_on(start(database, settings)));
         let url = format!("http://{}", server.address());
         let users = AtomicU32::new(0);
         Self { url, service, users, runtime: Some(runtime), _server: server, folder: None }
@@ -147,17 +150,17 @@ impl TestServer {
         Actor { server: self, username, token: added.expect("a new user") }
     }
 
-    /// Runs an operation of the service itself, such as one of the [`Operator`].
+    /// Runs an operation of the service directly, such as one of the [`Operator`].
     pub fn run<T: Send>(&self, operation: impl AsyncFnOnce(&Service) -> T + Send) -> T {
         let runtime = self.runtime.as_ref().expect("it runs until it is dropped");
-        outside(|| runtime.block_on(operation(&self.service)))
+        on_own_thread(|| runtime.block_on(operation(&self.service)))
     }
 }
 
 impl Drop for TestServer {
     fn drop(&mut self) {
-        // Waits for work that still uses the files.
-        outside(|| drop(self.runtime.take()));
+        // Waits for tasks that still use the database files.
+        on_own_thread(|| drop(self.runtime.take()));
     }
 }
 
@@ -224,8 +227,8 @@ async fn fill(service: &Service) -> Result<()> {
     Ok(())
 }
 
-/// Runs what blocks on a thread that no runtime of the test owns.
-fn outside<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+/// Runs blocking work on a new thread, because the thread of an async test must not block.
+fn on_own_thread<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| scope.spawn(work).join())
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
@@ -245,7 +248,7 @@ mod tests {
     use std::net::TcpStream;
 
     #[test]
-    fn debug_shows_who_acts_where_and_no_credential() {
+    fn debug_output_shows_the_user_and_the_url_but_no_credential() {
         let server = TestServer::start();
         let shown = format!("{:?}", server.admin());
         assert!(shown.contains("admin-0") && shown.contains(server.url()), "{shown}");
@@ -253,7 +256,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_async_test_may_block_and_nothing_is_left_behind() {
+    async fn an_async_test_may_block_and_dropping_the_server_removes_everything() {
         let server = TestServer::start();
         let folder = server.folder.as_ref().unwrap().path().to_owned();
         let address = server.url().strip_prefix("http://").unwrap().to_owned();

@@ -1,6 +1,6 @@
-//! Events for webhooks: which ones a webhook receives, and what is sent. The audit log is read behind
-//! the changes, so no change waits for a webhook. `deliverer` queues and sends; what is queued lives in
-//! the database, so a crash loses nothing.
+//! Webhooks: which events a webhook receives, and how they are delivered. Events are read from the
+//! audit log after the commit, so no change waits for a webhook. `deliverer` queues and sends messages.
+//! The queue is in the database, so a crash loses nothing.
 
 mod deliverer;
 mod deliveries;
@@ -17,7 +17,7 @@ use serde::{Serialize, Serializer};
 /// The code of the event that a token expires soon.
 const TOKEN_EXPIRING: &str = "token-expiring";
 
-/// A URL that receives events. It is shown and serialized without what may be secret.
+/// A URL that receives events. `Debug` and `Serialize` hide the parts that may be secret.
 #[derive(Clone, Serialize, derive_more::Debug)]
 #[debug("Webhook({name})")]
 pub struct Webhook {
@@ -26,13 +26,14 @@ pub struct Webhook {
     url: Url,
     #[serde(skip)]
     key: Vec<u8>,
-    /// The organizations whose events it receives; without it all, and those of no organization.
+    /// The organizations whose events it receives. `None` means every event, with or without an
+    /// organization.
     organizations: Option<Vec<Slug>>,
-    /// The codes that it receives; without it all.
+    /// The codes of the events that it receives. `None` means all.
     codes: Option<Vec<String>>,
 }
 
-/// Shows the scheme, host and port of a URL: its path may be a secret.
+/// Serializes the scheme, host and port of a URL, because its path may be a secret.
 fn origin<S: Serializer>(url: &Url, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&url.origin().ascii_serialization())
 }

@@ -1,7 +1,7 @@
 //! `check` and the operator's commands on the audit log. They print what the store found, and fail if
-//! something is wrong. Nothing is repaired here, and the store decides what a fault is.
+//! there is a fault. The store decides what a fault is. Nothing is repaired.
 
-use super::output::{Output, count, print_list};
+use super::output::{Output, count, print_result};
 use super::print;
 use anyhow::{Context, Error, Result, ensure};
 use clap::{ArgGroup, Subcommand};
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 #[derive(Subcommand)]
 pub enum AuditCommand {
-    /// List entries, newest first: those of an organization, or those that belong to none
+    /// List entries, newest first: those of an organization, or those without one
     #[command(
         after_help = "Examples:\n  orgtokens-server audit list --organization my-org\n  orgtokens-server audit list --unrestricted --format json",
         group = ArgGroup::new("log").args(["organization", "unrestricted"]).required(true)
@@ -23,7 +23,7 @@ pub enum AuditCommand {
         /// The slug of an organization
         #[arg(long, value_name = "SLUG")]
         organization: Option<Slug>,
-        /// The entries of no organization: those of users and of unrestricted tokens
+        /// The entries without an organization: changes of users and of unrestricted tokens
         #[arg(long)]
         unrestricted: bool,
         #[command(flatten)]
@@ -31,15 +31,15 @@ pub enum AuditCommand {
         #[command(flatten)]
         output: Output,
     },
-    /// Print the end of every hash chain, to keep it elsewhere
+    /// Print the last hash of every audit chain, for `audit verify --head`
     #[command(after_help = "Example:\n  orgtokens-server audit head > heads.txt")]
     Head,
     /// Find entries that were removed, changed or moved
     #[command(
-        after_help = "Examples:\n  orgtokens-server audit verify\n  orgtokens-server audit verify --head heads.txt\n\nIt fails if an entry was tampered with. Someone who can write to the database can also\ncut off the end of a chain: `audit head` prints what shows it."
+        after_help = "Examples:\n  orgtokens-server audit verify\n  orgtokens-server audit verify --head heads.txt\n\nThe exit code is 1 if an entry was tampered with. Someone who can write to the database\ncan also cut off the end of a chain. To detect that, keep the output of `audit head`\nelsewhere and pass it to --head."
     )]
     Verify {
-        /// A file with ends that `audit head` printed earlier; every chain must contain them
+        /// A file with earlier output of `audit head`; the chains must still contain these hashes
         #[arg(long = "head", value_name = "FILE")]
         heads: Option<PathBuf>,
     },
@@ -54,7 +54,7 @@ pub async fn audit(operator: Operator<'_>, command: AuditCommand) -> Result<()> 
         }
         AuditCommand::Head => {
             let heads = operator.0.store().audit_heads().await?;
-            print_list(&heads.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+            print_result(&heads.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
         }
         AuditCommand::Verify { heads } => verify(operator, heads.as_deref()).await,
     }
@@ -76,21 +76,23 @@ pub async fn check(operator: Operator<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Prints the state of the audit log, compared with the ends of its chains in a file, if there is
-/// one.
+/// Verifies the audit log, and compares it with earlier chain heads if there is a file of them.
 async fn verify(operator: Operator<'_>, heads: Option<&Path>) -> Result<()> {
     let kept = heads.map(read_heads).transpose()?.unwrap_or_default();
     let log = operator.0.store().verify_audit(&kept).await?;
     print(&describe(&log))?;
     let places = count(log.faults.len(), "place", "places");
-    ensure!(log.faults.is_empty(), "the audit log is broken in {places}: compare it with a backup");
+    ensure!(
+        log.faults.is_empty(),
+        "the audit log is damaged in {places}: compare it with a backup"
+    );
     Ok(())
 }
 
 fn read_heads(file: &Path) -> Result<Vec<NamedHead>> {
     let name = file.display();
     let text = fs::read_to_string(file).with_context(|| format!("{name} cannot be read"))?;
-    // Editors add a mark at the start, and empty lines.
+    // Editors may add a byte order mark at the start, and empty lines.
     let lines = text.trim_start_matches('\u{feff}').lines().filter(|line| !line.is_empty());
     let heads = lines.map(|line| line.parse().map_err(Error::msg));
     let heads: Vec<_> = heads.collect::<Result<_>>().with_context(|| name.to_string())?;
@@ -102,7 +104,7 @@ fn describe(AuditReport { entries, chains, faults }: &AuditReport) -> String {
     if faults.is_empty() {
         let entries = count(entries, "entry", "entries");
         return format!(
-            "the audit log is whole: {entries} in {}",
+            "the audit log is intact: {entries} in {}",
             count(chains, "chain", "chains")
         );
     }

@@ -1,5 +1,5 @@
-//! Where settings come from: arguments, environment variables, a TOML file, and defaults, in this order.
-//! clap knows all but the file, whose settings become arguments: so clap validates them too.
+//! The sources of settings, highest priority first: arguments, environment variables, a TOML file and
+//! defaults. The settings of the file are converted to arguments, so that clap validates all of them.
 
 mod file;
 
@@ -15,9 +15,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use toml::{Table, Value};
 
-/// Parses the arguments of the process, or prints what is wrong with them and ends it.
+/// Parses the arguments of the process. If they are wrong, prints the error and exits.
 pub fn parse() -> Arguments {
-    let (mut matches, file) = matches(&env::args_os().collect::<Vec<_>>());
+    let (mut matches, file) = parse_with_file(&env::args_os().collect::<Vec<_>>());
     let parsed = Arguments::from_arg_matches_mut(&mut matches);
     let mut arguments = parsed.unwrap_or_else(|error| error.exit());
     if let super::Command::Serve { settings, .. } = &mut arguments.command {
@@ -26,28 +26,28 @@ pub fn parse() -> Arguments {
     arguments
 }
 
-/// Returns the webhooks of the file, or prints what is wrong with them and ends the process.
+/// Returns the webhooks of the file. If they are wrong, prints the error and exits.
 fn webhooks(file: Option<File>) -> Vec<Webhook> {
     let webhooks = file.map(File::webhooks).transpose().unwrap_or_else(|error| error.exit());
     webhooks.unwrap_or_default()
 }
 
-/// Prints the settings that `serve` would have with this file.
+/// Prints the settings that `serve` would use with this file.
 pub fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
     let mut given = ["orgtokens-server", "serve"].map(OsString::from).to_vec();
     given.extend(file.map(|file| OsString::from_iter(["--config=".into(), file.into_os_string()])));
-    let (matches, file) = matches(&given);
-    let command = command();
-    let (_, matches) = leaf(&command, &matches);
+    let (matches, file) = parse_with_file(&given);
+    let command = built_command();
+    let (_, matches) = innermost(&command, &matches);
     Settings::from_arg_matches(matches)?.check()?;
     let webhooks = Some(webhooks(file)).filter(|webhooks| !webhooks.is_empty());
     let webhooks = webhooks.map(Value::try_from).transpose()?;
     let shown = settings(&command).filter_map(|setting| show(setting, matches));
     let shown = shown.chain(webhooks.map(|webhooks| ("webhook".to_owned(), webhooks)));
-    output::print_list(toml::to_string(&shown.collect::<Table>())?.trim_end())
+    output::print_result(toml::to_string(&shown.collect::<Table>())?.trim_end())
 }
 
-/// Checks the URL of the database of `serve`, which clap cannot.
+/// Checks the database URL of `serve`, which clap accepts as any text.
 fn check_url(serve: &ArgMatches, file: Option<&File>) -> Result<(), Error> {
     let Some(url) = serve.get_one::<String>("url") else { return Ok(()) };
     Store::check_url(url).map_err(|error| {
@@ -57,18 +57,20 @@ fn check_url(serve: &ArgMatches, file: Option<&File>) -> Result<(), Error> {
     })
 }
 
-fn command() -> Command {
-    let mut command = arguments();
+/// Returns the command line, in which every subcommand has its global options.
+fn built_command() -> Command {
+    let mut command = base_command();
     command.build();
     command
 }
 
-/// Returns the command line, in which empty variables set nothing.
-fn arguments() -> Command {
+/// Returns the command line. Empty environment variables are ignored.
+fn base_command() -> Command {
     ignore_empty_variables(Arguments::command())
 }
 
-/// Keeps an empty variable that should have a credential: a lost one must not open another database.
+/// Removes empty environment variables from a command, except those for credentials: if a password got
+/// lost, `serve` must fail instead of opening the default database.
 fn ignore_empty_variables(command: Command) -> Command {
     let is_empty = |argument: &Arg| {
         let name = argument.get_env().filter(|_| !argument.is_hide_env_values_set());
@@ -80,13 +82,13 @@ fn ignore_empty_variables(command: Command) -> Command {
     command.mut_subcommands(ignore_empty_variables)
 }
 
-/// Returns the settings that a file may have: the options of `serve`.
+/// Returns the settings that a file may contain: the options of `serve`.
 fn settings(command: &Command) -> impl Iterator<Item = &Arg> {
     let arguments = command.find_subcommand("serve").into_iter().flat_map(Command::get_arguments);
     arguments.filter(|argument| !matches!(key(argument), "" | "config" | "help"))
 }
 
-/// Whether a setting is true or false. On the command line its name alone means true.
+/// Returns whether a setting is a boolean. On the command line its name alone means true.
 fn is_switch(setting: &Arg) -> bool {
     setting.get_num_args().is_some_and(|count| count.min_values() == 0)
 }
@@ -95,11 +97,11 @@ fn key(argument: &Arg) -> &str {
     argument.get_long().unwrap_or_default()
 }
 
-/// Returns the effective value of a setting, without a credential.
+/// Returns the key and the effective value of a setting. Credentials are hidden.
 fn show(setting: &Arg, matches: &ArgMatches) -> Option<(String, Value)> {
     let (id, key) = (setting.get_id().as_str(), key(setting));
     let value = |text: String| match text.parse() {
-        _ if key == "database" => Value::String(serve::public(&text)),
+        _ if key == "database" => Value::String(serve::redact_url(&text)),
         _ if setting.is_hide_env_values_set() => Value::String("not shown".to_owned()),
         Ok(number) => Value::Integer(number),
         Err(_) => Value::String(text),
@@ -113,10 +115,11 @@ fn show(setting: &Arg, matches: &ArgMatches) -> Option<(String, Value)> {
     Some((key.to_owned(), value))
 }
 
-/// Parses arguments with the settings of the file that is named, or ends the process.
-fn matches(given: &[OsString]) -> (ArgMatches, Option<File>) {
-    // It is an error if help is wanted, which needs no file.
-    let lenient = arguments().ignore_errors(true).try_get_matches_from(given);
+/// Parses arguments together with the settings of the file that they name. If either is wrong, prints the
+/// error and exits.
+fn parse_with_file(given: &[OsString]) -> (ArgMatches, Option<File>) {
+    // `--help` is an error here. It needs no file.
+    let lenient = base_command().ignore_errors(true).try_get_matches_from(given);
     let file = lenient.as_ref().ok().and_then(File::named_by);
     let file = file.transpose().unwrap_or_else(|error| error.exit());
     let mut arguments = given.to_vec();
@@ -124,7 +127,7 @@ fn matches(given: &[OsString]) -> (ArgMatches, Option<File>) {
         let end = given.iter().position(|argument| argument == "--").unwrap_or(given.len());
         arguments.splice(end..end, file.arguments(lenient));
     }
-    let matches = self::arguments().try_get_matches_from(arguments).unwrap_or_else(|mut error| {
+    let matches = base_command().try_get_matches_from(arguments).unwrap_or_else(|mut error| {
         name_source(&mut error, given, file.as_ref());
         error.exit()
     });
@@ -135,22 +138,24 @@ fn matches(given: &[OsString]) -> (ArgMatches, Option<File>) {
 }
 
 /// Returns the innermost command and its arguments.
-fn leaf<'a>(command: &'a Command, matches: &'a ArgMatches) -> (&'a Command, &'a ArgMatches) {
+fn innermost<'a>(command: &'a Command, matches: &'a ArgMatches) -> (&'a Command, &'a ArgMatches) {
     let inner = matches.subcommand();
     let inner = inner.and_then(|(name, matches)| Some((command.find_subcommand(name)?, matches)));
-    inner.map_or((command, matches), |(command, matches)| leaf(command, matches))
+    inner.map_or((command, matches), |(command, matches)| innermost(command, matches))
 }
 
-/// Adds the variable or the line that an invalid value comes from. clap names only the option.
+/// Adds the source of an invalid value to the error: the environment variable, or the line of the file.
+/// clap names only the option.
 fn name_source(error: &mut Error, given: &[OsString], file: Option<&File>) {
     let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else { return };
-    // `--pool-size 0` is given as it is, or as `--pool-size=0`.
+    // The argument may be `--pool-size 0` or `--pool-size=0`.
     let name = option.split(' ').next();
     let is_given = given.iter().any(|given| given.to_string_lossy().split('=').next() == name);
-    let command = command();
-    let Some(argument) = find(&command, option).filter(|_| !is_given) else { return };
+    let command = built_command();
+    let Some(argument) = find_option(&command, option).filter(|_| !is_given) else { return };
     let line = || file.and_then(|file| file.place(key(argument)));
-    let variable = || variable(argument).map(|name| format!("the environment variable '{name}"));
+    let variable =
+        || set_variable(argument).map(|name| format!("the environment variable '{name}"));
     if let Some(source) = variable().or_else(line) {
         let source = format!("{option}' from {source}");
         error.insert(ContextKind::InvalidArg, ContextValue::String(source));
@@ -158,15 +163,15 @@ fn name_source(error: &mut Error, given: &[OsString], file: Option<&File>) {
 }
 
 /// Returns the environment variable of an option, if it is set.
-fn variable(argument: &Arg) -> Option<String> {
+fn set_variable(argument: &Arg) -> Option<String> {
     let name = argument.get_env().filter(|name| env::var_os(name).is_some())?;
     Some(name.to_string_lossy().into_owned())
 }
 
 /// Returns an option of the command, or of one of its subcommands.
-fn find<'a>(command: &'a Command, option: &str) -> Option<&'a Arg> {
+fn find_option<'a>(command: &'a Command, option: &str) -> Option<&'a Arg> {
     let own = command.get_arguments().find(|argument| argument.to_string() == option);
-    own.or_else(|| command.get_subcommands().find_map(|command| find(command, option)))
+    own.or_else(|| command.get_subcommands().find_map(|command| find_option(command, option)))
 }
 
 #[cfg(test)]
@@ -177,7 +182,7 @@ mod tests {
 
     #[test]
     fn the_example_has_every_setting_with_its_default() {
-        let command = command();
+        let command = built_command();
         let given: Table = toml::from_str(EXAMPLE).unwrap();
         for setting in settings(&command) {
             let key = key(setting);
@@ -198,7 +203,7 @@ mod tests {
         });
         let mut all: Table = toml::from_str(&lines.collect::<Vec<_>>().join("\n")).unwrap();
         orgtokens_server::webhooks::parse(all.remove("webhook").unwrap()).unwrap();
-        let command = command();
+        let command = built_command();
         assert_eq!(all.len(), settings(&command).count());
         let mut given = vec!["orgtokens-server".into(), "serve".into()];
         for (key, value) in all {

@@ -1,8 +1,8 @@
-//! `demo`: a server on a temporary database, with a user of every role and every token that they
-//! may mint. Its database is removed when it ends; it opens no other one.
+//! `demo`: a server on a temporary database, with a user of every role and their tokens. The database
+//! is removed when the server stops. No other database is opened.
 
 use super::output::table;
-use super::{Listen, plain_text, serve};
+use super::{Listen, serve};
 use anyhow::Context;
 use orgtokens_server::caller::{Credential, Origin, Role};
 use orgtokens_server::name::Slug;
@@ -15,11 +15,11 @@ use orgtokens_server::token::PlainToken;
 use std::net::SocketAddr;
 use std::str::FromStr;
 
-/// The cells of a token: who has it, where it acts, its name and its plain text.
+/// The row of a token: the role of its user, its binding, its name and its plain text.
 type Row = [String; 4];
 
 fn row(role: Role, binding: &str, name: &str, token: &PlainToken) -> Row {
-    [role.into_str(), binding, name, plain_text(token)].map(str::to_owned)
+    [role.into_str(), binding, name, token.reveal()].map(str::to_owned)
 }
 
 /// Serves the demo until a signal ends it, and removes its database.

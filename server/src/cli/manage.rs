@@ -1,6 +1,6 @@
 //! The operator's commands on users, organizations, members and tokens.
 
-use super::output::{Output, confirm, count};
+use super::output::{Output, count, print_change};
 use super::print_token;
 use clap::{ArgGroup, Args, Subcommand};
 use orgtokens_server::caller::Role;
@@ -24,7 +24,7 @@ pub struct Organization {
 }
 
 #[derive(Args)]
-pub struct MemberName {
+pub struct MemberArgs {
     /// The slug of an organization
     #[arg(long, value_name = "SLUG")]
     organization: Slug,
@@ -35,7 +35,7 @@ pub struct MemberName {
 
 #[derive(Subcommand)]
 pub enum UserCommand {
-    /// Add a user, who is a member of nothing yet
+    /// Add a user, without any membership
     #[command(
         after_help = "Example:\n  orgtokens-server user add --username bob --email bob@example.com"
     )]
@@ -49,13 +49,13 @@ pub enum UserCommand {
     /// List all users
     #[command(after_help = "Example:\n  orgtokens-server user list --format json")]
     List(Output),
-    /// Refuse the tokens of a user, on every server at once, until the user is enabled
+    /// Make every server refuse the tokens of a user at once, until the user is enabled again
     #[command(after_help = "Example:\n  orgtokens-server user disable --username bob")]
     Disable(Username),
     /// Accept the tokens of a disabled user again
     #[command(after_help = "Example:\n  orgtokens-server user enable --username bob")]
     Enable(Username),
-    /// Remove a user: revoke all tokens, end all memberships, erase the email address
+    /// Remove a user: revoke all tokens, end all memberships and erase the email address
     #[command(after_help = "Example:\n  orgtokens-server user remove --username bob")]
     Remove(Username),
 }
@@ -64,7 +64,7 @@ pub async fn user(operator: Operator<'_>, command: UserCommand) -> anyhow::Resul
     match command {
         UserCommand::Add { user: Username { username }, email } => {
             operator.add_user(&username, &email).await?;
-            confirm(&format!("added the user {username}"))
+            print_change(&format!("added the user {username}"))
         }
         UserCommand::List(output) => {
             let columns = ["username", "email", "disabled"];
@@ -72,15 +72,15 @@ pub async fn user(operator: Operator<'_>, command: UserCommand) -> anyhow::Resul
         }
         UserCommand::Disable(Username { username }) => {
             operator.disable_user(&username).await?;
-            confirm(&format!("{username} is disabled: no server accepts a token of this user"))
+            print_change(&format!("{username} is disabled: no server accepts a token of this user"))
         }
         UserCommand::Enable(Username { username }) => {
             operator.enable_user(&username).await?;
-            confirm(&format!("{username} is enabled: the user's tokens are accepted"))
+            print_change(&format!("{username} is enabled: the user's tokens are accepted"))
         }
         UserCommand::Remove(Username { username }) => {
             let tokens = count(operator.remove_user(&username).await?, "token", "tokens");
-            confirm(&format!("removed the user {username} and revoked {tokens}"))
+            print_change(&format!("removed the user {username} and revoked {tokens}"))
         }
     }
 }
@@ -102,7 +102,7 @@ pub enum OrganizationCommand {
     /// List all organizations
     #[command(after_help = "Example:\n  orgtokens-server organization list --format json")]
     List(Output),
-    /// Reset the token policy: no lifetimes, and unrestricted tokens reach the organization
+    /// Reset the token policy: tokens never expire, and unrestricted tokens are allowed
     #[command(
         after_help = "Example:\n  orgtokens-server organization reset-policy --organization my-org"
     )]
@@ -116,14 +116,14 @@ pub async fn organization(
     match command {
         OrganizationCommand::Add { organization, owner } => {
             operator.add_organization(&organization, &owner).await?;
-            confirm(&format!("added the organization {organization} with the owner {owner}"))
+            print_change(&format!("added the organization {organization} with the owner {owner}"))
         }
         OrganizationCommand::List(output) => {
             output.list("organizations", &operator.list_organizations().await?, &["slug", "type"])
         }
         OrganizationCommand::ResetPolicy(Organization { organization }) => {
             operator.reset_token_policy(&organization).await?;
-            confirm(&format!("reset the token policy of {organization}"))
+            print_change(&format!("reset the token policy of {organization}"))
         }
     }
 }
@@ -136,7 +136,7 @@ pub enum MemberCommand {
     )]
     Set {
         #[command(flatten)]
-        member: MemberName,
+        member: MemberArgs,
         /// owner, admin, member or viewer
         #[arg(long)]
         role: Role,
@@ -153,23 +153,23 @@ pub enum MemberCommand {
     #[command(
         after_help = "Example:\n  orgtokens-server member remove --organization my-org --username bob"
     )]
-    Remove(MemberName),
+    Remove(MemberArgs),
 }
 
 pub async fn member(operator: Operator<'_>, command: MemberCommand) -> anyhow::Result<()> {
     match command {
-        MemberCommand::Set { member: MemberName { organization, username }, role } => {
+        MemberCommand::Set { member: MemberArgs { organization, username }, role } => {
             operator.set_member(&organization, &username, role).await?;
-            confirm(&format!("{username} has the role {role} in {organization}"))
+            print_change(&format!("{username} has the role {role} in {organization}"))
         }
         MemberCommand::List { organization, output } => {
             let members = operator.list_members(&organization.organization).await?;
             output.list("members", &members, &["username", "role", "email"])
         }
-        MemberCommand::Remove(MemberName { organization, username }) => {
+        MemberCommand::Remove(MemberArgs { organization, username }) => {
             let revoked = operator.remove_member(&organization, &username).await?;
             let tokens = count(revoked, "token", "tokens");
-            confirm(&format!("removed {username} from {organization} and revoked {tokens}"))
+            print_change(&format!("removed {username} from {organization} and revoked {tokens}"))
         }
     }
 }
@@ -183,7 +183,7 @@ pub enum TokenCommand {
     Mint {
         #[command(flatten)]
         user: Username,
-        /// A name that is new among the user's tokens
+        /// A token name that the user does not have yet
         #[arg(long, value_name = "NAME")]
         name: Name,
     },
@@ -201,7 +201,7 @@ pub enum TokenCommand {
         #[command(flatten)]
         output: Output,
     },
-    /// Revoke any token, named by its id or by its user and name
+    /// Revoke any token, by its id or by its user and name
     #[command(
         after_help = "Examples:\n  orgtokens-server token revoke --username bob --name laptop\n  orgtokens-server token revoke --id AZrAAAAAAAAAAAAAAAAAAA",
         group = ArgGroup::new("token").args(["id", "name"]).required(true)
@@ -238,7 +238,7 @@ pub async fn token(operator: Operator<'_>, command: TokenCommand) -> anyhow::Res
             };
             let revoked = operator.revoke_token(key).await?;
             let (name, id) = (&revoked.token.name, revoked.token.id);
-            confirm(&format!("revoked the token {name} of {} ({id})", revoked.owner))
+            print_change(&format!("revoked the token {name} of {} ({id})", revoked.owner))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What commands print: lists as a table or as JSON, and counts in words.
+//! The output of commands: tables, JSON and counts in words.
 
 use super::print;
 use anyhow::Context;
@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{self, ErrorKind};
 
-/// How many rows a table has at most.
-const TABLE: usize = 1_000;
+/// The maximum number of rows of a table.
+const MAX_TABLE_ROWS: usize = 1_000;
 
 /// How a list is printed.
 #[derive(Args)]
@@ -30,13 +30,12 @@ enum Format {
 }
 
 impl Output {
-    /// Prints a list with this name. A column is the JSON pointer of a member without its first
-    /// slash.
+    /// Prints a list with this name. A column is a JSON pointer into an item, without the first slash.
     pub fn list(&self, name: &str, items: &impl Serialize, columns: &[&str]) -> anyhow::Result<()> {
         self.object(&BTreeMap::from([(name, items)]), name, columns)
     }
 
-    /// Prints an object that has a list with this name.
+    /// Prints an object that contains a list with this name.
     pub fn object(
         &self,
         object: &impl Serialize,
@@ -44,16 +43,16 @@ impl Output {
         columns: &[&str],
     ) -> anyhow::Result<()> {
         match self.format {
-            Format::Json => print_list(&serde_json::to_string(object)?),
+            Format::Json => print_result(&serde_json::to_string(object)?),
             Format::Table => {
                 let object = serde_json::to_value(object)?;
                 let headers = columns.iter().map(|column| column.replace(['/', '_'], " "));
                 let rows = object[name].as_array().map_or(&[][..], Vec::as_slice);
-                // A table takes much memory: a long list is several tables.
-                for rows in rows.chunks(TABLE).chain(rows.is_empty().then_some(rows)) {
+                // A table takes much memory, so a long list is printed as several tables.
+                for rows in rows.chunks(MAX_TABLE_ROWS).chain(rows.is_empty().then_some(rows)) {
                     let rows = rows.iter();
                     let rows = rows.map(|item| columns.iter().map(|column| cell(item, column)));
-                    print_list(&table(headers.clone(), rows))?;
+                    print_result(&table(headers.clone(), rows))?;
                 }
                 Ok(())
             }
@@ -61,16 +60,16 @@ impl Output {
     }
 }
 
-/// Prints what changes nothing: a reader that has read enough is no error.
-pub fn print_list(text: &str) -> anyhow::Result<()> {
+/// Prints the output of a command that changes nothing. A closed pipe, as with `head`, is no error.
+pub fn print_result(text: &str) -> anyhow::Result<()> {
     print(text).or_else(|error| match error.downcast_ref::<io::Error>() {
         Some(cause) if cause.kind() == ErrorKind::BrokenPipe => Ok(()),
         _ => Err(error),
     })
 }
 
-/// Prints what a command has changed. If that fails, the error says that it was changed.
-pub fn confirm(change: &str) -> anyhow::Result<()> {
+/// Prints the change that a command made. If that fails, the error says that the change was made.
+pub fn print_change(change: &str) -> anyhow::Result<()> {
     print(change).with_context(|| format!("done, but not printed: {change}"))
 }
 

@@ -1,5 +1,5 @@
-//! `serve`: runs a server until a signal, and sets up the log. Settings and limits are in the
-//! library's `server` and `front`.
+//! `serve`: sets up the log, and runs a server until a signal. The settings are in the library's
+//! `server`, the limits in `front`.
 
 use super::{Listen, print};
 use anyhow::{Context, Result, ensure};
@@ -17,17 +17,16 @@ use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::os::fd::AsFd;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
-/// How long active requests may take to end, so that the process ends within 10 s.
+/// How long active requests may take after a signal, so that the process ends within 10 s.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// How long a reader of the log may take for the last lines.
+/// How long the last lines of the log may take to write.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Serves `service`, on the database at this URL, until SIGTERM, Ctrl-C, or damage is found in it. It
-/// prints the address on the first line of stdout, that of the operations listener if there is one on
-/// the second, then what `describe` returns.
+/// Serves until SIGTERM or Ctrl-C, or until the check of the database finds damage. Prints to stdout the
+/// address, then that of the operations listener if there is one, then the result of `describe`.
 pub async fn serve(
     service: Service,
     database: &str,
@@ -36,15 +35,13 @@ pub async fn serve(
     log_format: Option<Format>,
     describe: impl FnOnce(SocketAddr) -> String,
 ) -> Result<()> {
-    // The HTTP library cannot write such a date, which every answer has.
+    // Every answer has a `Date`, and the HTTP library cannot write one before 1970.
     ensure!(SystemTime::now() >= UNIX_EPOCH, "the system's clock is before 1970: set it first");
-    // Signals are handled before the address is printed: a reader may send one at once.
-    let (mut interrupt, mut terminate) =
-        (handle(SignalKind::interrupt())?, handle(SignalKind::terminate())?);
-    let mut hangup = handle(SignalKind::hangup())?;
+    // Before the address is printed, because its reader may send a signal at once.
+    let mut signals = Signals::handle()?;
     // With a handler, a write above the file size limit fails instead of ending the process.
-    let _file_size = handle(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
-    let sink = log(log_format)?;
+    let _file_size = handler(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
+    let sink = start_log(log_format)?;
     let log = sink.logger();
     let server = Server::start(settings, service.clone(), listen.address, log.clone())?;
     let address = server.address();
@@ -54,16 +51,14 @@ pub async fn serve(
     };
     let deliveries = webhooks::start(&service, &settings.webhooks, &server.metrics(), &log).await?;
     info!(log, "started";
-        "version" => env!("CARGO_PKG_VERSION"), "database" => %public(database), "address" => address);
+        "version" => env!("CARGO_PKG_VERSION"), "database" => %redact_url(database), "address" => address);
     let operations = ops.as_ref().map(|ops| format!("\noperations on http://{}", ops.address()));
     let operations = operations.unwrap_or_default();
     let scheme = server.scheme();
     print(&format!("listening on {scheme}://{address}{operations}{}", describe(address)))?;
     let ended = tokio::select! {
-        _ = interrupt.recv() => Ok("SIGINT"),
-        _ = terminate.recv() => Ok("SIGTERM"),
-        () = hung_up(&mut hangup, settings) => Ok("SIGHUP"),
-        damage = damage(&service, &log) => Err(damage),
+        signal = signals.stop(settings) => Ok(signal),
+        damage = find_damage(&service, &log) => Err(damage),
     };
     match &ended {
         Ok(signal) => info!(log, "stopping"; "signal" => signal),
@@ -73,11 +68,8 @@ pub async fn serve(
         ops.begin_stopping();
     }
     if let Ok("SIGTERM") = ended {
-        tokio::select! {
-            () = sleep(Duration::from_secs(settings.drain_time.into())) => {}
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
+        let drain_time = Duration::from_secs(settings.drain_time.into());
+        let _ = timeout(drain_time, signals.stop(settings)).await;
     }
     let stop = timeout(SHUTDOWN_TIMEOUT, deliveries.close());
     let (_, closed) = tokio::join!(stop, server.close(SHUTDOWN_TIMEOUT));
@@ -88,15 +80,38 @@ pub async fn serve(
     Ok(ended.map(drop)?)
 }
 
-/// Returns when SIGHUP tells that the terminal was closed. For a service it means to read files again,
-/// which the certificate's task does.
-async fn hung_up(hangup: &mut Signal, settings: &Settings) {
-    let is_reload = settings.tls.tls_cert.is_some() || !io::stderr().is_terminal();
-    while hangup.recv().await.is_some() && is_reload {}
+/// The signals that stop the server.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
 }
 
-/// Returns the damage that the check behind the requests finds. Without any it never returns.
-async fn damage(service: &Service, log: &Logger) -> store::Error {
+impl Signals {
+    /// Handles the signals from now on.
+    fn handle() -> Result<Self> {
+        Ok(Self {
+            interrupt: handler(SignalKind::interrupt())?,
+            terminate: handler(SignalKind::terminate())?,
+            hangup: handler(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for a signal that stops the server. Returns its name.
+    async fn stop(&mut self, settings: &Settings) -> &'static str {
+        // For a service SIGHUP means to reload the certificate, which another task does. Otherwise it
+        // means that the terminal was closed.
+        let is_reload = settings.tls.tls_cert.is_some() || !io::stderr().is_terminal();
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.hangup.recv(), if !is_reload => "SIGHUP",
+        }
+    }
+}
+
+/// Returns the damage that the check in the background finds. Without damage it never returns.
+async fn find_damage(service: &Service, log: &Logger) -> store::Error {
     match service.store().find_damage().await {
         Err(damage @ store::Error::Broken(_)) => return damage,
         Err(error) => warn!(log, "the check for damage failed"; "reason" => %error),
@@ -105,14 +120,14 @@ async fn damage(service: &Service, log: &Logger) -> store::Error {
     future::pending().await
 }
 
-fn handle(kind: SignalKind) -> Result<Signal> {
+fn handler(kind: SignalKind) -> Result<Signal> {
     signal(kind).context("cannot handle signals")
 }
 
-/// Returns a log on stderr: without a format, rows on a terminal and JSON elsewhere.
-fn log(format: Option<Format>) -> Result<Log> {
+/// Starts the log on stderr. The default format is text on a terminal, and JSON elsewhere.
+fn start_log(format: Option<Format>) -> Result<Log> {
     let stderr = io::stderr();
-    // A file of its own: a write that waits for a reader must not keep the lock of stderr.
+    // A separate file: a write that waits for a slow reader must not hold the lock of stderr.
     let sink = stderr.as_fd().try_clone_to_owned().context("stderr cannot be used for the log")?;
     let is_terminal = stderr.is_terminal();
     let colored = is_terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
@@ -124,8 +139,8 @@ fn log(format: Option<Format>) -> Result<Log> {
     Ok(Log::start(format, File::from(sink)))
 }
 
-/// Returns what may be shown of a database's URL: the path of a file, or user, host and name.
-pub fn public(url: &str) -> String {
+/// Removes the password and the parameters from the URL of a database, so that it may be shown.
+pub fn redact_url(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("sqlite", url));
     let base = rest.split('?').next().unwrap_or_default();
     match base.rsplit_once('@') {
@@ -134,7 +149,7 @@ pub fn public(url: &str) -> String {
             let user = credentials.split(':').next().unwrap_or_default();
             format!("{scheme}://{user}@{place}")
         }
-        // The password has a question mark, so it is not known what else is part of it.
+        // The password contains a question mark, so its end is unknown.
         None if rest.contains('@') => scheme.to_owned(),
         None => format!("{scheme}://{base}"),
     }
@@ -147,7 +162,7 @@ pub fn parse_address(text: &str) -> Result<SocketAddr, String> {
     }
     let accepted = "write 127.0.0.1:8080, [::1]:8080, localhost:8080, or a port alone";
     let found = text.to_socket_addrs().map_err(|error| format!("{error}: {accepted}"))?;
-    // `localhost` is two addresses, and some clients know only the older one.
+    // `localhost` has two addresses, and some clients only try IPv4.
     let address = found.min_by_key(SocketAddr::is_ipv6);
     address.ok_or_else(|| format!("this host has no address: {accepted}"))
 }
@@ -157,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_password_is_shown() {
+    fn a_redacted_url_has_no_password() {
         for (url, shown) in [
             ("sqlite://a/b@c.db", "a/b@c.db"),
             ("plain.db", "plain.db"),
@@ -167,7 +182,7 @@ mod tests {
             ("postgres://u:sec/ret@h/name", "postgres://u@h/name"),
             ("postgres://u:sec?ret@h/name", "postgres"),
         ] {
-            assert_eq!(public(url), shown);
+            assert_eq!(redact_url(url), shown);
         }
     }
 }

@@ -1,18 +1,18 @@
-//! The operator's commands on deliveries to webhooks that were set aside.
+//! The operator's commands on webhook deliveries that were set aside.
 
-use super::output::{Output, confirm, count};
+use super::output::{Output, count, print_change};
 use clap::{ArgGroup, Subcommand};
 use orgtokens_server::name::Name;
 use orgtokens_server::service::Operator;
 
 #[derive(Subcommand)]
 pub enum WebhookCommand {
-    /// List the deliveries that failed for 3 days and are no longer tried
+    /// List the deliveries that failed for 3 days and are no longer retried
     #[command(
-        after_help = "Those of a webhook that is no longer in the settings are removed when a server starts.\n\nExample:\n  orgtokens-server webhook list --format json"
+        after_help = "Example:\n  orgtokens-server webhook list --format json\n\nWhen a server starts, it deletes the deliveries of webhooks that are no longer in the\nsettings."
     )]
     List(Output),
-    /// Try deliveries again that were set aside, for 3 more days
+    /// Retry deliveries that failed for 3 days, for 3 more days
     #[command(
         after_help = "Examples:\n  orgtokens-server webhook retry --webhook audit\n  orgtokens-server webhook retry --id msg_019c1e8a5f7b7c3e9d4b2a1f0e6d5c4b",
         group = ArgGroup::new("which").args(["webhook", "id"]).required(true)
@@ -36,7 +36,10 @@ pub async fn webhook(operator: Operator<'_>, command: WebhookCommand) -> anyhow:
         }
         WebhookCommand::Retry { webhook, id } => {
             let retried = operator.retry_messages(webhook.as_ref(), id.as_deref()).await?;
-            confirm(&format!("{} will be tried again", count(retried, "delivery", "deliveries")))
+            print_change(&format!(
+                "{} will be tried again",
+                count(retried, "delivery", "deliveries")
+            ))
         }
     }
 }

@@ -174,7 +174,7 @@ pub async fn mint<T: From<MintedToken> + Serialize>(
     body: Body<MintRequest>,
 ) -> Answer<T> {
     answer(rqctx, Ok(path), async |service, credential, path| {
-        service.may_mint(credential).await?;
+        service.require_may_mint(credential).await?;
         let (name, request) = (path.get()?.token_name, body.read().await?);
         service.mint_token(credential, &name, &request).await
     })

@@ -1,8 +1,8 @@
-//! What a request carries: its path, its query and its body.
+//! Extracts the path, the query and the body of a request.
 //!
-//! The faults of paths and queries are reported only when the handler asks for the value, so that a
-//! missing credential is answered before them. A body is read then, within a size and a time limit. It
-//! is accepted only if it is exactly one JSON object with known members.
+//! An error in the path or query is reported only when the handler reads the value, so that a missing
+//! credential is answered first. A body is also read only on demand, within a size limit and a timeout.
+//! It must be exactly one JSON object with known members.
 
 use crate::error::{Error, Result};
 use async_trait::async_trait;
@@ -26,7 +26,7 @@ const MAX_BYTES: usize = 64 * 1024;
 /// How long a body may take to arrive.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The result of extracting an `E`. Reading it fails with [`Error::Invalid`].
+/// An extracted `E`, or the error. Reading it then fails with [`Error::Invalid`].
 pub struct Deferred<E>(std::result::Result<E, HttpError>);
 
 impl<T: JsonSchema + Send + Sync> Deferred<Path<T>> {
@@ -78,7 +78,7 @@ impl<T: DeserializeOwned> Body<T> {
     async fn read_checked(self, check: fn(&HeaderMap) -> Result<()>) -> Result<T> {
         let (parts, body) = self.request.into_parts();
         let too_large = Err(Error::TooLarge(MAX_BYTES));
-        // What `Content-Length` announces. It is refused before the client sends it.
+        // Rejects a large `Content-Length` before the client sends the body.
         if body.size_hint().lower() > MAX_BYTES as u64 {
             return too_large;
         }
@@ -90,7 +90,7 @@ impl<T: DeserializeOwned> Body<T> {
             Ok(Err(_)) => return Err(invalid("the body is incomplete: send it again")),
             Ok(Ok(body)) => body.to_bytes(),
         };
-        // Some clients declare a media type but send an empty body, so it is not checked.
+        // Some clients send a media type with an empty body, so it is not checked.
         if bytes.is_empty() {
             let missing = |_| invalid("there is no body: send a JSON object");
             return parse_object(b"{}").map_err(missing);
@@ -114,13 +114,13 @@ impl<T: JsonSchema + DeserializeOwned + Send + Sync + 'static> ExclusiveExtracto
     }
 }
 
-/// Parses exactly one JSON object with the members of `T`. None may be null: a restriction that a
-/// client has lost must never mint a wider token.
+/// Parses exactly one JSON object with the members of `T`. Rejects null: if a client lost a restriction
+/// and sends null, it must not mint a wider token.
 ///
 /// # Errors
-/// [`Error::Invalid`] with the member that is wrong and the reason.
+/// [`Error::Invalid`] with the name of the wrong member and the reason.
 pub fn parse_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    // serde accepts an array for a struct.
+    // serde also accepts an array for a struct.
     if bytes.trim_ascii_start().first() != Some(&b'{') {
         let message = "the body is not a JSON object: send one, such as {}";
         return Err(Error::Invalid(message.to_owned()));
@@ -129,7 +129,8 @@ pub fn parse_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let invalid = |error: &dyn Display| Error::Invalid(format!("invalid body: {error}"));
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let text = error.to_string();
-        // The member says where a wrong value is; in broken JSON only the place does.
+        // A wrong value is located by its member, so line and column are removed. Malformed JSON needs
+        // them.
         let place = text.rfind(" at line ").filter(|_| error.inner().is_data());
         invalid(&&text[..place.unwrap_or(text.len())])
     })?;
@@ -148,7 +149,7 @@ fn null_member(value: &Value) -> Option<&str> {
     })
 }
 
-/// Checks the headers that describe the body. Absent headers mean plain JSON.
+/// Rejects bodies that are not plain JSON, by their headers. Absent headers mean plain JSON.
 fn require_plain_json(headers: &HeaderMap) -> Result<()> {
     if headers.get_all(CONTENT_TYPE).iter().count() > 1 {
         return Err(Error::Invalid("two Content-Type headers: send exactly one".to_owned()));
@@ -163,7 +164,7 @@ fn require_plain_json(headers: &HeaderMap) -> Result<()> {
     }
 }
 
-/// JSON is always UTF-8 (RFC 8259, 8.1), so no other charset is accepted.
+/// Returns whether a media type is JSON in UTF-8, the only encoding of JSON (RFC 8259, 8.1).
 fn is_json(media_type: &HeaderValue) -> bool {
     let media_type = media_type.to_str().unwrap_or_default().to_ascii_lowercase();
     let mut parts = media_type.split(';').map(str::trim);

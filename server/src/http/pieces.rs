@@ -1,7 +1,7 @@
-//! A response body in pieces, for JSON texts that are too long for memory.
+//! A response body that is streamed in pieces, for JSON that is too long to keep in memory.
 //!
-//! The next piece is made only after the previous one was written to the socket, so a
-//! response occupies the memory of one piece, even if it is read slowly.
+//! The next piece is made only after the previous one was written to the socket. So a response occupies
+//! the memory of one piece, even if the client reads slowly.
 
 use crate::error::Result;
 use async_stream::stream;
@@ -18,13 +18,13 @@ use std::pin::pin;
 use sync_wrapper::SyncStream;
 use tokio::sync::oneshot;
 
-/// Bytes with a value that is dropped when hyper has written them to the socket.
+/// Bytes with a value. Both are dropped when hyper has written the bytes to the socket.
 #[derive(AsRef)]
 pub struct Held<T>(#[as_ref([u8])] pub Bytes, pub T);
 
-/// Makes a body of `pieces`, and calls `taken` when the reader has taken one. Both are dropped when
-/// the body is written or dropped. If a piece fails the connection breaks, so that no reader takes a
-/// part for the whole. `log` must carry the request's id.
+/// Streams `pieces` as a body, and calls `taken` after each piece was written. Both are dropped with the
+/// body. If a piece fails, the connection is broken, so that no client takes a part for the whole. `log`
+/// must contain the id of the request.
 pub fn body(
     pieces: impl Stream<Item = Result<Bytes>> + Send + 'static,
     taken: impl Fn() + Send + 'static,
@@ -48,9 +48,8 @@ pub fn body(
             yield piece.map(|piece| Frame::data(Bytes::from_owner(Held(piece, sender))));
             let _ = written.await;
             taken();
-            // A fast reader must not keep the thread from other connections: they run when this task
-            // waits for the runtime to look for new events. It does not wait for the first yield,
-            // because dropping the piece has woken it already.
+            // Lets other connections run, even if this reader is fast. The first yield returns at once,
+            // because dropping the piece has already woken this task. So it yields twice.
             tokio::task::yield_now().await;
             tokio::task::yield_now().await;
         }
@@ -99,7 +98,7 @@ mod tests {
         }
     }
 
-    /// What is logged about these pieces if a reader takes at most `count` of them.
+    /// Returns the levels of what is logged if a reader takes at most `count` of these pieces.
     fn logged(pieces: Vec<Result<Bytes>>, count: usize) -> Vec<Level> {
         let levels = Levels::default();
         let log = Logger::root(levels.clone().fuse(), o!());

@@ -1,6 +1,6 @@
-//! Responses: a domain value or error as status, headers and JSON.
+//! Responses: converts a domain value or an error to a status, headers and JSON.
 //!
-//! The reason for an internal failure goes to the log only, never into a response.
+//! The reason for an internal failure is logged and never sent.
 
 use crate::error::Error;
 use crate::token::TokenId;
@@ -36,21 +36,21 @@ impl From<HttpError> for ErrorBody {
     }
 }
 
-/// dropshot requires this, but never calls it: handlers answer failures as replies.
+/// dropshot requires this but never calls it, because handlers return failures as replies.
 impl HttpResponseError for ErrorBody {
     fn status_code(&self) -> ErrorStatusCode {
         ErrorStatusCode::INTERNAL_SERVER_ERROR
     }
 }
 
-/// A response that is declared to have this status and to carry a `T`.
+/// A response. The OpenAPI document declares it with this status and a `T`.
 pub struct Reply<T, const STATUS: u16 = 200> {
     response: Response<Body>,
     token: Option<TokenId>,
     content: PhantomData<fn() -> T>,
 }
 
-/// What the access log needs and the response does not show, as an extension of the response.
+/// Data for the access log that is not in the response. An extension of the response.
 #[derive(Clone, Default)]
 pub struct Note {
     pub token: Option<TokenId>,
@@ -59,7 +59,7 @@ pub struct Note {
 }
 
 impl<T, const STATUS: u16> Reply<T, STATUS> {
-    /// A reply to a request with this token.
+    /// Creates a reply to a request with this token.
     pub fn new(response: Result<Response<Body>, Error>, token: Option<TokenId>) -> Self {
         let response = response.unwrap_or_else(|error| failed(&error));
         Self { response, token, content: PhantomData }
@@ -93,21 +93,21 @@ pub fn to_json(value: &impl Serialize) -> Result<Bytes, Error> {
     let text = serde_json::to_vec(value).map_err(|error| {
         Error::internal(format!("an answer cannot be written as JSON: {error}"))
     })?;
-    // Gives unused capacity back: a slow reader may keep the text for long.
+    // Frees unused capacity, because a slow reader may keep the bytes in memory for long.
     Ok(text.into_boxed_slice().into())
 }
 
-/// Answers 200 with a JSON text.
+/// Returns 200 with a JSON body.
 pub fn ok(body: Body) -> Response<Body> {
     json(StatusCode::OK, body)
 }
 
-/// Answers 202 with an empty object.
+/// Returns 202 with an empty object.
 pub fn accepted() -> Response<Body> {
     json(StatusCode::ACCEPTED, "{}".into())
 }
 
-/// Answers an error, with the headers that its kind requires.
+/// Returns the response to an error, with the headers that its kind requires.
 pub fn failed(error: &Error) -> Response<Body> {
     let challenge = |value| Some((header::WWW_AUTHENTICATE, value));
     let (retry, close) = (Some((header::RETRY_AFTER, "1")), Some((header::CONNECTION, "close")));
@@ -148,7 +148,7 @@ pub fn failed(error: &Error) -> Response<Body> {
 
 pub const NO_PATH: &str = "no such path: see openapi.yaml";
 
-/// Answers 404 for a path without an operation, or 405 with `Allow` for a wrong method.
+/// Returns 404 for an unknown path, or 405 with `Allow` for a wrong method.
 pub fn no_route(error: &HttpError) -> Response<Body> {
     let status = error.status_code.as_status();
     let allowed = error.headers.iter().flat_map(|headers| headers.get_all(header::ALLOW));
@@ -168,7 +168,7 @@ pub fn no_route(error: &HttpError) -> Response<Body> {
     response
 }
 
-/// Answers an error in the contract's form.
+/// Returns an error with the error body of the contract.
 pub fn refuse(status: StatusCode, error: String) -> Response<Body> {
     let body = serde_json::to_vec(&ErrorBody { error }).unwrap_or_default();
     json(status, body.into())

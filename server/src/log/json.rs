@@ -1,4 +1,4 @@
-//! A record as a JSON object on one line, with the keys of bunyan and then those of the record.
+//! Formats a record as one line of JSON: the keys of the bunyan format, then those of the record.
 
 use humantime::format_rfc3339_micros;
 use serde::Serialize;
@@ -9,7 +9,7 @@ use std::process;
 use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The members that every line begins with.
+/// The start of every line, with the members that never change.
 static START: LazyLock<String> = LazyLock::new(|| {
     let name = rustix::system::uname();
     let hostname = serde_json::Value::from(name.nodename().to_string_lossy());
@@ -22,11 +22,11 @@ pub fn line(record: &Record<'_>, values: &OwnedKVList) -> Vec<u8> {
     let mut line = Vec::with_capacity(512);
     line.extend_from_slice(START.as_bytes());
     let mut members = Members(&mut line);
-    // The formatter panics before 1970.
+    // The formatter panics if the time is before 1970.
     let now = SystemTime::now().max(UNIX_EPOCH);
     members.start("time");
     write!(members.0, "\"{}\"", format_rfc3339_micros(now)).expect("memory can be written");
-    // bunyan's numbers: from 60 for critical records down to 10 for traces.
+    // The levels of bunyan: from 60 (critical) down to 10 (trace).
     members.add("level", &(70 - 10 * record.level().as_usize()));
     members.add_text("msg", record.msg());
     values.serialize(record, &mut members).expect("memory can be written");
@@ -35,17 +35,17 @@ pub fn line(record: &Record<'_>, values: &OwnedKVList) -> Vec<u8> {
     line
 }
 
-/// Adds members to an object, without the values that slog's own sink allocates for each line.
+/// Appends members to a JSON object. Unlike slog's own JSON drain, it does not allocate per member.
 struct Members<'a>(&'a mut Vec<u8>);
 
 impl Members<'_> {
-    /// Adds a member. Its key needs no escapes.
+    /// Adds a member. The key must not need escaping.
     fn add(&mut self, key: &str, value: &(impl Serialize + ?Sized)) {
         self.start(key);
         serde_json::to_writer(&mut *self.0, value).expect("memory can be written");
     }
 
-    /// Adds a member with a formatted text.
+    /// Adds a member with a formatted string.
     fn add_text(&mut self, key: &str, value: &Arguments<'_>) {
         match value.as_str() {
             Some(text) => self.add_str(key, text),
@@ -54,7 +54,7 @@ impl Members<'_> {
     }
 
     fn add_str(&mut self, key: &str, text: &str) {
-        // Most texts need no escapes. Without an early exit the compiler looks at 16 bytes at once.
+        // Most strings need no escaping. Without an early exit the compiler vectorizes this loop.
         let needs_escape = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
         if text.bytes().fold(false, |any, byte| any | needs_escape(byte)) {
             return self.add(key, text);
@@ -72,7 +72,7 @@ impl Members<'_> {
     }
 }
 
-/// Numbers stay numbers. Everything else is a text.
+/// Writes numbers and booleans as JSON numbers and booleans. Everything else becomes a string.
 macro_rules! emit {
     ($($method:ident: $type:ty),*) => {
         $(fn $method(&mut self, key: Key, value: $type) -> slog::Result {

@@ -1,8 +1,8 @@
-//! A line for people: the time, the request or the message, then what else the record says.
+//! Formats a record as a row for people: the time, the request or the message, then the other members.
 
 use serde_json::{Map, Value};
 
-/// What is the same in every line, stands in the first words, or makes a row too long.
+/// Members that are not shown at the end: the same in every line, already shown, or too long.
 const HIDDEN: &str = "hostname level msg name peer pid route span_id time trace_flags v";
 
 const RED: u8 = 31;
@@ -49,7 +49,7 @@ fn message(members: &Map<String, Value>, paint: impl Fn(String, u8) -> String) -
     format!("{}: {message}", paint(level.to_owned(), color))
 }
 
-/// Returns a value as one word, or in quotes: no value may start another row.
+/// Returns a value as one word, or in quotes. A line break in a value must not start another row.
 fn text(value: &Value) -> String {
     match value {
         Value::String(text) if !text.contains(|c: char| c.is_whitespace() || c.is_control()) => {

@@ -1,5 +1,4 @@
-//! The text of the metrics, in the formats of Prometheus. Every metric is described here, also one that
-//! has no value yet.
+//! Writes the metrics in the formats of Prometheus. A metric without a value still has its description.
 
 use super::{NOT_COUNTED, State};
 use crate::metrics::{Histogram, Metrics};
@@ -13,10 +12,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// The type of `OpenMetrics` 1.0.
+/// The media type of `OpenMetrics` 1.0.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// What is shown of a listener's state.
+/// One scrape of the metrics.
 #[derive(Debug)]
 pub struct Scrape {
     pub state: Arc<State>,
@@ -24,8 +23,8 @@ pub struct Scrape {
 }
 
 impl Scrape {
-    /// Returns the text and its type: `OpenMetrics` for a client that accepts it, else the older
-    /// format, which every client reads.
+    /// Returns the text and its media type: `OpenMetrics` if the client accepts it, otherwise the older
+    /// text format, which every client can read.
     pub fn text(self, accept: &str) -> (String, &'static str) {
         let (mut registry, mut out) = (Registry::default(), String::new());
         registry.register_collector(Box::new(self));
@@ -34,7 +33,7 @@ impl Scrape {
         } else {
             (prometheus_text::encode(&mut out, &registry), prometheus_text::CONTENT_TYPE)
         };
-        encoded.expect("a string takes everything");
+        encoded.expect("a string can be written");
         (out, kind)
     }
 }
@@ -50,7 +49,7 @@ impl Collector for Scrape {
 
 impl Scrape {
     fn encode_process(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        // A gauge, because the older text format has no type for it.
+        // A gauge, because the older text format has no info type.
         to.encode_descriptor("orgtokens_build_info", "The program.", None, MetricType::Gauge)?
             .encode_family(&[("version", env!("CARGO_PKG_VERSION"))])?
             .encode_gauge(&1_i64)?;
@@ -63,12 +62,12 @@ impl Scrape {
         let end =
             i64::try_from(self.state.metrics.certificate_expires.load(Ordering::Relaxed)).ok();
         gauge(to, name, help, end.filter(|end| *end != 0))?;
-        let help = "Lines of the log that were lost because its reader was too slow.";
+        let help = "Log lines that were lost because the reader of the log was too slow.";
         counter(to, "orgtokens_log_lines_lost", help, Some(self.state.log.lost()))
     }
 
     fn encode_requests(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let help = "Requests of the access log, by operation of the contract and by status.";
+        let help = "Requests in the access log, by operation of the contract and by status.";
         let mut requests =
             to.encode_descriptor("orgtokens_requests", help, None, MetricType::Counter)?;
         for operation in self.state.metrics.operations() {
@@ -93,9 +92,9 @@ impl Scrape {
         }
         let Metrics { refused_credentials, throttled_requests, lost_uses, .. } =
             &*self.state.metrics;
-        let help = "Credentials that were looked up and not accepted.";
+        let help = "Credentials that were looked up and refused.";
         counter(to, "orgtokens_credentials_refused", help, Some(refused_credentials.get()))?;
-        let help = "Requests answered 429 because their client sent too many bad credentials.";
+        let help = "Requests answered 429 because the client sent too many bad credentials.";
         counter(to, "orgtokens_credentials_throttled", help, Some(throttled_requests.get()))?;
         let help = "Uses of tokens that were not recorded because too many tokens were in use.";
         counter(to, "orgtokens_uses_lost", help, Some(lost_uses.get()))
@@ -104,7 +103,7 @@ impl Scrape {
     fn encode_webhooks(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let webhooks = self.state.metrics.webhooks.lock().clone();
         let (name, help) =
-            ("orgtokens_webhook_attempts", "Attempts to deliver, by webhook and outcome.");
+            ("orgtokens_webhook_attempts", "Delivery attempts, by webhook and outcome.");
         let mut attempts = to.encode_descriptor(name, help, None, MetricType::Counter)?;
         for (name, counts) in &webhooks {
             for (outcome, count) in [("delivered", counts.delivered), ("failed", counts.failed)] {
@@ -114,13 +113,13 @@ impl Scrape {
                     .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
             }
         }
-        let help = "Deliveries that wait, by webhook.";
+        let help = "Deliveries that wait to be sent, by webhook.";
         let mut gauge =
             to.encode_descriptor("orgtokens_webhook_waiting", help, None, MetricType::Gauge)?;
         for (name, counts) in &webhooks {
             gauge.encode_family(&[("webhook", &**name)])?.encode_gauge(&counts.waiting)?;
         }
-        let help = "Deliveries that failed for 3 days and are no longer tried, by webhook.";
+        let help = "Deliveries that failed for 3 days and are no longer retried, by webhook.";
         let mut gauge =
             to.encode_descriptor("orgtokens_webhook_set_aside", help, None, MetricType::Gauge)?;
         for (name, counts) in &webhooks {
@@ -131,14 +130,14 @@ impl Scrape {
 
     fn encode_database(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let store = self.state.service.store();
-        let help = "Tokens that were neither revoked nor expired when they were last counted.";
+        let help = "Tokens that were neither revoked nor expired at the last count.";
         let counted = Some(self.state.tokens.load(Ordering::Relaxed)).filter(|n| *n != NOT_COUNTED);
         gauge(to, "orgtokens_live_tokens", help, counted)?;
-        let help = "Tokens that had expired and that this server removed.";
+        let help = "Expired tokens that this server removed.";
         counter(to, "orgtokens_tokens_swept", help, Some(store.counts().swept_tokens.get()))?;
-        let help = "Attempts to remove them that failed.";
+        let help = "Failed attempts to remove expired tokens.";
         counter(to, "orgtokens_sweep_failures", help, Some(store.counts().failed_sweeps.get()))?;
-        let (name, help) = ("orgtokens_commit_changes", "Changes that shared a commit.");
+        let (name, help) = ("orgtokens_commit_changes", "Changes per commit.");
         let commits = &store.counts().commits;
         let mut changes = to.encode_descriptor(name, help, None, MetricType::Histogram)?;
         histogram(&mut changes, commits, 1.0)?;
@@ -146,13 +145,13 @@ impl Scrape {
         counter(to, "orgtokens_commits", "Commits of this server.", Some(count))?;
         let pool = store.pool_usage();
         let number = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-        let help = "Connections that there may be to PostgreSQL.";
+        let help = "Maximum number of connections to PostgreSQL.";
         gauge(to, "orgtokens_pool_size", help, pool.map(|pool| number(pool.size)))?;
-        let help = "Connections to PostgreSQL that requests use or open.";
+        let help = "Connections to PostgreSQL that are in use or being opened.";
         gauge(to, "orgtokens_pool_busy", help, pool.map(|pool| number(pool.busy)))?;
-        let help = "Connections to PostgreSQL that are open and not in use.";
+        let help = "Connections to PostgreSQL that are idle.";
         gauge(to, "orgtokens_pool_idle", help, pool.map(|pool| number(pool.idle)))?;
-        let help = "Requests that received no connection to PostgreSQL in time.";
+        let help = "Requests that got no connection to PostgreSQL in time.";
         counter(to, "orgtokens_pool_timeouts", help, pool.map(|pool| pool.timeouts))
     }
 }
@@ -177,7 +176,7 @@ fn gauge(
     value.map_or(Ok(()), |value| metric.encode_gauge(&value))
 }
 
-/// Writes a histogram, with so many of its values to one of the text.
+/// Writes a histogram. Bounds and sum are divided by `scale`, for example from microseconds to seconds.
 #[expect(clippy::cast_precision_loss, reason = "the format has floating-point numbers only")]
 fn histogram(to: &mut MetricEncoder<'_>, histogram: &Histogram, scale: f64) -> fmt::Result {
     let buckets: Vec<(f64, u64)> = histogram

@@ -1,5 +1,5 @@
-//! What the audit log says of each change: its word, its sentence, its data, and who made it with
-//! which token. It never shows a secret.
+//! The audit entries of changes: code, message, data, author and the token that was used. They never
+//! contain a secret.
 
 use crate::caller::{Caller, Origin, Role};
 use crate::clock;
@@ -8,45 +8,31 @@ use crate::name::Name;
 use crate::records::{Group, Token, TokenPolicy};
 use crate::store::{Author, ChainHead, NewEntry, Transaction};
 use serde_json::{Value, json};
+use strum::{IntoStaticStr, VariantNames};
 
 /// The codes of all entries.
-pub const CODES: [&str; 14] = [
-    "user-token-create",
-    "user-token-rotate",
-    "user-token-reuse",
-    "user-token-revoke",
-    "org-token-policy-update",
-    "org-member-add",
-    "org-member-update",
-    "org-member-rm",
-    "group-create",
-    "group-delete",
-    "user-add",
-    "user-disable",
-    "user-enable",
-    "user-rm",
-];
+pub const CODES: &[&str] = Event::VARIANTS;
 
-/// The author of what the operator does.
+/// The author of the operator's changes.
 pub const OPERATOR: &str = "operator";
 
-/// The author and the cause of what a leak report revokes.
+/// The author and the cause of the revocations of a leak report.
 pub const LEAK_REPORT: &str = "leak-report";
 
-/// The author of the removal of tokens that have expired.
+/// The author of the removal of expired tokens.
 const EXPIRY: &str = "expiry";
 
-/// The author of requests with a secret that a token had before.
+/// The author of entries about the use of an old secret of a token.
 const OLD_SECRET: &str = "old-secret";
 
-/// The names that the audit log gives to authors who are no users.
+/// The authors that are not users. No user may have one of these names.
 pub const RESERVED: [&str; 4] = [OPERATOR, LEAK_REPORT, EXPIRY, OLD_SECRET];
 
-/// The cause of a revocation that was asked for. Others are the codes of the changes that made it
-/// necessary.
+/// The cause of a revocation that a caller requested. If another change revoked the token, the cause is
+/// the code of that change.
 pub const REVOKE: &str = "revoke";
 
-/// The cause of the removal of a token that has expired.
+/// The cause of the removal of an expired token.
 pub const EXPIRED: &str = "expired";
 
 /// Who makes a change.
@@ -54,42 +40,45 @@ pub const EXPIRED: &str = "expired";
 pub enum Actor<'a> {
     /// The holder of a token.
     Caller(&'a Caller),
-    /// The user of the server's own command line.
+    /// The operator, with the command line of the server.
     Operator,
-    /// Someone who reported a credential, and needs none to do so.
+    /// A leak report, which needs no credential.
     LeakReport,
-    /// The time: a token has expired.
+    /// The server, which removes an expired token.
     Expiry,
-    /// The sender of a secret that a token had before.
+    /// The sender of an old secret of a token.
     OldSecret(Origin),
 }
 
+/// A change. The codes of the entries are the names of the variants in kebab case.
+#[derive(IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Event<'a> {
-    TokenCreate { token: &'a Token, limits: &'a Limits, owner: &'a Name },
-    TokenRotate { token: &'a Token, limits: &'a Limits, owner: &'a Name },
-    TokenReuse { token: &'a Token, owner: &'a Name },
-    TokenRevoke { token: &'a Token, owner: &'a Name, cause: &'static str },
-    PolicyUpdate { policy: &'a TokenPolicy, previous: &'a TokenPolicy },
-    MemberAdd { username: &'a Name, role: Role },
-    MemberUpdate { username: &'a Name, from: Role, to: Role },
-    MemberRemove { username: &'a Name },
+    UserTokenCreate { token: &'a Token, limits: &'a Limits, owner: &'a Name },
+    UserTokenRotate { token: &'a Token, limits: &'a Limits, owner: &'a Name },
+    UserTokenReuse { token: &'a Token, owner: &'a Name },
+    UserTokenRevoke { token: &'a Token, owner: &'a Name, cause: &'static str },
+    OrgTokenPolicyUpdate { policy: &'a TokenPolicy, previous: &'a TokenPolicy },
+    OrgMemberAdd { username: &'a Name, role: Role },
+    OrgMemberUpdate { username: &'a Name, from: Role, to: Role },
+    OrgMemberRm { username: &'a Name },
     GroupCreate(&'a Group),
     GroupDelete(&'a Group),
     UserAdd(&'a Name),
     UserDisable(&'a Name),
     UserEnable(&'a Name),
-    UserRemove(&'a Name),
+    UserRm(&'a Name),
 }
 
-/// Returns the revocations of tokens, each with its owner.
+/// Returns an event for each revoked token.
 pub fn revocations<'a>(
     revoked: &'a [(Token, Name)],
     cause: &'static str,
 ) -> impl Iterator<Item = Event<'a>> {
-    revoked.iter().map(move |(token, owner)| Event::TokenRevoke { token, owner, cause })
+    revoked.iter().map(move |(token, owner)| Event::UserTokenRevoke { token, owner, cause })
 }
 
-/// Adds the entries of changes to a chain, in this order.
+/// Appends the entries of events to an audit chain.
 pub fn record<'a>(
     change: &mut Transaction,
     head: ChainHead,
@@ -113,75 +102,69 @@ pub fn record<'a>(
 
 impl Event<'_> {
     fn entry(self, acting_token: &Value) -> NewEntry {
-        let (code, message, mut data) = self.describe();
-        debug_assert!(CODES.contains(&code), "{code} is not listed");
+        let code = self.into_str();
+        let (message, mut data) = self.describe();
         data["acting_token"] = acting_token.clone();
         NewEntry { code, message, data: without_nulls(data).to_string() }
     }
 
-    /// Returns the code and the message of the entry, and what was changed.
-    fn describe(self) -> (&'static str, String, Value) {
+    /// Returns the message and the data of the entry.
+    fn describe(self) -> (String, Value) {
         match self {
-            Self::TokenCreate { token, limits, owner } => {
-                of_token("user-token-create", "minted token", token, owner, Some(limits))
+            Self::UserTokenCreate { token, limits, owner } => {
+                describe_token("minted token", token, owner, Some(limits))
             }
-            Self::TokenRotate { token, limits, owner } => {
-                of_token("user-token-rotate", "rotated token", token, owner, Some(limits))
+            Self::UserTokenRotate { token, limits, owner } => {
+                describe_token("rotated token", token, owner, Some(limits))
             }
-            Self::TokenReuse { token, owner } => {
-                of_token("user-token-reuse", "refused an old secret of token", token, owner, None)
+            Self::UserTokenReuse { token, owner } => {
+                describe_token("refused an old secret of token", token, owner, None)
             }
-            Self::TokenRevoke { token, owner, cause } => {
-                let (code, mut message, mut data) =
-                    of_token("user-token-revoke", "revoked token", token, owner, None);
+            Self::UserTokenRevoke { token, owner, cause } => {
+                let (mut message, mut data) = describe_token("revoked token", token, owner, None);
                 if cause != REVOKE {
                     message += &[" (", cause, ")"].concat();
                 }
                 data["cause"] = cause.into();
-                (code, message, data)
+                (message, data)
             }
-            Self::PolicyUpdate { policy, previous } => {
+            Self::OrgTokenPolicyUpdate { policy, previous } => {
                 let data = json!({"policy": policy, "previous_policy": previous});
-                ("org-token-policy-update", "changed the token policy".to_owned(), data)
+                ("changed the token policy".to_owned(), data)
             }
-            Self::MemberAdd { username, role } => (
-                "org-member-add",
+            Self::OrgMemberAdd { username, role } => (
                 format!("added {username} as {role}"),
                 json!({"member": {"username": username, "role": role}}),
             ),
-            Self::MemberUpdate { username, from, to } => (
-                "org-member-update",
+            Self::OrgMemberUpdate { username, from, to } => (
                 format!("changed {username} from {from} to {to}"),
                 json!({"member": {"username": username, "role": to}, "previous_role": from}),
             ),
-            Self::MemberRemove { username } => (
-                "org-member-rm",
-                format!("removed {username}"),
-                json!({"member": {"username": username}}),
-            ),
+            Self::OrgMemberRm { username } => {
+                (format!("removed {username}"), json!({"member": {"username": username}}))
+            }
             Self::GroupCreate(group) => {
                 let message = format!("created group {} in {}", group.name, group.primary);
-                ("group-create", message, group_data(group))
+                (message, group_data(group))
             }
             Self::GroupDelete(group) => {
-                ("group-delete", format!("deleted group {}", group.name), group_data(group))
+                (format!("deleted group {}", group.name), group_data(group))
             }
-            Self::UserAdd(user) => of_user("user-add", "added", user),
-            Self::UserDisable(user) => of_user("user-disable", "disabled", user),
-            Self::UserEnable(user) => of_user("user-enable", "enabled", user),
-            Self::UserRemove(user) => of_user("user-rm", "removed", user),
+            Self::UserAdd(user) => describe_user("added", user),
+            Self::UserDisable(user) => describe_user("disabled", user),
+            Self::UserEnable(user) => describe_user("enabled", user),
+            Self::UserRm(user) => describe_user("removed", user),
         }
     }
 }
 
-/// Describes the change of a token, which has these limits from then on.
-fn of_token(
-    code: &'static str,
+/// Describes a change of a token, with its limits after the change.
+fn describe_token(
     change: &str,
     token: &Token,
     owner: &Name,
     limits: Option<&Limits>,
-) -> (&'static str, String, Value) {
+) -> (String, Value) {
     let Token { name, id, organization, group, scopes, .. } = token;
     let data = without_nulls(json!({
         "allowed_ips": limits.and_then(|limits| limits.allowed_ips.as_ref()),
@@ -193,11 +176,11 @@ fn of_token(
         "owner": owner,
         "scopes": scopes,
     }));
-    (code, format!("{change} {name} of {owner}"), json!({"token": data}))
+    (format!("{change} {name} of {owner}"), json!({"token": data}))
 }
 
-fn of_user(code: &'static str, change: &str, username: &Name) -> (&'static str, String, Value) {
-    (code, format!("{change} user {username}"), json!({"user": {"username": username}}))
+fn describe_user(change: &str, username: &Name) -> (String, Value) {
+    (format!("{change} user {username}"), json!({"user": {"username": username}}))
 }
 
 fn group_data(group: &Group) -> Value {

@@ -1,5 +1,5 @@
-//! Sweeping tokens that have expired, and secrets whose overlap has ended. No request accepts or lists
-//! them any more; this removes them from the database, so that no clock that is set back revives them.
+//! Sweeps: removes expired tokens from the database, and old secrets whose overlap has ended. Requests
+//! already refuse them and do not list them. Removing them makes this final, even if a clock is set back.
 
 use super::Service;
 use super::audit::{Actor, EXPIRED, record, revocations};
@@ -12,33 +12,33 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
-/// How many tokens one transaction changes, so that no request waits long for it.
+/// How many tokens one transaction changes. More would make requests wait long for it.
 const BATCH: u32 = 500;
 
-/// How long there is at least from one sweep to the next, so that one removes many tokens.
-const PAUSE: Duration = Duration::from_millis(100);
+/// The minimum time between two sweeps, so that a sweep removes many tokens at once.
+const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long there is at most: other tokens may be minted meanwhile.
-const INTERVAL: Duration = Duration::from_secs(1);
+/// The maximum time between two sweeps, because a token that is minted meanwhile may expire first.
+const MAX_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a refusal waits at most until it is final. The database may be locked or full.
+/// How long a refusal waits for its sweep. The database may be locked or full.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Service {
-    /// Sweeps when a token expires or an overlap ends, forever. What fails is counted, and tried again.
+    /// Sweeps forever, whenever a token expires or an overlap ends. Counts and retries failures.
     pub async fn sweep_regularly(self) {
         loop {
-            let next = self.sweep_what_is_due().await;
+            let next = self.sweep_if_due().await;
             if next.is_err() {
                 self.store.counts().failed_sweeps.add(1);
             }
-            let wait = next.ok().flatten().unwrap_or(INTERVAL);
-            sleep(wait.clamp(PAUSE, INTERVAL)).await;
+            let wait = next.ok().flatten().unwrap_or(MAX_INTERVAL);
+            sleep(wait.clamp(MIN_INTERVAL, MAX_INTERVAL)).await;
         }
     }
 
-    /// Sweeps if something is due. Returns how long it takes until something else is.
-    async fn sweep_what_is_due(&self) -> Result<Option<Duration>> {
+    /// Sweeps if a token or an overlap has expired. Returns the time until the next one does.
+    async fn sweep_if_due(&self) -> Result<Option<Duration>> {
         let next = self.store.until_next_end().await?;
         if next == Some(Duration::ZERO) {
             self.sweep().await?;
@@ -46,8 +46,8 @@ impl Service {
         Ok(next)
     }
 
-    /// Removes every token that has expired and ends every overlap that is over, in batches. Returns how
-    /// many there were. A place that fails holds up no other.
+    /// Removes all expired tokens and ends all overlaps that are over, in batches. Returns how many there
+    /// were. A failure at one place (an organization or a user) does not stop the others.
     pub async fn sweep(&self) -> Result<usize> {
         let mut swept = 0;
         loop {
@@ -64,14 +64,15 @@ impl Service {
             if let Some(error) = failure {
                 return Err(error);
             }
-            // Another server may sweep too.
+            // Nothing was left, or another server has swept it.
             if swept == before {
                 return Ok(swept);
             }
         }
     }
 
-    /// Frees the name of a token that has expired. Returns whether there was one.
+    /// Removes a user's expired token with this name, so that the name is free. Returns whether there was
+    /// one.
     pub(super) async fn sweep_name(&self, user: UserId, name: &Name) -> Result<bool> {
         let place = self.store.read(View::Statement).await?.expired_place(user, name).await?;
         let Some(place) = place else { return Ok(false) };
@@ -79,23 +80,23 @@ impl Service {
         Ok(true)
     }
 
-    /// Makes the refusal of a secret final, if it was refused because it has expired. One at a time, so
-    /// that others find room in the pool.
+    /// Removes a refused secret from the database if it has expired, so that the refusal is final. One at
+    /// a time, so that these sweeps use one connection of the pool.
     pub async fn sweep_refused(&self, secret: &TokenDigest) {
         let sweep = async {
             let place = self.store.read(View::Statement).await?.place_of_ended(secret).await?;
             let Some(place) = place else { return Result::Ok(()) };
-            let turn = Arc::clone(&self.sweeping).lock_owned().await;
+            let lock = Arc::clone(&self.refused_sweep).lock_owned().await;
             let (service, secret) = (self.clone(), *secret);
-            // It goes on after the timeout.
+            // In a task, so that it continues after the timeout.
             let sweep = async move {
-                let _turn = turn;
+                let _lock = lock;
                 service.sweep_place(&place, Some(&secret)).await
             };
             let _ = tokio::spawn(sweep).await;
             Ok(())
         };
-        // If that fails, the secret is refused all the same.
+        // If the sweep fails, the secret is refused anyway.
         let _ = timeout(REFUSAL_TIMEOUT, sweep).await;
     }
 
@@ -107,9 +108,10 @@ impl Service {
         self.transact(&WriteLock::None, Purpose::Change, end).await
     }
 
-    /// Removes a batch of the tokens that have expired at one place, or ends this secret alone.
+    /// Removes one batch of expired tokens at a place, or only the one with this secret.
     async fn sweep_place(&self, place: &TokenPlace, secret: Option<&TokenDigest>) -> Result<usize> {
-        // The space that is reserved on a full disk is for revocations: these tokens are dead already.
+        // Not `Purpose::Revocation`: the space reserved for revocations on a full disk is not used for
+        // tokens that have expired anyway.
         let removed = self.transact(&WriteLock::None, Purpose::Change, |mut change| async move {
             let expired = match secret {
                 Some(secret) => change.end_secret(place, secret).await?,

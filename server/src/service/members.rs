@@ -1,5 +1,5 @@
-//! Members. Removing a member revokes the tokens that the member has in the organization, and an
-//! organization always keeps an owner.
+//! Members of organizations. Removing a member revokes the member's tokens in the organization. Every
+//! organization keeps an owner.
 
 use super::audit::{Actor, Event, record, revocations};
 use super::{CASCADE_TIMEOUT, InOrganization, page_size, reach};
@@ -31,8 +31,8 @@ impl InOrganization<'_> {
         .await
     }
 
-    /// Lists the tokens that a member has in an organization, in the order of minting: what removing
-    /// the member would revoke.
+    /// Lists the tokens of a member that are bound to the organization, in the order of minting. Removing
+    /// the member would revoke these tokens.
     pub async fn list_member_tokens(
         self,
         username: &Name,
@@ -64,7 +64,7 @@ impl InOrganization<'_> {
         self.give_role(username, role, true).await
     }
 
-    /// Gives a role to a user, who must be a member already or must not be one.
+    /// Gives a user a role. The user must already be a member, or must not be one yet.
     async fn give_role(self, username: &Name, role: Role, must_be_member: bool) -> Result<Member> {
         self.write(Purpose::Change, |mut change| async move {
             let (access, target) =
@@ -103,8 +103,8 @@ impl InOrganization<'_> {
     }
 }
 
-/// Removes a member, and revokes the member's tokens that are bound to the organization. Returns
-/// how many there were.
+/// Removes a member, and revokes the member's tokens that are bound to the organization. Returns how
+/// many were revoked.
 pub(super) async fn remove(
     change: &mut Transaction,
     actor: Actor<'_>,
@@ -115,7 +115,7 @@ pub(super) async fn remove(
     keep_an_owner(&slug, username, &target)?;
     let revoked = change.delete_member_tokens(&slug, reach.id, target.user).await?;
     change.delete_member(reach.id, username);
-    let events = revocations(&revoked, "org-member-rm").chain([Event::MemberRemove { username }]);
+    let events = revocations(&revoked, "org-member-rm").chain([Event::OrgMemberRm { username }]);
     record(change, reach.head, actor, events);
     Ok(revoked.len())
 }
@@ -132,13 +132,13 @@ pub(super) fn set_role(
     let event = match target.role {
         None => {
             change.insert_member(reach.id, target.user, username, role);
-            Some(Event::MemberAdd { username, role })
+            Some(Event::OrgMemberAdd { username, role })
         }
         Some(current) if current == role => None,
         Some(current) => {
             keep_an_owner(&slug, username, &target)?;
             change.update_member(reach.id, username, role);
-            Some(Event::MemberUpdate { username, from: current, to: role })
+            Some(Event::OrgMemberUpdate { username, from: current, to: role })
         }
     };
     if let Some(event) = event {
@@ -147,13 +147,13 @@ pub(super) fn set_role(
     Ok(Member { username: username.clone(), role, email: target.email })
 }
 
-/// Refuses to take the role or the membership from the last owner whose tokens are accepted.
+/// Rejects a change that would leave the organization without an owner who is not disabled.
 pub(super) fn keep_an_owner(slug: &Slug, username: &Name, target: &TargetMember) -> Result<()> {
     if target.role != Some(Role::Owner) || target.has_other_owner {
         return Ok(());
     }
     Err(Error::Conflict(format!(
-        "{username} is the last owner of {slug} who is not disabled: first have the operator make \
+        "{username} is the last owner of {slug} who is not disabled: first ask the operator to make \
          another one, with `orgtokens-server member set`"
     )))
 }

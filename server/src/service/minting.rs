@@ -1,4 +1,4 @@
-//! Minting tokens. A secret is returned once and never stored.
+//! Mints tokens. A secret is returned once and never stored.
 
 use super::audit::{Actor, Event, record};
 use super::{InOrganization, Service, policy, reach};
@@ -24,19 +24,19 @@ const UNRESTRICTED: Error =
     Error::Forbidden("this server mints no unrestricted tokens: name an `organization`");
 
 pub(super) const NO_ADDRESS: Error = Error::TokenTooNarrow(
-    "this token is accepted from none of the addresses in `allowed_ips`, or too many networks remain: \
-     name some of its own",
+    "the calling token is accepted from none of the addresses in `allowed_ips`, or the two lists have \
+     too many networks in common: use a few of the addresses that the calling token is accepted from",
 );
 
-/// Which mints are refused, although the policy of `access` allows them. Mints do not wait for each
-/// other, so concurrent ones may exceed a number by their own. The operator's mints are not limited.
+/// Limits on mints, in addition to the policy of `access`. Concurrent mints do not lock each other out,
+/// so together they may exceed a limit. The operator's own mints are not limited.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct MintPolicy {
-    /// How many tokens a user may have, unrestricted and bound ones; `token mint` is not limited
+    /// How many live tokens a user may have, without limit by default; `token mint` is not limited
     #[arg(long, value_name = "N", env = "ORGTOKENS_MAX_TOKENS_PER_USER")]
     #[arg(value_parser = parse_positive::<NonZeroU32>)]
     pub max_tokens_per_user: Option<NonZeroU32>,
-    /// How many tokens may be bound to an organization or its groups; without it there is no limit
+    /// How many live tokens may be bound to an organization or its groups, without limit by default
     #[arg(long, value_name = "N", env = "ORGTOKENS_MAX_TOKENS_PER_ORGANIZATION")]
     #[arg(value_parser = parse_positive::<NonZeroU32>)]
     pub max_tokens_per_organization: Option<NonZeroU32>,
@@ -48,13 +48,13 @@ pub struct MintPolicy {
 }
 
 impl Service {
-    /// Requires that the caller may mint anything at all, before the request is read.
-    pub async fn may_mint(&self, credential: &Credential) -> Result<()> {
+    /// Rejects a caller who may not mint any token, before the body of the request is read.
+    pub async fn require_may_mint(&self, credential: &Credential) -> Result<()> {
         let caller = self.authenticate(credential).await?;
         decide_own(&caller.binding, OwnAction::ManageTokens).map(|_| ())
     }
 
-    /// Mints a token for the caller's user, no wider than the caller's own.
+    /// Mints a token for the caller's user. It is no wider than the calling token.
     pub async fn mint_token(
         &self,
         credential: &Credential,
@@ -82,9 +82,9 @@ impl Service {
         let (new, name) = (&mint, &mint.token.name);
         let attempt = || async move {
             self.write(credential, lock, Purpose::Change, |mut change| async move {
-                let Minter { caller, head, binding, policy } =
-                    new.minter(&mut change, credential).await?;
-                self.mint_policy.require_room(&mut change, caller.user, &binding).await?;
+                let Authorized { caller, head, binding, policy } =
+                    new.authorize(&mut change, credential).await?;
+                self.mint_policy.check_quotas(&mut change, caller.user, &binding).await?;
                 let expires_at = policy::expiry(policy.as_ref(), new.expiration, head.time)?;
                 let limits = Limits { expires_at, allowed_ips: new.allowed_ips.clone() };
                 let limits = limits.within(&caller.outer_limits()).ok_or(NO_ADDRESS)?;
@@ -95,13 +95,13 @@ impl Service {
             .await
         };
         let mut minted = attempt().await;
-        // The name of a token that has expired is free.
+        // The name of an expired token is free.
         if let (Err(Error::Taken), Some((_, user))) = (&minted, credential.accepted_as())
             && self.sweep_name(user, name).await?
         {
             minted = attempt().await;
         }
-        // It says nothing about the token that has the name: the caller may not reach it.
+        // Does not describe the token that has the name, because the caller may not reach it.
         let taken = || format!("the token name {name} is not available: choose another one");
         let expires_at = minted.map_err(|error| error.or_taken(taken))?;
         Ok(CreatedToken { minted: mint.into_minted(), expires_at })
@@ -109,8 +109,8 @@ impl Service {
 }
 
 impl InOrganization<'_> {
-    /// Mints a token that is bound to the organization or to one of its groups, no wider than the
-    /// caller's own.
+    /// Mints a token that is bound to the organization or to one of its groups. It is no wider than the
+    /// calling token.
     pub async fn create_token(self, request: CreateTokenRequest) -> Result<CreatedToken> {
         let CreateTokenRequest { name, group, scopes, expiration, allowed_ips } = request;
         let request = MintRequest { organization: Some(self.slug.clone()), group, scopes };
@@ -121,8 +121,8 @@ impl InOrganization<'_> {
 }
 
 impl MintPolicy {
-    /// Refuses a mint above a quota.
-    async fn require_room(
+    /// Rejects a mint above a quota.
+    async fn check_quotas(
         &self,
         change: &mut Transaction,
         user: UserId,
@@ -132,7 +132,7 @@ impl MintPolicy {
         if limits == [None, None] {
             return Ok(());
         }
-        // Without a limit nothing is counted.
+        // The store does not count if the limit is 0.
         let limits = limits.map(|limit| limit.map_or(0, |limit| limit.get().into()));
         let organization = (binding.organization(), limits[1]);
         let counts = change.count_tokens((user, limits[0]), organization).await?;
@@ -140,7 +140,7 @@ impl MintPolicy {
             let limit = limits[index];
             if limit > 0 && counts[index] >= limit {
                 return Err(Error::Conflict(format!(
-                    "the limit for the tokens of {of_what} is {limit}, and it is reached: revoke one \
+                    "the limit of tokens for {of_what} is {limit}, and it is reached: revoke a token \
                      that is not needed, or ask the operator to raise the limit"
                 )));
             }
@@ -149,20 +149,20 @@ impl MintPolicy {
     }
 }
 
-/// Who mints a token, where it acts, and what its organization says of it.
-struct Minter {
+/// A mint that the policy allows.
+struct Authorized {
     caller: Caller,
     head: ChainHead,
     binding: Binding,
     policy: Option<TokenPolicy>,
 }
 
-/// Returns a new secret.
+/// Generates a secret.
 pub(super) fn new_secret() -> Result<PlainToken> {
     PlainToken::generate().map_err(|error| Error::internal(format!("no random bits: {error}")))
 }
 
-/// A token to mint. Its id and secret are made once, so that a transaction can run again.
+/// A token to mint. Its id and secret are generated before the transaction, so that a retry keeps them.
 pub(super) struct Mint {
     token: Token,
     secret: PlainToken,
@@ -171,10 +171,10 @@ pub(super) struct Mint {
 }
 
 impl Mint {
-    /// Makes a token.
+    /// Prepares a token.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the parts of the request do not fit together.
+    /// [`Error::Invalid`] if `organization`, `group` and `scopes` do not fit together.
     pub fn new(name: &Name, request: &MintRequest) -> Result<Self> {
         let MintRequest { organization, group, scopes } = request.clone();
         let invalid = |problem: &str| Err(Error::Invalid(problem.to_owned()));
@@ -196,29 +196,33 @@ impl Mint {
         Ok(Self { token, secret, expiration: None, allowed_ips: None })
     }
 
-    /// Returns who mints the token, if the policy of `access` allows it.
-    async fn minter(&self, change: &mut Transaction, credential: &Credential) -> Result<Minter> {
+    /// Authenticates the caller, and applies the policy of `access`.
+    async fn authorize(
+        &self,
+        change: &mut Transaction,
+        credential: &Credential,
+    ) -> Result<Authorized> {
         let Token { organization, group, scopes, .. } = &self.token;
         let Some(slug) = organization else {
             let Access { caller, user_head, .. } = change.access(credential, None).await?;
             decide_own(&caller.binding, OwnAction::MintUnrestricted)?;
             let (head, binding) = (user_head, Binding::Unrestricted);
-            return Ok(Minter { caller, head, binding, policy: None });
+            return Ok(Authorized { caller, head, binding, policy: None });
         };
         let (Some(group), Some(scopes)) = (group, *scopes) else {
             let access = change.access(credential, Some(slug)).await?;
             let (caller, reach, _) = reach(access, Action::MintToken)?;
             let (binding, policy) = (Binding::Organization(reach.id), Some(reach.policy));
-            return Ok(Minter { caller, head: reach.head, binding, policy });
+            return Ok(Authorized { caller, head: reach.head, binding, policy });
         };
         let (access, group) = change.access_to(&GROUP, credential, slug, group).await?;
         let (caller, reach, _) = reach(access, Action::MintGroupToken)?;
         let group = group.ok_or(Error::NO_GROUP)?.uuid;
         let binding = Binding::Group { organization: reach.id, group, scopes };
-        Ok(Minter { caller, head: reach.head, binding, policy: Some(reach.policy) })
+        Ok(Authorized { caller, head: reach.head, binding, policy: Some(reach.policy) })
     }
 
-    /// Adds the token of a user, with its audit entry.
+    /// Inserts the token for a user, with its audit entry.
     pub fn add(
         &self,
         change: &mut Transaction,
@@ -229,11 +233,11 @@ impl Mint {
     ) {
         let token = Token { created_at: head.time, ..self.token.clone() };
         change.insert_token(&token, &self.secret.digest(), user, binding, limits);
-        let event = Event::TokenCreate { token: &token, limits, owner };
+        let event = Event::UserTokenCreate { token: &token, limits, owner };
         record(change, head, actor, [event]);
     }
 
-    /// Returns the answer that shows the secret.
+    /// Returns the token with its secret, for the answer.
     pub fn into_minted(self) -> MintedToken {
         MintedToken { name: self.token.name, id: self.token.id, token: self.secret }
     }

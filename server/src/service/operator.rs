@@ -1,7 +1,7 @@
-//! The operations of the server's own command line: organizations, members, tokens and lists, each of
-//! which is read whole. Those on users are in `users`.
+//! The operations of the server's own command line, on organizations, members and tokens. Those on users
+//! are in `users`. Lists are read completely, without pages.
 //!
-//! The operator holds no token, so no policy is asked. The audit log names `operator` as the author.
+//! The operator needs no token, and no policy limits them. Audit entries have the author `operator`.
 
 mod users;
 mod webhooks;
@@ -34,7 +34,7 @@ const NO_ORGANIZATION: Error =
 const NO_USER: Error = Error::NotFound("no such user: see `orgtokens-server user list`");
 
 impl Operator<'_> {
-    /// Fills a new database: an organization, its owner, and an unrestricted token of the owner.
+    /// Initializes a new database with an organization, its owner, and an unrestricted token of the owner.
     ///
     /// # Errors
     /// [`Error::Conflict`] if the database has an organization already; it is unchanged.
@@ -52,7 +52,7 @@ impl Operator<'_> {
             users::add(change, username, email).await?;
             let user = change.user(username).await?.ok_or(NO_USER)?;
             add_organization(change, slug, (&user, username)).await?;
-            mint_for(change, new, username, user);
+            insert_unrestricted(change, new, username, user);
             Ok(())
         })
         .await?;
@@ -68,7 +68,7 @@ impl Operator<'_> {
         .await
     }
 
-    /// Gives an organization the token policy that it began with.
+    /// Resets the token policy of an organization to the default.
     pub async fn reset_token_policy(&self, slug: &Slug) -> Result<()> {
         self.write(Purpose::Change, async |change| {
             change.lock_organization_as_operator(slug);
@@ -76,7 +76,7 @@ impl Operator<'_> {
             let (policy, previous) = (&TokenPolicy::default(), &found.policy);
             if previous != policy {
                 change.update_policy(found.id, policy);
-                let event = Event::PolicyUpdate { policy, previous };
+                let event = Event::OrgTokenPolicyUpdate { policy, previous };
                 record(change, found.head, Actor::Operator, [event]);
             }
             Ok(())
@@ -84,7 +84,7 @@ impl Operator<'_> {
         .await
     }
 
-    /// Gives a user any role in an organization.
+    /// Makes a user a member of an organization with any role, or changes the role of a member.
     pub async fn set_member(&self, slug: &Slug, username: &Name, role: Role) -> Result<Member> {
         self.write(Purpose::Change, async |change| {
             let membership = lock_member(change, slug, username).await?;
@@ -111,15 +111,15 @@ impl Operator<'_> {
         let attempt = async || {
             self.write(Purpose::Change, async |change| {
                 let user = enabled_user(change, username).await?;
-                mint_for(change, new, username, user);
+                insert_unrestricted(change, new, username, user);
                 Ok(())
             })
             .await
         };
         let mut minted = attempt().await;
-        // The name of a token that has expired is free.
+        // The name of an expired token is free.
         if let Err(Error::Taken) = minted
-            && let Some(user) = self.view().await?.user(username).await?
+            && let Some(user) = self.snapshot().await?.user(username).await?
             && self.0.sweep_name(user.id, name).await?
         {
             minted = attempt().await;
@@ -133,17 +133,17 @@ impl Operator<'_> {
         Ok(mint.into_minted().token)
     }
 
-    /// Revokes any token, and returns it.
+    /// Revokes a token of any user, and returns it.
     pub async fn revoke_token(&self, key: TokenKey<'_>) -> Result<FoundToken> {
         let no_token = || Error::NotFound("no such token: see `orgtokens-server token list`");
         self.write(Purpose::Revocation, async |change| {
-            // What to lock depends on where the token is bound.
+            // The lock depends on the binding of the token.
             let (located, _) = change.token(key).await?.ok_or_else(no_token)?;
             match &located.token.organization {
                 Some(slug) => change.lock_organization_as_operator(slug),
                 None => change.lock_user_as_operator(&located.owner),
             }
-            // A token that got the name meanwhile is another one.
+            // By id, because another token may have got the name meanwhile.
             let found = change.token(TokenKey::Id(located.token.id)).await?;
             let (token, head) = found.ok_or_else(no_token)?;
             tokens::revoke(change, Actor::Operator, head, &token);
@@ -155,14 +155,14 @@ impl Operator<'_> {
     /// Checks the whole database.
     ///
     /// # Errors
-    /// The store's own, which say more than a client of the API may learn.
+    /// The errors of the store, which contain details that clients of the API must not see.
     pub async fn check(&self) -> store::Result<CheckReport> {
         let mut report = self.0.store.check().await?;
         self.check_webhooks(&mut report).await?;
         for name in RESERVED.iter().filter_map(|name| name.parse::<Name>().ok()) {
             if self.0.store.read(View::Statement).await?.user(&name).await?.is_some() {
                 report.faults.push(format!(
-                    "a user is named {name}, a name that the audit log gives to others: remove the \
+                    "a user is named {name}, which is a reserved author of the audit log: remove the \
                      user with `orgtokens-server user remove --username {name}`"
                 ));
             }
@@ -172,29 +172,29 @@ impl Operator<'_> {
 
     /// Lists all users, by username.
     pub async fn list_users(&self) -> Result<Vec<ListedUser>> {
-        Ok(self.view().await?.users().await?)
+        Ok(self.snapshot().await?.users().await?)
     }
 
     /// Lists all organizations, by slug.
     pub async fn list_organizations(&self) -> Result<Vec<Organization>> {
-        Ok(self.view().await?.all_organizations().await?)
+        Ok(self.snapshot().await?.all_organizations().await?)
     }
 
     /// Lists the members of an organization, by username.
     pub async fn list_members(&self, slug: &Slug) -> Result<Vec<Member>> {
-        let mut view = self.view().await?;
+        let mut view = self.snapshot().await?;
         let id = view.organization(slug).await?.ok_or(NO_ORGANIZATION)?.id;
         Ok(view.all_members(id).await?)
     }
 
-    /// Lists the tokens of all users or of one, in the order of minting; all of them, or those bound
-    /// to one organization.
+    /// Lists tokens in the order of minting. `username` selects those of one user, `slug` those that are
+    /// bound to one organization.
     pub async fn list_tokens(
         &self,
         username: Option<&Name>,
         slug: Option<&Slug>,
     ) -> Result<Vec<OrganizationToken>> {
-        let mut view = self.view().await?;
+        let mut view = self.snapshot().await?;
         let (mut user, mut organization) = (None, None);
         if let Some(username) = username {
             user = Some(view.user(username).await?.ok_or(NO_USER)?.id);
@@ -205,7 +205,7 @@ impl Operator<'_> {
         Ok(view.tokens(user, organization).await?)
     }
 
-    /// Returns a page of the audit log of an organization, or of the entries that belong to none,
+    /// Returns a page of the audit log of an organization, or of the entries without an organization,
     /// newest first.
     pub async fn list_audit_logs(
         &self,
@@ -213,7 +213,7 @@ impl Operator<'_> {
         query: PageQuery,
     ) -> Result<AuditLogPage> {
         let (skip, page_size) = (query.skipped(), query.page_size);
-        let mut view = self.view().await?;
+        let mut view = self.snapshot().await?;
         let (entries, total) = match slug {
             Some(slug) => {
                 let Reach { id, head, .. } =
@@ -226,8 +226,8 @@ impl Operator<'_> {
         Ok(AuditLogPage::new(entries, total, query))
     }
 
-    /// Returns a snapshot of which a list may be read for as long as it takes.
-    async fn view(&self) -> store::Result<Snapshot> {
+    /// Returns a snapshot without time limits, to read a list completely.
+    async fn snapshot(&self) -> store::Result<Snapshot> {
         let mut view = self.0.store.read(View::Snapshot).await?;
         view.set_timeouts(None);
         Ok(view)
@@ -247,7 +247,7 @@ impl Operator<'_> {
     }
 }
 
-/// Locks a user, and refuses one who is disabled.
+/// Locks and returns a user. Rejects a disabled user.
 async fn enabled_user(change: &mut Transaction, username: &Name) -> Result<FoundUser> {
     change.lock_user_as_operator(username);
     let user = change.user(username).await?.ok_or(NO_USER)?;
@@ -261,7 +261,7 @@ async fn enabled_user(change: &mut Transaction, username: &Name) -> Result<Found
 /// Locks an organization and a user, and returns both.
 async fn lock_member(change: &mut Transaction, slug: &Slug, username: &Name) -> Result<Membership> {
     change.lock_organization_as_operator(slug);
-    // A user who becomes an owner must not be disabled meanwhile.
+    // So that a user who becomes an owner is not disabled at the same time.
     change.lock_user_as_operator(username);
     change.membership(slug, username).await?.ok_or(NO_ORGANIZATION)
 }
@@ -275,12 +275,12 @@ async fn add_organization(
     let added = change.insert_organization(slug).await;
     let (id, head) = added.map_err(|error| Error::from(error).or_taken(taken))?;
     change.insert_member(id, user.id, owner, Role::Owner);
-    let event = Event::MemberAdd { username: owner, role: Role::Owner };
+    let event = Event::OrgMemberAdd { username: owner, role: Role::Owner };
     record(change, head, Actor::Operator, [event]);
     Ok(())
 }
 
-fn mint_for(
+fn insert_unrestricted(
     change: &mut Transaction,
     mint: &Mint,
     username: &Name,

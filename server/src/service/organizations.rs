@@ -1,5 +1,5 @@
-//! The caller's user, and the organizations that the caller reaches, with their groups and audit
-//! logs. Deleting a group revokes its tokens.
+//! The caller's user, and the organizations that the caller can reach, with their groups and audit logs.
+//! Deleting a group revokes its tokens.
 
 use super::audit::{Actor, Event, record, revocations};
 use super::{CASCADE_TIMEOUT, InOrganization, Service, page_size, reach};
@@ -11,16 +11,16 @@ use crate::records::{AuditLogPage, Group, Organization, Page, PageQuery, User};
 use crate::store::{GROUP, GROUPS, ORGANIZATIONS, Purpose, View};
 use uuid::Uuid;
 
-/// How many entries a part of a page of the audit log has: a few, so that unread ones need little
-/// memory, and as many as a page has by default.
+/// How many entries of an audit page are sent in one part. Few, so that unread answers need little
+/// memory, but enough for a page of the default size.
 const AUDIT_PART: i64 = 100;
 
-/// Where a part of a page of the audit log begins.
+/// The position of a part of an audit page.
 #[derive(Clone, Copy, Debug)]
-pub struct AuditPlace {
-    /// How many entries the log had when the first part was read.
+pub struct AuditPosition {
+    /// The number of entries in the log when the first part was read.
     total: i64,
-    /// How many newer entries come before the part.
+    /// The number of newer entries before this part.
     skipped: i64,
 }
 
@@ -32,7 +32,7 @@ impl Service {
         Ok(caller.into())
     }
 
-    /// Lists the organizations of the caller's user within the token's binding, by slug.
+    /// Lists the organizations of the caller's user that the token's binding allows, by slug.
     pub async fn list_organizations(
         &self,
         credential: &Credential,
@@ -56,13 +56,13 @@ impl InOrganization<'_> {
         Ok(Organization::new(self.slug.clone()))
     }
 
-    /// Returns the part of a page of the audit log that comes `after` another, newest first, and
-    /// where the next part begins.
+    /// Returns one part of an audit page, newest entries first, and the position of the next part. `after`
+    /// is the position that the previous part returned.
     pub async fn list_audit_logs(
         self,
         query: PageQuery,
-        after: Option<AuditPlace>,
-    ) -> Result<(AuditLogPage, Option<AuditPlace>)> {
+        after: Option<AuditPosition>,
+    ) -> Result<(AuditLogPage, Option<AuditPosition>)> {
         let skipped = after.map_or(query.skipped(), |after| after.skipped);
         let left = query.skipped() + i64::from(query.page_size) - skipped;
         let count = AUDIT_PART.min(left);
@@ -71,14 +71,14 @@ impl InOrganization<'_> {
             let (access, entries) = view.audit_page(self.credential, self.slug, part).await?;
             let (_, reach, _) = reach(access, Action::ReadAudit)?;
             let total = after.map_or(reach.head.entries, |after| after.total);
-            let next = AuditPlace { total, skipped: skipped + count };
+            let next = AuditPosition { total, skipped: skipped + count };
             let next = (count < left.min(total - skipped)).then_some(next);
             Ok((AuditLogPage::new(entries, total, query), next))
         })
         .await
     }
 
-    /// Lists the groups of an organization, by name; to a group-bound token its own.
+    /// Lists the groups of an organization, by name. A group-bound token sees only its own group.
     pub async fn list_groups(self, after: Option<Name>) -> Result<Page<Group, Name>> {
         self.list(&GROUPS, after, Action::ReadGroups).await
     }

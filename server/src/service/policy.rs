@@ -19,7 +19,7 @@ impl InOrganization<'_> {
         Ok(reach.policy)
     }
 
-    /// Replaces the token policy. It applies to tokens that are minted or rotated from then on.
+    /// Replaces the token policy. It applies to tokens that are minted or rotated afterwards.
     pub async fn update_policy(self, policy: TokenPolicy) -> Result<TokenPolicy> {
         let (default, maximum) = (&policy.default_expiration, &policy.maximum_expiration);
         let length = |lifetime: &Lifetime| lifetime.duration().unwrap_or(TimeDelta::MAX);
@@ -40,7 +40,7 @@ impl InOrganization<'_> {
             }
             if reach.policy != *policy {
                 change.update_policy(reach.id, policy);
-                let event = Event::PolicyUpdate { policy, previous: &reach.policy };
+                let event = Event::OrgTokenPolicyUpdate { policy, previous: &reach.policy };
                 record(&mut change, reach.head, Actor::Caller(&caller), [event]);
             }
             Ok((change, policy.clone()))
@@ -49,28 +49,28 @@ impl InOrganization<'_> {
     }
 }
 
-/// Returns when a token expires that gets a secret now: as asked for, else as the policy of its
-/// organization says.
+/// Returns when a token expires that is minted or rotated now: as requested, or else by default of the
+/// policy.
 ///
 /// # Errors
-/// [`Error::Invalid`] if that has passed, or is later than the policy allows.
+/// [`Error::Invalid`] if that time has passed, or is later than the policy allows.
 pub(super) fn expiry(
     policy: Option<&TokenPolicy>,
-    asked: Option<Expiration>,
+    requested: Option<Expiration>,
     now: DateTime<Utc>,
 ) -> Result<Option<DateTime<Utc>>> {
     let Some(TokenPolicy { default_expiration, maximum_expiration, .. }) = policy else {
-        return asked.unwrap_or_default().resolve(now).map_err(Error::Invalid);
+        return requested.unwrap_or_default().resolve(now).map_err(Error::Invalid);
     };
     let default = || default_expiration.duration().map_or(Expiration::Never, Expiration::After);
-    let expires_at = asked.unwrap_or_else(default).resolve(now).map_err(Error::Invalid)?;
+    let expires_at = requested.unwrap_or_else(default).resolve(now).map_err(Error::Invalid)?;
     let Some(maximum) = maximum_expiration.duration() else { return Ok(expires_at) };
     let latest = now.checked_add_signed(maximum);
     if expires_at.is_some() && (latest.is_none() || expires_at <= latest) {
         return Ok(expires_at);
     }
     Err(Error::Invalid(format!(
-        "the tokens of this organization live {} at most: use a shorter `expiration`",
+        "the maximum lifetime of tokens in this organization is {}: use a shorter `expiration`",
         maximum_expiration.as_str()
     )))
 }

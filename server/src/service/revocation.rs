@@ -1,47 +1,41 @@
-//! Revoking many tokens at once: those of an organization that a request selects, and credentials that
-//! became known to others. Those who report them need no credential of their own, and learn nothing
-//! about the credentials.
+//! Revokes many tokens at once: selected tokens of an organization, and leaked credentials. A leak report
+//! needs no credential, and its answer says nothing about the reported ones.
 
 use super::audit::{Actor, LEAK_REPORT, REVOKE, record, revocations};
-use super::{InOrganization, Service, reach};
+use super::{InOrganization, Service, only_user, reach};
 use crate::access::{Action, Extent};
-use crate::caller::UserId;
 use crate::error::{Error, Result};
 use crate::name::Name;
 use crate::records::{
     LeakReport, RevocationFilter, RevokeTokensRequest, RevokedTokenItem, RevokedTokens, Token,
 };
-use crate::store::{Access, Purpose, Reach, Selection, View, WriteLock};
+use crate::store::{Purpose, Selection, View, WriteLock};
 use crate::token::{PlainToken, TokenDigest, TokenId};
 
-/// How many tokens one call revokes, and how many credentials one report names.
-const MOST: usize = 1_000;
+/// The maximum number of tokens that one request revokes, and of credentials in one report.
+const MAX_TOKENS: usize = 1_000;
 
 impl InOrganization<'_> {
-    /// Revokes the selected tokens that the caller could list, the oldest first. What the caller could
-    /// not list is left out.
+    /// Revokes the selected tokens, oldest first. Tokens that the caller cannot list are left out.
     pub async fn revoke_tokens(self, request: RevokeTokensRequest) -> Result<RevokedTokens> {
         let in_use = self.in_use(request.filter.as_ref()).await?;
         let selection = selection(&request, &in_use)?;
         let (revoked, more, extent) = if request.dry_run {
             self.read(View::Snapshot, |mut view| async move {
-                let access = view.access(self.credential, Some(self.slug)).await?;
-                let (reach, extent, user) = who(access)?;
-                let of = (self.slug, reach.id, user);
-                let mut selected = view.selected_tokens(of, selection, MOST + 1).await?;
-                let more = selected.len() > MOST;
-                selected.truncate(MOST);
+                let (caller, reach, extent) = self.reach(&mut view, Action::ManageTokens).await?;
+                let of = (self.slug, reach.id, only_user(extent, &caller));
+                let mut selected = view.selected_tokens(of, selection, MAX_TOKENS + 1).await?;
+                let more = selected.len() > MAX_TOKENS;
+                selected.truncate(MAX_TOKENS);
                 Ok((selected, more, extent))
             })
             .await?
         } else {
             self.write(Purpose::Revocation, |mut change| async move {
-                let access = change.access(self.credential, Some(self.slug)).await?;
-                let caller = access.caller.clone();
-                let (reach, extent, user) = who(access)?;
-                let of = (self.slug, reach.id, user);
-                let revoked = change.delete_selected_tokens(of, selection, MOST).await?;
-                let more = revoked.len() == MOST
+                let (caller, reach, extent) = self.reach(&mut change, Action::ManageTokens).await?;
+                let of = (self.slug, reach.id, only_user(extent, &caller));
+                let revoked = change.delete_selected_tokens(of, selection, MAX_TOKENS).await?;
+                let more = revoked.len() == MAX_TOKENS
                     && !change.selected_tokens(of, selection, 1).await?.is_empty();
                 if !revoked.is_empty() {
                     let events = revocations(&revoked, REVOKE);
@@ -60,8 +54,8 @@ impl InOrganization<'_> {
         Ok(RevokedTokens { tokens, dry_run: request.dry_run, more })
     }
 
-    /// Returns the tokens that a filter must not take for unused: those whose last use this server has
-    /// noted and not written, with the calling one.
+    /// Returns the tokens that a filter by last use must exclude: the calling token, and those whose use
+    /// this server has not written yet.
     async fn in_use(&self, filter: Option<&RevocationFilter>) -> Result<Vec<TokenId>> {
         let Some(filter) = filter.filter(|filter| filter.asks_for_use()) else {
             return Ok(Vec::new());
@@ -69,45 +63,39 @@ impl InOrganization<'_> {
         let access = self.service.store.access(self.credential, Some(self.slug)).await?;
         let (caller, ..) = reach(access.access.clone(), Action::ManageTokens)?;
         let Some(uses) = &self.service.uses else {
-            let message = "this server does not record when tokens are used: select them by \
-                           something else, or ask its operator to start it without --no-last-use";
+            let message = "this server does not record when tokens are used: use other members of \
+                           the filter, or ask the operator to start it without --no-last-use";
             return Err(Error::Invalid(message.to_owned()));
         };
-        let RevocationFilter { last_used_before: None, never_used: Some(false), .. } = filter
-        else {
-            return Ok([vec![caller.token], uses.unwritten().await].concat());
-        };
-        Ok(Vec::new())
+        // An unwritten use matters only if unused tokens are selected.
+        if filter.last_used_before.is_none() && filter.never_used == Some(false) {
+            return Ok(Vec::new());
+        }
+        Ok([vec![caller.token], uses.unwritten().await].concat())
     }
 }
 
-/// Returns the organization, how much of it the caller may revoke, and whose tokens these are.
-fn who(access: Access) -> Result<(Reach, Extent, Option<UserId>)> {
-    let (caller, reach, extent) = reach(access, Action::ManageTokens)?;
-    Ok((reach, extent, (extent == Extent::Own).then_some(caller.user)))
-}
-
-/// Returns what a request selects.
+/// Converts a request to a selection of tokens.
 ///
 /// # Errors
 /// [`Error::Invalid`] if it selects nothing or everything.
 fn selection<'a>(request: &'a RevokeTokensRequest, in_use: &'a [TokenId]) -> Result<Selection<'a>> {
     let invalid = |message: &str| Err(Error::Invalid(message.to_owned()));
     match (&request.ids, &request.filter) {
-        (Some(ids), None) if (1..=MOST).contains(&ids.len()) => Ok(Selection::Ids(ids)),
+        (Some(ids), None) if (1..=MAX_TOKENS).contains(&ids.len()) => Ok(Selection::Ids(ids)),
         (Some(_), None) => invalid("`ids` names 1 to 1000 tokens: split it up"),
         (None, Some(filter)) if *filter == RevocationFilter::default() => {
-            invalid("the filter is empty, so it would select every token: name a member of it")
+            invalid("the filter is empty, so it would select every token: add at least one member")
         }
         (None, Some(filter)) => Ok(Selection::Filter(filter, in_use)),
-        _ => invalid("name the tokens by either `ids` or `filter`"),
+        _ => invalid("select the tokens by either `ids` or `filter`"),
     }
 }
 
 impl Service {
-    /// Revokes the tokens with these secrets. What is no credential is passed over.
+    /// Revokes the tokens with these secrets. Ignores strings that are not credentials.
     pub async fn revoke_leaked(&self, report: &LeakReport) -> Result<()> {
-        if !(1..=MOST).contains(&report.credentials.len()) {
+        if !(1..=MAX_TOKENS).contains(&report.credentials.len()) {
             let message = "a report names 1 to 1000 credentials: split it up";
             return Err(Error::Invalid(message.to_owned()));
         }
@@ -117,7 +105,7 @@ impl Service {
         for place in &places {
             let digests = &digests;
             self.transact(&WriteLock::None, Purpose::Revocation, |mut change| async move {
-                // Another report may have named them meanwhile.
+                // Another report may have revoked them meanwhile.
                 if let Some((head, revoked)) = change.delete_leaked_tokens(place, digests).await? {
                     let events = revocations(&revoked, LEAK_REPORT);
                     record(&mut change, head, Actor::LeakReport, events);

@@ -1,4 +1,4 @@
-//! Giving a token a new secret, and noticing the use of an old one.
+//! Rotates tokens: gives them a new secret, and records the use of an old one in the audit log.
 
 use super::audit::{Actor, Event, record};
 use super::minting::{NO_ADDRESS, new_secret};
@@ -14,16 +14,16 @@ use crate::store::{FoundDetails, FoundToken, Purpose, TOKEN_DETAILS, TokenKey, V
 use crate::token::{TokenDigest, TokenId};
 use tokio::sync::mpsc::{Sender, channel};
 
-const NOT_YOURS: Error =
+const NOT_OWN_TOKEN: Error =
     Error::Forbidden("only the user of a token may rotate it: revoke it instead");
 
-/// Who holds an old secret must not get a newer one.
+/// An old secret must not be enough to get a new one.
 const OLD_SECRET: Error =
     Error::TokenTooNarrow("this secret was replaced: rotate the token with its newest one");
 
 impl InOrganization<'_> {
-    /// Gives a token of the caller's user a new secret. The caller must be able to mint it now, and it
-    /// becomes no wider than the calling token.
+    /// Gives a token of the caller's user a new secret. The caller must be able to mint such a token now.
+    /// The limits of the token become no wider than those of the calling token.
     pub async fn rotate_token(
         self,
         id: TokenId,
@@ -40,7 +40,7 @@ impl InOrganization<'_> {
             let found = found.filter(|found| extent == Extent::All || is_own(found));
             let found = found.ok_or(Error::NO_TOKEN)?;
             if !is_own(&found) {
-                return Err(NOT_YOURS);
+                return Err(NOT_OWN_TOKEN);
             }
             if caller.token == id && caller.has_old_secret() {
                 return Err(OLD_SECRET);
@@ -51,7 +51,7 @@ impl InOrganization<'_> {
             let now = reach.head.time;
             let expires_at = match expiration {
                 None => found.details.expires_at,
-                asked => policy::expiry(Some(&reach.policy), asked, now)?,
+                requested => policy::expiry(Some(&reach.policy), requested, now)?,
             };
             let limits = Limits { expires_at, allowed_ips: found.details.allowed_ips };
             let limits = limits.within(&caller.outer_limits()).ok_or(NO_ADDRESS)?;
@@ -62,7 +62,7 @@ impl InOrganization<'_> {
             let organization = Some(self.slug.clone());
             let token = Token { name, id, organization, group, scopes, created_at };
             let event =
-                Event::TokenRotate { token: &token, limits: &limits, owner: &caller.username };
+                Event::UserTokenRotate { token: &token, limits: &limits, owner: &caller.username };
             record(&mut change, reach.head, Actor::Caller(&caller), [event]);
             Ok((change, (token.name, limits.expires_at, overlap_ends)))
         });
@@ -72,14 +72,14 @@ impl InOrganization<'_> {
     }
 }
 
-/// How many refused credentials wait to be looked up.
-const WAITING: usize = 1_024;
+/// How many refused credentials may be queued for a look-up.
+const QUEUE_LENGTH: usize = 1_024;
 
 impl Service {
-    /// Returns where to send the digests and origins of refused credentials, and a future that calls
-    /// [`Self::note_reuse`] for them.
+    /// Returns a queue for the digests and origins of refused credentials, and a background task that
+    /// calls [`Self::note_reuse`] for each of them.
     pub fn note_reuses(self) -> (Sender<(TokenDigest, Origin)>, impl Future<Output = ()>) {
-        let (sender, mut refused) = channel(WAITING);
+        let (sender, mut refused) = channel(QUEUE_LENGTH);
         let note = async move {
             while let Some((digest, origin)) = refused.recv().await {
                 let _ = self.note_reuse(&digest, origin).await;
@@ -88,8 +88,7 @@ impl Service {
         (sender, note)
     }
 
-    /// Adds an audit entry if this is the secret that a token had before it was rotated, once for each
-    /// such secret.
+    /// Adds an audit entry if this is an old secret of a rotated token. Each old secret gets one entry.
     pub async fn note_reuse(&self, digest: &TokenDigest, origin: Origin) -> Result<()> {
         let place = self.store.read(View::Statement).await?.retired_from(digest).await?;
         let Some(place) = &place else { return Ok(()) };
@@ -100,7 +99,7 @@ impl Service {
             };
             let found = change.token(TokenKey::Id(id)).await?;
             if let Some((FoundToken { token, owner, .. }, _)) = &found {
-                let event = Event::TokenReuse { token, owner };
+                let event = Event::UserTokenReuse { token, owner };
                 record(&mut change, head, Actor::OldSecret(origin), [event]);
             }
             Ok((change, ()))

@@ -1,8 +1,8 @@
-//! Listing and revoking tokens. They are minted in [`minting`](super::minting).
+//! Lists and revokes tokens. [`minting`](super::minting) mints them.
 
 use super::audit::{Actor, Event, REVOKE, record};
-use super::texts::{List, Text, Version};
-use super::{InOrganization, Service, page_size, reach};
+use super::list_cache::{CachedList, ListKey, Version};
+use super::{InOrganization, Service, only_user, page_size, reach};
 use crate::access::{Action, Extent, OwnAction, decide, decide_own, may_do_all};
 use crate::caller::Credential;
 use crate::error::{Error, Result};
@@ -16,11 +16,12 @@ use crate::token::TokenId;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
-/// Where a page of a list begins: after a token, in the list that the first page showed.
+/// The position of a page of a list: after this token, in the list of the first page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TokenCursor(Position, List);
+pub struct TokenCursor(Position, ListKey);
 
-/// A list of other tokens must not continue one that has begun: its reader would miss tokens.
+/// The caller's role decides which tokens a list shows. If it changes between two pages, the client would
+/// miss tokens.
 const OTHER_LIST: Error = Error::Forbidden("your role has changed: read the list again");
 
 impl Service {
@@ -46,7 +47,7 @@ impl Service {
 
     /// Revokes a token of the caller's user, within the token's binding.
     pub async fn revoke_own_token(&self, credential: &Credential, name: &Name) -> Result<()> {
-        // What to lock depends on where the token is bound.
+        // The lock depends on the binding of the token.
         let find = |mut view: Snapshot| async move {
             Ok(view.access_to_own_token(credential, name).await?)
         };
@@ -61,7 +62,7 @@ impl Service {
         self.write(credential, &lock, Purpose::Revocation, |mut change| async move {
             let (access, token) = change.access_to_own_token(credential, name).await?;
             let Access { caller, user_head, organization, .. } = access;
-            // A token that got the name meanwhile is another one.
+            // Another token may have got the name meanwhile.
             let bound = caller.binding.organization();
             let is_meant = |token: &FoundToken| {
                 token.token.id == located && (bound.is_none() || token.organization == bound)
@@ -76,74 +77,75 @@ impl Service {
 }
 
 impl InOrganization<'_> {
-    /// Returns the first page of [`Self::list_tokens`], if it is the only one and known without the
-    /// database.
+    /// Returns the result of [`Self::list_tokens`] without the database, if the cache has it and it has one
+    /// page.
     pub fn cached_tokens(self) -> Option<Bytes> {
         let answer = self.service.store.cached_access(self.credential, Some(self.slug))?;
         self.unchanged_tokens(&answer.access)
     }
 
+    /// Returns the cached list of the caller, if it is unchanged.
     fn unchanged_tokens(&self, access: &Access) -> Option<Bytes> {
-        let (list, version) = list(access).ok()?;
-        // A remembered access is old, and a server's clock is not PostgreSQL's.
+        let (key, version) = list_key(access).ok()?;
+        // The later of both times: a cached access is old, and the server's clock may be behind PostgreSQL's.
         let now = || access.time.max(self.service.store.clock().now());
-        self.service.texts.get(&list, version?, now)
+        self.service.list_cache.get(&key, version?, now)
     }
 
-    /// Lists the tokens that act on an organization, in the order of minting: all of them for owners
-    /// and admins, the caller's own for other members. Returns what `write` makes of a page.
+    /// Lists the tokens that are bound to an organization, in the order of minting: all of them for owners
+    /// and admins, the caller's own for other members. Returns a page, serialized by `write`.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] if the caller sees other tokens than on the page before.
+    /// [`Error::Forbidden`] if the caller sees other tokens than on the previous page.
     pub async fn list_tokens(
         self,
         after: Option<TokenCursor>,
         write: impl Fn(Vec<OrganizationToken>) -> Result<Bytes>,
     ) -> Result<(Bytes, Option<TokenCursor>)> {
         let range = (after.map_or(0, |after| after.0), page_size(after.as_ref()));
-        let (write, texts) = (&write, &self.service.texts);
+        let (write, cache) = (&write, &self.service.list_cache);
         let sees_all = |role| may_do_all(role, Action::ManageTokens);
         let (credential, slug, store) = (self.credential, self.slug, &self.service.store);
         if after.is_none()
-            && let Some(text) = self.cached_tokens()
+            && let Some(bytes) = self.cached_tokens()
         {
-            return Ok((text, None));
+            return Ok((bytes, None));
         }
-        // If the list has probably not changed, it is enough to ask who asks.
+        // If the list has probably not changed, it is enough to authenticate the caller.
         if after.is_none()
             && let Some(latest) = store.last_known_access(credential, slug)
             && self.unchanged_tokens(&latest.access).is_some()
-            && let Some(text) =
+            && let Some(bytes) =
                 self.unchanged_tokens(&store.access(credential, Some(slug)).await?.access)
         {
-            return Ok((text, None));
+            return Ok((bytes, None));
         }
-        // In a box, it takes no space in the futures of requests that read nothing.
+        // In a box, so that the futures of requests that are answered from the cache stay small.
         Box::pin(self.read(View::TokenPage, |mut view| async move {
             let listed = view.organization_tokens(credential, slug, sees_all, range);
             let (access, page) = listed.await?;
-            let (list, version) = list(&access)?;
-            if after.is_some_and(|after| after.1 != list) {
+            let (key, version) = list_key(&access)?;
+            if after.is_some_and(|after| after.1 != key) {
                 return Err(OTHER_LIST);
             }
             let TokenPage { tokens, valid_until } = page;
-            let text = write(tokens.items)?;
+            let bytes = write(tokens.items)?;
             if let Some(version) = version
                 && after.is_none()
                 && tokens.next.is_none()
             {
-                texts.insert(list, Text { version, valid_until, bytes: text.clone() });
+                cache.insert(key, CachedList { version, valid_until, bytes: bytes.clone() });
             }
-            Ok((text, tokens.next.map(|position| TokenCursor(position, list))))
+            Ok((bytes, tokens.next.map(|position| TokenCursor(position, key))))
         }))
         .await
     }
 
-    /// Returns a token that the caller could list, with its owner for those who list all.
+    /// Returns a token that the caller can list. Callers who can list all tokens also see the owner.
     pub async fn get_token(self, id: TokenId) -> Result<TokenDetails> {
         self.read(View::Statement, |mut view| async move {
-            let asked = view.access_to(&TOKEN_DETAILS, self.credential, self.slug, id).await?;
-            let (access, token) = asked;
+            let found = view.access_to(&TOKEN_DETAILS, self.credential, self.slug, id).await?;
+            let (access, token) = found;
             let (caller, _, extent) = reach(access, Action::ManageTokens)?;
             let FoundDetails { mut details, .. } = token
                 .filter(|token| extent == Extent::All || token.user == caller.user)
@@ -156,7 +158,7 @@ impl InOrganization<'_> {
         .await
     }
 
-    /// Revokes a token that the caller could list.
+    /// Revokes a token that the caller can list.
     pub async fn revoke_token(self, id: TokenId) -> Result<()> {
         self.write(Purpose::Revocation, |mut change| async move {
             let (access, token) = change.access_to(&TOKEN, self.credential, self.slug, id).await?;
@@ -173,14 +175,14 @@ impl InOrganization<'_> {
     }
 }
 
-/// Returns the list that the caller sees, and the version that it has, if that can be told.
-fn list(access: &Access) -> Result<(List, Option<Version>)> {
+/// Returns the key of the list that the caller sees, and its version if the store can tell it.
+fn list_key(access: &Access) -> Result<(ListKey, Option<Version>)> {
     let reach = access.organization.as_ref().ok_or(Error::NO_ORGANIZATION)?;
     let Reach { id, role, head, .. } = reach;
     let extent = decide(&access.caller.binding, reach.place(), *role, Action::ManageTokens)?;
-    let list = List(*id, (extent == Extent::Own).then_some(access.caller.user));
+    let key = ListKey(*id, only_user(extent, &access.caller));
     let version = |foreign_commits| Version { hash: head.hash, foreign_commits };
-    Ok((list, access.foreign_commits.map(version)))
+    Ok((key, access.foreign_commits.map(version)))
 }
 
 /// Revokes a token, with its audit entry.
@@ -191,6 +193,6 @@ pub(super) fn revoke(
     found: &FoundToken,
 ) {
     change.delete_token(found);
-    let event = Event::TokenRevoke { token: &found.token, owner: &found.owner, cause: REVOKE };
+    let event = Event::UserTokenRevoke { token: &found.token, owner: &found.owner, cause: REVOKE };
     record(change, head, actor, [event]);
 }

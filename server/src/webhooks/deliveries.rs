@@ -1,7 +1,7 @@
-//! Starts and stops the deliverers. What each one does is in `deliverer`.
+//! Starts and stops the background tasks that deliver. Each of them is a `Deliverer`.
 
 use super::Webhook;
-use super::deliverer::{Deliverer, HOLD};
+use super::deliverer::{Deliverer, LEASE};
 use crate::error::Result;
 use crate::metrics::Metrics;
 use crate::service::Service;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-/// What delivers, until it is dropped or closed.
+/// The running deliverers. Dropping or closing it stops them.
 pub struct Deliveries {
     service: Service,
     holder: String,
@@ -19,10 +19,10 @@ pub struct Deliveries {
 }
 
 impl Deliveries {
-    /// Stops, so that another server goes on at once.
+    /// Stops the deliverers and releases the leases, so that another server takes over at once.
     ///
     /// # Errors
-    /// If the database does not answer. Another server goes on after 15 s then.
+    /// If the database does not answer. Then another server takes over after 15 s.
     pub async fn close(mut self) -> Result<()> {
         if self.tasks.is_empty() {
             return Ok(());
@@ -37,8 +37,8 @@ impl Deliveries {
     }
 }
 
-/// Starts to deliver what happens from now on, or what happened since the server last did. A webhook
-/// that is no longer in the settings is removed, unless another server delivers to it.
+/// Starts to deliver. A new webhook receives events from now on, a known one continues where it stopped.
+/// A webhook that is no longer in the settings is removed, unless another server delivers to it.
 ///
 /// # Errors
 /// If the database does not accept the webhooks, or there are no trusted certificates.
@@ -62,7 +62,7 @@ pub async fn start(
         }
         let mut removed = Vec::new();
         for known in gone {
-            if change.hold_webhook(&known.name, holder, HOLD.0).await?.is_some() {
+            if change.hold_webhook(&known.name, holder, LEASE).await?.is_some() {
                 change.remove_webhook(&known.name);
                 removed.push(known);
             }

@@ -1,4 +1,4 @@
-//! What is sent: an event as a message, and its signature as Standard Webhooks defines it. Pure.
+//! Makes the message of an event, and signs it as Standard Webhooks defines. Without I/O.
 
 use super::Webhook;
 use crate::clock;
@@ -41,10 +41,11 @@ impl Webhook {
         })
     }
 
-    /// Returns the signature of a message, as the header has it.
+    /// Returns the value of the header `webhook-signature` for a message.
     pub(super) fn sign(&self, message: &Message, timestamp: i64) -> String {
         let Message { id, body, .. } = message;
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("a key has any length");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC accepts keys of any length");
         mac.update(format!("{id}.{timestamp}.{body}").as_bytes());
         format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
     }
@@ -55,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signature_is_that_of_the_published_example() {
+    fn the_published_example_has_this_signature() {
         let webhook = Webhook {
             name: "a".parse().unwrap(),
             url: "https://example.com".parse().unwrap(),

@@ -1,5 +1,4 @@
-//! The settings of webhooks, which are tables of the settings file. Every mistake is a sentence, and none
-//! shows a secret.
+//! Parses the `[[webhook]]` tables of the settings file. Error texts never contain a secret.
 
 use super::{TOKEN_EXPIRING, Webhook};
 use crate::name::{Name, Quoted, Slug};
@@ -13,14 +12,14 @@ use std::fs;
 use std::path::PathBuf;
 use toml::Value;
 
-/// What a secret is, as Standard Webhooks defines it.
+/// The format of a secret, as Standard Webhooks defines it.
 const SECRET: &str = "write `whsec_` and 24 to 64 bytes in base64, as \
     `echo whsec_$(openssl rand -base64 32)` prints it";
 
-/// A table, as it is written.
+/// A table of the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct Table {
     name: Name,
     url: String,
     secret: Option<String>,
@@ -29,31 +28,31 @@ struct Written {
     codes: Option<Vec<String>>,
 }
 
-/// Reads the webhooks of a settings file.
+/// Parses the webhooks of a settings file.
 ///
 /// # Errors
-/// A sentence that names the webhook and says what to write.
+/// A message that names the webhook and says what to write.
 pub fn parse(value: Value) -> Result<Vec<Webhook>, String> {
     let Value::Array(tables) = value else {
-        return Err("`webhook` is no list of tables: start each one with [[webhook]]".to_owned());
+        return Err("`webhook` is not a list of tables: start each one with [[webhook]]".to_owned());
     };
     let mut names = BTreeSet::new();
     let parse = |(table, number): (Value, usize)| {
         let name = table.get("name").and_then(Value::as_str).map(|name| Quoted(name).to_string());
         let name = name.unwrap_or_else(|| format!("number {number}"));
         let at = |problem: &str| format!("webhook {name}: {problem}");
-        // The whole error would show the line, which may have a secret.
-        let written = table.try_into().map_err(|error: toml::de::Error| at(error.message()))?;
+        // Only the message: the whole error quotes the line, which may contain a secret.
+        let table = table.try_into().map_err(|error: toml::de::Error| at(error.message()))?;
         if !names.insert(name.clone()) {
             return Err(at("the name is taken: choose another one"));
         }
-        webhook(written).map_err(|problem| at(&problem))
+        webhook(table).map_err(|problem| at(&problem))
     };
     tables.into_iter().zip(1..).map(parse).collect()
 }
 
-fn webhook(written: Written) -> Result<Webhook, String> {
-    let Written { name, url, secret, secret_file, organizations, codes } = written;
+fn webhook(table: Table) -> Result<Webhook, String> {
+    let Table { name, url, secret, secret_file, organizations, codes } = table;
     let secret = match (secret, secret_file) {
         (Some(secret), None) => secret,
         (None, Some(path)) => fs::read_to_string(&path)
@@ -76,7 +75,7 @@ fn webhook(written: Written) -> Result<Webhook, String> {
     Ok(Webhook { name, url: parse_url(&url)?, key, organizations, codes })
 }
 
-/// Parses a URL without quoting it: it may have a secret in any part.
+/// Parses a URL. The errors do not quote it, because any part may contain a secret.
 fn parse_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| {
         format!("the url is malformed ({error}): write it as https://host/path")
@@ -99,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_a_sentence_that_names_the_webhook_and_shows_no_secret() {
+    fn every_error_names_the_webhook_and_hides_secrets() {
         let hook = |more: &str| format!("[[webhook]]\nname = \"a\"\n{more}");
         let whole =
             |more: &str| hook(&format!("url = \"https://h/p\"\nsecret = \"{SECRET}\"\n{more}"));
@@ -145,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_webhook_is_shown_without_what_may_be_secret() {
+    fn debug_and_serialized_webhooks_hide_secrets() {
         let lines = format!(
             "[[webhook]]\nname = \"a\"\nurl = \"https://h:1/c2VjcmV0?c2VjcmV0\"\nsecret = \"{SECRET}\"\n\
              organizations = [\"acme\"]"

@@ -1,5 +1,5 @@
-//! Tampers with the audit log outside the program: `audit verify` must detect it and
-//! name the entry. What an entry says about a change is not tested here.
+//! Tampers with the audit log in the database: `audit verify` must detect it and name the entry. The
+//! content of entries is tested elsewhere.
 
 use crate::support::Running;
 use crate::support::database::{Database, text};
@@ -25,11 +25,11 @@ fn verify(database: &Database) -> (bool, String) {
 }
 
 #[test]
-fn an_untouched_log_is_whole() {
+fn an_untampered_log_is_intact() {
     for database in logged() {
         let (whole, said) = verify(&database);
         assert!(whole, "{said}");
-        assert_eq!(said, "the audit log is whole: 7 entries in 2 chains\n");
+        assert_eq!(said, "the audit log is intact: 7 entries in 2 chains\n");
         let heads = database.run("audit head", &[]);
         let starts = heads.lines().map(|line| line.rsplit_once(' ').unwrap().0);
         assert_eq!(starts.collect::<Vec<_>>(), ["user alice 2", "organization acme 5"]);
@@ -72,7 +72,7 @@ fn tampering_with_an_entry_is_detected_and_the_entry_is_named() {
 }
 
 #[test]
-fn cutting_the_end_off_with_its_head_is_noticed_by_a_head_kept_elsewhere() {
+fn cutting_off_the_end_of_a_chain_is_detected_with_a_saved_head() {
     let cut = "DELETE FROM audit_log WHERE sequence > 3;
         UPDATE organizations SET entries = 3, hash =
             (SELECT hash FROM audit_log WHERE organization_id = 1 AND sequence = 3)
@@ -93,12 +93,12 @@ fn cutting_the_end_off_with_its_head_is_noticed_by_a_head_kept_elsewhere() {
         let said = text(&compare());
         assert!(!compare().status.success(), "{said}");
         assert!(said.contains("organization acme: entry 4 is missing, and all after it"), "{said}");
-        assert!(said.contains("broken in 1 place:"), "{said}");
+        assert!(said.contains("damaged in 1 place:"), "{said}");
     }
 }
 
 #[test]
-fn a_long_page_is_sent_in_parts_and_is_what_short_pages_are() {
+fn a_long_page_is_sent_in_parts_and_equals_short_pages() {
     for database in Database::on_each() {
         database.add_audit_entries(1_000);
         let server = Running::start(&database, &[]);

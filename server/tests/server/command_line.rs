@@ -132,7 +132,7 @@ fn the_listen_address_may_be_a_host_name_or_a_port() {
 }
 
 #[test]
-fn an_invalid_option_or_variable_is_named_with_what_is_accepted() {
+fn an_invalid_option_or_variable_is_named_with_the_accepted_values() {
     for (option, variable, value, accepted) in [
         ("--pool-size <COUNT>", "ORGTOKENS_POOL_SIZE", "0", "a whole number, 1 or more"),
         ("--pool-size <COUNT>", "ORGTOKENS_POOL_SIZE", "abc", "a whole number, 1 or more"),
@@ -268,7 +268,7 @@ fn a_log_that_is_not_read_blocks_neither_requests_nor_shutdown() {
 }
 
 #[test]
-fn a_write_blocked_by_another_process_gives_up_while_reads_are_served() {
+fn a_write_that_waits_for_another_process_times_out_while_reads_are_served() {
     let database = Database::new();
     let server = Running::start(&database, &[]);
     let other = rusqlite::Connection::open(database.path()).unwrap();

@@ -1,5 +1,5 @@
-//! What the vendor's clients send although the contract does not have it. The requests are those
-//! that the clients make; the answers are read as they read them.
+//! Requests of the vendor's clients that are not in the contract. The tests send them as these clients
+//! do, and read the answers as they do.
 
 use crate::support::Running;
 use crate::support::database::Database;
@@ -61,7 +61,7 @@ fn requests_of_the_vendors_clients_are_answered_as_they_expect() {
 }
 
 #[test]
-fn such_requests_need_a_credential_too() {
+fn requests_of_the_vendors_clients_need_a_credential() {
     let database = database();
     let server = Running::start(&database, &[]);
     for request in REQUESTS {
@@ -71,7 +71,7 @@ fn such_requests_need_a_credential_too() {
 }
 
 #[test]
-fn without_compat_such_requests_are_refused_like_any_other() {
+fn with_no_compat_requests_of_the_vendors_clients_are_refused() {
     let database = database();
     let server = Running::start(&database, &["--no-compat"]);
     for (request, status) in REQUESTS.into_iter().zip([405, 405, 404, 404, 404]) {

@@ -1,4 +1,4 @@
-//! The settings file: what it sets, what wins over it, and what is refused.
+//! The settings file: its settings, what overrides them, and invalid files.
 
 use crate::support::Running;
 use crate::support::database::{Database, text};
@@ -121,18 +121,18 @@ fn config_check_prints_the_effective_settings_without_a_password() {
 }
 
 #[test]
-fn what_no_setting_can_be_is_refused_with_its_line_and_what_is_accepted() {
+fn an_invalid_setting_is_refused_with_its_line_and_the_accepted_values() {
     for (line, key, accepted) in [
         ("pool_size = 3", "pool_size", "use database, pool-size, listen,"),
         ("config = \"other.toml\"", "config", "use database, pool-size, listen,"),
         ("[serve]\npool-size = 3", "serve", "use database, pool-size, listen,"),
         ("pool-size = 0", "pool-size", "write a whole number, 1 or more"),
         ("pool-size = \"x\"", "pool-size", "write a whole number, 1 or more"),
-        ("pool-size = 1.5", "pool-size", "write a text or a whole number"),
-        ("listen = [\"a\"]", "listen", "write a text or a whole number"),
+        ("pool-size = 1.5", "pool-size", "write a string or a whole number"),
+        ("listen = [\"a\"]", "listen", "write a string or a whole number"),
         ("listen = \"nonsense\"", "listen", "localhost:8080, or a port alone"),
         ("no-compat = \"yes\"", "no-compat", "write true or false"),
-        ("trusted-proxy = [true]", "trusted-proxy", "write a list of texts"),
+        ("trusted-proxy = [true]", "trusted-proxy", "write a list of strings"),
         ("trusted-proxy = [\"x\"]", "trusted-proxy", "write it as 10.0.0.0/8"),
     ] {
         let settings = Settings::new(&format!("# a comment\n{line}"));
@@ -147,7 +147,7 @@ fn what_no_setting_can_be_is_refused_with_its_line_and_what_is_accepted() {
 }
 
 #[test]
-fn a_file_that_is_no_toml_or_cannot_be_read_is_refused_without_its_text() {
+fn a_malformed_or_unreadable_file_is_refused_without_quoting_it() {
     let settings = Settings::new("pool-size = 3\ndatabase = postgres://u:secret@h/name");
     let error = text(&settings.command("serve").output().unwrap());
     assert!(error.contains("line 2: ") && !error.contains("secret"), "{error}");
@@ -169,7 +169,7 @@ fn a_bad_option_or_variable_is_not_hidden_by_a_good_file() {
 }
 
 #[test]
-fn a_key_that_is_there_twice_is_named_with_its_line() {
+fn a_duplicate_key_is_named_with_its_line() {
     let settings = Settings::new("pool-size = 3\n# a comment\n\"pool-size\" = 4");
     let error = text(&settings.command("config check").output().unwrap());
     assert!(error.contains("line 3: duplicate key `\"pool-size\"`: keep one"), "{error}");
@@ -179,7 +179,7 @@ fn a_key_that_is_there_twice_is_named_with_its_line() {
 }
 
 #[test]
-fn an_empty_variable_sets_nothing_but_never_means_another_database() {
+fn an_empty_variable_is_ignored_but_an_empty_database_url_is_refused() {
     let all = "max-connections = 3\ndocs = true\ntrusted-proxy = [\"::1\"]";
     let settings = Settings::new(all);
     let shown = settings.effective();
@@ -200,7 +200,7 @@ fn an_empty_variable_sets_nothing_but_never_means_another_database() {
 }
 
 #[test]
-fn a_settings_file_is_not_endless() {
+fn a_settings_file_has_a_size_limit() {
     let output = Settings::new("").command("config check --config /dev/zero").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output).contains("more than 1048576 bytes"), "{}", text(&output));

@@ -1,5 +1,5 @@
-//! Connections that hold resources of the server and send nothing useful. What a
-//! request means, and its answer, are tested elsewhere.
+//! Connections that occupy resources of the server without sending useful requests. The answers to
+//! requests are tested elsewhere.
 
 use crate::support::database::Database;
 use crate::support::{PATIENCE, Running, eventually};
@@ -72,7 +72,7 @@ fn asks_for_a_long_list(server: &Running, database: &Database) -> TcpStream {
     stream
 }
 
-/// The head of the answer that waits on this connection, once one does.
+/// Waits for an answer on this connection, and returns its head without reading it.
 fn waiting_head(stream: &TcpStream) -> String {
     let mut bytes = [0; 1024];
     let count = stream.peek(&mut bytes).unwrap();
@@ -110,7 +110,7 @@ fn unread_answers_are_bounded(path: &str) {
     let unread: Vec<_> = (0..600)
         .map(|_| {
             let mut stream = server.connect();
-            // Otherwise a page of the audit log fits into it.
+            // A larger buffer could receive a whole page of the audit log.
             sockopt::set_socket_recv_buffer_size(&stream, 2048).unwrap();
             stream.write_all(request.as_bytes()).unwrap();
             stream

@@ -1,5 +1,5 @@
-//! Kills the server while clients write, and compares what it acknowledged with what it
-//! kept. A change that got no answer may be kept or lost.
+//! Kills the server while clients write, and compares the acknowledged changes with the database. A
+//! change without an answer may or may not be there.
 
 use crate::support::database::{Database, text};
 use crate::support::http::Answer;
@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 const ROUNDS: u32 = 12;
 const WRITERS: u32 = 8;
 
-/// The answers that the writers received.
+/// The outcomes of the changes, as the writers know them.
 #[derive(Default)]
-struct Told {
+struct Outcomes {
     answers: u32,
     /// Secrets by name: the mint was acknowledged, and no revocation was tried.
     minted: BTreeMap<String, String>,
@@ -38,26 +38,26 @@ fn attempt(server: &Running, token: &str, method: &str, path: &str) -> Option<An
 }
 
 /// Mints, and revokes every other token, until the server is gone.
-fn write(server: &Running, token: &str, prefix: &str, told: &Mutex<Told>) {
+fn write(server: &Running, token: &str, prefix: &str, outcomes: &Mutex<Outcomes>) {
     for count in 0.. {
         let name = format!("{prefix}-{count}");
         let minted = attempt(server, token, "POST", &path(&name));
         let is_gone = minted.is_none();
         let Some(minted) = minted.filter(is_done) else {
-            told.lock().unwrap().unanswered.insert(name);
+            outcomes.lock().unwrap().unanswered.insert(name);
             if is_gone {
                 return;
             }
             continue;
         };
         let secret = minted.json()["token"].as_str().unwrap().to_owned();
-        told.lock().unwrap().keep(&name, secret);
+        outcomes.lock().unwrap().keep(&name, secret);
         if count % 2 == 0 {
             continue;
         }
         let revoked = attempt(server, token, "DELETE", &path(&name));
         let is_gone = revoked.is_none();
-        told.lock().unwrap().forget(name, revoked.is_some_and(|answer| is_done(&answer)));
+        outcomes.lock().unwrap().forget(name, revoked.is_some_and(|answer| is_done(&answer)));
         if is_gone {
             return;
         }
@@ -70,7 +70,7 @@ fn is_done(answer: &Answer) -> bool {
     answer.status == 200
 }
 
-impl Told {
+impl Outcomes {
     fn keep(&mut self, name: &str, secret: String) {
         self.answers += 1;
         self.minted.insert(name.to_owned(), secret);
@@ -86,33 +86,34 @@ impl Told {
     }
 }
 
-/// Compares what is kept with what was acknowledged.
-fn compare(server: &Running, token: &str, told: &Told) {
+/// Compares the tokens in the database with the acknowledged changes.
+fn compare(server: &Running, token: &str, outcomes: &Outcomes) {
     let list = server.ask_as(token, "GET", "/v1/auth/api-tokens", "").json();
     let tokens = list["tokens"].as_array().unwrap();
     let kept: BTreeSet<_> = tokens.iter().map(|token| token["name"].as_str().unwrap()).collect();
-    for name in told.minted.keys() {
+    for name in outcomes.minted.keys() {
         assert!(kept.contains(name.as_str()), "{name} was minted and is lost");
     }
-    for name in told.revoked.keys() {
+    for name in outcomes.revoked.keys() {
         assert!(!kept.contains(name.as_str()), "{name} was revoked and is back");
     }
     for name in kept {
-        let known = told.minted.contains_key(name) || told.unanswered.contains(name);
+        let known = outcomes.minted.contains_key(name) || outcomes.unanswered.contains(name);
         assert!(known || name == "first", "{name} was never minted");
     }
 }
 
 /// Kills the server while eight clients write, and starts it again.
-fn kill(database: &Database, server: &Running, told: &Mutex<Told>, round: u32) -> Running {
-    let before = told.lock().unwrap().answers;
+fn kill(database: &Database, server: &Running, outcomes: &Mutex<Outcomes>, round: u32) -> Running {
+    let before = outcomes.lock().unwrap().answers;
     std::thread::scope(|scope| {
         for writer in 0..WRITERS {
             let token = &database.token;
-            scope.spawn(move || write(server, token, &format!("r{round}-{writer}"), told));
+            scope.spawn(move || write(server, token, &format!("r{round}-{writer}"), outcomes));
         }
         // Later in every round, so that the kill interrupts different steps.
-        let wrote = eventually(PATIENCE, || told.lock().unwrap().answers >= before + 10 + round);
+        let wrote =
+            eventually(PATIENCE, || outcomes.lock().unwrap().answers >= before + 10 + round);
         server.signal(Signal::KILL);
         assert!(wrote, "the writers made too little progress");
     });
@@ -126,14 +127,14 @@ fn kill(database: &Database, server: &Running, told: &Mutex<Told>, round: u32) -
 #[test]
 fn a_server_killed_under_eight_writers_keeps_what_it_acknowledged() {
     for database in Database::on_each() {
-        let told = Mutex::new(Told::default());
+        let outcomes = Mutex::new(Outcomes::default());
         let mut server = Running::start(&database, &[]);
         for round in 0..ROUNDS {
-            server = kill(&database, &server, &told, round);
-            compare(&server, &database.token, &told.lock().unwrap());
+            server = kill(&database, &server, &outcomes, round);
+            compare(&server, &database.token, &outcomes.lock().unwrap());
         }
-        let told = told.lock().unwrap();
-        for (status, secrets) in [(200, &told.minted), (401, &told.revoked)] {
+        let outcomes = outcomes.lock().unwrap();
+        for (status, secrets) in [(200, &outcomes.minted), (401, &outcomes.revoked)] {
             for secret in secrets.values().take(50) {
                 let answer = server.ask_as(secret, "GET", "/v1/auth/validate", "");
                 assert_eq!(answer.status, status);

@@ -1,6 +1,5 @@
-//! Full disks: a small one that the test mounts, and a limit on the size of files. A test
-//! is skipped if this machine does not allow its method. The machine's own disk is never
-//! filled.
+//! Full disks: a small file system that the test mounts, or a limit on the size of files. A test is
+//! skipped if this machine does not allow its method. No test fills the disk of the machine.
 
 use crate::support::database::{Database, text};
 use crate::support::{PATIENCE, Running, eventually};
@@ -148,7 +147,7 @@ fn on_a_full_disk_reads_and_revocations_work_after_a_clean_stop() {
 }
 
 #[test]
-fn on_a_full_disk_with_small_blocks_no_command_ends_by_a_signal() {
+fn on_a_full_disk_with_small_blocks_no_command_is_killed_by_a_signal() {
     let Some(disk) = SmallDisk::mount_ext4("1024") else { return };
     let database = Database::new_in(disk.0.path());
     for name in ["a", "b"] {
@@ -170,7 +169,7 @@ fn on_a_full_disk_with_small_blocks_no_command_ends_by_a_signal() {
 }
 
 #[test]
-fn a_change_on_a_full_disk_says_what_to_do() {
+fn an_error_on_a_full_disk_says_what_to_do() {
     let Some(disk) = SmallDisk::mount() else { return };
     let database = Database::new_in(disk.0.path());
     let _server = Running::start(&database, &[]);
@@ -184,7 +183,7 @@ fn a_change_on_a_full_disk_says_what_to_do() {
 }
 
 #[test]
-fn a_backup_to_a_full_disk_blames_that_disk() {
+fn a_backup_to_a_full_disk_names_that_disk() {
     let Some(disk) = SmallDisk::mount() else { return };
     let database = Database::new();
     fill(&disk.0.path().join("filler"));
@@ -199,7 +198,7 @@ fn a_backup_to_a_full_disk_blames_that_disk() {
 }
 
 #[test]
-fn a_file_that_cannot_grow_is_treated_as_a_full_disk_and_not_as_fatal() {
+fn a_file_size_limit_is_treated_as_a_full_disk_and_not_as_fatal() {
     let database = Database::new();
     let token = &database.token;
     let serve = database.command("serve");

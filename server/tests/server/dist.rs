@@ -1,4 +1,4 @@
-//! The files to install the server with: they name the options and versions that there are.
+//! The installation files: their options and versions are valid.
 
 use crate::support::database::text;
 use std::fs;
@@ -9,7 +9,7 @@ fn file(path: &str) -> String {
 }
 
 #[test]
-fn the_unit_starts_the_server_with_options_that_it_has() {
+fn the_systemd_unit_uses_valid_options() {
     let unit = file("dist/orgtokens.service");
     let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
     let mut words = start.split(' ').skip(1).map(|word| match word {

@@ -1,5 +1,5 @@
-//! The contract and the page to try it, as far as they can be checked without a browser: who gets
-//! them, that the page loads nothing from elsewhere, and which address the contract names.
+//! The contract and the page to try it, without a browser: when they are served, that the page loads
+//! only files of this server, and the server address in the contract.
 
 use crate::support::Running;
 use crate::support::database::Database;
@@ -26,7 +26,7 @@ fn address(server: &Running, headers: &[&str]) -> String {
 }
 
 #[test]
-fn neither_the_contract_nor_the_page_is_served_unless_asked_for() {
+fn without_docs_neither_the_contract_nor_the_page_is_served() {
     let database = Database::new();
     let server = Running::start(&database, &[]);
     for path in PAGE {
@@ -35,7 +35,7 @@ fn neither_the_contract_nor_the_page_is_served_unless_asked_for() {
 }
 
 #[test]
-fn each_file_has_its_type_and_may_load_and_call_this_server_alone() {
+fn each_file_has_its_media_type_and_a_policy_that_allows_only_this_server() {
     let (server, _database) = start(&[]);
     for (path, kind) in PAGE.iter().chain(&["/docs/swagger-ui-bundle.js"]).zip([
         "text/html; charset=utf-8",
@@ -58,7 +58,7 @@ fn each_file_has_its_type_and_may_load_and_call_this_server_alone() {
 }
 
 #[test]
-fn the_page_names_files_that_are_served_and_no_other_host() {
+fn the_page_loads_only_files_of_this_server() {
     let (server, _database) = start(&[]);
     let page = text(&server, "/docs", &[]);
     let links: Vec<_> = ["href=\"", "src=\""]
@@ -94,7 +94,7 @@ fn the_contract_is_the_document_with_the_address_of_this_server() {
 }
 
 #[test]
-fn only_a_trusted_proxy_says_that_the_client_came_by_https() {
+fn x_forwarded_proto_counts_only_from_a_trusted_proxy() {
     let said = ["X-Forwarded-Proto: https"];
     let (server, _database) = start(&[]);
     assert_eq!(address(&server, &said), "\"http://localhost\"");

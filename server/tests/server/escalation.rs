@@ -1,6 +1,6 @@
 //! No escalation, by generated attempts: every credential runs every operation, and no
-//! credential that results reaches more than the one that ran it. What a credential
-//! reaches is found by trying, never derived from the policy.
+//! credential that results may reach more than the one that ran the operation. The tests find out
+//! what a credential reaches by trying, not from the policy.
 
 use bytes::Bytes;
 use chrono::DateTime;

@@ -1,5 +1,5 @@
-//! Servers over PostgreSQL under load and failure: real processes, which are stopped or killed.
-//! Only what the servers answer counts: these tests must not read the database.
+//! Servers over PostgreSQL under load and failure: real processes, which are stopped or killed. The
+//! tests check only the answers of the servers, and must not read the database.
 //!
 //! They take minutes and measure, so they are ignored. Run them on an idle machine:
 //! `cargo nextest run -p orgtokens-server --run-ignored only --no-capture failover`

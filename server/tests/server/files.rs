@@ -1,4 +1,4 @@
-//! Database files: which ones are refused, who may read them, backups and `check`.
+//! Database files: refused files, file modes, backups and `check`.
 //! SQLite only.
 
 use crate::support::database::{Database, command, text};
@@ -13,8 +13,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Serves this file, which must fail within 5 s and leave the file unchanged. Returns what was
-/// printed.
+/// Serves this file, which must fail within 5 s and leave the file unchanged. Returns the output.
 fn refusal(path: &Path) -> String {
     let before = fs::read(path).ok();
     let started = Instant::now();
@@ -44,7 +43,7 @@ fn a_missing_or_empty_file_is_refused() {
     assert!(said.contains(&init), "{said}");
 }
 
-/// Runs every kind of command, which must fail and say this.
+/// Runs one command of each kind. Each must fail with this text.
 fn require_refused_by_all(path: &Path, expected: &str) {
     for name in ["serve", "check", "user list", "init --organization a --username a --email a@b.c"]
     {
@@ -120,9 +119,9 @@ fn a_damaged_database_is_refused_and_check_reports_it() {
 }
 
 #[test]
-fn damage_that_the_check_at_start_does_not_reach_ends_the_server() {
+fn damage_that_is_found_after_the_start_stops_the_server() {
     let database = Database::new();
-    // Each row takes the check a fraction of a millisecond, and the last one breaks the rule.
+    // The check needs a fraction of a millisecond per row, and only the last row violates the rule.
     database.tamper(
         "PRAGMA ignore_check_constraints = ON;
          CREATE TABLE slow (size INTEGER CHECK (length(hex(zeroblob(size))) > 0));
@@ -164,7 +163,7 @@ fn every_file_is_accessible_to_its_owner_only_under_any_umask() {
 }
 
 #[test]
-fn a_backup_made_while_serving_is_restored_by_serving_it() {
+fn a_backup_of_a_running_server_can_be_served() {
     let database = Database::new();
     let server = Running::start(&database, &[]);
     let list =
@@ -205,14 +204,14 @@ fn a_backup_overwrites_nothing_and_leaves_no_partial_file() {
 }
 
 #[test]
-fn the_next_backup_to_a_folder_removes_what_a_killed_one_left() {
+fn a_backup_removes_the_incomplete_copies_of_killed_backups() {
     let database = Database::new();
     let before = names(database.folder());
     let added = || -> Vec<_> { names(database.folder()).difference(&before).cloned().collect() };
     let target = database.folder().join("monday.db");
     let backup = database.command("backup");
     let mut killed = Command::new("prlimit");
-    // A signal ends a process that makes a larger file.
+    // A process that writes a larger file is killed by a signal.
     killed.args(["--core=0", "--fsize=40000"]).arg(backup.get_program()).args(backup.get_args());
     let Ok(status) = killed.arg(&target).status() else {
         eprintln!("skipped: prlimit is not installed");
@@ -230,7 +229,7 @@ fn the_next_backup_to_a_folder_removes_what_a_killed_one_left() {
 }
 
 #[test]
-fn a_backup_removes_no_file_that_is_not_an_incomplete_copy() {
+fn a_backup_removes_only_incomplete_copies() {
     let database = Database::new();
     let of = |name: &str| database.folder().join(name);
     fs::create_dir(of(".orgtokens-backup-folder")).unwrap();
@@ -246,7 +245,7 @@ fn a_backup_removes_no_file_that_is_not_an_incomplete_copy() {
 }
 
 #[test]
-fn a_backup_leaves_the_copy_of_one_that_runs_alone() {
+fn a_backup_keeps_the_incomplete_copy_of_a_running_backup() {
     let database = Database::new();
     let path = database.folder().join(".orgtokens-backup-running");
     let running = fs::File::create(&path).unwrap();
@@ -259,7 +258,7 @@ fn a_backup_leaves_the_copy_of_one_that_runs_alone() {
 }
 
 #[test]
-fn two_backups_to_one_file_give_one_and_an_error() {
+fn of_two_concurrent_backups_to_one_file_one_succeeds() {
     let database = Database::new();
     let target = database.folder().join("copy?#%41.db");
     let start = || database.command("backup").arg(&target).stderr(Stdio::piped()).spawn().unwrap();
@@ -278,7 +277,7 @@ fn check_reports_what_it_found() {
     let database = Database::new();
     let server = Running::start(&database, &[]);
     let said = database.run("check", &[]);
-    let expected = "the schema has version 4\nevery page, index, row and reference is whole\nthe audit log is whole: 3 entries in 2 chains\n";
+    let expected = "the schema has version 4\nevery page, index, row and reference is whole\nthe audit log is intact: 3 entries in 2 chains\n";
     assert_eq!(said, expected);
     drop(server);
     let copy = database.folder().join("copy.db");

@@ -1,5 +1,5 @@
-//! When and from where tokens were last used, on a running server. It writes that when it stops, so
-//! no test waits for the next regular write.
+//! The last use of tokens, on a running server. The server writes it when it stops, so no test waits for
+//! the next regular write.
 
 use crate::support::database::Database;
 use crate::support::{PATIENCE, Running, eventually};
@@ -58,13 +58,13 @@ fn behind_a_trusted_proxy_the_last_use_has_the_address_of_the_client() {
 }
 
 #[test]
-fn without_last_use_nothing_is_recorded() {
+fn with_no_last_use_nothing_is_recorded() {
     let shown = details_after_use(&Database::new(), &["--no-last-use"], &[]);
     assert_eq!((shown.get("last_used_at"), shown.get("last_used_ip")), (None, None), "{shown}");
 }
 
 #[test]
-fn a_server_that_goes_on_writes_the_last_use_too() {
+fn a_running_server_writes_the_last_use() {
     let database = Database::new();
     let server = Running::start(&database, &[]);
     let (id, token) = mint(&server, &database);

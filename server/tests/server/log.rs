@@ -1,5 +1,5 @@
-//! The log on stderr: no line is lost unless its reader stalls, and what is lost is counted.
-//! What a line of a request contains is tested in `requests`.
+//! The log on stderr: lines are lost only if the reader stalls, and lost lines are counted. The content
+//! of a request's line is tested in `requests`.
 
 use crate::support::database::Database;
 use crate::support::http::pipeline;
@@ -45,7 +45,7 @@ fn parse(line: &str) -> Value {
 }
 
 #[test]
-fn every_request_of_a_flood_is_in_the_log() {
+fn every_request_is_logged_under_load() {
     let database = Database::new();
     let path = database.folder().join("log");
     let server = start(&database, File::create(&path).unwrap());
@@ -101,21 +101,21 @@ fn stall(count: usize) -> (usize, usize, usize) {
 }
 
 #[test]
-fn a_reader_that_stalls_for_a_while_loses_nothing() {
+fn a_short_stall_of_the_reader_loses_no_lines() {
     let (sent, logged, lost) = stall(2_500);
     assert_eq!((logged, lost), (sent, 0));
 }
 
 #[test]
 #[ignore = "120,000 requests fill the queue, which takes a minute"]
-fn behind_a_reader_that_stalls_for_long_lost_lines_are_counted_and_errors_are_kept() {
+fn in_a_long_stall_of_the_reader_lost_lines_are_counted_and_errors_are_kept() {
     let (sent, logged, lost) = stall(30_000);
     assert!(lost > 0);
     assert_eq!(logged + lost, sent);
 }
 
 #[test]
-fn the_first_line_says_what_runs_where() {
+fn the_first_line_has_the_version_the_database_and_the_address() {
     let database = Database::new();
     let path = database.folder().join("log");
     let server = start(&database, File::create(&path).unwrap());
@@ -158,7 +158,7 @@ fn log_of(format: &[&str], headers: &[&str]) -> (Vec<String>, String) {
 }
 
 #[test]
-fn the_log_is_text_or_json_as_asked_and_names_the_time_and_the_id_of_the_answer() {
+fn each_format_has_the_time_and_the_request_id_of_the_answer() {
     let (rows, id) = log_of(&["--log-format", "text"], &[]);
     for row in &rows {
         let time = row.split(' ').next().unwrap();
@@ -183,7 +183,7 @@ fn the_log_names_the_trace_of_a_request_if_it_is_valid() {
 }
 
 #[test]
-fn a_server_without_descriptors_says_so() {
+fn running_out_of_file_descriptors_is_logged() {
     let database = Database::new();
     let path = database.folder().join("log");
     let server = start(&database, File::create(&path).unwrap());

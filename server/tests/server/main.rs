@@ -1,6 +1,5 @@
-//! Tests of the real binary: raw bytes over loopback, signals, full disks and damaged
-//! files. Generated tests call the library itself. All of them are one program, so that
-//! it is linked once.
+//! Tests of the real binary: raw bytes over loopback, signals, full disks and damaged files. Property
+//! tests call the library directly. All tests are one program, so that it is linked once.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics fails")]
 
@@ -18,7 +17,7 @@ mod escalation;
 mod failover;
 mod files;
 mod last_use;
-mod life;
+mod lifecycle;
 mod log;
 mod modules;
 mod operator;

@@ -1,15 +1,15 @@
-//! The modules of `src` use each other in one direction: no module uses itself through others. The
-//! sources are read as text, in the layout that rustfmt gives them.
+//! The modules of `src` have no cyclic dependencies. The test reads the sources as text, in the layout of
+//! rustfmt.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The modules at the top, and which others each of them uses.
+/// The top-level modules, and the modules that each of them uses.
 type Modules = BTreeMap<String, BTreeSet<String>>;
 
 #[test]
-fn no_module_uses_itself_through_others() {
+fn modules_have_no_cyclic_dependencies() {
     let source = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"));
     let mut modules = Modules::new();
     for file in files(source) {

@@ -164,7 +164,7 @@ fn a_change_that_cannot_be_printed_is_reported_as_done() {
 }
 
 #[test]
-fn a_reader_that_stops_reading_a_list_is_no_error() {
+fn a_closed_pipe_is_no_error_for_a_list() {
     let database = Database::new();
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
@@ -210,7 +210,7 @@ fn any_token_is_listed_and_revoked_by_id_or_by_name() {
 }
 
 #[test]
-fn a_token_is_named_in_one_way_only() {
+fn a_token_is_selected_either_by_id_or_by_name() {
     let database = Database::new();
     for arguments in [
         &[][..],
@@ -249,7 +249,7 @@ fn a_page_of_the_audit_log_is_the_object_of_the_api() {
 }
 
 #[test]
-fn no_user_has_the_name_of_the_operator() {
+fn no_user_may_be_named_operator() {
     for database in Database::on_each() {
         let operator = ["--username", "operator", "--email", "o@example.com"];
         let said = refusal(&database, "user add", &operator);

@@ -1,5 +1,4 @@
-//! The operations listener: what it answers while the server works, and what it must answer when
-//! the server does not.
+//! The operations listener: its answers while the server works, and while it does not.
 
 #![expect(clippy::float_cmp, reason = "the numbers that are compared are whole")]
 
@@ -34,7 +33,7 @@ fn text(server: &Running, path: &str) -> (u16, String) {
     (answer.status, String::from_utf8(answer.body).unwrap())
 }
 
-/// Requires that the server lives, and that it is not ready for the reason that has these words.
+/// Requires that the server is alive but not ready, with these words in the reason.
 #[track_caller]
 fn require_not_ready(server: &Running, words: &str) {
     let (status, reason) = text(server, "/readyz");
@@ -70,7 +69,7 @@ fn only_get_and_head_of_three_paths_are_answered() {
 }
 
 #[test]
-fn it_is_no_part_of_the_api() {
+fn the_operations_paths_are_not_part_of_the_api() {
     let database = Database::new();
     let server = start(&database);
     for path in ["/healthz", "/readyz", "/metrics"] {
@@ -82,7 +81,7 @@ fn it_is_no_part_of_the_api() {
 }
 
 #[test]
-fn without_the_option_there_is_one_line_and_one_listener() {
+fn without_ops_listen_there_is_one_listener_and_one_line_of_output() {
     let database = Database::new();
     let mut serve = database.command("serve");
     serve.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -102,7 +101,7 @@ fn without_the_option_there_is_one_line_and_one_listener() {
 }
 
 #[test]
-fn an_address_that_is_taken_is_refused_and_the_option_named() {
+fn an_address_in_use_is_refused_with_the_name_of_the_option() {
     let database = Database::new();
     let taken = start(&database).ops.unwrap().to_string();
     let holder = std::net::TcpListener::bind(&taken).unwrap();
@@ -157,7 +156,7 @@ fn a_postgresql_that_is_down_or_silent_makes_the_server_not_ready_until_it_is_ba
     assert_eq!(text(&server, "/readyz").0, 200);
     cluster.signal("-STOP").unwrap();
     let (ready, health) = (text(&server, "/readyz"), text(&server, "/healthz"));
-    // A server that is stopped could not be ended if something failed here.
+    // Before the assertions, because a paused PostgreSQL cannot be stopped if one of them fails.
     cluster.signal("-CONT").unwrap();
     assert!(ready.0 == 503 && ready.1.contains("within 1s"), "{ready:?}");
     assert_eq!(health.0, 200);
@@ -169,7 +168,7 @@ fn a_postgresql_that_is_down_or_silent_makes_the_server_not_ready_until_it_is_ba
 }
 
 #[test]
-fn a_server_that_is_stopping_lives_and_is_not_ready() {
+fn a_stopping_server_is_alive_and_not_ready() {
     let database = Database::new();
     let mut server = start(&database);
     // The rest of the body does not come, so the server waits.
@@ -189,7 +188,7 @@ fn a_server_that_is_stopping_lives_and_is_not_ready() {
 }
 
 #[test]
-fn a_server_that_drains_serves_on_while_it_is_not_ready_until_a_second_signal() {
+fn a_draining_server_serves_and_is_not_ready_until_a_second_signal() {
     let database = Database::new();
     let mut server = Running::start(&database, &[&OPS[..], &["--drain-time", "600"]].concat());
     let status = || server.ask_as(&database.token, "GET", "/v1/user", "").status;
@@ -203,7 +202,7 @@ fn a_server_that_drains_serves_on_while_it_is_not_ready_until_a_second_signal() 
 }
 
 #[test]
-fn a_drain_ends_by_itself_and_ctrl_c_does_not_start_one() {
+fn draining_ends_after_the_drain_time_and_ctrl_c_skips_it() {
     let database = Database::new();
     for (time, signal) in [("1", Signal::TERM), ("600", Signal::INT)] {
         let mut server = Running::start(&database, &["--drain-time", time]);
@@ -213,7 +212,7 @@ fn a_drain_ends_by_itself_and_ctrl_c_does_not_start_one() {
 }
 
 #[test]
-fn it_answers_while_the_api_is_overloaded() {
+fn the_operations_listener_answers_while_the_api_is_overloaded() {
     const REQUESTS: usize = 2_000;
     let database = Database::new();
     let server = start(&database);
@@ -237,12 +236,12 @@ fn it_answers_while_the_api_is_overloaded() {
 }
 
 #[test]
-fn clients_that_send_nothing_keep_no_other_away_and_are_cut_off() {
+fn silent_clients_block_no_others_and_are_disconnected() {
     let database = Database::new();
     let server = start(&database);
     let idle = server.sockets();
     let mut silent: Vec<_> = (0..200).map(|_| connect(&server)).collect();
-    // The oldest are closed because of the others, before the time of all is over.
+    // The oldest connections are closed to make room, before their timeout.
     assert!(eventually(PATIENCE, || server.sockets() <= idle + 16));
     let mut newest = silent.pop().unwrap();
     newest.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();

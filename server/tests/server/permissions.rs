@@ -1,6 +1,6 @@
-//! Databases that the process may not write, may not read, or that are locked: what each command
-//! says, and that those that only read need no permission to write. Root ignores permissions, so the
-//! commands run as another user. SQLite only.
+//! Databases that the process cannot write or read, or that are locked: the errors of each command, and
+//! that read-only commands need no write permission. Root ignores permissions, so the commands run as
+//! another user. SQLite only.
 
 use crate::disk::SmallDisk;
 use crate::support::Running;
@@ -32,7 +32,7 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// The program where every user can run it, and a folder that every user may write.
+/// A copy of the program that every user can run, and a folder that every user can write to.
 struct Program(tempfile::TempDir);
 
 impl Program {
@@ -50,7 +50,7 @@ impl Program {
 
     /// A command on a database. `backup` and `copy` have the target of this program.
     fn command(&self, name: &str, database: &Path) -> Command {
-        // A server that should have refused to start would not end.
+        // Kills a server that started although it should have refused to.
         let mut command = Command::new("timeout");
         command.arg("30").arg(self.0.path().join("program"));
         command.args(name.split(' ')).current_dir(self.0.path());
@@ -77,7 +77,7 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     files.map(|path| (path.clone(), fs::read(path).unwrap())).collect()
 }
 
-/// Requires that a command fails, says all of this, and does not blame something else.
+/// Requires that a command fails with all of these texts, and with none about another cause.
 fn require_refused(output: &Output, expected: &[&str]) {
     let said = text(output);
     assert!(!output.status.success(), "{said}");
@@ -126,7 +126,7 @@ fn require_only_readable(program: &Program, database: &Database, blamed: &Path) 
 }
 
 #[test]
-fn a_file_or_folder_that_may_not_be_written_is_read_but_not_served() {
+fn a_read_only_file_or_folder_can_be_read_but_not_served() {
     if !is_root() {
         return;
     }
@@ -153,7 +153,7 @@ fn a_live_database_of_another_user_is_read_with_its_latest_changes() {
         let path = format!("/v1/auth/api-tokens/n{count}");
         assert_eq!(server.ask_as(&database.token, "POST", &path, "").status, 200);
         let output = program.run_as_a_stranger("audit verify", &database.path());
-        let expected = format!("the audit log is whole: {} entries in 2 chains", 4 + count);
+        let expected = format!("the audit log is intact: {} entries in 2 chains", 4 + count);
         assert!(text(&output).starts_with(&expected), "{}", text(&output));
     }
 }
@@ -205,7 +205,7 @@ fn on_a_read_only_disk_revoked_tokens_stay_revoked() {
 }
 
 #[test]
-fn on_a_read_only_disk_an_older_database_is_read_and_stays_as_it_is() {
+fn on_a_read_only_disk_an_older_database_is_read_and_not_upgraded() {
     let Some(disk) = SmallDisk::mount() else { return };
     let (program, path) = (Program::new(), disk.0.path().join("old.db"));
     let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/version-1/sqlite.db");
@@ -258,7 +258,7 @@ fn the_database_is_named_by_a_path_or_a_url() {
 }
 
 #[test]
-fn what_is_neither_a_path_nor_a_known_url_is_refused_without_a_password() {
+fn an_unknown_database_url_is_refused_without_showing_its_password() {
     let folder = tempfile::tempdir().unwrap();
     for named in [
         "",

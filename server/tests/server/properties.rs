@@ -1,5 +1,5 @@
-//! Properties of the parsers for any input. The fuzz targets in `server/fuzz/` run the
-//! same properties without end. No server and no database is needed.
+//! Properties of the parsers for any input. The fuzz targets in `server/fuzz/` check the same
+//! properties. They need no server and no database.
 
 mod holds;
 
@@ -7,7 +7,7 @@ use orgtokens_server::token::PlainToken;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// Texts that a parser nearly accepts.
+/// Strings that are almost valid.
 fn nearly(pattern: &'static str) -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
@@ -16,8 +16,8 @@ fn nearly(pattern: &'static str) -> impl Strategy<Value = String> {
     ]
 }
 
-/// Bodies that are nearly a mint request: known and unknown members with values of every kind,
-/// repeated, nested and cut.
+/// Bodies that are almost a mint request: known and unknown members with values of every type,
+/// repeated, nested and cut off.
 fn nearly_a_body() -> impl Strategy<Value = String> {
     let name = prop_oneof!["organization", "group", "scopes", "organisation", "[a-z]{0,5}"];
     let value = prop_oneof![

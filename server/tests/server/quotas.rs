@@ -1,4 +1,4 @@
-//! Which mints the real binary refuses: its arguments, its environment, and what a client reads.
+//! Limits on mints with the real binary: options, environment variables, and the answers to a client.
 
 use crate::support::Running;
 use crate::support::database::{Database, text};
@@ -31,7 +31,7 @@ fn a_mint_above_a_quota_receives_409_until_a_token_is_revoked() {
 }
 
 #[test]
-fn the_environment_sets_quotas_and_none_is_the_default() {
+fn environment_variables_set_quotas_and_there_are_none_by_default() {
     let database = Database::new();
     let mut command = database.command("serve");
     command.args(["--listen", "127.0.0.1:0"]).env("ORGTOKENS_MAX_TOKENS_PER_USER", "1");

@@ -1,4 +1,4 @@
-//! Runs the commands of the README, as a person would paste them.
+//! Runs the commands of the README in a shell.
 
 use crate::support::Running;
 use std::fs;
@@ -35,7 +35,7 @@ fn shell(folder: &Path, command: &str) -> Output {
 }
 
 #[test]
-fn the_first_steps_lead_from_an_empty_folder_to_a_token_and_its_end() {
+fn the_first_steps_of_the_readme_work_in_an_empty_folder() {
     let folder = tempfile::tempdir().unwrap();
     let commands = commands(&section("A first token"));
     let [demo, install, init, serve, variables, calls @ ..] = &commands[..] else {
@@ -63,7 +63,7 @@ fn the_first_steps_lead_from_an_empty_folder_to_a_token_and_its_end() {
 
 #[test]
 #[ignore = "builds the workspace: cargo xtask ci --complete"]
-fn a_change_of_the_contract_is_carried_through_by_the_steps() {
+fn the_steps_of_the_readme_to_change_the_contract_work() {
     let steps = section("Change the contract");
     let step = |number: u32| {
         let start = format!("\n{number}. `");

@@ -1,6 +1,5 @@
-//! Malformed requests, each wrong in one way, and what the front door answers. They are
-//! sent as raw bytes, so that no HTTP client corrects them. Who may do what is tested
-//! elsewhere.
+//! Malformed requests, each wrong in one way, and the answers of the front door. They are sent as raw
+//! bytes, so that no HTTP client corrects them. Permissions are tested elsewhere.
 
 use crate::support::Running;
 use crate::support::database::Database;
@@ -74,7 +73,7 @@ fn a_wrong_method_receives_405_with_the_allowed_methods() {
 }
 
 #[test]
-fn other_forms_of_a_request_mean_the_same() {
+fn equivalent_forms_of_a_request_are_accepted() {
     let (server, _database, auth) = world();
     for head in [
         "GET http://localhost/v1/user HTTP/1.1\nHost: localhost\n{auth}\nConnection: close",
@@ -190,7 +189,7 @@ fn a_body_above_64_kib_is_refused_and_the_connection_closes() {
 }
 
 #[test]
-fn an_announced_body_is_awaited_once_the_credential_is_valid() {
+fn expect_100_continue_is_answered_if_the_credential_is_valid() {
     let (server, database, _) = world();
     let mut stream = server.connect();
     let head = format!(

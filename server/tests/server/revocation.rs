@@ -1,5 +1,5 @@
-//! When credentials stop to be accepted: while a list is read, after they expire, and while their
-//! user is disabled.
+//! When credentials are no longer accepted: after a revocation, after they expire, and while their user
+//! is disabled.
 
 use crate::support::Running;
 use crate::support::database::Database;
@@ -61,7 +61,7 @@ fn the_tokens_of_a_disabled_user_are_accepted_again_when_the_user_is_enabled() {
 }
 
 #[test]
-fn a_change_by_hand_shows_in_the_next_list() {
+fn a_change_in_the_database_by_hand_shows_in_the_next_list() {
     let database = Database::new();
     let server = Running::start(&database, &[]);
     let ask = |method, path, body| server.ask_as(&database.token, method, path, body).json();

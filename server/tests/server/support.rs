@@ -1,5 +1,5 @@
 //! Runs the real binary as a server on a temporary database, and sends it requests.
-//! Nothing here judges an answer: that is for each test.
+//! It does not check the answers. The tests do.
 
 pub mod database;
 pub mod http;

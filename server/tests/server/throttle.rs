@@ -1,5 +1,5 @@
-//! Throttling of bad credentials: which requests are refused, and which are not. No test
-//! here sleeps or measures time.
+//! Rate limits on bad credentials: which requests are refused, and which are not. No test sleeps or
+//! measures time.
 
 use crate::support::database::Database;
 use crate::support::http::pipeline;
@@ -104,7 +104,7 @@ fn bad_credentials_through_a_trusted_proxy_count_for_the_client() {
 }
 
 #[test]
-fn only_the_header_that_the_operator_names_tells_the_client() {
+fn only_the_configured_header_sets_the_address_of_the_client() {
     let database = Database::new();
     let trusting = [&RATE[..], &["--trusted-proxy", "127.0.0.1"]].concat();
     let server = Running::start(&database, &trusting);

@@ -1,5 +1,5 @@
-//! HTTPS: which pairs are refused, when a new one is served, what the handshake offers, and that a
-//! handshake that does not end takes no place for ever. Requests themselves are tested elsewhere.
+//! HTTPS: invalid certificates and keys, reloads, the protocol of the handshake, and unfinished
+//! handshakes. Requests themselves are tested elsewhere.
 
 #![expect(clippy::float_cmp, reason = "the numbers that are compared are whole")]
 
@@ -70,7 +70,7 @@ impl World {
         Ok(StreamOwned::new(client, socket))
     }
 
-    /// Returns the serial number that a new connection is shown.
+    /// Returns the serial number of the certificate on a new connection.
     fn serial(&self) -> u8 {
         serial(&self.connect(&[]).unwrap())
     }
@@ -131,7 +131,7 @@ fn await_end(mut stream: TcpStream) {
 }
 
 #[test]
-fn requests_are_answered_over_tls_alone() {
+fn plain_http_is_not_answered_on_an_https_address() {
     let world = world(&[]);
     assert_eq!(world.server.scheme, "https");
     ask(&mut world.connect(&[]).unwrap());
@@ -153,7 +153,7 @@ fn the_served_contract_names_the_address_with_https() {
 }
 
 #[test]
-fn the_handshake_offers_http_1_1_alone() {
+fn the_handshake_negotiates_only_http_1_1() {
     let world = world(&[]);
     let both = world.connect(&["h2", "http/1.1"]).unwrap();
     assert_eq!(both.conn.alpn_protocol(), Some(&b"http/1.1"[..]));
@@ -162,7 +162,7 @@ fn the_handshake_offers_http_1_1_alone() {
 }
 
 #[test]
-fn handshakes_that_do_not_end_are_closed_and_delay_no_other() {
+fn unfinished_handshakes_are_closed_and_delay_no_others() {
     let world = world(&["--idle-timeout", "1"]);
     let stuck = stuck(&world);
     ask(&mut world.connect(&[]).unwrap());
@@ -170,7 +170,7 @@ fn handshakes_that_do_not_end_are_closed_and_delay_no_other() {
 }
 
 #[test]
-fn handshakes_that_do_not_end_count_as_connections() {
+fn unfinished_handshakes_count_as_connections() {
     let world = world(&["--idle-timeout", "600", "--max-connections", "2"]);
     let oldest: Vec<_> = stuck(&world);
     let _newest: Vec<_> = stuck(&world);
@@ -179,7 +179,7 @@ fn handshakes_that_do_not_end_count_as_connections() {
 }
 
 #[test]
-fn sigterm_stops_the_server_despite_handshakes_that_do_not_end() {
+fn sigterm_stops_the_server_despite_unfinished_handshakes() {
     let mut world = world(&[]);
     let _stuck = stuck(&world);
     ask(&mut world.connect(&[]).unwrap());
@@ -188,7 +188,7 @@ fn sigterm_stops_the_server_despite_handshakes_that_do_not_end() {
 }
 
 #[test]
-fn sighup_does_not_end_a_server_that_has_nothing_to_read_again() {
+fn sighup_does_not_stop_a_service_without_a_certificate() {
     let (database, folder) = (Database::new(), tempfile::tempdir().unwrap());
     let mut command = database.command("serve");
     command
@@ -219,7 +219,7 @@ fn a_user_has_fewer_unread_lists_over_tls_because_each_takes_more_memory() {
 }
 
 #[test]
-fn a_new_pair_is_served_after_sighup_and_open_connections_go_on() {
+fn a_new_certificate_is_served_after_sighup_and_open_connections_continue() {
     let world = world(&[]);
     let mut open = world.connect(&[]).unwrap();
     assert_eq!(serial(&open), 1);
@@ -231,7 +231,7 @@ fn a_new_pair_is_served_after_sighup_and_open_connections_go_on() {
 }
 
 #[test]
-fn the_end_of_the_certificate_is_a_metric_that_follows_the_reload() {
+fn the_expiry_metric_follows_a_reload_of_the_certificate() {
     let world = world(&["--ops-listen", "127.0.0.1:0"]);
     let end = || scrape(&world.server)["orgtokens_certificate_expires_timestamp_seconds"];
     // The certificates of the tests are valid until the first day of 4096.
@@ -270,14 +270,14 @@ fn a_key_that_others_can_read_is_used_with_a_warning() {
 }
 
 #[test]
-fn a_new_pair_is_served_without_a_signal() {
+fn a_new_certificate_is_served_without_a_signal() {
     let world = world(&[]);
     world.authority.issue(world.database.folder(), 3);
     assert!(eventually(PATIENCE, || world.serial() == 3));
 }
 
 #[test]
-fn a_new_pair_that_is_bad_is_logged_and_the_old_one_stays() {
+fn an_invalid_new_certificate_is_logged_and_the_old_one_is_kept() {
     let world = world(&[]);
     fs::write(&world.pair.key, "none").unwrap();
     world.server.signal(Signal::HUP);
@@ -286,11 +286,11 @@ fn a_new_pair_that_is_bad_is_logged_and_the_old_one_stays() {
     assert_eq!(world.serial(), 1);
 }
 
-/// How a pair can be bad.
+/// The ways in which a pair can be invalid.
 type Damage = fn(&Authority, &Database) -> Pair;
 
 #[test]
-fn a_bad_pair_is_refused_at_the_start_with_a_sentence() {
+fn an_invalid_certificate_or_key_is_refused_at_the_start_with_the_reason() {
     let cases: [(Damage, &str); 9] = [
         (|authority, database| issue(authority, database, 2020), "tls.crt expired at 2020-01-01T"),
         (
@@ -364,7 +364,7 @@ fn replace(
     pair
 }
 
-/// Returns how a server ends that does not start, and what it prints.
+/// Starts a server that must fail. Returns its exit code and its output.
 fn refusal(database: &Database, arguments: &[&str]) -> (Option<i32>, String) {
     let printed = database.folder().join("log");
     let mut command = database.command("serve");

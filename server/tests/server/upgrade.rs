@@ -1,6 +1,6 @@
-//! Databases of older versions, made by the programs of these versions: they are upgraded when they
-//! are opened, and everything answers as before. `fixtures` has the databases, their tokens, and what
-//! those programs answered.
+//! Databases of older versions, made by the programs of these versions: they are upgraded when they are
+//! opened, and all answers are as before. `fixtures` contains the databases, their tokens, and the
+//! answers of those programs.
 
 use crate::support::Running;
 use crate::support::database::Database;
@@ -68,13 +68,13 @@ fn a_database_of_version_2_or_3_keeps_its_audit_chains() {
         fixtures.into_iter().flat_map(|(fixtures, chains)| fixtures.into_iter().zip(repeat(chains)))
     {
         let verified = database.run("audit verify", &[]);
-        assert_eq!(verified, format!("the audit log is whole: 12 entries in {chains} chains\n"));
+        assert_eq!(verified, format!("the audit log is intact: 12 entries in {chains} chains\n"));
         let server = Running::start(&database, &[]);
         let path = "/v1/organizations/acme/api-tokens";
         let body = r#"{"name": "new", "expiration": "1h"}"#;
         assert_eq!(server.ask_as(token(&fixture, "first"), "POST", path, body).status, 200);
         let verified = database.run("audit verify", &[]);
-        assert_eq!(verified, format!("the audit log is whole: 13 entries in {chains} chains\n"));
+        assert_eq!(verified, format!("the audit log is intact: 13 entries in {chains} chains\n"));
         database.run("check", &[]);
     }
 }
@@ -83,7 +83,7 @@ fn a_database_of_version_2_or_3_keeps_its_audit_chains() {
 fn a_database_of_version_1_keeps_its_audit_chains_and_its_server_wide_chain_is_closed() {
     for (database, fixture) in fixtures(1) {
         let verified = database.run("audit verify", &[]);
-        assert_eq!(verified, "the audit log is whole: 22 entries in 3 chains\n");
+        assert_eq!(verified, "the audit log is intact: 22 entries in 3 chains\n");
         let before = database.run("audit head", &[]);
         assert!(before.contains("no organization 3 "), "{before}");
         let server = Running::start(&database, &[]);
@@ -120,7 +120,7 @@ fn tokens_minted_after_the_upgrade_are_listed_last() {
 }
 
 #[test]
-fn the_upgrade_undoes_nothing_that_the_closed_chain_proves() {
+fn tampering_with_the_closed_chain_is_detected_after_an_upgrade() {
     for (database, _) in fixtures(1) {
         database.run("check", &[]);
         database.tamper("DELETE FROM audit_log WHERE organization_id IS NULL AND sequence = 2");

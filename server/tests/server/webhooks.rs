@@ -77,7 +77,7 @@ fn set_aside(database: &Database) -> Value {
 }
 
 #[test]
-fn what_is_received_is_signed_in_order_and_what_was_asked_for() {
+fn deliveries_are_signed_ordered_and_filtered() {
     for database in Database::on_each() {
         let (all, some) = (Receiver::start(), Receiver::start());
         let filter = "organizations = [\"acme\"]\ncodes = [\"user-token-revoke\"]";
@@ -112,7 +112,7 @@ fn what_is_received_is_signed_in_order_and_what_was_asked_for() {
 }
 
 #[test]
-fn what_fails_is_sent_again_with_the_same_id_before_what_follows_it() {
+fn a_failed_message_is_retried_with_the_same_id_before_later_messages() {
     for database in Database::on_each() {
         let receiver = Receiver::start();
         receiver.answer_first(&[500, 503]);
@@ -133,7 +133,7 @@ fn what_fails_is_sent_again_with_the_same_id_before_what_follows_it() {
 }
 
 #[test]
-fn a_killed_server_loses_nothing() {
+fn a_killed_server_loses_no_message() {
     for database in Database::on_each() {
         let receiver = Receiver::start();
         receiver.answer(500);
@@ -143,7 +143,7 @@ fn a_killed_server_loses_nothing() {
             mint(&server, &database.token, name);
         }
         assert!(eventually(PATIENCE, || !receiver.received().is_empty()));
-        // The last one is in the audit log alone, or queued already.
+        // The last event may be only in the audit log, or already in the queue.
         mint(&server, &database.token, "c");
         server.signal(Signal::KILL);
         server.ended_within(PATIENCE).unwrap();
@@ -154,7 +154,7 @@ fn a_killed_server_loses_nothing() {
 }
 
 #[test]
-fn a_dead_url_and_a_failing_organization_hold_up_no_other() {
+fn a_dead_url_or_a_failing_organization_delays_no_others() {
     for database in Database::on_each() {
         let (receiver, dead) = (Receiver::start(), "http://127.0.0.1:1/hook");
         receiver.refuse_bodies_with("\"organization\":\"acme\"");
@@ -183,7 +183,7 @@ fn of_two_servers_one_delivers() {
         let names: Vec<_> = names.iter().map(String::as_str).collect();
         assert!(accepts(&receiver, &names), "{:?}", minted(&receiver.accepted()));
         assert_eq!(receiver.received().len(), names.len(), "each arrives once");
-        // The same one says again and again that it delivers.
+        // The same server renews its lease.
         let holder = || database.ask::<String>("SELECT holder FROM webhooks");
         let first = holder();
         for _ in 0..2 {
@@ -191,7 +191,7 @@ fn of_two_servers_one_delivers() {
             assert!(eventually(PATIENCE, || database.ask::<i64>(HELD_UNTIL) != before));
             assert_eq!(holder(), first);
         }
-        // A server that is stopped lets the other one go on.
+        // A server that stops releases the lease, so that the other one takes over.
         let [one, two] = servers;
         stop(one);
         mint(&two, &database.token, "last");
@@ -202,7 +202,7 @@ fn of_two_servers_one_delivers() {
 }
 
 #[test]
-fn what_fails_for_three_days_is_set_aside_listed_and_retried() {
+fn a_message_that_fails_for_three_days_is_set_aside_listed_and_retried() {
     for database in Database::on_each() {
         let receiver = Receiver::start();
         receiver.answer(500);
@@ -221,7 +221,7 @@ fn what_fails_for_three_days_is_set_aside_listed_and_retried() {
                 .run("check", &[])
                 .contains("webhook a has 0 waiting deliveries, and 1 set aside")
         );
-        // What follows is not held up.
+        // Later messages are not delayed.
         receiver.answer(200);
         mint(&server, &database.token, "b");
         assert!(accepts(&receiver, &["b"]));
@@ -250,7 +250,7 @@ fn a_redirect_is_a_failure_and_is_not_followed() {
 }
 
 #[test]
-fn https_is_verified_by_the_authorities_of_the_system_or_of_a_file() {
+fn https_certificates_are_verified_with_system_authorities_or_a_file() {
     let (database, authority) = (Database::new(), Authority::new());
     let receiver = Receiver::start_with(Some(&authority.issue(database.folder(), 1)));
     let authorities = database.folder().join("ca.pem");
@@ -270,7 +270,7 @@ fn https_is_verified_by_the_authorities_of_the_system_or_of_a_file() {
 }
 
 #[test]
-fn a_webhook_that_left_the_settings_is_removed_and_begins_anew() {
+fn a_webhook_that_is_gone_from_the_settings_is_removed_and_starts_fresh_if_it_returns() {
     for database in Database::on_each() {
         let (receiver, other) = (Receiver::start(), Receiver::start());
         receiver.answer(500);
@@ -279,7 +279,7 @@ fn a_webhook_that_left_the_settings_is_removed_and_begins_anew() {
         mint(&server, &database.token, "old");
         assert!(eventually(PATIENCE, || !receiver.received().is_empty()));
         let known = || database.ask::<String>("SELECT min(name) FROM webhooks");
-        // Another server delivers to it, so this one leaves it alone.
+        // Another server delivers to it, so this one does not remove it.
         stop(start(&database, &webhooks[1..]));
         assert_eq!(known(), "a");
         stop(server);
@@ -354,7 +354,7 @@ fn no_output_shows_a_secret() {
 }
 
 #[test]
-fn a_mistake_in_a_webhook_is_refused_by_serve_and_config_check() {
+fn an_invalid_webhook_is_refused_by_serve_and_config_check() {
     let database = Database::new();
     let path = settings(&database, &[("a", "ftp://c2VjcmV0", "")]);
     for command in ["serve", "config check"] {

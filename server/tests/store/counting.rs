@@ -12,7 +12,7 @@ use orgtokens_server::caller::{Credential, Origin, Role};
 use orgtokens_server::records::{
     LeakReport, MintRequest, MintedToken, PageQuery, RotateTokenRequest,
 };
-use orgtokens_server::service::{MintPolicy, Operator, Pause, Service};
+use orgtokens_server::service::{Flush, MintPolicy, Operator, Service};
 use orgtokens_server::store::{Store, TokenKey};
 use serde_json::json;
 use std::fmt::Debug;
@@ -68,7 +68,7 @@ async fn requests_use_indexes_even_of_small_tables(backend: Backend) {
     within().rotate_token(id, RotateTokenRequest::default()).await.expect("a secret");
     service.note_reuse(&credential(&token).digest, Origin::Web).await.expect("it is noted");
     assert!(service.note_use(id, Ipv4Addr::LOCALHOST.into()));
-    service.write_uses(Pause::None).await.expect("it is written");
+    service.write_uses(Flush::All).await.expect("it is written");
     within().list_member_tokens(&name("owner"), None).await.expect("a list");
     within().list_members(None).await.expect("a list");
     within().list_groups(None).await.expect("a list");
@@ -130,7 +130,7 @@ async fn mint(
     token: &str,
     request: &MintRequest,
 ) -> orgtokens_server::error::Result<Credential> {
-    service.may_mint(with).await?;
+    service.require_may_mint(with).await?;
     let minted = service.mint_token(with, &name(token), request).await?;
     Ok(credential(&minted.token))
 }

@@ -9,7 +9,7 @@ use libtest_mimic::Trial;
 use orgtokens_server::caller::{Credential, Role};
 use orgtokens_server::error::{Error, Result};
 use orgtokens_server::records::{PageQuery, TokenDetails};
-use orgtokens_server::service::{Pause, Service};
+use orgtokens_server::service::{Flush, Service};
 use orgtokens_server::store::Store;
 use orgtokens_server::token::TokenId;
 use serde_json::{Value, json};
@@ -65,7 +65,7 @@ fn note_all(service: &Service, tokens: &[TokenId]) {
 }
 
 async fn write(service: &Service) {
-    service.write_uses(Pause::Minute).await.expect("written");
+    service.write_uses(Flush::Due).await.expect("written");
 }
 
 async fn details(stage: &Stage, id: TokenId) -> TokenDetails {
@@ -134,7 +134,7 @@ async fn a_token_is_written_once_a_minute_and_its_last_use_is_not_lost(backend: 
     write(&service).await;
     assert_eq!((last_address(&stage, id).await, commits()), (Some(address(12)), before + 1));
     note(&service, id, 20);
-    service.write_uses(Pause::None).await.expect("the last write of a server");
+    service.write_uses(Flush::All).await.expect("the last write of a server");
     assert_eq!(last_address(&stage, id).await, Some(address(20)));
     for _ in 0..2 * WRITES {
         write(&service).await;
@@ -157,7 +157,7 @@ async fn a_later_use_is_never_replaced_by_an_earlier_one(backend: Backend) {
     assert_eq!(last_address(&stage, id).await, Some(address(2)));
     there.store().clock().advance(3 * SECOND);
     note(&there, id, 3);
-    there.write_uses(Pause::None).await.expect("written");
+    there.write_uses(Flush::All).await.expect("written");
     assert_eq!(last_address(&stage, id).await, Some(address(3)));
 }
 
@@ -227,7 +227,7 @@ async fn a_service_without_last_use_writes_nothing(backend: Backend) {
     let stage = Stage::new(backend).await;
     let id = minted(&stage, "ci").await;
     note(&stage.here, id, 1);
-    stage.here.write_uses(Pause::None).await.expect("nothing to do");
+    stage.here.write_uses(Flush::All).await.expect("nothing to do");
     assert_eq!(last_use(&stage, id).await, None);
 }
 
@@ -242,7 +242,7 @@ async fn a_failed_write_is_retried(backend: Backend) {
         "CREATE TRIGGER refuse BEFORE UPDATE ON tokens BEGIN SELECT RAISE(ABORT, 'not now'); END",
     );
     note(&service, id, 1);
-    service.write_uses(Pause::Minute).await.expect_err("refused");
+    service.write_uses(Flush::Due).await.expect_err("refused");
     tamper("DROP TRIGGER refuse");
     write(&service).await;
     assert_eq!(last_address(&stage, id).await, Some(address(1)));
@@ -287,7 +287,7 @@ async fn tokens_are_selected_by_their_last_use(backend: Backend) {
     let before = json!({"last_used_before": "2999-01-01T00:00:00Z"});
     assert!(select(&service, &stage.owner, &before).await.expect("a selection").is_empty());
     assert_eq!(last_address(&stage, used).await, Some(address(1)), "a selection writes nothing");
-    service.write_uses(Pause::None).await.expect("written");
+    service.write_uses(Flush::All).await.expect("written");
     for (filter, expected) in [
         (json!({"never_used": true}), vec!["unused"]),
         (json!({"never_used": false}), vec!["used"]),

@@ -1,7 +1,7 @@
-//! The settings of a file, each as the arguments that mean the same. What a value may be is for clap
-//! to say: here only its type is checked.
+//! Reads a settings file, and converts each setting to arguments. Only the types are checked here. clap
+//! checks the values.
 
-use super::{command, is_switch, key, leaf, settings, variable};
+use super::{built_command, innermost, is_switch, key, set_variable, settings};
 use clap::error::{Error, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, Command};
@@ -14,8 +14,8 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 use toml::{Spanned, Value};
 
-/// The longest file, in bytes.
-const LONGEST: u64 = 1 << 20;
+/// The maximum size of a file in bytes.
+const MAX_SIZE: u64 = 1 << 20;
 
 /// A file of settings.
 pub struct File {
@@ -24,18 +24,18 @@ pub struct File {
     webhooks: Option<Tables>,
 }
 
-/// The line of the first webhook, and the tables of all.
+/// The line of the first webhook, and the tables of all webhooks.
 type Tables = (usize, Value);
 
 struct Setting {
     key: String,
     line: usize,
-    /// The same setting as arguments.
+    /// The setting as arguments.
     arguments: Vec<OsString>,
 }
 
 impl File {
-    /// Reads the file that the arguments or the environment name, if they name one.
+    /// Reads the file that `--config` or its environment variable names, if any.
     pub fn named_by(given: &ArgMatches) -> Option<Result<Self, Error>> {
         let path = given.get_one::<PathBuf>("config")?.clone();
         let shown = path.display().to_string();
@@ -45,7 +45,7 @@ impl File {
         Some(settings.map(|(settings, webhooks)| Self { path, settings, webhooks }))
     }
 
-    /// Returns the webhooks. This reads the files of their secrets.
+    /// Returns the webhooks. Reads their secrets from `secret_file`.
     pub fn webhooks(self) -> Result<Vec<Webhook>, Error> {
         let Some((line, value)) = self.webhooks else { return Ok(Vec::new()) };
         webhooks::parse(value).map_err(|problem| {
@@ -54,38 +54,38 @@ impl File {
         })
     }
 
-    /// Returns the settings of the command that neither its arguments nor the environment set.
+    /// Returns the settings of the command that neither an argument nor an environment variable sets.
     pub fn arguments(&self, given: &ArgMatches) -> Vec<OsString> {
-        let command = command();
-        let (command, given) = leaf(&command, given);
+        let command = built_command();
+        let (command, given) = innermost(&command, given);
         let is_unset = |setting: &&Setting| {
             let argument = command.get_arguments().find(|argument| key(argument) == setting.key);
             argument.is_some_and(|argument| {
                 let source = given.value_source(argument.get_id().as_str());
-                source != Some(ValueSource::CommandLine) && variable(argument).is_none()
+                source != Some(ValueSource::CommandLine) && set_variable(argument).is_none()
             })
         };
         let unset = self.settings.iter().filter(is_unset);
         unset.flat_map(|setting| setting.arguments.clone()).collect()
     }
 
-    /// Returns where the setting with this key is, with the quotation mark that clap does not close.
+    /// Returns the line of a setting, for an error of clap. clap adds the last quotation mark.
     pub fn place(&self, key: &str) -> Option<String> {
         let setting = self.settings.iter().find(|setting| setting.key == key)?;
         Some(format!("line {} of '{}", setting.line, self.path.display()))
     }
 }
 
-/// Reads the settings of a file, and refuses what `serve` has no option for.
+/// Reads the settings of a file. Refuses keys that are no option of `serve`.
 fn read(path: &PathBuf) -> Result<(Vec<Setting>, Option<Tables>), String> {
-    let text = fs::File::open(path).and_then(|file| io::read_to_string(file.take(LONGEST + 1)));
+    let text = fs::File::open(path).and_then(|file| io::read_to_string(file.take(MAX_SIZE + 1)));
     let text = text.map_err(|error| format!("{error}: name a file that can be read"))?;
-    if text.len() as u64 > LONGEST {
-        return Err(format!("it has more than {LONGEST} bytes: name a file of settings"));
+    if text.len() as u64 > MAX_SIZE {
+        return Err(format!("it has more than {MAX_SIZE} bytes: name a file of settings"));
     }
     let line = |start| text[..start].matches('\n').count() + 1;
     let at = |start, problem: &dyn Display| format!("line {}: {problem}", line(start));
-    // The whole error would show the line, which may have a password.
+    // Only the message: the whole error quotes the line, which may contain a password.
     let mut values: BTreeMap<String, Spanned<Value>> = toml::from_str(&text).map_err(|error| {
         let span = error.span().unwrap_or_default();
         match error.message() {
@@ -98,7 +98,7 @@ fn read(path: &PathBuf) -> Result<(Vec<Setting>, Option<Tables>), String> {
     })?;
     let webhooks = values.remove("webhook");
     let webhooks = webhooks.map(|value| (line(value.span().start), value.into_inner()));
-    let command = command();
+    let command = built_command();
     let settings = values.into_iter().map(|(key, value)| {
         let start = value.span().start;
         let arguments = arguments(&command, &key, value.into_inner());
@@ -108,7 +108,7 @@ fn read(path: &PathBuf) -> Result<(Vec<Setting>, Option<Tables>), String> {
     Ok((settings.collect::<Result<_, String>>()?, webhooks))
 }
 
-/// Returns the arguments that mean the same as this setting.
+/// Converts a setting to arguments.
 pub fn arguments(command: &Command, key: &str, value: Value) -> Result<Vec<OsString>, String> {
     let Some(setting) = settings(command).find(|setting| self::key(setting) == key) else {
         let keys: Vec<_> = settings(command).map(self::key).collect();
@@ -120,9 +120,9 @@ pub fn arguments(command: &Command, key: &str, value: Value) -> Result<Vec<OsStr
         return Ok(vec![format!("--{key}={is_set}").into()]);
     }
     let (values, accepted) = match (setting.get_action(), value) {
-        (ArgAction::Append, Value::Array(values)) => (values, "a list of texts"),
-        (ArgAction::Append, value) => (vec![value], "a list of texts"),
-        (_, value) => (vec![value], "a text or a whole number"),
+        (ArgAction::Append, Value::Array(values)) => (values, "a list of strings"),
+        (ArgAction::Append, value) => (vec![value], "a list of strings"),
+        (_, value) => (vec![value], "a string or a whole number"),
     };
     let arguments = values.into_iter().map(|value| match value {
         Value::String(text) => Ok(format!("--{key}={text}").into()),

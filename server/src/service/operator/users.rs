@@ -1,6 +1,5 @@
-//! The operator's operations on users. A disabled user keeps everything, but no server accepts a
-//! token of theirs; a removed one loses all tokens and memberships. An organization keeps an owner
-//! whose tokens are accepted.
+//! The operator's operations on users. A disabled user keeps tokens and memberships, but no server accepts
+//! the tokens. A removed user loses both. Every organization keeps an owner who is not disabled.
 
 use super::super::audit::{Actor, Event, RESERVED, record, revocations};
 use super::super::members;
@@ -10,12 +9,12 @@ use crate::name::{Email, Name};
 use crate::store::{FoundUser, Membership, Purpose, Transaction};
 
 impl Operator<'_> {
-    /// Adds a user, who is a member of nothing yet.
+    /// Adds a user without memberships.
     pub async fn add_user(&self, username: &Name, email: &Email) -> Result<()> {
         self.write(Purpose::Change, async |change| add(change, username, email).await).await
     }
 
-    /// Makes every server refuse the tokens of a user from now on.
+    /// Disables a user: every server refuses the user's tokens from now on.
     pub async fn disable_user(&self, username: &Name) -> Result<()> {
         self.write(Purpose::Revocation, async |change| {
             let user = lock(change, username).await?;
@@ -28,7 +27,7 @@ impl Operator<'_> {
         .await
     }
 
-    /// Makes the servers accept the tokens of a disabled user again.
+    /// Enables a disabled user: every server accepts the user's tokens again.
     pub async fn enable_user(&self, username: &Name) -> Result<()> {
         self.write(Purpose::Change, async |change| {
             let user = lock(change, username).await?;
@@ -38,8 +37,8 @@ impl Operator<'_> {
         .await
     }
 
-    /// Revokes all tokens of a user, ends all memberships and erases the email address. Returns how
-    /// many tokens there were.
+    /// Removes a user: revokes all tokens, ends all memberships and erases the email address. Returns how
+    /// many tokens were revoked.
     pub async fn remove_user(&self, username: &Name) -> Result<usize> {
         self.write(Purpose::Revocation, async |change| {
             change.set_timeouts(None);
@@ -47,7 +46,7 @@ impl Operator<'_> {
             let count = end_memberships(change, username, &user).await?;
             let revoked = change.delete_unrestricted_tokens(user.id).await?;
             change.delete_user(user.id);
-            let events = revocations(&revoked, "user-rm").chain([Event::UserRemove(username)]);
+            let events = revocations(&revoked, "user-rm").chain([Event::UserRm(username)]);
             record(change, user.head, Actor::Operator, events);
             Ok(count + revoked.len())
         })
@@ -59,20 +58,20 @@ impl Operator<'_> {
 pub(super) async fn add(change: &mut Transaction, username: &Name, email: &Email) -> Result<()> {
     if RESERVED.iter().any(|name| name.eq_ignore_ascii_case(username.as_str())) {
         return Err(Error::Invalid(format!(
-            "no user may be named {username}: the audit log gives this name to others, choose \
-             another one"
+            "no user may be named {username}, which is a reserved author of the audit log: choose \
+             another name"
         )));
     }
     let taken = || format!("there is a user named {username} already: choose another name");
     let added = change.insert_user(username, email).await;
     let user = added.map_err(|error| Error::from(error).or_taken(taken))?;
-    // An organization may have added the user again at the moment of an earlier removal.
+    // An organization may have added a user of this name while an earlier one was being removed.
     end_memberships(change, username, &user).await?;
     record(change, user.head, Actor::Operator, [Event::UserAdd(username)]);
     Ok(())
 }
 
-/// Locks a user and the organizations that the user is a member of, and returns the user.
+/// Locks a user and the user's organizations. Returns the user.
 async fn lock(change: &mut Transaction, username: &Name) -> Result<FoundUser> {
     change.lock_user_and_memberships(username);
     change.user(username).await?.ok_or(NO_USER)

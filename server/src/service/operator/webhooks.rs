@@ -1,4 +1,4 @@
-//! The operator's operations on messages to webhooks. What is sent is in [`crate::webhooks`].
+//! The operator's operations on messages to webhooks. The delivery is in [`crate::webhooks`].
 
 use super::Operator;
 use crate::error::{Error, Result};
@@ -11,8 +11,8 @@ impl Operator<'_> {
         Ok(self.0.store.read(View::Statement).await?.messages_set_aside().await?)
     }
 
-    /// Makes the messages of a webhook that were set aside, or the one with this id, due. Returns how
-    /// many there were.
+    /// Schedules messages that were set aside to be sent again: those of a webhook, or the one with this id.
+    /// Returns how many there were.
     pub async fn retry_messages(&self, webhook: Option<&Name>, id: Option<&str>) -> Result<usize> {
         let see = "no such delivery was set aside: see `orgtokens-server webhook list`";
         self.write(Purpose::Change, async |change| {
@@ -22,7 +22,7 @@ impl Operator<'_> {
         .await
     }
 
-    /// Adds what is to say of the webhooks.
+    /// Adds the state of the webhooks to the report.
     pub(super) async fn check_webhooks(&self, report: &mut CheckReport) -> store::Result<()> {
         let webhooks = self.0.store.read(View::Statement).await?.webhooks().await?;
         for KnownWebhook { name, waiting, set_aside, is_ahead } in webhooks {

@@ -1,5 +1,5 @@
-//! One server with too few database connections, or none. This is not a benchmark: it checks
-//! which statuses clients receive and how long the slowest answer takes.
+//! One server with too few database connections, or none. Not a benchmark: it checks the statuses of
+//! the answers and how long the slowest one takes.
 
 use super::{Server, start_cluster, under_load};
 use crate::support::{PATIENCE, eventually};
@@ -13,11 +13,11 @@ const DEFAULT_POOL: u32 = 16;
 /// How many answers the clients receive before, between and after the locks.
 const ANSWERS: usize = 500;
 const LIMIT: Duration = Duration::from_secs(2);
-/// Locks the tokens as a migration would: meanwhile no connection becomes free.
+/// Locks the table of tokens, as a migration would. Until it ends, no connection becomes free.
 const LOCK: &str =
     "BEGIN; LOCK TABLE tokens IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(1.1); COMMIT";
 
-/// What the clients received.
+/// The answers to the clients.
 #[derive(Default)]
 struct Answers {
     statuses: BTreeMap<u16, usize>,
@@ -80,7 +80,7 @@ fn wait_for_more(answers: &Mutex<Answers>) {
 
 #[test]
 #[ignore = "takes minutes: cargo nextest run -p orgtokens-server --run-ignored only -j1 failover"]
-fn without_its_database_a_server_answers_503_and_it_recovers_when_the_database_is_back() {
+fn a_server_without_its_database_answers_503_until_the_database_is_back() {
     let (mut cluster, owner) = start_cluster();
     let server = Server::start(&cluster.url(), &owner, SMALL_POOL);
     server.wait_until_ready();

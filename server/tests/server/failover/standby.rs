@@ -12,7 +12,7 @@ const WRITERS: usize = 8;
 /// How many changes are acknowledged before the primary is killed, and again after the promotion.
 const CHANGES: usize = 300;
 
-/// A primary that acknowledges only what its standby has, and a server that knows both.
+/// A primary with a synchronous standby, and a server with both in its URL.
 struct Replicated {
     primary: Cluster,
     standby: Cluster,
@@ -38,7 +38,7 @@ impl Replicated {
 
 #[test]
 #[ignore = "takes minutes: cargo nextest run -p orgtokens-server --run-ignored only -j1 failover"]
-fn while_the_standby_is_frozen_a_mint_receives_503_and_reads_go_on() {
+fn while_the_standby_is_frozen_a_mint_receives_503_and_reads_still_work() {
     let Replicated { server, standby, primary: _primary } = Replicated::start();
     standby.signal("-STOP").unwrap();
     let started = Instant::now();
@@ -51,7 +51,7 @@ fn while_the_standby_is_frozen_a_mint_receives_503_and_reads_go_on() {
     assert!(resumed.is_ok(), "{resumed:?}");
 }
 
-/// What the writers were answered: the tokens of acknowledged changes, and a count of the rest.
+/// The answers to the writers: the tokens of acknowledged changes, and the number of other answers.
 #[derive(Default)]
 struct Changes {
     minted: Vec<String>,

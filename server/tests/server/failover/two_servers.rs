@@ -26,7 +26,7 @@ fn a_token_minted_on_one_server_works_on_the_other_and_stops_working_when_revoke
 
 #[test]
 #[ignore = "takes minutes: cargo nextest run -p orgtokens-server --run-ignored only -j1 failover"]
-fn of_12_mints_of_one_name_at_once_on_two_servers_one_succeeds_and_11_receive_409() {
+fn of_12_concurrent_mints_of_one_name_on_two_servers_one_succeeds_and_11_receive_409() {
     let (cluster, owner) = start_cluster();
     let servers = [(); 2].map(|()| Server::start(&cluster.url(), &owner, 16));
     let is_wrong = |round: &usize| {

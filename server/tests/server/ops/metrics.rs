@@ -1,5 +1,4 @@
-//! The metrics: each moves with what it counts, and those that the dashboard and the alerts ask for
-//! exist.
+//! The metrics: each one counts the right events, and those of the dashboard and the alerts exist.
 
 use super::{OPS, start};
 use crate::support::database::Database;
@@ -10,9 +9,9 @@ use std::fs;
 use std::path::Path;
 use std::thread;
 
-/// To count changes: the last use of a token would be one too.
+/// Without last use, whose writes would count as changes.
 const WITHOUT_LAST_USE: [&str; 3] = [OPS[0], OPS[1], "--no-last-use"];
-/// What Prometheus 2.42 sends.
+/// The header of Prometheus 2.42.
 const OPENMETRICS: &str = "Accept: application/openmetrics-text;version=1.0.0,\
     application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1\r\n";
 
@@ -32,7 +31,7 @@ fn exposition(server: &Running) -> String {
     exposition_as(server, OPENMETRICS, "application/openmetrics-text; version=1.0.0; charset=utf-8")
 }
 
-/// Asks with this header line for the text, which must be of this type.
+/// Requests the metrics with this header line. The answer must have this media type.
 fn exposition_as(server: &Running, accept: &str, kind: &str) -> String {
     let answer = server.ask_ops_with("GET", "/metrics", accept);
     assert_eq!(answer.status, 200);
@@ -43,7 +42,7 @@ fn exposition_as(server: &Running, accept: &str, kind: &str) -> String {
 }
 
 #[test]
-fn a_client_that_does_not_ask_for_openmetrics_receives_the_older_format() {
+fn without_openmetrics_in_accept_the_older_text_format_is_returned() {
     let database = Database::new();
     let server = start(&database);
     server.ask("GET", "/v1/auth/validate", &[], "");
@@ -56,7 +55,7 @@ fn a_client_that_does_not_ask_for_openmetrics_receives_the_older_format() {
     }
 }
 
-/// Returns the names of all samples that there may be, also of metrics without a value.
+/// Returns the names of all possible samples, also of metrics without a value.
 fn names(text: &str) -> BTreeSet<String> {
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
     let names = types.flat_map(|(name, kind)| {
@@ -147,7 +146,7 @@ fn has_live_tokens(server: &Running, count: f64) -> bool {
 }
 
 #[test]
-fn all_of_many_live_tokens_are_counted() {
+fn many_live_tokens_are_counted_completely() {
     let database = Database::new();
     let server = start(&database);
     // They are counted in parts of 2,048: with the first one, these are whole parts, and then more.
@@ -161,7 +160,7 @@ fn all_of_many_live_tokens_are_counted() {
 }
 
 #[test]
-fn a_pool_without_a_free_connection_is_busy_and_counts_who_waited_in_vain() {
+fn an_exhausted_pool_is_shown_as_busy_and_its_timeouts_are_counted() {
     for database in Database::on_each().into_iter().filter(|database| !database.is_in_a_file()) {
         let server = Running::start(&database, &[&OPS[..], &["--pool-size", "1"]].concat());
         let lock = "BEGIN; LOCK TABLE tokens IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(3); COMMIT";
@@ -179,7 +178,7 @@ fn a_pool_without_a_free_connection_is_busy_and_counts_who_waited_in_vain() {
                 is_busy
             })
         };
-        // The first lock may meet a request that no other one follows in time.
+        // Repeated, because the requests may not overlap the first lock.
         assert!(eventually(PATIENCE, is_busy));
         assert!(scrape(&server)["orgtokens_pool_timeouts_total"] > 0.0);
         assert_eq!(scrape(&server)["orgtokens_pool_size"], 1.0);

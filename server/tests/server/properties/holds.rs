@@ -1,5 +1,5 @@
-//! The properties themselves: each function panics if its property does not hold. The
-//! fuzz targets include this file, so it uses only the server's library and `serde_json`.
+//! The properties: each function panics if its property does not hold. The fuzz targets include this
+//! file, so it uses only the server's library and `serde_json`.
 
 use orgtokens_server::http::parse_object;
 use orgtokens_server::name::{Name, Slug};

@@ -88,7 +88,7 @@ impl Database {
         self.add_tokens_of(1, count);
     }
 
-    /// Does the same for the user with this key.
+    /// Like `add_tokens`, for the user with this key.
     pub fn add_tokens_of(&self, user: u32, count: u32) {
         let statement =
             "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1)
@@ -110,7 +110,7 @@ impl Database {
         ));
     }
 
-    /// Changes rows outside the program.
+    /// Runs a statement directly on the database.
     pub fn tamper(&self, statement: &str) {
         match self.url.strip_prefix("sqlite://") {
             Some(path) => {
@@ -122,7 +122,7 @@ impl Database {
         }
     }
 
-    /// Runs a statement outside the program, in a transaction on PostgreSQL that stays open.
+    /// Runs a statement directly on PostgreSQL, in a transaction that stays open.
     pub fn open_transaction(&self, statement: &str) -> OpenTransaction {
         let runtime = Runtime::new().unwrap();
         let client = runtime.block_on(async {
@@ -133,7 +133,7 @@ impl Database {
         OpenTransaction { client, runtime }
     }
 
-    /// Returns the value that the database answers.
+    /// Returns the value that a query selects.
     pub fn ask<T>(&self, question: &str) -> T
     where
         T: rusqlite::types::FromSql + for<'a> tokio_postgres::types::FromSql<'a>,
@@ -166,7 +166,7 @@ impl Database {
     }
 }
 
-/// A transaction that nothing has ended yet.
+/// An open transaction.
 pub struct OpenTransaction {
     client: tokio_postgres::Client,
     runtime: Runtime,

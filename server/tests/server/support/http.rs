@@ -1,5 +1,5 @@
-//! HTTP/1.1 as raw bytes, so that a request can be as malformed as a test needs. Nothing
-//! is corrected, and no status is judged here.
+//! HTTP/1.1 as raw bytes, so that a test can send malformed requests. Nothing is corrected, and the
+//! status is not checked.
 
 use super::Running;
 use serde_json::Value;
@@ -70,7 +70,7 @@ impl Running {
         self.ask_ops_with(method, path, "")
     }
 
-    /// Does the same with these header lines, each with its end.
+    /// Like `ask_ops`, with these header lines. Each must end with CRLF.
     pub fn ask_ops_with(&self, method: &str, path: &str, headers: &str) -> Answer {
         let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
         let ops = self.ops.expect("a server with --ops-listen");

@@ -1,4 +1,4 @@
-//! A receiver of webhooks: it keeps what arrives, and answers what a test wants.
+//! A receiver of webhooks: it records the requests, and returns the answer that a test sets.
 
 use crate::tls::authority::Pair;
 use base64::Engine;
@@ -91,7 +91,7 @@ impl Receiver {
         self.state.lock().unwrap().received.clone()
     }
 
-    /// Returns what was answered 200.
+    /// Returns the requests that were answered 200.
     pub fn accepted(&self) -> Vec<Received> {
         self.received().into_iter().filter(|received| received.status == 200).collect()
     }

@@ -1,5 +1,5 @@
-//! What a running server does about the life of tokens, without being asked: it sweeps expired ones and
-//! notes the use of old secrets. And leak reports, which need no credential.
+//! Background work on tokens: a running server sweeps expired tokens and records the use of old secrets.
+//! Also leak reports, and addresses that a token is accepted from.
 
 use crate::support::database::Database;
 use crate::support::{PATIENCE, Running, eventually};
@@ -42,7 +42,7 @@ fn an_expired_token_is_swept() {
 }
 
 #[test]
-fn an_expired_token_is_gone_before_its_refusal_is_answered() {
+fn an_expired_token_is_removed_before_its_refusal_is_answered() {
     for database in Database::on_each() {
         let server = Running::start(&database, &[]);
         let token = mint(&server, &database.token, &json!({"name": "ci", "expiration": "1d"}));
@@ -54,7 +54,7 @@ fn an_expired_token_is_gone_before_its_refusal_is_answered() {
 }
 
 #[test]
-fn the_use_of_an_old_secret_is_answered_like_any_dead_token_and_noted_once() {
+fn an_old_secret_is_refused_like_any_dead_token_and_recorded_once() {
     let database = Database::new();
     let server = Running::start(&database, &[]);
     let owner = &database.token;
@@ -64,7 +64,7 @@ fn the_use_of_an_old_secret_is_answered_like_any_dead_token_and_noted_once() {
         let refused = server.ask_as(&old, "GET", "/v1/auth/validate", "");
         assert_eq!((refused.status, refused.error()), (401, dead.error()));
     }
-    // They are looked up one after the other: when this one is noted, those before are.
+    // The queue is processed in order: once this use is recorded, the earlier ones are too.
     let (last, old) = rotated(&server, owner, "last");
     server.ask_as(&old, "GET", "/v1/auth/validate", "");
     let noted = || entries(&server, owner, "user-token-reuse");
@@ -85,7 +85,7 @@ fn rotated(server: &Running, owner: &str, token: &str) -> (String, String) {
 }
 
 #[test]
-fn a_leak_report_revokes_and_says_nothing() {
+fn a_leak_report_revokes_tokens_and_reveals_nothing() {
     let database = Database::new();
     let server = Running::start(&database, &["--leak-reports-per-hour", "3"]);
     let owner = &database.token;
@@ -111,7 +111,7 @@ fn a_leak_report_revokes_and_says_nothing() {
 }
 
 #[test]
-fn the_address_that_a_trusted_proxy_names_counts() {
+fn allowed_ips_are_compared_with_the_address_from_a_trusted_proxy() {
     let database = Database::new();
     let server = Running::start(&database, &["--trusted-proxy", "127.0.0.1"]);
     let limits = json!({"name": "ci", "allowed_ips": ["192.0.2.0/24"]});
