@@ -70,7 +70,9 @@ impl Snapshot {
     ) -> Result<(Access, Page<T, N>)> {
         let after = after.map_or("", N::as_ref);
         let statement = sql!(list.statement, &credential.digest, slug, after, limit);
-        let (access, items) = self.access_with_page(credential, slug, statement, list.read).await?;
+        let listed = self.access_with_page(credential, slug, statement, list.read);
+        let (access, mut items) = listed.await?;
+        items.sort_unstable_by(|a, b| (list.name)(a).as_ref().cmp((list.name)(b).as_ref()));
         Ok((access, Page::new(items, limit, |item| (list.name)(item).clone())))
     }
 }
