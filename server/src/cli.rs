@@ -250,8 +250,14 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
 }
 
+/// Returns the plain text of a token that a command has minted. The command line reveals a token
+/// nowhere else.
+fn plain_text(token: &PlainToken) -> &str {
+    token.reveal()
+}
+
 fn print_token(token: &PlainToken, username: &Name, name: &impl Display) -> anyhow::Result<()> {
-    print(token.reveal()).with_context(|| {
+    print(plain_text(token)).with_context(|| {
         format!(
             "the token was minted but could not be printed: revoke it with `orgtokens-server token \
              revoke --username {username} --name {name}`, and mint another one"

@@ -2,7 +2,7 @@
 //! is removed when the server stops. No other database is opened.
 
 use super::output::table;
-use super::{Listen, serve};
+use super::{Listen, plain_text, serve};
 use anyhow::Context;
 use orgtokens_server::caller::{Credential, Origin, Role};
 use orgtokens_server::name::Slug;
@@ -19,7 +19,7 @@ use std::str::FromStr;
 type Row = [String; 4];
 
 fn row(role: Role, binding: &str, name: &str, token: &PlainToken) -> Row {
-    [role.into_str(), binding, name, token.reveal()].map(str::to_owned)
+    [role.into_str(), binding, name, plain_text(token)].map(str::to_owned)
 }
 
 /// Serves the demo until a signal ends it, and removes its database.
