@@ -31,7 +31,8 @@ const SETTINGS: &str = "SET statement_timeout = 5000; SET lock_timeout = 4000;
     WHERE current_setting('synchronous_commit') = 'off'";
 /// Makes the planner prefer indexes. By default it scans small tables, and a prepared statement
 /// keeps its plan while the table grows. Some compatible engines do not know these settings.
-const PLANNER: &str = "SET random_page_cost = 1.1; SET enable_seqscan = off; SET jit = off";
+const PLANNER: &str = "SET seq_page_cost = 0; SET random_page_cost = 0; SET enable_seqscan = off;
+    SET jit = off";
 
 /// The SQL of `now_ms()`: the time of the database, but never before its newest audit entry. So no
 /// expired token is accepted again after a failover to a machine whose clock is behind.
