@@ -28,7 +28,7 @@ use crate::access::{self, Action, Extent};
 use crate::caller::{Caller, Credential, UserId};
 use crate::error::{Error, Result, StoreError};
 use crate::name::Slug;
-use crate::records::Page;
+use crate::records::{Page, PageRange};
 use crate::store::{Access, List, Purpose, Reach, Snapshot, Store, Transaction, View, WriteLock};
 use list_cache::ListCache;
 use std::sync::Arc;
@@ -50,9 +50,11 @@ const PAGE: u32 = 64;
 /// How many items the first page of a list has. A list that is not longer is answered in one piece.
 const FIRST_PAGE: u32 = 256;
 
-/// Returns how many items a page has. Only the first page has no position before it.
-fn page_size<C>(after: Option<&C>) -> u32 {
-    if after.is_some() { PAGE } else { FIRST_PAGE }
+/// Returns the page after a cursor, or the first page. The default of each type of cursor comes before
+/// all items.
+fn page_after<C: Default>(after: Option<C>) -> PageRange<C> {
+    let limit = if after.is_some() { PAGE } else { FIRST_PAGE };
+    PageRange { after: after.unwrap_or_default(), limit }
 }
 
 /// The service over one store. A clone is the same service.
@@ -207,7 +209,7 @@ impl InOrganization<'_> {
         after: Option<N>,
         action: Action,
     ) -> Result<Page<T, N>> {
-        let range = (after.as_ref(), page_size(after.as_ref()));
+        let range = page_after(after.as_ref().map(N::as_ref));
         self.read(View::Statement, |mut view| async move {
             let (access, page) = view.list(list, self.credential, Some(self.slug), range).await?;
             reach(access, action)?;

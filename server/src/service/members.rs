@@ -2,7 +2,7 @@
 //! organization keeps an owner.
 
 use super::audit::{Actor, Event, record, revocations};
-use super::{CASCADE_TIMEOUT, InOrganization, page_size, reach};
+use super::{CASCADE_TIMEOUT, InOrganization, page_after, reach};
 use crate::access::{Action, Extent, ROLE};
 use crate::caller::Role;
 use crate::error::{Error, Result};
@@ -38,7 +38,7 @@ impl InOrganization<'_> {
         username: &Name,
         after: Option<Position>,
     ) -> Result<Page<OrganizationToken, Position>> {
-        let range = (after.unwrap_or(0), page_size(after.as_ref()));
+        let range = page_after(after);
         self.read(View::Statement, |mut view| async move {
             let listed = view.member_tokens(self.credential, self.slug, username, range);
             let (access, target, page) = listed.await?;

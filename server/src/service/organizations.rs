@@ -2,7 +2,7 @@
 //! Deleting a group revokes its tokens.
 
 use super::audit::{Actor, Event, record, revocations};
-use super::{CASCADE_TIMEOUT, InOrganization, Service, page_size, reach};
+use super::{CASCADE_TIMEOUT, InOrganization, Service, page_after, reach};
 use crate::access::{Action, Extent, OwnAction, decide_own};
 use crate::caller::{Binding, Credential};
 use crate::error::{Error, Result};
@@ -38,7 +38,7 @@ impl Service {
         credential: &Credential,
         after: Option<Slug>,
     ) -> Result<Page<Organization, Slug>> {
-        let range = (after.as_ref(), page_size(after.as_ref()));
+        let range = page_after(after.as_ref().map(Slug::as_str));
         self.read(View::Statement, |mut view| async move {
             let (access, page) = view.list(&ORGANIZATIONS, credential, None, range).await?;
             decide_own(&access.caller.binding, OwnAction::ListOrganizations)?;
