@@ -218,16 +218,18 @@ impl Snapshot {
     /// no more index entries than that.
     pub async fn count_tokens(
         &mut self,
-        (user, user_limit): (UserId, i64),
-        (organization, organization_limit): (Option<OrganizationId>, i64),
-    ) -> Result<[i64; 2]> {
+        user: UserId,
+        user_limit: i64,
+        organization: Option<OrganizationId>,
+        organization_limit: i64,
+    ) -> Result<(i64, i64)> {
         let text = "SELECT
              (SELECT count(*) FROM (SELECT 1 FROM tokens WHERE user_id = $1
              AND (expires_at IS NULL OR expires_at > now_ms()) LIMIT $2) AS u),
              (SELECT count(*) FROM (SELECT 1 FROM tokens WHERE organization_id = $3
              AND (expires_at IS NULL OR expires_at > now_ms()) LIMIT $4) AS o)";
         let statement = sql!(text, user, user_limit, organization, organization_limit);
-        let counted = self.first(statement, |row| Ok([row.get(0)?, row.get(1)?])).await?;
+        let counted = self.first(statement, |row| Ok((row.get(0)?, row.get(1)?))).await?;
         counted.ok_or_else(|| broken("a count returned no row"))
     }
 
