@@ -8,21 +8,12 @@ use crate::caller::{Binding, Credential};
 use crate::error::{Error, Result};
 use crate::name::{Name, Slug};
 use crate::records::{AuditLogPage, Group, Organization, Page, PageQuery, User};
-use crate::store::{GROUP, GROUPS, ORGANIZATIONS, Purpose, View};
+use crate::store::{AuditPosition, GROUP, GROUPS, ORGANIZATIONS, Purpose, View};
 use uuid::Uuid;
 
 /// How many entries of an audit page are sent in one part. Few, so that unread answers need little
 /// memory, but enough for a page of the default size.
 const AUDIT_PART: i64 = 100;
-
-/// The position of a part of an audit page.
-#[derive(Clone, Copy, Debug)]
-pub struct AuditPosition {
-    /// The number of entries in the log when the first part was read.
-    total: i64,
-    /// The number of newer entries before this part.
-    skipped: i64,
-}
 
 impl Service {
     /// Returns the caller's user.
@@ -63,16 +54,17 @@ impl InOrganization<'_> {
         query: PageQuery,
         after: Option<AuditPosition>,
     ) -> Result<(AuditLogPage, Option<AuditPosition>)> {
-        let skipped = after.map_or(query.skipped(), |after| after.skipped);
-        let left = query.skipped() + i64::from(query.page_size) - skipped;
-        let count = AUDIT_PART.min(left);
-        let part = (after.map(|after| after.total), skipped, count);
+        let start = AuditPosition { total: None, skipped: query.skipped() };
+        let position = after.unwrap_or(start);
+        let left = start.skipped + i64::from(query.page_size) - position.skipped;
+        let limit = AUDIT_PART.min(left);
         self.read(View::Statement, |mut view| async move {
-            let (access, entries) = view.audit_page(self.credential, self.slug, part).await?;
+            let listed = view.audit_page(self.credential, self.slug, position, limit);
+            let (access, entries) = listed.await?;
             let (_, reach, _) = reach(access, Action::ReadAudit)?;
-            let total = after.map_or(reach.head.entries, |after| after.total);
-            let next = AuditPosition { total, skipped: skipped + count };
-            let next = (count < left.min(total - skipped)).then_some(next);
+            let total = position.total.unwrap_or(reach.head.entries);
+            let next = AuditPosition { total: Some(total), skipped: position.skipped + limit };
+            let next = (limit < left.min(total - position.skipped)).then_some(next);
             Ok((AuditLogPage::new(entries, total, query), next))
         })
         .await
