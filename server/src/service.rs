@@ -212,15 +212,19 @@ impl InOrganization<'_> {
         let range = page_after(after.as_ref().map(N::as_ref));
         self.read(View::Statement, |mut view| async move {
             let (access, page) = view.list(list, self.credential, Some(self.slug), range).await?;
-            reach(access, action)?;
+            authorize(access, action)?;
             Ok(page)
         })
         .await
     }
 
     /// Authorizes `action`. Returns the caller, the organization, and the extent that is allowed.
-    async fn reach(&self, view: &mut Snapshot, action: Action) -> Result<(Caller, Reach, Extent)> {
-        reach(view.access(self.credential, Some(self.slug)).await?, action)
+    async fn authorize(
+        &self,
+        view: &mut Snapshot,
+        action: Action,
+    ) -> Result<(Caller, Reach, Extent)> {
+        authorize(view.access(self.credential, Some(self.slug)).await?, action)
     }
 }
 
@@ -241,7 +245,7 @@ async fn retry<T, F: Future<Output = Result<T>>>(attempt: impl Fn() -> F) -> Res
 
 /// Authorizes `action` in the organization that the request names. Returns the caller, the organization,
 /// and the extent that is allowed.
-fn reach(access: Access, action: Action) -> Result<(Caller, Reach, Extent)> {
+fn authorize(access: Access, action: Action) -> Result<(Caller, Reach, Extent)> {
     let Access { caller, organization, .. } = access;
     let reach = organization.ok_or(Error::NO_ORGANIZATION)?;
     let extent = access::decide(&caller.binding, reach.place(), reach.role, action)?;

@@ -1,7 +1,7 @@
 //! Mints tokens. A secret is returned once and never stored.
 
 use super::audit::{Actor, Event, record};
-use super::{InOrganization, Service, policy, reach};
+use super::{InOrganization, Service, authorize, policy};
 use crate::access::{Action, OwnAction, decide_own};
 use crate::caller::{Binding, Caller, Credential, UserId};
 use crate::clock;
@@ -227,12 +227,12 @@ impl Mint {
         };
         let (Some(group), Some(scopes)) = (group, *scopes) else {
             let access = change.access(credential, Some(slug)).await?;
-            let (caller, reach, _) = reach(access, Action::MintToken)?;
+            let (caller, reach, _) = authorize(access, Action::MintToken)?;
             let (binding, policy) = (Binding::Organization(reach.id), Some(reach.policy));
             return Ok(Authorized { caller, head: reach.head, binding, policy });
         };
         let (access, group) = change.access_to(&GROUP, credential, slug, group).await?;
-        let (caller, reach, _) = reach(access, Action::MintGroupToken)?;
+        let (caller, reach, _) = authorize(access, Action::MintGroupToken)?;
         let group = group.ok_or(Error::NO_GROUP)?.uuid;
         let binding = Binding::Group { organization: reach.id, group, scopes };
         Ok(Authorized { caller, head: reach.head, binding, policy: Some(reach.policy) })

@@ -2,7 +2,7 @@
 //! Deleting a group revokes its tokens.
 
 use super::audit::{Actor, Event, record, revocations};
-use super::{CASCADE_TIMEOUT, InOrganization, Service, page_after, reach};
+use super::{CASCADE_TIMEOUT, InOrganization, Service, authorize, page_after};
 use crate::access::{Action, Extent, OwnAction, decide_own};
 use crate::caller::{Binding, Credential};
 use crate::error::{Error, Result};
@@ -43,7 +43,7 @@ impl InOrganization<'_> {
     /// Returns one organization.
     pub async fn get(self) -> Result<Organization> {
         let answer = self.service.store.access(self.credential, Some(self.slug)).await?;
-        reach(answer.access.clone(), Action::Read)?;
+        authorize(answer.access.clone(), Action::Read)?;
         Ok(Organization::new(self.slug.clone()))
     }
 
@@ -61,7 +61,7 @@ impl InOrganization<'_> {
         self.read(View::Statement, |mut view| async move {
             let listed = view.audit_page(self.credential, self.slug, position, limit);
             let (access, entries) = listed.await?;
-            let (_, reach, _) = reach(access, Action::ReadAudit)?;
+            let (_, reach, _) = authorize(access, Action::ReadAudit)?;
             let total = position.total.unwrap_or(reach.head.entries);
             let next = AuditPosition { total: Some(total), skipped: position.skipped + limit };
             let next = (limit < left.min(total - position.skipped)).then_some(next);
@@ -80,7 +80,7 @@ impl InOrganization<'_> {
         self.read(View::Statement, |mut view| async move {
             let (access, group) =
                 view.access_to(&GROUP, self.credential, self.slug, name).await?;
-            let (caller, _, extent) = reach(access, Action::ReadGroups)?;
+            let (caller, _, extent) = authorize(access, Action::ReadGroups)?;
             let is_own = |group: &Group| {
                 matches!(caller.binding, Binding::Group { group: own, .. } if own == group.uuid)
             };
@@ -98,7 +98,7 @@ impl InOrganization<'_> {
         let group = Group::new(name, Uuid::new_v4(), location, version);
         let new = &group;
         let created = self.write(Purpose::Change, |mut change| async move {
-            let (caller, reach, _) = self.reach(&mut change, Action::ManageGroups).await?;
+            let (caller, reach, _) = self.authorize(&mut change, Action::ManageGroups).await?;
             change.insert_group(reach.id, new);
             let event = Event::GroupCreate(new);
             record(&mut change, reach.head, Actor::Caller(&caller), [event]);
@@ -116,7 +116,7 @@ impl InOrganization<'_> {
             change.set_timeouts(Some(CASCADE_TIMEOUT));
             let (access, group) =
                 change.access_to(&GROUP, self.credential, self.slug, name).await?;
-            let (caller, reach, _) = reach(access, Action::ManageGroups)?;
+            let (caller, reach, _) = authorize(access, Action::ManageGroups)?;
             let group = group.ok_or(Error::NO_GROUP)?;
             let revoked = change.delete_group_tokens(self.slug, reach.id, group.uuid).await?;
             change.delete_group(group.uuid);

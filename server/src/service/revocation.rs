@@ -2,7 +2,7 @@
 //! needs no credential, and its answer says nothing about the reported ones.
 
 use super::audit::{Actor, LEAK_REPORT, REVOKE, record, revocations};
-use super::{InOrganization, Service, only_user, reach};
+use super::{InOrganization, Service, authorize, only_user};
 use crate::access::{Action, Extent};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
@@ -30,7 +30,7 @@ impl InOrganization<'_> {
 
     async fn find_selected(&self, selection: Selection<'_>) -> Result<RevokedTokens> {
         self.read(View::Snapshot, |mut view| async move {
-            let (caller, reach, extent) = self.reach(&mut view, Action::ManageTokens).await?;
+            let (caller, reach, extent) = self.authorize(&mut view, Action::ManageTokens).await?;
             let of = self.listed_tokens(&caller, &reach, extent);
             let mut tokens = view.selected_tokens(of, selection, MAX_TOKENS + 1).await?;
             let more = tokens.len() > MAX_TOKENS;
@@ -42,7 +42,7 @@ impl InOrganization<'_> {
 
     async fn revoke_selected(&self, selection: Selection<'_>) -> Result<RevokedTokens> {
         self.write(Purpose::Revocation, |mut change| async move {
-            let (caller, reach, extent) = self.reach(&mut change, Action::ManageTokens).await?;
+            let (caller, reach, extent) = self.authorize(&mut change, Action::ManageTokens).await?;
             let of = self.listed_tokens(&caller, &reach, extent);
             let tokens = change.delete_selected_tokens(of, selection, MAX_TOKENS).await?;
             let more = tokens.len() == MAX_TOKENS
@@ -69,7 +69,7 @@ impl InOrganization<'_> {
             return Ok(Vec::new());
         };
         let access = self.service.store.access(self.credential, Some(self.slug)).await?;
-        let (caller, ..) = reach(access.access.clone(), Action::ManageTokens)?;
+        let (caller, ..) = authorize(access.access.clone(), Action::ManageTokens)?;
         let Some(uses) = &self.service.uses else {
             let message = "this server does not record when tokens are used: use other members of \
                            the filter, or ask the operator to start it without --no-last-use";

@@ -2,7 +2,7 @@
 
 use super::audit::{Actor, Event, record};
 use super::minting::{NO_ADDRESS, new_secret};
-use super::{InOrganization, Service, policy, reach};
+use super::{InOrganization, Service, authorize, policy};
 use crate::access::{Action, Extent, decide};
 use crate::caller::{Caller, Origin};
 use crate::error::{Error, Result};
@@ -37,7 +37,7 @@ impl InOrganization<'_> {
         let rotated = self.write(Purpose::Change, |mut change| async move {
             let (access, found) =
                 change.access_to(&TOKEN_DETAILS, self.credential, self.slug, id).await?;
-            let (caller, reach, details) = authorize(access, found)?;
+            let (caller, reach, details) = authorize_rotation(access, found)?;
             let TokenDetails { name, group, scopes, created_at, .. } = details;
             let time = reach.head.time;
             let expires_at = match expiration {
@@ -64,8 +64,11 @@ impl InOrganization<'_> {
 }
 
 /// Returns the caller, the organization and the token, if the caller may rotate it.
-fn authorize(access: Access, found: Option<FoundDetails>) -> Result<(Caller, Reach, TokenDetails)> {
-    let (caller, reach, extent) = reach(access, Action::ManageTokens)?;
+fn authorize_rotation(
+    access: Access,
+    found: Option<FoundDetails>,
+) -> Result<(Caller, Reach, TokenDetails)> {
+    let (caller, reach, extent) = authorize(access, Action::ManageTokens)?;
     let FoundDetails { details, user } = found.ok_or(Error::NO_TOKEN)?;
     if user != caller.user {
         return Err(if extent == Extent::All { NOT_OWN_TOKEN } else { Error::NO_TOKEN });

@@ -2,7 +2,7 @@
 
 use super::audit::{Actor, Event, REVOKE, record};
 use super::list_cache::{CachedList, ListKey, Version};
-use super::{InOrganization, Service, only_user, page_after, reach};
+use super::{InOrganization, Service, authorize, only_user, page_after};
 use crate::access::{Action, Extent, OwnAction, decide, decide_own, may_do_all};
 use crate::caller::Credential;
 use crate::error::{Error, Result};
@@ -146,7 +146,7 @@ impl InOrganization<'_> {
         self.read(View::Statement, |mut view| async move {
             let found = view.access_to(&TOKEN_DETAILS, self.credential, self.slug, id).await?;
             let (access, token) = found;
-            let (caller, _, extent) = reach(access, Action::ManageTokens)?;
+            let (caller, _, extent) = authorize(access, Action::ManageTokens)?;
             let FoundDetails { mut details, .. } = token
                 .filter(|token| extent == Extent::All || token.user == caller.user)
                 .ok_or(Error::NO_TOKEN)?;
@@ -162,7 +162,7 @@ impl InOrganization<'_> {
     pub async fn revoke_token(self, id: TokenId) -> Result<()> {
         self.write(Purpose::Revocation, |mut change| async move {
             let (access, token) = change.access_to(&TOKEN, self.credential, self.slug, id).await?;
-            let (caller, reach, extent) = reach(access, Action::ManageTokens)?;
+            let (caller, reach, extent) = authorize(access, Action::ManageTokens)?;
             let token = token.filter(|token| {
                 token.organization == Some(reach.id)
                     && (extent == Extent::All || token.user == caller.user)
