@@ -71,8 +71,13 @@ pub struct Service {
 impl Service {
     /// Creates a service over this store, without limits on mints, and without recording uses of tokens.
     pub fn new(store: Store) -> Self {
-        let (list_cache, mint_policy, uses, refused_sweep) = Default::default();
-        Self { store: Arc::new(store), list_cache, mint_policy, uses, refused_sweep }
+        Self {
+            store: Arc::new(store),
+            list_cache: Arc::default(),
+            mint_policy: MintPolicy::default(),
+            uses: None,
+            refused_sweep: Arc::default(),
+        }
     }
 
     /// Sets the limits on mints.
