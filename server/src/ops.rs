@@ -81,7 +81,7 @@ impl Ops {
             format!("cannot listen on {listen}: choose another address with --ops-listen")
         })?;
         let address = listener.local_addr()?;
-        let (is_stopping, ready_check) = Default::default();
+        let (is_stopping, ready_check) = (AtomicBool::new(false), Mutex::default());
         let tokens = NOT_COUNTED.into();
         let state = Arc::new(State { service, metrics, log, is_stopping, tokens, ready_check });
         let mut tasks = JoinSet::new();

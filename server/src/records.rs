@@ -27,6 +27,15 @@ pub struct Page<T, C> {
     pub next: Option<C>,
 }
 
+/// Which page of a list to read.
+#[derive(Clone, Copy, Debug)]
+pub struct PageRange<C> {
+    /// The cursor of the page: its items come after this one.
+    pub after: C,
+    /// The maximum number of items.
+    pub limit: u32,
+}
+
 impl<T, C> Page<T, C> {
     /// Returns a page. It is the last one if it has fewer than `limit` items.
     pub(crate) fn new(items: Vec<T>, limit: u32, cursor: impl FnOnce(&T) -> C) -> Self {

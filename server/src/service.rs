@@ -28,7 +28,7 @@ use crate::access::{self, Action, Extent};
 use crate::caller::{Caller, Credential, UserId};
 use crate::error::{Error, Result, StoreError};
 use crate::name::Slug;
-use crate::records::Page;
+use crate::records::{Page, PageRange};
 use crate::store::{Access, List, Purpose, Reach, Snapshot, Store, Transaction, View, WriteLock};
 use list_cache::ListCache;
 use std::sync::Arc;
@@ -50,9 +50,11 @@ const PAGE: u32 = 64;
 /// How many items the first page of a list has. A list that is not longer is answered in one piece.
 const FIRST_PAGE: u32 = 256;
 
-/// Returns how many items a page has. Only the first page has no position before it.
-fn page_size<C>(after: Option<&C>) -> u32 {
-    if after.is_some() { PAGE } else { FIRST_PAGE }
+/// Returns the page after a cursor, or the first page. The default of each type of cursor comes before
+/// all items.
+fn page_after<C: Default>(after: Option<C>) -> PageRange<C> {
+    let limit = if after.is_some() { PAGE } else { FIRST_PAGE };
+    PageRange { after: after.unwrap_or_default(), limit }
 }
 
 /// The service over one store. A clone is the same service.
@@ -69,8 +71,13 @@ pub struct Service {
 impl Service {
     /// Creates a service over this store, without limits on mints, and without recording uses of tokens.
     pub fn new(store: Store) -> Self {
-        let (list_cache, mint_policy, uses, refused_sweep) = Default::default();
-        Self { store: Arc::new(store), list_cache, mint_policy, uses, refused_sweep }
+        Self {
+            store: Arc::new(store),
+            list_cache: Arc::default(),
+            mint_policy: MintPolicy::default(),
+            uses: None,
+            refused_sweep: Arc::default(),
+        }
     }
 
     /// Sets the limits on mints.
@@ -207,18 +214,22 @@ impl InOrganization<'_> {
         after: Option<N>,
         action: Action,
     ) -> Result<Page<T, N>> {
-        let range = (after.as_ref(), page_size(after.as_ref()));
+        let range = page_after(after.as_ref().map(N::as_ref));
         self.read(View::Statement, |mut view| async move {
             let (access, page) = view.list(list, self.credential, Some(self.slug), range).await?;
-            reach(access, action)?;
+            authorize(access, action)?;
             Ok(page)
         })
         .await
     }
 
     /// Authorizes `action`. Returns the caller, the organization, and the extent that is allowed.
-    async fn reach(&self, view: &mut Snapshot, action: Action) -> Result<(Caller, Reach, Extent)> {
-        reach(view.access(self.credential, Some(self.slug)).await?, action)
+    async fn authorize(
+        &self,
+        view: &mut Snapshot,
+        action: Action,
+    ) -> Result<(Caller, Reach, Extent)> {
+        authorize(view.access(self.credential, Some(self.slug)).await?, action)
     }
 }
 
@@ -239,7 +250,7 @@ async fn retry<T, F: Future<Output = Result<T>>>(attempt: impl Fn() -> F) -> Res
 
 /// Authorizes `action` in the organization that the request names. Returns the caller, the organization,
 /// and the extent that is allowed.
-fn reach(access: Access, action: Action) -> Result<(Caller, Reach, Extent)> {
+fn authorize(access: Access, action: Action) -> Result<(Caller, Reach, Extent)> {
     let Access { caller, organization, .. } = access;
     let reach = organization.ok_or(Error::NO_ORGANIZATION)?;
     let extent = access::decide(&caller.binding, reach.place(), reach.role, action)?;

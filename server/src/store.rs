@@ -23,15 +23,15 @@ pub(crate) use access::{
     Access, FoundDetails, FoundToken, GROUP, MEMBER, Reach, TOKEN, TOKEN_DETAILS, TargetMember,
 };
 pub use audit::chain::{Chain, ChainEntry};
+pub(crate) use audit::{AuditPosition, Author, NewEntry};
 pub use audit::{AuditReport, ChainHead, NamedHead};
-pub(crate) use audit::{Author, NewEntry};
 pub use copy::{CopyProgress, copy};
 pub(crate) use members::{GROUPS, List, MEMBERS, ORGANIZATIONS};
 pub use open::POOL_SIZE;
 pub use operator::{FoundUser, ListedUser, Membership, TokenKey};
 pub use snapshot::{Counts, Snapshot, Transaction};
 pub use tokens::{Position, TokenPage};
-pub(crate) use tokens::{Selection, TokenPlace};
+pub(crate) use tokens::{Selection, TokenPlace, TokensOf};
 pub(crate) use uses::TokenUse;
 pub use webhooks::FailedMessage;
 pub(crate) use webhooks::{KnownWebhook, LogEnd, Message};

@@ -58,27 +58,22 @@ where
     C: Send + 'static,
     F: Future<Output = Result<Page<I, C>>> + Send + 'static,
 {
-    answer_texts(
-        rqctx,
-        parameters,
-        |_, _, _| None,
-        move |service, credential, parameters, after| {
-            let page = read(service, credential, parameters, after);
-            async move {
-                let Page { items, next } = page.await?;
-                Ok((reply::to_json(&L::from(items))?, next))
-            }
-        },
-    )
-    .await
+    let read_text = move |service, credential, parameters, after| {
+        let page = read(service, credential, parameters, after);
+        async move {
+            let Page { items, next } = page.await?;
+            Ok((reply::to_json(&L::from(items))?, next))
+        }
+    };
+    answer_list_texts(rqctx, parameters, not_cached, read_text).await
 }
 
-/// Like [`answer_list`], for a `read` that returns each page as the text of a list. `remembered`
+/// Like [`answer_list`], for a `read` that returns each page as a text already: a list in JSON. `cached`
 /// returns the text of a list of one page, if it needs no database.
-pub async fn answer_texts<L, P, C, F>(
+pub async fn answer_list_texts<L, P, C, F>(
     rqctx: &Rqctx,
     parameters: Result<P>,
-    remembered: impl FnOnce(&Service, &Credential, &P) -> Option<Bytes>,
+    cached: impl FnOnce(&Service, &Credential, &P) -> Option<Bytes>,
     read: impl Fn(Service, Arc<Credential>, P, Option<C>) -> F + Send + 'static,
 ) -> Answer<L>
 where
@@ -88,7 +83,7 @@ where
 {
     let (token, response) = with_credential(rqctx, async |service, credential| {
         let parameters = parameters?;
-        if let Some(text) = remembered(service, credential, &parameters) {
+        if let Some(text) = cached(service, credential, &parameters) {
             return send_whole(rqctx, credential, text);
         }
         let (asker, service) = (Arc::clone(credential), service.clone());
@@ -109,6 +104,11 @@ where
     })
     .await;
     Ok(Reply::new(response, token))
+}
+
+/// The `cached` of a list that is never cached.
+pub fn not_cached<P>(_: &Service, _: &Credential, _: &P) -> Option<Bytes> {
+    None
 }
 
 fn send_whole(

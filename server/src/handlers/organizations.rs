@@ -1,6 +1,6 @@
 //! The operations on the user, and on organizations with their members, groups and audit logs.
 
-use super::answer::{answer, answer_body, answer_list, answer_texts};
+use super::answer::{answer, answer_body, answer_list, answer_list_texts, not_cached};
 use super::{Operations, Path, Registered, Rqctx};
 use crate::api::{
     AddMemberRequest, CreateGroupRequest, CurrentUser, GroupList, GroupPath, GroupResponse,
@@ -191,11 +191,10 @@ async fn list_organization_audit_logs(
     query: Deferred<Query<PageQuery>>,
 ) -> Answer<AuditLogPage> {
     let parameters = path.get().and_then(|path| Ok((path, query.get()?)));
-    let remembered = |_: &_, _: &_, _: &_| None;
-    answer_texts(
+    answer_list_texts(
         &rqctx,
         parameters,
-        remembered,
+        not_cached,
         |service, credential, (path, query), after| async move {
             let organization = service.within(&credential, &path.organization_slug);
             let (page, next) = organization.list_audit_logs(query, after).await?;

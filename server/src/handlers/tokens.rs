@@ -1,6 +1,6 @@
 //! The operations on tokens.
 
-use super::answer::{answer, answer_body, answer_list, answer_texts};
+use super::answer::{answer, answer_body, answer_list, answer_list_texts};
 use super::{Operations, Path, Registered, Rqctx};
 use crate::api::{
     Empty, MemberPath, OrganizationPath, OrganizationTokenList, OrganizationTokenPath,
@@ -50,10 +50,10 @@ pub async fn list_tokens(
     rqctx: &Rqctx,
     path: error::Result<OrganizationPath>,
 ) -> Answer<OrganizationTokenList> {
-    let remembered = |service: &Service, credential: &Credential, path: &OrganizationPath| {
+    let cached = |service: &Service, credential: &Credential, path: &OrganizationPath| {
         service.within(credential, &path.organization_slug).cached_tokens()
     };
-    answer_texts(rqctx, path, remembered, |service, credential, path, after| async move {
+    answer_list_texts(rqctx, path, cached, |service, credential, path, after| async move {
         let write = |tokens| reply::to_json(&OrganizationTokenList::from(tokens));
         service.within(&credential, &path.organization_slug).list_tokens(after, write).await
     })

@@ -20,8 +20,11 @@ pub struct TokenPolicy {
 
 impl Default for TokenPolicy {
     fn default() -> Self {
-        let (default_expiration, maximum_expiration) = Default::default();
-        Self { default_expiration, maximum_expiration, allow_unrestricted: true }
+        Self {
+            default_expiration: Lifetime::default(),
+            maximum_expiration: Lifetime::default(),
+            allow_unrestricted: true,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! organization keeps an owner.
 
 use super::audit::{Actor, Event, record, revocations};
-use super::{CASCADE_TIMEOUT, InOrganization, page_size, reach};
+use super::{CASCADE_TIMEOUT, InOrganization, authorize, page_after};
 use crate::access::{Action, Extent, ROLE};
 use crate::caller::Role;
 use crate::error::{Error, Result};
@@ -23,7 +23,7 @@ impl InOrganization<'_> {
         self.read(View::Statement, |mut view| async move {
             let (access, target) =
                 view.access_to(&MEMBER, self.credential, self.slug, username).await?;
-            reach(access, Action::Read)?;
+            authorize(access, Action::Read)?;
             let (email, role) = target.map(|target| (target.email, target.role)).unzip();
             let role = role.flatten().ok_or(Error::NO_MEMBER)?;
             Ok(Member { username: username.clone(), role, email: email.unwrap_or_default() })
@@ -38,11 +38,11 @@ impl InOrganization<'_> {
         username: &Name,
         after: Option<Position>,
     ) -> Result<Page<OrganizationToken, Position>> {
-        let range = (after.unwrap_or(0), page_size(after.as_ref()));
+        let range = page_after(after);
         self.read(View::Statement, |mut view| async move {
             let listed = view.member_tokens(self.credential, self.slug, username, range);
             let (access, target, page) = listed.await?;
-            let (caller, _, extent) = reach(access, Action::ReadMemberTokens)?;
+            let (caller, _, extent) = authorize(access, Action::ReadMemberTokens)?;
             if extent == Extent::Own && *username != caller.username {
                 return Err(ROLE);
             }
@@ -69,7 +69,7 @@ impl InOrganization<'_> {
         self.write(Purpose::Change, |mut change| async move {
             let (access, target) =
                 change.access_to(&MEMBER, self.credential, self.slug, username).await?;
-            let (caller, reach, _) = reach(access, Action::ManageMembers)?;
+            let (caller, reach, _) = authorize(access, Action::ManageMembers)?;
             let is_member = target.as_ref().is_some_and(|target| target.role.is_some());
             if is_member && !must_be_member {
                 let again = format!("{username} is a member already: change the role instead");
@@ -94,7 +94,7 @@ impl InOrganization<'_> {
                 change.access_to(&MEMBER, self.credential, self.slug, username).await?;
             let is_self = *username == access.caller.username;
             let action = if is_self { Action::Leave } else { Action::ManageMembers };
-            let (caller, reach, _) = reach(access, action)?;
+            let (caller, reach, _) = authorize(access, action)?;
             let membership = Membership { slug: self.slug.clone(), reach, target };
             remove(&mut change, Actor::Caller(&caller), membership, username).await?;
             Ok((change, ()))

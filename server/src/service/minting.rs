@@ -1,7 +1,7 @@
 //! Mints tokens. A secret is returned once and never stored.
 
 use super::audit::{Actor, Event, record};
-use super::{InOrganization, Service, policy, reach};
+use super::{InOrganization, Service, authorize, policy};
 use crate::access::{Action, OwnAction, decide_own};
 use crate::caller::{Binding, Caller, Credential, UserId};
 use crate::clock;
@@ -88,9 +88,11 @@ impl Service {
                 let expires_at = policy::expiry(policy.as_ref(), new.expiration, head.time)?;
                 let limits = Limits { expires_at, allowed_ips: new.allowed_ips.clone() };
                 let limits = limits.within(&caller.outer_limits()).ok_or(NO_ADDRESS)?;
-                let owner = (caller.user, &caller.username);
-                new.add(&mut change, Actor::Caller(&caller), owner, (&binding, &limits), head);
-                Ok((change, limits.expires_at))
+                let expires_at = limits.expires_at;
+                let (user, owner) = (caller.user, &caller.username);
+                let grant = Grant { user, owner, binding, limits, head };
+                new.add(&mut change, Actor::Caller(&caller), grant);
+                Ok((change, expires_at))
             })
             .await
         };
@@ -133,20 +135,24 @@ impl MintPolicy {
             return Ok(());
         }
         // The store does not count if the limit is 0.
-        let limits = limits.map(|limit| limit.map_or(0, |limit| limit.get().into()));
-        let organization = (binding.organization(), limits[1]);
-        let counts = change.count_tokens((user, limits[0]), organization).await?;
-        for (index, of_what) in ["a user", "an organization"].into_iter().enumerate() {
-            let limit = limits[index];
-            if limit > 0 && counts[index] >= limit {
-                return Err(Error::Conflict(format!(
-                    "the limit of tokens for {of_what} is {limit}, and it is reached: revoke a token \
-                     that is not needed, or ask the operator to raise the limit"
-                )));
-            }
-        }
-        Ok(())
+        let [user_limit, organization_limit] =
+            limits.map(|limit| limit.map_or(0, |limit| limit.get().into()));
+        let bound = binding.organization();
+        let (of_user, of_organization) =
+            change.count_tokens(user, user_limit, bound, organization_limit).await?;
+        check_quota("a user", user_limit, of_user)?;
+        check_quota("an organization", organization_limit, of_organization)
     }
+}
+
+fn check_quota(owner: &str, limit: i64, count: i64) -> Result<()> {
+    if limit == 0 || count < limit {
+        return Ok(());
+    }
+    Err(Error::Conflict(format!(
+        "the limit of tokens for {owner} is {limit}, and it is reached: revoke a token that is not \
+         needed, or ask the operator to raise the limit"
+    )))
 }
 
 /// A mint that the policy allows.
@@ -155,6 +161,16 @@ struct Authorized {
     head: ChainHead,
     binding: Binding,
     policy: Option<TokenPolicy>,
+}
+
+/// What a new token is granted, and the audit chain that its entry is added to.
+pub(super) struct Grant<'a> {
+    pub user: UserId,
+    /// The name of the user.
+    pub owner: &'a Name,
+    pub binding: Binding,
+    pub limits: Limits,
+    pub head: ChainHead,
 }
 
 /// Generates a secret.
@@ -211,29 +227,23 @@ impl Mint {
         };
         let (Some(group), Some(scopes)) = (group, *scopes) else {
             let access = change.access(credential, Some(slug)).await?;
-            let (caller, reach, _) = reach(access, Action::MintToken)?;
+            let (caller, reach, _) = authorize(access, Action::MintToken)?;
             let (binding, policy) = (Binding::Organization(reach.id), Some(reach.policy));
             return Ok(Authorized { caller, head: reach.head, binding, policy });
         };
         let (access, group) = change.access_to(&GROUP, credential, slug, group).await?;
-        let (caller, reach, _) = reach(access, Action::MintGroupToken)?;
+        let (caller, reach, _) = authorize(access, Action::MintGroupToken)?;
         let group = group.ok_or(Error::NO_GROUP)?.uuid;
         let binding = Binding::Group { organization: reach.id, group, scopes };
         Ok(Authorized { caller, head: reach.head, binding, policy: Some(reach.policy) })
     }
 
-    /// Inserts the token for a user, with its audit entry.
-    pub fn add(
-        &self,
-        change: &mut Transaction,
-        actor: Actor<'_>,
-        (user, owner): (UserId, &Name),
-        (binding, limits): (&Binding, &Limits),
-        head: ChainHead,
-    ) {
+    /// Inserts the token, with its audit entry.
+    pub fn add(&self, change: &mut Transaction, actor: Actor<'_>, grant: Grant<'_>) {
+        let Grant { user, owner, binding, limits, head } = grant;
         let token = Token { created_at: head.time, ..self.token.clone() };
-        change.insert_token(&token, &self.secret.digest(), user, binding, limits);
-        let event = Event::UserTokenCreate { token: &token, limits, owner };
+        change.insert_token(&token, &self.secret.digest(), user, &binding, &limits);
+        let event = Event::UserTokenCreate { token: &token, limits: &limits, owner };
         record(change, head, actor, [event]);
     }
 

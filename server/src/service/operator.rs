@@ -7,7 +7,7 @@ mod users;
 mod webhooks;
 
 use super::audit::{Actor, Event, RESERVED, record};
-use super::minting::Mint;
+use super::minting::{Grant, Mint};
 use super::{Service, members, tokens};
 use crate::caller::{Binding, Role};
 use crate::error::{Error, Result};
@@ -51,8 +51,8 @@ impl Operator<'_> {
             }
             users::add(change, username, email).await?;
             let user = change.user(username).await?.ok_or(NO_USER)?;
-            add_organization(change, slug, (&user, username)).await?;
-            insert_unrestricted(change, new, username, user);
+            add_organization(change, slug, &user).await?;
+            insert_unrestricted(change, new, user);
             Ok(())
         })
         .await?;
@@ -63,7 +63,7 @@ impl Operator<'_> {
     pub async fn add_organization(&self, slug: &Slug, owner: &Name) -> Result<()> {
         self.write(Purpose::Change, async |change| {
             let user = enabled_user(change, owner).await?;
-            add_organization(change, slug, (&user, owner)).await
+            add_organization(change, slug, &user).await
         })
         .await
     }
@@ -111,7 +111,7 @@ impl Operator<'_> {
         let attempt = async || {
             self.write(Purpose::Change, async |change| {
                 let user = enabled_user(change, username).await?;
-                insert_unrestricted(change, new, username, user);
+                insert_unrestricted(change, new, user);
                 Ok(())
             })
             .await
@@ -266,26 +266,18 @@ async fn lock_member(change: &mut Transaction, slug: &Slug, username: &Name) -> 
     change.membership(slug, username).await?.ok_or(NO_ORGANIZATION)
 }
 
-async fn add_organization(
-    change: &mut Transaction,
-    slug: &Slug,
-    (user, owner): (&FoundUser, &Name),
-) -> Result<()> {
+async fn add_organization(change: &mut Transaction, slug: &Slug, owner: &FoundUser) -> Result<()> {
     let taken = || format!("there is an organization {slug} already: choose another slug");
     let added = change.insert_organization(slug).await;
     let (id, head) = added.map_err(|error| Error::from(error).or_taken(taken))?;
-    change.insert_member(id, user.id, owner, Role::Owner);
-    let event = Event::OrgMemberAdd { username: owner, role: Role::Owner };
+    change.insert_member(id, owner.id, &owner.username, Role::Owner);
+    let event = Event::OrgMemberAdd { username: &owner.username, role: Role::Owner };
     record(change, head, Actor::Operator, [event]);
     Ok(())
 }
 
-fn insert_unrestricted(
-    change: &mut Transaction,
-    mint: &Mint,
-    username: &Name,
-    FoundUser { id, head, .. }: FoundUser,
-) {
+fn insert_unrestricted(change: &mut Transaction, mint: &Mint, owner: FoundUser) {
+    let FoundUser { id: user, username, head, .. } = owner;
     let (binding, limits) = (Binding::Unrestricted, Limits::default());
-    mint.add(change, Actor::Operator, (id, username), (&binding, &limits), head);
+    mint.add(change, Actor::Operator, Grant { user, owner: &username, binding, limits, head });
 }

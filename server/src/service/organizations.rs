@@ -2,27 +2,18 @@
 //! Deleting a group revokes its tokens.
 
 use super::audit::{Actor, Event, record, revocations};
-use super::{CASCADE_TIMEOUT, InOrganization, Service, page_size, reach};
+use super::{CASCADE_TIMEOUT, InOrganization, Service, authorize, page_after};
 use crate::access::{Action, Extent, OwnAction, decide_own};
 use crate::caller::{Binding, Credential};
 use crate::error::{Error, Result};
 use crate::name::{Name, Slug};
 use crate::records::{AuditLogPage, Group, Organization, Page, PageQuery, User};
-use crate::store::{GROUP, GROUPS, ORGANIZATIONS, Purpose, View};
+use crate::store::{AuditPosition, GROUP, GROUPS, ORGANIZATIONS, Purpose, View};
 use uuid::Uuid;
 
 /// How many entries of an audit page are sent in one part. Few, so that unread answers need little
 /// memory, but enough for a page of the default size.
 const AUDIT_PART: i64 = 100;
-
-/// The position of a part of an audit page.
-#[derive(Clone, Copy, Debug)]
-pub struct AuditPosition {
-    /// The number of entries in the log when the first part was read.
-    total: i64,
-    /// The number of newer entries before this part.
-    skipped: i64,
-}
 
 impl Service {
     /// Returns the caller's user.
@@ -38,7 +29,7 @@ impl Service {
         credential: &Credential,
         after: Option<Slug>,
     ) -> Result<Page<Organization, Slug>> {
-        let range = (after.as_ref(), page_size(after.as_ref()));
+        let range = page_after(after.as_ref().map(Slug::as_str));
         self.read(View::Statement, |mut view| async move {
             let (access, page) = view.list(&ORGANIZATIONS, credential, None, range).await?;
             decide_own(&access.caller.binding, OwnAction::ListOrganizations)?;
@@ -52,7 +43,7 @@ impl InOrganization<'_> {
     /// Returns one organization.
     pub async fn get(self) -> Result<Organization> {
         let answer = self.service.store.access(self.credential, Some(self.slug)).await?;
-        reach(answer.access.clone(), Action::Read)?;
+        authorize(answer.access.clone(), Action::Read)?;
         Ok(Organization::new(self.slug.clone()))
     }
 
@@ -63,16 +54,17 @@ impl InOrganization<'_> {
         query: PageQuery,
         after: Option<AuditPosition>,
     ) -> Result<(AuditLogPage, Option<AuditPosition>)> {
-        let skipped = after.map_or(query.skipped(), |after| after.skipped);
-        let left = query.skipped() + i64::from(query.page_size) - skipped;
-        let count = AUDIT_PART.min(left);
-        let part = (after.map(|after| after.total), skipped, count);
+        let start = AuditPosition { total: None, skipped: query.skipped() };
+        let position = after.unwrap_or(start);
+        let left = start.skipped + i64::from(query.page_size) - position.skipped;
+        let limit = AUDIT_PART.min(left);
         self.read(View::Statement, |mut view| async move {
-            let (access, entries) = view.audit_page(self.credential, self.slug, part).await?;
-            let (_, reach, _) = reach(access, Action::ReadAudit)?;
-            let total = after.map_or(reach.head.entries, |after| after.total);
-            let next = AuditPosition { total, skipped: skipped + count };
-            let next = (count < left.min(total - skipped)).then_some(next);
+            let listed = view.audit_page(self.credential, self.slug, position, limit);
+            let (access, entries) = listed.await?;
+            let (_, reach, _) = authorize(access, Action::ReadAudit)?;
+            let total = position.total.unwrap_or(reach.head.entries);
+            let next = AuditPosition { total: Some(total), skipped: position.skipped + limit };
+            let next = (limit < left.min(total - position.skipped)).then_some(next);
             Ok((AuditLogPage::new(entries, total, query), next))
         })
         .await
@@ -88,7 +80,7 @@ impl InOrganization<'_> {
         self.read(View::Statement, |mut view| async move {
             let (access, group) =
                 view.access_to(&GROUP, self.credential, self.slug, name).await?;
-            let (caller, _, extent) = reach(access, Action::ReadGroups)?;
+            let (caller, _, extent) = authorize(access, Action::ReadGroups)?;
             let is_own = |group: &Group| {
                 matches!(caller.binding, Binding::Group { group: own, .. } if own == group.uuid)
             };
@@ -106,7 +98,7 @@ impl InOrganization<'_> {
         let group = Group::new(name, Uuid::new_v4(), location, version);
         let new = &group;
         let created = self.write(Purpose::Change, |mut change| async move {
-            let (caller, reach, _) = self.reach(&mut change, Action::ManageGroups).await?;
+            let (caller, reach, _) = self.authorize(&mut change, Action::ManageGroups).await?;
             change.insert_group(reach.id, new);
             let event = Event::GroupCreate(new);
             record(&mut change, reach.head, Actor::Caller(&caller), [event]);
@@ -124,7 +116,7 @@ impl InOrganization<'_> {
             change.set_timeouts(Some(CASCADE_TIMEOUT));
             let (access, group) =
                 change.access_to(&GROUP, self.credential, self.slug, name).await?;
-            let (caller, reach, _) = reach(access, Action::ManageGroups)?;
+            let (caller, reach, _) = authorize(access, Action::ManageGroups)?;
             let group = group.ok_or(Error::NO_GROUP)?;
             let revoked = change.delete_group_tokens(self.slug, reach.id, group.uuid).await?;
             change.delete_group(group.uuid);

@@ -2,7 +2,7 @@
 //! reach it.
 
 use super::audit::{Actor, Event, record};
-use super::{InOrganization, reach};
+use super::{InOrganization, authorize};
 use crate::access::Action;
 use crate::caller::Binding;
 use crate::error::{Error, Result};
@@ -15,7 +15,7 @@ impl InOrganization<'_> {
     /// Returns the token policy.
     pub async fn get_policy(self) -> Result<TokenPolicy> {
         let answer = self.service.store.access(self.credential, Some(self.slug)).await?;
-        let (_, reach, _) = reach(answer.access.clone(), Action::Read)?;
+        let (_, reach, _) = authorize(answer.access.clone(), Action::Read)?;
         Ok(reach.policy)
     }
 
@@ -31,7 +31,7 @@ impl InOrganization<'_> {
         }
         let policy = &policy;
         self.write(Purpose::Change, |mut change| async move {
-            let (caller, reach, _) = self.reach(&mut change, Action::ManagePolicy).await?;
+            let (caller, reach, _) = self.authorize(&mut change, Action::ManagePolicy).await?;
             if !policy.allow_unrestricted && caller.binding == Binding::Unrestricted {
                 return Err(Error::Conflict(
                     "this token would no longer reach the organization: use one that is bound to it"

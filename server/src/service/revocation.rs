@@ -2,14 +2,15 @@
 //! needs no credential, and its answer says nothing about the reported ones.
 
 use super::audit::{Actor, LEAK_REPORT, REVOKE, record, revocations};
-use super::{InOrganization, Service, only_user, reach};
+use super::{InOrganization, Service, authorize, only_user};
 use crate::access::{Action, Extent};
+use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::name::Name;
 use crate::records::{
     LeakReport, RevocationFilter, RevokeTokensRequest, RevokedTokenItem, RevokedTokens, Token,
 };
-use crate::store::{Purpose, Selection, View, WriteLock};
+use crate::store::{Purpose, Reach, Selection, TokensOf, View, WriteLock};
 use crate::token::{PlainToken, TokenDigest, TokenId};
 
 /// The maximum number of tokens that one request revokes, and of credentials in one report.
@@ -20,38 +21,45 @@ impl InOrganization<'_> {
     pub async fn revoke_tokens(self, request: RevokeTokensRequest) -> Result<RevokedTokens> {
         let in_use = self.in_use(request.filter.as_ref()).await?;
         let selection = selection(&request, &in_use)?;
-        let (revoked, more, extent) = if request.dry_run {
-            self.read(View::Snapshot, |mut view| async move {
-                let (caller, reach, extent) = self.reach(&mut view, Action::ManageTokens).await?;
-                let of = (self.slug, reach.id, only_user(extent, &caller));
-                let mut selected = view.selected_tokens(of, selection, MAX_TOKENS + 1).await?;
-                let more = selected.len() > MAX_TOKENS;
-                selected.truncate(MAX_TOKENS);
-                Ok((selected, more, extent))
-            })
-            .await?
+        if request.dry_run {
+            self.find_selected(selection).await
         } else {
-            self.write(Purpose::Revocation, |mut change| async move {
-                let (caller, reach, extent) = self.reach(&mut change, Action::ManageTokens).await?;
-                let of = (self.slug, reach.id, only_user(extent, &caller));
-                let revoked = change.delete_selected_tokens(of, selection, MAX_TOKENS).await?;
-                let more = revoked.len() == MAX_TOKENS
-                    && !change.selected_tokens(of, selection, 1).await?.is_empty();
-                if !revoked.is_empty() {
-                    let events = revocations(&revoked, REVOKE);
-                    record(&mut change, reach.head, Actor::Caller(&caller), events);
-                }
-                Ok((change, (revoked, more, extent)))
-            })
-            .await?
-        };
-        let shows_owner = extent == Extent::All;
-        let item = |(token, owner): (Token, Name)| {
-            let Token { name, id, .. } = token;
-            RevokedTokenItem { name, id, owner: Some(owner).filter(|_| shows_owner) }
-        };
-        let tokens = revoked.into_iter().map(item).collect();
-        Ok(RevokedTokens { tokens, dry_run: request.dry_run, more })
+            self.revoke_selected(selection).await
+        }
+    }
+
+    async fn find_selected(&self, selection: Selection<'_>) -> Result<RevokedTokens> {
+        self.read(View::Snapshot, |mut view| async move {
+            let (caller, reach, extent) = self.authorize(&mut view, Action::ManageTokens).await?;
+            let of = self.listed_tokens(&caller, &reach, extent);
+            let mut tokens = view.selected_tokens(of, selection, MAX_TOKENS + 1).await?;
+            let more = tokens.len() > MAX_TOKENS;
+            tokens.truncate(MAX_TOKENS);
+            Ok(RevokedTokens { tokens: items(tokens, extent), dry_run: true, more })
+        })
+        .await
+    }
+
+    async fn revoke_selected(&self, selection: Selection<'_>) -> Result<RevokedTokens> {
+        self.write(Purpose::Revocation, |mut change| async move {
+            let (caller, reach, extent) = self.authorize(&mut change, Action::ManageTokens).await?;
+            let of = self.listed_tokens(&caller, &reach, extent);
+            let tokens = change.delete_selected_tokens(of, selection, MAX_TOKENS).await?;
+            let more = tokens.len() == MAX_TOKENS
+                && !change.selected_tokens(of, selection, 1).await?.is_empty();
+            if !tokens.is_empty() {
+                let events = revocations(&tokens, REVOKE);
+                record(&mut change, reach.head, Actor::Caller(&caller), events);
+            }
+            let tokens = items(tokens, extent);
+            Ok((change, RevokedTokens { tokens, dry_run: false, more }))
+        })
+        .await
+    }
+
+    /// Returns the tokens that the caller can list.
+    fn listed_tokens(&self, caller: &Caller, reach: &Reach, extent: Extent) -> TokensOf<'_> {
+        TokensOf { slug: self.slug, organization: reach.id, user: only_user(extent, caller) }
     }
 
     /// Returns the tokens that a filter by last use must exclude: the calling token, and those whose use
@@ -61,7 +69,7 @@ impl InOrganization<'_> {
             return Ok(Vec::new());
         };
         let access = self.service.store.access(self.credential, Some(self.slug)).await?;
-        let (caller, ..) = reach(access.access.clone(), Action::ManageTokens)?;
+        let (caller, ..) = authorize(access.access.clone(), Action::ManageTokens)?;
         let Some(uses) = &self.service.uses else {
             let message = "this server does not record when tokens are used: use other members of \
                            the filter, or ask the operator to start it without --no-last-use";
@@ -73,6 +81,15 @@ impl InOrganization<'_> {
         }
         Ok([vec![caller.token], uses.unwritten().await].concat())
     }
+}
+
+/// Returns the items of an answer. Callers who can list all tokens also see the owners.
+fn items(tokens: Vec<(Token, Name)>, extent: Extent) -> Vec<RevokedTokenItem> {
+    let item = |(Token { name, id, .. }, owner)| {
+        let owner = Some(owner).filter(|_| extent == Extent::All);
+        RevokedTokenItem { name, id, owner }
+    };
+    tokens.into_iter().map(item).collect()
 }
 
 /// Converts a request to a selection of tokens.

@@ -2,15 +2,17 @@
 
 use super::audit::{Actor, Event, record};
 use super::minting::{NO_ADDRESS, new_secret};
-use super::{InOrganization, Service, policy, reach};
+use super::{InOrganization, Service, authorize, policy};
 use crate::access::{Action, Extent, decide};
-use crate::caller::Origin;
+use crate::caller::{Caller, Origin};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::records::{
     CreatedToken, MintedToken, RotateTokenRequest, RotatedToken, Token, TokenDetails,
 };
-use crate::store::{FoundDetails, FoundToken, Purpose, TOKEN_DETAILS, TokenKey, View, WriteLock};
+use crate::store::{
+    Access, FoundDetails, FoundToken, Purpose, Reach, TOKEN_DETAILS, TokenKey, View, WriteLock,
+};
 use crate::token::{TokenDigest, TokenId};
 use tokio::sync::mpsc::{Sender, channel};
 
@@ -35,30 +37,19 @@ impl InOrganization<'_> {
         let rotated = self.write(Purpose::Change, |mut change| async move {
             let (access, found) =
                 change.access_to(&TOKEN_DETAILS, self.credential, self.slug, id).await?;
-            let (caller, reach, extent) = reach(access, Action::ManageTokens)?;
-            let is_own = |found: &FoundDetails| found.user == caller.user;
-            let found = found.filter(|found| extent == Extent::All || is_own(found));
-            let found = found.ok_or(Error::NO_TOKEN)?;
-            if !is_own(&found) {
-                return Err(NOT_OWN_TOKEN);
-            }
-            if caller.token == id && caller.has_old_secret() {
-                return Err(OLD_SECRET);
-            }
-            let TokenDetails { name, group, scopes, created_at, .. } = found.details;
-            let mint = if group.is_some() { Action::MintGroupToken } else { Action::MintToken };
-            decide(&caller.binding, reach.place(), reach.role, mint)?;
-            let now = reach.head.time;
+            let (caller, reach, details) = authorize_rotation(access, found)?;
+            let TokenDetails { name, group, scopes, created_at, .. } = details;
+            let time = reach.head.time;
             let expires_at = match expiration {
-                None => found.details.expires_at,
-                requested => policy::expiry(Some(&reach.policy), requested, now)?,
+                None => details.expires_at,
+                requested => policy::expiry(Some(&reach.policy), requested, time)?,
             };
-            let limits = Limits { expires_at, allowed_ips: found.details.allowed_ips };
+            let limits = Limits { expires_at, allowed_ips: details.allowed_ips };
             let limits = limits.within(&caller.outer_limits()).ok_or(NO_ADDRESS)?;
-            let overlap_ends = overlap.unwrap_or_default().end(now);
+            let overlap_ends = overlap.unwrap_or_default().end(time);
             let overlap_ends =
                 overlap_ends.map(|end| limits.expires_at.map_or(end, |expiry| expiry.min(end)));
-            change.rotate_token((reach.id, id), digest, &limits, (now, overlap_ends));
+            change.rotate_token(reach.id, id, digest, &limits, time, overlap_ends);
             let organization = Some(self.slug.clone());
             let token = Token { name, id, organization, group, scopes, created_at };
             let event =
@@ -70,6 +61,24 @@ impl InOrganization<'_> {
         let created = CreatedToken { minted: MintedToken { name, id, token: secret }, expires_at };
         Ok(RotatedToken { created, previous_secret_expires_at })
     }
+}
+
+/// Returns the caller, the organization and the token, if the caller may rotate it.
+fn authorize_rotation(
+    access: Access,
+    found: Option<FoundDetails>,
+) -> Result<(Caller, Reach, TokenDetails)> {
+    let (caller, reach, extent) = authorize(access, Action::ManageTokens)?;
+    let FoundDetails { details, user } = found.ok_or(Error::NO_TOKEN)?;
+    if user != caller.user {
+        return Err(if extent == Extent::All { NOT_OWN_TOKEN } else { Error::NO_TOKEN });
+    }
+    if caller.token == details.id && caller.has_old_secret() {
+        return Err(OLD_SECRET);
+    }
+    let mint = if details.group.is_some() { Action::MintGroupToken } else { Action::MintToken };
+    decide(&caller.binding, reach.place(), reach.role, mint)?;
+    Ok((caller, reach, details))
 }
 
 /// How many refused credentials may be queued for a look-up.

@@ -2,7 +2,7 @@
 
 use super::audit::{Actor, Event, REVOKE, record};
 use super::list_cache::{CachedList, ListKey, Version};
-use super::{InOrganization, Service, only_user, page_size, reach};
+use super::{InOrganization, Service, authorize, only_user, page_after};
 use crate::access::{Action, Extent, OwnAction, decide, decide_own, may_do_all};
 use crate::caller::Credential;
 use crate::error::{Error, Result};
@@ -31,7 +31,7 @@ impl Service {
         credential: &Credential,
         after: Option<Position>,
     ) -> Result<Page<Token, Position>> {
-        let range = (after.unwrap_or(0), page_size(after.as_ref()));
+        let range = page_after(after);
         self.read(View::TokenPage, |mut view| async move {
             let (access, page) = view.own_tokens(credential, range).await?;
             decide_own(&access.caller.binding, OwnAction::ManageTokens)?;
@@ -102,7 +102,7 @@ impl InOrganization<'_> {
         after: Option<TokenCursor>,
         write: impl Fn(Vec<OrganizationToken>) -> Result<Bytes>,
     ) -> Result<(Bytes, Option<TokenCursor>)> {
-        let range = (after.map_or(0, |after| after.0), page_size(after.as_ref()));
+        let range = page_after(after.map(|after| after.0));
         let (write, cache) = (&write, &self.service.list_cache);
         let sees_all = |role| may_do_all(role, Action::ManageTokens);
         let (credential, slug, store) = (self.credential, self.slug, &self.service.store);
@@ -146,7 +146,7 @@ impl InOrganization<'_> {
         self.read(View::Statement, |mut view| async move {
             let found = view.access_to(&TOKEN_DETAILS, self.credential, self.slug, id).await?;
             let (access, token) = found;
-            let (caller, _, extent) = reach(access, Action::ManageTokens)?;
+            let (caller, _, extent) = authorize(access, Action::ManageTokens)?;
             let FoundDetails { mut details, .. } = token
                 .filter(|token| extent == Extent::All || token.user == caller.user)
                 .ok_or(Error::NO_TOKEN)?;
@@ -162,7 +162,7 @@ impl InOrganization<'_> {
     pub async fn revoke_token(self, id: TokenId) -> Result<()> {
         self.write(Purpose::Revocation, |mut change| async move {
             let (access, token) = change.access_to(&TOKEN, self.credential, self.slug, id).await?;
-            let (caller, reach, extent) = reach(access, Action::ManageTokens)?;
+            let (caller, reach, extent) = authorize(access, Action::ManageTokens)?;
             let token = token.filter(|token| {
                 token.organization == Some(reach.id)
                     && (extent == Extent::All || token.user == caller.user)

@@ -83,8 +83,7 @@ impl CachedAccess {
 impl Default for AccessCache {
     fn default() -> Self {
         let slots = Box::new(array::from_fn(|_| AtomicU64::default()));
-        let (everything, changes) = Default::default();
-        Self { entries: Cache::new(CAPACITY), slots, everything, changes }
+        Self { entries: Cache::new(CAPACITY), slots, everything: 0.into(), changes: 0.into() }
     }
 }
 

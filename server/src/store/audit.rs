@@ -15,7 +15,6 @@ use crate::caller::{Credential, Origin};
 use crate::name::Slug;
 use crate::records::AuditLog;
 use chain::{AnyChain, Chain, Hash};
-use chrono::{DateTime, Utc};
 use std::cmp::Reverse;
 use verifier::Verifier;
 
@@ -50,6 +49,15 @@ const PAGE_OF_LOG: &str = page_with_access!(
      AND sequence <= coalesce($3, (SELECT log_entries FROM c)) - $4
      ORDER BY sequence DESC LIMIT $5) AS p"
 );
+
+/// The position of a part of an audit page.
+#[derive(Clone, Copy, Debug)]
+pub struct AuditPosition {
+    /// The number of entries in the log when the first part was read; `None` for the first part.
+    pub total: Option<i64>,
+    /// The number of newer entries before this part.
+    pub skipped: i64,
+}
 
 /// The author of a change.
 #[derive(Clone, Copy, Debug)]
@@ -98,13 +106,13 @@ impl Store {
 }
 
 impl Snapshot {
-    /// Returns the caller and at most `limit` entries of an organization's log, newest first. Skips
-    /// entries that are newer than number `total`, if given, and then the `skipped` newest ones.
+    /// Returns the caller and at most `limit` entries of an organization's log, newest first.
     pub async fn audit_page(
         &mut self,
         credential: &Credential,
         slug: &Slug,
-        (total, skipped, limit): (Option<i64>, i64, i64),
+        AuditPosition { total, skipped }: AuditPosition,
+        limit: i64,
     ) -> Result<(Access, Vec<AuditLog>)> {
         let statement = sql!(PAGE_OF_LOG, &credential.digest, slug, total, skipped, limit);
         let read = |row: &dyn Row, from| Ok((row.get(from + 6)?, rows::audit_log(row, from)?));
@@ -127,10 +135,10 @@ impl Transaction {
     pub fn record(&mut self, mut head: ChainHead, author: &Author<'_>, entries: Vec<NewEntry>) {
         let mut entries = entries.into_iter().peekable();
         while entries.peek().is_some() {
-            let (start, time) = (head.entries, head.time);
+            let before = head.clone();
             let links = entries.by_ref().take(BULK);
             let links: Vec<_> = links.map(|entry| (head.append(author, &entry), entry)).collect();
-            let statement = self.insert_entries(head.chain, author, (start, time), links);
+            let statement = self.insert_entries(&before, author, links);
             self.execute(statement.invalidating(Invalidation::Nothing));
         }
         let (update, key) = match head.chain {
@@ -143,14 +151,14 @@ impl Transaction {
         self.execute(update.invalidating(head.invalidation()));
     }
 
-    /// Returns the statement that adds entries of this time, numbered from `start` + 1.
+    /// Returns the statement that adds entries after `head`.
     fn insert_entries(
         &self,
-        chain: Chain,
+        head: &ChainHead,
         author: &Author<'_>,
-        (start, time): (i64, DateTime<Utc>),
         links: Vec<(Hash, NewEntry)>,
     ) -> Statement {
+        let ChainHead { chain, time, entries: start, .. } = *head;
         let (organization, user) = match chain {
             Chain::Organization(id) => (id.into(), Value::Null),
             Chain::User(id) => (Value::Null, id.into()),

@@ -6,7 +6,7 @@ use super::statement::{Row, sql};
 use super::{Result, Snapshot, Transaction, rows};
 use crate::caller::{Credential, OrganizationId, Role, UserId};
 use crate::name::{Name, Slug};
-use crate::records::{Group, Member, Organization, Page, TokenPolicy};
+use crate::records::{Group, Member, Organization, Page, PageRange, TokenPolicy};
 use uuid::Uuid;
 
 /// A list, ordered by the unique names of its items. `statement` reads the [`Access`] and a page of
@@ -66,9 +66,8 @@ impl Snapshot {
         list: &List<T, N>,
         credential: &Credential,
         slug: Option<&Slug>,
-        (after, limit): (Option<&N>, u32),
+        PageRange { after, limit }: PageRange<&str>,
     ) -> Result<(Access, Page<T, N>)> {
-        let after = after.map_or("", N::as_ref);
         let statement = sql!(list.statement, &credential.digest, slug, after, limit);
         let listed = self.access_with_page(credential, slug, statement, list.read);
         let (access, mut items) = listed.await?;

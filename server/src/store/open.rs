@@ -80,7 +80,7 @@ impl Store {
             }
             _ => return Err(broken(UNKNOWN_URL)),
         };
-        let (access_cache, access_batcher) = Default::default();
+        let (access_cache, access_batcher) = (Arc::default(), Arc::default());
         Ok(Self { backend, counts, clock, access_cache, access_batcher })
     }
 

@@ -19,6 +19,8 @@ use serde::Serialize;
 pub struct FoundUser {
     /// The primary key of the user.
     pub id: UserId,
+    /// The username.
+    pub username: Name,
     /// The head of the user's audit chain.
     pub head: ChainHead,
     /// Whether the user's tokens are refused.
@@ -55,10 +57,11 @@ pub struct Membership {
     pub target: Option<TargetMember>,
 }
 
-/// Reads columns: id, time, entries, hash, disabled.
+/// Reads columns: id, username, time, entries, hash, disabled.
 fn found_user(row: &dyn Row) -> Result<FoundUser> {
-    let id = row.get(0)?;
-    Ok(FoundUser { id, head: rows::head(row, 1, Chain::User(id))?, is_disabled: row.get(4)? })
+    let (id, username) = (row.get(0)?, row.get(1)?);
+    let head = rows::head(row, 2, Chain::User(id))?;
+    Ok(FoundUser { id, username, head, is_disabled: row.get(5)? })
 }
 
 /// The columns of [`membership`], of the organization `o`, the user `x` and the member `y`.
@@ -89,7 +92,7 @@ impl Snapshot {
 
     /// Returns the user of this name, unless the user was removed.
     pub async fn user(&mut self, username: &Name) -> Result<Option<FoundUser>> {
-        let text = "SELECT id, now_ms(), entries, hash, disabled FROM users
+        let text = "SELECT id, username, now_ms(), entries, hash, disabled FROM users
              WHERE username = $1 AND email <> ''";
         self.first(sql!(text, username), found_user).await
     }
@@ -260,7 +263,7 @@ impl Transaction {
     pub async fn insert_user(&mut self, username: &Name, email: &Email) -> Result<FoundUser> {
         let text = "INSERT INTO users (username, email) VALUES ($1, $2) ON CONFLICT (username)
              DO UPDATE SET email = excluded.email, disabled = 0 WHERE users.email = ''
-             RETURNING id, now_ms(), entries, hash, disabled";
+             RETURNING id, username, now_ms(), entries, hash, disabled";
         let insert = sql!(text, username, email.as_str());
         self.first(insert, found_user).await?.ok_or(Error::Exists)
     }

@@ -34,9 +34,13 @@ pub struct Counts {
 
 impl Default for Counts {
     fn default() -> Self {
-        let commits = Histogram::new(BATCH_SIZES);
-        let (statements, round_trips, swept_tokens, failed_sweeps) = Default::default();
-        Self { statements, round_trips, commits, swept_tokens, failed_sweeps }
+        Self {
+            statements: Counter::default(),
+            round_trips: Counter::default(),
+            commits: Histogram::new(BATCH_SIZES),
+            swept_tokens: Counter::default(),
+            failed_sweeps: Counter::default(),
+        }
     }
 }
 

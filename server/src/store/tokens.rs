@@ -7,7 +7,7 @@ mod selection;
 
 pub use list::TokenPage;
 pub use place::{TokenPlace, read_place};
-pub use selection::Selection;
+pub use selection::{Selection, TokensOf};
 
 use super::access::FoundToken;
 use super::access_cache::Invalidation;
@@ -64,14 +64,16 @@ impl Transaction {
         self.execute(insert.invalidating(Invalidation::Nothing));
     }
 
-    /// Replaces the secret and the limits of a token of an organization. The old secret is accepted
-    /// until `overlap_ends`, if that is given. Older secrets are refused at once.
+    /// Replaces the secret and the limits of a token of an organization, at this time. The old secret
+    /// is accepted until `overlap_ends`, if that is given. Older secrets are refused at once.
     pub fn rotate_token(
         &mut self,
-        (organization, id): (OrganizationId, TokenId),
+        organization: OrganizationId,
+        id: TokenId,
         digest: &TokenDigest,
         limits: &Limits,
-        (now, overlap_ends): (DateTime<Utc>, Option<DateTime<Utc>>),
+        time: DateTime<Utc>,
+        overlap_ends: Option<DateTime<Utc>>,
     ) {
         let retire = "INSERT INTO retired_secrets (digest, position)
              SELECT digest, position FROM tokens WHERE id = $1";
@@ -80,7 +82,8 @@ impl Transaction {
              previous_digest = CASE WHEN CAST($1 AS BIGINT) IS NULL THEN NULL ELSE digest END,
              digest = $2, rotated_at = $3, expires_at = $4, allowed_ips = $5 WHERE id = $6";
         let Limits { expires_at, allowed_ips } = limits;
-        let update = sql!(update, overlap_ends, digest, now, *expires_at, allowed_ips.as_ref(), id);
+        let update =
+            sql!(update, overlap_ends, digest, time, *expires_at, allowed_ips.as_ref(), id);
         self.execute(update.invalidating(Invalidation::Organization(organization)));
     }
 

@@ -5,7 +5,7 @@ use crate::stage::{Backend, Stage, acme, all, bound, credential, list_tokens, na
 use libtest_mimic::Trial;
 use orgtokens_server::caller::Role;
 use orgtokens_server::error::Error;
-use orgtokens_server::records::PageQuery;
+use orgtokens_server::records::{PageQuery, PageRange};
 use orgtokens_server::store::{Purpose, Store, View, WriteLock};
 
 pub fn trials() -> Vec<Trial> {
@@ -86,7 +86,7 @@ async fn tokens_are_paged_oldest_first(backend: Backend) {
     for sees_all in [|_| true, |_| false] {
         let (mut paged, mut after) = (Vec::new(), Some(0));
         while let Some(position) = after {
-            let range = (position, 3);
+            let range = PageRange { after: position, limit: 3 };
             let found = view.organization_tokens(&stage.owner, &slug, sees_all, range).await;
             let (_, page) = found.expect("a page");
             assert!(page.tokens.items.len() <= 3);

@@ -21,7 +21,7 @@ impl Operator<'_> {
             for Membership { slug, target, .. } in change.memberships(user.id).await? {
                 members::keep_an_owner(&slug, username, &target.ok_or(NO_USER)?)?;
             }
-            set_disabled(change, username, user, true);
+            set_disabled(change, user, true);
             Ok(())
         })
         .await
@@ -31,7 +31,7 @@ impl Operator<'_> {
     pub async fn enable_user(&self, username: &Name) -> Result<()> {
         self.write(Purpose::Change, async |change| {
             let user = lock(change, username).await?;
-            set_disabled(change, username, user, false);
+            set_disabled(change, user, false);
             Ok(())
         })
         .await
@@ -43,7 +43,7 @@ impl Operator<'_> {
         self.write(Purpose::Revocation, async |change| {
             change.set_timeouts(None);
             let user = lock(change, username).await?;
-            let count = end_memberships(change, username, &user).await?;
+            let count = end_memberships(change, &user).await?;
             let revoked = change.delete_unrestricted_tokens(user.id).await?;
             change.delete_user(user.id);
             let events = revocations(&revoked, "user-rm").chain([Event::UserRm(username)]);
@@ -66,7 +66,7 @@ pub(super) async fn add(change: &mut Transaction, username: &Name, email: &Email
     let added = change.insert_user(username, email).await;
     let user = added.map_err(|error| Error::from(error).or_taken(taken))?;
     // An organization may have added a user of this name while an earlier one was being removed.
-    end_memberships(change, username, &user).await?;
+    end_memberships(change, &user).await?;
     record(change, user.head, Actor::Operator, [Event::UserAdd(username)]);
     Ok(())
 }
@@ -78,23 +78,20 @@ async fn lock(change: &mut Transaction, username: &Name) -> Result<FoundUser> {
 }
 
 /// Removes a user from all organizations. Returns how many tokens were revoked.
-async fn end_memberships(
-    change: &mut Transaction,
-    username: &Name,
-    user: &FoundUser,
-) -> Result<usize> {
+async fn end_memberships(change: &mut Transaction, user: &FoundUser) -> Result<usize> {
     let mut count = 0;
     for membership in change.memberships(user.id).await? {
-        count += members::remove(change, Actor::Operator, membership, username).await?;
+        count += members::remove(change, Actor::Operator, membership, &user.username).await?;
     }
     Ok(count)
 }
 
-fn set_disabled(change: &mut Transaction, username: &Name, user: FoundUser, is_disabled: bool) {
-    if user.is_disabled != is_disabled {
-        change.set_disabled(user.id, is_disabled);
-        let event =
-            if is_disabled { Event::UserDisable(username) } else { Event::UserEnable(username) };
-        record(change, user.head, Actor::Operator, [event]);
+fn set_disabled(change: &mut Transaction, user: FoundUser, is_disabled: bool) {
+    if user.is_disabled == is_disabled {
+        return;
     }
+    change.set_disabled(user.id, is_disabled);
+    let name = &user.username;
+    let event = if is_disabled { Event::UserDisable(name) } else { Event::UserEnable(name) };
+    record(change, user.head, Actor::Operator, [event]);
 }

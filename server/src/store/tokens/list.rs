@@ -8,7 +8,7 @@ use super::super::{Result, Snapshot, Store, View, broken, rows};
 use super::Position;
 use crate::caller::{Credential, OrganizationId, Role, UserId};
 use crate::name::{Name, Slug};
-use crate::records::{OrganizationToken, Page, Token};
+use crate::records::{OrganizationToken, Page, PageRange, Token};
 use chrono::{DateTime, Utc};
 
 /// A page of tokens, in the order of minting.
@@ -141,7 +141,7 @@ impl Snapshot {
         credential: &Credential,
         slug: &Slug,
         sees_all: fn(Role) -> bool,
-        (after, limit): (Position, u32),
+        PageRange { after, limit }: PageRange<Position>,
     ) -> Result<(Access, TokenPage)> {
         if self.connection.is_postgres() {
             let roles = Role::ALL.iter().filter(|role| sees_all(**role));
@@ -177,7 +177,7 @@ impl Snapshot {
         credential: &Credential,
         slug: &Slug,
         username: &Name,
-        (after, limit): (Position, u32),
+        PageRange { after, limit }: PageRange<Position>,
     ) -> Result<(Access, Option<TargetMember>, Page<Token, Position>)> {
         let is_postgres = self.connection.is_postgres();
         let text = if is_postgres { OF_MEMBER_POSTGRES } else { OF_MEMBER_SQLITE };
@@ -198,7 +198,7 @@ impl Snapshot {
     pub async fn own_tokens(
         &mut self,
         credential: &Credential,
-        (after, limit): (Position, u32),
+        PageRange { after, limit }: PageRange<Position>,
     ) -> Result<(Access, Page<Token, Position>)> {
         let (access, page) = if self.connection.is_postgres() {
             let statement = sql!(OWN_WITH_ACCESS, &credential.digest, Value::Null, after, limit);
@@ -218,16 +218,18 @@ impl Snapshot {
     /// no more index entries than that.
     pub async fn count_tokens(
         &mut self,
-        (user, user_limit): (UserId, i64),
-        (organization, organization_limit): (Option<OrganizationId>, i64),
-    ) -> Result<[i64; 2]> {
+        user: UserId,
+        user_limit: i64,
+        organization: Option<OrganizationId>,
+        organization_limit: i64,
+    ) -> Result<(i64, i64)> {
         let text = "SELECT
              (SELECT count(*) FROM (SELECT 1 FROM tokens WHERE user_id = $1
              AND (expires_at IS NULL OR expires_at > now_ms()) LIMIT $2) AS u),
              (SELECT count(*) FROM (SELECT 1 FROM tokens WHERE organization_id = $3
              AND (expires_at IS NULL OR expires_at > now_ms()) LIMIT $4) AS o)";
         let statement = sql!(text, user, user_limit, organization, organization_limit);
-        let counted = self.first(statement, |row| Ok([row.get(0)?, row.get(1)?])).await?;
+        let counted = self.first(statement, |row| Ok((row.get(0)?, row.get(1)?))).await?;
         counted.ok_or_else(|| broken("a count returned no row"))
     }
 

@@ -16,6 +16,14 @@ pub enum Selection<'a> {
     Filter(&'a RevocationFilter, &'a [TokenId]),
 }
 
+/// The tokens that a request selects from: those of an organization, or of one user in it.
+#[derive(Clone, Copy, Debug)]
+pub struct TokensOf<'a> {
+    pub slug: &'a Slug,
+    pub organization: OrganizationId,
+    pub user: Option<UserId>,
+}
+
 const BY_USER: &str = " INDEXED BY tokens_by_user_in_organization";
 
 /// Selected tokens `x`, in the order of minting.
@@ -27,9 +35,9 @@ struct Range {
     parameters: Vec<Value>,
 }
 
-/// Selects at most `limit` live tokens of an organization, or of one user in it.
+/// Selects at most `limit` live tokens.
 fn range(
-    (organization, user): (OrganizationId, Option<UserId>),
+    TokensOf { organization, user, .. }: TokensOf<'_>,
     selection: Selection<'_>,
     limit: usize,
     is_postgres: bool,
@@ -88,24 +96,22 @@ fn range(
 }
 
 impl Snapshot {
-    /// Returns at most `limit` selected tokens of an organization, or of one user in it, with their
-    /// owners, in the order of minting.
+    /// Returns at most `limit` selected tokens with their owners, in the order of minting.
     pub async fn selected_tokens(
         &mut self,
-        (slug, organization, user): (&Slug, OrganizationId, Option<UserId>),
+        of: TokensOf<'_>,
         selection: Selection<'_>,
         limit: usize,
     ) -> Result<Vec<(Token, Name)>> {
-        let is_postgres = self.connection.is_postgres();
         let Range { index, condition, parameters } =
-            range((organization, user), selection, limit, is_postgres);
+            range(of, selection, limit, self.connection.is_postgres());
         let select = format!(
             "SELECT x.id, x.name, x.created_at, x.scopes, g.name, w.username
              FROM tokens x{index} JOIN users w ON w.id = x.user_id
              LEFT JOIN organization_groups g ON g.uuid = x.group_uuid WHERE {condition}"
         );
         let read = |row: &dyn Row| {
-            let organization = Some(slug.clone());
+            let organization = Some(of.slug.clone());
             let token = Token { organization, ..rows::bound_token(row, 0)? };
             Ok((token, row.get(5)?))
         };
@@ -117,17 +123,16 @@ impl Transaction {
     /// Revokes the tokens that [`Snapshot::selected_tokens`] returns, and returns them.
     pub async fn delete_selected_tokens(
         &mut self,
-        (slug, organization, user): (&Slug, OrganizationId, Option<UserId>),
+        of: TokensOf<'_>,
         selection: Selection<'_>,
         limit: usize,
     ) -> Result<Vec<(Token, Name)>> {
-        let is_postgres = self.connection.is_postgres();
         let Range { index, condition, parameters } =
-            range((organization, user), selection, limit, is_postgres);
+            range(of, selection, limit, self.connection.is_postgres());
         let range =
             format!("position IN (SELECT x.position FROM tokens x{index} WHERE {condition})");
-        let invalidation = Invalidation::Organization(organization);
-        self.delete_tokens(Some(slug), &range, parameters, invalidation).await
+        let invalidation = Invalidation::Organization(of.organization);
+        self.delete_tokens(Some(of.slug), &range, parameters, invalidation).await
     }
 }
 
@@ -145,7 +150,7 @@ mod tests {
             last_used_before: None,
             never_used: Some(true),
         };
-        let name = || "a".parse().ok();
+        let (slug, name) = ("a".parse().unwrap(), || "a".parse().ok());
         let (owner, group) = (
             RevocationFilter { owner: name(), ..empty() },
             RevocationFilter { group: name(), ..empty() },
@@ -161,8 +166,8 @@ mod tests {
             (Some(UserId(0)), Selection::Filter(&empty(), &[]), by_user),
             (None, Selection::Filter(&group, &[]), "tokens_by_group (group_uuid=?)"),
         ] {
-            let Range { index: hint, condition, parameters } =
-                range((OrganizationId(0), user), selection, 1, false);
+            let of = TokensOf { slug: &slug, organization: OrganizationId(0), user };
+            let Range { index: hint, condition, parameters } = range(of, selection, 1, false);
             let select = format!("SELECT x.position FROM tokens x{hint} WHERE {condition}");
             let plan = plan(&Statement::new(select, parameters));
             assert!(plan.contains(&["SEARCH x USING INDEX ", index].concat()), "{plan}");
