@@ -19,16 +19,29 @@ use std::fmt::Debug;
 use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
 
-/// Counts sequential scans of the large tables. It is null while another connection is open: a
-/// connection reports its scans when it is closed.
-const SEQUENTIAL_SCANS: &str = "SELECT sum(seq_scan)::bigint FROM pg_stat_user_tables
-    WHERE relname IN ('tokens', 'audit_log', 'members', 'organization_groups') AND NOT EXISTS (SELECT FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid())";
+/// Returns the sum of a counter of PostgreSQL for these tables. It waits until all other connections
+/// are closed: they report what they counted then.
+async fn sum(watcher: &tokio_postgres::Client, counter: &str, view: &str, tables: &str) -> i64 {
+    let statement = format!(
+        "SELECT sum({counter})::bigint FROM {view} WHERE relname IN ({tables}) AND NOT EXISTS
+         (SELECT FROM pg_stat_activity WHERE datname = current_database()
+         AND backend_type = 'client backend' AND pid <> pg_backend_pid())"
+    );
+    let mut sum = None;
+    eventually(async || {
+        let row = watcher.query_one(&statement, &[]).await.expect("a row");
+        sum = row.get::<_, Option<i64>>(0);
+        sum.is_some()
+    })
+    .await;
+    sum.expect("it is there")
+}
 
 pub fn trials() -> Vec<Trial> {
     trials!(
         [Backend::Postgres],
-        requests_use_indexes_even_of_small_tables;
+        requests_use_indexes_even_of_small_tables,
+        lists_read_no_tokens_of_other_users;
         Backend::BOTH,
         each_read_costs_the_listed_statements_and_round_trips,
         cached_access_costs_no_statement_or_one_round_trip,
@@ -44,16 +57,8 @@ async fn requests_use_indexes_even_of_small_tables(backend: Backend) {
     let watcher = connect(&database.url).await;
     // From now on the planner knows that the tables are small.
     watcher.batch_execute("ANALYZE").await.expect("statistics");
-    let sequential_scans = async || {
-        let mut count = None;
-        eventually(async || {
-            let row = watcher.query_one(SEQUENTIAL_SCANS, &[]).await.expect("a row");
-            count = row.get::<_, Option<i64>>(0);
-            count.is_some()
-        })
-        .await;
-        count
-    };
+    let tables = "'tokens', 'audit_log', 'members', 'organization_groups'";
+    let sequential_scans = || sum(&watcher, "seq_scan", "pg_stat_user_tables", tables);
     let before = sequential_scans().await;
     let service = Service::new(Store::open(&database.url).await.expect("the same database"));
     let service = service.with_last_use();
@@ -85,6 +90,35 @@ async fn requests_use_indexes_even_of_small_tables(backend: Backend) {
     within().revoke_token(id).await.expect_err("it is revoked");
     drop(service);
     assert_eq!(sequential_scans().await, before);
+}
+
+async fn lists_read_no_tokens_of_other_users(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let bob = stage.member("bob", Role::Member).await;
+    stage.here.mint_token(&bob, &name("ci"), &bound()).await.expect("a token");
+    let Stage { here, there, owner, database } = stage;
+    drop((here, there));
+    let watcher = connect(&database.url).await;
+    let add_tokens =
+        "INSERT INTO tokens (id, digest, name, user_id, organization_id, scopes, created_at)
+         SELECT substr(digest, 1, 16), digest, 't' || number, user_id, organization_id, 0, 0
+         FROM members, (SELECT number, sha256(number::text::bytea) AS digest
+         FROM generate_series(1, 200000) AS number) AS n WHERE username = 'owner'";
+    watcher.batch_execute(add_tokens).await.expect("tokens");
+    // From now on the planner knows that most tokens belong to one of few users.
+    watcher.batch_execute("VACUUM ANALYZE").await.expect("statistics");
+    let rows_read = || sum(&watcher, "idx_tup_read", "pg_stat_user_indexes", "'tokens'");
+    let before = rows_read().await;
+    let service = Service::new(Store::open(&database.url).await.expect("the same database"));
+    let (slug, username) = (acme(), name("bob"));
+    let tokens = service.within(&owner, &slug).list_member_tokens(&username, None).await;
+    assert_eq!(tokens.expect("a list").items.len(), 1);
+    assert_eq!(list_tokens(&service, &bob, None).await.expect("a list").items.len(), 1);
+    let tokens = service.list_own_tokens(&bob, None).await;
+    assert_eq!(tokens.expect("a list").items.len(), 2);
+    drop(service);
+    let read = rows_read().await - before;
+    assert!(read < 100, "{read} rows");
 }
 
 /// A service whose store counts only its own work.
