@@ -14,11 +14,11 @@ pub use routes::{catch_all_routes, dispatcher};
 use crate::context::Context;
 use crate::error::Error;
 use crate::handlers::Shortcut;
+use crate::http::BodyRead;
 use crate::http::reply::{self, Note};
 use dropshot::{HttpError, RawRequest, RequestContext};
 use futures::FutureExt;
 use http::{HeaderValue, StatusCode, header};
-use hyper::body::Body as _;
 use routes::Dispatch;
 use scopeguard::guard;
 use slog::{error, info};
@@ -53,14 +53,14 @@ async fn handle(
 async fn respond(
     dispatch: Arc<Dispatch>,
     rqctx: RequestContext<Context>,
-    request: Request,
+    mut request: Request,
 ) -> Response {
     let started = Instant::now();
     let server = Arc::clone(&rqctx.server);
     let (method, peer) = (rqctx.request.method().clone(), rqctx.request.remote_addr());
     let Context { metrics, connections, throttle, log, .. } = &server.private;
     let client = throttle.proxies.client(peer.ip(), rqctx.request.headers());
-    let (request_id, has_body) = (rqctx.request_id.clone(), !request.body().is_end_stream());
+    let (request_id, body_read) = (rqctx.request_id.clone(), BodyRead::watch(&mut request));
     let trace = Trace::of(rqctx.request.headers());
     let requests = connections.begin_request(peer);
     let active = guard(&requests, |requests| requests.end());
@@ -83,7 +83,7 @@ async fn respond(
     if response.status() == StatusCode::HTTP_VERSION_NOT_SUPPORTED {
         connections.close(peer);
     }
-    add_headers(&mut response, has_body);
+    add_headers(&mut response, body_read.is_none_or(|read| read.get()));
     let (operation, latency) = (metrics.operation(operation.as_deref()), started.elapsed());
     operation.record(response.status(), latency);
     // One line per request, and one more if the server failed. No token, query string or body is
@@ -108,12 +108,11 @@ async fn respond(
 }
 
 /// Adds the headers that no operation decides.
-fn add_headers(response: &mut Response, has_body: bool) {
-    let leaves_body_unread = matches!(response.status().as_u16(), 401 | 408 | 413 | 429);
+fn add_headers(response: &mut Response, is_body_read: bool) {
     let headers = response.headers_mut();
     // Answers depend on the credential, so no cache may keep them.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if has_body && leaves_body_unread {
+    if !is_body_read {
         // hyper closes the connection, and the client must know that (RFC 9112, 9.6).
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }

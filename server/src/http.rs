@@ -8,5 +8,5 @@ pub(crate) mod pieces;
 pub(crate) mod reply;
 
 pub use extract::parse_object;
-pub(crate) use extract::{Body, Deferred};
+pub(crate) use extract::{Body, BodyRead, Deferred};
 pub(crate) use reply::{Accepted, Answer, Reply};

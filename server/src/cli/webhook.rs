@@ -9,7 +9,7 @@ use orgtokens_server::service::Operator;
 pub enum WebhookCommand {
     /// List the deliveries that failed for 3 days and are no longer retried
     #[command(
-        after_help = "Example:\n  orgtokens-server webhook list --format json\n\nWhen a server starts, it deletes the deliveries of webhooks that are no longer in the\nsettings."
+        after_help = "Example:\n  orgtokens-server webhook list --format json\n\nWhen a server starts, it deletes the deliveries of webhooks that are not in its settings,\nunless another server delivers to them."
     )]
     List(Output),
     /// Retry deliveries that failed for 3 days, for 3 more days

@@ -19,12 +19,34 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fmt::Display;
 use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 const MAX_BYTES: usize = 64 * 1024;
 
 /// How long a body may take to arrive.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Tells whether a body was read to its end.
+#[derive(Clone, Default)]
+pub struct BodyRead(Arc<AtomicBool>);
+
+impl BodyRead {
+    /// Watches the body of a request, if it has one.
+    pub fn watch(request: &mut hyper::Request<dropshot::Body>) -> Option<Self> {
+        if request.body().is_end_stream() {
+            return None;
+        }
+        let read = Self::default();
+        request.extensions_mut().insert(read.clone());
+        Some(read)
+    }
+
+    pub fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 /// An extracted `E`, or the error. Reading it then fails with [`Error::Invalid`].
 pub struct Deferred<E>(std::result::Result<E, HttpError>);
@@ -90,6 +112,9 @@ impl<T: DeserializeOwned> Body<T> {
             Ok(Err(_)) => return Err(invalid("the body is incomplete: send it again")),
             Ok(Ok(body)) => body.to_bytes(),
         };
+        if let Some(BodyRead(read)) = parts.extensions.get() {
+            read.store(true, Ordering::Relaxed);
+        }
         // Some clients send a media type with an empty body, so it is not checked.
         if bytes.is_empty() {
             let missing = |_| invalid("there is no body: send a JSON object");

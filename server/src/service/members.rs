@@ -2,15 +2,15 @@
 //! organization keeps an owner.
 
 use super::audit::{Actor, Event, record, revocations};
-use super::{CASCADE_TIMEOUT, InOrganization, authorize, page_after};
+use super::list_cache::ListKey;
+use super::tokens::{TokenCursor, require_same_list};
+use super::{CASCADE_TIMEOUT, InOrganization, authorize, only_user, page_after};
 use crate::access::{Action, Extent, ROLE};
 use crate::caller::Role;
 use crate::error::{Error, Result};
 use crate::name::{Name, Slug};
 use crate::records::{Member, OrganizationToken, Page, TokenOwner};
-use crate::store::{
-    MEMBER, MEMBERS, Membership, Position, Purpose, TargetMember, Transaction, View,
-};
+use crate::store::{MEMBER, MEMBERS, Membership, Purpose, TargetMember, Transaction, View};
 
 impl InOrganization<'_> {
     /// Lists the members of an organization, by username.
@@ -36,20 +36,25 @@ impl InOrganization<'_> {
     pub async fn list_member_tokens(
         self,
         username: &Name,
-        after: Option<Position>,
-    ) -> Result<Page<OrganizationToken, Position>> {
-        let range = page_after(after);
+        after: Option<TokenCursor>,
+    ) -> Result<Page<OrganizationToken, TokenCursor>> {
+        let range = page_after(after.map(|after| after.0));
         self.read(View::Statement, |mut view| async move {
             let listed = view.member_tokens(self.credential, self.slug, username, range);
             let (access, target, page) = listed.await?;
-            let (caller, _, extent) = authorize(access, Action::ReadMemberTokens)?;
+            let (caller, reach, extent) = authorize(access, Action::ReadMemberTokens)?;
             if extent == Extent::Own && *username != caller.username {
                 return Err(ROLE);
             }
             let target = target.filter(|target| target.role.is_some()).ok_or(Error::NO_MEMBER)?;
+            let key = ListKey(reach.id, only_user(extent, &caller));
+            require_same_list(after, key)?;
             let owner = TokenOwner { username: username.clone(), email: target.email };
             let owner = Some(owner).filter(|_| extent == Extent::All);
-            Ok(page.map(|token| OrganizationToken { token, owner: owner.clone() }))
+            let items = page.items.into_iter();
+            let items = items.map(|token| OrganizationToken { token, owner: owner.clone() });
+            let next = page.next.map(|position| TokenCursor(position, key));
+            Ok(Page { items: items.collect(), next })
         })
         .await
     }

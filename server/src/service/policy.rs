@@ -19,7 +19,8 @@ impl InOrganization<'_> {
         Ok(reach.policy)
     }
 
-    /// Replaces the token policy. It applies to tokens that are minted or rotated afterwards.
+    /// Replaces the token policy. It applies to tokens that are minted afterwards, and to
+    /// expirations that a rotation asks for.
     pub async fn update_policy(self, policy: TokenPolicy) -> Result<TokenPolicy> {
         let (default, maximum) = (&policy.default_expiration, &policy.maximum_expiration);
         let length = |lifetime: &Lifetime| lifetime.duration().unwrap_or(TimeDelta::MAX);

@@ -18,11 +18,18 @@ use chrono::{DateTime, Utc};
 
 /// The position of a page of a list: after this token, in the list of the first page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TokenCursor(Position, ListKey);
+pub struct TokenCursor(pub(super) Position, pub(super) ListKey);
 
-/// The caller's role decides which tokens a list shows. If it changes between two pages, the client would
-/// miss tokens.
-const OTHER_LIST: Error = Error::Forbidden("your role has changed: read the list again");
+/// Refuses a page of another list than the one before it: the caller's role decides what a list shows,
+/// and has changed. The client would miss tokens or owners.
+pub(super) fn require_same_list(after: Option<TokenCursor>, key: ListKey) -> Result<()> {
+    let is_other = after.is_some_and(|after| after.1 != key);
+    if is_other {
+        Err(Error::Forbidden("your role has changed: read the list again"))
+    } else {
+        Ok(())
+    }
+}
 
 impl Service {
     /// Lists the tokens of the caller's user within the token's binding, in the order of minting.
@@ -125,9 +132,7 @@ impl InOrganization<'_> {
             let listed = view.organization_tokens(credential, slug, sees_all, range);
             let (access, page) = listed.await?;
             let (key, version) = list_key(&access)?;
-            if after.is_some_and(|after| after.1 != key) {
-                return Err(OTHER_LIST);
-            }
+            require_same_list(after, key)?;
             let TokenPage { tokens, valid_until } = page;
             let bytes = write(tokens.items)?;
             if let Some(version) = version

@@ -277,7 +277,7 @@ fn check_reports_what_it_found() {
     let database = Database::new();
     let server = Running::start(&database, &[]);
     let said = database.run("check", &[]);
-    let expected = "the schema has version 4\nevery page, index, row and reference is whole\nthe audit log is intact: 3 entries in 2 chains\n";
+    let expected = "the schema has version 4\nevery page, index, row and reference is intact\nthe audit log is intact: 3 entries in 2 chains\n";
     assert_eq!(said, expected);
     drop(server);
     let copy = database.folder().join("copy.db");

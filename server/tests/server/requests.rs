@@ -52,11 +52,18 @@ fn every_refusal_has_the_error_body_of_the_contract() {
 }
 
 #[test]
-fn a_refusal_that_leaves_the_body_unread_says_that_the_connection_closes() {
+fn a_response_that_leaves_the_body_unread_says_that_the_connection_closes() {
     let (server, _database, auth) = world();
     let head = "POST /v1/auth/api-tokens/ci HTTP/1.1\nHost: a\nContent-Length: 2";
     let refused = raw(&server, &auth, head, "");
     assert_eq!((refused.status, refused.header("connection")), (401, Some("close")));
+    for (status, request) in
+        [(404, "POST /v1/nowhere"), (405, "PUT /v1/user"), (200, "GET /v1/user")]
+    {
+        let head = format!("{request} HTTP/1.1\nHost: a\n{{auth}}\nContent-Length: 2");
+        let answer = raw(&server, &auth, &head, "");
+        assert_eq!((answer.status, answer.header("connection")), (status, Some("close")));
+    }
     // A body that was read leaves the connection open.
     let taken = [head, "\n{auth}\n\n{}", head, "\n{auth}\nConnection: close"].concat();
     let answers = raw(&server, &auth, &taken, "{}");

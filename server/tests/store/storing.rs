@@ -110,9 +110,16 @@ async fn a_list_breaks_off_if_the_role_of_its_reader_changes_what_it_shows(backe
     for role in [Role::Viewer, Role::Admin] {
         let first = list_tokens(&stage.here, &bob, None).await.expect("a page");
         assert!(first.next.is_some());
+        let of_member = async |after| {
+            stage.here.within(&bob, &organization).list_member_tokens(&name("bob"), after).await
+        };
+        let first_of_member = of_member(None).await.expect("a page");
+        assert!(first_of_member.next.is_some());
         let owner = stage.here.within(&stage.owner, &organization);
         owner.update_member(&name("bob"), role).await.expect("another role");
         let later = list_tokens(&stage.there, &bob, first.next).await;
+        assert!(matches!(later, Err(Error::Forbidden(_))), "{role}");
+        let later = of_member(first_of_member.next).await;
         assert!(matches!(later, Err(Error::Forbidden(_))), "{role}");
     }
 }

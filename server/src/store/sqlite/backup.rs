@@ -108,7 +108,7 @@ pub fn check(connection: &Connection) -> Result<CheckReport> {
     faults.extend(open::dangling_references(connection, FAULTS as usize)?);
     let mut sound = vec![format!("the schema has version {}", open::version(connection)?)];
     if faults.is_empty() {
-        sound.push("every page, index, row and reference is whole".to_owned());
+        sound.push("every page, index, row and reference is intact".to_owned());
     }
     Ok(CheckReport { sound, faults })
 }
