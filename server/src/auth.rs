@@ -23,7 +23,7 @@ pub async fn with_credential<T>(
 ) -> (Option<TokenId>, Result<T>) {
     let (context, headers) = (rqctx.context(), rqctx.request.headers());
     let Context { service, throttle, metrics, .. } = context;
-    let client = throttle.proxies.client(rqctx.request.remote_addr().ip(), headers);
+    let client = context.client(&rqctx.request);
     let credential = match credential(headers) {
         Ok(credential) => Arc::new(credential.with_address(client)),
         Err(error) => return (None, Err(error)),
@@ -62,13 +62,12 @@ pub async fn with_credential<T>(
 /// # Errors
 /// [`Error::TooManyReports`] if the client has sent too many.
 pub fn require_leak_report_allowed(rqctx: &RequestContext<Context>) -> Result<()> {
-    let Context { throttle, metrics, .. } = rqctx.context();
-    let peer = rqctx.request.remote_addr().ip();
-    let client = throttle.proxies.client(peer, rqctx.request.headers());
-    if throttle.leak_reports.admits(client, Instant::now()) {
+    let context = rqctx.context();
+    let client = context.client(&rqctx.request);
+    if context.throttle.leak_reports.admits(client, Instant::now()) {
         return Ok(());
     }
-    metrics.throttled_requests.add(1);
+    context.metrics.throttled_requests.add(1);
     Err(Error::TooManyReports)
 }
 

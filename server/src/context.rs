@@ -11,7 +11,9 @@ use crate::service::Service;
 use crate::token::TokenDigest;
 use budget::Budget;
 use connections::Connections;
+use dropshot::RequestInfo;
 use slog::{Logger, o};
+use std::net::IpAddr;
 use std::sync::Arc;
 use throttle::Throttle;
 use tokio::sync::mpsc::Sender;
@@ -50,6 +52,11 @@ impl Context {
         if credential.digest != TokenDigest::NONE {
             let _ = self.refused.try_send((credential.digest, credential.origin));
         }
+    }
+
+    /// Returns the address of the client of a request.
+    pub fn client(&self, request: &RequestInfo) -> IpAddr {
+        self.throttle.proxies.client(request.remote_addr().ip(), request.headers())
     }
 
     /// Returns a logger that adds the request's id to each line.

@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::handlers::Shortcut;
 use crate::http::BodyRead;
 use crate::http::reply::{self, Note};
+use crate::token::TokenId;
 use dropshot::{HttpError, RawRequest, RequestContext};
 use futures::FutureExt;
 use http::{HeaderValue, StatusCode, header};
@@ -58,27 +59,15 @@ async fn respond(
     let started = Instant::now();
     let server = Arc::clone(&rqctx.server);
     let (method, peer) = (rqctx.request.method().clone(), rqctx.request.remote_addr());
-    let Context { metrics, connections, throttle, log, .. } = &server.private;
-    let client = throttle.proxies.client(peer.ip(), rqctx.request.headers());
+    let Context { metrics, connections, log, .. } = &server.private;
+    let client = server.private.client(&rqctx.request);
     let (request_id, body_read) = (rqctx.request_id.clone(), BodyRead::watch(&mut request));
     let trace = Trace::of(rqctx.request.headers());
     let requests = connections.begin_request(peer);
     let active = guard(&requests, |requests| requests.end());
-    let answer = async {
-        if let Some(refusal) = precondition::check(&request) {
-            return (None, (refusal, None));
-        }
-        if let Some(shortcut) = Shortcut::find(request.method(), request.uri().path()) {
-            let operation = Cow::Borrowed(shortcut.operation_id());
-            let answer = shortcut.answer(&rqctx).await;
-            return (Some(operation), answer.unwrap_or_else(|error| (failed(error), None)));
-        }
-        let (operation, response) = dispatch(rqctx, request);
-        (operation.map(Cow::Owned), (response.await, None))
-    };
-    let answer = AssertUnwindSafe(answer).catch_unwind().await;
-    let answer = answer.unwrap_or_else(|_| (None, (broken("a handler panicked"), None)));
-    let (operation, (mut response, token)) = answer;
+    let answer = AssertUnwindSafe(run_operation(dispatch, rqctx, request)).catch_unwind().await;
+    let answer = answer.unwrap_or_else(|_| (None, broken("a handler panicked"), None));
+    let (operation, mut response, token) = answer;
     drop(active);
     if response.status() == StatusCode::HTTP_VERSION_NOT_SUPPORTED {
         connections.close(peer);
@@ -105,6 +94,26 @@ async fn respond(
         &trace,
     );
     response
+}
+
+/// Finds and runs the operation of a request. Returns its id, the response, and the token if it is a
+/// shortcut: other operations note the token in the response.
+async fn run_operation(
+    dispatch: Arc<Dispatch>,
+    rqctx: RequestContext<Context>,
+    request: Request,
+) -> (Option<Cow<'static, str>>, Response, Option<TokenId>) {
+    if let Some(refusal) = precondition::check(&request) {
+        return (None, refusal, None);
+    }
+    if let Some(shortcut) = Shortcut::find(request.method(), request.uri().path()) {
+        let operation = Cow::Borrowed(shortcut.operation_id());
+        let answer = shortcut.answer(&rqctx).await;
+        let (response, token) = answer.unwrap_or_else(|error| (failed(error), None));
+        return (Some(operation), response, token);
+    }
+    let (operation, response) = dispatch(rqctx, request);
+    (operation.map(Cow::Owned), response.await, None)
 }
 
 /// Adds the headers that no operation decides.

@@ -61,11 +61,11 @@ impl Budget {
     /// [`Error::Busy`] if it does not fit. Then the connection of the slowest reader is closed.
     pub fn reserve(&self, user: i64, peer: SocketAddr, bytes: usize) -> Result<Arc<Reservation>> {
         let reservation = Reservation::new(user, peer, bytes, Instant::now());
-        self.insert(&reservation).map_err(|slowest| {
-            slowest.inspect(|peer| self.connections.close(*peer));
-            Error::Busy
-        })?;
-        Ok(reservation)
+        let Err(slowest) = self.insert(&reservation) else { return Ok(reservation) };
+        if let Some(peer) = slowest {
+            self.connections.close(peer);
+        }
+        Err(Error::Busy)
     }
 
     /// Counts the new reservation, or else returns the peer to close, if any.

@@ -83,21 +83,22 @@ impl Service {
     /// Removes a refused secret from the database if it has expired, so that the refusal is final. One at
     /// a time, so that these sweeps use one connection of the pool.
     pub async fn sweep_refused(&self, secret: &TokenDigest) {
-        let sweep = async {
-            let place = self.store.read(View::Statement).await?.place_of_ended(secret).await?;
-            let Some(place) = place else { return Result::Ok(()) };
-            let lock = Arc::clone(&self.refused_sweep).lock_owned().await;
-            let (service, secret) = (self.clone(), *secret);
-            // In a task, so that it continues after the timeout.
-            let sweep = async move {
-                let _lock = lock;
-                service.sweep_place(&place, Some(&secret)).await
-            };
-            let _ = tokio::spawn(sweep).await;
-            Ok(())
-        };
         // If the sweep fails, the secret is refused anyway.
-        let _ = timeout(REFUSAL_TIMEOUT, sweep).await;
+        let _ = timeout(REFUSAL_TIMEOUT, self.sweep_secret(*secret)).await;
+    }
+
+    async fn sweep_secret(&self, secret: TokenDigest) -> Result<()> {
+        let place = self.store.read(View::Statement).await?.place_of_ended(&secret).await?;
+        let Some(place) = place else { return Ok(()) };
+        let lock = Arc::clone(&self.refused_sweep).lock_owned().await;
+        let service = self.clone();
+        // In a task, so that it continues after the timeout.
+        let sweep = tokio::spawn(async move {
+            let _lock = lock;
+            service.sweep_place(&place, Some(&secret)).await
+        });
+        let _ = sweep.await;
+        Ok(())
     }
 
     async fn end_overlaps(&self) -> Result<usize> {

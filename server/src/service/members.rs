@@ -24,9 +24,10 @@ impl InOrganization<'_> {
             let (access, target) =
                 view.access_to(&MEMBER, self.credential, self.slug, username).await?;
             authorize(access, Action::Read)?;
-            let (email, role) = target.map(|target| (target.email, target.role)).unzip();
-            let role = role.flatten().ok_or(Error::NO_MEMBER)?;
-            Ok(Member { username: username.clone(), role, email: email.unwrap_or_default() })
+            let Some(TargetMember { email, role: Some(role), .. }) = target else {
+                return Err(Error::NO_MEMBER);
+            };
+            Ok(Member { username: username.clone(), role, email })
         })
         .await
     }
@@ -50,7 +51,7 @@ impl InOrganization<'_> {
             let key = ListKey(reach.id, only_user(extent, &caller));
             require_same_list(after, key)?;
             let owner = TokenOwner { username: username.clone(), email: target.email };
-            let owner = Some(owner).filter(|_| extent == Extent::All);
+            let owner = (extent == Extent::All).then_some(owner);
             let items = page.items.into_iter();
             let items = items.map(|token| OrganizationToken { token, owner: owner.clone() });
             let next = page.next.map(|position| TokenCursor(position, key));

@@ -86,7 +86,7 @@ impl InOrganization<'_> {
 /// Returns the items of an answer. Callers who can list all tokens also see the owners.
 fn items(tokens: Vec<(Token, Name)>, extent: Extent) -> Vec<RevokedTokenItem> {
     let item = |(Token { name, id, .. }, owner)| {
-        let owner = Some(owner).filter(|_| extent == Extent::All);
+        let owner = (extent == Extent::All).then_some(owner);
         RevokedTokenItem { name, id, owner }
     };
     tokens.into_iter().map(item).collect()

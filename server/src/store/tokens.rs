@@ -42,25 +42,13 @@ impl Transaction {
             Binding::Group { group, scopes, .. } => (Some(*group), scopes.bits()),
             Binding::Unrestricted | Binding::Organization(_) => (None, 0),
         };
-        let Token { id, name, created_at, .. } = token;
-        let Limits { expires_at, allowed_ips } = limits;
-        let (bound, ips) = (binding.organization(), allowed_ips.as_ref());
+        let Token { id, name, created_at: time, .. } = token;
+        let (expiry, ips) = (limits.expires_at, limits.allowed_ips.as_ref());
+        let bound = binding.organization();
         let text = "INSERT INTO tokens
              (id, digest, name, user_id, organization_id, group_uuid, scopes, created_at, expires_at,
              allowed_ips) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-        let insert = sql!(
-            text,
-            *id,
-            digest,
-            name,
-            user,
-            bound,
-            group,
-            scopes,
-            *created_at,
-            *expires_at,
-            ips
-        );
+        let insert = sql!(text, *id, digest, name, user, bound, group, scopes, *time, expiry, ips);
         self.execute(insert.invalidating(Invalidation::Nothing));
     }
 

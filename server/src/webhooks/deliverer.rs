@@ -243,9 +243,11 @@ impl Deliverer {
         // Without the URL, which may contain a secret.
         let answer = request.send().await.map_err(|error| anyhow::Error::from(error.without_url()));
         let status = answer.map_err(|error| format!("{error:#}"))?.status();
+        if status.is_success() {
+            return Ok(());
+        }
         let hint = if status.is_redirection() { ", and redirects are not followed" } else { "" };
-        let failure = || format!("the receiver answered {}{hint}", status.as_u16());
-        status.is_success().then_some(()).ok_or_else(failure)
+        Err(format!("the receiver answered {}{hint}", status.as_u16()))
     }
 }
 

@@ -29,15 +29,16 @@ impl Webhook {
         });
         let has_code =
             self.codes.as_ref().is_none_or(|codes| codes.iter().any(|other| other == code));
-        (has_place && has_code).then(|| {
-            data[kind] = name.into();
-            Message {
-                id: format!("msg_{}", Uuid::new_v4().simple()),
-                place: format!("{kind} {name}"),
-                code: code.to_owned(),
-                body: json!({"type": code, "timestamp": clock::to_text(&time), "data": data})
-                    .to_string(),
-            }
+        if !has_place || !has_code {
+            return None;
+        }
+        data[kind] = name.into();
+        let body = json!({"type": code, "timestamp": clock::to_text(&time), "data": data});
+        Some(Message {
+            id: format!("msg_{}", Uuid::new_v4().simple()),
+            place: format!("{kind} {name}"),
+            code: code.to_owned(),
+            body: body.to_string(),
         })
     }
 
