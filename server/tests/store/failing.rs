@@ -28,6 +28,7 @@ pub fn trials() -> Vec<Trial> {
         a_commit_that_takes_too_long_has_an_unknown_outcome_and_is_not_cancelled,
         a_commit_whose_request_is_dropped_is_not_cancelled,
         a_cascade_has_time_for_any_number_of_tokens,
+        a_cascade_of_a_server_that_is_gone_ends,
     )
 }
 
@@ -219,4 +220,27 @@ async fn a_cascade_has_time_for_any_number_of_tokens(_: Backend) {
     assert_eq!(Operator(service).remove_member(slug, bob).await.expect("removed"), 2);
     let report = service.store().verify_audit(&[]).await.expect("a report");
     assert!(report.faults.is_empty(), "{:?}", report.faults);
+}
+
+async fn a_cascade_of_a_server_that_is_gone_ends(_: Backend) {
+    let stage = Stage::new(Backend::Postgres).await;
+    stage.member("bob", Role::Member).await;
+    let database = connect(&stage.database.url).await;
+    let never_end = "CREATE FUNCTION never_end() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN PERFORM pg_sleep(3600); RETURN NULL; END $$;
+         CREATE TRIGGER tokens AFTER DELETE ON tokens EXECUTE FUNCTION never_end()";
+    database.batch_execute(never_end).await.expect("a trigger");
+    let are_running = async |count: i64| {
+        let running = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'
+             AND datname = current_database()";
+        let row = database.query_one(running, &[]).await.expect("a row");
+        row.get::<_, i64>(0) == count
+    };
+    let (slug, bob) = (acme(), name("bob"));
+    // Dropping the request closes its connection, as the end of the process does.
+    tokio::select! {
+        _ = stage.here.within(&stage.owner, &slug).remove_member(&bob) => panic!("it ended"),
+        () = eventually(async || are_running(1).await) => {}
+    }
+    eventually(async || are_running(0).await).await;
 }

@@ -30,9 +30,11 @@ const SETTINGS: &str = "SET statement_timeout = 5000; SET lock_timeout = 4000;
     SELECT set_config('synchronous_commit', 'on', false)
     WHERE current_setting('synchronous_commit') = 'off'";
 /// Makes the planner prefer indexes. By default it scans small tables, and a prepared statement
-/// keeps its plan while the table grows. Some compatible engines do not know these settings.
+/// keeps its plan while the table grows.
 const PLANNER: &str = "SET seq_page_cost = 0; SET random_page_cost = 0; SET enable_seqscan = off;
     SET jit = off";
+/// Ends the statement of a client that is gone, which would hold its locks until the timeout.
+const LOST_CLIENT: &str = "SET client_connection_check_interval = 1000";
 
 /// The SQL of `now_ms()`: the time of the database, but never before its newest audit entry. So no
 /// expired token is accepted again after a failover to a machine whose clock is behind.
@@ -80,10 +82,15 @@ impl Connection {
         });
         let connection = Self { client, prepared: Mutex::default(), has_warned, _driver: driver };
         connection.run(SETTINGS).await?;
-        match connection.run(PLANNER).await {
-            Ok(()) | Err(Error::Broken(_)) => Ok(connection),
-            Err(error) => Err(error),
+        // Older versions and some compatible engines do not know these settings.
+        for settings in [PLANNER, LOST_CLIENT] {
+            if let Err(error) = connection.run(settings).await
+                && !matches!(error, Error::Broken(_))
+            {
+                return Err(error);
+            }
         }
+        Ok(connection)
     }
 
     pub fn is_closed(&self) -> bool {
