@@ -60,6 +60,11 @@ fn configure(url: &str, mode: SslMode) -> Result<Config> {
              token: leave it out",
         ));
     }
+    if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+        return Err(broken(
+            "the database URL names no host: write it as postgres://user:password@host:port/name",
+        ));
+    }
     config.target_session_attrs(TargetSessionAttrs::ReadWrite).ssl_mode(mode);
     config.connect_timeout(config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT));
     config.tcp_user_timeout(config.get_tcp_user_timeout().copied().unwrap_or(SILENCE_TIMEOUT));
@@ -118,6 +123,15 @@ mod tests {
             assert_eq!(config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
             assert_eq!(config.get_connect_timeout(), Some(&Duration::from_secs(1)));
         }
+    }
+
+    #[test]
+    fn a_url_without_a_host_is_refused() {
+        for url in ["postgres://", "postgres://a:b@/name", "postgres://u@one,/name"] {
+            let refusal = Target::parse(url).err().unwrap().to_string();
+            assert!(refusal.contains("names no host"), "{url}: {refusal}");
+        }
+        assert!(Target::parse("postgres://u@/name?host=/var/run").is_ok());
     }
 
     #[test]
