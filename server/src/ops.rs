@@ -138,8 +138,10 @@ async fn serve(stream: TcpStream, state: Arc<State>) {
 async fn count_rows(state: Arc<State>) {
     let (minimum, factor) = COUNT_PAUSE;
     loop {
-        let started = Instant::now();
         let store = state.service.store();
+        // It may have to connect first, and the time for that must not lengthen the pause.
+        let _ = store.require_ready().await;
+        let started = Instant::now();
         if let Ok(count) = store.count_live_tokens().await {
             state.tokens.store(count, Ordering::Relaxed);
         }
