@@ -52,10 +52,9 @@ impl InOrganization<'_> {
             require_same_list(after, key)?;
             let owner = TokenOwner { username: username.clone(), email: target.email };
             let owner = (extent == Extent::All).then_some(owner);
-            let items = page.items.into_iter();
-            let items = items.map(|token| OrganizationToken { token, owner: owner.clone() });
-            let next = page.next.map(|position| TokenCursor(position, key));
-            Ok(Page { items: items.collect(), next })
+            let Page { items, next } =
+                page.map(|token| OrganizationToken { token, owner: owner.clone() });
+            Ok(Page { items, next: next.map(|position| TokenCursor(position, key)) })
         })
         .await
     }

@@ -189,7 +189,7 @@ impl Snapshot {
         let (access, _, rows) = self.read_rows(credential, statement, read).await?;
         let (members, found): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
         let page = TokenPage::new(found.into_iter().flatten().collect(), limit);
-        let member = members.into_iter().find_map(|member| member);
+        let member = members.into_iter().flatten().next();
         Ok((access, member, page.tokens.map(|item| item.token)))
     }
 
